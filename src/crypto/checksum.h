@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The checksums of the resilience area: one digest for each block, packed back to back. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/cleanup.h"
+
+struct checksum;
+
+/* @hash is a name as LUKS2 has it ("sha256"). -EOPNOTSUPP: OpenSSL has no such hash. */
+int checksum_new(const char *hash, unsigned lanes, struct checksum **ret);
+struct checksum *checksum_free(struct checksum *c);
+DEFINE_CLEANUP(struct checksum, checksum_free)
+
+/* Bytes of one digest. */
+size_t checksum_size(const struct checksum *c);
+
+/* Digests of the size / block_size blocks of @data, written to @digests. */
+int checksum_blocks(struct checksum *c, unsigned lane, const void *data, size_t size,
+		    size_t block_size, uint8_t *digests);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The device stack of a volume that is re-encrypted while in use.
+ *
+ *    /dev/mapper/NAME          linear pieces, reloaded once per hotzone
+ *       |-- converted part     -> NAME-new               crypt, new key, whole volume
+ *       |-- hotzone            -> NAME-hotzone-overlay   suspended while converted: I/O waits
+ *       |-- unconverted part   -> NAME-old               crypt, old key, whole volume
+ *
+ * The hotzone device is linear over NAME-new (or NAME-old), also for the whole volume. All helpers
+ * carry dm UUIDs "CRYPT-SUBDEV-<uuid>-<dm name>", and "-overlay" is the name that cryptsetup's close
+ * looks for when it frees a suspended helper, so `cryptsetup close NAME` cleans up after us.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/secret.h"
+
+/* How one side is mapped; @key stays the caller's and must outlive the stack. */
+struct stack_side {
+	const char *cipher;	   /* "aes-xts-plain64" */
+	const struct secret *key;
+	uint32_t sector_size;	   /* bytes */
+	unsigned digest;	   /* LUKS2 digest id, part of the kernel key's description */
+};
+
+struct stack_config {
+	const char *name;	   /* dm name of the active volume */
+	const char *uuid;	   /* LUKS2 UUID, with dashes */
+	const char *data_device;   /* path */
+	uint64_t data_offset;	   /* bytes */
+	uint64_t size;		   /* bytes of data */
+	bool backward;
+	struct stack_side old_side, new_side;
+};
+
+/*
+ * Where the header says the conversion stands: the edge between converted and unconverted data, and
+ * the bytes of the hotzone on its unconverted side (0: clean).
+ */
+struct stack_position {
+	uint64_t boundary, hotzone_size;
+};
+
+struct stack;
+
+/*
+ * Puts the stack under NAME, whose header stands at @now. Where a dead worker left one, it is taken
+ * over: a hot @now needs its hotzone frozen already (-EUNATCH otherwise, with nothing changed), a
+ * clean one is thawed. -EBUSY, -ENOTUNIQ: NAME's live table is not what the header describes.
+ */
+int stack_new(const struct stack_config *config, const struct stack_position *now,
+	      struct stack **ret);
+
+/* Only frees memory: the devices stay as they are. */
+struct stack *stack_free(struct stack *s);
+DEFINE_CLEANUP(struct stack, stack_free)
+
+/*
+ * I/O to [offset, offset + size) (bytes from the start of the data) waits from now on, and none is
+ * in flight. One range at a time; must lie at the boundary. On failure everything is as before.
+ */
+int stack_freeze(struct stack *s, uint64_t offset, uint64_t size);
+
+/* Lets the waiting I/O go, to the side where the data is when the edge stands at @boundary. */
+int stack_thaw(struct stack *s, uint64_t boundary);
+
+/* Gives the frozen range up: its I/O gets EIO, everything else goes on. */
+int stack_fail(struct stack *s);
+
+/*
+ * Back to the table that `cryptsetup open` would make with the edge at @boundary (both sides, or one
+ * where nothing is left of the other), with the helpers removed.
+ */
+int stack_dissolve(struct stack *s, uint64_t boundary);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The re-encryption itself. It sees a disk, a header store, a freezer and a clock, and nothing else:
+ * no dm, no D-Bus, no libcryptsetup. All offsets are bytes from the start of the data unless they
+ * are called disk offsets.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crypto/checksum.h"
+#include "crypto/cipher.h"
+#include "crypto/pool.h"
+#include "engine/freezer.h"
+#include "engine/header-store.h"
+#include "io/disk.h"
+
+enum engine_direction { ENGINE_FORWARD, ENGINE_BACKWARD };
+enum engine_resilience { ENGINE_CHECKSUM, ENGINE_JOURNAL };
+
+/*
+ * One side of the conversion. A side whose cipher OpenSSL lacks has no cipher but a disk of
+ * plaintext: a private dm-crypt mapping of the whole data.
+ */
+struct engine_side {
+	struct cipher *cipher;
+	struct disk *plaintext;
+};
+
+struct engine_progress {
+	struct position position;
+	uint64_t total;	   /* bytes of the volume */
+	uint64_t converted; /* bytes that are converted for good */
+	uint64_t longest_freeze_usec;
+};
+
+struct engine_config {
+	struct disk *disk;	  /* raw data device */
+	uint64_t disk_offset;	  /* where the data starts on it, bytes */
+	uint64_t size;		  /* bytes of data */
+	enum engine_direction direction;
+	enum engine_resilience resilience;
+	struct engine_side old_side, new_side;
+	struct checksum *checksum; /* ENGINE_CHECKSUM only */
+	uint32_t block_size;	   /* bytes: checksum block; also what positions are aligned to */
+	uint64_t hotzone_size;	   /* wanted, bytes; lowered to what area and memory allow */
+	struct header_store *header;
+	struct freezer *freezer; /* NULL: offline */
+	struct pool *pool;
+	/* Called at every hotzone boundary; true asks for a stop with a clean header. */
+	bool (*stop)(void *arg);
+	void (*progress)(void *arg, const struct engine_progress *p);
+	void *callback_arg;
+};
+
+struct engine;
+
+/* Allocates and locks all memory that a run needs. */
+int engine_new(const struct engine_config *config, struct engine **ret);
+struct engine *engine_free(struct engine *e);
+DEFINE_CLEANUP(struct engine, engine_free)
+
+enum engine_outcome {
+	ENGINE_FINISHED, /* all converted and the final commit made */
+	ENGINE_STOPPED,	 /* asked to; clean header */
+};
+
+/*
+ * Converts from the clean position @from to the end, or to a stop. On an error the header is as clean
+ * as could be had: engine_position() tells; a position with a hotzone needs engine_recover().
+ */
+int engine_run(struct engine *e, const struct position *from, enum engine_outcome *ret);
+
+/*
+ * Brings a hot position to the next clean one. Online the hotzone must be frozen already; it is
+ * thawed. May be repeated after any failure.
+ */
+int engine_recover(struct engine *e, const struct position *hot);
+
+/* The position that the header has. */
+struct position engine_position(const struct engine *e);

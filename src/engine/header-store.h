@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The LUKS2 header as the engine sees it: a place for resilience data, and a position that is
+ * committed. Implemented over the real metadata in src/worker, used by the engine only.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Where the conversion stands, in bytes from the start of the data. The boundary is the edge between
+ * converted and unconverted data; the hotzone lies on its unconverted side.
+ *
+ *   forward    | converted      |boundary  hotzone |      not converted |
+ *   backward   | not converted      | hotzone  boundary|      converted |
+ */
+struct position {
+	uint64_t boundary;
+	uint64_t hotzone_size; /* 0: clean */
+};
+
+struct header_store {
+	const struct header_store_ops *ops;
+	uint64_t area_size; /* bytes that fit into the resilience area */
+};
+
+/* All return 0 or a negative errno; -ESTALE when somebody else moved the header on. */
+struct header_store_ops {
+	/*
+	 * Writes resilience data and flushes it; a commit that was made before is whole on disk
+	 * (both copies) afterwards. Must only be called when the header on disk does not need what
+	 * the area holds.
+	 */
+	int (*protect)(struct header_store *s, const void *data, size_t size);
+	int (*read_area)(struct header_store *s, void *data, size_t size);
+	/*
+	 * Commits a position: the primary copy is durable when this returns, the secondary written
+	 * after that but left to the next flush().
+	 */
+	int (*commit)(struct header_store *s, const struct position *p);
+	/* Makes durable what commit() left. The data disk's flush does this where both are one disk. */
+	int (*flush)(struct header_store *s);
+	/* The one atomic commit that ends the re-encryption; both copies durable on return. */
+	int (*finish)(struct header_store *s);
+};

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reading and writing files whole: short transfers and EINTR are gone on with. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* All @size bytes, or a negative errno; -ENODATA where the file ends before. */
+int pread_full(int fd, void *buf, size_t size, uint64_t offset);
+int pwrite_full(int fd, const void *buf, size_t size, uint64_t offset);

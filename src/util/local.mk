@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += src/util/libutil.a
+src_util_libutil_a_SOURCES = \
+	src/util/checked.h \
+	src/util/cleanup.h \
+	src/util/clock.c src/util/clock.h \
+	src/util/io.c src/util/io.h \
+	src/util/log.c src/util/log.h \
+	src/util/secret.c src/util/secret.h
+
+UNIT_TESTS += src/util/test-util
+src_util_test_util_SOURCES = src/util/test-util.c
+src_util_test_util_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "util/log.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <systemd/sd-journal.h>
+
+static const char *log_program = "recryptd";
+static int log_max_level = LOG_INFO;
+static bool log_to_journal;
+
+/* systemd sets JOURNAL_STREAM=device:inode for a service whose stderr is the journal (sd-daemon(3)). */
+static bool stderr_is_journal(void)
+{
+	const char *e = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return e && sscanf(e, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+	       st.st_dev == dev && st.st_ino == ino;
+}
+
+void log_init(const char *program, int max_level)
+{
+	log_program = program;
+	log_max_level = max_level;
+	log_to_journal = stderr_is_journal();
+}
+
+static void log_line(int level, const char *line)
+{
+	if (log_to_journal && sd_journal_print(level, "%s", line) >= 0)
+		return;
+	if (level <= LOG_WARNING)
+		fprintf(stderr, "%s: %s%s\n", log_program, level == LOG_WARNING ? "warning: " : "",
+			line);
+	else
+		fprintf(stderr, "%s\n", line);
+}
+
+void log_message(int level, const char *format, ...)
+{
+	char line[2048];
+	va_list ap;
+
+	if (level > log_max_level)
+		return;
+	va_start(ap, format);
+	(void)vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	log_line(level, line);
+}
+
+int log_message_errno(int level, int error, const char *format, ...)
+{
+	char text[1792], line[2048];
+	va_list ap;
+
+	if (level > log_max_level)
+		return error;
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	(void)snprintf(line, sizeof(line), "%s: %s", text, strerrordesc_np(abs(error)));
+	log_line(level, line);
+	return error;
+}

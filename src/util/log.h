@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Messages for people: to standard error, or to the journal when standard error is connected to
+ * it. Nothing that is secret may ever be an argument here.
+ */
+#pragma once
+
+#include <syslog.h>
+
+/* @program prefixes messages on standard error; LOG_DEBUG .. LOG_ERR is the least level shown. */
+void log_init(const char *program, int max_level);
+
+void log_message(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds ": <text of the error>" to the message and returns @error (a negative errno). */
+int log_message_errno(int level, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#define log_error(...)		 log_message(LOG_ERR, __VA_ARGS__)
+#define log_warning(...)	 log_message(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)		 log_message(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)		 log_message(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)		 log_message(LOG_DEBUG, __VA_ARGS__)
+#define log_error_errno(e, ...)	 log_message_errno(LOG_ERR, e, __VA_ARGS__)
+#define log_warning_errno(e, ...) log_message_errno(LOG_WARNING, e, __VA_ARGS__)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Checked arithmetic, secret memory and whole-file I/O. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "util/checked.h"
+#include "util/cleanup.h"
+#include "util/io.h"
+#include "util/secret.h"
+
+static void overflow_is_reported(void **state)
+{
+	uint64_t v = 7;
+
+	(void)state;
+	assert_int_equal(add_u64(UINT64_MAX, 1, &v), -EOVERFLOW);
+	assert_int_equal(mul_u64(UINT64_C(1) << 32, UINT64_C(1) << 32, &v), -EOVERFLOW);
+	assert_int_equal(v, 7);
+	assert_int_equal(add_u64(UINT64_MAX - 1, 1, &v), 0);
+	assert_true(v == UINT64_MAX);
+}
+
+static void range_inside_does_not_wrap(void **state)
+{
+	(void)state;
+	assert_true(range_inside(0, 10, 10));
+	assert_true(range_inside(10, 0, 10));
+	assert_false(range_inside(1, 10, 10));
+	assert_false(range_inside(UINT64_MAX, 2, 10));
+	assert_false(range_inside(2, UINT64_MAX, 10));
+}
+
+/* "VmLck" of /proc/self/status in kB. */
+static long locked_kb(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	long kb = -1;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmLck: %ld kB", &kb) == 1)
+			break;
+	(void)fclose(f);
+	return kb;
+}
+
+static void secret_is_locked_and_released(void **state)
+{
+	const long before = locked_kb();
+	struct secret *s;
+
+	(void)state;
+	assert_int_equal(secret_new(5000, &s), 0);
+	assert_int_equal(s->size, 5000);
+	assert_int_equal(s->data[4999], 0);
+	/* 5000 bytes and the head of the mapping: two pages of 4 KiB. */
+	assert_true(locked_kb() >= before + 8);
+	memset(s->data, 0xaa, 5000);
+	secret_truncate(s, 3);
+	assert_int_equal(s->size, 3);
+	assert_int_equal(s->data[2], 0xaa);
+	assert_int_equal(s->data[3], 0);
+	assert_null(secret_free(s));
+	assert_int_equal(locked_kb(), before);
+}
+
+static void read_past_the_end_is_an_error(void **state)
+{
+	char path[] = "/tmp/recryptd-test-XXXXXX", buf[8];
+	_cleanup_close_ int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(pwrite_full(fd, "abcd", 4, 2), 0);
+	assert_int_equal(pread_full(fd, buf, 6, 0), 0);
+	assert_memory_equal(buf, "\0\0abcd", 6);
+	assert_int_equal(pread_full(fd, buf, 8, 0), -ENODATA);
+	assert_int_equal(pread_full(fd, buf, 8, UINT64_MAX), -EOVERFLOW);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(overflow_is_reported),
+		cmocka_unit_test(range_inside_does_not_wrap),
+		cmocka_unit_test(secret_is_locked_and_released),
+		cmocka_unit_test(read_past_the_end_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
