@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Starting a re-encryption in the header through libcryptsetup, as `cryptsetup reencrypt
+ * --init-only` does. In two steps, so that the caller can ask in between:
+ *
+ *   luks_begin_plan()    reads, opens keyslots, checks everything; writes nothing
+ *   luks_begin_commit()  adds keyslots for the new key, copies priorities and tokens, and makes the
+ *                        one commit that starts the re-encryption; undoes all of it when that fails
+ *
+ * Afterwards the header is re-read by whoever converts; libcryptsetup's context is gone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "luks/unlock.h"
+#include "util/secret.h"
+
+/* Costs of the new keyslots; what is NULL or 0 is taken from the old keyslot. */
+struct luks_pbkdf {
+	const char *type; /* "pbkdf2", "argon2i", "argon2id" */
+	const char *hash; /* of pbkdf2 */
+	uint32_t time_ms;
+	uint32_t iterations; /* forced, without a benchmark */
+	uint32_t memory_kib;
+	uint32_t parallel;
+};
+
+struct luks_begin_params {
+	const char *device;      /* path of the data device or image */
+	const char *header;      /* path of a detached header, or NULL */
+	const char *active_name; /* dm name of the open volume, NULL: offline */
+	const char *cipher;      /* "aes-xts-plain64"; NULL: as before */
+	uint32_t key_size;       /* bytes of the new key; 0: as before */
+	uint32_t sector_size;    /* bytes; 0: as before */
+	bool keep_key;           /* change only cipher or sector size */
+	bool force_offline;      /* the user says that no file system depends on the sector size */
+	int keyslot;             /* carry only this one over, or LUKS_ANY_KEYSLOT */
+	const char *resilience;  /* "checksum" or "journal" */
+	const char *resilience_hash; /* of "checksum", LUKS2 name */
+	uint64_t device_size;        /* bytes to re-encrypt; 0: all */
+	/* The current volume key, verified, instead of passphrases for it; or NULL. */
+	const struct secret *volume_key;
+	const struct secret *new_volume_key; /* NULL: random */
+	struct luks_pbkdf pbkdf;
+	struct luks_passphrases passphrases;
+};
+
+struct luks_begin_slot {
+	int keyslot;     /* number in the old header */
+	uint32_t tokens; /* bit n: token n is assigned to it */
+	bool kept;
+};
+
+struct luks_begin_plan {
+	char old_cipher[128], new_cipher[128];
+	uint32_t old_sector_size, new_sector_size; /* bytes */
+	uint32_t old_key_size, new_key_size;       /* bytes */
+	bool keeps_key;
+	size_t n_slots, n_lost;
+	struct luks_begin_slot slots[32]; /* those of the old key, n_slots of them */
+};
+
+struct luks_begin;
+
+/*
+ * Asks for passphrases, one a keyslot. Every refusal is logged here with what to do; nothing on
+ * disk has changed then. -EPERM: no keyslot could be opened. -EBUSY: a re-encryption is already
+ * there.
+ */
+int luks_begin_plan(const struct luks_begin_params *params, struct luks_begin **ret);
+
+/* Also forgets the keys and passphrases. */
+struct luks_begin *luks_begin_free(struct luks_begin *b);
+DEFINE_CLEANUP(struct luks_begin, luks_begin_free)
+
+/* What commit would do; belongs to @b. The caller tells the user which keyslots would be lost. */
+const struct luks_begin_plan *luks_begin_get_plan(const struct luks_begin *b);
+
+/*
+ * On failure (logged) the keyslots that were added are gone again. On success the header is in
+ * re-encryption, clean, and the results hold both volume keys, the same one twice if it is kept.
+ */
+int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
+		      struct secret **ret_new_key);

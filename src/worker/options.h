@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The command line that recryptctl and recrypt-worker share: recryptctl checks it and then starts
+ * the worker with the very same arguments, so nothing is passed between them in any other way.
+ * Names and meaning are those of cryptsetup-reencrypt(8).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum verb { VERB_REENCRYPT, VERB_RECOVER, VERB_CANCEL, VERB_STATUS, VERB_HELP, VERB_VERSION };
+
+enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
+
+#define OPTION_ANY_KEYSLOT (-1)
+
+/* Strings point into argv or are NULL where not given; numbers are 0 where not given. */
+struct options {
+	enum verb verb;
+	const char *device;      /* DEVICE (status: or NAME); NULL: only --active-name was given */
+	const char *active_name; /* dm name */
+	const char *header;
+
+	const char *key_file;                  /* "-": standard input */
+	uint64_t keyfile_offset, keyfile_size; /* bytes */
+	int key_slot;                          /* or OPTION_ANY_KEYSLOT */
+	const char *volume_key_file, *new_volume_key_file;
+	unsigned tries;   /* never 0 */
+	unsigned timeout; /* seconds */
+
+	const char *cipher;
+	uint32_t key_size;    /* bytes (the option is in bits) */
+	uint32_t sector_size; /* bytes */
+	bool keep_key;
+
+	enum resilience resilience;
+	const char *resilience_hash;
+	uint64_t hotzone_size; /* bytes, multiple of 512 */
+	uint64_t device_size;  /* bytes, multiple of 512 */
+
+	const char *pbkdf, *pbkdf_hash;
+	uint32_t iter_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
+
+	bool foreground, init_only, resume_only, force_offline;
+	unsigned progress_frequency; /* seconds */
+	bool progress_json, batch_mode, verbose, debug, json;
+};
+
+/*
+ * argv[1] is the verb. A wrong command line is logged in one line: -EINVAL, -ENOTSUP (something
+ * that we do not do, named with the reason).
+ */
+int options_parse(int argc, char **argv, struct options *ret);
+
+/* The usage of all verbs, on standard output; exit code for main(). */
+int options_print_help(const char *program);
+
+/* "64M", "1GiB", "2MB", "2048S" in bytes, units as cryptsetup has them. -EINVAL, -EOVERFLOW. */
+int options_parse_size(const char *text, uint64_t *ret);
+
+/*
+ * Exit code of cryptsetup for 0 or a negative errno: 1 wrong parameters and all else, 2 no
+ * permission (bad passphrase), 3 out of memory, 4 wrong device, 5 device exists or is busy.
+ */
+int exit_code(int error);
+
+/* Level for log_init() that --verbose and --debug ask for. */
+int options_log_level(const struct options *o);
