@@ -8,8 +8,8 @@
  *       |-- unconverted part   -> NAME-old               crypt, old key, whole volume
  *
  * The hotzone device is linear over NAME-new (or NAME-old), also for the whole volume. All helpers
- * carry dm UUIDs "CRYPT-SUBDEV-<uuid>-<dm name>", and "-overlay" is the name that cryptsetup's close
- * looks for when it frees a suspended helper, so `cryptsetup close NAME` cleans up after us.
+ * carry dm UUIDs "CRYPT-SUBDEV-<uuid>-<dm name>", and "-overlay" is the name that cryptsetup's
+ * close looks for when it frees a suspended helper, so `cryptsetup close NAME` cleans up after us.
  */
 #pragma once
 
@@ -20,18 +20,18 @@
 
 /* How one side is mapped; @key stays the caller's and must outlive the stack. */
 struct stack_side {
-	const char *cipher;	   /* "aes-xts-plain64" */
+	const char *cipher; /* "aes-xts-plain64" */
 	const struct secret *key;
-	uint32_t sector_size;	   /* bytes */
-	unsigned digest;	   /* LUKS2 digest id, part of the kernel key's description */
+	uint32_t sector_size; /* bytes */
+	unsigned digest;      /* LUKS2 digest id, part of the kernel key's description */
 };
 
 struct stack_config {
-	const char *name;	   /* dm name of the active volume */
-	const char *uuid;	   /* LUKS2 UUID, with dashes */
-	const char *data_device;   /* path */
-	uint64_t data_offset;	   /* bytes */
-	uint64_t size;		   /* bytes of data */
+	const char *name;        /* dm name of the active volume */
+	const char *uuid;        /* LUKS2 UUID, with dashes */
+	const char *data_device; /* path */
+	uint64_t data_offset;    /* bytes */
+	uint64_t size;           /* bytes of data */
 	bool backward;
 	struct stack_side old_side, new_side;
 };
@@ -71,7 +71,7 @@ int stack_thaw(struct stack *s, uint64_t boundary);
 int stack_fail(struct stack *s);
 
 /*
- * Back to the table that `cryptsetup open` would make with the edge at @boundary (both sides, or one
- * where nothing is left of the other), with the helpers removed.
+ * Back to the table that `cryptsetup open` would make with the edge at @boundary (both sides, or
+ * one where nothing is left of the other), with the helpers removed.
  */
 int stack_dissolve(struct stack *s, uint64_t boundary);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The re-encryption itself. It sees a disk, a header store, a freezer and a clock, and nothing else:
- * no dm, no D-Bus, no libcryptsetup. All offsets are bytes from the start of the data unless they
- * are called disk offsets.
+ * The re-encryption itself. It sees a disk, a header store, a freezer and a clock, and nothing
+ * else: no dm, no D-Bus, no libcryptsetup. All offsets are bytes from the start of the data unless
+ * they are called disk offsets.
  */
 #pragma once
 
@@ -30,21 +30,22 @@ struct engine_side {
 
 struct engine_progress {
 	struct position position;
-	uint64_t total;	   /* bytes of the volume */
+	uint64_t total;     /* bytes of the volume */
 	uint64_t converted; /* bytes that are converted for good */
 	uint64_t longest_freeze_usec;
+	uint64_t flushes; /* of the data disk; the header store counts its own */
 };
 
 struct engine_config {
-	struct disk *disk;	  /* raw data device */
-	uint64_t disk_offset;	  /* where the data starts on it, bytes */
-	uint64_t size;		  /* bytes of data */
+	struct disk *disk;    /* raw data device */
+	uint64_t disk_offset; /* where the data starts on it, bytes */
+	uint64_t size;        /* bytes of data */
 	enum engine_direction direction;
 	enum engine_resilience resilience;
 	struct engine_side old_side, new_side;
 	struct checksum *checksum; /* ENGINE_CHECKSUM only */
-	uint32_t block_size;	   /* bytes: checksum block; also what positions are aligned to */
-	uint64_t hotzone_size;	   /* wanted, bytes; lowered to what area and memory allow */
+	uint32_t block_size;       /* bytes: checksum block; also what positions are aligned to */
+	uint64_t hotzone_size;     /* wanted, bytes; lowered to what area and memory allow */
 	struct header_store *header;
 	struct freezer *freezer; /* NULL: offline */
 	struct pool *pool;
@@ -63,12 +64,13 @@ DEFINE_CLEANUP(struct engine, engine_free)
 
 enum engine_outcome {
 	ENGINE_FINISHED, /* all converted and the final commit made */
-	ENGINE_STOPPED,	 /* asked to; clean header */
+	ENGINE_STOPPED,  /* asked to; clean header */
 };
 
 /*
- * Converts from the clean position @from to the end, or to a stop. On an error the header is as clean
- * as could be had: engine_position() tells; a position with a hotzone needs engine_recover().
+ * Converts from the clean position @from to the end, or to a stop. On an error the header is as
+ * clean as could be had: engine_position() tells; a position with a hotzone needs engine_recover().
+ * The message that names device and sectors has been logged then.
  */
 int engine_run(struct engine *e, const struct position *from, enum engine_outcome *ret);
 

@@ -16,8 +16,8 @@ struct freezer {
 /* All return 0 or a negative errno. After a failure the range is as it was before the call. */
 struct freezer_ops {
 	/*
-	 * I/O to [offset, offset + size) waits from now on, and none is in flight. Only one range is
-	 * frozen at a time.
+	 * I/O to [offset, offset + size) waits from now on, and none is in flight. Only one range
+	 * is frozen at a time.
 	 */
 	int (*freeze)(struct freezer *f, uint64_t offset, uint64_t size);
 	/* Lets the waiting I/O go, to where @now says the data is; @now is clean and durable. */

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * Where the conversion stands, in bytes from the start of the data. The boundary is the edge between
- * converted and unconverted data; the hotzone lies on its unconverted side.
+ * Where the conversion stands, in bytes from the start of the data. The boundary is the edge
+ * between converted and unconverted data; the hotzone lies on its unconverted side.
  *
  *   forward    | converted      |boundary  hotzone |      not converted |
  *   backward   | not converted      | hotzone  boundary|      converted |
@@ -25,21 +25,26 @@ struct header_store {
 	uint64_t area_size; /* bytes that fit into the resilience area */
 };
 
-/* All return 0 or a negative errno; -ESTALE when somebody else moved the header on. */
+/*
+ * All return 0 or a negative errno. -ESTALE: somebody else moved the header on, and nothing was
+ * written. After any other failure of commit() either position may be what the disk has.
+ */
 struct header_store_ops {
 	/*
-	 * Writes resilience data and flushes it; a commit that was made before is whole on disk
-	 * (both copies) afterwards. Must only be called when the header on disk does not need what
-	 * the area holds.
+	 * Writes resilience data (4096-aligned memory, a multiple of 4096 bytes) and flushes it; a
+	 * commit that was made before is whole on disk (both copies) afterwards. Must only be
+	 * called when the header on disk does not need what the area holds.
 	 */
 	int (*protect)(struct header_store *s, const void *data, size_t size);
-	int (*read_area)(struct header_store *s, void *data, size_t size);
+	/* Any alignment; @offset is in bytes from the start of the area. */
+	int (*read_area)(struct header_store *s, uint64_t offset, void *data, size_t size);
 	/*
 	 * Commits a position: the primary copy is durable when this returns, the secondary written
 	 * after that but left to the next flush().
 	 */
 	int (*commit)(struct header_store *s, const struct position *p);
-	/* Makes durable what commit() left. The data disk's flush does this where both are one disk. */
+	/* Makes durable what commit() left. The data disk's flush does this where both are one
+	 * disk. */
 	int (*flush)(struct header_store *s);
 	/* The one atomic commit that ends the re-encryption; both copies durable on return. */
 	int (*finish)(struct header_store *s);

@@ -21,10 +21,10 @@ enum disk_op {
 struct disk_request {
 	enum disk_op op;
 	uint64_t offset; /* bytes from the start of the disk, multiple of disk.block_size */
-	void *buf;	 /* aligned to 4096; inside the memory of disk_register() when there is one */
-	uint32_t size;	 /* bytes, multiple of disk.block_size, not 0 for reads and writes */
-	int result;	 /* when it comes back: 0, or a negative errno (short transfers are gone on with) */
-	void *user;	 /* the submitter's */
+	void *buf;       /* aligned to block_size; fastest inside add_memory() memory */
+	uint32_t size;   /* bytes, multiple of disk.block_size, not 0 for reads and writes */
+	int result;      /* when it comes back: 0, or a negative errno (never a short transfer) */
+	void *user;      /* the submitter's */
 };
 
 struct disk;
@@ -37,21 +37,23 @@ struct disk_ops {
 	int (*wait)(struct disk *d, struct disk_request **ret);
 	/* May be called from any thread. */
 	void (*wake)(struct disk *d);
-	/* Announces the memory that buffers come from, before the first request; optional for callers. */
+	/* Announces the memory that buffers come from, before the first request; optional for
+	 * callers. */
 	int (*add_memory)(struct disk *d, void *memory, uint64_t size);
 	struct disk *(*free)(struct disk *d);
 };
 
 struct disk {
 	const struct disk_ops *ops;
-	const char *name;	/* for messages: the path of the device */
-	uint64_t size;		/* bytes */
-	uint32_t block_size;	/* bytes, the smallest unit of direct I/O */
+	const char *name;       /* for messages: the path of the device */
+	uint64_t size;          /* bytes */
+	uint32_t block_size;    /* bytes, the smallest unit of direct I/O */
 	uint32_t transfer_size; /* bytes a request should have at most to be fast */
-	unsigned depth;		/* requests that may be in flight */
+	unsigned depth;         /* requests that may be in flight */
 };
 
-/* One request from submission to completion; for the slow paths. No other request may be in flight. */
+/* One request from submission to completion; for the slow paths. No other request may be in flight.
+ */
 int disk_run(struct disk *d, enum disk_op op, uint64_t offset, void *buf, uint32_t size);
 
 struct disk *disk_free(struct disk *d);

@@ -15,18 +15,18 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define MIN(a, b)                   \
-	({                          \
-		__typeof__(a) a_ = (a); \
-		__typeof__(b) b_ = (b); \
-		a_ < b_ ? a_ : b_;  \
+#define MIN(a, b)                                                                                  \
+	({                                                                                         \
+		__typeof__(a) a_ = (a);                                                            \
+		__typeof__(b) b_ = (b);                                                            \
+		a_ < b_ ? a_ : b_;                                                                 \
 	})
 
-#define MAX(a, b)                   \
-	({                          \
-		__typeof__(a) a_ = (a); \
-		__typeof__(b) b_ = (b); \
-		a_ > b_ ? a_ : b_;  \
+#define MAX(a, b)                                                                                  \
+	({                                                                                         \
+		__typeof__(a) a_ = (a);                                                            \
+		__typeof__(b) b_ = (b);                                                            \
+		a_ > b_ ? a_ : b_;                                                                 \
 	})
 
 /* 0, or -EOVERFLOW with *ret untouched. */
@@ -59,6 +59,12 @@ static inline bool is_power_of_2(uint64_t v)
 static inline uint64_t round_down_u64(uint64_t v, uint64_t align)
 {
 	return v & ~(align - 1);
+}
+
+/* The same upwards, for values that are known to be far from the end of the range. */
+static inline uint64_t round_up_u64(uint64_t v, uint64_t align)
+{
+	return round_down_u64(v + align - 1, align);
 }
 
 static inline bool is_aligned(uint64_t v, uint64_t align)

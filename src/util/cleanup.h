@@ -21,26 +21,26 @@ static inline void cleanup_close(const int *fd)
 		(void)close(*fd);
 }
 
-#define _cleanup_free_	_cleanup_(cleanup_free)
+#define _cleanup_free_  _cleanup_(cleanup_free)
 #define _cleanup_close_ _cleanup_(cleanup_close)
 
 /* Declares type_freep() for _cleanup_(), from a type *type_free(type *). */
-#define DEFINE_CLEANUP(type, free_fn)             \
-	static inline void free_fn##p(type **p) \
-	{                                       \
-		*p = free_fn(*p);               \
+#define DEFINE_CLEANUP(type, free_fn)                                                              \
+	static inline void free_fn##p(type **p)                                                    \
+	{                                                                                          \
+		*p = free_fn(*p);                                                                  \
 	}
 
-#define TAKE_PTR(p)                    \
-	({                             \
-		__typeof__(p) p_ = (p); \
-		(p) = NULL;            \
-		p_;                    \
+#define TAKE_PTR(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) p_ = (p);                                                            \
+		(p) = NULL;                                                                        \
+		p_;                                                                                \
 	})
 
-#define TAKE_FD(fd)         \
-	({                  \
-		int f_ = (fd); \
-		(fd) = -1;  \
-		f_;         \
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int f_ = (fd);                                                                     \
+		(fd) = -1;                                                                         \
+		f_;                                                                                \
 	})

@@ -14,7 +14,8 @@ static const char *log_program = "recryptd";
 static int log_max_level = LOG_INFO;
 static bool log_to_journal;
 
-/* systemd sets JOURNAL_STREAM=device:inode for a service whose stderr is the journal (sd-daemon(3)). */
+/* systemd sets JOURNAL_STREAM=device:inode for a service whose stderr is the journal
+ * (sd-daemon(3)). */
 static bool stderr_is_journal(void)
 {
 	const char *e = getenv("JOURNAL_STREAM");

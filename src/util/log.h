@@ -16,10 +16,10 @@ void log_message(int level, const char *format, ...) __attribute__((format(print
 int log_message_errno(int level, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-#define log_error(...)		 log_message(LOG_ERR, __VA_ARGS__)
-#define log_warning(...)	 log_message(LOG_WARNING, __VA_ARGS__)
-#define log_notice(...)		 log_message(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...)		 log_message(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)		 log_message(LOG_DEBUG, __VA_ARGS__)
-#define log_error_errno(e, ...)	 log_message_errno(LOG_ERR, e, __VA_ARGS__)
+#define log_error(...)            log_message(LOG_ERR, __VA_ARGS__)
+#define log_warning(...)          log_message(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)           log_message(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)             log_message(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)            log_message(LOG_DEBUG, __VA_ARGS__)
+#define log_error_errno(e, ...)   log_message_errno(LOG_ERR, e, __VA_ARGS__)
 #define log_warning_errno(e, ...) log_message_errno(LOG_WARNING, e, __VA_ARGS__)

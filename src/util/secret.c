@@ -8,7 +8,8 @@
 
 #include "util/checked.h"
 
-/* The struct stands at the head of its own mapping, so size and pointer are protected with the data. */
+/* The struct stands at the head of its own mapping, so size and pointer are protected with the
+ * data. */
 struct secret_mapping {
 	struct secret s;
 	size_t mapped;

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/batch.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "util/checked.h"
+
+/* A write that fails this often is given up. */
+#define WRITE_TRIES 3
+
+uint32_t batch_chunk_size(const struct engine_config *config)
+{
+	const uint32_t unit = MAX(config->block_size, UINT32_C(4096));
+
+	return MAX(unit, (uint32_t)round_down_u64(config->disk->transfer_size, unit));
+}
+
+static void chunk_fail(struct chunk *c, int error)
+{
+	struct batch *b = c->batch;
+
+	c->state = CHUNK_FAILED;
+	if (b->error == 0 || c->offset < b->error_offset) {
+		b->error = error;
+		b->error_offset = c->offset;
+	}
+}
+
+void batch_load(struct batch *b, uint64_t offset, uint64_t size)
+{
+	const struct engine_config *cfg = b->config;
+	const uint32_t chunk_size = batch_chunk_size(cfg);
+	const size_t digest_size = cfg->checksum ? checksum_size(cfg->checksum) : 0;
+
+	b->offset = offset;
+	b->size = size;
+	b->convert = b->store = false;
+	b->error = 0;
+	b->n_chunks = 0;
+	for (uint64_t at = 0; at < size; at += chunk_size) {
+		b->chunks[b->n_chunks++] = (struct chunk){
+			.batch = b,
+			.state = CHUNK_WANT_READ,
+			.offset = offset + at,
+			.size = (uint32_t)MIN(size - at, (uint64_t)chunk_size),
+			.data = b->data + at,
+			.digests = b->digests + at / cfg->block_size * digest_size,
+		};
+	}
+}
+
+static bool batch_has_reached(const struct batch *b, enum chunk_state state)
+{
+	for (unsigned i = 0; i < b->n_chunks; i++)
+		if (b->chunks[i].state < state || b->chunks[i].state == CHUNK_FAILED)
+			return false;
+	return true;
+}
+
+bool batch_is_loaded(const struct batch *b)
+{
+	return batch_has_reached(b, CHUNK_LOADED);
+}
+
+bool batch_is_stored(const struct batch *b)
+{
+	return batch_has_reached(b, CHUNK_STORED);
+}
+
+static bool chunk_is_busy(const struct chunk *c)
+{
+	return c->state == CHUNK_READING || c->state == CHUNK_HASHING ||
+	       c->state == CHUNK_CONVERTING || c->state == CHUNK_WRITING;
+}
+
+bool batch_is_idle(const struct batch *b)
+{
+	for (unsigned i = 0; i < b->n_chunks; i++)
+		if (chunk_is_busy(&b->chunks[i]))
+			return false;
+	return true;
+}
+
+void batch_convert(struct batch *b)
+{
+	b->convert = true;
+}
+
+void batch_store(struct batch *b)
+{
+	b->store = true;
+}
+
+void batch_store_again(struct batch *b)
+{
+	for (unsigned i = 0; i < b->n_chunks; i++)
+		b->chunks[i].state = CHUNK_CONVERTED;
+}
+
+static int hash_chunk(void *arg, unsigned lane)
+{
+	const struct chunk *c = arg;
+	const struct engine_config *cfg = c->batch->config;
+
+	return checksum_blocks(cfg->checksum, lane, c->data, c->size, cfg->block_size, c->digests);
+}
+
+static int convert_chunk(void *arg, unsigned lane)
+{
+	const struct chunk *c = arg;
+	const struct engine_config *cfg = c->batch->config;
+	const uint64_t iv = c->offset >> SECTOR_SHIFT;
+	int r = cipher_decrypt(cfg->old_side.cipher, lane, iv, c->data, c->size);
+
+	if (r < 0)
+		return r;
+	return cipher_encrypt(cfg->new_side.cipher, lane, iv, c->data, c->size);
+}
+
+static void start_job(struct batch_queue *q, struct chunk *c, enum chunk_state state,
+		      int (*run)(void *arg, unsigned lane))
+{
+	c->state = state;
+	c->job = (struct pool_job){.run = run, .arg = c};
+	q->jobs++;
+	pool_submit(c->batch->config->pool, &c->job);
+}
+
+static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state state, enum disk_op op)
+{
+	const struct engine_config *cfg = c->batch->config;
+	int r;
+
+	c->request = (struct disk_request){
+		.op = op,
+		.offset = cfg->disk_offset + c->offset,
+		.buf = c->data,
+		.size = c->size,
+		.user = c,
+	};
+	r = cfg->disk->ops->submit(cfg->disk, &c->request);
+	if (r < 0)
+		return r;
+	c->state = state;
+	q->in_flight++;
+	return 0;
+}
+
+/* Sends the chunk on as far as its batch may go. 0, or a negative errno of the disk. */
+static int chunk_advance(struct batch_queue *q, struct chunk *c)
+{
+	const struct batch *b = c->batch;
+	const struct engine_config *cfg = b->config;
+	const bool may_io = !b->error && q->in_flight < cfg->disk->depth;
+
+	switch (c->state) {
+	case CHUNK_WANT_READ:
+		return may_io ? start_io(q, c, CHUNK_READING, DISK_READ) : 0;
+	case CHUNK_READ:
+		if (cfg->resilience == ENGINE_CHECKSUM)
+			start_job(q, c, CHUNK_HASHING, hash_chunk);
+		else
+			c->state = CHUNK_LOADED;
+		return 0;
+	case CHUNK_LOADED:
+		/* Checksums first: they are on the way to the commit, the conversion is not yet. */
+		if (b->convert && batch_is_loaded(b))
+			start_job(q, c, CHUNK_CONVERTING, convert_chunk);
+		return 0;
+	case CHUNK_CONVERTED:
+		return b->store && may_io ? start_io(q, c, CHUNK_WRITING, DISK_WRITE) : 0;
+	case CHUNK_READING:
+	case CHUNK_HASHING:
+	case CHUNK_CONVERTING:
+	case CHUNK_WRITING:
+	case CHUNK_STORED:
+	case CHUNK_FAILED:
+		return 0;
+	}
+	return 0;
+}
+
+static void job_done(struct batch_queue *q, struct pool_job *job)
+{
+	struct chunk *c = job->arg;
+
+	q->jobs--;
+	if (job->result < 0)
+		chunk_fail(c, job->result);
+	else
+		c->state = c->state == CHUNK_HASHING ? CHUNK_LOADED : CHUNK_CONVERTED;
+}
+
+static void io_done(struct batch_queue *q, struct disk_request *rq)
+{
+	struct chunk *c = rq->user;
+
+	q->in_flight--;
+	if (rq == &q->flush) {
+		q->flushing = false;
+		return;
+	}
+	if (rq->result == 0)
+		c->state = c->state == CHUNK_READING ? CHUNK_READ : CHUNK_STORED;
+	else if (c->state == CHUNK_WRITING && ++c->write_failures < WRITE_TRIES)
+		c->state = CHUNK_CONVERTED;
+	else
+		chunk_fail(c, rq->result);
+}
+
+int batch_submit(struct batch_queue *q)
+{
+	for (unsigned i = 0; i < q->n_batches; i++) {
+		struct batch *b = q->batches[i];
+
+		for (unsigned n = 0; n < b->n_chunks; n++) {
+			int r = chunk_advance(q, &b->chunks[n]);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int batch_step(struct batch_queue *q)
+{
+	const struct engine_config *cfg = q->batches[0]->config;
+	struct disk_request *rq;
+	struct pool_job *job;
+	int r = batch_submit(q);
+
+	if (r < 0)
+		return r;
+	job = pool_collect(cfg->pool);
+	if (job) {
+		do
+			job_done(q, job);
+		while ((job = pool_collect(cfg->pool)));
+		return 0;
+	}
+	if (q->in_flight == 0 && q->jobs == 0)
+		return 0;
+	r = cfg->disk->ops->wait(cfg->disk, &rq);
+	if (r < 0)
+		return r;
+	if (rq)
+		io_done(q, rq);
+	return 0;
+}
+
+int batch_flush(struct batch_queue *q)
+{
+	struct disk *disk = q->batches[0]->config->disk;
+	int r;
+
+	while (q->in_flight >= disk->depth) {
+		r = batch_step(q);
+		if (r < 0)
+			return r;
+	}
+	q->flush = (struct disk_request){.op = DISK_FLUSH};
+	r = disk->ops->submit(disk, &q->flush);
+	if (r < 0)
+		return r;
+	q->in_flight++;
+	q->flushing = true;
+	while (q->flushing) {
+		r = batch_step(q);
+		if (r < 0)
+			return r;
+	}
+	return q->flush.result;
+}

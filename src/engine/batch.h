@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One hotzone on its way through memory, cut into chunks that are read, checksummed, converted and
+ * written independently of each other:
+ *
+ *   batch_load()                 batch_convert()           batch_store()
+ *     WANT_READ -> READING -> READ -> HASHING -> LOADED -> CONVERTING -> CONVERTED -> WRITING ->
+ * STORED
+ *
+ * Every arrow is an event that batch_step() handles; two batches can be under way at once. A chunk
+ * that fails stops where it is, and the batch ends with the error and the offset of the first
+ * failure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+
+enum chunk_state {
+	CHUNK_WANT_READ,
+	CHUNK_READING,
+	CHUNK_READ,
+	CHUNK_HASHING,
+	CHUNK_LOADED,
+	CHUNK_CONVERTING,
+	CHUNK_CONVERTED,
+	CHUNK_WRITING,
+	CHUNK_STORED,
+	CHUNK_FAILED,
+};
+
+struct batch;
+
+struct chunk {
+	struct batch *batch;
+	enum chunk_state state;
+	uint64_t offset; /* bytes from the start of the data */
+	uint32_t size;
+	uint8_t *data;
+	uint8_t *digests;
+	unsigned write_failures;
+	struct disk_request request;
+	struct pool_job job;
+};
+
+struct batch {
+	const struct engine_config *config;
+	uint64_t offset, size; /* the hotzone; size 0: none loaded */
+	uint8_t *data;         /* the hotzone's bytes, 4096-aligned */
+	uint8_t *digests;      /* packed as the checksum area has them, 4096-aligned */
+	struct chunk *chunks;
+	unsigned n_chunks;
+	bool convert, store; /* how far its chunks may go */
+	int error;
+	uint64_t error_offset;
+};
+
+/* Counts what is under way over all batches. */
+struct batch_queue {
+	struct batch *batches[2];
+	unsigned n_batches;
+	unsigned in_flight; /* disk requests */
+	unsigned jobs;      /* with the pool */
+	struct disk_request flush;
+	bool flushing;
+};
+
+/* Bytes a chunk has at most: a multiple of 4096 and of the checksum block. */
+uint32_t batch_chunk_size(const struct engine_config *config);
+
+/* Starts reading [offset, offset + size) into the batch. */
+void batch_load(struct batch *b, uint64_t offset, uint64_t size);
+bool batch_is_loaded(const struct batch *b);
+/* From now on loaded chunks are converted. In journal mode only once the old data is protected. */
+void batch_convert(struct batch *b);
+/* From now on converted chunks are written: the header must say so, durably. */
+void batch_store(struct batch *b);
+bool batch_is_stored(const struct batch *b);
+/* Nothing of this batch is with the disk or the pool. */
+bool batch_is_idle(const struct batch *b);
+/* Converted chunks will be written again: the flush after them failed. */
+void batch_store_again(struct batch *b);
+
+/* Submits what can be submitted, and waits for nothing. */
+int batch_submit(struct batch_queue *q);
+
+/*
+ * Submits what can be submitted, then handles at least one event. Returns a negative errno only
+ * when the disk as a whole is unusable.
+ */
+int batch_step(struct batch_queue *q);
+
+/* Flushes the data disk while the batches go on; the error of the flush or of the disk. */
+int batch_flush(struct batch_queue *q);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the engine share with each other. */
+#pragma once
+
+#include "engine/batch.h"
+#include "engine/engine.h"
+
+struct engine {
+	struct engine_config config;
+	struct batch batch[2]; /* the second one only offline */
+	struct batch_queue queue;
+	struct position position; /* what the header says; hot also where it only may be */
+	struct engine_progress progress;
+	uint64_t hotzone_max; /* bytes */
+	uint64_t limit;       /* hotzone size at present: small near read errors */
+	uint64_t frozen_since;
+	bool read_failed; /* the error is one of reading a hotzone, and the header is clean */
+	bool uncertain;   /* the last commit failed, and the header may have its position */
+	bool finished;    /* the final commit is made */
+	uint8_t *recovery_digests; /* of one chunk: stored, then present */
+	size_t recovery_digests_size;
+	void *memory;
+	size_t memory_size;
+};
+
+int engine_thaw(struct engine *e);
+int engine_give_up(struct engine *e, int error);
+int engine_commit(struct engine *e, const struct position *p);
+int engine_flush(struct engine *e);
+void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,
+		   uint64_t size);
+
+/*
+ * Converts @size bytes at @offset, whose old ciphertext is in @data, and writes them, all on this
+ * thread and with nothing else in flight.
+ */
+int engine_convert_now(struct engine *e, uint64_t offset, void *data, uint32_t size);

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The run: one hotzone after the other, each by the list
+ *
+ *   1. freeze   2. read and checksum   3. protect   4. commit hot   5. convert, write, flush
+ *   6. commit clean   7. thaw
+ *
+ * Offline nothing is frozen, so the next hotzone is read and checksummed while this one is written,
+ * and in checksum mode 6 merges with the next 4: once the data is durable, whatever stands in the
+ * area reads as "already converted". Online that would need two frozen ranges, and suspending the
+ * mapping for the second would wait for the I/O that is parked in the first.
+ */
+#include "engine/engine-internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/plan.h"
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+/* A flush that fails this often, with the data written again before each, is given up. */
+#define FLUSH_TRIES 3
+
+static bool has_plaintext_side(const struct engine_config *cfg)
+{
+	return cfg->old_side.plaintext || cfg->new_side.plaintext;
+}
+
+static void report(struct engine *e)
+{
+	const struct engine_config *cfg = &e->config;
+
+	e->progress.position = e->position;
+	e->progress.converted = plan_converted(cfg, e->position.boundary);
+	if (cfg->progress)
+		cfg->progress(cfg->callback_arg, &e->progress);
+}
+
+static bool wants_stop(const struct engine *e)
+{
+	return e->config.stop && e->config.stop(e->config.callback_arg);
+}
+
+static int freeze(struct engine *e, const struct hotzone *z)
+{
+	struct freezer *f = e->config.freezer;
+
+	if (!f)
+		return 0;
+	e->frozen_since = now_usec();
+	return f->ops->freeze(f, z->offset, z->size);
+}
+
+int engine_thaw(struct engine *e)
+{
+	struct freezer *f = e->config.freezer;
+	uint64_t usec;
+	int r;
+
+	if (!f)
+		return 0;
+	r = f->ops->thaw(f, &e->position);
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: cannot release the I/O that waits at offset %" PRIu64
+				       "; run the same command again to release it",
+				       e->config.disk->name, e->position.boundary);
+	usec = now_usec() - e->frozen_since;
+	e->progress.longest_freeze_usec = MAX(e->progress.longest_freeze_usec, usec);
+	return 0;
+}
+
+/* The hotzone stays hot in the header; its I/O fails, all other I/O goes on. Returns @error. */
+int engine_give_up(struct engine *e, int error)
+{
+	struct freezer *f = e->config.freezer;
+	int r = f ? f->ops->fail(f) : 0;
+
+	if (r < 0)
+		log_error_errno(r, "%s: I/O to the hotzone at offset %" PRIu64 " keeps waiting",
+				e->config.disk->name, e->position.boundary);
+	return error;
+}
+
+/* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
+int engine_commit(struct engine *e, const struct position *p)
+{
+	struct header_store *h = e->config.header;
+	int r = h->ops->commit(h, p);
+
+	e->uncertain = r < 0 && r != -ESTALE;
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,
+				       e->config.disk->name, p->boundary);
+	e->position = *p;
+	return 0;
+}
+
+int engine_flush(struct engine *e)
+{
+	struct disk *plain = e->config.new_side.plaintext;
+
+	e->progress.flushes++;
+	if (plain) {
+		int r = disk_run(plain, DISK_FLUSH, 0, NULL, 0);
+
+		if (r < 0)
+			return r;
+	}
+	return batch_flush(&e->queue);
+}
+
+/* Waits until nothing of @b is under way. */
+static int drain(struct engine *e, struct batch *b)
+{
+	while (!batch_is_idle(b)) {
+		int r = batch_step(&e->queue);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int wait_loaded(struct engine *e, struct batch *b)
+{
+	int r;
+
+	while (!batch_is_loaded(b) && !b->error) {
+		r = batch_step(&e->queue);
+		if (r < 0)
+			return r;
+	}
+	r = drain(e, b);
+	return r < 0 ? r : b->error;
+}
+
+/* Steps 3 and 4, with the old data in @b and everything before it durable. */
+static int make_hot(struct engine *e, struct batch *b)
+{
+	const struct engine_config *cfg = &e->config;
+	const uint64_t size = plan_resilience_size(cfg, b->size);
+	const void *data = cfg->resilience == ENGINE_CHECKSUM ? b->digests : b->data;
+	const struct position hot = {
+		.boundary = cfg->direction == ENGINE_FORWARD ? b->offset : b->offset + b->size,
+		.hotzone_size = b->size,
+	};
+	int r;
+
+	if (cfg->resilience == ENGINE_CHECKSUM && !has_plaintext_side(cfg))
+		batch_convert(
+			b); /* in memory, by other threads, while this one waits for the disk */
+	r = batch_submit(&e->queue);
+	if (r < 0)
+		return r;
+	r = cfg->header->ops->protect(cfg->header, data, (size_t)round_up_u64(size, 4096));
+	if (r < 0)
+		return log_error_errno(
+			r,
+			"%s: cannot write the resilience area for the hotzone at offset "
+			"%" PRIu64,
+			cfg->disk->name, b->offset);
+	return engine_commit(e, &hot);
+}
+
+/* The part of step 5 for a side that only the kernel can convert: through its mapping, in order. */
+static int store_by_mapping(struct engine *e, struct batch *b)
+{
+	for (unsigned i = 0; i < b->n_chunks; i++) {
+		struct chunk *c = &b->chunks[i];
+		int r = engine_convert_now(e, c->offset, c->data, c->size);
+
+		if (r < 0) {
+			b->error = r;
+			b->error_offset = c->offset;
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int write_all(struct engine *e, struct batch *b)
+{
+	int r;
+
+	if (has_plaintext_side(&e->config))
+		return store_by_mapping(e, b);
+	batch_convert(b);
+	batch_store(b);
+	while (!batch_is_stored(b) && !b->error) {
+		r = batch_step(&e->queue);
+		if (r < 0)
+			return r;
+	}
+	r = drain(e, b);
+	return r < 0 ? r : b->error;
+}
+
+/* Step 5: on success the hotzone's new data is durable. */
+static int store(struct engine *e, struct batch *b)
+{
+	int r;
+
+	for (unsigned tries = 0;; tries++) {
+		r = write_all(e, b);
+		if (r < 0) {
+			engine_log_io(e, r, "write", b->error_offset, batch_chunk_size(&e->config));
+			return r;
+		}
+		r = engine_flush(e);
+		if (r == 0)
+			return 0;
+		if (tries + 1 == FLUSH_TRIES || has_plaintext_side(&e->config))
+			break;
+		/* What a failed flush was to save may be lost: write it again. */
+		batch_store_again(b);
+	}
+	engine_log_io(e, r, "flush", b->offset, b->size);
+	return r;
+}
+
+void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,
+		   uint64_t size)
+{
+	const struct engine_config *cfg = &e->config;
+	const uint64_t first = (cfg->disk_offset + offset) >> SECTOR_SHIFT;
+
+	log_error_errno(error,
+			"%s: cannot %s sectors %" PRIu64 " to %" PRIu64 " (offset %" PRIu64
+			" of the data)",
+			cfg->disk->name, what, first,
+			first + (MIN(size, cfg->size - offset) >> SECTOR_SHIFT) - 1, offset);
+}
+
+/* Steps 1 to 4 for a first hotzone. After an error the header is clean and nothing frozen, or hot.
+ */
+static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
+{
+	const struct position clean = e->position;
+	int r = freeze(e, z), undo;
+
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot freeze the hotzone at offset %" PRIu64,
+				       e->config.disk->name, z->offset);
+	batch_load(b, z->offset, z->size);
+	r = wait_loaded(e, b);
+	if (r < 0) {
+		e->read_failed = b->error < 0;
+	} else {
+		r = make_hot(e, b);
+		if (r == 0)
+			return 0;
+		undo = drain(e, b);
+		/* The disk may say "hot" although the commit failed: nobody may write before it
+		 * does not. */
+		if (undo == 0 && e->uncertain)
+			undo = engine_commit(e, &clean);
+		if (undo < 0) {
+			e->position = (struct position){clean.boundary, z->size};
+			return engine_give_up(e, r);
+		}
+	}
+	undo = engine_thaw(e);
+	return undo < 0 ? undo : r;
+}
+
+/* Steps 6 and 7. */
+static int end(struct engine *e, const struct hotzone *z)
+{
+	const struct engine_config *cfg = &e->config;
+	const struct position clean = {.boundary = plan_boundary_after(cfg, z)};
+	int r;
+
+	if (plan_is_at_end(cfg, clean.boundary)) {
+		/* One commit says both: never "all converted, still in re-encryption" (P1). */
+		r = cfg->header->ops->finish(cfg->header);
+		if (r < 0)
+			return engine_give_up(
+				e, log_error_errno(r,
+						   "%s: cannot make the final commit of the "
+						   "LUKS2 header",
+						   cfg->disk->name));
+		e->position = clean;
+		e->finished = true;
+	} else {
+		r = engine_commit(e, &clean);
+		if (r < 0 && r != -ESTALE)
+			r = engine_commit(e, &clean);
+		if (r < 0)
+			return engine_give_up(e, r);
+	}
+	report(e);
+	return engine_thaw(e);
+}
+
+/* The hotzone to read ahead of its turn, or one of size 0. */
+static struct hotzone plan_ahead(struct engine *e, const struct hotzone *z)
+{
+	const struct engine_config *cfg = &e->config;
+	const uint64_t boundary = plan_boundary_after(cfg, z);
+
+	if (cfg->freezer || has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary) ||
+	    wants_stop(e))
+		return (struct hotzone){0};
+	return plan_next(cfg, boundary, e->limit);
+}
+
+/*
+ * From the hotzone in @b, durable but hot in the header, to the one in @next. Checksum mode says
+ * both in one commit; the journal must be clean before it is overwritten.
+ */
+static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
+{
+	const struct engine_config *cfg = &e->config;
+	int r = 0;
+
+	if (cfg->resilience == ENGINE_JOURNAL) {
+		r = end(e, z);
+		if (r < 0)
+			return r;
+	}
+	r = wait_loaded(e, next);
+	if (r < 0)
+		e->read_failed = next->error < 0;
+	else
+		r = make_hot(e, next);
+	if (r < 0) {
+		int undo = drain(e, next);
+
+		/* Clean after @z, which is right whether or not a failed commit reached the disk.
+		 */
+		if (undo == 0 && (e->uncertain || (e->position.hotzone_size > 0 && r != -ESTALE)))
+			undo = end(e, z);
+		return undo < 0 ? undo : r;
+	}
+	report(e);
+	return 0;
+}
+
+/* Hotzones one after the other, until the end, a stop, an error, or (online) just one. */
+static int convert(struct engine *e)
+{
+	struct hotzone z = plan_next(&e->config, e->position.boundary, e->limit), ahead;
+	struct batch *b = &e->batch[0], *next = &e->batch[1];
+	int r = begin(e, b, &z);
+
+	while (r == 0) {
+		ahead = plan_ahead(e, &z);
+		if (ahead.size > 0)
+			batch_load(next, ahead.offset, ahead.size);
+		r = store(e, b);
+		if (r < 0) {
+			(void)drain(e, b);
+			if (ahead.size > 0)
+				(void)drain(e, next);
+			return engine_give_up(e, r);
+		}
+		if (ahead.size == 0)
+			return end(e, &z);
+		r = go_on(e, &z, next);
+		z = ahead;
+		b = next;
+		next = b == &e->batch[0] ? &e->batch[1] : &e->batch[0];
+	}
+	return r;
+}
+
+/* After a read error: a smaller hotzone, so that all up to the bad sector is converted first. */
+static int retry_smaller(struct engine *e, int error)
+{
+	const struct engine_config *cfg = &e->config;
+	struct hotzone z;
+
+	e->read_failed = false;
+	if (e->limit > cfg->block_size) {
+		e->limit = MAX(round_down_u64(e->limit / 8, cfg->block_size),
+			       (uint64_t)cfg->block_size);
+		log_debug("%s: read error, going on with hotzones of %" PRIu64 " bytes",
+			  cfg->disk->name, e->limit);
+		return 0;
+	}
+	z = plan_next(cfg, e->position.boundary, e->limit);
+	engine_log_io(e, error, "read", z.offset, z.size);
+	return error;
+}
+
+int engine_run(struct engine *e, const struct position *from, enum engine_outcome *ret)
+{
+	const struct engine_config *cfg = &e->config;
+	int r;
+
+	assert(from->hotzone_size == 0);
+	e->position = *from;
+	e->finished = e->read_failed = false;
+	while (!plan_is_at_end(cfg, e->position.boundary)) {
+		if (wants_stop(e)) {
+			*ret = ENGINE_STOPPED;
+			return cfg->header->ops->flush(cfg->header);
+		}
+		r = convert(e);
+		if (r < 0 && e->read_failed)
+			r = retry_smaller(e, r);
+		else if (r == 0)
+			e->limit = MIN(e->limit * 2, e->hotzone_max);
+		if (r < 0)
+			return r;
+	}
+	if (!e->finished) {
+		r = cfg->header->ops->finish(cfg->header);
+		if (r < 0)
+			return log_error_errno(
+				r, "%s: cannot make the final commit of the LUKS2 header",
+				cfg->disk->name);
+	}
+	*ret = ENGINE_FINISHED;
+	return 0;
+}
+
+struct position engine_position(const struct engine *e)
+{
+	return e->position;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * All memory of a run, in one locked mapping that is made before anything is frozen:
+ *
+ *    | data of batch 0 | digests 0 | chunks 0 | (offline: the same for 1) | recovery's digests |
+ *
+ * It holds plaintext in passing, so it stays out of core dumps and is wiped at the end.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "engine/engine-internal.h"
+#include "engine/plan.h"
+#include "util/checked.h"
+
+struct layout {
+	uint64_t data, digests, chunks; /* bytes of each part of a batch, multiples of 4096 */
+};
+
+static struct layout batch_layout(const struct engine *e)
+{
+	const struct engine_config *cfg = &e->config;
+	const uint64_t n_chunks = e->hotzone_max / batch_chunk_size(cfg) + 1;
+	struct layout l = {
+		/* Recovery works in chunks whatever the size of the hotzone. */
+		.data = round_up_u64(MAX(e->hotzone_max, (uint64_t)batch_chunk_size(cfg)), 4096),
+		.chunks = round_up_u64(n_chunks * sizeof(struct chunk), 4096),
+	};
+
+	if (cfg->resilience == ENGINE_CHECKSUM)
+		l.digests = round_up_u64(plan_resilience_size(cfg, e->hotzone_max), 4096);
+	return l;
+}
+
+static int add_memory(struct disk *d, void *memory, uint64_t size)
+{
+	return d && d->ops->add_memory ? d->ops->add_memory(d, memory, size) : 0;
+}
+
+static int allocate(struct engine *e)
+{
+	const struct engine_config *cfg = &e->config;
+	const struct layout l = batch_layout(e);
+	uint8_t *p;
+	int r;
+
+	e->queue.n_batches = cfg->freezer ? 1 : 2;
+	if (cfg->resilience == ENGINE_CHECKSUM)
+		e->recovery_digests_size =
+			2 * (size_t)round_up_u64(plan_resilience_size(cfg, batch_chunk_size(cfg)),
+						 4096);
+	e->memory_size = (size_t)((l.data + l.digests + l.chunks) * e->queue.n_batches) +
+			 e->recovery_digests_size;
+	p = mmap(NULL, e->memory_size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	e->memory = p;
+	if (mlock(p, e->memory_size) < 0 || madvise(p, e->memory_size, MADV_DONTDUMP) < 0)
+		return -ENOMEM;
+	for (unsigned i = 0; i < e->queue.n_batches; i++) {
+		struct batch *b = &e->batch[i];
+
+		b->config = &e->config;
+		b->data = p;
+		b->digests = p + l.data;
+		b->chunks = (struct chunk *)(p + l.data + l.digests);
+		p += l.data + l.digests + l.chunks;
+		e->queue.batches[i] = b;
+		r = add_memory(cfg->disk, b->data, l.data);
+		if (r < 0)
+			return r;
+	}
+	e->recovery_digests = p;
+	return 0;
+}
+
+int engine_new(const struct engine_config *config, struct engine **ret)
+{
+	_cleanup_(engine_freep) struct engine *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	e->config = *config;
+	e->progress.total = config->size;
+	e->hotzone_max = plan_hotzone_max(config);
+	if (e->hotzone_max == 0)
+		return -ENOSPC;
+	if (!is_power_of_2(config->block_size) || !is_aligned(config->size, config->block_size) ||
+	    !is_aligned(config->block_size, config->disk->block_size) ||
+	    !range_inside(config->disk_offset, config->size, config->disk->size))
+		return -EINVAL;
+	e->limit = e->hotzone_max;
+	r = allocate(e);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(e);
+	return 0;
+}
+
+struct engine *engine_free(struct engine *e)
+{
+	if (!e)
+		return NULL;
+	if (e->memory) {
+		explicit_bzero(e->memory, e->memory_size);
+		(void)munmap(e->memory, e->memory_size);
+	}
+	free(e);
+	return NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which range is next, and where the edge stands after it. Pure arithmetic on a position.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "engine/engine.h"
+
+struct hotzone {
+	uint64_t offset, size; /* bytes from the start of the data */
+};
+
+/* The largest hotzone that resilience area and memory allow; 0 when not even one block fits. */
+uint64_t plan_hotzone_max(const struct engine_config *cfg);
+
+/* The bytes of resilience data that protect a hotzone of @size bytes. */
+uint64_t plan_resilience_size(const struct engine_config *cfg, uint64_t size);
+
+bool plan_is_at_end(const struct engine_config *cfg, uint64_t boundary);
+
+/*
+ * The hotzone beside @boundary, at most @limit bytes. Backward the odd piece comes first: then the
+ * last hotzone is as long as the area allows, which stock's recovery needs to see the end (it takes
+ * a shorter one for unfinished).
+ */
+struct hotzone plan_next(const struct engine_config *cfg, uint64_t boundary, uint64_t limit);
+
+/* The edge once @z is converted. */
+uint64_t plan_boundary_after(const struct engine_config *cfg, const struct hotzone *z);
+
+/* Bytes converted when the edge stands at @boundary. */
+uint64_t plan_converted(const struct engine_config *cfg, uint64_t boundary);
