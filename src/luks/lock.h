@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The locks by which cryptsetup and we keep out of each other's way: flock(2) on files below
+ * /run/cryptsetup, or on the header file itself.
+ *
+ *   metadata      short: SHARED around a header read, EXCLUSIVE around [area write +] commit; waits
+ *   reencryption  long: the whole run, and recovery; does not wait
+ *
+ * flock belongs to the open file: a libcryptsetup call that takes the metadata lock while we hold
+ * it waits for ever, and one that takes the reencryption lock gets -EBUSY.
+ */
+#pragma once
+
+#include "util/cleanup.h"
+
+enum luks_lock_mode { LUKS_LOCK_SHARED, LUKS_LOCK_EXCLUSIVE };
+
+struct luks_lock;
+
+/* -EBUSY: held by another process. -EINVAL: @uuid is no file name. -EPERM: unsafe lock directory.
+ */
+int luks_lock_reencryption(const char *uuid, struct luks_lock **ret);
+
+/*
+ * Waits. @fd is the open metadata device, whose major:minor names the lock, or header file (found
+ * again by @path, which may be NULL for a block device). -ESTALE: @path is another file by now.
+ */
+int luks_lock_metadata(int fd, const char *path, enum luks_lock_mode mode, struct luks_lock **ret);
+
+/* Releases; takes the lock file away when nobody else wants it. */
+struct luks_lock *luks_lock_free(struct luks_lock *lock);
+DEFINE_CLEANUP(struct luks_lock, luks_lock_free)

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The re-encryption that a LUKS2 header describes, and the edits of the header that move it on.
+ *
+ *            NONE --(begin)--> CLEAN <--> HOT
+ *                                 \       /
+ *                                  v     v
+ *              NONE <--finish-- (all converted)   FINISH: cryptsetup left the header between the
+ *                                                 last hotzone and its end; only finish is left
+ *
+ * All positions are bytes from the start of the data (the segment offset D of backup-final). Edits
+ * are in memory; luks_header_commit() makes them real. An edit that fails changed nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "luks/header.h"
+#include "luks/reason.h"
+#include "util/secret.h"
+
+enum luks_reenc_state {
+	LUKS_REENC_NONE,   /* no re-encryption */
+	LUKS_REENC_CLEAN,  /* between hotzones */
+	LUKS_REENC_HOT,    /* a hotzone is in re-encryption: recover it first */
+	LUKS_REENC_FINISH, /* everything is converted, the header does not say so yet */
+};
+
+enum luks_reenc_mode { LUKS_REENCRYPT, LUKS_ENCRYPT, LUKS_DECRYPT };
+enum luks_direction { LUKS_FORWARD, LUKS_BACKWARD };
+
+enum luks_resilience {
+	LUKS_RESILIENCE_NONE,
+	LUKS_RESILIENCE_CHECKSUM,
+	LUKS_RESILIENCE_JOURNAL,
+	/* The three that move the data: read and reported, never worked on. */
+	LUKS_RESILIENCE_DATASHIFT,
+	LUKS_RESILIENCE_DATASHIFT_CHECKSUM,
+	LUKS_RESILIENCE_DATASHIFT_JOURNAL,
+};
+
+/* Parameters of one side of the conversion: backup-previous, or backup-final. */
+struct luks_side {
+	bool crypt;           /* false: linear, plaintext */
+	uint64_t offset;      /* bytes on the data device */
+	char cipher[65];      /* "aes-xts-plain64"; empty when linear */
+	uint32_t sector_size; /* bytes; 512 when linear */
+	int digest;           /* LUKS2 digest id, -1 when linear */
+};
+
+struct luks_reenc {
+	enum luks_reenc_state state;
+	/*
+	 * With NONE both sides are what the volume has now, data_offset and data_size are set, and
+	 * nothing else below is.
+	 */
+	struct luks_side old_side, new_side;
+	uint64_t data_offset; /* D, bytes on the data device */
+	uint64_t data_size;   /* DS, bytes */
+	bool fixed_size;      /* data_size is part of the header or was given, not the device's */
+
+	enum luks_reenc_mode mode;
+	enum luks_direction direction;
+	unsigned version;   /* of the requirement: 2 or 3 */
+	unsigned keyslot;   /* number of the reencrypt keyslot */
+	int digest;         /* id of the verification digest */
+	bool keep_key;      /* both sides have one digest, so one key */
+	bool moved_segment; /* there is a backup-moved-segment */
+
+	enum luks_resilience resilience;
+	char hash[33];        /* of the checksums; empty otherwise */
+	uint32_t block_size;  /* A, bytes: positions are multiples of it, and checksums cover it */
+	uint64_t area_offset; /* bytes on the metadata device */
+	uint64_t area_size;   /* bytes */
+	uint64_t shift_size;  /* bytes; 0 without data shift */
+	uint64_t capacity; /* longest hotzone that the area can protect, a multiple of block_size */
+
+	/*
+	 * The edge between converted and unconverted data, and the hotzone on its unconverted side:
+	 * forward [boundary, boundary + hot_size), backward [boundary - hot_size, boundary).
+	 * With FINISH the boundary is where the conversion ends: data_size forward, 0 backward.
+	 */
+	uint64_t boundary;
+	uint64_t hot_size; /* 0: not hot */
+};
+
+/* Volume keys of both sides. With one digest for both (keep_key) either may be NULL. */
+struct luks_reenc_keys {
+	const struct secret *old_key;
+	const struct secret *new_key;
+};
+
+/*
+ * Understands what @h says. @device_size: bytes of the data device. @fixed_size: bytes that are
+ * re-encrypted where an option or the active mapping limits them, else 0. @block_size is the
+ * logical block size of the data device in bytes; it counts for A with journal. Errors, with @why:
+ *   -EOPNOTSUPP  unknown requirement, requirement of version 1, offline re-encryption, integrity
+ *   -EBADMSG     the metadata contradict each other: damaged, or tampered with
+ *   -EFBIG       the data device is smaller than the header says
+ *   -EINVAL      @fixed_size contradicts the header, or sizes are no multiple of the sector size
+ * Data shift loads for a report, with the position as far as it can be told; every edit of it is
+ * refused with -EOPNOTSUPP. The keys are checked by luks_reenc_digest_verify(): nothing that this
+ * function read may be acted on before.
+ */
+int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t fixed_size,
+		    uint32_t block_size, struct luks_reenc *ret, struct luks_reason *why);
+
+/*
+ * Puts the edge at @boundary with a hotzone of @hot_size bytes on its unconverted side (0: clean)
+ * into h->json and @r. -EINVAL: not aligned, outside the data, beyond the capacity, or the state
+ * that must never be written: clean with nothing left to convert (use luks_reenc_finish()).
+ */
+int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_t boundary,
+			    uint64_t hot_size);
+
+/* Byte ranges of the metadata device that finishing freed and that want wiping. */
+struct luks_areas {
+	unsigned count;
+	struct {
+		uint64_t offset, size;
+	} area[32];
+};
+
+/*
+ * The edit that ends the re-encryption: one segment as backup-final says, the old key's digest and
+ * keyslots gone (unless kept), the requirement gone, @r NONE. To be committed right after the data
+ * of the last hotzone is durable, from HOT, from FINISH, or from a reversal with nothing to undo.
+ * -EINVAL: something is left to convert.
+ */
+int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_areas *ret);
+
+/*
+ * Turns a clean or FINISH re-encryption around: what was converted goes back. The sides change
+ * roles, the direction flips and the verification digest is made anew with @keys; the boundary
+ * stays. The area is cut down to what a hotzone of @hotzone_size bytes needs, which makes
+ * cryptsetup's backward recovery come out right (luks_reenc_stock_safe()); 0 leaves it as it is.
+ * Where nothing was converted yet @r is FINISH afterwards, and must not be committed: finish it.
+ * -EBUSY: hot, recover first. -ENOKEY: a key is missing. -EOPNOTSUPP: not of mode reencrypt.
+ */
+int luks_reenc_reverse(struct luks_header *h, struct luks_reenc *r,
+		       const struct luks_reenc_keys *keys, uint64_t hotzone_size);
+
+/*
+ * Is the metadata what somebody with both volume keys wrote? 0, or -EKEYREJECTED: tampered with, or
+ * wrong keys. -ENOKEY: a key is missing.
+ */
+int luks_reenc_digest_verify(const struct luks_header *h, const struct luks_reenc *r,
+			     const struct luks_reenc_keys *keys);
+
+/* Replaces the verification digest after an edit of what it covers. */
+int luks_reenc_digest_make(struct luks_header *h, const struct luks_reenc *r,
+			   const struct luks_reenc_keys *keys);
+
+/*
+ * Does @key belong to digest @digest? 0, -EKEYREJECTED, -ENOENT (no such digest), -EOPNOTSUPP (a
+ * digest type or hash that we do not know).
+ */
+int luks_volume_key_verify(const struct luks_header *h, int digest, const struct secret *key);
+
+/*
+ * Would cryptsetup (2.6.1 to 2.8.7, any machine) recover this hotzone rightly after a crash?
+ * Forward always. Backward its progress is DS - off - Lc + len, with off and len of the hotzone and
+ * Lc = min(its own hotzone size on that machine, DS - off), and it ends the whole job when that
+ * reaches DS. So:
+ *   off == 0  must end:     len >= Lc,       which holds everywhere if len >= min(capacity, 1 GiB,
+ * DS) off > 0   must not end: len < off + Lc,  which holds everywhere if len <= off A last hotzone
+ * that it recovers without ending leaves a header that its next resume takes for "nothing converted
+ * yet", and destroys the data.
+ */
+bool luks_reenc_stock_safe(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_size);
+
+/*
+ * The longest hotzone of at most @wanted bytes that may follow at @boundary (a multiple of
+ * block_size except for the tail of the data; 0 at the end) without leaving the path on which every
+ * backward hotzone to come is stock-safe, where there is such a path: the odd remainder comes
+ * first, the last one has the full capacity. Else just what fits.
+ */
+uint64_t luks_reenc_next_hotzone(const struct luks_reenc *r, uint64_t boundary, uint64_t wanted);
