@@ -31,7 +31,7 @@ struct record {
 	uint64_t magic;
 	uint64_t seed;
 	uint64_t slot;
-	uint64_t version = 0;
+	uint64_t version;
 	uint64_t payload[RECORD_SIZE / 8 - 4];
 };
 _Static_assert(sizeof(struct record) == RECORD_SIZE, "a record is one block");
