@@ -5,7 +5,8 @@
       ^            the script's output, line by line                        |
       +---------------------------------------------------------------------+
 
-A guest reports by files in a private job directory. Whatever happens, the whole session is killed
+A guest reports by files in a private job directory ("console" and "machine": what the kernel
+and the emulator say; "exit": the script's exit code). Whatever happens, the whole session is killed
 and the job directory removed before the runner returns.
 """
 import argparse
@@ -83,7 +84,7 @@ def guest_environment(args, disk_nodes):
         'DM_DISABLE_UDEV': '1',
         'HOME': '/tmp',
         'TMPDIR': '/tmp',
-        'LC_ALL': 'C.UTF-8',
+        'LC_ALL': 'C',
         'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     }
     for i, (disk, node) in enumerate(zip(args.disk, disk_nodes)):
@@ -198,7 +199,9 @@ class Guest:
                     return int(f.read())
             except (OSError, ValueError):
                 rc, why = RC_DIED, 'the guest died'
-        print(f'{os.path.basename(sys.argv[0])}: {why}; the end of its console:', file=sys.stderr)
-        with open(self.file('console'), errors='replace', encoding='utf-8') as f:
-            sys.stderr.write(''.join(f.readlines()[-30:]))
+        print(f'{os.path.basename(sys.argv[0])}: {why}; what it last said:', file=sys.stderr)
+        for name in ('machine', 'console'):
+            if os.path.exists(self.file(name)):
+                with open(self.file(name), errors='replace', encoding='utf-8') as f:
+                    sys.stderr.write(''.join(f.readlines()[-30:]))
         return rc

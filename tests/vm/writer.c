@@ -155,19 +155,20 @@ static int check_slot(struct writer *w, uint64_t slot, bool exact)
 	int r;
 
 	r = newest_version(w, slot, &version);
-	if (r == -ENODATA)
-		return log_error_errno(-EILSEQ,
-				       "%s: BAD slot %" PRIu64 " at offset %" PRIu64
-				       ": no whole record, version %" PRIu64 " was acknowledged",
-				       w->opt.path, slot, place_of(slot, 0), w->versions[slot]);
+	if (r == -ENODATA) {
+		log_error("%s: BAD slot %" PRIu64 " at offset %" PRIu64
+			  ": no whole record, version %" PRIu64 " was acknowledged",
+			  w->opt.path, slot, place_of(slot, 0), w->versions[slot]);
+		return -EILSEQ;
+	}
 	if (r < 0)
 		return r;
-	if (version < w->versions[slot] || (exact && version != w->versions[slot]))
-		return log_error_errno(
-			-EILSEQ,
-			"%s: BAD slot %" PRIu64 " at offset %" PRIu64 ": version %" PRIu64
-			" is there, %" PRIu64 " was acknowledged",
-			w->opt.path, slot, place_of(slot, 0), version, w->versions[slot]);
+	if (version < w->versions[slot] || (exact && version != w->versions[slot])) {
+		log_error("%s: BAD slot %" PRIu64 " at offset %" PRIu64 ": version %" PRIu64
+			  " is there, %" PRIu64 " was acknowledged",
+			  w->opt.path, slot, place_of(slot, 0), version, w->versions[slot]);
+		return -EILSEQ;
+	}
 	return 0;
 }
 
