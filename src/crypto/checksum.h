@@ -9,7 +9,8 @@
 
 struct checksum;
 
-/* @hash is a name as LUKS2 has it ("sha256"). -EOPNOTSUPP: OpenSSL has no such hash. */
+/* Up to @lanes threads may use it at once, each under its own lane number. @hash is a name as LUKS2
+ * has it ("sha256"). -EOPNOTSUPP: OpenSSL has no such hash. */
 int checksum_new(const char *hash, unsigned lanes, struct checksum **ret);
 struct checksum *checksum_free(struct checksum *c);
 DEFINE_CLEANUP(struct checksum, checksum_free)
@@ -17,6 +18,7 @@ DEFINE_CLEANUP(struct checksum, checksum_free)
 /* Bytes of one digest. */
 size_t checksum_size(const struct checksum *c);
 
-/* Digests of the size / block_size blocks of @data, written to @digests. */
+/* Digests of the @size / @block_size blocks (in bytes) of @data, written to @digests. -EINVAL where
+ * @size is not a multiple of @block_size. */
 int checksum_blocks(struct checksum *c, unsigned lane, const void *data, size_t size,
 		    size_t block_size, uint8_t *digests);

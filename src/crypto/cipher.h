@@ -15,7 +15,7 @@ struct cipher;
  * @spec is the "encryption" of a LUKS2 segment, @sector_size 512..4096 bytes. Up to @lanes threads
  * may use the cipher at once, each under its own lane number; everything is allocated here.
  * -EOPNOTSUPP: well-formed, but not in OpenSSL (serpent, twofish, ...); the caller may have another
- * way. -EINVAL: malformed spec, or a key of the wrong size.
+ * way. -EINVAL: malformed spec, a key of the wrong size, or an xts key with two equal halves.
  */
 int cipher_new(const char *spec, const struct secret *key, uint32_t sector_size, unsigned lanes,
 	       struct cipher **ret);
@@ -24,7 +24,7 @@ DEFINE_CLEANUP(struct cipher, cipher_free)
 
 /*
  * @size bytes in place, a multiple of the sector size. @iv_sector is the IV of the first sector, in
- * 512-byte units also for larger sectors (no iv_large_sectors).
+ * 512-byte units also for larger sectors (no iv_large_sectors). -EINVAL: not a multiple.
  */
 int cipher_encrypt(struct cipher *c, unsigned lane, uint64_t iv_sector, void *data, size_t size);
 int cipher_decrypt(struct cipher *c, unsigned lane, uint64_t iv_sector, void *data, size_t size);

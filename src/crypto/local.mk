@@ -1,1 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += src/crypto/librcrypto.a
+src_crypto_librcrypto_a_SOURCES = \
+	src/crypto/algorithm.c src/crypto/algorithm.h \
+	src/crypto/checksum.c src/crypto/checksum.h \
+	src/crypto/cipher.c src/crypto/cipher.h \
+	src/crypto/iv.c src/crypto/iv.h \
+	src/crypto/pool.c src/crypto/pool.h
+
+CRYPTO_TEST_LIBS = src/crypto/librcrypto.a src/util/libutil.a \
+	$(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/crypto/test-cipher src/crypto/test-checksum src/crypto/test-pool
+src_crypto_test_cipher_SOURCES = src/crypto/test-cipher.c
+src_crypto_test_cipher_LDADD = $(CRYPTO_TEST_LIBS)
+src_crypto_test_checksum_SOURCES = src/crypto/test-checksum.c
+src_crypto_test_checksum_LDADD = $(CRYPTO_TEST_LIBS)
+src_crypto_test_pool_SOURCES = src/crypto/test-pool.c
+src_crypto_test_pool_LDADD = $(CRYPTO_TEST_LIBS)

@@ -18,10 +18,10 @@ struct pool_job {
 
 /*
  * @threads 0: jobs run in pool_submit() itself, in lane 0 (simulation, debugging). @wake is called
- * by a lane after each finished job; it must be thread-safe.
+ * by a lane after each finished job; it must be thread-safe, and may be NULL.
  */
 int pool_new(unsigned threads, void (*wake)(void *arg), void *wake_arg, struct pool **ret);
-/* Waits for the jobs in hand. */
+/* Waits for the jobs in hand; those that nobody collected are forgotten. */
 struct pool *pool_free(struct pool *p);
 DEFINE_CLEANUP(struct pool, pool_free)
 

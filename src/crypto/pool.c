@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Two lists of jobs under one lock:
+ *
+ *   submit --> todo (first in, first out) --> a lane runs the job --> done --> collect
+ */
+#include "crypto/pool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "util/checked.h"
+
+/* Enough for OpenSSL, and little enough that a process with locked memory can afford it. */
+#define STACK_SIZE ((size_t)256 * 1024)
+
+struct job_list {
+	struct pool_job *head, **tail;
+};
+
+struct pool_lane {
+	struct pool *pool;
+	unsigned number;
+	pthread_t thread;
+};
+
+struct pool {
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* todo is not empty, or stopping */
+	struct job_list todo, done;
+	bool stopping;
+	void (*wake)(void *arg);
+	void *wake_arg;
+	unsigned threads; /* that run */
+	struct pool_lane lane[];
+};
+
+static void job_append(struct job_list *l, struct pool_job *job)
+{
+	job->next = NULL;
+	*l->tail = job;
+	l->tail = &job->next;
+}
+
+static struct pool_job *job_take(struct job_list *l)
+{
+	struct pool_job *job = l->head;
+
+	if (!job)
+		return NULL;
+	l->head = job->next;
+	if (!l->head)
+		l->tail = &l->head;
+	job->next = NULL;
+	return job;
+}
+
+static void pool_lock(struct pool *p)
+{
+	int r = pthread_mutex_lock(&p->lock);
+
+	assert(r == 0);
+}
+
+static void pool_unlock(struct pool *p)
+{
+	int r = pthread_mutex_unlock(&p->lock);
+
+	assert(r == 0);
+}
+
+static void run_job(struct pool *p, struct pool_job *job, unsigned lane)
+{
+	job->result = job->run(job->arg, lane);
+	pool_lock(p);
+	job_append(&p->done, job);
+	pool_unlock(p);
+	if (p->wake)
+		p->wake(p->wake_arg);
+}
+
+/* The next job; NULL when the pool ends and nothing is left to do. */
+static struct pool_job *next_job(struct pool *p)
+{
+	struct pool_job *job;
+
+	pool_lock(p);
+	while (!(job = job_take(&p->todo)) && !p->stopping) {
+		int r = pthread_cond_wait(&p->work, &p->lock);
+
+		assert(r == 0);
+	}
+	pool_unlock(p);
+	return job;
+}
+
+static void *lane_main(void *arg)
+{
+	struct pool_lane *lane = arg;
+	struct pool_job *job;
+
+	while ((job = next_job(lane->pool)))
+		run_job(lane->pool, job, lane->number);
+	return NULL;
+}
+
+/* The lane starts with all signals blocked: they are for the thread that runs the event loop. */
+static int start_lane(struct pool_lane *lane)
+{
+	char name[16];
+	pthread_attr_t attr;
+	sigset_t all, before;
+	int r;
+
+	r = pthread_attr_init(&attr);
+	if (r != 0)
+		return -r;
+	(void)sigfillset(&all);
+	r = pthread_attr_setstacksize(&attr, MAX(STACK_SIZE, (size_t)PTHREAD_STACK_MIN));
+	if (r == 0)
+		r = pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (r == 0) {
+		r = pthread_create(&lane->thread, &attr, lane_main, lane);
+		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	(void)pthread_attr_destroy(&attr);
+	if (r != 0)
+		return -r;
+	(void)snprintf(name, sizeof(name), "crypto-%u", lane->number);
+	(void)pthread_setname_np(lane->thread, name);
+	return 0;
+}
+
+int pool_new(unsigned threads, void (*wake)(void *arg), void *wake_arg, struct pool **ret)
+{
+	_cleanup_(pool_freep) struct pool *p = NULL;
+
+	p = calloc(1, sizeof(*p) + threads * sizeof(p->lane[0]));
+	if (!p)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&p->lock, NULL);
+	(void)pthread_cond_init(&p->work, NULL);
+	p->todo.tail = &p->todo.head;
+	p->done.tail = &p->done.head;
+	p->wake = wake;
+	p->wake_arg = wake_arg;
+	for (unsigned i = 0; i < threads; i++) {
+		int r;
+
+		p->lane[i].pool = p;
+		p->lane[i].number = i;
+		r = start_lane(&p->lane[i]);
+		if (r < 0)
+			return r;
+		p->threads++;
+	}
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+struct pool *pool_free(struct pool *p)
+{
+	if (!p)
+		return NULL;
+	pool_lock(p);
+	p->stopping = true;
+	(void)pthread_cond_broadcast(&p->work);
+	pool_unlock(p);
+	for (unsigned i = 0; i < p->threads; i++) {
+		int r = pthread_join(p->lane[i].thread, NULL);
+
+		assert(r == 0);
+	}
+	(void)pthread_cond_destroy(&p->work);
+	(void)pthread_mutex_destroy(&p->lock);
+	free(p);
+	return NULL;
+}
+
+unsigned pool_lanes(const struct pool *p)
+{
+	return MAX(p->threads, 1U);
+}
+
+void pool_submit(struct pool *p, struct pool_job *job)
+{
+	if (p->threads == 0) {
+		run_job(p, job, 0);
+		return;
+	}
+	pool_lock(p);
+	job_append(&p->todo, job);
+	(void)pthread_cond_signal(&p->work);
+	pool_unlock(p);
+}
+
+struct pool_job *pool_collect(struct pool *p)
+{
+	struct pool_job *job;
+
+	pool_lock(p);
+	job = job_take(&p->done);
+	pool_unlock(p);
+	return job;
+}
