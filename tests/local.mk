@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Whole folders: each test is one program and needs no entry here.
-EXTRA_DIST += tests/vm
+EXTRA_DIST += .clang-tidy .ci/run tests/run tests/static tests/dist tests/vm
 
 # The application of the tests that need one on a volume.
 check_PROGRAMS += tests/vm/writer
 tests_vm_writer_SOURCES = tests/vm/writer.c
 tests_vm_writer_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS)
+
+# Prints how a source is compiled, for tests/static.
+list-compile-flags:
+	@echo $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(AM_CFLAGS)
+.PHONY: list-compile-flags
