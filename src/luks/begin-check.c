@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "luks/begin-check.h"
+
+#include <blkid/blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "luks/context.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+static int check_requirements(struct crypt_device *cd, const char *device)
+{
+	char names[256];
+	uint32_t flags;
+	int r;
+
+	r = crypt_persistent_flags_get(cd, CRYPT_FLAGS_REQUIREMENTS, &flags);
+	if (r == 0)
+		r = luks_requirements(cd, names, sizeof(names));
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot read the header's requirements", device);
+	if (flags & CRYPT_REQUIREMENT_ONLINE_REENCRYPT) {
+		log_error(
+			"%s: a re-encryption is already begun; \"recryptctl reencrypt %s\" goes on "
+			"with it",
+			device, device);
+		return -EBUSY;
+	}
+	if (*names) {
+		log_error("%s: the header requires \"%s\", which cannot be re-encrypted", device,
+			  names);
+		return -ETXTBSY;
+	}
+	return 0;
+}
+
+static int check_integrity(struct crypt_device *cd, const char *device)
+{
+	struct crypt_params_integrity ip = {0};
+	int r;
+
+	r = crypt_get_integrity_info(cd, &ip);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot read the header's integrity profile", device);
+	if (ip.tag_size || ip.integrity) {
+		log_error("%s: a volume with integrity protection (%s) cannot be re-encrypted",
+			  device, ip.integrity ?: "AEAD");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+/* Persistent memory: dm-crypt would be bypassed by direct access. */
+static int check_dax(const char *device, const struct stat *st)
+{
+	static const char *const attributes[] = {"queue/dax", "../queue/dax"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
+		_cleanup_close_
+		int fd = -1;
+		char path[PATH_MAX], value;
+
+		(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(st->st_rdev),
+			       minor(st->st_rdev), attributes[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, &value, 1) != 1 || value != '1')
+			continue;
+		log_error("%s: is persistent memory with direct access (DAX), which re-encryption "
+			  "cannot keep off the data",
+			  device);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+static int check_device(const char *path)
+{
+	_cleanup_close_
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int r = -errno;
+
+		return log_error_errno(r, "%s: cannot be opened for writing", path);
+	}
+	if (S_ISBLK(st.st_mode))
+		return check_dax(path, &st);
+	if (S_ISREG(st.st_mode))
+		return 0;
+	log_error("%s: is neither a block device nor an image file", path);
+	return -ENOTBLK;
+}
+
+int luks_begin_check_volume(struct crypt_device *cd, const struct luks_begin_params *params)
+{
+	int r;
+
+	r = check_requirements(cd, params->device);
+	if (r == 0)
+		r = check_integrity(cd, params->device);
+	if (r == 0)
+		r = check_device(params->device);
+	if (r == 0 && params->header)
+		r = check_device(params->header);
+	return r;
+}
+
+static int device_size(const char *path, uint64_t *ret)
+{
+	_cleanup_close_
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISBLK(st.st_mode))
+		return ioctl(fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* Bytes of data: what the segment says, or what the device has behind the data offset. */
+static int data_size(struct crypt_device *cd, const char *device,
+		     const struct luks_keyslots *keyslots, uint64_t *ret)
+{
+	uint64_t offset = 0, size = 0;
+	int r;
+
+	r = device_size(device, &size);
+	if (r == 0)
+		r = mul_u64(crypt_get_data_offset(cd), SECTOR_SIZE, &offset);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot tell its size", device);
+	if (size <= offset || !range_inside(offset, keyslots->data_size, size)) {
+		log_error("%s: is only %" PRIu64
+			  " bytes, but its header puts data at offset %" PRIu64 "; was it cut?",
+			  device, size, offset);
+		return -EINVAL;
+	}
+	*ret = keyslots->data_size ?: size - offset;
+	return 0;
+}
+
+static int check_data_size(struct crypt_device *cd, const struct luks_begin_params *params,
+			   const struct luks_keyslots *keyslots, const struct luks_begin_plan *plan)
+{
+	uint32_t sector_size = MAX(plan->old_sector_size, plan->new_sector_size);
+	uint64_t size = 0;
+	int r;
+
+	r = data_size(cd, params->device, keyslots, &size);
+	if (r < 0)
+		return r;
+	if (!is_aligned(size, sector_size)) {
+		log_error("%s: %" PRIu64
+			  " bytes of data are not a multiple of the sector size %" PRIu32
+			  "; resize the device or choose a smaller --sector-size",
+			  params->device, size, sector_size);
+		return -EINVAL;
+	}
+	if (params->device_size > size || !is_aligned(params->device_size, sector_size)) {
+		log_error("%s: --device-size %" PRIu64 " must be a multiple of %" PRIu32
+			  " and at most %" PRIu64,
+			  params->device, params->device_size, sector_size, size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void free_probe(blkid_probe *p)
+{
+	if (*p)
+		blkid_free_probe(*p);
+}
+
+/*
+ * The block size of the file system on @path as blkid has it (for xfs its sector size); 0: there is
+ * none or it does not say.
+ */
+static int probe_block_size(const char *path, uint64_t *ret)
+{
+	_cleanup_(free_probe) blkid_probe p = NULL;
+	const char *text;
+
+	errno = 0;
+	p = blkid_new_probe_from_filename(path);
+	if (!p)
+		return errno ? -errno : -EIO;
+	*ret = 0;
+	if (blkid_probe_enable_superblocks(p, 1) < 0 || blkid_do_fullprobe(p) < 0)
+		return -EIO;
+	if (blkid_probe_lookup_value(p, "BLOCK_SIZE", &text, NULL) == 0)
+		*ret = strtoull(text, NULL, 10);
+	return 0;
+}
+
+/* Larger sectors break a file system that reads and writes smaller blocks. */
+static int check_file_system(const struct luks_begin_params *params, uint32_t sector_size)
+{
+	char path[PATH_MAX];
+	uint64_t block_size = 0;
+	int r;
+
+	if (!params->active_name) {
+		if (params->force_offline)
+			return 0;
+		log_error(
+			"%s: larger sectors can break a file system, and a closed volume cannot be "
+			"looked into; open it first, or use --force-offline-reencrypt (dangerous)",
+			params->device);
+		return -EINVAL;
+	}
+	(void)snprintf(path, sizeof(path), "%s/%s", crypt_get_dir(), params->active_name);
+	r = probe_block_size(path, &block_size);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot look for a file system", path);
+	if (block_size && block_size < sector_size) {
+		log_error("%s: the file system has blocks of %" PRIu64 " bytes and cannot take "
+			  "--sector-size %" PRIu32,
+			  path, block_size, sector_size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int luks_begin_check_sizes(struct crypt_device *cd, const struct luks_begin_params *params,
+			   const struct luks_keyslots *keyslots, const struct luks_begin_plan *plan)
+{
+	int r;
+
+	r = check_data_size(cd, params, keyslots, plan);
+	if (r == 0 && plan->new_sector_size > plan->old_sector_size)
+		r = check_file_system(params, plan->new_sector_size);
+	return r;
+}
+
+/* Bytes of a keyslot's area: the key split into 4000 stripes, in whole blocks (LUKS2 spec, 3.2). */
+static uint64_t area_size(uint32_t key_size)
+{
+	uint64_t size = (uint64_t)key_size * 4000;
+
+	return round_down_u64(size + 4095, 4096);
+}
+
+static int place(struct luks_keyslots *keyslots, size_t n, uint32_t key_size)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = luks_keyslots_place(keyslots, area_size(key_size));
+	return r;
+}
+
+int luks_begin_check_room(const struct luks_begin_params *params,
+			  const struct luks_keyslots *keyslots, const struct luks_begin_plan *plan,
+			  size_t new_slots, size_t old_slots)
+{
+	struct luks_keyslots after = *keyslots;
+
+	if (place(&after, old_slots, plan->old_key_size) < 0 ||
+	    place(&after, new_slots, plan->new_key_size) < 0 || after.n == LUKS_KEYSLOTS_MAX) {
+		log_error("%s: no room in the header for %zu more keyslots of %" PRIu32
+			  " bytes; carry fewer over (--key-slot) or remove some with cryptsetup "
+			  "luksKillSlot",
+			  params->device, new_slots + old_slots, plan->new_key_size);
+		return -ENOSPC;
+	}
+	if (luks_keyslots_largest_gap(&after) < 4096) {
+		log_error("%s: the header area has no room left for the resilience data of any "
+			  "hotzone; remove a keyslot with cryptsetup luksKillSlot",
+			  params->device);
+		return -ENOSPC;
+	}
+	return 0;
+}

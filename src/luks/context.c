@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "luks/context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util/checked.h"
+#include "util/log.h"
+
+/* Bytes; libcryptsetup refuses longer volume keys. */
+#define VOLUME_KEY_MAX 512
+
+/* libcryptsetup has one log for the whole process, and so have we. */
+static char last_error[512];
+
+static void forward_message(int level, const char *message, void *arg)
+{
+	size_t n = strcspn(message, "\n");
+
+	(void)arg;
+	if (level == CRYPT_LOG_ERROR) {
+		if (n >= sizeof(last_error))
+			n = sizeof(last_error) - 1;
+		memcpy(last_error, message, n);
+		last_error[n] = '\0';
+	}
+	log_debug("libcryptsetup: %.*s", (int)n, message);
+}
+
+const char *luks_context_error(void)
+{
+	return last_error;
+}
+
+void luks_context_forget_error(void)
+{
+	last_error[0] = '\0';
+}
+
+/* The reason why libcryptsetup cannot even start is better told by open(2). */
+static int check_readable(const char *path)
+{
+	_cleanup_close_
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0) {
+		int r = errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+
+		log_error_errno(-errno, "%s: cannot be opened", path);
+		return r;
+	}
+	return 0;
+}
+
+static int load_header(struct crypt_device *cd, const char *path)
+{
+	int r;
+
+	r = crypt_load(cd, CRYPT_LUKS, NULL);
+	if (r == -EINVAL || r == -ENOENT) {
+		log_error("%s: not a LUKS2 volume, or no copy of its header is whole%s%s", path,
+			  *last_error ? ": " : "", last_error);
+		return -EINVAL;
+	}
+	if (r < 0) {
+		log_error("%s: cannot load the LUKS2 header: %s", path,
+			  *last_error ? last_error : strerrordesc_np(-r));
+		return r;
+	}
+	if (strcmp(crypt_get_type(cd), CRYPT_LUKS2) != 0) {
+		log_error("%s: is LUKS1; convert it first with: cryptsetup convert --type luks2 %s",
+			  path, path);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+int luks_context_open(const char *device, const char *header, struct crypt_device **ret)
+{
+	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
+	int r;
+
+	r = check_readable(device);
+	if (r == 0 && header)
+		r = check_readable(header);
+	if (r < 0)
+		return r;
+	crypt_set_log_callback(NULL, forward_message, NULL);
+	luks_context_forget_error();
+	r = crypt_init_data_device(&cd, header ? header : device, device);
+	if (r < 0) {
+		log_error("%s: %s", device, *last_error ? last_error : strerrordesc_np(-r));
+		return r;
+	}
+	crypt_set_log_callback(cd, forward_message, NULL);
+	r = load_header(cd, header ? header : device);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(cd);
+	return 0;
+}
+
+struct crypt_device *luks_context_close(struct crypt_device *cd)
+{
+	crypt_free(cd);
+	return NULL;
+}
+
+int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret *passphrase,
+		      struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	size_t size = VOLUME_KEY_MAX;
+	int r;
+
+	r = secret_new(size, &key);
+	if (r < 0)
+		return r;
+	r = crypt_volume_key_get(cd, keyslot, (char *)key->data, &size,
+				 (const char *)passphrase->data, passphrase->size);
+	if (r < 0)
+		return r;
+	secret_truncate(key, size);
+	*ret = TAKE_PTR(key);
+	return 0;
+}
+
+/* The keyslot that @token opened when asked for @keyslot. */
+static int open_by_token(struct crypt_device *cd, int keyslot, int token, struct secret *key)
+{
+	struct crypt_keyslot_context *kc;
+	size_t size = key->size;
+	int r;
+
+	r = crypt_keyslot_context_init_by_token(cd, token, NULL, NULL, 0, NULL, &kc);
+	if (r < 0)
+		return r;
+	r = crypt_volume_key_get_by_keyslot_context(cd, keyslot, (char *)key->data, &size, kc);
+	crypt_keyslot_context_free(kc);
+	if (r >= 0)
+		secret_truncate(key, size);
+	return r;
+}
+
+/*
+ * libcryptsetup 2.6.1 takes any number for "the first keyslot of the token, old key or new", and
+ * CRYPT_ANY_SLOT for "the first one of the current key"; it tells which one it was.
+ */
+int luks_keyslot_open_by_token(struct crypt_device *cd, int keyslot, int token, struct secret **ret)
+{
+	const int numbers[] = {keyslot, CRYPT_ANY_SLOT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		_cleanup_(secret_freep) struct secret *key = NULL;
+		int r;
+
+		r = secret_new(VOLUME_KEY_MAX, &key);
+		if (r < 0)
+			return r;
+		r = open_by_token(cd, numbers[i], token, key);
+		if (r < 0)
+			return r;
+		if (r != keyslot)
+			continue;
+		*ret = TAKE_PTR(key);
+		return 0;
+	}
+	return -EPERM;
+}
+
+/* keyctl(KEYCTL_READ): copies what fits and returns the whole size. */
+static long read_key(long key, void *buf, size_t size)
+{
+	return syscall(SYS_keyctl, (unsigned long)KEYCTL_READ, key, buf, size, 0UL);
+}
+
+int luks_token_passphrase(struct crypt_device *cd, int token, struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *s = NULL;
+	struct crypt_token_params_luks2_keyring params;
+	long key, size;
+	int r;
+
+	r = crypt_token_luks2_keyring_get(cd, token, &params);
+	if (r < 0)
+		return -EINVAL;
+	key = syscall(SYS_request_key, "user", params.key_description, NULL, 0L);
+	if (key < 0)
+		return -ENOKEY;
+	size = read_key(key, NULL, 0);
+	if (size <= 0)
+		return size < 0 ? -errno : -ENOKEY;
+	r = secret_new((size_t)size, &s);
+	if (r < 0)
+		return r;
+	if (read_key(key, s->data, s->size) != size)
+		return -EAGAIN;
+	*ret = TAKE_PTR(s);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * libcryptsetup contexts for what is left to it: starting a re-encryption and opening keyslots. Its
+ * messages go to our debug log; the last error is kept, for the caller to say it with what to do.
+ */
+#pragma once
+
+#include <libcryptsetup.h>
+
+#include "util/secret.h"
+
+/*
+ * A context with the LUKS2 header loaded; @header is the path of a detached one, or NULL. Logs its
+ * own failures: -ENOTSUP LUKS1, -EINVAL not LUKS or no usable header copy, else why the device
+ * cannot be opened.
+ */
+int luks_context_open(const char *device, const char *header, struct crypt_device **ret);
+struct crypt_device *luks_context_close(struct crypt_device *cd);
+DEFINE_CLEANUP(struct crypt_device, luks_context_close)
+
+/* What libcryptsetup last complained about, or "" if it did not. */
+const char *luks_context_error(void);
+void luks_context_forget_error(void);
+
+/*
+ * The volume key in @keyslot, opened by a passphrase, or by what @token brings. -EPERM: it does not
+ * open this keyslot. A token of a plugin opens the first of its keyslots only, one of each key in
+ * the middle of a re-encryption (libcryptsetup before 2.8).
+ */
+int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret *passphrase,
+		      struct secret **ret);
+int luks_keyslot_open_by_token(struct crypt_device *cd, int keyslot, int token,
+			       struct secret **ret);
+
+/*
+ * The passphrase that a token of type "luks2-keyring" names, from the kernel keyrings of this
+ * process. -ENOKEY: not there; -EINVAL: @token is no such token.
+ */
+int luks_token_passphrase(struct crypt_device *cd, int token, struct secret **ret);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which keyslot belongs to which digest and where its area lies: what libcryptsetup shows of a
+ * header only as JSON. Works at any moment of a re-encryption.
+ */
+#pragma once
+
+#include <libcryptsetup.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/secret.h"
+
+#define LUKS_KEYSLOTS_MAX 32 /* LUKS2 spec, section 3.2 */
+#define LUKS_TOKENS_MAX   32
+
+struct luks_keyslot {
+	int id, digest;                  /* digest -1: none */
+	uint32_t tokens;                 /* bit n: token n is assigned */
+	uint64_t area_offset, area_size; /* bytes in the metadata device */
+};
+
+struct luks_keyslots {
+	size_t n;
+	struct luks_keyslot slots[LUKS_KEYSLOTS_MAX];
+	int data_digest;                 /* of segment 0; -1: none */
+	uint64_t data_size;              /* bytes of segment 0; 0: up to the end of the device */
+	uint64_t areas_start, areas_end; /* where areas may lie, bytes */
+};
+
+/* The requirements of the header, comma-separated, cut to @size. */
+int luks_requirements(struct crypt_device *cd, char *buf, size_t size);
+
+/* -EINVAL: the JSON is not as the LUKS2 spec has it. */
+int luks_keyslots_read(struct crypt_device *cd, struct luks_keyslots *ret);
+
+/*
+ * What libcryptsetup will do for one more keyslot: the first free number, the first gap of @size
+ * bytes. -ENOSPC: neither. @ks then has the keyslot, without a digest.
+ */
+int luks_keyslots_place(struct luks_keyslots *ks, uint64_t size);
+
+/* Bytes of the largest gap: what a re-encryption gets for its resilience data. */
+uint64_t luks_keyslots_largest_gap(const struct luks_keyslots *ks);
+
+/* Does @key belong to @digest? 0, -EPERM if not, -ENOENT: no such digest. */
+int luks_digest_verify(struct crypt_device *cd, int digest, const struct secret *key);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * In the middle of a re-encryption libcryptsetup opens any keyslot that is named explicitly, old or
+ * new, and with "any" only the new ones. So every keyslot of a digest that is still wanted is tried
+ * by its number.
+ */
+#include "luks/unlock.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "luks/context.h"
+#include "luks/keyslots.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+enum side { OLD, NEW, SIDES };
+
+struct unlock {
+	const struct luks_unlock_params *params;
+	struct crypt_device *cd;
+	struct luks_keyslots keyslots;
+	int digests[SIDES];
+	struct secret *keys[SIDES];
+};
+
+static void forget(struct unlock *u)
+{
+	for (int s = OLD; s < SIDES; s++)
+		u->keys[s] = secret_free(u->keys[s]);
+	u->cd = luks_context_close(u->cd);
+}
+
+static bool wanted(const struct unlock *u, enum side s)
+{
+	return u->digests[s] != LUKS_DIGEST_NONE && !u->keys[s];
+}
+
+static bool any_wanted(const struct unlock *u)
+{
+	return wanted(u, OLD) || wanted(u, NEW);
+}
+
+/* The same digest on both sides: one key opens both. */
+static int take_key(struct unlock *u, enum side s, struct secret *key)
+{
+	enum side other = s == OLD ? NEW : OLD;
+
+	u->keys[s] = key;
+	if (wanted(u, other) && u->digests[other] == u->digests[s])
+		return secret_copy(key->data, key->size, &u->keys[other]);
+	return 0;
+}
+
+static bool may_use(const struct unlock *u, enum side s, const struct luks_keyslot *slot)
+{
+	if (slot->digest != u->digests[s])
+		return false;
+	return s == NEW || u->params->keyslot == LUKS_ANY_KEYSLOT || u->params->keyslot == slot->id;
+}
+
+/* How a keyslot is opened: by a passphrase, or (NULL) by a token. */
+struct opener {
+	const struct secret *passphrase;
+	int token;
+};
+
+static int open_keyslot(struct unlock *u, const struct luks_keyslot *slot, const struct opener *by,
+			struct secret **ret)
+{
+	if (by->passphrase)
+		return luks_keyslot_open(u->cd, slot->id, by->passphrase, ret);
+	if (!(slot->tokens & UINT32_C(1) << by->token))
+		return -EPERM;
+	return luks_keyslot_open_by_token(u->cd, slot->id, by->token, ret);
+}
+
+/* 0 also when this side is not opened by it; only what makes no further try sensible is an error.
+ */
+static int try_side(struct unlock *u, enum side s, const struct opener *by)
+{
+	for (size_t i = 0; i < u->keyslots.n && wanted(u, s); i++) {
+		_cleanup_(secret_freep) struct secret *key = NULL;
+		const struct luks_keyslot *slot = &u->keyslots.slots[i];
+		int r;
+
+		if (!may_use(u, s, slot))
+			continue;
+		r = open_keyslot(u, slot, by, &key);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0)
+			continue;
+		log_info("keyslot %d opened", slot->id);
+		r = take_key(u, s, TAKE_PTR(key));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int try_opener(struct unlock *u, const struct opener *by)
+{
+	int r = 0;
+
+	for (int s = OLD; s < SIDES && r == 0; s++)
+		r = try_side(u, (enum side)s, by);
+	return r;
+}
+
+static int try_volume_key(struct unlock *u, enum side s, const struct secret *given)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	int r;
+
+	if (!given || !wanted(u, s))
+		return 0;
+	r = luks_digest_verify(u->cd, u->digests[s], given);
+	if (r < 0) {
+		log_error("%s: the %s volume key given is not the volume's", u->params->device,
+			  s == OLD ? "old" : "new");
+		return r;
+	}
+	r = secret_copy(given->data, given->size, &key);
+	if (r < 0)
+		return r;
+	return take_key(u, s, TAKE_PTR(key));
+}
+
+static int try_token(struct unlock *u, int token)
+{
+	_cleanup_(secret_freep) struct secret *passphrase = NULL;
+	struct opener by = {.token = token};
+	int r;
+
+	r = luks_token_passphrase(u->cd, token, &passphrase);
+	if (r == -ENOKEY)
+		return 0;
+	if (r == 0)
+		by.passphrase = passphrase;
+	else if (r != -EINVAL)
+		return r;
+	return try_opener(u, &by);
+}
+
+static int try_tokens(struct unlock *u)
+{
+	uint32_t assigned = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < u->keyslots.n; i++)
+		assigned |= u->keyslots.slots[i].tokens;
+	for (int t = 0; t < LUKS_TOKENS_MAX && r == 0 && any_wanted(u); t++)
+		if (assigned & UINT32_C(1) << t)
+			r = try_token(u, t);
+	return r;
+}
+
+static int try_passphrases(struct unlock *u)
+{
+	const struct luks_passphrases *p = &u->params->passphrases;
+	unsigned wrong = 0;
+
+	while (any_wanted(u)) {
+		_cleanup_(secret_freep) struct secret *passphrase = NULL;
+		const struct secret *had[SIDES] = {u->keys[OLD], u->keys[NEW]};
+		int r;
+
+		r = p->ask(p->arg, u->params->keyslot, &passphrase);
+		if (r == -ENOKEY)
+			break;
+		if (r < 0)
+			return r;
+		r = try_opener(u, &(struct opener){.passphrase = passphrase});
+		if (r < 0)
+			return log_error_errno(r, "%s: cannot open a keyslot", u->params->device);
+		if (u->keys[OLD] != had[OLD] || u->keys[NEW] != had[NEW])
+			continue;
+		log_notice("No key available with this passphrase.");
+		if (++wrong >= MAX(p->tries, 1U))
+			break;
+	}
+	return 0;
+}
+
+/* A key can only be asked for where some keyslot holds it. */
+static int check_keyslots(const struct unlock *u, enum side s)
+{
+	if (!wanted(u, s))
+		return 0;
+	for (size_t i = 0; i < u->keyslots.n; i++)
+		if (may_use(u, s, &u->keyslots.slots[i]))
+			return 0;
+	if (s == OLD && u->params->keyslot != LUKS_ANY_KEYSLOT)
+		log_error("%s: keyslot %d does not hold the old volume key", u->params->device,
+			  u->params->keyslot);
+	else
+		log_error(
+			"%s: no keyslot holds the %s volume key; give it with --%svolume-key-file",
+			u->params->device, s == OLD ? "old" : "new", s == OLD ? "" : "new-");
+	return -ENOENT;
+}
+
+static int unlock(struct unlock *u)
+{
+	int r;
+
+	r = luks_keyslots_read(u->cd, &u->keyslots);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot read the keyslots", u->params->device);
+	r = try_volume_key(u, OLD, u->params->old_key);
+	if (r == 0)
+		r = try_volume_key(u, NEW, u->params->new_key);
+	for (int s = OLD; s < SIDES && r == 0; s++)
+		r = check_keyslots(u, (enum side)s);
+	if (r == 0 && u->params->tokens)
+		r = try_tokens(u);
+	if (r == 0)
+		r = try_passphrases(u);
+	if (r < 0)
+		return r;
+	if (any_wanted(u)) {
+		log_error("%s: the %s volume key could not be unlocked", u->params->device,
+			  !wanted(u, NEW)   ? "old"
+			  : !wanted(u, OLD) ? "new"
+					    : "old and the new");
+		return -EPERM;
+	}
+	return 0;
+}
+
+int luks_unlock(const struct luks_unlock_params *params, struct secret **ret_old,
+		struct secret **ret_new)
+{
+	_cleanup_(forget) struct unlock u = {
+		.params = params,
+		.digests = {params->old_digest, params->new_digest},
+	};
+	int r;
+
+	r = luks_context_open(params->device, params->header, &u.cd);
+	if (r == 0)
+		r = unlock(&u);
+	if (r < 0)
+		return r;
+	*ret_old = TAKE_PTR(u.keys[OLD]);
+	*ret_new = TAKE_PTR(u.keys[NEW]);
+	return 0;
+}
