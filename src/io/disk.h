@@ -31,7 +31,8 @@ struct disk;
 
 struct disk_ops {
 	/* The request belongs to the disk until wait() returns it. Only fails (negative errno) with
-	 * nothing submitted. -EBUSY: disk.depth requests are in flight already. */
+	 * nothing submitted. -EBUSY: disk.depth requests are in flight already. -EINVAL: not in
+	 * whole blocks, or outside the disk. */
 	int (*submit)(struct disk *d, struct disk_request *rq);
 	/* Waits for one request, or for wake(): then *ret is NULL. */
 	int (*wait)(struct disk *d, struct disk_request **ret);

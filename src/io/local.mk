@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += src/io/librio.a
+src_io_librio_a_SOURCES = \
+	src/io/device.c src/io/device.h \
+	src/io/disk.c src/io/disk.h \
+	src/io/disk-uring.c src/io/disk-uring.h \
+	src/io/geometry.c src/io/geometry.h
+
+IO_TEST_LIBS = src/io/librio.a src/util/libutil.a $(LIBURING_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/io/test-disk
+src_io_test_disk_SOURCES = src/io/test-disk.c src/io/test-loop.c src/io/test-loop.h
+src_io_test_disk_LDADD = $(IO_TEST_LIBS)

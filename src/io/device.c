@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "util/cleanup.h"
+
+/* Looked at before the device is opened: to open the wrong kind can do things (rewind a tape). */
+static int check_kind(const struct stat *st)
+{
+	uint64_t value;
+
+	if (S_ISREG(st->st_mode))
+		return 0;
+	if (!S_ISBLK(st->st_mode))
+		return -EINVAL;
+	if (sysfs_block_number(st->st_rdev, "ro", &value) == 0 && value)
+		return -EROFS;
+	if (sysfs_block_number(st->st_rdev, "queue/dax", &value) == 0 && value)
+		return -EMEDIUMTYPE;
+	return 0;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_mode == b->st_mode &&
+	       a->st_rdev == b->st_rdev;
+}
+
+int device_open(const char *path, bool exclusive, struct device *ret)
+{
+	_cleanup_close_
+	int fd = -1;
+	struct geometry geometry;
+	struct stat before, opened;
+	int flags = O_RDWR | O_DIRECT | O_CLOEXEC | O_NOCTTY, r;
+
+	if (stat(path, &before) < 0)
+		return -errno;
+	r = check_kind(&before);
+	if (r < 0)
+		return r;
+	if (exclusive && S_ISBLK(before.st_mode))
+		flags |= O_EXCL;
+	fd = open(path, flags);
+	if (fd < 0)
+		return errno == EINVAL ? -EOPNOTSUPP : -errno;
+	if (fstat(fd, &opened) < 0)
+		return -errno;
+	if (!same_file(&before, &opened))
+		return -EINVAL;
+	r = geometry_get(fd, &geometry);
+	if (r < 0)
+		return r;
+	if (geometry.size == 0)
+		return -ENODATA;
+	ret->fd = TAKE_FD(fd);
+	ret->geometry = geometry;
+	return 0;
+}

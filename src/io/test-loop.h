@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Scratch files and loop devices for the tests of this folder. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A file of @size bytes in a directory of its own. */
+struct scratch {
+	char dir[64];
+	char path[96];
+};
+
+void scratch_new(struct scratch *s, uint64_t size);
+void scratch_remove(struct scratch *s);
+
+/*
+ * A loop device with direct I/O over @path, gone when the descriptor and all others of it are
+ * closed. Returns a descriptor without O_DIRECT and the device's path; ends the test as skipped
+ * where this user or machine cannot have loop devices.
+ */
+int loop_new(const char *path, uint32_t block_size, bool read_only, char ret_path[32]);
