@@ -665,7 +665,7 @@ static int init_reencryption(struct luks_begin *b, const struct start *start)
 	mode = strchr(cipher, '-');
 	assert(mode);
 	*mode++ = '\0';
-	luks_context_forget_error();
+	luks_context_capture_log();
 	r = crypt_reencrypt_init_by_passphrase(b->cd, NULL, (const char *)start->passphrase->data,
 					       start->passphrase->size, start->old_slot,
 					       start->new_slot, cipher, mode, &params);
@@ -692,7 +692,7 @@ static int begin(struct luks_begin *b)
 	struct start start = {0};
 	int r;
 
-	luks_context_forget_error();
+	luks_context_capture_log();
 	r = add_twins(b, &start);
 	if (r == 0 && b->new_passphrase) {
 		r = set_pbkdf(b, -1);

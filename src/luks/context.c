@@ -36,8 +36,9 @@ const char *luks_context_error(void)
 	return last_error;
 }
 
-void luks_context_forget_error(void)
+void luks_context_capture_log(void)
 {
+	crypt_set_log_callback(NULL, forward_message, NULL);
 	last_error[0] = '\0';
 }
 
@@ -89,8 +90,7 @@ int luks_context_open(const char *device, const char *header, struct crypt_devic
 		r = check_readable(header);
 	if (r < 0)
 		return r;
-	crypt_set_log_callback(NULL, forward_message, NULL);
-	luks_context_forget_error();
+	luks_context_capture_log();
 	r = crypt_init_data_device(&cd, header ? header : device, device);
 	if (r < 0) {
 		log_error("%s: %s", device, *last_error ? last_error : strerrordesc_np(-r));

@@ -18,9 +18,10 @@ int luks_context_open(const char *device, const char *header, struct crypt_devic
 struct crypt_device *luks_context_close(struct crypt_device *cd);
 DEFINE_CLEANUP(struct crypt_device, luks_context_close)
 
-/* What libcryptsetup last complained about, or "" if it did not. */
+/* Takes over what libcryptsetup says, and forgets its last error. */
+void luks_context_capture_log(void);
+/* What it complained about since then, or "" if it did not. */
 const char *luks_context_error(void);
-void luks_context_forget_error(void);
 
 /*
  * The volume key in @keyslot, opened by a passphrase, or by what @token brings. -EPERM: it does not

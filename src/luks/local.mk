@@ -14,6 +14,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/begin.c src/luks/begin.h \
 	src/luks/begin-check.c src/luks/begin-check.h \
 	src/luks/context.c src/luks/context.h \
+	src/luks/key-file.c src/luks/key-file.h \
 	src/luks/keyslots.c src/luks/keyslots.h \
 	src/luks/unlock.c src/luks/unlock.h
 

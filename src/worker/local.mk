@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += src/worker/libworker.a
 src_worker_libworker_a_SOURCES = \
-	src/worker/options.c src/worker/options.h
+	src/worker/options.c src/worker/options.h \
+	src/worker/passphrase.c src/worker/passphrase.h \
+	src/worker/progress.c src/worker/progress.h \
+	src/worker/terminal.c src/worker/terminal.h
 
-UNIT_TESTS += src/worker/test-options
+UNIT_TESTS += src/worker/test-options src/worker/test-passphrase src/worker/test-progress
 src_worker_test_options_SOURCES = src/worker/test-options.c
 src_worker_test_options_LDADD = src/worker/libworker.a src/util/libutil.a \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_worker_test_passphrase_SOURCES = src/worker/test-passphrase.c
+src_worker_test_passphrase_LDADD = src/worker/libworker.a src/luks/libluks.a src/util/libutil.a \
+	$(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_worker_test_progress_SOURCES = src/worker/test-progress.c
+src_worker_test_progress_LDADD = src/worker/libworker.a src/util/libutil.a \
+	$(JSONC_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/passphrase.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "luks/context.h"
+#include "luks/key-file.h"
+#include "util/log.h"
+#include "worker/terminal.h"
+
+int key_file_read(const char *path, uint64_t offset, size_t size, struct secret **ret)
+{
+	bool standard_input = strcmp(path, "-") == 0;
+	const char *why;
+	int r;
+
+	r = luks_key_file_read(standard_input ? NULL : path, offset, size, ret);
+	if (r == 0)
+		return 0;
+	why = luks_context_error();
+	log_error("%s: no key could be read: %s", standard_input ? "standard input" : path,
+		  *why ? why : strerrordesc_np(-r));
+	return r;
+}
+
+static int read_file(struct passphrase_source *s, struct secret **ret)
+{
+	if (s->exhausted)
+		return -ENOKEY;
+	s->exhausted = true;
+	return key_file_read(s->key_file, s->keyfile_offset, s->keyfile_size, ret);
+}
+
+static int read_line(struct secret **ret)
+{
+	int r = luks_key_line_read(ret);
+
+	if (r == -ENODATA)
+		return -ENOKEY;
+	if (r < 0)
+		log_error_errno(r, "no passphrase could be read from standard input");
+	return r;
+}
+
+static int read_terminal(const struct passphrase_source *s, const char *prompt, struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *typed = NULL;
+	int r;
+
+	r = terminal_read(prompt, s->timeout, &typed);
+	if (r < 0)
+		return log_error_errno(r, "no passphrase could be read from the terminal");
+	if (typed->size == 0)
+		return -ENOKEY;
+	*ret = TAKE_PTR(typed);
+	return 0;
+}
+
+/* Typed twice, since nothing else tells a slip of the finger. */
+static int read_new(const struct passphrase_source *s, struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *first = NULL, *second = NULL;
+	int r;
+
+	r = read_terminal(s, "Enter new passphrase: ", &first);
+	if (r == 0)
+		r = read_terminal(s, "Verify passphrase: ", &second);
+	if (r < 0)
+		return r;
+	if (first->size != second->size || memcmp(first->data, second->data, first->size) != 0) {
+		log_error("the passphrases do not match");
+		return -EPERM;
+	}
+	*ret = TAKE_PTR(first);
+	return 0;
+}
+
+int passphrase_ask(void *arg, int keyslot, struct secret **ret)
+{
+	struct passphrase_source *s = arg;
+	char prompt[256];
+
+	if (s->key_file)
+		return read_file(s, ret);
+	if (!isatty(STDIN_FILENO))
+		return read_line(ret);
+	if (keyslot == LUKS_NEW_PASSPHRASE)
+		return read_new(s, ret);
+	if (keyslot >= 0)
+		(void)snprintf(prompt, sizeof(prompt),
+			       "Enter passphrase for key slot %d: ", keyslot);
+	else
+		(void)snprintf(prompt, sizeof(prompt), "Enter passphrase for %s: ", s->device);
+	return read_terminal(s, prompt, ret);
+}
