@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Reads and forges LUKS2 headers. A forged header carries right checksums, so that what refuses it has
+looked at what it says. Layout: LUKS2 On-Disk Format Specification, section 2.
+"""
+import hashlib
+import json
+import struct
+
+MAGICS = (b"LUKS\xba\xbe", b"SKUL\xba\xbe")
+CSUM = slice(448, 512)
+
+
+class BadHeader(Exception):
+    pass
+
+
+def _checksum(copy):
+    return hashlib.sha256(copy[:CSUM.start] + bytes(64) + copy[CSUM.stop:]).digest()
+
+
+def _read_copy(f, which, offset):
+    f.seek(offset)
+    block = f.read(4096)
+    magic, version, size, seqid = struct.unpack_from(">6sHQQ", block)
+    if magic != MAGICS[which] or version != 2:
+        raise BadHeader(f"no LUKS2 header at byte {offset}")
+    block += f.read(size - 4096)
+    if block[CSUM][:32] != _checksum(block):
+        raise BadHeader(f"wrong checksum of the header copy at byte {offset}")
+    text = block[4096:].rstrip(b"\0")
+    return seqid, size, json.loads(text)
+
+
+def copies(path):
+    """Both header copies as (seqid, metadata); BadHeader if one of them is damaged."""
+    with open(path, "rb") as f:
+        seqid, size, metadata = _read_copy(f, 0, 0)
+        second_seqid, _, second_metadata = _read_copy(f, 1, size)
+    return (seqid, metadata), (second_seqid, second_metadata)
+
+
+def metadata(path):
+    """The metadata of a volume, from the copy that wins."""
+    found = []
+    with open(path, "rb") as f:
+        for which, offset in ((0, 0), (1, 0x4000)):
+            try:
+                found.append(_read_copy(f, which, offset))
+            except BadHeader:
+                pass
+    if not found:
+        raise BadHeader(f"{path}: neither header copy is whole")
+    return max(found, key=lambda copy: copy[0])[2]
+
+
+def forge(path, change):
+    """Applies @change to the metadata and writes both copies, one sequence number on."""
+    with open(path, "r+b") as f:
+        seqid, size, tree = _read_copy(f, 0, 0)
+        change(tree)
+        text = json.dumps(tree, separators=(",", ":")).encode()
+        for offset in (0, size):
+            f.seek(offset)
+            copy = bytearray(f.read(size))
+            struct.pack_into(">Q", copy, 16, seqid + 1)
+            copy[4096:] = text.ljust(size - 4096, b"\0")
+            copy[CSUM] = _checksum(bytes(copy)).ljust(64, b"\0")
+            f.seek(offset)
+            f.write(copy)
+
+
+def damage(path, which):
+    """Makes header copy 0 or 1 invalid."""
+    with open(path, "r+b") as f:
+        _, size, _ = _read_copy(f, 0, 0)
+        f.seek(which * size + 4096 + 10)
+        byte = f.read(1)
+        f.seek(-1, 1)
+        f.write(bytes([byte[0] ^ 0x55]))
+
+
+def regular_segments(tree):
+    """Segments that describe the present mapping, in order (no backup segments)."""
+    return [s for _, s in sorted(tree["segments"].items(), key=lambda kv: int(kv[0]))
+            if not any(flag.startswith("backup") for flag in s.get("flags", []))]
+
+
+def state(tree):
+    """"none", "clean" or "hot", as stock cryptsetup tells them apart."""
+    if "requirements" not in tree["config"]:
+        return "none"
+    hot = any("in-reencryption" in s.get("flags", []) for s in regular_segments(tree))
+    return "hot" if hot else "clean"
+
+
+def reencrypt_slot(tree):
+    for number, slot in tree["keyslots"].items():
+        if slot["type"] == "reencrypt":
+            return number
+    return None
+
+
+def luks_slots(tree):
+    return {n for n, slot in tree["keyslots"].items() if slot["type"] == "luks2"}
+
+
+def digest_of(tree, segment):
+    """The number of the digest that the segment with that number belongs to."""
+    return next(n for n, d in tree["digests"].items() if segment in d["segments"])
+
+
+def backup(tree, flag):
+    """(number, segment) of the "backup-previous" or "backup-final" segment."""
+    return next((n, s) for n, s in tree["segments"].items() if flag in s.get("flags", []))
