@@ -113,10 +113,12 @@ def execute(command, at=None, stdin=b"", limit=120):
                                cwd=scratch, start_new_session=True)
     try:
         out, err = process.communicate(stdin, timeout=limit)
-    except subprocess.TimeoutExpired as e:
+    except BaseException as e:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        raise Failed(f"no end after {limit} s: {' '.join(command)}") from e
+        if isinstance(e, subprocess.TimeoutExpired):
+            raise Failed(f"no end after {limit} s: {' '.join(command)}") from e
+        raise
     return Result(command, process.returncode, out.decode(errors="replace"),
                   err.decode(errors="replace"))
 
@@ -525,24 +527,30 @@ def scenario(function=None, **variants):
 
 
 def run():
-    """Exits 0 when all passed, 1 when one failed, 77 when none failed but one could not be run."""
+    """
+    Prints TAP; exits 0 when all passed, 1 when one failed, 77 when none failed but one could not be
+    run.
+    """
+    # So that loop devices and files go when the program is told to.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted = " ".join(sys.argv[1:])
-    print(f"seed {SEED} (repeat with OFFLINE_SEED={SEED})", flush=True)
-    bad, skipped, done = 0, 0, 0
-    for label, function, case in _scenarios:
-        if wanted not in label:
-            continue
-        begin = time.monotonic()
+    scenarios = [s for s in _scenarios if wanted in s[0]]
+    if not scenarios:
+        sys.exit(f"no scenario is called {wanted!r}")
+    print(f"# seed {SEED} (repeat with OFFLINE_SEED={SEED})\n1..{len(scenarios)}", flush=True)
+    bad = skipped = 0
+    for number, (label, function, case) in enumerate(scenarios, 1):
+        begin, verdict, note, details = time.monotonic(), "ok", "", ""
         try:
             function(**case)
-            verdict, done = "ok", done + 1
         except Skipped as e:
-            verdict, skipped = f"SKIPPED ({e})", skipped + 1
+            note, skipped = f" # SKIP {e}", skipped + 1
         except Failed as e:
-            verdict, bad = f"FAILED\n{e}", bad + 1
+            verdict, details, bad = "not ok", str(e), bad + 1
         except Exception:  # a defect of the scenario itself must not hide the others
-            verdict, bad = f"FAILED\n{traceback.format_exc()}", bad + 1
-        print(f"{label}: {time.monotonic() - begin:.1f} s: {verdict}", flush=True)
-    if not done + bad + skipped:
-        sys.exit(f"no scenario is called {wanted!r}")
+            verdict, details, bad = "not ok", traceback.format_exc(), bad + 1
+        seconds = time.monotonic() - begin
+        print(f"{verdict} {number} - {label} ({seconds:.1f} s){note}", flush=True)
+        for line in details.splitlines():
+            print(f"#   {line}", flush=True)
     sys.exit(1 if bad else 77 if skipped else 0)
