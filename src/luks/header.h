@@ -84,7 +84,7 @@ int luks_header_repair(struct luks_header *h, struct meta_io *io);
  */
 int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_reason *why);
 
-/* Makes the secondary durable. */
+/* Makes the secondary durable. Where that fails it counts as bad. */
 int luks_header_flush(struct luks_header *h, struct meta_io *io);
 void luks_header_flushed(struct luks_header *h);
 

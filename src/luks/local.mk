@@ -1,26 +1,48 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-EXTRA_DIST += \
-	src/luks/header.h \
-	src/luks/lock.h \
-	src/luks/meta-io.h \
-	src/luks/reason.h \
-	src/luks/reencrypt.h \
-	src/luks/status.h \
-	src/luks/validate.h \
-	src/luks/wipe.h
-
 noinst_LIBRARIES += src/luks/libluks.a
 src_luks_libluks_a_SOURCES = \
 	src/luks/begin.c src/luks/begin.h \
 	src/luks/begin-check.c src/luks/begin-check.h \
 	src/luks/context.c src/luks/context.h \
+	src/luks/fields.c src/luks/fields.h \
+	src/luks/hash.c src/luks/hash.h \
+	src/luks/header-disk.c src/luks/header-disk.h \
+	src/luks/header-read.c \
+	src/luks/header-write.c \
+	src/luks/header.h \
 	src/luks/key-file.c src/luks/key-file.h \
 	src/luks/keyslots.c src/luks/keyslots.h \
-	src/luks/unlock.c src/luks/unlock.h
+	src/luks/lock.c src/luks/lock.h \
+	src/luks/meta-io.c src/luks/meta-io.h \
+	src/luks/reason.c src/luks/reason.h \
+	src/luks/reencrypt-digest.c src/luks/reencrypt-digest.h \
+	src/luks/reencrypt-edit.c \
+	src/luks/reencrypt-keyslot.c src/luks/reencrypt-keyslot.h \
+	src/luks/reencrypt-layout.c src/luks/reencrypt-layout.h \
+	src/luks/reencrypt-load.c \
+	src/luks/reencrypt-reverse.c \
+	src/luks/reencrypt-stock.c \
+	src/luks/reencrypt.h \
+	src/luks/requirement.c src/luks/requirement.h \
+	src/luks/segment.c src/luks/segment.h \
+	src/luks/status.c src/luks/status.h \
+	src/luks/unlock.c src/luks/unlock.h \
+	src/luks/validate.c src/luks/validate.h \
+	src/luks/wipe.c src/luks/wipe.h
 
 LUKS_LIBS = $(CRYPTSETUP_LIBS) $(BLKID_LIBS) $(JSONC_LIBS) $(LIBCRYPTO_LIBS)
 
+LUKS_TEST_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_DATA_DIR='"$(abs_top_srcdir)/tests/data"'
+LUKS_TEST_SUPPORT = src/luks/test-support.c src/luks/test-support.h
+LUKS_TEST_LIBS = src/luks/libluks.a src/util/libutil.a $(LUKS_LIBS) \
+	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/data/luks2-states
+
 UNIT_TESTS += src/luks/test-begin
 src_luks_test_begin_SOURCES = src/luks/test-begin.c
-src_luks_test_begin_LDADD = src/luks/libluks.a src/util/libutil.a $(LUKS_LIBS) \
-	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_luks_test_begin_LDADD = $(LUKS_TEST_LIBS)
+
+UNIT_TESTS += src/luks/test-reencrypt
+src_luks_test_reencrypt_SOURCES = src/luks/test-reencrypt.c $(LUKS_TEST_SUPPORT)
+src_luks_test_reencrypt_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
+src_luks_test_reencrypt_LDADD = $(LUKS_TEST_LIBS)

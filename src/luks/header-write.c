@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Writing the header: a copy is laid out in memory whole and goes to the disk in one write. What
+ * keeps one whole copy on the disk is the order of the flushes:
+ *
+ *   (flush, where the last secondary may still be in a cache)
+ *   primary -> flush -> secondary
+ */
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "luks/header-disk.h"
+#include "luks/header.h"
+#include "luks/validate.h"
+#include "util/checked.h"
+
+/* Lays out @copy in h->buffer, with the JSON that is there already. */
+static int build_copy(struct luks_header *h, enum luks_copy copy, uint64_t seqid)
+{
+	struct luks_header_disk *d = (struct luks_header_disk *)h->buffer;
+
+	memset(d, 0, sizeof(*d));
+	memcpy(d->magic, luks_magic[copy], sizeof(d->magic));
+	d->version = htobe16(2);
+	d->size = htobe64(h->size);
+	d->seqid = htobe64(seqid);
+	memcpy(d->label, h->label, sizeof(d->label));
+	memcpy(d->checksum_alg, "sha256", sizeof("sha256"));
+	memcpy(d->salt, h->salt[copy], sizeof(d->salt));
+	memcpy(d->uuid, h->uuid, sizeof(d->uuid));
+	memcpy(d->subsystem, h->subsystem, sizeof(d->subsystem));
+	d->offset = htobe64(copy == LUKS_PRIMARY ? 0 : h->size);
+	return luks_header_checksum("sha256", h->buffer, h->size, d->checksum);
+}
+
+static int build_json(struct luks_header *h)
+{
+	const size_t area = (size_t)(h->size - LUKS_HEADER_BINARY_SIZE);
+	uint8_t *to = h->buffer + LUKS_HEADER_BINARY_SIZE;
+	const char *text;
+	size_t length;
+
+	text = json_object_to_json_string_length(
+		h->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+	if (!text)
+		return -ENOMEM;
+	/* A NUL must follow, and the rest of the area is zero. */
+	if (length >= area)
+		return -ENOSPC;
+	memcpy(to, text, length);
+	memset(to + length, 0, area - length);
+	return 0;
+}
+
+static int write_copy(struct luks_header *h, struct meta_io *io, enum luks_copy copy,
+		      uint64_t seqid)
+{
+	int r;
+
+	r = build_copy(h, copy, seqid);
+	if (r < 0)
+		return r;
+	return meta_io_write(io, copy == LUKS_PRIMARY ? 0 : h->size, h->buffer, h->size);
+}
+
+int luks_header_repair(struct luks_header *h, struct meta_io *io)
+{
+	enum luks_copy copy;
+	int r;
+
+	if (!luks_header_needs_repair(h))
+		return 0;
+	assert(!h->bad[LUKS_PRIMARY] || !h->bad[LUKS_SECONDARY]);
+	copy = h->bad[LUKS_PRIMARY] ? LUKS_PRIMARY : LUKS_SECONDARY;
+	if (copy == LUKS_PRIMARY && h->primary_foreign)
+		return -EEXIST;
+
+	r = build_json(h);
+	if (r < 0)
+		return r;
+	/* The winner may be in a cache only: durable before the other is touched. */
+	r = meta_io_flush(io);
+	if (r < 0)
+		return r;
+	r = write_copy(h, io, copy, h->seqid);
+	if (r < 0)
+		return r;
+	r = meta_io_flush(io);
+	if (r < 0)
+		return r;
+	h->bad[copy] = false;
+	h->secondary_pending = false;
+	return 0;
+}
+
+int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_reason *why)
+{
+	uint64_t seqid;
+	int r;
+
+	if (h->bad[LUKS_SECONDARY] || h->primary_foreign)
+		return luks_refuse(why, -EUCLEAN, "only one copy of the header is good");
+	r = luks_validate(h->json, h->size, why);
+	if (r < 0)
+		return r;
+	r = add_u64(h->seqid, 1, &seqid);
+	if (r < 0)
+		return luks_refuse(why, r, "the sequence number cannot grow");
+	r = build_json(h);
+	if (r < 0)
+		return luks_refuse(why, r, "the metadata does not fit into its area");
+	if (h->secondary_pending) {
+		r = luks_header_flush(h, io);
+		if (r < 0)
+			return luks_refuse(why, r, "the device cannot be flushed");
+	}
+
+	h->bad[LUKS_PRIMARY] = true;
+	r = write_copy(h, io, LUKS_PRIMARY, seqid);
+	if (r == 0)
+		r = meta_io_flush(io);
+	if (r < 0)
+		return luks_refuse(why, r, "the primary header cannot be written");
+	h->bad[LUKS_PRIMARY] = false;
+	h->seqid = seqid;
+
+	h->bad[LUKS_SECONDARY] = true;
+	r = write_copy(h, io, LUKS_SECONDARY, seqid);
+	if (r < 0)
+		return luks_refuse(why, r, "the secondary header cannot be written");
+	h->bad[LUKS_SECONDARY] = false;
+	h->secondary_pending = true;
+	return 0;
+}
+
+int luks_header_flush(struct luks_header *h, struct meta_io *io)
+{
+	int r;
+
+	r = meta_io_flush(io);
+	if (r < 0) {
+		/* A later flush that succeeds would not bring back what this one lost. */
+		if (h->secondary_pending)
+			h->bad[LUKS_SECONDARY] = true;
+		return r;
+	}
+	luks_header_flushed(h);
+	return 0;
+}
+
+void luks_header_flushed(struct luks_header *h)
+{
+	h->secondary_pending = false;
+}
+
+int luks_header_check_unmoved(struct luks_header *h, struct meta_io *io)
+{
+	const struct luks_header_disk *d = (const struct luks_header_disk *)h->buffer;
+
+	for (int i = LUKS_PRIMARY; i <= LUKS_SECONDARY; i++) {
+		int r;
+
+		if (h->bad[i])
+			continue;
+		r = meta_io_read(io, i == LUKS_PRIMARY ? 0 : h->size, h->buffer, sizeof(*d));
+		if (r < 0)
+			return r;
+		if (memcmp(d->magic, luks_magic[i], sizeof(d->magic)) != 0 ||
+		    be64toh(d->seqid) != h->seqid ||
+		    strncmp(d->uuid, h->uuid, sizeof(d->uuid)) != 0)
+			return -ESTALE;
+	}
+	return 0;
+}

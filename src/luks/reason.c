@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "luks/reason.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+int luks_refuse(struct luks_reason *why, int error, const char *format, ...)
+{
+	va_list args;
+
+	if (!why)
+		return error;
+
+	va_start(args, format);
+	(void)vsnprintf(why->text, sizeof(why->text), format, args);
+	va_end(args);
+
+	/* The text may quote the header: no escape sequences for the terminal. */
+	for (char *p = why->text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return error;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The edits that move a re-encryption on and end it. Each works on a copy of the JSON, so that a
+ * failure leaves the header as it was.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "luks/fields.h"
+#include "luks/reencrypt-layout.h"
+#include "luks/reencrypt.h"
+#include "luks/requirement.h"
+#include "util/checked.h"
+
+static bool is_editable(const struct luks_reenc *r)
+{
+	return r->resilience == LUKS_RESILIENCE_CHECKSUM ||
+	       r->resilience == LUKS_RESILIENCE_JOURNAL;
+}
+
+/* Where the edge stands when the hotzone is done. */
+static uint64_t boundary_after(const struct luks_reenc *r)
+{
+	return r->direction == LUKS_FORWARD ? r->boundary + r->hot_size : r->boundary - r->hot_size;
+}
+
+static uint64_t boundary_at_end(const struct luks_reenc *r)
+{
+	return r->direction == LUKS_FORWARD ? r->data_size : 0;
+}
+
+int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_t boundary,
+			    uint64_t hot_size)
+{
+	struct layout layout;
+	json_object *json;
+	int error;
+
+	if (r->state != LUKS_REENC_CLEAN && r->state != LUKS_REENC_HOT)
+		return -EINVAL;
+	if (!is_editable(r))
+		return -EOPNOTSUPP;
+	if (!position_is_valid(r, boundary, hot_size) || boundary == boundary_at_end(r))
+		return -EINVAL;
+
+	json = header_copy_json(h);
+	if (!json)
+		return -ENOMEM;
+	layout_build(r, boundary, hot_size, &layout);
+	error = layout_store(json, r, &layout);
+	if (error < 0) {
+		json_object_put(json);
+		return error;
+	}
+	header_replace_json(h, json);
+	r->boundary = boundary;
+	r->hot_size = hot_size;
+	r->state = hot_size ? LUKS_REENC_HOT : LUKS_REENC_CLEAN;
+	return 0;
+}
+
+static int delete_keyslot(json_object *json, unsigned id, struct luks_areas *freed)
+{
+	json_object *keyslots = field_get(json, "keyslots", json_type_object);
+	json_object *tokens = field_get(json, "tokens", json_type_object);
+	json_object *digests = field_get(json, "digests", json_type_object);
+	json_object *area = field_get(field_by_id(keyslots, id), "area", json_type_object);
+	uint64_t offset, size;
+
+	if (field_u64(area, "offset", &offset) < 0 || field_u64(area, "size", &size) < 0 ||
+	    freed->count == ARRAY_SIZE(freed->area))
+		return -EBADMSG;
+	freed->area[freed->count].offset = offset;
+	freed->area[freed->count++].size = size;
+
+	json_object_object_foreach (tokens, token_key, token) {
+		(void)token_key;
+		ids_remove(field_get(token, "keyslots", json_type_array), id);
+	}
+	json_object_object_foreach (digests, digest_key, digest) {
+		(void)digest_key;
+		ids_remove(field_get(digest, "keyslots", json_type_array), id);
+	}
+	field_delete_id(keyslots, id);
+	return 0;
+}
+
+/* With all keyslots that hold its key. */
+static int delete_digest(json_object *json, int id, struct luks_areas *freed)
+{
+	json_object *digests = field_get(json, "digests", json_type_object);
+	json_object *keyslots =
+		field_get(field_by_id(digests, (unsigned)id), "keyslots", json_type_array);
+	int error;
+
+	for (unsigned slot = 0; slot < LUKS_MAX_KEYSLOTS; slot++) {
+		if (!ids_contain(keyslots, slot))
+			continue;
+		error = delete_keyslot(json, slot, freed);
+		if (error < 0)
+			return error;
+	}
+	field_delete_id(digests, (unsigned)id);
+	return 0;
+}
+
+/* The one segment that is left is backup-final without its flags. */
+static int set_final_segment(json_object *json, const struct luks_reenc *r)
+{
+	json_object *digests = field_get(json, "digests", json_type_object);
+	json_object *segments = json_object_new_object();
+	struct layout final;
+	int error;
+
+	if (!segments)
+		return -ENOMEM;
+	layout_build(r, boundary_at_end(r), 0, &final);
+	error = field_set_id(segments, 0, segment_to_json(&final.segment[0]));
+	if (error < 0) {
+		json_object_put(segments);
+		return error;
+	}
+	error = field_set(json, "segments", segments);
+	if (error < 0)
+		return error;
+
+	json_object_object_foreach (digests, key, digest) {
+		(void)key;
+		error = field_set(digest, "segments", json_object_new_array());
+		if (error < 0)
+			return error;
+	}
+	if (!r->new_side.crypt)
+		return 0;
+	return ids_add(field_get(field_by_id(digests, (unsigned)r->new_side.digest), "segments",
+				 json_type_array),
+		       0);
+}
+
+static int finish_json(json_object *json, const struct luks_reenc *r, struct luks_areas *freed)
+{
+	int error;
+
+	error = set_final_segment(json, r);
+	if (error == 0 && !r->keep_key && r->old_side.crypt)
+		error = delete_digest(json, r->old_side.digest, freed);
+	if (error == 0)
+		error = delete_digest(json, r->digest, freed);
+	if (error == 0)
+		requirement_drop_reencrypt(json);
+	return error;
+}
+
+int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_areas *ret)
+{
+	struct luks_areas freed = {0};
+	json_object *json;
+	int error;
+
+	if (!is_editable(r))
+		return -EOPNOTSUPP;
+	if (r->state != LUKS_REENC_FINISH &&
+	    (r->state != LUKS_REENC_HOT || boundary_after(r) != boundary_at_end(r)))
+		return -EINVAL;
+
+	json = header_copy_json(h);
+	if (!json)
+		return -ENOMEM;
+	error = finish_json(json, r, &freed);
+	if (error < 0) {
+		json_object_put(json);
+		return error;
+	}
+	header_replace_json(h, json);
+
+	r->state = LUKS_REENC_NONE;
+	r->old_side = r->new_side;
+	r->boundary = r->hot_size = 0;
+	*ret = freed;
+	return 0;
+}

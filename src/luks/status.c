@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "luks/status.h"
+
+#include <string.h>
+
+const char *luks_reenc_state_name(enum luks_reenc_state state)
+{
+	static const char *const names[] = {
+		[LUKS_REENC_NONE] = "none",
+		[LUKS_REENC_CLEAN] = "clean",
+		[LUKS_REENC_HOT] = "hot",
+		[LUKS_REENC_FINISH] = "finish",
+	};
+
+	return names[state];
+}
+
+static bool is_ours(const struct luks_reenc *r)
+{
+	return r->state == LUKS_REENC_NONE ||
+	       (r->mode == LUKS_REENCRYPT && (r->resilience == LUKS_RESILIENCE_CHECKSUM ||
+					      r->resilience == LUKS_RESILIENCE_JOURNAL));
+}
+
+static uint64_t bytes_done(const struct luks_reenc *r)
+{
+	/* With data shift the position is not known. */
+	if (r->state == LUKS_REENC_NONE || r->shift_size)
+		return 0;
+	return r->direction == LUKS_FORWARD ? r->boundary : r->data_size - r->boundary;
+}
+
+int luks_status_get(const struct luks_header *h, uint64_t device_size, uint64_t fixed_size,
+		    uint32_t block_size, struct luks_status *ret, struct luks_reason *why)
+{
+	struct luks_status s = {.seqid = h->seqid, .copy_bad = luks_header_needs_repair(h)};
+	int r;
+
+	r = luks_reenc_load(h, device_size, fixed_size, block_size, &s.reenc, why);
+	if (r < 0)
+		return r;
+	memcpy(s.uuid, h->uuid, sizeof(s.uuid));
+	memcpy(s.label, h->label, sizeof(s.label));
+
+	s.bytes_done = bytes_done(&s.reenc);
+	s.bytes_left = s.reenc.state == LUKS_REENC_NONE ? 0 : s.reenc.data_size - s.bytes_done;
+	s.only_cryptsetup = !is_ours(&s.reenc);
+	s.only_us = !s.only_cryptsetup &&
+		    (s.reenc.state == LUKS_REENC_FINISH ||
+		     (s.reenc.state == LUKS_REENC_HOT &&
+		      !luks_reenc_stock_safe(&s.reenc, s.reenc.boundary, s.reenc.hot_size)));
+	*ret = s;
+	return 0;
+}

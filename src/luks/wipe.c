@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "luks/wipe.h"
+
+#include <errno.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+#include "util/checked.h"
+#include "util/cleanup.h"
+
+#define STEP (UINT64_C(1) << 20)
+
+int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size)
+{
+	_cleanup_free_
+	uint8_t *buf = NULL;
+	int r;
+
+	if (!range_inside(offset, size, io->size))
+		return -EINVAL;
+	buf = aligned_alloc(4096, STEP);
+	if (!buf)
+		return -ENOMEM;
+
+	while (size > 0) {
+		const size_t n = (size_t)MIN(size, STEP);
+
+		if (RAND_bytes(buf, (int)n) != 1)
+			return -EIO;
+		r = meta_io_write(io, offset, buf, n);
+		if (r < 0)
+			return r;
+		offset += n;
+		size -= n;
+	}
+	return meta_io_flush(io);
+}
