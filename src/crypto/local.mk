@@ -10,10 +10,19 @@ src_crypto_librcrypto_a_SOURCES = \
 CRYPTO_TEST_LIBS = src/crypto/librcrypto.a src/util/libutil.a \
 	$(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
-UNIT_TESTS += src/crypto/test-cipher src/crypto/test-checksum src/crypto/test-pool
+UNIT_TESTS += src/crypto/test-cipher src/crypto/test-checksum src/crypto/test-pool \
+	src/crypto/test-stock
 src_crypto_test_cipher_SOURCES = src/crypto/test-cipher.c
 src_crypto_test_cipher_LDADD = $(CRYPTO_TEST_LIBS)
 src_crypto_test_checksum_SOURCES = src/crypto/test-checksum.c
 src_crypto_test_checksum_LDADD = $(CRYPTO_TEST_LIBS)
 src_crypto_test_pool_SOURCES = src/crypto/test-pool.c
 src_crypto_test_pool_LDADD = $(CRYPTO_TEST_LIBS)
+src_crypto_test_stock_SOURCES = src/crypto/test-stock.c
+src_crypto_test_stock_LDADD = $(CRYPTO_TEST_LIBS) $(CRYPTSETUP_LIBS)
+
+# Compares with a kernel's dm-crypt; the tests in virtual machines run it.
+check_PROGRAMS += tests/vm/cipher-vectors
+tests_vm_cipher_vectors_SOURCES = tests/vm/cipher-vectors.c
+tests_vm_cipher_vectors_LDADD = src/crypto/librcrypto.a src/util/libutil.a \
+	$(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS)

@@ -56,6 +56,7 @@ static int try_loop(int control, struct loop_config *config, char ret_path[32])
 int loop_new(const char *path, uint32_t block_size, bool read_only, char ret_path[32])
 {
 	const uint32_t flags = (uint32_t)LO_FLAGS_DIRECT_IO | (uint32_t)LO_FLAGS_AUTOCLEAR |
+			       (uint32_t)LO_FLAGS_PARTSCAN |
 			       (read_only ? (uint32_t)LO_FLAGS_READ_ONLY : 0);
 	_cleanup_close_
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
