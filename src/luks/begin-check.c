@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "luks/context.h"
 #include "util/checked.h"
@@ -59,29 +58,6 @@ static int check_integrity(struct crypt_device *cd, const char *device)
 	return 0;
 }
 
-/* Persistent memory: dm-crypt would be bypassed by direct access. */
-static int check_dax(const char *device, const struct stat *st)
-{
-	static const char *const attributes[] = {"queue/dax", "../queue/dax"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
-		_cleanup_close_
-		int fd = -1;
-		char path[PATH_MAX], value;
-
-		(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(st->st_rdev),
-			       minor(st->st_rdev), attributes[i]);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || read(fd, &value, 1) != 1 || value != '1')
-			continue;
-		log_error("%s: is persistent memory with direct access (DAX), which re-encryption "
-			  "cannot keep off the data",
-			  device);
-		return -ENOTSUP;
-	}
-	return 0;
-}
-
 static int check_device(const char *path)
 {
 	_cleanup_close_
@@ -93,9 +69,7 @@ static int check_device(const char *path)
 
 		return log_error_errno(r, "%s: cannot be opened for writing", path);
 	}
-	if (S_ISBLK(st.st_mode))
-		return check_dax(path, &st);
-	if (S_ISREG(st.st_mode))
+	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode))
 		return 0;
 	log_error("%s: is neither a block device nor an image file", path);
 	return -ENOTBLK;

@@ -10,7 +10,7 @@
 
 /*
  * No re-encryption in the header (-EBUSY), no requirement that we do not know (-ETXTBSY), no
- * integrity or DAX (-ENOTSUP), device and header writable.
+ * integrity (-ENOTSUP), device and header writable.
  */
 int luks_begin_check_volume(struct crypt_device *cd, const struct luks_begin_params *params);
 

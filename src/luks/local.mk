@@ -3,6 +3,8 @@ noinst_LIBRARIES += src/luks/libluks.a
 src_luks_libluks_a_SOURCES = \
 	src/luks/begin.c src/luks/begin.h \
 	src/luks/begin-check.c src/luks/begin-check.h \
+	src/luks/begin-commit.c src/luks/begin-internal.h \
+	src/luks/begin-open.c \
 	src/luks/context.c src/luks/context.h \
 	src/luks/fields.c src/luks/fields.h \
 	src/luks/hash.c src/luks/hash.h \
@@ -34,7 +36,7 @@ LUKS_LIBS = $(CRYPTSETUP_LIBS) $(BLKID_LIBS) $(JSONC_LIBS) $(LIBCRYPTO_LIBS)
 
 LUKS_TEST_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_DATA_DIR='"$(abs_top_srcdir)/tests/data"'
 LUKS_TEST_SUPPORT = src/luks/test-support.c src/luks/test-support.h
-LUKS_TEST_LIBS = src/luks/libluks.a src/util/libutil.a $(LUKS_LIBS) \
+LUKS_TEST_LIBS = src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a $(LUKS_LIBS) \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/data/luks2-states
 

@@ -590,6 +590,10 @@ static void refusals_leave_every_byte_as_it_was(void **state)
 	REFUSE(-EINVAL, "a", p.keep_key = true);
 	REFUSE(-EINVAL, "a", p.keep_key = true; p.sector_size = 512);
 	REFUSE(-EINVAL, "a", p.cipher = "aes");
+	REFUSE(-EINVAL, "a", p.cipher = "aes-");
+	REFUSE(-EINVAL, "a", p.cipher = "aes-xts-plain64"; p.key_size = 40);
+	REFUSE(-EINVAL, "a", p.cipher = "aes-cbc-essiv:sha256"; p.keep_key = true);
+	REFUSE(-EOPNOTSUPP, "a", p.resilience_hash = "no-such-hash");
 	REFUSE(-EINVAL, "a", p.sector_size = 4096; p.force_offline = false);
 	REFUSE(-EINVAL, "a", p.device_size = UINT64_C(1) << 40);
 	REFUSE(-EINVAL, "a", p.device_size = 1 << 20 | 512; p.sector_size = 4096);
@@ -646,7 +650,7 @@ static void a_failed_commit_leaves_the_keyslots_as_they_were(void **state)
 	add_keyslot("b");
 	RUN("cryptsetup token add --token-id 5 --key-description none:such --key-slot 1 image");
 	before = load_json();
-	p.resilience_hash = "no-such-hash";
+	p.resilience = "no-such-mode";
 	assert_int_equal(luks_begin_plan(&p, &b), 0);
 	assert_true(luks_begin_commit(b, &o, &n) < 0);
 	assert_null(o);

@@ -11,7 +11,7 @@ src_worker_test_options_SOURCES = src/worker/test-options.c
 src_worker_test_options_LDADD = src/worker/libworker.a src/util/libutil.a \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_worker_test_passphrase_SOURCES = src/worker/test-passphrase.c
-src_worker_test_passphrase_LDADD = src/worker/libworker.a src/luks/libluks.a src/util/libutil.a \
+src_worker_test_passphrase_LDADD = src/worker/libworker.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_worker_test_progress_SOURCES = src/worker/test-progress.c
 src_worker_test_progress_LDADD = src/worker/libworker.a src/util/libutil.a \

@@ -496,7 +496,7 @@ int options_print_help(const char *program)
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
 		print_option(&specs[i]);
 	printf("\nSee recryptctl(8).\n");
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return fflush(stdout) == 0 ? 0 : -EIO;
 }
 
 int exit_code(int error)

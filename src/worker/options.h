@@ -54,7 +54,7 @@ struct options {
  */
 int options_parse(int argc, char **argv, struct options *ret);
 
-/* The usage of all verbs, on standard output; exit code for main(). */
+/* The usage of all verbs, on standard output. */
 int options_print_help(const char *program);
 
 /* "64M", "1GiB", "2MB", "2048S" in bytes, units as cryptsetup has them. -EINVAL, -EOVERFLOW. */

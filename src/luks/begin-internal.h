@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A re-encryption that is about to begin, between begin.c, begin-open.c and begin-commit.c. */
+#pragma once
+
+#include <libcryptsetup.h>
+
+#include "luks/begin.h"
+#include "luks/keyslots.h"
+
+/* How a keyslot was opened, in step with luks_begin_plan.slots. */
+struct luks_begin_opener {
+	struct secret *passphrase; /* NULL: by the token */
+	int token;
+};
+
+struct luks_begin {
+	struct luks_begin_params params;
+	struct luks_begin_plan plan;
+	struct luks_keyslots keyslots;
+	struct luks_begin_opener openers[LUKS_KEYSLOTS_MAX];
+	struct secret *old_key, *new_key;
+	struct secret *new_passphrase; /* opens no old keyslot; the volume key was given instead */
+	struct crypt_device *cd;
+	/* Keyslots added by commit, for its undoing. */
+	int added[LUKS_KEYSLOTS_MAX];
+	size_t n_added;
+};
+
+static inline bool luks_begin_is_open(const struct luks_begin *b, size_t i)
+{
+	return b->openers[i].passphrase || b->openers[i].token >= 0;
+}
+
+static inline size_t luks_begin_count_open(const struct luks_begin *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->plan.n_slots; i++)
+		n += luks_begin_is_open(b, i);
+	return n;
+}
+
+/*
+ * Fills plan.slots and opens what passphrases and tokens open; sets old_key, and new_passphrase
+ * where the volume key came without one for an old keyslot. Logs failures.
+ */
+int luks_begin_open_keyslots(struct luks_begin *b);

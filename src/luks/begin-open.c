@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Opening the keyslots of the old key that are to be carried over. Tokens come first, then one
+ * question a keyslot; whatever passphrase comes is tried on all that are still closed.
+ */
+#include <errno.h>
+
+#include "luks/begin-internal.h"
+#include "luks/context.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+static bool may_carry(const struct luks_begin *b, const struct luks_keyslot *slot)
+{
+	return slot->digest == b->keyslots.data_digest;
+}
+
+static int plan_slots(struct luks_begin *b)
+{
+	bool found = b->params.keyslot == LUKS_ANY_KEYSLOT;
+
+	for (size_t i = 0; i < b->keyslots.n; i++) {
+		const struct luks_keyslot *slot = &b->keyslots.slots[i];
+
+		if (!may_carry(b, slot))
+			continue;
+		found |= slot->id == b->params.keyslot;
+		b->plan.slots[b->plan.n_slots++] = (struct luks_begin_slot){
+			.keyslot = slot->id, .tokens = slot->tokens, .kept = b->plan.keeps_key};
+	}
+	if (!found) {
+		log_error("%s: keyslot %d does not hold the volume key", b->params.device,
+			  b->params.keyslot);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+/* A keyslot that nobody has opened yet, and that we are asked to carry over. */
+static bool to_open(const struct luks_begin *b, size_t i)
+{
+	return !luks_begin_is_open(b, i) && (b->params.keyslot == LUKS_ANY_KEYSLOT ||
+					     b->params.keyslot == b->plan.slots[i].keyslot);
+}
+
+/* A kept key needs one opened keyslot, and all keyslots stay. */
+static bool enough_open(const struct luks_begin *b)
+{
+	if (b->plan.keeps_key)
+		return b->old_key;
+	for (size_t i = 0; i < b->plan.n_slots; i++)
+		if (to_open(b, i))
+			return false;
+	return true;
+}
+
+static void keep_old_key(struct luks_begin *b, struct secret **key)
+{
+	if (!b->old_key)
+		b->old_key = TAKE_PTR(*key);
+}
+
+static int try_passphrase(struct luks_begin *b, const struct secret *passphrase)
+{
+	for (size_t i = 0; i < b->plan.n_slots && !enough_open(b); i++) {
+		_cleanup_(secret_freep) struct secret *key = NULL;
+		int r;
+
+		if (!to_open(b, i))
+			continue;
+		r = luks_keyslot_open(b->cd, b->plan.slots[i].keyslot, passphrase, &key);
+		if (r == -ENOMEM)
+			return log_error_errno(r, "%s: cannot open keyslot %d", b->params.device,
+					       b->plan.slots[i].keyslot);
+		if (r < 0)
+			continue;
+		r = secret_copy(passphrase->data, passphrase->size, &b->openers[i].passphrase);
+		if (r < 0)
+			return r;
+		log_info("Key slot %d unlocked.", b->plan.slots[i].keyslot);
+		keep_old_key(b, &key);
+	}
+	return 0;
+}
+
+static int try_plugin_token(struct luks_begin *b, int token)
+{
+	for (size_t i = 0; i < b->plan.n_slots && !enough_open(b); i++) {
+		_cleanup_(secret_freep) struct secret *key = NULL;
+
+		if (!to_open(b, i) || !(b->plan.slots[i].tokens & UINT32_C(1) << token) ||
+		    luks_keyslot_open_by_token(b->cd, b->plan.slots[i].keyslot, token, &key) < 0)
+			continue;
+		b->openers[i].token = token;
+		log_info("Key slot %d unlocked by token %d.", b->plan.slots[i].keyslot, token);
+		keep_old_key(b, &key);
+	}
+	return 0;
+}
+
+static int try_tokens(struct luks_begin *b)
+{
+	uint32_t assigned = 0;
+
+	for (size_t i = 0; i < b->plan.n_slots; i++)
+		assigned |= b->plan.slots[i].tokens;
+	for (int t = 0; t < LUKS_TOKENS_MAX; t++) {
+		_cleanup_(secret_freep) struct secret *passphrase = NULL;
+		int r;
+
+		if (!(assigned & UINT32_C(1) << t))
+			continue;
+		r = luks_token_passphrase(b->cd, t, &passphrase);
+		if (r == 0)
+			r = try_passphrase(b, passphrase);
+		else if (r == -EINVAL)
+			r = try_plugin_token(b, t);
+		if (r < 0 && r != -ENOKEY)
+			return r;
+	}
+	return 0;
+}
+
+/* Asks for one keyslot until it is open; another one that opens is welcome too. */
+static int ask_for_slot(struct luks_begin *b, size_t i)
+{
+	const struct luks_passphrases *p = &b->params.passphrases;
+	unsigned wrong = 0;
+
+	while (to_open(b, i) && !enough_open(b) && wrong < MAX(p->tries, 1U)) {
+		_cleanup_(secret_freep) struct secret *passphrase = NULL;
+		size_t before = luks_begin_count_open(b);
+		int r;
+
+		r = p->ask(p->arg, b->plan.slots[i].keyslot, &passphrase);
+		if (r == -ENOKEY)
+			return 0;
+		if (r == 0)
+			r = try_passphrase(b, passphrase);
+		if (r < 0)
+			return r;
+		if (luks_begin_count_open(b) > before)
+			continue;
+		log_notice("No key available with this passphrase.");
+		wrong++;
+	}
+	return 0;
+}
+
+/* The volume key was given: one passphrase is wanted, for an old keyslot or altogether new. */
+static int ask_for_new_passphrase(struct luks_begin *b)
+{
+	_cleanup_(secret_freep) struct secret *passphrase = NULL;
+	const struct luks_passphrases *p = &b->params.passphrases;
+	int r;
+
+	if (b->plan.keeps_key || luks_begin_count_open(b) > 0)
+		return 0;
+	r = p->ask(p->arg, LUKS_NEW_PASSPHRASE, &passphrase);
+	if (r == -ENOKEY) {
+		log_error("%s: a passphrase for the new volume key is needed", b->params.device);
+		return -EPERM;
+	}
+	if (r == 0)
+		r = try_passphrase(b, passphrase);
+	if (r < 0)
+		return r;
+	if (luks_begin_count_open(b) == 0)
+		b->new_passphrase = TAKE_PTR(passphrase);
+	return 0;
+}
+
+static int take_volume_key(struct luks_begin *b)
+{
+	const struct secret *key = b->params.volume_key;
+	int r;
+
+	r = crypt_volume_key_verify(b->cd, (const char *)key->data, key->size);
+	if (r < 0) {
+		log_error("%s: the volume key given is not the volume's (a new one is given with "
+			  "--new-volume-key-file)",
+			  b->params.device);
+		return -EPERM;
+	}
+	return secret_copy(key->data, key->size, &b->old_key);
+}
+
+int luks_begin_open_keyslots(struct luks_begin *b)
+{
+	int r;
+
+	r = plan_slots(b);
+	if (r == 0 && b->params.volume_key)
+		r = take_volume_key(b);
+	if (r == 0)
+		r = try_tokens(b);
+	if (r < 0)
+		return r;
+	if (b->params.volume_key)
+		return ask_for_new_passphrase(b);
+	for (size_t i = 0; i < b->plan.n_slots && r == 0; i++)
+		r = ask_for_slot(b, i);
+	if (r == 0 && !b->old_key) {
+		log_error("%s: no keyslot could be opened", b->params.device);
+		return -EPERM;
+	}
+	return r;
+}
