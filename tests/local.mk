@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Whole folders: each test is one program and needs no entry here.
-EXTRA_DIST += .clang-tidy .ci/run tests/run tests/static tests/dist tests/offline tests/vm
+EXTRA_DIST += .clang-tidy .ci/run tests/run tests/static tests/dist tests/offline tests/vm \
+	tests/crash
 
 # The application of the tests that need one on a volume.
 check_PROGRAMS += tests/vm/writer
@@ -11,3 +12,11 @@ tests_vm_writer_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS)
 list-compile-flags:
 	@echo $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(AM_CFLAGS)
 .PHONY: list-compile-flags
+
+# What the replay of recorded crashes runs thousands of times.
+check_PROGRAMS += tests/crash/plaintext tests/crash/stock-recover
+tests_crash_plaintext_SOURCES = tests/crash/plaintext.c
+tests_crash_plaintext_LDADD = src/crypto/librcrypto.a src/util/libutil.a $(CRYPTSETUP_LIBS) \
+	$(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS)
+tests_crash_stock_recover_SOURCES = tests/crash/stock-recover.c
+tests_crash_stock_recover_LDADD = $(CRYPTSETUP_LIBS)
