@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A file of @size bytes in a directory of its own. */
+/* A file of @size bytes that has direct I/O, in a directory of its own. */
 struct scratch {
-	char dir[64];
-	char path[96];
+	char dir[256];
+	char path[288];
 };
 
 void scratch_new(struct scratch *s, uint64_t size);
