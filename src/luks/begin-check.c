@@ -242,7 +242,7 @@ int luks_begin_check_room(const struct luks_begin_params *params,
 	struct luks_keyslots after = *keyslots;
 
 	if (place(&after, old_slots, plan->old_key_size) < 0 ||
-	    place(&after, new_slots, plan->new_key_size) < 0 || after.n == LUKS_KEYSLOTS_MAX) {
+	    place(&after, new_slots, plan->new_key_size) < 0 || after.n == LUKS_MAX_KEYSLOTS) {
 		log_error("%s: no room in the header for %zu more keyslots of %" PRIu32
 			  " bytes; carry fewer over (--key-slot) or remove some with cryptsetup "
 			  "luksKillSlot",

@@ -133,7 +133,7 @@ static int copy_attributes(struct luks_begin *b, const struct luks_begin_slot *f
 		return -EINVAL;
 	if (priority != CRYPT_SLOT_PRIORITY_NORMAL)
 		r = crypt_keyslot_set_priority(b->cd, to, priority);
-	for (int t = 0; t < LUKS_TOKENS_MAX && r >= 0; t++)
+	for (int t = 0; t < (int)LUKS_MAX_TOKENS && r >= 0; t++)
 		if (from->tokens & UINT32_C(1) << t)
 			r = crypt_token_assign_keyslot(b->cd, t, to);
 	return r < 0 ? r : 0;

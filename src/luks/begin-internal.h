@@ -17,12 +17,12 @@ struct luks_begin {
 	struct luks_begin_params params;
 	struct luks_begin_plan plan;
 	struct luks_keyslots keyslots;
-	struct luks_begin_opener openers[LUKS_KEYSLOTS_MAX];
+	struct luks_begin_opener openers[LUKS_MAX_KEYSLOTS];
 	struct secret *old_key, *new_key;
 	struct secret *new_passphrase; /* opens no old keyslot; the volume key was given instead */
 	struct crypt_device *cd;
 	/* Keyslots added by commit, for its undoing. */
-	int added[LUKS_KEYSLOTS_MAX];
+	int added[LUKS_MAX_KEYSLOTS];
 	size_t n_added;
 };
 

@@ -104,7 +104,7 @@ static int try_tokens(struct luks_begin *b)
 
 	for (size_t i = 0; i < b->plan.n_slots; i++)
 		assigned |= b->plan.slots[i].tokens;
-	for (int t = 0; t < LUKS_TOKENS_MAX; t++) {
+	for (int t = 0; t < (int)LUKS_MAX_TOKENS; t++) {
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		int r;
 

@@ -21,7 +21,7 @@ struct luks_begin *luks_begin_free(struct luks_begin *b)
 {
 	if (!b)
 		return NULL;
-	for (size_t i = 0; i < LUKS_KEYSLOTS_MAX; i++)
+	for (size_t i = 0; i < LUKS_MAX_KEYSLOTS; i++)
 		secret_free(b->openers[i].passphrase);
 	secret_free(b->old_key);
 	secret_free(b->new_key);
@@ -207,7 +207,7 @@ int luks_begin_plan(const struct luks_begin_params *params, struct luks_begin **
 	if (!b)
 		return -ENOMEM;
 	b->params = *params;
-	for (size_t i = 0; i < LUKS_KEYSLOTS_MAX; i++)
+	for (size_t i = 0; i < LUKS_MAX_KEYSLOTS; i++)
 		b->openers[i].token = -1;
 	r = make_plan(b);
 	if (r < 0)

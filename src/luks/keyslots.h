@@ -9,10 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "luks/fields.h"
 #include "util/secret.h"
-
-#define LUKS_KEYSLOTS_MAX 32 /* LUKS2 spec, section 3.2 */
-#define LUKS_TOKENS_MAX   32
 
 struct luks_keyslot {
 	int id, digest;                  /* digest -1: none */
@@ -22,7 +20,7 @@ struct luks_keyslot {
 
 struct luks_keyslots {
 	size_t n;
-	struct luks_keyslot slots[LUKS_KEYSLOTS_MAX];
+	struct luks_keyslot slots[LUKS_MAX_KEYSLOTS];
 	int data_digest;                 /* of segment 0; -1: none */
 	uint64_t data_size;              /* bytes of segment 0; 0: up to the end of the device */
 	uint64_t areas_start, areas_end; /* where areas may lie, bytes */

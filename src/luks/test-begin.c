@@ -197,7 +197,7 @@ static void assert_cryptsetup_finishes(const char *letter, const struct secret *
 	    "image",
 	    letter);
 	assert_int_equal(luks_context_open(image, NULL, &cd), 0);
-	for (int i = 0; i < LUKS_KEYSLOTS_MAX && !now; i++)
+	for (int i = 0; i < (int)LUKS_MAX_KEYSLOTS && !now; i++)
 		(void)luks_keyslot_open(cd, i, &(struct secret){1, (uint8_t *)(uintptr_t)letter},
 					&now);
 	assert_non_null(now);
