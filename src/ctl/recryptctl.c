@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * recryptctl: checks the command line and hands the work on. What converts data is done by
+ * recrypt-worker, which takes over this process with the same arguments; what only looks is done
+ * here.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "ctl/status.h"
+#include "util/checked.h"
+#include "util/log.h"
+#include "worker/options.h"
+
+#define WORKER "recrypt-worker"
+
+/* In a build tree we are DIR/src/ctl/recryptctl, and the worker is DIR/src/worker/recrypt-worker.
+ */
+static int find_worker(char *path, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *end;
+
+	if (n > 0) {
+		self[n] = '\0';
+		end = strstr(self, "/src/ctl/recryptctl");
+		if (end && strcmp(end, "/src/ctl/recryptctl") == 0) {
+			*end = '\0';
+			if ((size_t)snprintf(path, size, "%s/src/worker/" WORKER, self) < size &&
+			    access(path, X_OK) == 0)
+				return 0;
+		}
+	}
+	return (size_t)snprintf(path, size, "%s/" WORKER, PKGLIBEXECDIR) < size ? 0 : -ENAMETOOLONG;
+}
+
+/* Returns only when the worker cannot be started. */
+static int run_worker(const struct options *o, char **argv)
+{
+	char path[PATH_MAX];
+	int r;
+
+	(void)o;
+	r = find_worker(path, sizeof(path));
+	if (r == 0) {
+		(void)execv(path, argv);
+		r = -errno;
+	}
+	return log_error_errno(r, "%s: cannot be started", path);
+}
+
+static int run_status(const struct options *o, char **argv)
+{
+	(void)argv;
+	return status_print(o, stdout);
+}
+
+static int run_help(const struct options *o, char **argv)
+{
+	(void)o;
+	(void)argv;
+	return options_print_help("recryptctl");
+}
+
+static int run_version(const struct options *o, char **argv)
+{
+	(void)o;
+	(void)argv;
+	printf("recryptctl " PACKAGE_VERSION "\n");
+	return fflush(stdout) == 0 ? 0 : -EIO;
+}
+
+static const struct {
+	enum verb verb;
+	int (*run)(const struct options *o, char **argv);
+} verbs[] = {
+	{VERB_REENCRYPT, run_worker}, {VERB_RECOVER, run_worker}, {VERB_CANCEL, run_worker},
+	{VERB_STATUS, run_status},    {VERB_HELP, run_help},      {VERB_VERSION, run_version},
+};
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	int r;
+
+	log_init("recryptctl", LOG_NOTICE);
+	r = options_parse(argc, argv, &o);
+	if (r < 0)
+		return exit_code(r);
+	log_init("recryptctl", options_log_level(&o));
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (verbs[i].verb == o.verb)
+			return exit_code(verbs[i].run(&o, argv));
+	return EXIT_FAILURE;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/status-format.h"
+#include "luks/header.h"
+#include "luks/meta-io.h"
+#include "luks/status.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+/*
+ * Opens a device or image for reading. Buffered: what a worker wrote past the cache of the kernel
+ * is seen all the same, since the kernel drops those pages.
+ */
+static int open_io(const char *path, struct meta_io **ret, uint32_t *ret_block_size)
+{
+	_cleanup_close_
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	int r, block_size;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+	if (S_ISREG(st.st_mode))
+		block_size = (int)st.st_blksize;
+	else if (ioctl(fd, BLKSSZGET, &block_size) < 0)
+		return -ENOTBLK;
+	r = meta_io_file_new(fd, path, ret);
+	if (r < 0)
+		return r;
+	TAKE_FD(fd);
+	*ret_block_size = (uint32_t)block_size;
+	return 0;
+}
+
+/*
+ * No lock: a commit in flight tears one copy at most, and the other is whole. So a copy that looks
+ * bad is looked at again before it is called so.
+ */
+static int read_header(struct meta_io *io, struct luks_header **ret, struct luks_reason *why)
+{
+	int r = 0;
+
+	for (int attempt = 0; attempt < 3; attempt++) {
+		_cleanup_(luks_header_freep) struct luks_header *h = NULL;
+
+		r = luks_header_read(io, &h, why);
+		if (r == -EBADMSG)
+			continue;
+		if (r < 0)
+			return r;
+		*ret = luks_header_free(*ret);
+		*ret = TAKE_PTR(h);
+		if (!luks_header_needs_repair(*ret))
+			return 0;
+	}
+	return *ret ? 0 : r;
+}
+
+/* Text from a header may hold anything, a terminal's control sequences too. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+static int read_status(const char *device, const char *header, uint64_t fixed_size,
+		       struct luks_status *ret)
+{
+	_cleanup_(meta_io_freep) struct meta_io *data = NULL, *meta = NULL;
+	_cleanup_(luks_header_freep) struct luks_header *h = NULL;
+	struct luks_reason why = {""};
+	uint32_t block_size, unused;
+	int r;
+
+	r = open_io(device, &data, &block_size);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot be opened", device);
+	if (header) {
+		r = open_io(header, &meta, &unused);
+		if (r < 0)
+			return log_error_errno(r, "%s: cannot be opened", header);
+	}
+	r = read_header(meta ?: data, &h, &why);
+	if (r == 0)
+		r = luks_status_get(h, data->size, fixed_size, block_size, ret, &why);
+	if (r < 0) {
+		log_error("%s: %s%s%s", header ?: device,
+			  r == -ENOENT            ? "not a LUKS volume"
+			  : r == -EPROTONOSUPPORT ? "not LUKS2"
+						  : "the LUKS2 header cannot be used",
+			  *why.text ? ": " : "", why.text);
+		return r;
+	}
+	make_printable(ret->uuid);
+	make_printable(ret->label);
+	make_printable(ret->reenc.old_side.cipher);
+	make_printable(ret->reenc.new_side.cipher);
+	make_printable(ret->reenc.hash);
+	return 0;
+}
+
+static int print_json(const struct status *s, FILE *out)
+{
+	json_object *o;
+	int r;
+
+	r = status_format_json(s, &o);
+	if (r < 0)
+		return r;
+	fprintf(out, "%s\n",
+		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+							  JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
+	return ferror(out) ? -EIO : 0;
+}
+
+int status_print(const struct options *o, FILE *out)
+{
+	struct status s = {.device = o->device, .header = o->header};
+	int r;
+
+	r = read_status(s.device, s.header, 0, &s.luks);
+	if (r < 0)
+		return r;
+	r = o->json ? print_json(&s, out) : status_format_text(&s, out);
+	if (r == 0 && fflush(out) != 0)
+		r = -errno;
+	return r < 0 ? log_error_errno(r, "the status cannot be printed") : 0;
+}
