@@ -64,7 +64,7 @@ static uint32_t transfer_size(uint64_t dev)
 
 	if (sysfs_block_number(dev, "queue/max_sectors_kb", &kib) < 0 || mul_u64(kib, 1024, &bytes))
 		return MIN_TRANSFER;
-	bytes = round_down_u64(MIN(bytes, MAX_TRANSFER), 64 * 1024);
+	bytes = round_down_u64(MIN(bytes, MAX_TRANSFER), UINT64_C(64) * 1024);
 	return (uint32_t)MAX(bytes, MIN_TRANSFER);
 }
 
