@@ -49,11 +49,17 @@ static bool wants_stop(const struct engine *e)
 static int freeze(struct engine *e, const struct hotzone *z)
 {
 	struct freezer *f = e->config.freezer;
+	int r;
 
 	if (!f)
 		return 0;
 	e->frozen_since = now_usec();
-	return f->ops->freeze(f, z->offset, z->size);
+	/* A message could wait for the very volume that is frozen. */
+	log_hold();
+	r = f->ops->freeze(f, z->offset, z->size);
+	if (r < 0)
+		log_release();
+	return r;
 }
 
 int engine_thaw(struct engine *e)
@@ -65,6 +71,7 @@ int engine_thaw(struct engine *e)
 	if (!f)
 		return 0;
 	r = f->ops->thaw(f, &e->position);
+	log_release();
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: cannot release the I/O that waits at offset %" PRIu64
@@ -81,6 +88,7 @@ int engine_give_up(struct engine *e, int error)
 	struct freezer *f = e->config.freezer;
 	int r = f ? f->ops->fail(f) : 0;
 
+	log_release();
 	if (r < 0)
 		log_error_errno(r, "%s: I/O to the hotzone at offset %" PRIu64 " keeps waiting",
 				e->config.disk->name, e->position.boundary);
@@ -103,16 +111,18 @@ int engine_commit(struct engine *e, const struct position *p)
 
 int engine_flush(struct engine *e)
 {
+	struct header_store *h = e->config.header;
 	struct disk *plain = e->config.new_side.plaintext;
+	int r = 0;
 
 	e->progress.flushes++;
-	if (plain) {
-		int r = disk_run(plain, DISK_FLUSH, 0, NULL, 0);
-
-		if (r < 0)
-			return r;
-	}
-	return batch_flush(&e->queue);
+	if (plain)
+		r = disk_run(plain, DISK_FLUSH, 0, NULL, 0);
+	if (r == 0)
+		r = batch_flush(&e->queue);
+	if (r == 0)
+		h->ops->data_flushed(h);
+	return r;
 }
 
 /* Waits until nothing of @b is under way. */
@@ -158,7 +168,7 @@ static int make_hot(struct engine *e, struct batch *b)
 	r = batch_submit(&e->queue);
 	if (r < 0)
 		return r;
-	r = cfg->header->ops->protect(cfg->header, data, (size_t)round_up_u64(size, 4096));
+	r = cfg->header->ops->protect(cfg->header, data, (size_t)size);
 	if (r < 0)
 		return log_error_errno(
 			r,
@@ -294,8 +304,9 @@ static int end(struct engine *e, const struct hotzone *z)
 		if (r < 0)
 			return engine_give_up(e, r);
 	}
+	r = engine_thaw(e);
 	report(e);
-	return engine_thaw(e);
+	return r;
 }
 
 /* The hotzone to read ahead of its turn, or one of size 0. */

@@ -36,16 +36,17 @@ struct header_store_ops {
 	 * called when the header on disk does not need what the area holds.
 	 */
 	int (*protect)(struct header_store *s, const void *data, size_t size);
-	/* Any alignment; @offset is in bytes from the start of the area. */
+	/* @offset is in bytes from the start of the area. */
 	int (*read_area)(struct header_store *s, uint64_t offset, void *data, size_t size);
 	/*
 	 * Commits a position: the primary copy is durable when this returns, the secondary written
 	 * after that but left to the next flush().
 	 */
 	int (*commit)(struct header_store *s, const struct position *p);
-	/* Makes durable what commit() left. The data disk's flush does this where both are one
-	 * disk. */
+	/* Makes durable what commit() left. */
 	int (*flush)(struct header_store *s);
+	/* The data disk was flushed after the last commit: on one disk, so was the header. */
+	void (*data_flushed)(struct header_store *s);
 	/* The one atomic commit that ends the re-encryption; both copies durable on return. */
 	int (*finish)(struct header_store *s);
 };

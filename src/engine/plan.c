@@ -11,7 +11,7 @@
 
 uint64_t plan_hotzone_max(const struct engine_config *cfg)
 {
-	const uint64_t area = round_down_u64(cfg->header->area_size, 4096);
+	const uint64_t area = cfg->header->area_size;
 	const uint64_t max = MIN(cfg->hotzone_size, HOTZONE_MEMORY_MAX);
 	uint64_t capacity;
 

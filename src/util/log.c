@@ -10,9 +10,20 @@
 #include <unistd.h>
 #include <systemd/sd-journal.h>
 
+#include "util/checked.h"
+
 static const char *log_program = "recryptd";
 static int log_max_level = LOG_INFO;
 static bool log_to_journal;
+
+static struct {
+	bool on;
+	unsigned count, lost;
+	struct {
+		int level;
+		char text[512];
+	} line[16];
+} held;
 
 /* systemd sets JOURNAL_STREAM=device:inode for a service whose stderr is the journal
  * (sd-daemon(3)). */
@@ -33,7 +44,7 @@ void log_init(const char *program, int max_level)
 	log_to_journal = stderr_is_journal();
 }
 
-static void log_line(int level, const char *line)
+static void log_write(int level, const char *line)
 {
 	if (log_to_journal && sd_journal_print(level, "%s", line) >= 0)
 		return;
@@ -42,6 +53,34 @@ static void log_line(int level, const char *line)
 			line);
 	else
 		fprintf(stderr, "%s\n", line);
+}
+
+static void log_line(int level, const char *line)
+{
+	if (!held.on) {
+		log_write(level, line);
+	} else if (held.count == ARRAY_SIZE(held.line)) {
+		held.lost++;
+	} else {
+		held.line[held.count].level = level;
+		(void)snprintf(held.line[held.count].text, sizeof(held.line[0].text), "%s", line);
+		held.count++;
+	}
+}
+
+void log_hold(void)
+{
+	held.on = true;
+}
+
+void log_release(void)
+{
+	held.on = false;
+	for (unsigned i = 0; i < held.count; i++)
+		log_write(held.line[i].level, held.line[i].text);
+	if (held.lost > 0)
+		log_warning("%u messages were lost while a hotzone was frozen", held.lost);
+	held.count = held.lost = 0;
 }
 
 void log_message(int level, const char *format, ...)

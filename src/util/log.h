@@ -10,6 +10,13 @@
 /* @program prefixes messages on standard error; LOG_DEBUG .. LOG_ERR is the least level shown. */
 void log_init(const char *program, int max_level);
 
+/*
+ * Between the two, messages are kept in memory (a few; how many more is said): used
+ * while a message could wait for something that waits for us.
+ */
+void log_hold(void);
+void log_release(void);
+
 void log_message(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds ": <text of the error>" to the message and returns @error (a negative errno). */

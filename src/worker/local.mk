@@ -16,3 +16,6 @@ src_worker_test_passphrase_LDADD = src/worker/libworker.a src/luks/libluks.a src
 src_worker_test_progress_SOURCES = src/worker/test-progress.c
 src_worker_test_progress_LDADD = src/worker/libworker.a src/util/libutil.a \
 	$(JSONC_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+src_worker_libworker_a_SOURCES += \
+	src/worker/luks-store.c src/worker/luks-store.h

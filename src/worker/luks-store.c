@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/luks-store.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "luks/lock.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+static struct luks_store *of(struct header_store *s)
+{
+	return (struct luks_store *)((char *)s - offsetof(struct luks_store, store));
+}
+
+/* The exclusive lock, and a header that is still the one we know. */
+static int enter(struct luks_store *s, struct luks_lock **ret)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r;
+
+	if (s->lock_fd >= 0) {
+		r = luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, &lock);
+		if (r < 0)
+			return r;
+	}
+	r = luks_header_check_unmoved(s->header, s->io);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(lock);
+	return 0;
+}
+
+static int store_protect(struct header_store *hs, const void *data, size_t size)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct luks_store *s = of(hs);
+	int r;
+
+	if (!range_inside(0, size, s->reenc->area_size))
+		return -ENOSPC;
+	r = enter(s, &lock);
+	if (r < 0)
+		return r;
+	r = meta_io_write(s->io, s->reenc->area_offset, data, size);
+	if (r < 0)
+		return r;
+	s->flushes++;
+	r = meta_io_flush(s->io);
+	if (r < 0)
+		return r;
+	luks_header_flushed(s->header);
+	return 0;
+}
+
+static int store_read_area(struct header_store *hs, uint64_t offset, void *data, size_t size)
+{
+	struct luks_store *s = of(hs);
+
+	if (!range_inside(offset, size, s->reenc->area_size))
+		return -EINVAL;
+	return meta_io_read(s->io, s->reenc->area_offset + offset, data, size);
+}
+
+static int commit(struct luks_store *s)
+{
+	struct luks_reason why = {};
+	int r;
+
+	s->flushes++;
+	r = luks_header_commit(s->header, s->io, &why);
+	if (r < 0 && why.text[0])
+		log_error("%s: %s", s->io->name, why.text);
+	return r;
+}
+
+static int store_commit(struct header_store *hs, const struct position *p)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct luks_store *s = of(hs);
+	int r = enter(s, &lock);
+
+	if (r < 0)
+		return r;
+	r = luks_reenc_set_position(s->header, s->reenc, p->boundary, p->hotzone_size);
+	if (r < 0)
+		return r;
+	return commit(s);
+}
+
+static int store_flush(struct header_store *hs)
+{
+	struct luks_store *s = of(hs);
+
+	s->flushes++;
+	return luks_header_flush(s->header, s->io);
+}
+
+static void store_data_flushed(struct header_store *hs)
+{
+	struct luks_store *s = of(hs);
+
+	if (s->on_data_disk)
+		luks_header_flushed(s->header);
+}
+
+static int store_finish(struct header_store *hs)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct luks_store *s = of(hs);
+	int r = enter(s, &lock);
+
+	if (r < 0)
+		return r;
+	r = luks_reenc_finish(s->header, s->reenc, &s->freed);
+	if (r < 0)
+		return r;
+	r = commit(s);
+	if (r < 0)
+		return r;
+	return store_flush(hs);
+}
+
+void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_header *header,
+		     struct luks_reenc *reenc, int lock_fd, const char *lock_path,
+		     bool on_data_disk)
+{
+	static const struct header_store_ops ops = {
+		.protect = store_protect,
+		.read_area = store_read_area,
+		.commit = store_commit,
+		.flush = store_flush,
+		.data_flushed = store_data_flushed,
+		.finish = store_finish,
+	};
+
+	*s = (struct luks_store){
+		.store = {.ops = &ops, .area_size = reenc->area_size},
+		.io = io,
+		.header = header,
+		.reenc = reenc,
+		.lock_fd = lock_fd,
+		.lock_path = lock_path,
+		.on_data_disk = on_data_disk,
+	};
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * An application on a volume in re-encryption: it writes blocks at random, through the key that the
+ * freezer says is right at that place, never into a frozen range, and now and then it flushes. It
+ * knows for every instant which contents of a block a crash may leave:
+ *
+ *     the last write that was flushed, or any later one
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/freezer.h"
+#include "volume.h"
+
+struct application {
+	struct freezer freezer;
+	struct run *run;
+	uint64_t seed;
+	struct position routing; /* hotzone_size: what is frozen */
+	uint64_t frozen_offset;
+	bool frozen, failed;
+	unsigned freezes, violations;
+	struct app_write *writes;
+	unsigned n_writes;
+	uint8_t *plain; /* with all writes done */
+};
+
+void application_init(struct application *a, struct run *r, uint64_t seed);
+void application_done(struct application *a);
+
+/* Writes some blocks that are not frozen. */
+void application_work(struct application *a);
+
+/* Is the finished @image one that a crash at @event may lead to? For struct exploration. */
+bool application_accepts(void *arg, const uint8_t *image, unsigned event);

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "medium.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "random.h"
+#include "util/checked.h"
+
+#define DEPTH 8
+#define NEVER UINT32_MAX
+
+struct write {
+	uint64_t offset;
+	size_t size;
+	uint8_t *data;
+	unsigned submitted, completed; /* events, or NEVER */
+	bool durable;                  /* in the durable image already */
+};
+
+struct event {
+	enum event_kind kind;
+	unsigned index; /* of the write; for a completed flush: the event that submitted it */
+};
+
+struct fault {
+	bool armed;
+	uint64_t first, last;  /* request numbers */
+	uint64_t offset, size; /* bytes, where size is not 0 */
+};
+
+struct in_flight {
+	struct disk_request *rq;
+	unsigned write; /* index of a write, event of a flush */
+	int result;
+};
+
+struct medium {
+	struct disk disk;
+	struct meta_io meta;
+	struct random random;
+	size_t size;
+	uint8_t *content;
+	struct write *writes;
+	unsigned n_writes;
+	struct event *events;
+	unsigned n_events;
+	struct in_flight in_flight[DEPTH];
+	unsigned n_in_flight;
+	bool woken, drop_data_flushes, drop_meta_flushes;
+	struct fault faults[3]; /* by disk_op */
+	uint64_t requests[3];
+	/* what is durable right before event "durable_at", built as medium_crash() walks on */
+	uint8_t *first, *durable;
+	unsigned durable_at;
+};
+
+static void *grow(void *array, unsigned n, size_t element)
+{
+	void *p = (n & (n - 1)) ? array : realloc(array, (n ? (size_t)n * 2 : 1) * element);
+
+	assert(p);
+	return p;
+}
+
+static unsigned add_event(struct medium *m, enum event_kind kind, unsigned index)
+{
+	m->events = grow(m->events, m->n_events, sizeof(*m->events));
+	m->events[m->n_events] = (struct event){kind, index};
+	return m->n_events++;
+}
+
+static unsigned submit_write(struct medium *m, uint64_t offset, const void *data, size_t size)
+{
+	struct write w = {.offset = offset, .size = size, .data = malloc(size), .completed = NEVER};
+
+	assert(w.data && range_inside(offset, size, m->size));
+	memcpy(w.data, data, size);
+	w.submitted = add_event(m, EVENT_SUBMIT_WRITE, m->n_writes);
+	m->writes = grow(m->writes, m->n_writes, sizeof(*m->writes));
+	m->writes[m->n_writes] = w;
+	return m->n_writes++;
+}
+
+static void complete_write(struct medium *m, unsigned index)
+{
+	struct write *w = &m->writes[index];
+
+	memcpy(m->content + w->offset, w->data, w->size);
+	w->completed = add_event(m, EVENT_COMPLETE_WRITE, index);
+}
+
+static int injected(struct medium *m, enum disk_op op, uint64_t offset, size_t size)
+{
+	const struct fault *f = &m->faults[op];
+	const uint64_t n = m->requests[op]++;
+
+	if (!f->armed)
+		return 0;
+	if (f->size > 0)
+		return offset < f->offset + f->size && f->offset < offset + size ? -EIO : 0;
+	return n >= f->first && n <= f->last ? -EIO : 0;
+}
+
+static struct medium *of_disk(struct disk *d)
+{
+	return (struct medium *)((char *)d - offsetof(struct medium, disk));
+}
+
+static int disk_submit(struct disk *d, struct disk_request *rq)
+{
+	struct medium *m = of_disk(d);
+	struct in_flight f = {.rq = rq};
+
+	if (m->n_in_flight == DEPTH)
+		return -EBUSY;
+	if (rq->op != DISK_FLUSH) {
+		assert(rq->size > 0 && is_aligned(rq->size, d->block_size));
+		assert(is_aligned(rq->offset, d->block_size));
+		assert(range_inside(rq->offset, rq->size, d->size));
+	}
+	f.result = injected(m, rq->op, rq->offset, rq->size);
+	if (f.result == 0 && rq->op == DISK_WRITE)
+		f.write = submit_write(m, rq->offset, rq->buf, rq->size);
+	if (f.result == 0 && rq->op == DISK_FLUSH && !m->drop_data_flushes)
+		f.write = add_event(m, EVENT_SUBMIT_FLUSH, 0);
+	m->in_flight[m->n_in_flight++] = f;
+	return 0;
+}
+
+static void finish_request(struct medium *m, const struct in_flight *f)
+{
+	struct disk_request *rq = f->rq;
+
+	rq->result = f->result;
+	if (f->result < 0)
+		return;
+	switch (rq->op) {
+	case DISK_READ:
+		memcpy(rq->buf, m->content + rq->offset, rq->size);
+		break;
+	case DISK_WRITE:
+		complete_write(m, f->write);
+		break;
+	case DISK_FLUSH:
+		if (!m->drop_data_flushes)
+			add_event(m, EVENT_COMPLETE_FLUSH, f->write);
+		break;
+	}
+}
+
+static int disk_wait(struct disk *d, struct disk_request **ret)
+{
+	struct medium *m = of_disk(d);
+	unsigned i;
+
+	*ret = NULL;
+	if (m->woken) {
+		m->woken = false;
+		return 0;
+	}
+	/* Nothing could ever end this wait. */
+	assert(m->n_in_flight > 0);
+	i = (unsigned)random_below(&m->random, m->n_in_flight);
+	finish_request(m, &m->in_flight[i]);
+	*ret = m->in_flight[i].rq;
+	m->in_flight[i] = m->in_flight[--m->n_in_flight];
+	return 0;
+}
+
+static void disk_wake(struct disk *d)
+{
+	of_disk(d)->woken = true;
+}
+
+static struct medium *of_meta(struct meta_io *io)
+{
+	return (struct medium *)((char *)io - offsetof(struct medium, meta));
+}
+
+static int meta_read(struct meta_io *io, uint64_t offset, void *buf, size_t size)
+{
+	struct medium *m = of_meta(io);
+
+	if (!range_inside(offset, size, m->size))
+		return -ENODATA;
+	memcpy(buf, m->content + offset, size);
+	return 0;
+}
+
+static int meta_write(struct meta_io *io, uint64_t offset, const void *buf, size_t size)
+{
+	struct medium *m = of_meta(io);
+	int r = injected(m, DISK_WRITE, offset, size);
+
+	if (r < 0)
+		return r;
+	complete_write(m, submit_write(m, offset, buf, size));
+	return 0;
+}
+
+static int meta_flush(struct meta_io *io)
+{
+	struct medium *m = of_meta(io);
+	int r = injected(m, DISK_FLUSH, 0, 0);
+
+	if (r < 0)
+		return r;
+	if (!m->drop_meta_flushes)
+		medium_flush(m);
+	return 0;
+}
+
+struct medium *medium_new(const void *image, size_t size, uint32_t block_size, uint64_t seed)
+{
+	static const struct disk_ops disk_ops = {
+		.submit = disk_submit,
+		.wait = disk_wait,
+		.wake = disk_wake,
+	};
+	static const struct meta_io_ops meta_ops = {
+		.read = meta_read,
+		.write = meta_write,
+		.flush = meta_flush,
+	};
+	struct medium *m = calloc(1, sizeof(*m));
+
+	assert(m);
+	m->size = size;
+	m->random.state = seed;
+	m->content = malloc(size);
+	m->first = malloc(size);
+	m->durable = malloc(size);
+	assert(m->content && m->first && m->durable);
+	memcpy(m->first, image, size);
+	memcpy(m->content, image, size);
+	memcpy(m->durable, image, size);
+	m->disk = (struct disk){
+		.ops = &disk_ops,
+		.name = "simulated disk",
+		.size = size,
+		.block_size = block_size,
+		.transfer_size = 4096,
+		.depth = DEPTH,
+	};
+	m->meta = (struct meta_io){.ops = &meta_ops, .size = size, .name = "simulated disk"};
+	return m;
+}
+
+struct medium *medium_free(struct medium *m)
+{
+	if (!m)
+		return NULL;
+	for (unsigned i = 0; i < m->n_writes; i++)
+		free(m->writes[i].data);
+	free(m->writes);
+	free(m->events);
+	free(m->content);
+	free(m->first);
+	free(m->durable);
+	free(m);
+	return NULL;
+}
+
+struct disk *medium_disk(struct medium *m)
+{
+	return &m->disk;
+}
+
+struct meta_io *medium_meta_io(struct medium *m)
+{
+	return &m->meta;
+}
+
+const uint8_t *medium_content(const struct medium *m)
+{
+	return m->content;
+}
+
+void medium_write(struct medium *m, uint64_t offset, const void *data, size_t size)
+{
+	complete_write(m, submit_write(m, offset, data, size));
+}
+
+void medium_flush(struct medium *m)
+{
+	const unsigned submitted = add_event(m, EVENT_SUBMIT_FLUSH, 0);
+
+	add_event(m, EVENT_COMPLETE_FLUSH, submitted);
+}
+
+void medium_drop_flushes(struct medium *m, bool data, bool metadata)
+{
+	m->drop_data_flushes = data;
+	m->drop_meta_flushes = metadata;
+}
+
+void medium_fail(struct medium *m, enum disk_op op, uint64_t first, uint64_t last)
+{
+	m->faults[op] = (struct fault){.armed = true, .first = first, .last = last};
+	m->requests[op] = 0;
+}
+
+void medium_fail_range(struct medium *m, enum disk_op op, uint64_t offset, uint64_t size)
+{
+	m->faults[op] = (struct fault){.armed = size > 0, .offset = offset, .size = size};
+}
+
+uint64_t medium_requests(const struct medium *m, enum disk_op op)
+{
+	return m->requests[op];
+}
+
+unsigned medium_events(const struct medium *m)
+{
+	return m->n_events;
+}
+
+enum event_kind medium_event(const struct medium *m, unsigned event)
+{
+	return m->events[event].kind;
+}
+
+/* Is the write on the medium for sure right before @event? */
+static bool is_durable(const struct medium *m, const struct write *w, unsigned event)
+{
+	for (unsigned i = w->completed == NEVER ? event : w->completed; i < event; i++)
+		if (m->events[i].kind == EVENT_COMPLETE_FLUSH && m->events[i].index > w->completed)
+			return true;
+	return false;
+}
+
+unsigned medium_pending(const struct medium *m, unsigned event)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->n_writes && m->writes[i].submitted < event; i++)
+		n += !m->writes[i].durable && !is_durable(m, &m->writes[i], event);
+	return n;
+}
+
+static void advance_durable(struct medium *m, unsigned event)
+{
+	if (event < m->durable_at) {
+		memcpy(m->durable, m->first, m->size);
+		for (unsigned i = 0; i < m->n_writes; i++)
+			m->writes[i].durable = false;
+	}
+	for (unsigned i = 0; i < m->n_writes && m->writes[i].submitted < event; i++) {
+		struct write *w = &m->writes[i];
+
+		if (w->durable || !is_durable(m, w, event))
+			continue;
+		memcpy(m->durable + w->offset, w->data, w->size);
+		w->durable = true;
+	}
+	m->durable_at = event;
+}
+
+static void tear(const struct write *w, struct random *rnd, uint32_t unit, uint8_t *image)
+{
+	for (size_t at = 0; at < w->size; at += unit)
+		if (random_below(rnd, 2))
+			memcpy(image + w->offset + at, w->data + at,
+			       MIN((size_t)unit, w->size - at));
+}
+
+void medium_crash(struct medium *m, unsigned event, enum crash_mode mode, uint64_t choice,
+		  uint64_t data_offset, uint32_t block_size, uint8_t *image)
+{
+	struct random rnd = {.state = choice};
+	unsigned pending = 0;
+
+	advance_durable(m, event);
+	memcpy(image, m->durable, m->size);
+	for (unsigned i = 0; i < m->n_writes && m->writes[i].submitted < event; i++) {
+		const struct write *w = &m->writes[i];
+
+		if (w->durable)
+			continue;
+		if (mode == CRASH_TORN)
+			tear(w, &rnd, w->offset >= data_offset ? block_size : 512, image);
+		else if (pending < 64 && (choice >> pending & 1))
+			memcpy(image + w->offset, w->data, w->size);
+		pending++;
+	}
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A simulated disk with a volatile write cache, as a struct disk for the engine and a struct
+ * meta_io for the header, over the same medium. It keeps a log of everything that reached it:
+ *
+ *     submit write ... complete write ... submit flush ... complete flush
+ *
+ * At any instant a write is durable when it had completed before the submission of a flush that has
+ * completed; every other submitted write may be on the medium whole, in part (each 512-byte sector
+ * by itself, within a data block all or nothing), or not at all. medium_crash() makes such images.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/disk.h"
+#include "luks/meta-io.h"
+
+enum event_kind {
+	EVENT_SUBMIT_WRITE,
+	EVENT_COMPLETE_WRITE,
+	EVENT_SUBMIT_FLUSH,
+	EVENT_COMPLETE_FLUSH
+};
+
+struct medium;
+
+/* @image (@size bytes) is what is on the disk at first; copied. */
+struct medium *medium_new(const void *image, size_t size, uint32_t block_size, uint64_t seed);
+struct medium *medium_free(struct medium *m);
+
+struct disk *medium_disk(struct medium *m);
+struct meta_io *medium_meta_io(struct medium *m);
+
+/* What a reader sees now: all completed writes. */
+const uint8_t *medium_content(const struct medium *m);
+
+/* A write of the application: complete at once, durable after the next flush. */
+void medium_write(struct medium *m, uint64_t offset, const void *data, size_t size);
+void medium_flush(struct medium *m);
+
+/* Test of the tests: flushes of the engine's disk, or of the metadata, do nothing. */
+void medium_drop_flushes(struct medium *m, bool data, bool metadata);
+
+/* Requests with numbers from @first to @last (counted from 0, reads, writes and flushes each) fail.
+ */
+void medium_fail(struct medium *m, enum disk_op op, uint64_t first, uint64_t last);
+uint64_t medium_requests(const struct medium *m, enum disk_op op);
+/* Reads or writes that touch this range of bytes fail. */
+void medium_fail_range(struct medium *m, enum disk_op op, uint64_t offset, uint64_t size);
+
+unsigned medium_events(const struct medium *m);
+enum event_kind medium_event(const struct medium *m, unsigned event);
+
+/* Number of writes that may or may not be on the medium right before @event. */
+unsigned medium_pending(const struct medium *m, unsigned event);
+
+enum crash_mode {
+	CRASH_SUBSET, /* bit i of @choice: is pending write i (oldest first) on the medium? */
+	CRASH_TORN,   /* each sector by itself, drawn from the seed @choice */
+};
+
+/*
+ * The image after a crash right before @event , fastest in ascending order, into @image (the size
+ * of the medium). Torn writes to data (from @data_offset on) tear between blocks of @block_size
+ * bytes, all others between sectors.
+ */
+void medium_crash(struct medium *m, unsigned event, enum crash_mode mode, uint64_t choice,
+		  uint64_t data_offset, uint32_t block_size, uint8_t *image);

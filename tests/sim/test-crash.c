@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Offline re-encryption on a simulated disk with a volatile write cache, crashed before and after
+ * every write and flush. SIM_SEED sets the seed, SIM_FULL=1 takes many more states.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "explore.h"
+
+#define HOTZONE UINT64_C(16384)
+
+static uint64_t seed;
+static bool full;
+
+static const struct volume_kind kinds[] = {
+	{"checksum-512", 512, 512, "checksum", NULL, false},
+	{"checksum-512-4096", 512, 4096, "checksum", NULL, false},
+	{"checksum-4096-cbc", 4096, 4096, "checksum", "aes-cbc-essiv:sha256", false},
+	{"checksum-keep-key", 512, 4096, "checksum", NULL, true},
+	{"journal-512", 512, 512, "journal", NULL, false},
+	{"journal-4096", 4096, 4096, "journal", NULL, false},
+};
+
+static struct exploration exploration_of(const struct volume *v)
+{
+	return (struct exploration){
+		.volume = v,
+		.hotzone_size = HOTZONE,
+		.seed = seed,
+		.all_subsets_up_to = full ? 10 : 5,
+		.random_subsets = full ? 200 : 12,
+		.torn = full ? 100 : 6,
+		.again_one_in = 3,
+		.stock_one_in = full ? 200 : 600,
+	};
+}
+
+/* From the begin to the end, with one crash. */
+static void any_crash_is_recovered(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	struct exploration x = exploration_of(v);
+	enum engine_outcome outcome;
+	struct run r;
+
+	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	assert_int_equal(run_all(&r, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	explore(&x, &r, 0);
+	assert_int_equal(x.lost, 0);
+	run_close(&r);
+	volume_free(v);
+}
+
+/* Cancel after two hotzones: the turn itself and the whole way back are crashed. */
+static void any_crash_of_a_cancel_is_recovered(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	struct exploration x = exploration_of(v);
+	struct position back;
+	enum engine_outcome outcome;
+	struct run r, turned;
+
+	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	r.stop_after = 3;
+	assert_int_equal(run_all(&r, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_STOPPED);
+	/* The engine knows the old direction: load again, as the worker does. */
+	assert_int_equal(run_open(&turned, v, medium_content(r.medium), HOTZONE, NULL, seed), 0);
+	assert_int_equal(run_reverse(&turned, HOTZONE), 0);
+	explore(&x, &turned, 0);
+	assert_int_equal(x.lost, 0);
+	run_close(&r);
+
+	assert_int_equal(run_open(&r, v, medium_content(turned.medium), HOTZONE, NULL, seed), 0);
+	assert_int_equal(r.reenc.direction, LUKS_BACKWARD);
+	back = (struct position){r.reenc.boundary, 0};
+	assert_int_equal(engine_run(r.engine, &back, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	explore(&x, &r, 0);
+	assert_int_equal(x.lost, 0);
+	run_close(&r);
+	run_close(&turned);
+	volume_free(v);
+}
+
+/* Test of the test: a disk whose flushes do nothing must lose data. */
+static void dropped_flushes_are_noticed(void **state)
+{
+	for (int which = 0; which < 2; which++) {
+		struct volume *v = volume_new(*state, seed);
+		struct exploration x = exploration_of(v);
+		enum engine_outcome outcome;
+		struct run r;
+
+		assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+		medium_drop_flushes(r.medium, which == 0, which == 1);
+		assert_int_equal(run_all(&r, &outcome), 0);
+		x.stop_at = 1;
+		x.torn = x.random_subsets = 100;
+		explore(&x, &r, 0);
+		assert_true(x.lost > 0);
+		run_close(&r);
+		volume_free(v);
+	}
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[2 * sizeof(kinds) / sizeof(kinds[0]) + 1];
+	const char *s = getenv("SIM_SEED");
+	size_t n = 0;
+
+	seed = s ? strtoull(s, NULL, 0) : UINT64_C(20261122);
+	full = getenv("SIM_FULL") != NULL;
+	printf("# SIM_SEED=%" PRIu64 "\n", seed);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		void *kind = (void *)(uintptr_t)&kinds[i];
+
+		tests[n++] = (struct CMUnitTest){kinds[i].name, any_crash_is_recovered, NULL, NULL,
+						 kind};
+		tests[n++] = (struct CMUnitTest){"cancel", any_crash_of_a_cancel_is_recovered, NULL,
+						 NULL, kind};
+	}
+	tests[n++] = (struct CMUnitTest){"dropped_flushes_are_noticed", dropped_flushes_are_noticed,
+					 NULL, NULL, (void *)(uintptr_t)&kinds[0]};
+	return _cmocka_run_group_tests("crash", tests, n, NULL, NULL);
+}

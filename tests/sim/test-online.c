@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Re-encryption under an application on the simulated disk: what the application flushed is there
+ * after any crash, nothing is let go before it is durable, and an I/O error costs at most one
+ * hotzone until it is recovered.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "application.h"
+#include "explore.h"
+
+#define HOTZONE UINT64_C(16384)
+
+static uint64_t seed;
+static bool full;
+
+static const struct volume_kind checksum = {
+	.name = "checksum", .old_sector = 512, .new_sector = 4096, .resilience = "checksum"};
+static const struct volume_kind journal = {
+	.name = "journal", .old_sector = 512, .new_sector = 512, .resilience = "journal"};
+
+struct scene {
+	struct volume *v;
+	struct run r;
+	struct application app;
+};
+
+static void open_scene(struct scene *s, struct volume *v)
+{
+	s->v = v;
+	application_init(&s->app, &s->r, seed);
+	memcpy(s->app.plain, v->plain, v->data_size);
+	assert_int_equal(run_open(&s->r, v, v->image, HOTZONE, &s->app.freezer, seed), 0);
+}
+
+static void close_scene(struct scene *s)
+{
+	run_close(&s->r);
+	application_done(&s->app);
+}
+
+static void any_crash_under_load_is_recovered(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	enum engine_outcome outcome;
+	struct scene s;
+	struct exploration x;
+
+	open_scene(&s, v);
+	x = (struct exploration){
+		.volume = v,
+		.hotzone_size = HOTZONE,
+		.seed = seed,
+		.all_subsets_up_to = full ? 9 : 4,
+		.random_subsets = full ? 100 : 6,
+		.torn = full ? 50 : 4,
+		.again_one_in = 4,
+		.is_right = application_accepts,
+		.is_right_arg = &s.app,
+	};
+	assert_int_equal(run_all(&s.r, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	assert_int_equal(s.app.freezes, DATA_SIZE / HOTZONE);
+	assert_int_equal(s.app.violations, 0);
+	assert_true(volume_check_finished(v, medium_content(s.r.medium), s.app.plain));
+	explore(&x, &s.r, 0);
+	assert_int_equal(x.lost, 0);
+	close_scene(&s);
+	volume_free(v);
+}
+
+/* The fault is gone, the range that was given up is recovered, the rest converted. */
+static void finish_and_check(struct scene *s)
+{
+	enum engine_outcome outcome;
+	struct run after;
+
+	assert_int_equal(run_open(&after, s->v, medium_content(s->r.medium), HOTZONE, NULL, seed),
+			 0);
+	if (after.engine) {
+		assert_int_equal(run_all(&after, &outcome), 0);
+		assert_int_equal(outcome, ENGINE_FINISHED);
+	}
+	assert_true(volume_check_finished(s->v, medium_content(after.medium), s->app.plain));
+	run_close(&after);
+}
+
+static void read_error_stops_before_the_bad_block(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	const uint64_t bad = 3 * HOTZONE + 2 * 4096 + 512;
+	enum engine_outcome outcome;
+	struct scene s;
+
+	open_scene(&s, v);
+	medium_fail_range(s.r.medium, DISK_READ, v->data_offset + bad, 512);
+	assert_int_equal(run_all(&s.r, &outcome), -EIO);
+	/* Converted up to the block of the bad sector, clean, and nothing frozen. */
+	assert_int_equal(engine_position(s.r.engine).boundary, bad / 4096 * 4096);
+	assert_int_equal(engine_position(s.r.engine).hotzone_size, 0);
+	assert_false(s.app.frozen);
+	assert_false(s.app.failed);
+	assert_int_equal(s.app.violations, 0);
+	finish_and_check(&s);
+	close_scene(&s);
+	volume_free(v);
+}
+
+static void write_error_leaves_a_hot_range_that_answers_eio(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	const uint64_t bad = 2 * HOTZONE + 4096;
+	enum engine_outcome outcome;
+	struct scene s;
+
+	open_scene(&s, v);
+	medium_fail_range(s.r.medium, DISK_WRITE, v->data_offset + bad, 4096);
+	assert_int_equal(run_all(&s.r, &outcome), -EIO);
+	assert_int_equal(engine_position(s.r.engine).boundary, 2 * HOTZONE);
+	assert_int_equal(engine_position(s.r.engine).hotzone_size, HOTZONE);
+	assert_true(s.app.failed);
+	assert_false(s.app.frozen);
+	/* Everything else goes on. */
+	application_work(&s.app);
+	assert_int_equal(s.app.violations, 0);
+	finish_and_check(&s);
+	close_scene(&s);
+	volume_free(v);
+}
+
+/* Each request of each kind fails once, or from then on for good. */
+static void any_io_error_is_survived(void **state)
+{
+	static const char *const names[] = {"read", "write", "flush"};
+	struct volume *v = volume_new(*state, seed);
+
+	for (enum disk_op op = DISK_READ; op <= DISK_FLUSH; op++) {
+		for (int for_good = 0; for_good < 2; for_good++) {
+			unsigned n, stopped = 0;
+
+			for (n = 0;; n++) {
+				enum engine_outcome outcome;
+				struct scene s;
+				bool hit;
+				int r;
+
+				open_scene(&s, v);
+				medium_fail(s.r.medium, op, n, for_good ? UINT64_MAX : n);
+				r = run_all(&s.r, &outcome);
+				stopped += r < 0;
+				assert_int_equal(s.app.violations, 0);
+				assert_false(s.app.frozen);
+				hit = medium_requests(s.r.medium, op) > n;
+				finish_and_check(&s);
+				close_scene(&s);
+				if (!hit)
+					break;
+			}
+			printf("# %s: %s %s fails at each of %u requests, %u runs stopped\n",
+			       v->kind->name, names[op], for_good ? "for good" : "once", n,
+			       stopped);
+			assert_true(n > 10);
+			assert_true(for_good ? stopped == n : stopped < n);
+		}
+	}
+	volume_free(v);
+}
+
+int main(void)
+{
+	void *c = (void *)(uintptr_t)&checksum, *j = (void *)(uintptr_t)&journal;
+	const struct CMUnitTest tests[] = {
+		{"crash_under_load_checksum", any_crash_under_load_is_recovered, NULL, NULL, c},
+		{"crash_under_load_journal", any_crash_under_load_is_recovered, NULL, NULL, j},
+		{"read_error", read_error_stops_before_the_bad_block, NULL, NULL, c},
+		{"write_error_checksum", write_error_leaves_a_hot_range_that_answers_eio, NULL,
+		 NULL, c},
+		{"write_error_journal", write_error_leaves_a_hot_range_that_answers_eio, NULL, NULL,
+		 j},
+		{"any_io_error_checksum", any_io_error_is_survived, NULL, NULL, c},
+		{"any_io_error_journal", any_io_error_is_survived, NULL, NULL, j},
+	};
+	const char *s = getenv("SIM_SEED");
+
+	seed = s ? strtoull(s, NULL, 0) : UINT64_C(20261122);
+	full = getenv("SIM_FULL") != NULL;
+	printf("# SIM_SEED=%" PRIu64 "\n", seed);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
