@@ -116,8 +116,8 @@ static int data_size(struct crypt_device *cd, const char *device,
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot tell its size", device);
 	if (size <= offset || !range_inside(offset, keyslots->data_size, size)) {
-		log_error("%s: is only %" PRIu64
-			  " bytes, but its header puts data at offset %" PRIu64 "; was it cut?",
+		log_error("%s: is too small: it has %" PRIu64
+			  " bytes, but its header puts data at offset %" PRIu64,
 			  device, size, offset);
 		return -EINVAL;
 	}

@@ -126,25 +126,52 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 {
 	const struct luks_passphrases *p = &b->params.passphrases;
 	unsigned wrong = 0;
+	bool again = false;
 
-	while (to_open(b, i) && !enough_open(b) && wrong < MAX(p->tries, 1U)) {
+	while (to_open(b, i) && !enough_open(b)) {
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		size_t before = luks_begin_count_open(b);
 		int r;
 
-		r = p->ask(p->arg, b->plan.slots[i].keyslot, &passphrase);
+		if (wrong == MAX(p->tries, 1U))
+			return -ENODATA;
+		r = p->ask(p->arg, b->plan.slots[i].keyslot, again, &passphrase);
 		if (r == -ENOKEY)
 			return 0;
 		if (r == 0)
 			r = try_passphrase(b, passphrase);
 		if (r < 0)
 			return r;
-		if (luks_begin_count_open(b) > before)
-			continue;
-		log_notice("No key available with this passphrase.");
-		wrong++;
+		again = luks_begin_count_open(b) == before;
+		wrong += again;
 	}
 	return 0;
+}
+
+/*
+ * A keyslot is only left behind where the user said so: at the prompt, or by choosing another one.
+ * That passphrases ran out says nothing of the kind.
+ */
+static int ask_for_slots(struct luks_begin *b)
+{
+	for (size_t i = 0; i < b->plan.n_slots; i++) {
+		int r = ask_for_slot(b, i);
+
+		if (r == -ENODATA && b->old_key) {
+			log_error("%s: no passphrase for keyslot %d was given; without it only one "
+				  "keyslot can be carried over, chosen with --key-slot",
+				  b->params.device, b->plan.slots[i].keyslot);
+			return -EINVAL;
+		}
+		if (r == -ENODATA)
+			break;
+		if (r < 0)
+			return r;
+	}
+	if (b->old_key)
+		return 0;
+	log_error("%s: no keyslot could be opened with a passphrase given", b->params.device);
+	return -EPERM;
 }
 
 /* The volume key was given: one passphrase is wanted, for an old keyslot or altogether new. */
@@ -156,8 +183,8 @@ static int ask_for_new_passphrase(struct luks_begin *b)
 
 	if (b->plan.keeps_key || luks_begin_count_open(b) > 0)
 		return 0;
-	r = p->ask(p->arg, LUKS_NEW_PASSPHRASE, &passphrase);
-	if (r == -ENOKEY) {
+	r = p->ask(p->arg, LUKS_NEW_PASSPHRASE, false, &passphrase);
+	if (r == -ENOKEY || r == -ENODATA) {
 		log_error("%s: a passphrase for the new volume key is needed", b->params.device);
 		return -EPERM;
 	}
@@ -198,11 +225,5 @@ int luks_begin_open_keyslots(struct luks_begin *b)
 		return r;
 	if (b->params.volume_key)
 		return ask_for_new_passphrase(b);
-	for (size_t i = 0; i < b->plan.n_slots && r == 0; i++)
-		r = ask_for_slot(b, i);
-	if (r == 0 && !b->old_key) {
-		log_error("%s: no keyslot could be opened", b->params.device);
-		return -EPERM;
-	}
-	return r;
+	return ask_for_slots(b);
 }

@@ -124,17 +124,18 @@ static void assert_json(json_object *root, const char *pointer, const char *expe
 /* Gives out the letters of a string, one a question; '-' gives this keyslot up. */
 struct script {
 	const char *next;
-	int asked, last_keyslot;
+	int asked, again, last_keyslot;
 };
 
-static int ask_script(void *arg, int keyslot, struct secret **ret)
+static int ask_script(void *arg, int keyslot, bool again, struct secret **ret)
 {
 	struct script *s = arg;
 
 	s->asked++;
+	s->again += again;
 	s->last_keyslot = keyslot;
 	if (*s->next == '\0')
-		return -ENOKEY;
+		return -ENODATA;
 	if (*s->next == '-') {
 		s->next++;
 		return -ENOKEY;
@@ -311,6 +312,7 @@ static void a_passphrase_opens_other_keyslots_too(void **state)
 	add_keyslot("b");
 	assert_int_equal(luks_begin_plan(&p, &b), 0);
 	assert_int_equal(s.asked, 3);
+	assert_int_equal(s.again, 1);
 	assert_int_equal(luks_begin_get_plan(b)->n_lost, 0);
 }
 
@@ -604,6 +606,23 @@ static void refusals_leave_every_byte_as_it_was(void **state)
 #undef REFUSE
 }
 
+static void keyslots_are_never_left_behind_for_want_of_passphrases(void **state)
+{
+	static const char *const letters[] = {"a", "b", "axxx"};
+
+	(void)state;
+	make_volume("");
+	add_keyslot("b");
+	for (size_t i = 0; i < ARRAY_SIZE(letters); i++) {
+		_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+		struct script s = {.next = letters[i]};
+		const struct luks_begin_params p = params_for(&s);
+
+		assert_int_equal(luks_begin_plan(&p, &b), -EINVAL);
+		assert_null(b);
+	}
+}
+
 /* Runs @prepare on a fresh volume; planning must then fail with @error. */
 static void assert_volume_refused(const char *options, int error, const char *prepare)
 {
@@ -721,6 +740,7 @@ int main(void)
 		cmocka_unit_test(a_token_plugin_alone_begins_and_unlocks),
 		cmocka_unit_test(a_keyring_token_begins_and_unlocks),
 		cmocka_unit_test(refusals_leave_every_byte_as_it_was),
+		cmocka_unit_test(keyslots_are_never_left_behind_for_want_of_passphrases),
 		cmocka_unit_test(volumes_that_cannot_be_done_are_refused),
 		cmocka_unit_test(a_failed_commit_leaves_the_keyslots_as_they_were),
 	};

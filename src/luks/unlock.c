@@ -160,25 +160,23 @@ static int try_passphrases(struct unlock *u)
 {
 	const struct luks_passphrases *p = &u->params->passphrases;
 	unsigned wrong = 0;
+	bool again = false;
 
-	while (any_wanted(u)) {
+	while (any_wanted(u) && wrong < MAX(p->tries, 1U)) {
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		const struct secret *had[SIDES] = {u->keys[OLD], u->keys[NEW]};
 		int r;
 
-		r = p->ask(p->arg, u->params->keyslot, &passphrase);
-		if (r == -ENOKEY)
+		r = p->ask(p->arg, u->params->keyslot, again, &passphrase);
+		if (r == -ENOKEY || r == -ENODATA)
 			break;
 		if (r < 0)
 			return r;
 		r = try_opener(u, &(struct opener){.passphrase = passphrase});
 		if (r < 0)
 			return log_error_errno(r, "%s: cannot open a keyslot", u->params->device);
-		if (u->keys[OLD] != had[OLD] || u->keys[NEW] != had[NEW])
-			continue;
-		log_notice("No key available with this passphrase.");
-		if (++wrong >= MAX(p->tries, 1U))
-			break;
+		again = u->keys[OLD] == had[OLD] && u->keys[NEW] == had[NEW];
+		wrong += again;
 	}
 	return 0;
 }

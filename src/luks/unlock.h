@@ -12,10 +12,11 @@
 /* Who is asked for passphrases. */
 struct luks_passphrases {
 	/*
-	 * One passphrase, for @keyslot, for any, or a new one. -ENOKEY: there are no more, or the
-	 * user gives this keyslot up; any other error ends the attempt.
+	 * One passphrase, for @keyslot, for any, or a new one; @again: the last one opened nothing.
+	 * -ENOKEY: the user gives this keyslot up; -ENODATA: there are no more. Any other error
+	 * ends the attempt; it has been logged.
 	 */
-	int (*ask)(void *arg, int keyslot, struct secret **ret);
+	int (*ask)(void *arg, int keyslot, bool again, struct secret **ret);
 	void *arg;
 	unsigned tries; /* wrong passphrases in a row before we give up; at least 1 */
 };

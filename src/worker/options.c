@@ -220,11 +220,12 @@ static int set_number(const struct option_spec *s, const char *value, void *wher
 		return 0;
 	}
 	if (v < s->min || v > s->max) {
-		log_error("--%s must be between %" PRIu32 " and %" PRIu32, s->name, s->min, s->max);
+		log_error("--%s must be between %" PRIu32 " and %" PRIu32 ", not %s", s->name,
+			  s->min, s->max, value);
 		return -EINVAL;
 	}
 	if (s->kind == KIND_BITS && v % 8) {
-		log_error("--%s must be a multiple of 8 bits", s->name);
+		log_error("--%s must be a multiple of 8 bits, not %s", s->name, value);
 		return -EINVAL;
 	}
 	*(uint32_t *)where = (uint32_t)(s->kind == KIND_BITS ? v / 8 : v);
@@ -241,7 +242,8 @@ static int set_size(const struct option_spec *s, const char *value, uint64_t *wh
 		return -EINVAL;
 	}
 	if (v == 0 || !is_aligned(v, SECTOR_SIZE)) {
-		log_error("--%s must be a multiple of 512 bytes, and not 0", s->name);
+		log_error("--%s must be a multiple of 512 bytes and not 0, unlike %s", s->name,
+			  value);
 		return -EINVAL;
 	}
 	*where = v;
@@ -254,7 +256,7 @@ static int set_keyslot(const struct option_spec *s, const char *value, int *wher
 	const char *rest;
 
 	if (parse_u64(value, &rest, &v) < 0 || *rest || v > 31) {
-		log_error("--%s must be a keyslot number between 0 and 31", s->name);
+		log_error("--%s must be a keyslot number between 0 and 31, not %s", s->name, value);
 		return -EINVAL;
 	}
 	*where = (int)v;
@@ -416,8 +418,11 @@ static int check_combinations(const struct options *o)
 		return refuse("a device (or --active-name) is missing");
 	if (o->device && *o->device == '\0')
 		return refuse("the device must not be empty");
-	if (o->sector_size && !is_power_of_2(o->sector_size))
-		return refuse("--sector-size must be 512, 1024, 2048 or 4096");
+	if (o->sector_size && !is_power_of_2(o->sector_size)) {
+		log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32,
+			  o->sector_size);
+		return -EINVAL;
+	}
 	if (o->keep_key && o->key_size)
 		return refuse("--keep-key keeps the key as it is: --key-size cannot change it");
 	if (o->keep_key && o->new_volume_key_file)

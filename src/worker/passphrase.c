@@ -29,19 +29,20 @@ int key_file_read(const char *path, uint64_t offset, size_t size, struct secret 
 
 static int read_file(struct passphrase_source *s, struct secret **ret)
 {
+	int r;
+
 	if (s->exhausted)
-		return -ENOKEY;
+		return -ENODATA;
 	s->exhausted = true;
-	return key_file_read(s->key_file, s->keyfile_offset, s->keyfile_size, ret);
+	r = key_file_read(s->key_file, s->keyfile_offset, s->keyfile_size, ret);
+	return r == -ENODATA ? -EINVAL : r;
 }
 
 static int read_line(struct secret **ret)
 {
 	int r = luks_key_line_read(ret);
 
-	if (r == -ENODATA)
-		return -ENOKEY;
-	if (r < 0)
+	if (r < 0 && r != -ENODATA)
 		log_error_errno(r, "no passphrase could be read from standard input");
 	return r;
 }
@@ -79,7 +80,7 @@ static int read_new(const struct passphrase_source *s, struct secret **ret)
 	return 0;
 }
 
-int passphrase_ask(void *arg, int keyslot, struct secret **ret)
+int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 {
 	struct passphrase_source *s = arg;
 	char prompt[256];
@@ -88,6 +89,8 @@ int passphrase_ask(void *arg, int keyslot, struct secret **ret)
 		return read_file(s, ret);
 	if (!isatty(STDIN_FILENO))
 		return read_line(ret);
+	if (again)
+		log_notice("No key available with this passphrase.");
 	if (keyslot == LUKS_NEW_PASSPHRASE)
 		return read_new(s, ret);
 	if (keyslot >= 0)

@@ -29,7 +29,7 @@ struct passphrase_source {
 
 /*
  * luks_passphrases.ask(), @arg a struct passphrase_source. A key file is one passphrase; after it,
- * at the end of standard input, and where nothing is typed, -ENOKEY. -EINTR, -ETIME as of
- * terminal_read(); these and other failures are logged.
+ * and at the end of standard input, -ENODATA. Where nothing is typed at the terminal, -ENOKEY.
+ * -EINTR, -ETIME as of terminal_read(); these and other failures are logged.
  */
-int passphrase_ask(void *arg, int keyslot, struct secret **ret);
+int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret);

@@ -76,9 +76,9 @@ static void a_key_file_is_one_passphrase(void **state)
 
 	(void)state;
 	write_file("key\n", 4);
-	assert_int_equal(passphrase_ask(&source, 0, &a), 0);
+	assert_int_equal(passphrase_ask(&source, 0, false, &a), 0);
 	assert_secret(a, "key\n");
-	assert_int_equal(passphrase_ask(&source, 1, &b), -ENOKEY);
+	assert_int_equal(passphrase_ask(&source, 1, false, &b), -ENODATA);
 }
 
 /* Standard input is a pipe with @data while the test runs; returns the old one. */
@@ -109,11 +109,11 @@ static void piped_passphrases_are_lines(void **state)
 	int saved = feed("first\nlast");
 
 	(void)state;
-	assert_int_equal(passphrase_ask(&source, 0, &a), 0);
+	assert_int_equal(passphrase_ask(&source, 0, false, &a), 0);
 	assert_secret(a, "first");
-	assert_int_equal(passphrase_ask(&source, 1, &b), 0);
+	assert_int_equal(passphrase_ask(&source, 1, false, &b), 0);
 	assert_secret(b, "last");
-	assert_int_equal(passphrase_ask(&source, 2, &c), -ENOKEY);
+	assert_int_equal(passphrase_ask(&source, 2, false, &c), -ENODATA);
 	unfeed(saved);
 }
 
@@ -124,7 +124,7 @@ static void standard_input_as_key_file_keeps_its_newlines(void **state)
 	int saved = feed("first\nlast\n");
 
 	(void)state;
-	assert_int_equal(passphrase_ask(&source, 0, &a), 0);
+	assert_int_equal(passphrase_ask(&source, 0, false, &a), 0);
 	assert_secret(a, "first\nlast\n");
 	unfeed(saved);
 }
@@ -134,7 +134,7 @@ static int child_reads(void)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
 	struct passphrase_source source = {.device = "/dev/x"};
-	int r = passphrase_ask(&source, 3, &s);
+	int r = passphrase_ask(&source, 3, false, &s);
 
 	if (r < 0)
 		return -r;
@@ -152,7 +152,7 @@ static int child_asks_for_a_new_one(void)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
 	struct passphrase_source source = {.device = "/dev/x"};
-	int r = passphrase_ask(&source, LUKS_NEW_PASSPHRASE, &s);
+	int r = passphrase_ask(&source, LUKS_NEW_PASSPHRASE, false, &s);
 
 	return r == 0 ? 0 : -r;
 }
