@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+dist_man_MANS += doc/recryptctl.8
 EXTRA_DIST += doc/hacking.md
