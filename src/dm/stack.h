@@ -2,12 +2,13 @@
 /*
  * The device stack of a volume that is re-encrypted while in use.
  *
- *    /dev/mapper/NAME          linear pieces, reloaded once per hotzone
- *       |-- converted part     -> NAME-new               crypt, new key, whole volume
- *       |-- hotzone            -> NAME-hotzone-overlay   suspended while converted: I/O waits
- *       |-- unconverted part   -> NAME-old               crypt, old key, whole volume
+ *    /dev/mapper/NAME             linear, stays as it is
+ *       NAME-pieces-overlay       linear pieces, reloaded once per hotzone
+ *          |-- converted part     -> NAME-new               crypt, new key, whole volume
+ *          |-- hotzone            -> NAME-hotzone-overlay   suspended while converted: I/O waits
+ *          |-- unconverted part   -> NAME-old               crypt, old key, whole volume
  *
- * The hotzone device is linear over NAME-new (or NAME-old), also for the whole volume. All helpers
+ * The hotzone device is linear over NAME-new or NAME-old, also for the whole volume. All helpers
  * carry dm UUIDs "CRYPT-SUBDEV-<uuid>-<dm name>", and "-overlay" is the name that cryptsetup's
  * close looks for when it frees a suspended helper, so `cryptsetup close NAME` cleans up after us.
  */
@@ -48,8 +49,14 @@ struct stack;
 
 /*
  * Puts the stack under NAME, whose header stands at @now. Where a dead worker left one, it is taken
- * over: a hot @now needs its hotzone frozen already (-EUNATCH otherwise, with nothing changed), a
- * clean one is thawed. -EBUSY, -ENOTUNIQ: NAME's live table is not what the header describes.
+ * over: a hot @now needs its hotzone frozen already (-EUNATCH otherwise, with nothing changed) and
+ * leaves it frozen until stack_thaw(); a clean one is thawed.
+ *
+ * -ENODEV: no active volume NAME. -ENOTUNIQ: NAME is another volume, or its live table is not what
+ * the header describes. -EBUSY: NAME is suspended, has a stack that is not ours (cryptsetup's own
+ * re-encryption), or a helper's name is taken. -EOPNOTSUPP: the mapping has options that we cannot
+ * keep, or the kernel has no device-mapper. -EROFS, -ENOTBLK, -EINVAL, -ENAMETOOLONG: of the
+ * arguments.
  */
 int stack_new(const struct stack_config *config, const struct stack_position *now,
 	      struct stack **ret);
@@ -60,11 +67,16 @@ DEFINE_CLEANUP(struct stack, stack_free)
 
 /*
  * I/O to [offset, offset + size) (bytes from the start of the data) waits from now on, and none is
- * in flight. One range at a time; must lie at the boundary. On failure everything is as before.
+ * in flight. So does every flush of the volume, which the kernel sends to all that NAME lies on.
+ * One range at a time; must lie at the boundary (-EINVAL). On failure everything is as before.
  */
 int stack_freeze(struct stack *s, uint64_t offset, uint64_t size);
 
-/* Lets the waiting I/O go, to the side where the data is when the edge stands at @boundary. */
+/*
+ * Lets the waiting I/O go, to the side where the data is when the edge stands at @boundary, inside
+ * the frozen range or at one of its ends. Also brings back what stack_fail() gave up. On failure
+ * the range is as before.
+ */
 int stack_thaw(struct stack *s, uint64_t boundary);
 
 /* Gives the frozen range up: its I/O gets EIO, everything else goes on. */
@@ -75,3 +87,6 @@ int stack_fail(struct stack *s);
  * one where nothing is left of the other), with the helpers removed.
  */
 int stack_dissolve(struct stack *s, uint64_t boundary);
+
+/* The dm name of the helper that has the whole volume as plaintext under one side's key. */
+const char *stack_side_name(const struct stack *s, bool new_side);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dm/crypt-map.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <libdevmapper.h>
+
+#include "dm/kernel-key.h"
+#include "dm/task.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+/* Names that a process with our number left behind are stepped over. */
+#define NAMES_TRIED 64
+
+struct crypt_map {
+	char name[DM_NAME_MAX + 1];
+	char path[DM_NAME_MAX + 128];
+};
+
+/* As cryptsetup names its own. */
+static int create_device(struct crypt_map *m)
+{
+	static unsigned next;
+	int r = -EBUSY;
+
+	for (unsigned i = 0; i < NAMES_TRIED && r == -EBUSY; i++) {
+		char uuid[DM_UUID_MAX + 1];
+
+		(void)snprintf(m->name, sizeof(m->name), "temporary-cryptsetup-%d-%u", getpid(),
+			       next++);
+		(void)snprintf(uuid, sizeof(uuid), "CRYPT-TEMP-%.100s", m->name);
+		r = task_create(m->name, uuid);
+	}
+	return r;
+}
+
+/* The key stands in the table: it needs no name that anybody could compare. */
+static int load_device(const struct crypt_map *m, dev_t data, uint64_t offset, uint64_t size,
+		       const struct stack_side *side, bool read_only)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	struct table t = {.count = 1};
+	int r = kernel_key_text("", side->digest, side->key, false, &key);
+
+	if (r < 0)
+		return r;
+	t.targets[0] = (struct target){
+		.type = TARGET_CRYPT,
+		.size = size >> SECTOR_SHIFT,
+		.device = data,
+		.offset = offset >> SECTOR_SHIFT,
+		.cipher = {side->cipher, strlen(side->cipher)},
+		.key = {(const char *)key->data, key->size},
+		.sector_size = side->sector_size,
+	};
+	return task_load(m->name, &t, read_only);
+}
+
+int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
+		  const struct stack_side *side, bool read_only, struct crypt_map **ret)
+{
+	struct crypt_map *m;
+	struct stat st;
+	uint64_t end;
+	int r;
+
+	if (size == 0 || !is_power_of_2(side->sector_size) || side->sector_size < SECTOR_SIZE ||
+	    !is_aligned(offset, SECTOR_SIZE) || !is_aligned(size, side->sector_size) ||
+	    add_u64(offset, size, &end) < 0)
+		return -EINVAL;
+	if (stat(data_device, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return -ENOTBLK;
+	r = task_check_target("crypt");
+	if (r < 0)
+		return r;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	r = create_device(m);
+	if (r < 0) {
+		free(m);
+		return r;
+	}
+	(void)snprintf(m->path, sizeof(m->path), "%.63s/%s", dm_dir(), m->name);
+	r = load_device(m, st.st_rdev, offset, size, side, read_only);
+	if (r == 0)
+		r = task_start(m->name);
+	if (r < 0) {
+		(void)crypt_map_free(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+const char *crypt_map_path(const struct crypt_map *m)
+{
+	return m->path;
+}
+
+struct crypt_map *crypt_map_free(struct crypt_map *m)
+{
+	int r;
+
+	if (!m)
+		return NULL;
+	r = task_remove(m->name);
+	if (r < 0)
+		log_warning_errno(r,
+				  "cannot remove the temporary mapping %s; remove it with "
+				  "\"dmsetup remove %s\"",
+				  m->name, m->name);
+	free(m);
+	return NULL;
+}

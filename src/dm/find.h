@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which active mapping belongs to a LUKS2 volume, and is there a stack under it. Changes nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "dm/task.h"
+
+struct active_volume {
+	char name[DM_NAME_MAX + 1];
+	dev_t device;
+	bool suspended;
+	bool helpers; /* some device of a stack is there: under it, or left over */
+	bool frozen;  /* I/O to a range waits: of a worker that is at work, or has died */
+};
+
+/*
+ * By the LUKS2 UUID (with dashes), as cryptsetup marks its mappings. -ENODEV: not active;
+ * -ENOTUNIQ: active under several names (shared data device); -EOPNOTSUPP: no device-mapper. Names
+ * that stack_new() would refuse are passed over.
+ */
+int find_active_volume(const char *uuid, struct active_volume *ret);

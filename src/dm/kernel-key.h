@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Volume keys on their way into a dm-crypt table: as a "logon" key in the calling thread's keyring,
+ * which dm-crypt copies when the table is loaded, or as hex digits in the table itself. Which one
+ * a volume uses was decided when it was opened and is kept.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/secret.h"
+
+/*
+ * The key field of a dm-crypt table: ":<bytes>:logon:cryptsetup:<uuid>-d<digest>" (what
+ * libcryptsetup names its keys) or hex digits. @size of the result counts the text without its
+ * terminator.
+ */
+int kernel_key_text(const char *uuid, unsigned digest, const struct secret *key, bool keyring,
+		    struct secret **ret);
+
+/*
+ * Puts @key into the calling thread's keyring under the description that @text (of
+ * kernel_key_text()) names; the same thread must load the table. Returns what add_key(2) fails
+ * with: -ENOSYS without kernel keyrings, -EDQUOT.
+ */
+int kernel_key_add(const struct secret *text, const struct secret *key, int32_t *ret);
+
+/* Destroys the key and takes it out of the keyring. What dm-crypt has copied stays. */
+int kernel_key_drop(int32_t serial);

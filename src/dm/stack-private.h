@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What stack.c (the running stack) and takeover.c (how it comes to be) share. */
+#pragma once
+
+#include "dm/layout.h"
+#include "dm/stack.h"
+#include "dm/task.h"
+
+enum stack_state {
+	STACK_CLEAN,  /* all I/O goes through */
+	STACK_FROZEN, /* I/O to the range waits in the suspended hotzone device */
+	STACK_FAILED, /* the hotzone device answers EIO */
+	STACK_GONE,   /* dissolved: NAME is as cryptsetup makes it */
+};
+
+/* Sizes and offsets are 512-byte sectors. */
+struct stack {
+	enum stack_state state;
+	char name[DM_NAME_MAX + 1], uuid[37];
+	char pieces_name[DM_NAME_MAX + 1], hotzone_name[DM_NAME_MAX + 1];
+	char helper_names[SIDES][DM_NAME_MAX + 1];
+	struct layout layout;
+	bool keyring; /* keys travel as kernel keys, not in the tables */
+	const struct secret *keys[SIDES];
+	struct secret *key_texts[SIDES]; /* what layout.sides[].key points into */
+	uint64_t boundary;
+	uint64_t hot_offset, hot_size; /* FROZEN, FAILED: the range that is */
+};
+
+/* Loads a table with crypt targets, whose keys have to be in the keyring just then. */
+int stack_load_crypt(const struct stack *s, const char *name, const struct table *t);
+
+/* Loads and brings to life. On failure the device is as before, suspended or running. */
+int stack_switch(const char *name, const struct table *t, bool was_suspended);
+
+/* Removes the helpers that are there; NAME must not use them any more. */
+int stack_remove_helpers(const struct stack *s);

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How a stack comes to be, on a volume as cryptsetup opened it or on what a worker left that died
+ * at any of its ioctls. What is found is one of these, and goes to a stack at rest by these steps:
+ *
+ *    NAME's table   hotzone device         header   what is done
+ *    plain          -                      clean    helpers, hotzone, pieces, NAME on top of them
+ *    plain          -                      hot      -EUNATCH
+ *    stack          any                    clean    hotzone (I/O may wait in it), pieces to rest
+ *    stack          suspended, or error    hot      it stays frozen
+ *    stack          running                hot      -EUNATCH
+ *
+ * Inactive tables are never trusted: each is replaced before its device is resumed. I/O that waits
+ * in the hotzone device goes on only by a table that was made from the header.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dm/kernel-key.h"
+#include "dm/names.h"
+#include "dm/stack-private.h"
+#include "util/checked.h"
+
+/* What stands there before anything is changed. */
+struct found {
+	struct device_info name, pieces, hotzone, helpers[SIDES];
+	struct table name_table, pieces_table;
+	bool stacked;
+};
+
+static int set_side(struct stack *s, enum side side, const struct stack_side *config)
+{
+	if (!is_power_of_2(config->sector_size) || config->sector_size < SECTOR_SIZE ||
+	    !is_aligned(s->layout.size << SECTOR_SHIFT, config->sector_size))
+		return -EINVAL;
+	s->layout.sides[side].cipher = (struct text){config->cipher, strlen(config->cipher)};
+	s->layout.sides[side].sector_size = config->sector_size;
+	s->keys[side] = config->key;
+	name_helper(s->name, side == SIDE_NEW ? SUFFIX_NEW : SUFFIX_OLD, s->helper_names[side]);
+	return 0;
+}
+
+static int set_up(struct stack *s, const struct stack_config *config, uint64_t boundary)
+{
+	uint64_t end;
+	struct stat st;
+	int r = name_check(config->name);
+
+	if (r < 0)
+		return r;
+	if (strlen(config->uuid) >= sizeof(s->uuid) || config->size == 0 ||
+	    !is_aligned(config->size | config->data_offset | boundary, SECTOR_SIZE) ||
+	    boundary > config->size || add_u64(config->data_offset, config->size, &end) < 0)
+		return -EINVAL;
+	if (stat(config->data_device, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return -ENOTBLK;
+	(void)snprintf(s->name, sizeof(s->name), "%s", config->name);
+	(void)snprintf(s->uuid, sizeof(s->uuid), "%s", config->uuid);
+	name_helper(s->name, SUFFIX_PIECES, s->pieces_name);
+	name_helper(s->name, SUFFIX_HOTZONE, s->hotzone_name);
+	s->layout = (struct layout){
+		.size = config->size >> SECTOR_SHIFT,
+		.backward = config->backward,
+		.data = st.st_rdev,
+		.data_offset = config->data_offset >> SECTOR_SHIFT,
+	};
+	s->boundary = boundary >> SECTOR_SHIFT;
+	r = set_side(s, SIDE_OLD, &config->old_side);
+	return r < 0 ? r : set_side(s, SIDE_NEW, &config->new_side);
+}
+
+static int find_helper(const struct stack *s, const char *name, struct device_info *ret)
+{
+	char uuid[DM_UUID_MAX + 1];
+	int r = name_uuid(UUID_HELPER, s->uuid, name, uuid);
+
+	if (r < 0)
+		return r;
+	r = task_info(name, ret);
+	if (r < 0)
+		return r;
+	return ret->exists && strcmp(ret->uuid, uuid) != 0 ? -EBUSY : 0;
+}
+
+static int find_devices(struct stack *s, struct found *f)
+{
+	int r = task_info(s->name, &f->name);
+
+	if (r < 0)
+		return r;
+	if (!f->name.exists)
+		return -ENODEV;
+	if (!name_is_volume(f->name.uuid, s->uuid) || !f->name.live_table)
+		return -ENOTUNIQ;
+	if (f->name.read_only)
+		return -EROFS;
+	r = find_helper(s, s->pieces_name, &f->pieces);
+	if (r == 0)
+		r = find_helper(s, s->hotzone_name, &f->hotzone);
+	for (unsigned i = 0; i < SIDES && r == 0; i++)
+		r = find_helper(s, s->helper_names[i], &f->helpers[i]);
+	if (r < 0)
+		return r;
+	s->layout.pieces = f->pieces.device;
+	s->layout.hotzone = f->hotzone.device;
+	for (unsigned i = 0; i < SIDES; i++)
+		s->layout.helpers[i] = f->helpers[i].device;
+	r = task_table(s->name, &f->name_table);
+	return r == -EBADMSG || r == -E2BIG ? -ENOTUNIQ : r;
+}
+
+/* The crypt target that says how this volume was opened: NAME's, or that of a helper. */
+static int find_options(struct stack *s, const struct found *f)
+{
+	_cleanup_table_ struct table helper = {};
+	const struct table *t = &f->name_table;
+
+	if (f->stacked) {
+		const enum side side = f->helpers[SIDE_OLD].live_table ? SIDE_OLD : SIDE_NEW;
+		int r;
+
+		if (!f->helpers[side].live_table)
+			return -ENOTUNIQ;
+		r = task_table(s->helper_names[side], &helper);
+		if (r < 0)
+			return r;
+		t = &helper;
+	}
+	if (t->count == 0 || t->targets[0].type != TARGET_CRYPT)
+		return -ENOTUNIQ;
+	s->layout.flags = t->targets[0].flags;
+	s->keyring = t->targets[0].key.size > 0 && t->targets[0].key.start[0] == ':';
+	return 0;
+}
+
+static int make_key_texts(struct stack *s, const struct stack_config *config)
+{
+	const unsigned digests[SIDES] = {
+		[SIDE_OLD] = config->old_side.digest,
+		[SIDE_NEW] = config->new_side.digest,
+	};
+
+	for (unsigned i = 0; i < SIDES; i++) {
+		int r = kernel_key_text(s->uuid, digests[i], s->keys[i], s->keyring,
+					&s->key_texts[i]);
+
+		if (r < 0)
+			return r;
+		s->layout.sides[i].key = (struct text){
+			(const char *)s->key_texts[i]->data,
+			s->key_texts[i]->size,
+		};
+	}
+	return 0;
+}
+
+static bool is_crypt(const struct table *t)
+{
+	for (unsigned i = 0; i < t->count; i++) {
+		if (t->targets[i].type != TARGET_CRYPT)
+			return false;
+	}
+	return t->count > 0;
+}
+
+static bool is_error(const struct table *t)
+{
+	return t->count == 1 && t->targets[0].type == TARGET_ERROR;
+}
+
+/* NAME has a stack: is it ours? */
+static int find_pieces(const struct stack *s, struct found *f)
+{
+	struct table top;
+	int r = layout_top(&s->layout, &top);
+
+	if (r < 0)
+		return r;
+	if (!f->pieces.live_table || !f->hotzone.live_table || !table_equal(&top, &f->name_table))
+		return -EBUSY;
+	r = task_table(s->pieces_name, &f->pieces_table);
+	if (r < 0)
+		return r;
+	f->stacked = true;
+	return layout_is_pieces(&s->layout, &f->pieces_table) ? 0 : -ENOTUNIQ;
+}
+
+static int look(struct stack *s, const struct stack_config *config, struct found *f)
+{
+	int r = find_devices(s, f);
+
+	if (r < 0)
+		return r;
+	if (table_size(&f->name_table) != s->layout.size)
+		return -ENOTUNIQ;
+	if (!is_crypt(&f->name_table)) {
+		r = find_pieces(s, f);
+		if (r < 0)
+			return r;
+	}
+	r = find_options(s, f);
+	return r < 0 ? r : make_key_texts(s, config);
+}
+
+/* Makes a helper, running; sets @ret to its number. */
+static int make_device(const struct stack *s, const char *name, const struct table *t, dev_t *ret)
+{
+	char uuid[DM_UUID_MAX + 1];
+	struct device_info info;
+	int r = name_uuid(UUID_HELPER, s->uuid, name, uuid);
+
+	if (r == 0)
+		r = task_create(name, uuid);
+	if (r == 0)
+		r = is_crypt(t) ? stack_load_crypt(s, name, t) : task_load(name, t, false);
+	if (r == 0)
+		r = task_start(name);
+	if (r == 0)
+		r = task_info(name, &info);
+	if (r == 0)
+		*ret = info.device;
+	return r;
+}
+
+static int make_helper(struct stack *s, enum side side)
+{
+	struct table t;
+	int r = layout_side(&s->layout, side, &t);
+
+	return r < 0 ? r : make_device(s, s->helper_names[side], &t, &s->layout.helpers[side]);
+}
+
+static int make_stack(struct stack *s)
+{
+	struct table split, rest, top;
+	int r = make_helper(s, SIDE_OLD);
+
+	if (r == 0)
+		r = make_helper(s, SIDE_NEW);
+	if (r == 0)
+		r = layout_split(&s->layout, s->boundary, &split);
+	if (r == 0)
+		r = make_device(s, s->hotzone_name, &split, &s->layout.hotzone);
+	if (r == 0)
+		r = layout_rest(&s->layout, &rest);
+	if (r == 0)
+		r = make_device(s, s->pieces_name, &rest, &s->layout.pieces);
+	if (r == 0)
+		r = layout_top(&s->layout, &top);
+	if (r == 0)
+		r = stack_switch(s->name, &top, false);
+	return r;
+}
+
+/* On a volume as cryptsetup opened it; helpers are what is left of a stack that came or went. */
+static int make_fresh(struct stack *s, const struct found *f)
+{
+	/* An inactive table keeps what it names in use. */
+	int r = f->name.inactive_table ? task_clear(s->name) : 0;
+
+	if (r == 0)
+		r = stack_remove_helpers(s);
+	if (r < 0)
+		return r;
+	r = make_stack(s);
+	if (r < 0)
+		(void)stack_remove_helpers(s);
+	return r;
+}
+
+/* NAME's I/O goes through this one: it can only be right already. */
+static int check_helper(const struct stack *s, enum side side, const struct device_info *info)
+{
+	_cleanup_table_ struct table live = {};
+	struct table expected;
+	int r;
+
+	if (!info->live_table)
+		return -ENOTUNIQ;
+	r = layout_side(&s->layout, side, &expected);
+	if (r < 0)
+		return r;
+	r = task_table(s->helper_names[side], &live);
+	if (r < 0)
+		return r;
+	return table_equal(&live, &expected) ? 0 : -ENOTUNIQ;
+}
+
+/* With the table that is live. */
+static int run_device(const char *name, const struct device_info *info)
+{
+	int r = info->inactive_table ? task_clear(name) : 0;
+
+	return r == 0 && info->suspended ? task_resume(name) : r;
+}
+
+/* Nobody suspends the crypt helpers, but whoever did must not make us wait for ever. */
+static int run_helpers(const struct stack *s, const struct found *f)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < SIDES && r == 0; i++)
+		r = run_device(s->helper_names[i], &f->helpers[i]);
+	return r;
+}
+
+/* A clean header: everything is made to run, with all I/O through the hotzone device. */
+static int let_go(struct stack *s, const struct found *f)
+{
+	struct table split, rest;
+	int r = run_helpers(s, f);
+
+	if (r == 0)
+		r = layout_split(&s->layout, s->boundary, &split);
+	if (r == 0)
+		r = stack_switch(s->hotzone_name, &split, f->hotzone.suspended);
+	if (r == 0)
+		r = layout_rest(&s->layout, &rest);
+	if (r == 0)
+		r = stack_switch(s->pieces_name, &rest, f->pieces.suspended);
+	return r < 0 ? r : run_device(s->name, &f->name);
+}
+
+/* -EUNATCH unless nothing but errors comes out of the hotzone device, and the hot range is in it.
+ */
+static int check_frozen(struct stack *s, const struct found *f)
+{
+	int r = layout_hot_range(&s->layout, &f->pieces_table, &s->hot_offset, &s->hot_size);
+
+	if (r < 0)
+		return -EUNATCH;
+	if (!f->hotzone.suspended) {
+		_cleanup_table_ struct table t = {};
+
+		r = task_table(s->hotzone_name, &t);
+		if (r < 0)
+			return r;
+		if (!is_error(&t))
+			return -EUNATCH;
+	}
+	return 0;
+}
+
+/* A hot header: the range stays frozen, the rest runs. */
+static int keep_frozen(struct stack *s, const struct found *f)
+{
+	int r = run_helpers(s, f);
+
+	if (r == 0 && f->hotzone.inactive_table)
+		r = task_clear(s->hotzone_name);
+	if (r == 0 && !f->hotzone.suspended)
+		r = task_suspend(s->hotzone_name);
+	if (r == 0)
+		r = run_device(s->pieces_name, &f->pieces);
+	if (r == 0)
+		r = run_device(s->name, &f->name);
+	if (r == 0)
+		s->state = STACK_FROZEN;
+	return r;
+}
+
+/* All is checked before anything is changed. */
+static int take_over(struct stack *s, const struct found *f, uint64_t hot_size)
+{
+	int r = hot_size > 0 ? check_frozen(s, f) : 0;
+
+	if (r < 0)
+		return r;
+	if (!layout_fits(&s->layout, &f->pieces_table, s->boundary, hot_size))
+		return -ENOTUNIQ;
+	for (unsigned i = 0; i < SIDES; i++) {
+		r = check_helper(s, (enum side)i, &f->helpers[i]);
+		if (r < 0)
+			return r;
+	}
+	return hot_size > 0 ? keep_frozen(s, f) : let_go(s, f);
+}
+
+static int begin(struct stack *s, const struct found *f, uint64_t hot_size)
+{
+	struct table plain;
+	int r;
+
+	if (hot_size > 0)
+		return -EUNATCH;
+	/* cryptsetup luksSuspend: the kernel has no key. */
+	if (f->name.suspended)
+		return -EBUSY;
+	r = layout_plain(&s->layout, s->boundary, &plain);
+	if (r < 0)
+		return r;
+	return table_equal(&plain, &f->name_table) ? make_fresh(s, f) : -ENOTUNIQ;
+}
+
+int stack_new(const struct stack_config *config, const struct stack_position *now,
+	      struct stack **ret)
+{
+	_cleanup_(stack_freep) struct stack *s = calloc(1, sizeof(*s));
+	const uint64_t hot_size = now->hotzone_size >> SECTOR_SHIFT;
+	struct found f = {};
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	if (!is_aligned(now->hotzone_size, SECTOR_SIZE) ||
+	    (config->backward ? now->hotzone_size > now->boundary
+			      : !range_inside(now->boundary, now->hotzone_size, config->size)))
+		return -EINVAL;
+	r = set_up(s, config, now->boundary);
+	if (r == 0)
+		r = look(s, config, &f);
+	if (r == 0)
+		r = f.stacked ? take_over(s, &f, hot_size) : begin(s, &f, hot_size);
+	table_clear(&f.name_table);
+	table_clear(&f.pieces_table);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(s);
+	return 0;
+}
