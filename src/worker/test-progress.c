@@ -34,7 +34,7 @@ static void lines_read_as_those_of_cryptsetup(void **state)
 	assert_line((struct progress_figures){.bytes = 8 * MIB,
 					      .size = 8 * MIB,
 					      .speed = 512,
-					      .elapsed_usec = 89 * 60 * SECONDS + 59 * SECONDS},
+					      .elapsed_usec = SECONDS * (89 * 60 + 59)},
 		    true, "Finished, time 89m59s,    8 MiB written, speed 512.0 B/s");
 }
 
@@ -45,12 +45,12 @@ static void units_change_with_the_size(void **state)
 	(void)state;
 	f.bytes = 4096 * MIB - 1;
 	f.speed = 1024;
-	f.eta_usec = 90 * 60 * SECONDS;
+	f.eta_usec = SECONDS * 90 * 60;
 	assert_line(f, false,
 		    "Progress:   0.0%, ETA 01h30m00s, 4095 MiB written, speed 1024.0 B/s");
 	f.bytes = 4096 * MIB;
 	f.speed = 1536;
-	f.eta_usec = 36 * 3600 * SECONDS;
+	f.eta_usec = SECONDS * 36 * 3600;
 	assert_line(f, false, "Progress:   0.0%, ETA 01 days,    4 GiB written, speed   1.5 KiB/s");
 	f.bytes = UINT64_C(5) << 42;
 	f.speed = UINT64_C(3) << 40;
