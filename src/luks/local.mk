@@ -48,3 +48,19 @@ UNIT_TESTS += src/luks/test-reencrypt
 src_luks_test_reencrypt_SOURCES = src/luks/test-reencrypt.c $(LUKS_TEST_SUPPORT)
 src_luks_test_reencrypt_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
 src_luks_test_reencrypt_LDADD = $(LUKS_TEST_LIBS)
+
+UNIT_TESTS += src/luks/test-header
+src_luks_test_header_SOURCES = src/luks/test-header.c $(LUKS_TEST_SUPPORT)
+src_luks_test_header_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
+src_luks_test_header_LDADD = $(LUKS_TEST_LIBS)
+
+UNIT_TESTS += src/luks/test-validate
+src_luks_test_validate_SOURCES = src/luks/test-validate.c $(LUKS_TEST_SUPPORT)
+src_luks_test_validate_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
+src_luks_test_validate_LDADD = $(LUKS_TEST_LIBS)
+
+UNIT_TESTS += src/luks/test-lock src/luks/test-meta-io
+src_luks_test_lock_SOURCES = src/luks/test-lock.c
+src_luks_test_lock_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_meta_io_SOURCES = src/luks/test-meta-io.c
+src_luks_test_meta_io_LDADD = $(LUKS_TEST_LIBS)

@@ -160,8 +160,10 @@ struct luks_lock *luks_lock_free(struct luks_lock *lock)
 {
 	if (!lock)
 		return NULL;
-	if (lock->fd >= 0 && lock->dir_fd >= 0) {
+	/* Not by close(): a child may have inherited the descriptor. */
+	if (lock->fd >= 0)
 		(void)flock(lock->fd, LOCK_UN);
+	if (lock->fd >= 0 && lock->dir_fd >= 0) {
 		if (flock(lock->fd, LOCK_EX | LOCK_NB) == 0 && is_same_file(lock))
 			(void)unlinkat(lock->dir_fd, lock->name, 0);
 	}

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The two header copies on a disk with a volatile cache: what is picked, and that no crash, torn
+ * write or failed write ever leaves less than one whole copy.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "luks/fields.h"
+#include "luks/header-disk.h"
+#include "luks/header.h"
+#include "luks/test-support.h"
+#include "util/checked.h"
+
+#define DISK_SIZE (UINT64_C(1) << 20)
+#define STATE     "1_reencrypt_fwd_init-only"
+
+/* A header that is on @d, and a mark in its JSON by which commits can be told apart. */
+static struct luks_header *put(struct sim_disk *d)
+{
+	struct luks_header *h = header_with(state_json(STATE), TEST_HEADER_SIZE);
+
+	sim_put_header(d, h);
+	return h;
+}
+
+static void set_mark(struct luks_header *h, int mark)
+{
+	json_object *config = field_get(h->json, "config", json_type_object);
+
+	assert_int_equal(field_set(config, "mark", json_object_new_int(mark)), 0);
+}
+
+static int get_mark(const struct luks_header *h)
+{
+	uint32_t mark = 0;
+
+	(void)field_u32(field_get(h->json, "config", json_type_object), "mark", &mark);
+	return (int)mark;
+}
+
+static struct luks_header *reread(struct sim_disk *d)
+{
+	struct luks_header *h;
+	struct luks_reason why = {""};
+
+	if (luks_header_read(&d->io, &h, &why) < 0)
+		fail_msg("%s", why.text);
+	return h;
+}
+
+static struct luks_header_disk *at(struct sim_disk *d, enum luks_copy copy)
+{
+	return (struct luks_header_disk *)(d->seen + (copy == LUKS_PRIMARY ? 0 : TEST_HEADER_SIZE));
+}
+
+/* After an edit of the binary header or JSON: only the checksum is right again. */
+static void fix_checksum(struct luks_header_disk *copy)
+{
+	memset(copy->checksum, 0, sizeof(copy->checksum));
+	assert_int_equal(luks_header_checksum("sha256", copy, TEST_HEADER_SIZE, copy->checksum), 0);
+}
+
+static void committed_header_is_read_back(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d), *again;
+
+	(void)state;
+	(void)strcpy(h->label, "a label");
+	set_mark(h, 7);
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
+	again = reread(d);
+	assert_int_equal(again->seqid, 4);
+	assert_int_equal(h->seqid, 4);
+	assert_false(luks_header_needs_repair(again));
+	assert_string_equal(again->label, "a label");
+	assert_string_equal(again->uuid, h->uuid);
+	assert_memory_equal(again->salt, h->salt, sizeof(h->salt));
+	assert_true(json_object_equal(again->json, h->json));
+	luks_header_free(again);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void commit_is_two_writes_and_one_flush(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d);
+
+	(void)state;
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
+	assert_int_equal(d->writes, 2);
+	assert_int_equal(d->flushes, 1);
+	assert_int_equal(d->pending_count, 1); /* the secondary is the caller's to flush */
+
+	/* Not flushed by the caller: the next commit does it, before it touches the primary. */
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
+	assert_int_equal(d->flushes, 3);
+	luks_header_flushed(h);
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
+	assert_int_equal(d->flushes, 4);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+/* What of the pending writes survives: a prefix, a suffix, or a pattern of sectors. */
+struct survivors {
+	enum { PREFIX, SUFFIX, PATTERN } kind;
+	size_t sectors;
+	uint64_t pattern;
+};
+
+static bool survives(void *arg, unsigned write, size_t sector)
+{
+	const struct survivors *s = arg;
+
+	if (s->kind == PREFIX)
+		return sector < s->sectors;
+	if (s->kind == SUFFIX)
+		return sector >= s->sectors;
+	return (s->pattern >> ((write * 32 + sector) % 64)) & 1;
+}
+
+static void crash_once(unsigned operation, struct survivors survivors)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d), *after;
+	int done = 0, mark;
+
+	d->power_cut = (int)operation;
+	while (done < 3) {
+		set_mark(h, done + 1);
+		if (luks_header_commit(h, &d->io, NULL) < 0)
+			break;
+		done++;
+	}
+	sim_restart(d, survives, &survivors);
+	after = reread(d);
+	mark = get_mark(after);
+	/* All that was told to be committed is there, and at most the one commit that broke off. */
+	if (mark != done && mark != done + 1)
+		fail_msg("operation %u: commit %d of %d is there", operation, mark, done);
+	assert_int_equal(after->seqid, 3 + mark);
+
+	/* Repaired, the next commit may go on. */
+	assert_int_equal(luks_header_repair(after, &d->io), 0);
+	assert_int_equal(luks_header_commit(after, &d->io, NULL), 0);
+	luks_header_free(after);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void crash_anywhere_leaves_the_last_commit(void **state)
+{
+	const unsigned seed = (unsigned)time(NULL);
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	srandom(seed);
+	/* Three commits, with the flushes of their secondaries: 3 * 2 writes and 5 flushes. */
+	for (unsigned operation = 0; operation <= 11; operation++) {
+		for (size_t sectors = 0; sectors <= TEST_HEADER_SIZE / SECTOR_SIZE; sectors++) {
+			crash_once(operation, (struct survivors){PREFIX, sectors, 0});
+			crash_once(operation, (struct survivors){SUFFIX, sectors, 0});
+		}
+		for (int i = 0; i < 50; i++) {
+			const uint64_t pattern = (uint64_t)random() << 32 ^ (uint64_t)random();
+
+			crash_once(operation, (struct survivors){PATTERN, 0, pattern});
+		}
+	}
+}
+
+static void bad_copy_is_repaired_from_the_other(void **state)
+{
+	(void)state;
+	for (int bad = LUKS_PRIMARY; bad <= LUKS_SECONDARY; bad++) {
+		struct sim_disk *d = sim_new(DISK_SIZE);
+		struct luks_header *h = put(d), *again;
+		uint8_t old_salt[64];
+
+		memcpy(old_salt, h->salt[bad], sizeof(old_salt));
+		((uint8_t *)at(d, (enum luks_copy)bad))[5000] ^= 1;
+		again = reread(d);
+		assert_true(again->bad[bad]);
+		assert_false(again->bad[!bad]);
+		assert_int_equal(luks_header_repair(again, &d->io), 0);
+		assert_int_equal(d->pending_count, 0);
+		assert_memory_not_equal(at(d, (enum luks_copy)bad)->salt, old_salt, 64);
+		luks_header_free(again);
+
+		again = reread(d);
+		assert_false(luks_header_needs_repair(again));
+		assert_int_equal(again->seqid, 3);
+		assert_int_equal(at(d, LUKS_PRIMARY)->seqid, at(d, LUKS_SECONDARY)->seqid);
+		assert_true(json_object_equal(again->json, h->json));
+		luks_header_free(again);
+		luks_header_free(h);
+		sim_free(d);
+	}
+}
+
+static void older_copy_loses(void **state)
+{
+	(void)state;
+	for (int older = LUKS_PRIMARY; older <= LUKS_SECONDARY; older++) {
+		struct sim_disk *d = sim_new(DISK_SIZE);
+		struct luks_header *h = put(d), *again;
+		uint8_t *old_copy = malloc(TEST_HEADER_SIZE);
+
+		assert_non_null(old_copy);
+		memcpy(old_copy, at(d, (enum luks_copy)older), TEST_HEADER_SIZE);
+		set_mark(h, 1);
+		assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
+		memcpy(at(d, (enum luks_copy)older), old_copy, TEST_HEADER_SIZE);
+		again = reread(d);
+		assert_int_equal(get_mark(again), 1);
+		assert_true(again->bad[older]);
+		/* It is the only good copy of this state: no commit before it is repaired. */
+		if (older == LUKS_SECONDARY)
+			assert_int_equal(luks_header_commit(again, &d->io, NULL), -EUCLEAN);
+		free(old_copy);
+		luks_header_free(again);
+		luks_header_free(h);
+		sim_free(d);
+	}
+}
+
+static void secondary_is_found_for_every_size(void **state)
+{
+	(void)state;
+	for (uint64_t size = LUKS_HEADER_MIN_SIZE; size <= LUKS_HEADER_MAX_SIZE; size *= 2) {
+		struct sim_disk *d = sim_new(4 * size);
+		json_object *json = state_json("4_decrypt_detached_before"), *config;
+		json_object *slot = field_by_id(field_get(json, "keyslots", json_type_object), 0);
+		struct luks_header *h, *again;
+
+		config = field_get(json, "config", json_type_object);
+		assert_int_equal(field_set(config, "json_size", json_u64(size - 4096)), 0);
+		assert_int_equal(field_set(field_get(slot, "area", json_type_object), "offset",
+					   json_u64(2 * size)),
+				 0);
+		h = header_with(json, size);
+		sim_put_header(d, h);
+		memset(d->seen, 0, 512);
+		again = reread(d);
+		assert_true(again->size == size);
+		assert_true(again->bad[LUKS_PRIMARY]);
+		assert_int_equal(luks_header_repair(again, &d->io), 0);
+		luks_header_free(again);
+		luks_header_free(h);
+		sim_free(d);
+	}
+}
+
+static void foreign_primary_is_left_alone(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d), *again;
+
+	(void)state;
+	memset(d->seen, 'x', 4096);
+	again = reread(d);
+	assert_int_equal(luks_header_repair(again, &d->io), -EEXIST);
+	assert_int_equal(luks_header_commit(again, &d->io, NULL), -EUCLEAN);
+	assert_int_equal(d->writes, 0);
+	luks_header_free(again);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void failed_primary_can_be_tried_again(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d), *again;
+
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		d->fail_write = kind == 0 ? 0 : -1;
+		d->fail_flush = kind == 0 ? -1 : 0;
+		d->writes = d->flushes = 0;
+		assert_int_equal(luks_header_commit(h, &d->io, NULL), -EIO);
+		assert_true(h->bad[LUKS_PRIMARY]);
+		assert_int_equal(h->seqid, 3);
+		/* The good copy was not touched. */
+		assert_int_equal(be64toh(at(d, LUKS_SECONDARY)->seqid), 3);
+	}
+	d->fail_write = d->fail_flush = -1;
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
+	again = reread(d);
+	assert_int_equal(again->seqid, 4);
+	assert_false(luks_header_needs_repair(again));
+	luks_header_free(again);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void failed_secondary_ends_all_commits(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d), *again;
+
+	(void)state;
+	d->fail_write = 1;
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), -EIO);
+	assert_true(h->bad[LUKS_SECONDARY]);
+	assert_int_equal(h->seqid, 4);
+	d->fail_write = -1;
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), -EUCLEAN);
+	again = reread(d);
+	assert_int_equal(again->seqid, 4);
+	luks_header_free(again);
+
+	/* A flush that fails may have lost the secondary, whatever the next one says. */
+	h->bad[LUKS_SECONDARY] = false;
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
+	d->fail_flush = 0;
+	assert_int_equal(luks_header_flush(h, &d->io), -EIO);
+	d->fail_flush = -1;
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), -EUCLEAN);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void too_much_json_changes_nothing(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d);
+	const size_t area = TEST_HEADER_SIZE - 4096;
+	json_object *config = field_get(h->json, "config", json_type_object);
+	char *filler = calloc(1, area + 1);
+	size_t used;
+
+	(void)state;
+	assert_non_null(filler);
+	assert_int_equal(field_set(config, "filler", json_object_new_string("")), 0);
+	used = strlen(json_object_to_json_string_ext(
+		h->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	/* As long as the area: there is no place for the NUL. */
+	memset(filler, 'x', area - used);
+	assert_int_equal(field_set(config, "filler", json_object_new_string(filler)), 0);
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), -ENOSPC);
+	assert_int_equal(d->writes, 0);
+	filler[area - used - 1] = 0;
+	assert_int_equal(field_set(config, "filler", json_object_new_string(filler)), 0);
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
+	luks_header_free(reread(d));
+	free(filler);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void slashes_are_not_escaped(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d);
+
+	(void)state;
+	/* The recorded salts have slashes, and cryptsetup 2.6 counts bytes as it writes them. */
+	assert_null(memmem(d->seen + 4096, TEST_HEADER_SIZE - 4096, "\\/", 2));
+	assert_non_null(memmem(d->seen + 4096, TEST_HEADER_SIZE - 4096, "I93Wacg/amUV1", 13));
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void invalid_json_is_not_committed(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d);
+
+	(void)state;
+	field_delete_id(field_get(h->json, "keyslots", json_type_object), 2);
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), -EINVAL);
+	assert_int_equal(d->writes, 0);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void sequence_number_does_not_wrap(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d);
+
+	(void)state;
+	h->seqid = UINT64_MAX;
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), -EOVERFLOW);
+	assert_int_equal(d->writes, 0);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+static void foreign_commit_is_noticed(void **state)
+{
+	(void)state;
+	for (int copy = LUKS_PRIMARY; copy <= LUKS_SECONDARY; copy++) {
+		struct sim_disk *d = sim_new(DISK_SIZE);
+		struct luks_header *h = put(d);
+		struct luks_header_disk *binary = at(d, (enum luks_copy)copy);
+
+		assert_int_equal(luks_header_check_unmoved(h, &d->io), 0);
+		binary->seqid = htobe64(be64toh(binary->seqid) + 1);
+		assert_int_equal(luks_header_check_unmoved(h, &d->io), -ESTALE);
+		binary->seqid = htobe64(be64toh(binary->seqid) - 1);
+		binary->uuid[3] = binary->uuid[3] == '1' ? '2' : '1';
+		assert_int_equal(luks_header_check_unmoved(h, &d->io), -ESTALE);
+		luks_header_free(h);
+		sim_free(d);
+	}
+}
+
+/* Both copies are spoiled in the same way, and nothing of it is believed. */
+enum spoil {
+	SPOIL_CHECKSUM,
+	SPOIL_VERSION_1,
+	SPOIL_VERSION_3,
+	SPOIL_MAGIC,
+	SPOIL_OFFSET,
+	SPOIL_SIZE_SMALL,
+	SPOIL_SIZE_ODD,
+	SPOIL_SIZE_HUGE,
+	SPOIL_CHECKSUM_ALG,
+	SPOIL_UUID,
+	SPOIL_JSON_TEXT,
+	SPOIL_JSON_FIRST,
+	SPOIL_JSON_TAIL,
+	SPOIL_JSON_NO_NUL,
+	SPOIL_JSON_DEPTH,
+	SPOIL_JSON_ARRAY,
+	SPOIL_COUNT
+};
+
+static void spoil(struct luks_header_disk *c, enum spoil how)
+{
+	char *json = (char *)c + 4096;
+	const size_t area = TEST_HEADER_SIZE - 4096;
+
+	switch (how) {
+	case SPOIL_CHECKSUM:
+		json[10]++;
+		return;
+	case SPOIL_VERSION_1:
+		c->version = htobe16(1);
+		return;
+	case SPOIL_VERSION_3:
+		c->version = htobe16(3);
+		break;
+	case SPOIL_MAGIC:
+		c->magic[0] = 'X';
+		break;
+	case SPOIL_OFFSET:
+		c->offset = htobe64(4096);
+		break;
+	case SPOIL_SIZE_SMALL:
+		c->size = htobe64(8192);
+		break;
+	case SPOIL_SIZE_ODD:
+		c->size = htobe64(TEST_HEADER_SIZE + 4096);
+		break;
+	case SPOIL_SIZE_HUGE:
+		c->size = htobe64(UINT64_C(1) << 63);
+		break;
+	case SPOIL_CHECKSUM_ALG:
+		memset(c->checksum_alg, 'a', sizeof(c->checksum_alg));
+		break;
+	case SPOIL_UUID:
+		(void)strcpy(c->uuid, "../../etc");
+		break;
+	case SPOIL_JSON_TEXT:
+		json[1] = '}';
+		break;
+	case SPOIL_JSON_FIRST:
+		memmove(json + 1, json, area - 1);
+		json[0] = ' ';
+		break;
+	case SPOIL_JSON_TAIL:
+		json[area - 1] = 'x';
+		break;
+	case SPOIL_JSON_NO_NUL:
+		memset(json + strlen(json), ' ', area - strlen(json));
+		break;
+	case SPOIL_JSON_DEPTH:
+		memset(json, '[', area);
+		break;
+	case SPOIL_JSON_ARRAY:
+		memset(json, 0, area);
+		(void)strcpy(json, "[]");
+		break;
+	case SPOIL_COUNT:
+		break;
+	}
+	fix_checksum(c);
+}
+
+static void spoiled_headers_are_refused(void **state)
+{
+	(void)state;
+	for (enum spoil how = 0; how < SPOIL_COUNT; how++) {
+		struct sim_disk *d = sim_new(DISK_SIZE);
+		struct luks_header *h = put(d), *found = NULL;
+		struct luks_reason why = {""};
+		const int want = how == SPOIL_VERSION_1 ? -EPROTONOSUPPORT
+				 : how == SPOIL_MAGIC   ? -ENOENT
+							: -EBADMSG;
+
+		spoil(at(d, LUKS_PRIMARY), how);
+		spoil(at(d, LUKS_SECONDARY), how);
+		assert_int_equal(luks_header_read(&d->io, &found, &why), want);
+		assert_null(found);
+		print_message("%s\n", why.text);
+		assert_true(why.text[0]);
+		luks_header_free(h);
+
+		/* One copy alone does not matter, except that LUKS1 has only one. */
+		sim_free(d);
+		d = sim_new(DISK_SIZE);
+		h = put(d);
+		spoil(at(d, LUKS_SECONDARY), how);
+		luks_header_free(h);
+		h = reread(d);
+		assert_true(h->bad[LUKS_SECONDARY]);
+		luks_header_free(h);
+		sim_free(d);
+	}
+}
+
+static void header_beyond_the_device_is_refused(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = put(d), *found;
+
+	(void)state;
+	d->io.size = 2 * TEST_HEADER_SIZE - 4096;
+	assert_int_equal(luks_header_read(&d->io, &found, NULL), -EFBIG);
+	d->io.size = 1000;
+	assert_int_equal(luks_header_read(&d->io, &found, NULL), -ENOENT);
+	d->io.size = DISK_SIZE;
+	memset(d->seen, 0, DISK_SIZE);
+	assert_int_equal(luks_header_read(&d->io, &found, NULL), -ENOENT);
+	luks_header_free(h);
+	sim_free(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(committed_header_is_read_back),
+		cmocka_unit_test(commit_is_two_writes_and_one_flush),
+		cmocka_unit_test(crash_anywhere_leaves_the_last_commit),
+		cmocka_unit_test(bad_copy_is_repaired_from_the_other),
+		cmocka_unit_test(older_copy_loses),
+		cmocka_unit_test(secondary_is_found_for_every_size),
+		cmocka_unit_test(foreign_primary_is_left_alone),
+		cmocka_unit_test(failed_primary_can_be_tried_again),
+		cmocka_unit_test(failed_secondary_ends_all_commits),
+		cmocka_unit_test(too_much_json_changes_nothing),
+		cmocka_unit_test(slashes_are_not_escaped),
+		cmocka_unit_test(invalid_json_is_not_committed),
+		cmocka_unit_test(sequence_number_does_not_wrap),
+		cmocka_unit_test(foreign_commit_is_noticed),
+		cmocka_unit_test(spoiled_headers_are_refused),
+		cmocka_unit_test(header_beyond_the_device_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
