@@ -99,7 +99,7 @@ static void lock_is_held_by_one_however_many_want_it(void **state)
 		pids[i] = fork();
 		assert_true(pids[i] >= 0);
 		if (pids[i] == 0)
-			contend(mark, 2000);
+			contend(mark, 500);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
