@@ -64,3 +64,7 @@ src_luks_test_lock_SOURCES = src/luks/test-lock.c
 src_luks_test_lock_LDADD = $(LUKS_TEST_LIBS)
 src_luks_test_meta_io_SOURCES = src/luks/test-meta-io.c
 src_luks_test_meta_io_LDADD = $(LUKS_TEST_LIBS)
+
+UNIT_TESTS += src/luks/test-stock
+src_luks_test_stock_SOURCES = src/luks/test-stock.c
+src_luks_test_stock_LDADD = $(LUKS_TEST_LIBS)
