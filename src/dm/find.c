@@ -60,6 +60,32 @@ static int look_for_helpers(const char *uuid, struct active_volume *v)
 	return 0;
 }
 
+/* The data device of a crypt target, or of the helper that a linear target goes to. */
+static int look_for_data(struct active_volume *v)
+{
+	static const char *const suffixes[] = {"", SUFFIX_OLD, SUFFIX_NEW};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && v->data_device == 0; i++) {
+		_cleanup_table_ struct table t = {};
+		char name[DM_NAME_MAX + 1];
+
+		name_helper(v->name, suffixes[i], name);
+		r = task_table(name, &t);
+		if (r == -ENXIO || r == -EBADMSG || r == -EOPNOTSUPP || r == -E2BIG) {
+			r = 0; /* no such helper, or none of ours: whoever needs it finds 0 */
+			continue;
+		}
+		if (r < 0)
+			return r;
+		if (i == 0)
+			v->size = table_size(&t) << SECTOR_SHIFT;
+		if (t.count > 0 && t.targets[0].type == TARGET_CRYPT)
+			v->data_device = t.targets[0].device;
+	}
+	return r;
+}
+
 int find_active_volume(const char *uuid, struct active_volume *ret)
 {
 	struct search search = {.uuid = uuid};
@@ -71,6 +97,45 @@ int find_active_volume(const char *uuid, struct active_volume *ret)
 		return search.count == 0 ? -ENODEV : -ENOTUNIQ;
 	r = look_for_helpers(uuid, &search.found);
 	if (r == 0)
+		r = look_for_data(&search.found);
+	if (r == 0)
 		*ret = search.found;
 	return r;
+}
+
+/* Puts the dashes back into the UUID of "CRYPT-LUKS2-<32 digits>-<name>". */
+static int luks_uuid_of(const char *dm_uuid, char ret[37])
+{
+	static const unsigned groups[] = {8, 4, 4, 4, 12};
+	const char *digits = dm_uuid + strlen(UUID_VOLUME);
+	char *out = ret;
+
+	if (strncmp(dm_uuid, UUID_VOLUME, strlen(UUID_VOLUME)) != 0 ||
+	    strspn(digits, "0123456789abcdefABCDEF") != 32 || digits[32] != '-')
+		return -ENODEV;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		memcpy(out, digits, groups[i]);
+		digits += groups[i];
+		out += groups[i];
+		*out++ = '-';
+	}
+	out[-1] = '\0';
+	return 0;
+}
+
+int find_volume_by_name(const char *name, struct active_volume *ret)
+{
+	struct device_info info;
+	char uuid[37];
+	int r = name_check(name);
+
+	if (r < 0)
+		return r;
+	r = task_info(name, &info);
+	if (r < 0)
+		return r;
+	if (!info.exists)
+		return -ENODEV;
+	r = luks_uuid_of(info.uuid, uuid);
+	return r < 0 ? r : find_active_volume(uuid, ret);
 }

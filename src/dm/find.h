@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "dm/task.h"
@@ -11,6 +12,8 @@
 struct active_volume {
 	char name[DM_NAME_MAX + 1];
 	dev_t device;
+	dev_t data_device; /* what the volume lies on; 0: not to be told from its table */
+	uint64_t size;     /* bytes; 0 likewise */
 	bool suspended;
 	bool helpers; /* some device of a stack is there: under it, or left over */
 	bool frozen;  /* I/O to a range waits: of a worker that is at work, or has died */
@@ -22,3 +25,6 @@ struct active_volume {
  * that stack_new() would refuse are passed over.
  */
 int find_active_volume(const char *uuid, struct active_volume *ret);
+
+/* The same by the name of the mapping. -ENODEV: there is none, or it is no LUKS2 volume. */
+int find_volume_by_name(const char *name, struct active_volume *ret);

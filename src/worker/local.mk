@@ -19,3 +19,14 @@ src_worker_test_progress_LDADD = src/worker/libworker.a src/util/libutil.a \
 
 src_worker_libworker_a_SOURCES += \
 	src/worker/luks-store.c src/worker/luks-store.h
+
+pkglibexec_PROGRAMS += src/worker/recrypt-worker
+src_worker_recrypt_worker_SOURCES = \
+	src/worker/conversion.c src/worker/conversion.h \
+	src/worker/freezer-dm.c src/worker/freezer-dm.h \
+	src/worker/jobs.c src/worker/jobs.h \
+	src/worker/volume.c src/worker/volume.h \
+	src/worker/worker.c
+src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/engine/librengine.a src/io/librio.a \
+	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
+	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/conversion.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dm/crypt-map.h"
+#include "dm/stack.h"
+#include "io/disk-uring.h"
+#include "luks/wipe.h"
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "worker/freezer-dm.h"
+#include "worker/luks-store.h"
+
+enum { OLD, NEW };
+
+struct conversion {
+	struct volume *volume;
+	const struct conversion_keys *keys;
+	const volatile sig_atomic_t *stop;
+	struct progress *progress;
+	struct disk *disk;
+	struct pool *pool;
+	struct checksum *checksum;
+	struct cipher *cipher[2];
+	struct crypt_map *map[2]; /* of a side whose cipher OpenSSL lacks */
+	struct device map_device[2];
+	struct disk *plaintext[2];
+	struct luks_store store;
+	struct stack *stack;
+	struct freezer_dm freezer;
+	struct engine *engine;
+	uint64_t longest_freeze_usec, data_flushes;
+};
+
+static bool stop_wanted(void *arg)
+{
+	const struct conversion *c = arg;
+
+	return *c->stop;
+}
+
+static void on_progress(void *arg, const struct engine_progress *p)
+{
+	struct conversion *c = arg;
+
+	c->longest_freeze_usec = p->longest_freeze_usec;
+	c->data_flushes = p->flushes;
+	if (c->progress)
+		progress_update(c->progress, p->converted, now_usec());
+}
+
+static void wake_disk(void *arg)
+{
+	struct disk *d = arg;
+
+	d->ops->wake(d);
+}
+
+static unsigned available_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return (unsigned)MAX(CPU_COUNT(&set), 1);
+}
+
+static struct stack_side side_of(const struct luks_side *side, const struct secret *key)
+{
+	return (struct stack_side){
+		.cipher = side->cipher,
+		.key = key,
+		.sector_size = side->sector_size,
+		.digest = (unsigned)side->digest,
+	};
+}
+
+/* The kernel does what OpenSSL cannot: plaintext comes and goes through a private mapping. */
+static int make_map(struct conversion *c, int which, const struct luks_side *side,
+		    const struct secret *key)
+{
+	const struct volume *v = c->volume;
+	const struct stack_side s = side_of(side, key);
+	int r = crypt_map_new(v->data_path, side->offset, v->reenc.data_size, &s, false,
+			      &c->map[which]);
+
+	if (r < 0)
+		return log_error_errno(
+			r,
+			"%s: cipher %s is neither in OpenSSL nor, through dm-crypt, in "
+			"this kernel (is its module installed?)",
+			v->data_path, side->cipher);
+	r = device_open(crypt_map_path(c->map[which]), false, &c->map_device[which]);
+	if (r == 0)
+		r = disk_uring_new(c->map_device[which].fd, v->data_path, &c->plaintext[which]);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot do I/O through dm-crypt", v->data_path);
+	log_debug("%s: %s through a private dm-crypt mapping", v->data_path, side->cipher);
+	return 0;
+}
+
+static int make_side(struct conversion *c, int which, const struct luks_side *side,
+		     const struct secret *key)
+{
+	int r = cipher_new(side->cipher, key, side->sector_size, pool_lanes(c->pool),
+			   &c->cipher[which]);
+
+	if (r == -EOPNOTSUPP)
+		return make_map(c, which, side, key);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot set up cipher %s with a key of %zu bits",
+				       c->volume->data_path, side->cipher, key->size * 8);
+	return 0;
+}
+
+static int make_crypto(struct conversion *c)
+{
+	const struct luks_reenc *reenc = &c->volume->reenc;
+	int r = pool_new(available_cpus(), wake_disk, c->disk, &c->pool);
+
+	if (r < 0)
+		return log_error_errno(r, "cannot start threads");
+	if (reenc->resilience == LUKS_RESILIENCE_CHECKSUM) {
+		r = checksum_new(reenc->hash, pool_lanes(c->pool), &c->checksum);
+		if (r < 0)
+			return log_error_errno(r, "%s: OpenSSL has no hash %s for the checksums",
+					       c->volume->data_path, reenc->hash);
+	}
+	r = make_side(c, OLD, &reenc->old_side, c->keys->old_key);
+	if (r < 0)
+		return r;
+	return make_side(c, NEW, &reenc->new_side, c->keys->new_key);
+}
+
+static int make_engine(struct conversion *c)
+{
+	const struct volume *v = c->volume;
+	const struct luks_reenc *reenc = &v->reenc;
+	const struct engine_config config = {
+		.disk = c->disk,
+		.disk_offset = reenc->data_offset,
+		.size = reenc->data_size,
+		.direction = reenc->direction == LUKS_FORWARD ? ENGINE_FORWARD : ENGINE_BACKWARD,
+		.resilience = reenc->resilience == LUKS_RESILIENCE_JOURNAL ? ENGINE_JOURNAL
+									   : ENGINE_CHECKSUM,
+		.old_side = {c->cipher[OLD], c->plaintext[OLD]},
+		.new_side = {c->cipher[NEW], c->plaintext[NEW]},
+		.checksum = c->checksum,
+		.block_size = reenc->block_size,
+		.hotzone_size =
+			v->options->hotzone_size ? v->options->hotzone_size : HOTZONE_DEFAULT,
+		.header = &c->store.store,
+		.freezer = v->name ? &c->freezer.freezer : NULL,
+		.pool = c->pool,
+		.stop = stop_wanted,
+		.progress = on_progress,
+		.callback_arg = c,
+	};
+	int r = engine_new(&config, &c->engine);
+
+	if (r == -ENOSPC)
+		return log_error_errno(
+			r,
+			"%s: the keyslots area has no room for the resilience data of "
+			"even one block; a larger one needs a new header",
+			v->header_path);
+	if (r == -EINVAL)
+		return log_error_errno(
+			r,
+			"%s: %" PRIu64 " bytes of data from offset %" PRIu64 " are no "
+			"multiple of %u; use --device-size to leave the rest out",
+			v->data_path, reenc->data_size, reenc->data_offset, reenc->block_size);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot allocate and lock memory for the hotzone",
+				       v->data_path);
+	return 0;
+}
+
+/*
+ * Keys must not get to swap. And while a range is frozen a page fault could need that very range
+ * (root file system, swap), and being killed would leave its I/O waiting.
+ */
+static int stay_in_memory(void)
+{
+	_cleanup_close_
+	int fd = -1;
+
+#ifndef __SANITIZE_ADDRESS__
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+		return log_error_errno(-errno, "cannot lock memory, see RLIMIT_MEMLOCK");
+#endif
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "-1000", 5) != 5)
+		log_debug("cannot ask the kernel to spare this process when memory runs out");
+	return 0;
+}
+
+static int make_stack(struct conversion *c)
+{
+	const struct volume *v = c->volume;
+	const struct luks_reenc *reenc = &v->reenc;
+	const struct stack_config config = {
+		.name = v->name,
+		.uuid = v->header->uuid,
+		.data_device = v->data_path,
+		.data_offset = reenc->data_offset,
+		.size = reenc->data_size,
+		.backward = reenc->direction == LUKS_BACKWARD,
+		.old_side = side_of(&reenc->old_side, c->keys->old_key),
+		.new_side = side_of(&reenc->new_side, c->keys->new_key),
+	};
+	const struct stack_position now = {reenc->boundary, reenc->hot_size};
+	int r = stay_in_memory();
+
+	if (r < 0)
+		return r;
+	r = stack_new(&config, &now, &c->stack);
+	if (r == -ENOTUNIQ || r == -EBUSY)
+		return log_error_errno(
+			r,
+			"%s: the live table is not what the header of %s describes; close "
+			"the volume and open it again",
+			v->name, v->header_path);
+	if (r == -EUNATCH)
+		return log_error_errno(r,
+				       "%s: the hotzone at offset %" PRIu64
+				       " needs recovery, but is not "
+				       "frozen; close the volume, then run: recryptctl recover %s",
+				       v->name, reenc->boundary, v->data_path);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot stack the devices for re-encryption",
+				       v->name);
+	freezer_dm_init(&c->freezer, c->stack);
+	return 0;
+}
+
+static int make_all(struct conversion *c)
+{
+	struct volume *v = c->volume;
+	int r = stay_in_memory();
+
+	if (r < 0)
+		return r;
+	r = disk_uring_new(v->data.fd, v->data_path, &c->disk);
+	if (r == -EOPNOTSUPP)
+		return log_error_errno(r,
+				       "%s: this kernel has no usable io_uring, or forbids it "
+				       "(sysctl kernel.io_uring_disabled)",
+				       v->data_path);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot set up I/O", v->data_path);
+	luks_store_init(&c->store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_path,
+			v->header_on_data);
+	r = make_crypto(c);
+	if (r < 0)
+		return r;
+	r = make_engine(c);
+	if (r < 0 || !v->name)
+		return r;
+	return make_stack(c);
+}
+
+static void free_all(struct conversion *c)
+{
+	c->engine = engine_free(c->engine);
+	c->stack = stack_free(c->stack);
+	for (int i = 0; i < 2; i++) {
+		c->cipher[i] = cipher_free(c->cipher[i]);
+		c->plaintext[i] = disk_free(c->plaintext[i]);
+		cleanup_close(&c->map_device[i].fd);
+		c->map[i] = crypt_map_free(c->map[i]);
+	}
+	c->checksum = checksum_free(c->checksum);
+	c->pool = pool_free(c->pool);
+	c->disk = disk_free(c->disk);
+}
+
+static int convert(struct conversion *c, bool recover_only, enum engine_outcome *ret)
+{
+	const struct luks_reenc *reenc = &c->volume->reenc;
+	struct position p = {reenc->boundary, reenc->hot_size};
+	int r;
+
+	if (reenc->state == LUKS_REENC_HOT) {
+		log_info("%s: recovering the hotzone at offset %" PRIu64, c->volume->data_path,
+			 reenc->boundary);
+		r = engine_recover(c->engine, &p);
+		if (r < 0)
+			return r;
+		p = engine_position(c->engine);
+	}
+	*ret = reenc->state == LUKS_REENC_NONE ? ENGINE_FINISHED : ENGINE_STOPPED;
+	if (recover_only || *ret == ENGINE_FINISHED)
+		return 0;
+	return engine_run(c->engine, &p, ret);
+}
+
+/* What the finished header no longer refers to held keys. */
+static int wipe_freed(struct volume *v, const struct luks_areas *freed)
+{
+	for (unsigned i = 0; i < freed->count; i++) {
+		int r = luks_wipe_area(v->meta, freed->area[i].offset, freed->area[i].size);
+
+		if (r < 0)
+			return log_error_errno(
+				r,
+				"%s: the re-encryption is complete, but the area of the "
+				"old keyslot at offset %" PRIu64 " cannot be wiped",
+				v->header_path, freed->area[i].offset);
+	}
+	return 0;
+}
+
+/* Clean: the live table becomes a plain one. Hot: all stays as it is, for the next attempt. */
+static int dissolve(struct conversion *c)
+{
+	const struct position p = engine_position(c->engine);
+	int r;
+
+	if (!c->stack || p.hotzone_size > 0)
+		return 0;
+	r = stack_dissolve(c->stack, p.boundary);
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: cannot take the helper devices away; I/O goes on, the "
+				       "next run or `cryptsetup close` removes them",
+				       c->volume->name);
+	return 0;
+}
+
+static void tell_how_to_go_on(const struct conversion *c)
+{
+	const struct volume *v = c->volume;
+
+	if (engine_position(c->engine).hotzone_size == 0)
+		log_error("%s: stopped with a clean header; go on with: recryptctl reencrypt "
+			  "--resume-only %s",
+			  v->data_path, v->data_path);
+	else
+		log_error(
+			"%s: the hotzone at offset %" PRIu64 " is not finished%s; all else is in "
+			"order. Repair the cause, then run: recryptctl reencrypt --resume-only %s",
+			v->data_path, engine_position(c->engine).boundary,
+			v->name ? " and answers with I/O errors" : "", v->data_path);
+}
+
+int conversion_finish(struct volume *v)
+{
+	struct luks_store store;
+	int r;
+
+	luks_store_init(&store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_path,
+			v->header_on_data);
+	r = store.store.ops->finish(&store.store);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot make the final commit of the LUKS2 header",
+				       v->header_path);
+	return wipe_freed(v, &store.freed);
+}
+
+int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
+		   const volatile sig_atomic_t *stop, struct progress *progress,
+		   enum engine_outcome *ret)
+{
+	struct conversion c = {
+		.volume = v,
+		.keys = keys,
+		.stop = stop,
+		.progress = progress,
+		.map_device = {{.fd = -1}, {.fd = -1}},
+	};
+	int r = make_all(&c), r2;
+
+	if (r < 0) {
+		free_all(&c);
+		return r;
+	}
+	r = convert(&c, recover_only, ret);
+	if (progress)
+		progress_break(progress);
+	if (r < 0)
+		tell_how_to_go_on(&c);
+	r2 = dissolve(&c);
+	if (r == 0 && *ret == ENGINE_FINISHED && r2 == 0)
+		r2 = wipe_freed(v, &c.store.freed);
+	log_debug("flushes: %" PRIu64 " of data, %" PRIu64 " of the header; longest freeze %" PRIu64
+		  " us",
+		  c.data_flushes, c.store.flushes, c.longest_freeze_usec);
+	free_all(&c);
+	return r < 0 ? r : r2;
+}

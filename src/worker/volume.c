@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "dm/find.h"
+#include "luks/validate.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+static int explain_header_error(const struct volume *v, int error, const struct luks_reason *why)
+{
+	const char *path = v->header_path;
+
+	switch (error) {
+	case -ENOENT:
+		log_error("%s: not a LUKS2 device", path);
+		return -EINVAL;
+	case -EPROTONOSUPPORT:
+		log_error(
+			"%s: LUKS version 1; convert it first: cryptsetup convert --type luks2 %s",
+			path, path);
+		return -ENOTSUP;
+	case -EBADMSG:
+		log_error("%s: neither copy of the LUKS2 header is usable (%s); restore one with "
+			  "cryptsetup luksHeaderRestore",
+			  path, why->text);
+		return -EINVAL;
+	case -EFBIG:
+		log_error("%s: smaller than the LUKS2 header says (%s)", path, why->text);
+		return -ENOTBLK;
+	default:
+		return log_error_errno(error, "%s: cannot read the LUKS2 header", path);
+	}
+}
+
+static int read_header(struct volume *v)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct luks_reason why = {};
+	int r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_SHARED, &lock);
+
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot take the metadata lock", v->header_path);
+	v->header = luks_header_free(v->header);
+	r = luks_header_read(v->meta, &v->header, &why);
+	return r < 0 ? explain_header_error(v, r, &why) : 0;
+}
+
+static int load(struct volume *v, uint64_t fixed_size, struct luks_reason *why)
+{
+	return luks_reenc_load(v->header, v->data.geometry.size, fixed_size,
+			       v->data.geometry.block_size, &v->reenc, why);
+}
+
+static int understand(struct volume *v)
+{
+	struct luks_reason why = {};
+	int r = load(v, v->options->device_size, &why);
+
+	/* A mapping that was made smaller than the device limits the re-encryption as well. */
+	if (r == 0 && v->name && v->active_size < v->reenc.data_size)
+		r = load(v, v->active_size, &why);
+	switch (r) {
+	case 0:
+		return 0;
+	case -EOPNOTSUPP:
+		log_error("%s: cannot be re-encrypted: %s", v->header_path, why.text);
+		return -ENOTSUP;
+	case -EBADMSG:
+		log_error("%s: damaged or tampered metadata: %s; restore a header backup",
+			  v->header_path, why.text);
+		return -EINVAL;
+	case -EFBIG:
+		log_error("%s: smaller than the LUKS2 header says: %s", v->data_path, why.text);
+		return -ENOTBLK;
+	default:
+		return log_error_errno(r, "%s: %s", v->data_path, why.text);
+	}
+}
+
+/* A path that stays right when the working directory changes, and that tables and messages show. */
+static int canonical(const char *path, char **ret)
+{
+	char *real = realpath(path, NULL);
+
+	if (!real)
+		return log_error_errno(-errno, "%s: cannot be found", path);
+	*ret = real;
+	return 0;
+}
+
+static int open_metadata(struct volume *v)
+{
+	int fd = open(v->header_path, O_RDWR | O_DIRECT | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return log_error_errno(-errno, "%s: cannot be opened for writing", v->header_path);
+	r = meta_io_file_new(fd, v->header_path, &v->meta);
+	if (r < 0) {
+		(void)close(fd);
+		return log_error_errno(r, "%s: neither a block device nor an image file",
+				       v->header_path);
+	}
+	v->meta_fd = fd;
+	return 0;
+}
+
+static int open_data(struct volume *v)
+{
+	int r = device_open(v->data_path, false, &v->data);
+
+	switch (r) {
+	case 0:
+		return 0;
+	case -EINVAL:
+		return log_error_errno(r, "%s: neither a block device nor an image file",
+				       v->data_path);
+	case -EROFS:
+		return log_error_errno(r, "%s: is read-only; re-encryption writes to it",
+				       v->data_path);
+	case -EMEDIUMTYPE:
+		return log_error_errno(
+			r,
+			"%s: is mapped into memory by its users (DAX), past everything "
+			"that could hold their writes back; turn DAX off first",
+			v->data_path);
+	case -EOPNOTSUPP:
+		return log_error_errno(r, "%s: takes no direct I/O, which re-encryption needs",
+				       v->data_path);
+	default:
+		return log_error_errno(r, "%s: cannot be opened", v->data_path);
+	}
+}
+
+/* Do both descriptors lead to the same disk, so that one flush serves both? */
+static bool same_file(int a, int b)
+{
+	struct stat sa, sb;
+
+	if (fstat(a, &sa) < 0 || fstat(b, &sb) < 0)
+		return false;
+	if (S_ISBLK(sa.st_mode) && S_ISBLK(sb.st_mode))
+		return sa.st_rdev == sb.st_rdev;
+	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+/* Is the volume in use? Then v->name is set, and its devices must be those that we were told. */
+static int find_active(struct volume *v)
+{
+	const char *wanted = v->options->active_name;
+	struct active_volume active;
+	struct stat st;
+	int r = find_active_volume(v->header->uuid, &active);
+
+	if (wanted && (r == -ENODEV || (r == 0 && strcmp(active.name, wanted) != 0)))
+		return log_error_errno(-ENODEV,
+				       "%s: no active volume of this name has the UUID of %s",
+				       wanted, v->header_path);
+	if (r == -ENODEV || r == -EOPNOTSUPP)
+		return 0; /* not active, or no device-mapper at all */
+	if (r == -ENOTUNIQ)
+		return log_error_errno(
+			r, "%s: is active under several names; close all but one of them",
+			v->header_path);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
+				       v->header_path);
+	if (fstat(v->data.fd, &st) < 0)
+		return -errno;
+	if (active.data_device == 0)
+		return log_error_errno(
+			-EBUSY,
+			"%s: is active as %s with a table that is not ours to take over "
+			"(another tool's re-encryption?); close it and open it again",
+			v->data_path, active.name);
+	if (!S_ISBLK(st.st_mode) || st.st_rdev != active.data_device)
+		return log_error_errno(
+			-EBUSY,
+			"%s: the volume is active as %s on another device (%u:%u); name "
+			"that device, or close the volume",
+			v->data_path, active.name, major(active.data_device),
+			minor(active.data_device));
+	if (v->options->force_offline)
+		return log_error_errno(-EBUSY, "%s: is active as %s; close it to work offline",
+				       v->data_path, active.name);
+	v->name = strdup(active.name);
+	if (!v->name)
+		return -ENOMEM;
+	v->active_size = active.size;
+	return 0;
+}
+
+/* The device below an active volume that was named instead of it. */
+static int device_of_name(const char *name, char **ret)
+{
+	struct active_volume active;
+	char link[64];
+	int r = find_volume_by_name(name, &active);
+
+	if (r == 0 && active.data_device == 0)
+		r = -ENODEV;
+	if (r < 0)
+		return log_error_errno(r, "%s: no active LUKS2 volume of this name", name);
+	(void)snprintf(link, sizeof(link), "/dev/block/%u:%u", major(active.data_device),
+		       minor(active.data_device));
+	return canonical(link, ret);
+}
+
+static int open_all(struct volume *v)
+{
+	const struct options *o = v->options;
+	int r = o->device ? canonical(o->device, &v->data_path)
+			  : device_of_name(o->active_name, &v->data_path);
+
+	if (r == 0)
+		r = canonical(o->header ? o->header : v->data_path, &v->header_path);
+	if (r == 0)
+		r = open_data(v);
+	if (r == 0)
+		r = open_metadata(v);
+	if (r < 0)
+		return r;
+	v->header_on_data = same_file(v->data.fd, v->meta_fd);
+	r = read_header(v);
+	if (r == 0)
+		r = find_active(v);
+	return r < 0 ? r : understand(v);
+}
+
+int volume_open(const struct options *o, struct volume *ret)
+{
+	struct volume v = {.options = o, .data.fd = -1, .meta_fd = -1, .exclusive_fd = -1};
+	int r = open_all(&v);
+
+	if (r < 0) {
+		volume_close(&v);
+		return r;
+	}
+	*ret = v;
+	return 0;
+}
+
+void volume_close(struct volume *v)
+{
+	v->header = luks_header_free(v->header);
+	v->meta = meta_io_free(v->meta);
+	cleanup_close(&v->data.fd);
+	v->data.fd = -1;
+	cleanup_close(&v->exclusive_fd);
+	v->exclusive_fd = -1;
+	v->lock = luks_lock_free(v->lock);
+	free(v->name);
+	free(v->data_path);
+	free(v->header_path);
+	v->name = v->data_path = v->header_path = NULL;
+}
+
+static int take_lock(const struct volume *v, struct luks_lock **ret)
+{
+	int r = luks_lock_reencryption(v->header->uuid, ret);
+
+	if (r == -EBUSY)
+		return log_error_errno(
+			r, "%s: a re-encryption process is running on this volume already",
+			v->header_path);
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: cannot take the re-encryption lock below "
+				       "/run/cryptsetup",
+				       v->header_path);
+	return 0;
+}
+
+int volume_check_idle(const struct volume *v)
+{
+	struct luks_lock *lock;
+	int r = take_lock(v, &lock);
+
+	if (r == 0)
+		luks_lock_free(lock);
+	return r;
+}
+
+int volume_reload(struct volume *v)
+{
+	int r = read_header(v);
+
+	return r < 0 ? r : understand(v);
+}
+
+/* Offline: nobody may mount or map the device while we are at it. */
+static int claim(struct volume *v)
+{
+	struct stat st;
+
+	if (v->name || fstat(v->data.fd, &st) < 0 || !S_ISBLK(st.st_mode))
+		return 0;
+	v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (v->exclusive_fd < 0)
+		return log_error_errno(-errno,
+				       "%s: is in use (mounted, mapped, or part of something)",
+				       v->data_path);
+	return 0;
+}
+
+static int repair_copies(struct volume *v)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r;
+
+	if (!luks_header_needs_repair(v->header))
+		return 0;
+	r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
+	if (r == 0)
+		r = luks_header_check_unmoved(v->header, v->meta);
+	if (r == 0)
+		r = luks_header_repair(v->header, v->meta);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot repair the bad copy of the LUKS2 header",
+				       v->header_path);
+	log_warning("%s: one copy of the LUKS2 header was bad and is repaired", v->header_path);
+	return 0;
+}
+
+int volume_lock(struct volume *v)
+{
+	int r = take_lock(v, &v->lock);
+
+	if (r == 0)
+		r = claim(v);
+	if (r == 0)
+		r = volume_reload(v);
+	return r < 0 ? r : repair_copies(v);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The volume that a job is about: its devices, its header, and whether it is active. Everything
+ * that can be wrong with it before anything is written is found and said here.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/device.h"
+#include "luks/header.h"
+#include "luks/lock.h"
+#include "luks/reencrypt.h"
+#include "worker/options.h"
+
+struct volume {
+	const struct options *options;
+	char *data_path;      /* the device or image */
+	char *header_path;    /* the same without a detached header */
+	char *name;           /* dm name of the active mapping; NULL: offline */
+	uint64_t active_size; /* bytes of the active mapping */
+	struct device data;   /* open once volume_open() succeeded */
+	struct meta_io *meta; /* over its own descriptor */
+	int meta_fd;          /* of @meta, which owns it */
+	bool header_on_data;  /* header and data are on the same disk */
+	struct luks_header *header;
+	struct luks_reenc reenc;
+	int exclusive_fd;       /* offline: keeps others from claiming the block device */
+	struct luks_lock *lock; /* the re-encryption lock, once volume_lock() took it */
+};
+
+#define VOLUME_NONE                                                                                \
+	{                                                                                          \
+		.data.fd = -1, .meta_fd = -1, .exclusive_fd = -1                                   \
+	}
+
+/*
+ * Finds the devices and reads the header, without a lock that lasts. Logs what is wrong. The errno
+ * says which exit code is right.
+ */
+int volume_open(const struct options *o, struct volume *ret);
+void volume_close(struct volume *v);
+
+/* Is nobody else at it? Only a look; logs -EBUSY. */
+int volume_check_idle(const struct volume *v);
+
+/*
+ * Takes the re-encryption lock for good, and reads the header again: from here on it only changes
+ * by us. A bad copy is repaired. Offline the data device is opened exclusively.
+ */
+int volume_lock(struct volume *v);
+
+/* Reads the header again and understands it, under the locks that we have. */
+int volume_reload(struct volume *v);
