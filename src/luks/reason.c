@@ -13,6 +13,7 @@ int luks_refuse(struct luks_reason *why, int error, const char *format, ...)
 		return error;
 
 	va_start(args, format);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it does not know va_start() */
 	(void)vsnprintf(why->text, sizeof(why->text), format, args);
 	va_end(args);
 

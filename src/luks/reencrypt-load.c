@@ -202,8 +202,8 @@ static int read_blocks(struct loader *l, uint32_t logical_block)
 	if (r->resilience == LUKS_RESILIENCE_CHECKSUM) {
 		const int size = hash_size(r->hash);
 
-		if (size < 0)
-			return luks_refuse(l->why, size,
+		if (size <= 0)
+			return luks_refuse(l->why, -EOPNOTSUPP,
 					   "the checksums' hash \"%s\" is unknown here", r->hash);
 		if (mul_u64(r->area_size / (uint64_t)size, r->block_size, &capacity) < 0)
 			return TAMPERED(l, "the resilience area is impossibly large");
