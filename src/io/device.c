@@ -10,7 +10,7 @@
 /* Looked at before the device is opened: to open the wrong kind can do things (rewind a tape). */
 static int check_kind(const struct stat *st)
 {
-	uint64_t value;
+	uint64_t value = 0;
 
 	if (S_ISREG(st->st_mode))
 		return 0;

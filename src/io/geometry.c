@@ -15,8 +15,10 @@
 #include "util/checked.h"
 #include "util/cleanup.h"
 
-#define MIN_TRANSFER ((uint32_t)128 * 1024)
-#define MAX_TRANSFER ((uint32_t)1024 * 1024)
+/* Bytes. */
+#define TRANSFER_STEP (UINT64_C(64) * 1024)
+#define MIN_TRANSFER  ((uint32_t)128 * 1024)
+#define MAX_TRANSFER  ((uint32_t)1024 * 1024)
 /* Encryption sectors have at most this size, so blocks may not be larger. */
 #define MAX_BLOCK 4096U
 
@@ -60,11 +62,12 @@ int sysfs_block_number(uint64_t dev, const char *attribute, uint64_t *ret)
 
 static uint32_t transfer_size(uint64_t dev)
 {
-	uint64_t kib, bytes;
+	uint64_t kib = 0, bytes;
 
-	if (sysfs_block_number(dev, "queue/max_sectors_kb", &kib) < 0 || mul_u64(kib, 1024, &bytes))
+	if (sysfs_block_number(dev, "queue/max_sectors_kb", &kib) < 0 ||
+	    mul_u64(kib, 1024, &bytes) < 0)
 		return MIN_TRANSFER;
-	bytes = round_down_u64(MIN(bytes, MAX_TRANSFER), UINT64_C(64) * 1024);
+	bytes = round_down_u64(MIN(bytes, MAX_TRANSFER), TRANSFER_STEP);
 	return (uint32_t)MAX(bytes, MIN_TRANSFER);
 }
 
@@ -72,7 +75,7 @@ static int block_geometry(int fd, uint64_t dev, struct geometry *g)
 {
 	int logical;
 	unsigned physical;
-	uint64_t rotational;
+	uint64_t rotational = 0;
 
 	g->is_block = true;
 	if (ioctl(fd, BLKGETSIZE64, &g->size) < 0 || ioctl(fd, BLKSSZGET, &logical) < 0 ||
@@ -81,7 +84,8 @@ static int block_geometry(int fd, uint64_t dev, struct geometry *g)
 	g->block_size = (uint32_t)logical;
 	g->physical_block_size = MAX(physical, g->block_size);
 	g->transfer_size = transfer_size(dev);
-	g->rotational = sysfs_block_number(dev, "queue/rotational", &rotational) == 0 && rotational;
+	g->rotational =
+		sysfs_block_number(dev, "queue/rotational", &rotational) == 0 && rotational != 0;
 	return 0;
 }
 

@@ -8,8 +8,14 @@ src_io_librio_a_SOURCES = \
 
 IO_TEST_LIBS = src/io/librio.a src/util/libutil.a $(LIBURING_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
-UNIT_TESTS += src/io/test-device src/io/test-disk
-src_io_test_device_SOURCES = src/io/test-device.c src/io/test-loop.c src/io/test-loop.h
+IO_TEST_HELPERS = \
+	src/io/test-disk-util.c src/io/test-disk-util.h \
+	src/io/test-loop.c src/io/test-loop.h
+
+UNIT_TESTS += src/io/test-device src/io/test-disk src/io/test-disk-load
+src_io_test_device_SOURCES = src/io/test-device.c $(IO_TEST_HELPERS)
 src_io_test_device_LDADD = $(IO_TEST_LIBS)
-src_io_test_disk_SOURCES = src/io/test-disk.c src/io/test-loop.c src/io/test-loop.h
+src_io_test_disk_SOURCES = src/io/test-disk.c $(IO_TEST_HELPERS)
 src_io_test_disk_LDADD = $(IO_TEST_LIBS)
+src_io_test_disk_load_SOURCES = src/io/test-disk-load.c $(IO_TEST_HELPERS)
+src_io_test_disk_load_LDADD = $(IO_TEST_LIBS)

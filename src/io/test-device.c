@@ -25,11 +25,9 @@
 /* An open image file that has no name any more, and the path that opens it again. */
 static int nameless_file(uint64_t size, char ret_path[64])
 {
-	struct scratch s;
-	int fd;
+	const struct scratch s = scratch_new(size);
+	int fd = open(s.path, O_RDWR | O_CLOEXEC);
 
-	scratch_new(&s, size);
-	fd = open(s.path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
 	scratch_remove(&s);
 	(void)snprintf(ret_path, 64, "/proc/self/fd/%d", fd);

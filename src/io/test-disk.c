@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The disk over io_uring, on an image file and on a loop device. */
+/* The disk over io_uring: errors of requests, wake-ups, and what it holds on to. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -7,264 +7,24 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "io/disk-uring.h"
+#include "io/test-disk-util.h"
 #include "io/test-loop.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 
-#define DISK_SIZE  (UINT64_C(16) << 20)
-#define REQUESTS   5000U
-#define MAX_BLOCKS 64U /* of a request */
-#define MAX_DEPTH  64U
+#define MAX_DEPTH 64U
+#define KIB       UINT64_C(1024)
 
-static void *buffers_new(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	assert_true(p != MAP_FAILED);
-	return p;
-}
-
-static int open_direct(const char *path)
-{
-	const int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static struct disk *disk_of(int fd)
-{
-	struct disk *d;
-
-	assert_int_equal(disk_uring_new(fd, "test", &d), 0);
-	return d;
-}
-
-static uint64_t next_random(uint64_t *seed)
-{
-	uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-/*
- * The model: how often each block was written. A block's content follows from its number and that;
- * version 0 is a hole. No request starts on a block that another one in flight covers.
- */
-struct load {
-	struct disk *disk;
-	uint64_t seed;
-	uint64_t blocks;
-	uint32_t *version;
-	bool *busy;
-	unsigned in_flight;
-	struct job {
-		struct disk_request rq;
-		bool used;
-	} jobs[MAX_DEPTH];
-};
-
-static void block_content(const struct load *l, uint64_t block, uint64_t *words)
-{
-	uint64_t seed = block << 32 | l->version[block];
-
-	for (size_t i = 0; i < l->disk->block_size / sizeof(*words); i++)
-		words[i] = l->version[block] ? next_random(&seed) : 0;
-}
-
-static bool mark(struct load *l, const struct disk_request *rq, bool busy)
-{
-	const uint64_t first = rq->offset / l->disk->block_size;
-	const uint64_t n = rq->size / l->disk->block_size;
-
-	for (uint64_t i = first; busy && i < first + n; i++)
-		if (l->busy[i])
-			return false;
-	for (uint64_t i = first; i < first + n; i++)
-		l->busy[i] = busy;
-	return true;
-}
-
-static void fill_request(struct load *l, const struct disk_request *rq)
-{
-	for (uint32_t i = 0; i < rq->size; i += l->disk->block_size) {
-		const uint64_t block = (rq->offset + i) / l->disk->block_size;
-
-		l->version[block]++;
-		block_content(l, block, (uint64_t *)(void *)((uint8_t *)rq->buf + i));
-	}
-}
-
-static void check_read(struct load *l, const struct disk_request *rq)
-{
-	uint64_t want[4096 / sizeof(uint64_t)];
-
-	for (uint32_t i = 0; i < rq->size; i += l->disk->block_size) {
-		block_content(l, (rq->offset + i) / l->disk->block_size, want);
-		assert_memory_equal((uint8_t *)rq->buf + i, want, l->disk->block_size);
-	}
-}
-
-static void submit_random(struct load *l, struct job *job)
-{
-	const uint64_t n = 1 + next_random(&l->seed) % MAX_BLOCKS;
-	struct disk_request *rq = &job->rq;
-
-	rq->op = (enum disk_op[]){DISK_READ, DISK_WRITE}[next_random(&l->seed) % 2];
-	rq->size = (uint32_t)n * l->disk->block_size;
-	rq->offset = next_random(&l->seed) % (l->blocks - n + 1) * l->disk->block_size;
-	rq->result = 1;
-	if (next_random(&l->seed) % 20 == 0) {
-		rq->op = DISK_FLUSH;
-		rq->size = 0;
-	}
-	if (!mark(l, rq, true))
-		return;
-	if (rq->op == DISK_WRITE)
-		fill_request(l, rq);
-	else
-		memset(rq->buf, 0xee, rq->size);
-	assert_int_equal(l->disk->ops->submit(l->disk, rq), 0);
-	job->used = true;
-	l->in_flight++;
-}
-
-static void finish_one(struct load *l)
-{
-	struct disk_request *rq;
-	struct job *job;
-
-	assert_int_equal(l->disk->ops->wait(l->disk, &rq), 0);
-	assert_non_null(rq);
-	assert_int_equal(rq->result, 0);
-	job = rq->user;
-	assert_true(job->used);
-	if (rq->op == DISK_READ)
-		check_read(l, rq);
-	(void)mark(l, rq, false);
-	job->used = false;
-	l->in_flight--;
-}
-
-/* The buffers lie in @regions pieces of memory, of which the first @registered are announced. */
-static void run_load(int fd, unsigned regions, unsigned registered)
-{
-	struct load l = {.disk = disk_of(fd), .seed = now_usec()};
-	const size_t buf_size = (size_t)MAX_BLOCKS * 4096, per = MAX_DEPTH / regions;
-	uint8_t *memory = buffers_new(MAX_DEPTH * buf_size);
-	unsigned most = 0;
-
-	print_message("seed %llu, block size %u\n", (unsigned long long)l.seed, l.disk->block_size);
-	assert_true(l.disk->size == DISK_SIZE);
-	assert_int_equal(l.disk->depth, MAX_DEPTH);
-	for (unsigned i = 0; i < registered; i++)
-		assert_int_equal(l.disk->ops->add_memory(l.disk, memory + i * per * buf_size,
-							 per * buf_size),
-				 0);
-	l.blocks = DISK_SIZE / l.disk->block_size;
-	l.version = calloc(l.blocks, sizeof(*l.version));
-	l.busy = calloc(l.blocks, sizeof(*l.busy));
-	assert_true(l.version && l.busy);
-	for (unsigned i = 0; i < MAX_DEPTH; i++)
-		l.jobs[i].rq =
-			(struct disk_request){.buf = memory + i * buf_size, .user = &l.jobs[i]};
-
-	for (unsigned n = 0; n < REQUESTS; n++) {
-		for (unsigned i = 0; i < MAX_DEPTH; i++)
-			if (!l.jobs[i].used)
-				submit_random(&l, &l.jobs[i]);
-		most = MAX(most, l.in_flight);
-		finish_one(&l);
-	}
-	while (l.in_flight > 0)
-		finish_one(&l);
-	assert_int_equal(most, MAX_DEPTH);
-	assert_null(disk_free(l.disk));
-	free(l.version);
-	free(l.busy);
-	assert_int_equal(munmap(memory, MAX_DEPTH * buf_size), 0);
-}
-
-static void run_load_on_file(unsigned regions, unsigned registered)
-{
-	_cleanup_close_
-	int fd = -1;
-	struct scratch s;
-
-	scratch_new(&s, DISK_SIZE);
-	fd = open_direct(s.path);
-	run_load(fd, regions, registered);
-	scratch_remove(&s);
-}
-
-static void a_file_reads_back_what_was_written(void **state)
-{
-	(void)state;
-	run_load_on_file(1, 0);
-}
-
-static void registered_memory_works_like_any_other(void **state)
-{
-	(void)state;
-	run_load_on_file(1, 1);
-}
-
-/* Half of the buffers are announced; and more pieces than the kernel is given. */
-static void memory_may_be_in_many_pieces(void **state)
-{
-	(void)state;
-	run_load_on_file(4, 2);
-	run_load_on_file(32, 32);
-}
-
-static void run_load_on_loop(uint32_t block_size)
-{
-	_cleanup_close_
-	int loop = -1, fd = -1;
-	struct scratch s;
-	char path[32];
-
-	scratch_new(&s, DISK_SIZE);
-	/* Before the skip that loop_new() may end the test with. */
-	_cleanup_close_
-	int backing = open_direct(s.path);
-	char link[64];
-
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", backing);
-	scratch_remove(&s);
-	loop = loop_new(link, block_size, false, path);
-	fd = open_direct(path);
-	run_load(fd, 1, 1);
-}
-
-static void a_loop_device_reads_back_what_was_written(void **state)
-{
-	(void)state;
-	run_load_on_loop(512);
-}
-
-static void blocks_of_4096_bytes_work(void **state)
-{
-	(void)state;
-	run_load_on_loop(4096);
-}
-
-/* The scratch file, its disk and one buffer of 1 MiB, for the tests below. */
+/* A scratch file, its disk and one buffer of 1 MiB. */
 struct small {
 	struct scratch s;
 	int fd;
@@ -278,7 +38,7 @@ static int small_new(void **state)
 {
 	static struct small x;
 
-	scratch_new(&x.s, UINT64_C(1) << 20);
+	x.s = scratch_new(UINT64_C(1) << 20);
 	x.fd = open_direct(x.s.path);
 	x.disk = disk_of(x.fd);
 	x.buf = buffers_new(SMALL_BUF);
@@ -365,7 +125,7 @@ static void more_requests_than_the_depth_are_refused(void **state)
 
 	for (unsigned i = 0; i <= MAX_DEPTH; i++) {
 		rq[i] = (struct disk_request){
-			.op = DISK_READ, .buf = x->buf + 4096 * i, .size = 4096};
+			.op = DISK_READ, .buf = x->buf + (size_t)4096 * i, .size = 4096};
 		assert_int_equal(x->disk->ops->submit(x->disk, &rq[i]), i < MAX_DEPTH ? 0 : -EBUSY);
 	}
 	assert_int_equal(x->disk->ops->wait(x->disk, &done), 0);
@@ -378,20 +138,20 @@ static void more_requests_than_the_depth_are_refused(void **state)
 static void a_read_past_the_end_of_the_file_is_an_error_of_that_request(void **state)
 {
 	struct small *x = *state;
-	const uint32_t size = 64 * 1024;
+	const uint32_t size = 64U * 1024;
 	struct disk_request rq[3] = {
 		{.op = DISK_READ, .offset = 0, .buf = x->buf, .size = size},
 		{.op = DISK_READ,
-		 .offset = 512 * 1024 - size / 2,
+		 .offset = 512 * KIB - size / 2,
 		 .buf = x->buf + size,
 		 .size = size},
 		{.op = DISK_READ,
-		 .offset = 768 * 1024,
+		 .offset = 768 * KIB,
 		 .buf = x->buf + (size_t)2 * size,
 		 .size = size},
 	};
 
-	assert_int_equal(ftruncate(x->fd, 512 * 1024), 0);
+	assert_int_equal(ftruncate(x->fd, 512 * KIB), 0);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(x->disk->ops->submit(x->disk, &rq[i]), 0);
 	for (unsigned i = 0; i < 3; i++) {
@@ -410,11 +170,11 @@ static void a_read_past_the_end_of_the_file_is_an_error_of_that_request(void **s
 static void a_failing_write_is_an_error_of_that_request(void **state)
 {
 	struct small *x = *state;
-	const uint32_t size = 64 * 1024;
+	const uint32_t size = 64U * 1024;
 	struct disk_request rq[3] = {
 		{.op = DISK_WRITE, .offset = 0, .buf = x->buf, .size = size},
-		{.op = DISK_WRITE, .offset = 512 * 1024 - size / 2, .buf = x->buf, .size = size},
-		{.op = DISK_WRITE, .offset = 768 * 1024, .buf = x->buf, .size = size},
+		{.op = DISK_WRITE, .offset = 512 * KIB - size / 2, .buf = x->buf, .size = size},
+		{.op = DISK_WRITE, .offset = 768 * KIB, .buf = x->buf, .size = size},
 	};
 	struct rlimit before, cut;
 	uint8_t *back = x->buf + SMALL_BUF / 2;
@@ -422,7 +182,7 @@ static void a_failing_write_is_an_error_of_that_request(void **state)
 	memset(x->buf, 0x77, size);
 	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-	cut = (struct rlimit){.rlim_cur = 512 * 1024, .rlim_max = before.rlim_max};
+	cut = (struct rlimit){.rlim_cur = 512 * KIB, .rlim_max = before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &cut), 0);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(x->disk->ops->submit(x->disk, &rq[i]), 0);
@@ -518,8 +278,8 @@ static void freeing_waits_for_requests(void **state)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rq); i++) {
 		rq[i] = (struct disk_request){.op = DISK_WRITE,
-					      .offset = i * 65536U,
-					      .buf = x->buf + i * 65536U,
+					      .offset = (size_t)65536 * i,
+					      .buf = x->buf + (size_t)65536 * i,
 					      .size = 65536,
 					      .result = 1};
 		assert_int_equal(x->disk->ops->submit(x->disk, &rq[i]), 0);
@@ -546,11 +306,6 @@ static void what_is_no_disk_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_file_reads_back_what_was_written),
-		cmocka_unit_test(registered_memory_works_like_any_other),
-		cmocka_unit_test(memory_may_be_in_many_pieces),
-		cmocka_unit_test(a_loop_device_reads_back_what_was_written),
-		cmocka_unit_test(blocks_of_4096_bytes_work),
 		SMALL_TEST(announced_memory_is_pinned_until_the_disk_is_freed),
 		SMALL_TEST(a_freed_disk_holds_the_file_no_more),
 		SMALL_TEST(requests_outside_the_disk_are_refused),

@@ -42,14 +42,16 @@ static bool make_scratch(struct scratch *s, const char *parent, uint64_t size)
 }
 
 /* tmpfs has no direct I/O before Linux 6.6: then where the test was started. */
-void scratch_new(struct scratch *s, uint64_t size)
+struct scratch scratch_new(uint64_t size)
 {
 	const char *tmp = getenv("TMPDIR");
+	struct scratch s = {0};
 
-	assert_true(make_scratch(s, tmp ? tmp : "/tmp", size) || make_scratch(s, ".", size));
+	assert_true(make_scratch(&s, tmp ? tmp : "/tmp", size) || make_scratch(&s, ".", size));
+	return s;
 }
 
-void scratch_remove(struct scratch *s)
+void scratch_remove(const struct scratch *s)
 {
 	assert_int_equal(unlink(s->path), 0);
 	assert_int_equal(rmdir(s->dir), 0);

@@ -11,8 +11,8 @@ struct scratch {
 	char path[288];
 };
 
-void scratch_new(struct scratch *s, uint64_t size);
-void scratch_remove(struct scratch *s);
+struct scratch scratch_new(uint64_t size);
+void scratch_remove(const struct scratch *s);
 
 /*
  * A loop device with direct I/O over @path, gone when the descriptor and all others of it are
