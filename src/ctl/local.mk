@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-CTL_LIBS = src/worker/libworker.a src/luks/libluks.a src/crypto/librcrypto.a \
-	src/util/libutil.a $(LUKS_LIBS) $(LIBSYSTEMD_LIBS)
+CTL_LIBS = src/worker/libworker.a src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a \
+	src/util/libutil.a $(LUKS_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
 sbin_PROGRAMS += src/ctl/recryptctl
 src_ctl_recryptctl_SOURCES = \
 	src/ctl/recryptctl.c \
+	src/ctl/active.c src/ctl/active.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h
 src_ctl_recryptctl_LDADD = $(CTL_LIBS)
 
 UNIT_TESTS += src/ctl/test-status
 src_ctl_test_status_SOURCES = src/ctl/test-status.c \
-	src/ctl/status.c src/ctl/status-format.c
+	src/ctl/active.c src/ctl/status.c src/ctl/status-format.c
 src_ctl_test_status_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)

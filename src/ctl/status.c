@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/active.h"
 #include "ctl/status-format.h"
+#include "dm/find.h"
 #include "luks/header.h"
 #include "luks/meta-io.h"
 #include "luks/status.h"
@@ -74,8 +77,24 @@ static void make_printable(char *text)
 			*text = '?';
 }
 
-static int read_status(const char *device, const char *header, uint64_t fixed_size,
-		       struct luks_status *ret)
+/* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
+static void look_for_mapping(struct status *s, struct active_volume *v, const struct luks_header *h,
+			     uint64_t device_size, uint32_t block_size)
+{
+	struct luks_status limited;
+	uint64_t size;
+
+	if (find_active_volume(h->uuid, v) < 0)
+		return;
+	s->name = v->name;
+	size = active_size(v);
+	if (s->luks.reenc.state != LUKS_REENC_NONE && size && size < s->luks.reenc.data_size &&
+	    luks_status_get(h, device_size, size, block_size, &limited, NULL) == 0)
+		s->luks = limited;
+	s->table = active_compare(v, &s->luks, s->device);
+}
+
+static int read_status(struct status *s, struct active_volume *v)
 {
 	_cleanup_(meta_io_freep) struct meta_io *data = NULL, *meta = NULL;
 	_cleanup_(luks_header_freep) struct luks_header *h = NULL;
@@ -83,30 +102,31 @@ static int read_status(const char *device, const char *header, uint64_t fixed_si
 	uint32_t block_size, unused;
 	int r;
 
-	r = open_io(device, &data, &block_size);
+	r = open_io(s->device, &data, &block_size);
 	if (r < 0)
-		return log_error_errno(r, "%s: cannot be opened", device);
-	if (header) {
-		r = open_io(header, &meta, &unused);
+		return log_error_errno(r, "%s: cannot be opened", s->device);
+	if (s->header) {
+		r = open_io(s->header, &meta, &unused);
 		if (r < 0)
-			return log_error_errno(r, "%s: cannot be opened", header);
+			return log_error_errno(r, "%s: cannot be opened", s->header);
 	}
 	r = read_header(meta ?: data, &h, &why);
 	if (r == 0)
-		r = luks_status_get(h, data->size, fixed_size, block_size, ret, &why);
+		r = luks_status_get(h, data->size, 0, block_size, &s->luks, &why);
 	if (r < 0) {
-		log_error("%s: %s%s%s", header ?: device,
+		log_error("%s: %s%s%s", s->header ?: s->device,
 			  r == -ENOENT            ? "not a LUKS volume"
 			  : r == -EPROTONOSUPPORT ? "not LUKS2"
 						  : "the LUKS2 header cannot be used",
 			  *why.text ? ": " : "", why.text);
 		return r;
 	}
-	make_printable(ret->uuid);
-	make_printable(ret->label);
-	make_printable(ret->reenc.old_side.cipher);
-	make_printable(ret->reenc.new_side.cipher);
-	make_printable(ret->reenc.hash);
+	look_for_mapping(s, v, h, data->size, block_size);
+	make_printable(s->luks.uuid);
+	make_printable(s->luks.label);
+	make_printable(s->luks.reenc.old_side.cipher);
+	make_printable(s->luks.reenc.new_side.cipher);
+	make_printable(s->luks.reenc.hash);
 	return 0;
 }
 
@@ -125,12 +145,35 @@ static int print_json(const struct status *s, FILE *out)
 	return ferror(out) ? -EIO : 0;
 }
 
-int status_print(const struct options *o, FILE *out)
+/* NAME or /dev/mapper/NAME of an open volume stands for its device; all else is a path. */
+static int resolve(const struct options *o, char *path, size_t size)
 {
-	struct status s = {.device = o->device, .header = o->header};
+	static const char directory[] = "/dev/mapper/";
+	const char *given = o->active_name ?: o->device, *name = given;
 	int r;
 
-	r = read_status(s.device, s.header, 0, &s.luks);
+	if (strncmp(given, directory, strlen(directory)) == 0)
+		name = given + strlen(directory);
+	if (!strchr(name, '/') && (o->active_name || name != given || access(given, F_OK) < 0)) {
+		r = active_data_device(name, path, size);
+		if (r == 0)
+			return 0;
+		if (o->active_name)
+			return log_error_errno(r, "%s: is not an open LUKS2 volume", name);
+	}
+	return (size_t)snprintf(path, size, "%s", given) < size ? 0 : -ENAMETOOLONG;
+}
+
+int status_print(const struct options *o, FILE *out)
+{
+	char device[PATH_MAX];
+	struct active_volume active;
+	struct status s = {.device = device, .header = o->header};
+	int r;
+
+	r = resolve(o, device, sizeof(device));
+	if (r == 0)
+		r = read_status(&s, &active);
 	if (r < 0)
 		return r;
 	r = o->json ? print_json(&s, out) : status_format_text(&s, out);

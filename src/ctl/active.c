@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/active.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "dm/layout.h"
+#include "dm/names.h"
+#include "dm/task.h"
+#include "util/checked.h"
+#include "util/cleanup.h"
+
+/* The kernel's own name of a device, which needs no udev: "/dev/sda1". */
+static int device_path(dev_t device, char *path, size_t size)
+{
+	char uevent[64], line[256];
+	int r = -ENODEV;
+	FILE *f;
+
+	(void)snprintf(uevent, sizeof(uevent), "/sys/dev/block/%u:%u/uevent", major(device),
+		       minor(device));
+	f = fopen(uevent, "re");
+	if (!f)
+		return -errno;
+	while (r < 0 && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "DEVNAME=", 8) == 0)
+			r = (size_t)snprintf(path, size, "/dev/%s", line + 8) < size
+				    ? 0
+				    : -ENAMETOOLONG;
+	}
+	(void)fclose(f);
+	return r;
+}
+
+static int crypt_device(const char *dm_name, dev_t *ret)
+{
+	_cleanup_table_ struct table t = {0};
+	int r = task_table(dm_name, &t);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < t.count; i++)
+		if (t.targets[i].type == TARGET_CRYPT) {
+			*ret = t.targets[i].device;
+			return 0;
+		}
+	return -ENODEV;
+}
+
+int active_data_device(const char *name, char *path, size_t size)
+{
+	/* Itself, or the helpers that it lies on while it is converted: ours, or cryptsetup's. */
+	static const char *const suffixes[] = {"", SUFFIX_OLD, SUFFIX_NEW, "-overlay"};
+	struct device_info info;
+	dev_t device;
+	int r;
+
+	r = name_check(name);
+	if (r == 0)
+		r = task_info(name, &info);
+	if (r < 0)
+		return r;
+	if (!info.exists || strncmp(info.uuid, UUID_VOLUME, strlen(UUID_VOLUME)) != 0)
+		return -ENODEV;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		char helper[DM_NAME_MAX + 1];
+
+		name_helper(name, suffixes[i], helper);
+		if (crypt_device(helper, &device) == 0)
+			return device_path(device, path, size);
+	}
+	return -ENODEV;
+}
+
+uint64_t active_size(const struct active_volume *v)
+{
+	_cleanup_table_ struct table t = {0};
+	uint64_t size;
+
+	if (task_table(v->name, &t) < 0 || mul_u64(table_size(&t), SECTOR_SIZE, &size) < 0)
+		return 0;
+	return size;
+}
+
+static struct text text_of(const char *s)
+{
+	return (struct text){.start = s, .size = strlen(s)};
+}
+
+/* What `cryptsetup open` would make of the header, but for keys and flags. */
+static int expected_table(const struct luks_status *s, dev_t data, struct table *ret)
+{
+	const struct luks_reenc *r = &s->reenc;
+	const struct layout l = {
+		.size = r->data_size >> SECTOR_SHIFT,
+		.backward = r->state != LUKS_REENC_NONE && r->direction == LUKS_BACKWARD,
+		.data = data,
+		.data_offset = r->data_offset >> SECTOR_SHIFT,
+		.sides = {[SIDE_OLD] = {.cipher = text_of(r->old_side.cipher),
+					.sector_size = r->old_side.sector_size},
+			  [SIDE_NEW] = {.cipher = text_of(r->new_side.cipher),
+					.sector_size = r->new_side.sector_size}},
+	};
+
+	return layout_plain(&l, r->boundary >> SECTOR_SHIFT, ret);
+}
+
+/* A kernel key's description ends with the digest; a key in plain hex says nothing. */
+static bool key_agrees(struct text key, int digest)
+{
+	char end[16];
+	size_t n = (size_t)snprintf(end, sizeof(end), "-d%d", digest);
+
+	if (key.size == 0 || key.start[0] != ':')
+		return true;
+	return key.size > n && memcmp(key.start + key.size - n, end, n) == 0;
+}
+
+static bool target_agrees(const struct target *live, const struct target *expected)
+{
+	return live->type == TARGET_CRYPT && live->start == expected->start &&
+	       live->size == expected->size && live->offset == expected->offset &&
+	       live->iv_offset == expected->iv_offset &&
+	       live->sector_size == expected->sector_size &&
+	       text_equal(live->cipher, expected->cipher) &&
+	       (expected->device == 0 || live->device == expected->device);
+}
+
+/* Which side a target of the expected table is of; both are the same without a re-encryption. */
+static int digest_of(const struct luks_reenc *r, uint64_t start)
+{
+	bool below = start < r->boundary >> SECTOR_SHIFT;
+
+	if (r->state == LUKS_REENC_NONE)
+		return r->new_side.digest;
+	return below == (r->direction == LUKS_FORWARD) ? r->new_side.digest : r->old_side.digest;
+}
+
+enum status_table active_compare(const struct active_volume *v, const struct luks_status *s,
+				 const char *data)
+{
+	_cleanup_table_ struct table live = {0}, expected = {0};
+	struct stat st;
+	int r;
+
+	if (v->helpers)
+		return STATUS_TABLE_STACK;
+	r = task_table(v->name, &live);
+	if (r == -EBADMSG || r == -E2BIG)
+		return STATUS_TABLE_DIFFERS;
+	/* An image file is mapped through a loop device: whose, does not matter here. */
+	if (r < 0 || stat(data, &st) < 0 ||
+	    expected_table(s, S_ISBLK(st.st_mode) ? st.st_rdev : 0, &expected) < 0)
+		return STATUS_TABLE_UNKNOWN;
+	if (s->reenc.hot_size || live.count != expected.count)
+		return STATUS_TABLE_DIFFERS;
+	for (unsigned i = 0; i < live.count; i++)
+		if (!target_agrees(&live.targets[i], &expected.targets[i]) ||
+		    !key_agrees(live.targets[i].key, digest_of(&s->reenc, live.targets[i].start)))
+			return STATUS_TABLE_DIFFERS;
+	return STATUS_TABLE_AGREES;
+}

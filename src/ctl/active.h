@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The mapping of an open volume: from its name to its device, and whether it fits its header. */
+#pragma once
+
+#include <stddef.h>
+
+#include "ctl/status-format.h"
+#include "dm/find.h"
+#include "luks/status.h"
+
+/*
+ * The path of the device with the encrypted data below the open LUKS2 volume @name. -ENODEV: there
+ * is no open LUKS2 volume of this name.
+ */
+int active_data_device(const char *name, char *path, size_t size);
+
+/* Bytes of the open volume, 0 where that cannot be told. */
+uint64_t active_size(const struct active_volume *v);
+
+/* @data is the path of the device with the encrypted data. */
+enum status_table active_compare(const struct active_volume *v, const struct luks_status *s,
+				 const char *data);
