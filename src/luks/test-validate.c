@@ -180,6 +180,7 @@ static void inconsistent_reencryption_is_refused(void **state)
 		{{"/keyslots/2/area/sector_size", "2097152"}, -EBADMSG},
 		{{"/keyslots/2/area/size", "\"4096\""}, -EBADMSG},
 		{{"/segments/0/iv_tweak", "\"8\""}, -EBADMSG},
+		{{"/segments/0/encryption", "\"aes-cbc-plain64\""}, -EBADMSG},
 		{{"/segments/1/iv_tweak", "\"8193\""}, -EBADMSG},
 		{{"/segments/2/iv_tweak", "\"0\""}, -EBADMSG},
 		{{"/segments/1/size", "\"4190208\""}, -EBADMSG},
