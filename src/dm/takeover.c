@@ -399,17 +399,18 @@ static int begin(struct stack *s, const struct found *f, uint64_t hot_size)
 int stack_new(const struct stack_config *config, const struct stack_position *now,
 	      struct stack **ret)
 {
-	_cleanup_(stack_freep) struct stack *s = calloc(1, sizeof(*s));
+	_cleanup_(stack_freep) struct stack *s = NULL;
 	const uint64_t hot_size = now->hotzone_size >> SECTOR_SHIFT;
 	struct found f = {};
 	int r;
 
-	if (!s)
-		return -ENOMEM;
 	if (!is_aligned(now->hotzone_size, SECTOR_SIZE) ||
 	    (config->backward ? now->hotzone_size > now->boundary
 			      : !range_inside(now->boundary, now->hotzone_size, config->size)))
 		return -EINVAL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
 	r = set_up(s, config, now->boundary);
 	if (r == 0)
 		r = look(s, config, &f);

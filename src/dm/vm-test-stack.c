@@ -26,6 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dm/crypt-map.h"
+#include "dm/find.h"
 #include "dm/stack.h"
 #include "util/checked.h"
 #include "util/clock.h"
@@ -650,6 +652,56 @@ static void run_dissolve(void)
 	leave(s);
 }
 
+/* The volume is found by its UUID, and what is said of it is so. */
+static void run_find(void)
+{
+	struct active_volume v;
+	struct stack *s;
+
+	must(find_active_volume(args.uuid, &v), "find the volume");
+	if (strcmp(v.name, args.name) != 0 || v.suspended || v.helpers || v.frozen)
+		FATAL("a plain volume is not described as one");
+	s = take();
+	must(find_active_volume(args.uuid, &v), "find the volume");
+	if (!v.helpers || v.frozen)
+		FATAL("a volume with a stack at rest is not described as one");
+	must(stack_freeze(s, hotzone_offset(), HOTZONE), "freeze");
+	must(find_active_volume(args.uuid, &v), "find the volume");
+	if (!v.helpers || !v.frozen)
+		FATAL("a volume with a frozen range is not described as one");
+	must(stack_thaw(s, shared->position.boundary), "thaw");
+	must(stack_dissolve(s, shared->position.boundary), "dissolve");
+	leave(s);
+	if (find_active_volume("00000000-0000-0000-0000-000000000000", &v) != -ENODEV)
+		FATAL("a volume that is not there is found");
+}
+
+/* A private mapping under the old key shows what the volume shows, and goes away. */
+static void run_map(void)
+{
+	_cleanup_(crypt_map_freep) struct crypt_map *m = NULL;
+	const struct stack_config c = make_config();
+	uint64_t *expected = aligned_buffer(BLOCK), *seen = aligned_buffer(BLOCK);
+
+	fill_volume();
+	must(crypt_map_new(args.device, c.data_offset, c.size, &c.old_side, true, &m), "map");
+	{
+		_cleanup_close_
+		int fd = open(crypt_map_path(m), O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+		for (uint64_t i = 0; i < volume_size / BLOCK; i++) {
+			must(pread_full(fd, seen, BLOCK, i * BLOCK), "read the mapping");
+			fill_block(expected, i, 0);
+			if (memcmp(seen, expected, BLOCK) != 0)
+				FATAL("the mapping shows something else in block %ju",
+				      (uintmax_t)i);
+		}
+	}
+	free(expected);
+	free(seen);
+	drop_keys();
+}
+
 static uint64_t size_of(const char *name)
 {
 	_cleanup_close_
@@ -699,6 +751,10 @@ int main(int argc, char **argv)
 		run_refuse();
 	else if (strcmp(argv[1], "refuse-stacked") == 0)
 		run_refuse_stacked();
+	else if (strcmp(argv[1], "find") == 0)
+		run_find();
+	else if (strcmp(argv[1], "map") == 0)
+		run_map();
 	else if (strcmp(argv[1], "dissolve") == 0)
 		run_dissolve();
 	else
