@@ -5,6 +5,7 @@
  * when it is asked to.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -46,6 +47,15 @@ static int protect_process(void)
 	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
 }
 
+/*
+ * Memory that was had once is kept: malloc must not go back to the kernel, and perhaps wait for swap
+ * on the volume, while a range is frozen. OpenSSL allocates a little for each digest.
+ */
+static int keep_memory(void)
+{
+	return mallopt(M_ARENA_MAX, 1) && mallopt(M_TRIM_THRESHOLD, -1) ? 0 : -ENOMEM;
+}
+
 static int run(const struct options *o)
 {
 	switch (o->verb) {
@@ -74,6 +84,8 @@ int main(int argc, char **argv)
 		return exit_code(r);
 	log_init("recryptctl", options_log_level(&o));
 	r = protect_process();
+	if (r == 0)
+		r = keep_memory();
 	if (r == 0)
 		r = catch_signals();
 	if (r < 0)
