@@ -63,16 +63,33 @@ static int plan_key_size(const struct luks_begin_params *p, struct luks_begin_pl
 	return 0;
 }
 
+/* Without a keyslot only the volume key itself knows its size. */
+static int old_key_size(const struct luks_begin *b, uint32_t *ret)
+{
+	int size = crypt_get_volume_key_size(b->cd);
+
+	if (size > 0) {
+		*ret = (uint32_t)size;
+		return 0;
+	}
+	if (b->params.volume_key) {
+		*ret = (uint32_t)b->params.volume_key->size;
+		return 0;
+	}
+	log_error("%s: no keyslot is left; the volume key is needed (--volume-key-file)",
+		  b->params.device);
+	return -ENOENT;
+}
+
 static int plan_parameters(struct luks_begin *b)
 {
 	const struct luks_begin_params *p = &b->params;
 	struct luks_begin_plan *plan = &b->plan;
 	const char *cipher = crypt_get_cipher(b->cd), *mode = crypt_get_cipher_mode(b->cd);
-	int key_size = crypt_get_volume_key_size(b->cd);
 	int r;
 
-	if (!cipher || !mode || key_size <= 0) {
-		log_error("%s: the header does not tell cipher and key size", p->device);
+	if (!cipher || !mode) {
+		log_error("%s: the header does not tell the cipher", p->device);
 		return -EINVAL;
 	}
 	(void)snprintf(plan->old_cipher, sizeof(plan->old_cipher), "%s-%s", cipher, mode);
@@ -82,9 +99,10 @@ static int plan_parameters(struct luks_begin *b)
 								 : plan->old_cipher);
 	plan->old_sector_size = (uint32_t)crypt_get_sector_size(b->cd);
 	plan->new_sector_size = p->sector_size ?: plan->old_sector_size;
-	plan->old_key_size = (uint32_t)key_size;
 	plan->keeps_key = p->keep_key;
-	r = plan_key_size(p, plan);
+	r = old_key_size(b, &plan->old_key_size);
+	if (r == 0)
+		r = plan_key_size(p, plan);
 	if (r < 0)
 		return r;
 	if (!strchr(plan->new_cipher, '-')) {

@@ -495,6 +495,28 @@ static void the_volume_key_alone_begins_with_a_new_passphrase(void **state)
 	assert_cryptsetup_finishes("c", new_key);
 }
 
+static void a_volume_without_keyslots_needs_its_key(void **state)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	_cleanup_(secret_freep) struct secret *key = NULL, *new_key = NULL;
+	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
+	struct script s = {.next = "a"};
+	struct luks_begin_params p = params_for(&s);
+
+	(void)state;
+	make_volume("");
+	assert_int_equal(luks_context_open(image, NULL, &cd), 0);
+	assert_int_equal(luks_keyslot_open(cd, 0, &(struct secret){1, (uint8_t[]){'a'}}, &key), 0);
+	cd = luks_context_close(cd);
+	RUN("cryptsetup luksErase -q image");
+	assert_int_equal(luks_begin_plan(&p, &b), -ENOENT);
+
+	p.volume_key = key;
+	p.pbkdf = (struct luks_pbkdf){.type = "pbkdf2", .iterations = 1000};
+	begin(&p, NULL, &new_key);
+	assert_cryptsetup_finishes("a", new_key);
+}
+
 /* A token plugin whose passphrase is "a". */
 static int open_test_token(struct crypt_device *cd, int token, char **buffer, size_t *size,
 			   void *arg)
@@ -737,6 +759,7 @@ int main(void)
 		cmocka_unit_test(cipher_key_size_and_journal_reach_the_header),
 		cmocka_unit_test(a_given_new_volume_key_is_used),
 		cmocka_unit_test(the_volume_key_alone_begins_with_a_new_passphrase),
+		cmocka_unit_test(a_volume_without_keyslots_needs_its_key),
 		cmocka_unit_test(a_token_plugin_alone_begins_and_unlocks),
 		cmocka_unit_test(a_keyring_token_begins_and_unlocks),
 		cmocka_unit_test(refusals_leave_every_byte_as_it_was),
