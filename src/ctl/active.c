@@ -8,7 +8,6 @@
 #include <sys/sysmacros.h>
 
 #include "dm/layout.h"
-#include "dm/names.h"
 #include "dm/task.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
@@ -36,54 +35,14 @@ static int device_path(dev_t device, char *path, size_t size)
 	return r;
 }
 
-static int crypt_device(const char *dm_name, dev_t *ret)
-{
-	_cleanup_table_ struct table t = {0};
-	int r = task_table(dm_name, &t);
-
-	if (r < 0)
-		return r;
-	for (unsigned i = 0; i < t.count; i++)
-		if (t.targets[i].type == TARGET_CRYPT) {
-			*ret = t.targets[i].device;
-			return 0;
-		}
-	return -ENODEV;
-}
-
 int active_data_device(const char *name, char *path, size_t size)
 {
-	/* Itself, or the helpers that it lies on while it is converted: ours, or cryptsetup's. */
-	static const char *const suffixes[] = {"", SUFFIX_OLD, SUFFIX_NEW, "-overlay"};
-	struct device_info info;
-	dev_t device;
-	int r;
+	struct active_volume v;
+	int r = find_volume_by_name(name, &v);
 
-	r = name_check(name);
-	if (r == 0)
-		r = task_info(name, &info);
 	if (r < 0)
 		return r;
-	if (!info.exists || strncmp(info.uuid, UUID_VOLUME, strlen(UUID_VOLUME)) != 0)
-		return -ENODEV;
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		char helper[DM_NAME_MAX + 1];
-
-		name_helper(name, suffixes[i], helper);
-		if (crypt_device(helper, &device) == 0)
-			return device_path(device, path, size);
-	}
-	return -ENODEV;
-}
-
-uint64_t active_size(const struct active_volume *v)
-{
-	_cleanup_table_ struct table t = {0};
-	uint64_t size;
-
-	if (task_table(v->name, &t) < 0 || mul_u64(table_size(&t), SECTOR_SIZE, &size) < 0)
-		return 0;
-	return size;
+	return v.data_device ? device_path(v.data_device, path, size) : -ENODEV;
 }
 
 static struct text text_of(const char *s)

@@ -14,9 +14,6 @@
  */
 int active_data_device(const char *name, char *path, size_t size);
 
-/* Bytes of the open volume, 0 where that cannot be told. */
-uint64_t active_size(const struct active_volume *v);
-
 /* @data is the path of the device with the encrypted data. */
 enum status_table active_compare(const struct active_volume *v, const struct luks_status *s,
 				 const char *data);

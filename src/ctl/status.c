@@ -82,14 +82,13 @@ static void look_for_mapping(struct status *s, struct active_volume *v, const st
 			     uint64_t device_size, uint32_t block_size)
 {
 	struct luks_status limited;
-	uint64_t size;
 
 	if (find_active_volume(h->uuid, v) < 0)
 		return;
 	s->name = v->name;
-	size = active_size(v);
-	if (s->luks.reenc.state != LUKS_REENC_NONE && size && size < s->luks.reenc.data_size &&
-	    luks_status_get(h, device_size, size, block_size, &limited, NULL) == 0)
+	if (s->luks.reenc.state != LUKS_REENC_NONE && v->size &&
+	    v->size < s->luks.reenc.data_size &&
+	    luks_status_get(h, device_size, v->size, block_size, &limited, NULL) == 0)
 		s->luks = limited;
 	s->table = active_compare(v, &s->luks, s->device);
 }
