@@ -175,10 +175,12 @@ static int convert(struct job *j, bool recover_only)
 			   recover_only ? NULL : &progress, &outcome);
 	if (r < 0)
 		return r;
-	if (outcome == ENGINE_STOPPED && !recover_only)
+	if (outcome == ENGINE_STOPPED && !recover_only) {
 		log_notice("%s: interrupted, with a clean header; go on with: recryptctl reencrypt "
 			   "--resume-only %s",
 			   path, path);
+		return -EINTR; /* no success: a script must not take it for the end */
+	}
 	return 0;
 }
 

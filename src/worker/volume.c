@@ -92,8 +92,10 @@ static int canonical(const char *path, char **ret)
 {
 	char *real = realpath(path, NULL);
 
-	if (!real)
-		return log_error_errno(-errno, "%s: cannot be found", path);
+	if (!real) {
+		log_error_errno(-errno, "%s: cannot be found", path);
+		return -ENODEV;
+	}
 	*ret = real;
 	return 0;
 }
@@ -124,6 +126,9 @@ static int open_data(struct volume *v)
 	case -EINVAL:
 		return log_error_errno(r, "%s: neither a block device nor an image file",
 				       v->data_path);
+	case -ENODATA:
+		log_error("%s: not a LUKS2 device: its size is 0", v->data_path);
+		return -EINVAL;
 	case -EROFS:
 		return log_error_errno(r, "%s: is read-only; re-encryption writes to it",
 				       v->data_path);
