@@ -39,7 +39,7 @@ static int create_device(struct crypt_map *m)
 
 /* The key stands in the table: it needs no name that anybody could compare. */
 static int load_device(const struct crypt_map *m, dev_t data, uint64_t offset, uint64_t size,
-		       const struct stack_side *side, bool read_only)
+		       const struct stack_side *side)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
 	struct table t = {.count = 1};
@@ -56,11 +56,11 @@ static int load_device(const struct crypt_map *m, dev_t data, uint64_t offset, u
 		.key = {(const char *)key->data, key->size},
 		.sector_size = side->sector_size,
 	};
-	return task_load(m->name, &t, read_only);
+	return task_load(m->name, &t);
 }
 
 int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
-		  const struct stack_side *side, bool read_only, struct crypt_map **ret)
+		  const struct stack_side *side, struct crypt_map **ret)
 {
 	struct crypt_map *m;
 	struct stat st;
@@ -87,7 +87,7 @@ int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
 		return r;
 	}
 	(void)snprintf(m->path, sizeof(m->path), "%.63s/%s", dm_dir(), m->name);
-	r = load_device(m, st.st_rdev, offset, size, side, read_only);
+	r = load_device(m, st.st_rdev, offset, size, side);
 	if (r == 0)
 		r = task_start(m->name);
 	if (r < 0) {

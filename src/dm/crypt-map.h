@@ -19,7 +19,7 @@ struct crypt_map;
  * arguments; -ENOENT, -EINVAL from the kernel: it has no such cipher.
  */
 int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
-		  const struct stack_side *side, bool read_only, struct crypt_map **ret);
+		  const struct stack_side *side, struct crypt_map **ret);
 
 const char *crypt_map_path(const struct crypt_map *m);
 

@@ -39,7 +39,7 @@ int stack_load_crypt(const struct stack *s, const char *name, const struct table
 		added += r == 0;
 	}
 	if (r == 0)
-		r = task_load(name, t, false);
+		r = task_load(name, t);
 	/* Both sides may be one key under one description: then it is gone the second time. */
 	for (unsigned i = 0; i < added; i++) {
 		int e = i == 0 || serials[i] != serials[0] ? kernel_key_drop(serials[i]) : 0;
@@ -65,7 +65,7 @@ static int resume_or_undo(const char *name, bool was_suspended)
 
 int stack_switch(const char *name, const struct table *t, bool was_suspended)
 {
-	int r = task_load(name, t, false);
+	int r = task_load(name, t);
 
 	return r < 0 ? r : resume_or_undo(name, was_suspended);
 }
@@ -112,7 +112,7 @@ int stack_freeze(struct stack *s, uint64_t offset, uint64_t size)
 	r = layout_hot(&s->layout, offset, size, &hot);
 	if (r < 0)
 		return r;
-	r = task_load(s->pieces_name, &hot, false);
+	r = task_load(s->pieces_name, &hot);
 	if (r < 0)
 		return r;
 	r = task_suspend(s->pieces_name);

@@ -216,7 +216,7 @@ static int make_device(const struct stack *s, const char *name, const struct tab
 	if (r == 0)
 		r = task_create(name, uuid);
 	if (r == 0)
-		r = is_crypt(t) ? stack_load_crypt(s, name, t) : task_load(name, t, false);
+		r = is_crypt(t) ? stack_load_crypt(s, name, t) : task_load(name, t);
 	if (r == 0)
 		r = task_start(name);
 	if (r == 0)

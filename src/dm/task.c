@@ -234,14 +234,14 @@ static int add_target(struct dm_task *task, const struct target *t)
 	return 0;
 }
 
-int task_load(const char *name, const struct table *t, bool read_only)
+int task_load(const char *name, const struct table *t)
 {
 	_cleanup_task_ struct dm_task *task = NULL;
 	int r = new_task(DM_DEVICE_RELOAD, name, &task);
 
 	if (r < 0)
 		return r;
-	if (!dm_task_secure_data(task) || (read_only && !dm_task_set_ro(task)))
+	if (!dm_task_secure_data(task))
 		return -ENOMEM;
 	for (unsigned i = 0; i < t->count; i++) {
 		r = add_target(task, &t->targets[i]);

@@ -40,7 +40,7 @@ int task_list(int (*fn)(const char *name, void *arg), void *arg);
 int task_create(const char *name, const char *uuid);
 
 /* Makes @t the inactive table, in place of an earlier one. */
-int task_load(const char *name, const struct table *t, bool read_only);
+int task_load(const char *name, const struct table *t);
 
 /* Drops the inactive table. */
 int task_clear(const char *name);

@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "dm/crypt-map.h"
 #include "dm/stack.h"
 #include "io/disk-uring.h"
 #include "luks/wipe.h"
@@ -18,6 +17,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "worker/freezer-dm.h"
+#include "worker/kernel-cipher.h"
 #include "worker/luks-store.h"
 
 enum { OLD, NEW };
@@ -31,9 +31,7 @@ struct conversion {
 	struct pool *pool;
 	struct checksum *checksum;
 	struct cipher *cipher[2];
-	struct crypt_map *map[2]; /* of a side whose cipher OpenSSL lacks */
-	struct device map_device[2];
-	struct disk *plaintext[2];
+	struct kernel_cipher *kernel_cipher[2]; /* of a side whose cipher OpenSSL lacks */
 	struct luks_store store;
 	struct stack *stack;
 	struct freezer_dm freezer;
@@ -84,38 +82,18 @@ static struct stack_side side_of(const struct luks_side *side, const struct secr
 	};
 }
 
-/* The kernel does what OpenSSL cannot: plaintext comes and goes through a private mapping. */
-static int make_map(struct conversion *c, int which, const struct luks_side *side,
-		    const struct secret *key)
-{
-	const struct volume *v = c->volume;
-	const struct stack_side s = side_of(side, key);
-	int r = crypt_map_new(v->data_path, side->offset, v->reenc.data_size, &s, false,
-			      &c->map[which]);
-
-	if (r < 0)
-		return log_error_errno(
-			r,
-			"%s: cipher %s is neither in OpenSSL nor, through dm-crypt, in "
-			"this kernel (is its module installed?)",
-			v->data_path, side->cipher);
-	r = device_open(crypt_map_path(c->map[which]), false, &c->map_device[which]);
-	if (r == 0)
-		r = disk_uring_new(c->map_device[which].fd, v->data_path, &c->plaintext[which]);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot do I/O through dm-crypt", v->data_path);
-	log_debug("%s: %s through a private dm-crypt mapping", v->data_path, side->cipher);
-	return 0;
-}
-
 static int make_side(struct conversion *c, int which, const struct luks_side *side,
 		     const struct secret *key)
 {
 	int r = cipher_new(side->cipher, key, side->sector_size, pool_lanes(c->pool),
 			   &c->cipher[which]);
 
-	if (r == -EOPNOTSUPP)
-		return make_map(c, which, side, key);
+	if (r == -EOPNOTSUPP) {
+		const struct stack_side s = side_of(side, key);
+
+		return kernel_cipher_new(c->volume, side->offset, c->volume->reenc.data_size, &s,
+					 &c->kernel_cipher[which]);
+	}
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot set up cipher %s with a key of %zu bits",
 				       c->volume->data_path, side->cipher, key->size * 8);
@@ -141,6 +119,23 @@ static int make_crypto(struct conversion *c)
 	return make_side(c, NEW, &reenc->new_side, c->keys->new_key);
 }
 
+static struct engine_side engine_side(const struct conversion *c, int which)
+{
+	const struct kernel_cipher *k = c->kernel_cipher[which];
+
+	return (struct engine_side){
+		.cipher = c->cipher[which],
+		.plaintext = k ? kernel_cipher_disk(k) : NULL,
+	};
+}
+
+uint64_t conversion_hotzone_size(const struct volume *v)
+{
+	if (v->options->hotzone_size > 0)
+		return v->options->hotzone_size;
+	return v->name ? HOTZONE_ONLINE : HOTZONE_OFFLINE;
+}
+
 static int make_engine(struct conversion *c)
 {
 	const struct volume *v = c->volume;
@@ -152,12 +147,11 @@ static int make_engine(struct conversion *c)
 		.direction = reenc->direction == LUKS_FORWARD ? ENGINE_FORWARD : ENGINE_BACKWARD,
 		.resilience = reenc->resilience == LUKS_RESILIENCE_JOURNAL ? ENGINE_JOURNAL
 									   : ENGINE_CHECKSUM,
-		.old_side = {c->cipher[OLD], c->plaintext[OLD]},
-		.new_side = {c->cipher[NEW], c->plaintext[NEW]},
+		.old_side = engine_side(c, OLD),
+		.new_side = engine_side(c, NEW),
 		.checksum = c->checksum,
 		.block_size = reenc->block_size,
-		.hotzone_size =
-			v->options->hotzone_size ? v->options->hotzone_size : HOTZONE_DEFAULT,
+		.hotzone_size = conversion_hotzone_size(v),
 		.header = &c->store.store,
 		.freezer = v->name ? &c->freezer.freezer : NULL,
 		.pool = c->pool,
@@ -275,9 +269,7 @@ static void free_all(struct conversion *c)
 	c->stack = stack_free(c->stack);
 	for (int i = 0; i < 2; i++) {
 		c->cipher[i] = cipher_free(c->cipher[i]);
-		c->plaintext[i] = disk_free(c->plaintext[i]);
-		cleanup_close(&c->map_device[i].fd);
-		c->map[i] = crypt_map_free(c->map[i]);
+		c->kernel_cipher[i] = kernel_cipher_free(c->kernel_cipher[i]);
 	}
 	c->checksum = checksum_free(c->checksum);
 	c->pool = pool_free(c->pool);
@@ -376,7 +368,6 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 		.keys = keys,
 		.stop = stop,
 		.progress = progress,
-		.map_device = {{.fd = -1}, {.fd = -1}},
 	};
 	int r = make_all(&c), r2;
 

@@ -12,6 +12,7 @@
 #include "luks/unlock.h"
 #include "util/log.h"
 #include "worker/conversion.h"
+#include "worker/kernel-cipher.h"
 #include "worker/passphrase.h"
 #include "worker/progress.h"
 #include "worker/terminal.h"
@@ -113,6 +114,7 @@ static int unlock(struct job *j)
 		.keyslot = j->o->key_slot,
 		.old_key = j->volume_key,
 		.new_key = j->new_volume_key,
+		.tokens = !j->o->key_file,
 		.passphrases = passphrases_of(j),
 	};
 
@@ -213,6 +215,7 @@ static int confirm_lost_keyslots(const struct job *j, const struct luks_begin_pl
 static int begin(struct job *j)
 {
 	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	const struct luks_begin_plan *plan;
 	const struct options *o = j->o;
 	const struct luks_begin_params params = {
 		.device = j->volume.data_path,
@@ -244,7 +247,10 @@ static int begin(struct job *j)
 
 	if (r < 0)
 		return r;
-	r = confirm_lost_keyslots(j, luks_begin_get_plan(b));
+	plan = luks_begin_get_plan(b);
+	r = cipher_check(&j->volume, plan->new_cipher, plan->new_key_size, plan->new_sector_size);
+	if (r == 0)
+		r = confirm_lost_keyslots(j, plan);
 	if (r < 0)
 		return r;
 	return luks_begin_commit(b, &j->old_key, &j->new_key);
@@ -373,7 +379,6 @@ static int turn_around(struct job *j)
 {
 	struct volume *v = &j->volume;
 	const struct luks_reenc_keys keys = {j->old_key, j->new_key};
-	const uint64_t hotzone = j->o->hotzone_size ? j->o->hotzone_size : HOTZONE_DEFAULT;
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct secret *key;
 	struct luks_reason why = {};
@@ -382,7 +387,7 @@ static int turn_around(struct job *j)
 	if (r == 0)
 		r = luks_header_check_unmoved(v->header, v->meta);
 	if (r == 0)
-		r = luks_reenc_reverse(v->header, &v->reenc, &keys, hotzone);
+		r = luks_reenc_reverse(v->header, &v->reenc, &keys, conversion_hotzone_size(v));
 	if (r == 0 && v->reenc.state != LUKS_REENC_FINISH) {
 		r = luks_header_commit(v->header, v->meta, &why);
 		if (r == 0)

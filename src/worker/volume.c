@@ -25,9 +25,8 @@ static int explain_header_error(const struct volume *v, int error, const struct 
 		log_error("%s: not a LUKS2 device", path);
 		return -EINVAL;
 	case -EPROTONOSUPPORT:
-		log_error(
-			"%s: LUKS version 1; convert it first: cryptsetup convert --type luks2 %s",
-			path, path);
+		log_error("%s: LUKS1; convert it first: cryptsetup convert --type luks2 %s", path,
+			  path);
 		return -ENOTSUP;
 	case -EBADMSG:
 		log_error("%s: neither copy of the LUKS2 header is usable (%s); restore one with "

@@ -48,8 +48,8 @@ static int protect_process(void)
 }
 
 /*
- * Memory that was had once is kept: malloc must not go back to the kernel, and perhaps wait for swap
- * on the volume, while a range is frozen. OpenSSL allocates a little for each digest.
+ * Memory that was had once is kept: malloc must not go back to the kernel, and perhaps wait for
+ * swap on the volume, while a range is frozen. OpenSSL allocates a little for each digest.
  */
 static int keep_memory(void)
 {

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/kernel-cipher.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "crypto/cipher.h"
+#include "dm/crypt-map.h"
+#include "io/device.h"
+#include "io/disk-uring.h"
+#include "util/log.h"
+
+struct kernel_cipher {
+	struct crypt_map *map;
+	struct device device;
+	struct disk *disk;
+};
+
+static int refuse(const struct volume *v, const struct stack_side *side, int error)
+{
+	if (!v->data.geometry.is_block)
+		return log_error_errno(-EOPNOTSUPP,
+				       "%s: OpenSSL has no cipher %s, and dm-crypt needs a block "
+				       "device: attach the image with losetup",
+				       v->data_path, side->cipher);
+	return log_error_errno(error == -ENOMEM ? error : -EOPNOTSUPP,
+			       "%s: neither OpenSSL nor dm-crypt in this kernel has the cipher %s "
+			       "(is its module installed?)",
+			       v->data_path, side->cipher);
+}
+
+int kernel_cipher_new(struct volume *v, uint64_t offset, uint64_t size,
+		      const struct stack_side *side, struct kernel_cipher **ret)
+{
+	_cleanup_(kernel_cipher_freep) struct kernel_cipher *k = calloc(1, sizeof(*k));
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	k->device.fd = -1;
+	/* The mapping claims the device for itself, which it cannot while we do. */
+	cleanup_close(&v->exclusive_fd);
+	v->exclusive_fd = -1;
+	r = crypt_map_new(v->data_path, offset, size, side, &k->map);
+	if (r < 0)
+		return refuse(v, side, r);
+	r = device_open(crypt_map_path(k->map), false, &k->device);
+	if (r == 0)
+		r = disk_uring_new(k->device.fd, v->data_path, &k->disk);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot do I/O through dm-crypt", v->data_path);
+	log_debug("%s: %s through a private dm-crypt mapping", v->data_path, side->cipher);
+	*ret = TAKE_PTR(k);
+	return 0;
+}
+
+struct kernel_cipher *kernel_cipher_free(struct kernel_cipher *k)
+{
+	if (!k)
+		return NULL;
+	disk_free(k->disk);
+	cleanup_close(&k->device.fd);
+	crypt_map_free(k->map);
+	free(k);
+	return NULL;
+}
+
+struct disk *kernel_cipher_disk(const struct kernel_cipher *k)
+{
+	return k->disk;
+}
+
+int cipher_check(struct volume *v, const char *cipher, uint32_t key_size, uint32_t sector_size)
+{
+	_cleanup_(kernel_cipher_freep) struct kernel_cipher *k = NULL;
+	_cleanup_(cipher_freep) struct cipher *c = NULL;
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	int r = secret_new(key_size, &key);
+
+	if (r < 0)
+		return r;
+	if (getrandom(key->data, key->size, 0) != (ssize_t)key->size)
+		return -EIO;
+	r = cipher_new(cipher, key, sector_size, 1, &c);
+	if (r == -EOPNOTSUPP) {
+		const struct stack_side side = {
+			.cipher = cipher,
+			.key = key,
+			.sector_size = sector_size,
+		};
+
+		return kernel_cipher_new(v, v->reenc.data_offset, v->reenc.data_size, &side, &k);
+	}
+	if (r < 0)
+		return log_error_errno(r, "%s: cipher %s cannot be used with a key of %u bits",
+				       v->data_path, cipher, key_size * 8);
+	return 0;
+}
