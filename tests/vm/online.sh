@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# For scenarios of a volume that is re-encrypted while in use; sourced after lib.sh. There is one
+# volume, "vol" on $DISK_data, one application on it, the verifying writer, and one worker:
+#
+#     writer (/tmp/writer.out) ---> /mnt/records or /dev/mapper/vol
+#     worker (/tmp/worker.out) ---> $DISK_data
+
+key=/tmp/key
+records=/mnt/records
+
+# slow_disk DEVICE: sets $DISK_data to a device over it whose requests take so long that a worker
+# can be met in the middle; full_speed and slow_down change it as it is in use.
+slow_disk() {
+	load_module dm-delay
+	dmsetup create slow --table "0 $(blockdev --getsz "$1") delay $1 0 4 $1 0 4"
+	DISK_data=/dev/mapper/slow
+}
+full_speed() {
+	dmsetup table slow | sed 's/delay \([^ ]*\) .*/linear \1 0/' | dmsetup load slow
+	dmsetup resume slow
+}
+slow_down() {
+	dmsetup table slow | sed 's/linear \([^ ]*\) .*/delay \1 0 4 \1 0 4/' | dmsetup load slow
+	dmsetup resume slow
+}
+
+# start_writer FILE [option...]
+start_writer() {
+	records=$1
+	"$WRITER" --slots 64 "${@:2}" "$records" >/tmp/writer.out 2>&1 &
+	writer=$!
+	poll_until 60 acknowledged 5
+}
+
+# acknowledged N: has the writer so many records on the disk?
+acknowledged() { [ "$(grep -c '^ACK' /tmp/writer.out)" -ge "$1" ]; }
+
+# writer_goes_on: none of its I/O waits for ever, or failed.
+writer_goes_on() {
+	poll_until 30 acknowledged $(($(grep -c '^ACK' /tmp/writer.out) + 3))
+}
+
+# stop_writer: it found each record as it had written it.
+stop_writer() {
+	kill "$writer"
+	wait "$writer" || fail "the writer: $(tail -n 3 /tmp/writer.out)"
+	grep '^DONE' /tmp/writer.out || fail "the writer: $(tail -n 3 /tmp/writer.out)"
+}
+
+# verify_records: from the disk, by another process, whatever lay in between.
+verify_records() {
+	"$WRITER" --verify --slots 64 --acked "$(grep -c '^ACK' /tmp/writer.out)" "$records"
+}
+
+# reencrypt [option...]: to its end, or in the background as $worker.
+reencrypt() {
+	recryptctl reencrypt --batch-mode --progress-frequency 1000 --key-file "$key" \
+		"${FAST_PBKDF[@]}" --hotzone-size 1M "$@" "$DISK_data"
+}
+start_reencrypt() {
+	"$RECRYPTCTL" reencrypt --batch-mode --progress-frequency 1000 --key-file "$key" \
+		"${FAST_PBKDF[@]}" --hotzone-size 1M "$@" "$DISK_data" >/tmp/worker.out 2>&1 &
+	worker=$!
+}
+
+# start_cancel: in the background as $worker.
+start_cancel() {
+	"$RECRYPTCTL" cancel --progress-frequency 1000 --key-file "$key" --hotzone-size 1M \
+		"$DISK_data" >/tmp/worker.out 2>&1 &
+	worker=$!
+}
+
+# wait_worker EXIT-CODE
+wait_worker() {
+	local rc=0
+	wait "$worker" || rc=$?
+	expect_equal "$1" "$rc" "exit code of the worker ($(tail -n 3 /tmp/worker.out))"
+}
+
+# status_of MEMBER
+status_of() {
+	"$RECRYPTCTL" status --json "$DISK_data" | sed -n "s/^ *\"$1\":\"\{0,1\}\([^\",]*\).*/\1/p"
+}
+
+# wait_done BYTES: until the worker has converted so much for good.
+wait_done() {
+	local limit=$((SECONDS + 60)) bytes
+	while
+		bytes=$(status_of bytes_done)
+		[ "${bytes:-0}" -lt "$1" ]
+	do
+		kill -0 "$worker" 2>/dev/null || fail "the worker ended: $(cat /tmp/worker.out)"
+		[ "$SECONDS" -lt "$limit" ] || fail "no progress: $bytes of $1 bytes"
+	done
+}
+
+# expect_new_key DIGEST-BEFORE, expect_old_key DIGEST-BEFORE
+expect_new_key() {
+	[ "$1" != "$(volume_key_digest "$DISK_data" "$key")" ] || fail "the volume key is the same"
+}
+expect_old_key() {
+	expect_equal "$1" "$(volume_key_digest "$DISK_data" "$key")" "volume key"
+}
+
+# pause_worker: stops it where nothing is frozen, so that all I/O and all commands go on; SIGCONT
+# lets it go on.
+pause_worker() {
+	local limit=$((SECONDS + 30))
+	while
+		kill -STOP "$worker"
+		poll_until 10 grep -q '^State:.T' "/proc/$worker/status"
+		dmsetup info -c --noheadings -o suspended | grep -q Suspended
+	do
+		kill -CONT "$worker"
+		[ "$SECONDS" -lt "$limit" ] || fail "something is always frozen"
+	done
+}
