@@ -106,11 +106,12 @@ class At:
 def execute(command, at=None, stdin=b"", limit=120):
     # Under strace the leak sanitizer cannot work and would fail the run for that.
     env = dict(os.environ, LC_ALL="C")
-    if at:
+    command = at.wrap(command) if at else command
+    if command[0] == "strace":
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-    process = subprocess.Popen(at.wrap(command) if at else command, stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
-                               cwd=scratch, start_new_session=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=env, cwd=scratch,
+                               start_new_session=True)
     try:
         out, err = process.communicate(stdin, timeout=limit)
     except BaseException as e:
