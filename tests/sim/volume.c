@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libcryptsetup.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,8 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 	char extra[128] = "";
 
 	CHECK(v);
+	/* Images come and go by the thousand: do not fault their pages in each time. */
+	CHECK(mallopt(M_MMAP_THRESHOLD, 16 << 20) && mallopt(M_TRIM_THRESHOLD, 64 << 20));
 	v->kind = k;
 	(void)snprintf(v->dir, sizeof(v->dir), "/tmp/recryptd-sim-XXXXXX");
 	CHECK(mkdtemp(v->dir));
