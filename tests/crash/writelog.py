@@ -5,7 +5,8 @@
     then      entry: sector, number of sectors, flags, length of a mark; followed by the data
 
 Numbers are little-endian, see drivers/md/dm-log-writes.c. An entry stands there when its operation
-has completed. The superblock's count is written at flushes only, so that reading goes on behind it.
+has completed (QEMU: a write that completes while a flush runs stands before that flush). The
+superblock's count is written at flushes only, so that reading goes on behind it.
 """
 import mmap
 import struct
