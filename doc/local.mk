@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 dist_man_MANS += doc/recryptctl.8
-EXTRA_DIST += doc/hacking.md
+EXTRA_DIST += doc/design.md doc/hacking.md
