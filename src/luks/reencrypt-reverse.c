@@ -47,15 +47,30 @@ static int swap_backup_flags(json_object *json)
 }
 
 /*
- * The least area whose capacity is @hotzone_size, or what is left to convert where that is less:
- * the last hotzone can then be as long as cryptsetup makes it, see luks_reenc_stock_safe().
+ * Blocks by which the area may be cut. cryptsetup wipes the area at the end, in 512-byte sectors,
+ * and fails on an area that is no multiple of them.
+ */
+static uint64_t area_granule(const struct luks_reenc *r)
+{
+	uint64_t blocks = 1;
+
+	if (r->resilience == LUKS_RESILIENCE_CHECKSUM)
+		while (!is_aligned(blocks * (uint64_t)hash_size(r->hash), SECTOR_SIZE))
+			blocks *= 2;
+	return blocks;
+}
+
+/*
+ * An area whose capacity is about @hotzone_size, and not more than what is left to convert as far
+ * as the granule allows: the last hotzone can then be as long as cryptsetup makes it, see
+ * luks_reenc_stock_safe().
  */
 static void cut_area(struct luks_reenc *r, uint64_t hotzone_size)
 {
 	const uint64_t left =
 		r->direction == LUKS_BACKWARD ? r->boundary : r->data_size - r->boundary;
-	const uint64_t wanted = MIN(hotzone_size, left);
-	const uint64_t blocks = wanted / r->block_size + !is_aligned(wanted, r->block_size);
+	const uint64_t wanted = MIN(hotzone_size, left), granule = area_granule(r);
+	const uint64_t blocks = MAX(wanted / r->block_size / granule, UINT64_C(1)) * granule;
 	const uint64_t capacity = blocks * r->block_size;
 
 	if (wanted == 0 || capacity >= r->capacity)

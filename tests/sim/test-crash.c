@@ -36,10 +36,10 @@ static struct exploration exploration_of(const struct volume *v)
 		.hotzone_size = HOTZONE,
 		.seed = seed,
 		.all_subsets_up_to = full ? 10 : 5,
-		.random_subsets = full ? 300 : 20,
-		.torn = full ? 150 : 12,
+		.random_subsets = full ? 300 : 12,
+		.torn = full ? 150 : 8,
 		.again_one_in = 3,
-		.stock_one_in = full ? 50 : 200,
+		.stock_one_in = full ? 7 : 80,
 	};
 }
 
