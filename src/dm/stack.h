@@ -34,6 +34,8 @@ struct stack_config {
 	uint64_t data_offset;    /* bytes */
 	uint64_t size;           /* bytes of data */
 	bool backward;
+	/* All is converted and @old_side unknown by now (set it as @new_side): only to dissolve. */
+	bool finished;
 	struct stack_side old_side, new_side;
 };
 

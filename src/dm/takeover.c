@@ -364,7 +364,7 @@ static int keep_frozen(struct stack *s, const struct found *f)
 }
 
 /* All is checked before anything is changed. */
-static int take_over(struct stack *s, const struct found *f, uint64_t hot_size)
+static int take_over(struct stack *s, const struct found *f, uint64_t hot_size, bool finished)
 {
 	int r = hot_size > 0 ? check_frozen(s, f) : 0;
 
@@ -372,7 +372,7 @@ static int take_over(struct stack *s, const struct found *f, uint64_t hot_size)
 		return r;
 	if (!layout_fits(&s->layout, &f->pieces_table, s->boundary, hot_size))
 		return -ENOTUNIQ;
-	for (unsigned i = 0; i < SIDES; i++) {
+	for (unsigned i = finished ? SIDE_NEW : SIDE_OLD; i < SIDES; i++) {
 		r = check_helper(s, (enum side)i, &f->helpers[i]);
 		if (r < 0)
 			return r;
@@ -415,7 +415,8 @@ int stack_new(const struct stack_config *config, const struct stack_position *no
 	if (r == 0)
 		r = look(s, config, &f);
 	if (r == 0)
-		r = f.stacked ? take_over(s, &f, hot_size) : begin(s, &f, hot_size);
+		r = f.stacked ? take_over(s, &f, hot_size, config->finished)
+			      : begin(s, &f, hot_size);
 	table_clear(&f.name_table);
 	table_clear(&f.pieces_table);
 	if (r < 0)

@@ -36,6 +36,7 @@ struct conversion {
 	struct stack *stack;
 	struct freezer_dm freezer;
 	struct engine *engine;
+	struct position position; /* what the header says, or may say after an error */
 	uint64_t longest_freeze_usec, data_flushes;
 };
 
@@ -285,21 +286,26 @@ static void free_all(struct conversion *c)
 static int convert(struct conversion *c, bool recover_only, enum engine_outcome *ret)
 {
 	const struct luks_reenc *reenc = &c->volume->reenc;
-	struct position p = {reenc->boundary, reenc->hot_size};
+	struct position from;
 	int r;
 
+	c->position = (struct position){reenc->boundary, reenc->hot_size};
 	if (reenc->state == LUKS_REENC_HOT) {
 		log_info("%s: recovering the hotzone at offset %" PRIu64, c->volume->data_path,
 			 reenc->boundary);
-		r = engine_recover(c->engine, &p);
+		from = c->position;
+		r = engine_recover(c->engine, &from);
+		c->position = engine_position(c->engine);
 		if (r < 0)
 			return r;
-		p = engine_position(c->engine);
 	}
 	*ret = reenc->state == LUKS_REENC_NONE ? ENGINE_FINISHED : ENGINE_STOPPED;
 	if (recover_only || *ret == ENGINE_FINISHED)
 		return 0;
-	return engine_run(c->engine, &p, ret);
+	from = c->position;
+	r = engine_run(c->engine, &from, ret);
+	c->position = engine_position(c->engine);
+	return r;
 }
 
 /* What the finished header no longer refers to held keys. */
@@ -321,7 +327,7 @@ static int wipe_freed(struct volume *v, const struct luks_areas *freed)
 /* Clean: the live table becomes a plain one. Hot: all stays as it is, for the next attempt. */
 static int dissolve(struct conversion *c)
 {
-	const struct position p = engine_position(c->engine);
+	const struct position p = c->position;
 	int r;
 
 	if (!c->stack || p.hotzone_size > 0)
@@ -339,7 +345,7 @@ static void tell_how_to_go_on(const struct conversion *c)
 {
 	const struct volume *v = c->volume;
 
-	if (engine_position(c->engine).hotzone_size == 0)
+	if (c->position.hotzone_size == 0)
 		log_error("%s: stopped with a clean header; go on with: recryptctl reencrypt "
 			  "--resume-only %s",
 			  v->data_path, v->data_path);
@@ -347,7 +353,7 @@ static void tell_how_to_go_on(const struct conversion *c)
 		log_error(
 			"%s: the hotzone at offset %" PRIu64 " is not finished%s; all else is in "
 			"order. Repair the cause, then run: recryptctl reencrypt --resume-only %s",
-			v->data_path, engine_position(c->engine).boundary,
+			v->data_path, c->position.boundary,
 			v->name ? " and answers with I/O errors" : "", v->data_path);
 }
 
@@ -363,6 +369,37 @@ int conversion_finish(struct volume *v)
 		return log_error_errno(r, "%s: cannot make the final commit of the LUKS2 header",
 				       v->header_path);
 	return wipe_freed(v, &store.freed);
+}
+
+int conversion_settle(const struct volume *v, const struct secret *key)
+{
+	const struct luks_reenc *reenc = &v->reenc;
+	const struct stack_side side = side_of(&reenc->new_side, key);
+	const struct stack_config config = {
+		.name = v->name,
+		.uuid = v->header->uuid,
+		.data_device = v->data_path,
+		.data_offset = reenc->data_offset,
+		.size = reenc->data_size,
+		.finished = true,
+		.old_side = side,
+		.new_side = side,
+	};
+	const struct stack_position end = {.boundary = reenc->data_size};
+	_cleanup_(stack_freep) struct stack *s = NULL;
+	int r = stay_in_memory();
+
+	if (r < 0)
+		return r;
+	r = stack_new(&config, &end, &s);
+	if (r == 0)
+		r = stack_dissolve(s, end.boundary);
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: cannot take away what a killed worker left under it; "
+				       "close the volume and open it again",
+				       v->name);
+	return 0;
 }
 
 int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,

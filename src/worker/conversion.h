@@ -41,3 +41,11 @@ int conversion_finish(struct volume *v);
 int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
 		   const volatile sig_atomic_t *stop, struct progress *progress,
 		   enum engine_outcome *ret);
+
+/*
+ * For a volume that is not in re-encryption, but has the stack of a worker that died after its
+ * final commit, perhaps with I/O waiting in it: makes its live table what `cryptsetup open` would
+ * make.
+ * @key: of its only segment. @v is locked. Logs failures.
+ */
+int conversion_settle(const struct volume *v, const struct secret *key);

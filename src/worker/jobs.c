@@ -103,7 +103,8 @@ static int check_supported(const struct volume *v)
 static int unlock(struct job *j)
 {
 	const struct volume *v = &j->volume;
-	const bool finish = v->reenc.state == LUKS_REENC_FINISH;
+	const bool finish =
+		v->reenc.state == LUKS_REENC_FINISH || v->reenc.state == LUKS_REENC_NONE;
 	const struct luks_unlock_params params = {
 		.device = v->data_path,
 		.header = j->o->header,
@@ -284,6 +285,30 @@ static int check_same_wishes(const struct job *j)
 	return 0;
 }
 
+/* A worker was killed after its final commit: what is left of it is the device stack. */
+static int settle(struct job *j)
+{
+	struct volume *v = &j->volume;
+	int r = unlock(j);
+
+	if (r == 0)
+		r = volume_lock(v);
+	if (r == 0 && v->reenc.state != LUKS_REENC_NONE)
+		r = log_error_errno(-ESTALE, "%s: somebody else began a re-encryption meanwhile",
+				    v->data_path);
+	if (r == 0)
+		r = conversion_settle(v, j->new_key);
+	if (r < 0)
+		return r;
+	log_notice("%s: the re-encryption was complete but for its devices, which are in order now",
+		   v->data_path);
+	v->stacked = false;
+	v->lock = luks_lock_free(v->lock);
+	j->new_key = secret_free(j->new_key);
+	j->source.exhausted = false; /* what comes next asks again */
+	return 0;
+}
+
 static int reencrypt(struct job *j)
 {
 	const struct volume *v = &j->volume;
@@ -292,6 +317,11 @@ static int reencrypt(struct job *j)
 	if (r < 0)
 		return r;
 	if (v->reenc.state == LUKS_REENC_NONE) {
+		if (v->stacked) {
+			r = settle(j);
+			if (r < 0 || j->o->resume_only)
+				return r;
+		}
 		if (j->o->resume_only)
 			return log_error_errno(-EINVAL, "%s: no re-encryption is in progress",
 					       v->data_path);
@@ -328,7 +358,11 @@ static int recover(struct job *j)
 
 	if (r < 0)
 		return r;
-	if (v->reenc.state == LUKS_REENC_NONE || v->reenc.state == LUKS_REENC_CLEAN) {
+	if (v->reenc.state == LUKS_REENC_NONE && v->stacked)
+		return settle(j);
+	/* The header may be clean already, and I/O still wait for the worker that died. */
+	if (v->reenc.state == LUKS_REENC_NONE ||
+	    (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked)) {
 		log_notice("%s: nothing to recover", v->data_path);
 		return 0;
 	}
@@ -414,7 +448,8 @@ static int cancel(struct job *j)
 		r = take_over(j);
 	if (r == 0)
 		r = check_cancellable(&j->volume);
-	if (r == 0 && j->volume.reenc.state == LUKS_REENC_HOT)
+	/* A stack that is there still has the sides in their roles of before. */
+	if (r == 0 && (j->volume.reenc.state == LUKS_REENC_HOT || j->volume.stacked))
 		r = convert(j, true);
 	if (r == 0)
 		r = check_cancellable(&j->volume);

@@ -200,6 +200,7 @@ static int find_active(struct volume *v)
 	if (!v->name)
 		return -ENOMEM;
 	v->active_size = active.size;
+	v->stacked = active.helpers;
 	return 0;
 }
 

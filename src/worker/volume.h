@@ -20,7 +20,8 @@ struct volume {
 	char *header_path;    /* the same without a detached header */
 	char *name;           /* dm name of the active mapping; NULL: offline */
 	uint64_t active_size; /* bytes of the active mapping */
-	struct device data;   /* open once volume_open() succeeded */
+	bool stacked;       /* helpers of a worker that died are there, and I/O may wait in them */
+	struct device data; /* open once volume_open() succeeded */
 	struct meta_io *meta; /* over its own descriptor */
 	int meta_fd;          /* of @meta, which owns it */
 	bool header_on_data;  /* header and data are on the same disk */
