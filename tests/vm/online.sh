@@ -10,19 +10,20 @@
 key=/tmp/key
 records=/mnt/records
 
-# slow_disk DEVICE: sets $DISK_data to a device over it whose requests take so long that a worker
-# can be met in the middle; full_speed and slow_down change it as it is in use.
+# slow_disk DEVICE: sets $DISK_data to a device over it whose writes take so long that a worker can be
+# met in the middle. slow_down [MS] and full_speed change it while it is in use.
 slow_disk() {
 	load_module dm-delay
-	dmsetup create slow --table "0 $(blockdev --getsz "$1") delay $1 0 4 $1 0 4"
+	dmsetup create slow --table "0 $(blockdev --getsz "$1") delay $1 0 0 $1 0 4"
 	DISK_data=/dev/mapper/slow
+}
+slow_down() {
+	dmsetup table slow | sed "s/[a-z]\+ \([0-9]*:[0-9]*\) .*/delay \1 0 0 \1 0 ${1:-4}/" |
+		dmsetup load slow
+	dmsetup resume slow
 }
 full_speed() {
 	dmsetup table slow | sed 's/delay \([^ ]*\) .*/linear \1 0/' | dmsetup load slow
-	dmsetup resume slow
-}
-slow_down() {
-	dmsetup table slow | sed 's/linear \([^ ]*\) .*/delay \1 0 4 \1 0 4/' | dmsetup load slow
 	dmsetup resume slow
 }
 
