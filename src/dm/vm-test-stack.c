@@ -502,6 +502,7 @@ static void measure(const char *load)
 		sum_freeze += frozen - start;
 		most = MAX(most, took);
 	}
+	must(count > 0 ? 0 : -ENODATA, "one cycle of freeze and thaw at least");
 	printf("%s: %ju cycles of freeze and thaw, mean %ju us (freeze %ju us), longest %ju us\n",
 	       load, (uintmax_t)count, (uintmax_t)(sum / count), (uintmax_t)(sum_freeze / count),
 	       (uintmax_t)most);

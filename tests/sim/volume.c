@@ -128,8 +128,12 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 	char extra[128] = "";
 
 	CHECK(v);
-	/* Images come and go by the thousand: do not fault their pages in each time. */
-	CHECK(mallopt(M_MMAP_THRESHOLD, 16 << 20) && mallopt(M_TRIM_THRESHOLD, 64 << 20));
+	/*
+	 * Images come and go by the thousand: do not fault their pages in each time. The sanitizer's
+	 * allocator knows no such options, and goes without.
+	 */
+	(void)mallopt(M_MMAP_THRESHOLD, 16 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	v->kind = k;
 	(void)snprintf(v->dir, sizeof(v->dir), "/tmp/recryptd-sim-XXXXXX");
 	CHECK(mkdtemp(v->dir));
