@@ -12,17 +12,24 @@
 #define DEPTH 8
 #define NEVER UINT32_MAX
 
+/* The disks that a write goes to, or that a flush is for. */
+#define DATA_DISK   1U
+#define HEADER_DISK 2U
+
 struct write {
 	uint64_t offset;
 	size_t size;
 	uint8_t *data;
 	unsigned submitted, completed; /* events, or NEVER */
+	unsigned lost;                 /* from this event on no flush saves it any more, or NEVER */
 	bool durable;                  /* in the durable image already */
 };
 
 struct event {
 	enum event_kind kind;
-	unsigned index; /* of the write; for a completed flush: the event that submitted it */
+	/* of the write; of a submitted flush: its disks; of a completed one: the event that
+	 * submitted it */
+	unsigned index;
 };
 
 struct fault {
@@ -50,7 +57,8 @@ struct medium {
 	struct in_flight in_flight[DEPTH];
 	unsigned n_in_flight;
 	bool woken, drop_data_flushes, drop_meta_flushes;
-	struct fault faults[3]; /* by disk_op */
+	uint64_t header_disk_size; /* detached: the bytes below this are a disk of their own */
+	struct fault faults[3];    /* by disk_op */
 	uint64_t requests[3];
 	/* what is durable right before event "durable_at", built as medium_crash() walks on */
 	uint8_t *first, *durable;
@@ -74,7 +82,13 @@ static unsigned add_event(struct medium *m, enum event_kind kind, unsigned index
 
 static unsigned submit_write(struct medium *m, uint64_t offset, const void *data, size_t size)
 {
-	struct write w = {.offset = offset, .size = size, .data = malloc(size), .completed = NEVER};
+	struct write w = {
+		.offset = offset,
+		.size = size,
+		.data = malloc(size),
+		.completed = NEVER,
+		.lost = NEVER,
+	};
 
 	assert(w.data && range_inside(offset, size, m->size));
 	memcpy(w.data, data, size);
@@ -90,6 +104,30 @@ static void complete_write(struct medium *m, unsigned index)
 
 	memcpy(m->content + w->offset, w->data, w->size);
 	w->completed = add_event(m, EVENT_COMPLETE_WRITE, index);
+}
+
+static unsigned disk_of(const struct medium *m, const struct write *w)
+{
+	return w->offset < m->header_disk_size ? HEADER_DISK : DATA_DISK;
+}
+
+/* What a flush through the engine's disk, or else through the metadata, is for. */
+static unsigned flushed_disks(const struct medium *m, bool through_meta)
+{
+	if (m->header_disk_size == 0)
+		return DATA_DISK | HEADER_DISK;
+	return through_meta ? HEADER_DISK : DATA_DISK;
+}
+
+/* What a failed flush was to save stays readable, but no later flush saves it. */
+static void lose_unflushed(struct medium *m, unsigned disks)
+{
+	for (unsigned i = 0; i < m->n_writes; i++) {
+		struct write *w = &m->writes[i];
+
+		if (w->completed != NEVER && w->lost == NEVER && (disk_of(m, w) & disks))
+			w->lost = m->n_events;
+	}
 }
 
 static int injected(struct medium *m, enum disk_op op, uint64_t offset, size_t size)
@@ -125,7 +163,9 @@ static int disk_submit(struct disk *d, struct disk_request *rq)
 	if (f.result == 0 && rq->op == DISK_WRITE)
 		f.write = submit_write(m, rq->offset, rq->buf, rq->size);
 	if (f.result == 0 && rq->op == DISK_FLUSH && !m->drop_data_flushes)
-		f.write = add_event(m, EVENT_SUBMIT_FLUSH, 0);
+		f.write = add_event(m, EVENT_SUBMIT_FLUSH, flushed_disks(m, false));
+	if (f.result < 0 && rq->op == DISK_FLUSH)
+		lose_unflushed(m, flushed_disks(m, false));
 	m->in_flight[m->n_in_flight++] = f;
 	return 0;
 }
@@ -201,15 +241,24 @@ static int meta_write(struct meta_io *io, uint64_t offset, const void *buf, size
 	return 0;
 }
 
+static void flush(struct medium *m, unsigned disks)
+{
+	const unsigned submitted = add_event(m, EVENT_SUBMIT_FLUSH, disks);
+
+	add_event(m, EVENT_COMPLETE_FLUSH, submitted);
+}
+
 static int meta_flush(struct meta_io *io)
 {
 	struct medium *m = of_meta(io);
 	int r = injected(m, DISK_FLUSH, 0, 0);
 
-	if (r < 0)
+	if (r < 0) {
+		lose_unflushed(m, flushed_disks(m, true));
 		return r;
+	}
 	if (!m->drop_meta_flushes)
-		medium_flush(m);
+		flush(m, flushed_disks(m, true));
 	return 0;
 }
 
@@ -286,9 +335,26 @@ void medium_write(struct medium *m, uint64_t offset, const void *data, size_t si
 
 void medium_flush(struct medium *m)
 {
-	const unsigned submitted = add_event(m, EVENT_SUBMIT_FLUSH, 0);
+	flush(m, flushed_disks(m, false));
+}
 
-	add_event(m, EVENT_COMPLETE_FLUSH, submitted);
+void medium_detach_header(struct medium *m, uint64_t size)
+{
+	m->header_disk_size = size;
+}
+
+unsigned medium_first_loss(const struct medium *m)
+{
+	unsigned first = m->n_events;
+
+	for (unsigned i = 0; i < m->n_writes; i++)
+		first = MIN(first, m->writes[i].lost);
+	return first;
+}
+
+bool medium_is_idle(const struct medium *m)
+{
+	return m->n_in_flight == 0;
 }
 
 void medium_drop_flushes(struct medium *m, bool data, bool metadata)
@@ -326,9 +392,15 @@ enum event_kind medium_event(const struct medium *m, unsigned event)
 /* Is the write on the medium for sure right before @event? */
 static bool is_durable(const struct medium *m, const struct write *w, unsigned event)
 {
-	for (unsigned i = w->completed == NEVER ? event : w->completed; i < event; i++)
-		if (m->events[i].kind == EVENT_COMPLETE_FLUSH && m->events[i].index > w->completed)
+	const unsigned end = MIN(event, w->lost);
+
+	for (unsigned i = w->completed == NEVER ? end : w->completed; i < end; i++) {
+		const struct event *e = &m->events[i];
+
+		if (e->kind == EVENT_COMPLETE_FLUSH && e->index > w->completed &&
+		    (m->events[e->index].index & disk_of(m, w)))
 			return true;
+	}
 	return false;
 }
 
@@ -359,6 +431,20 @@ static void advance_durable(struct medium *m, unsigned event)
 	m->durable_at = event;
 }
 
+/* A lost write that made it did so before anything that is durable since. */
+static void cover(const struct medium *m, unsigned lost, uint8_t *image)
+{
+	const struct write *w = &m->writes[lost];
+
+	for (unsigned i = lost + 1; i < m->n_writes; i++) {
+		const struct write *newer = &m->writes[i];
+
+		if (newer->durable && newer->offset < w->offset + w->size &&
+		    w->offset < newer->offset + newer->size)
+			memcpy(image + newer->offset, newer->data, newer->size);
+	}
+}
+
 static void tear(const struct write *w, struct random *rnd, uint32_t unit, uint8_t *image)
 {
 	for (size_t at = 0; at < w->size; at += unit)
@@ -384,6 +470,8 @@ void medium_crash(struct medium *m, unsigned event, enum crash_mode mode, uint64
 			tear(w, &rnd, w->offset >= data_offset ? block_size : 512, image);
 		else if (pending < 64 && (choice >> pending & 1))
 			memcpy(image + w->offset, w->data, w->size);
+		if (w->lost != NEVER)
+			cover(m, i, image);
 		pending++;
 	}
 }

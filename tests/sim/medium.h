@@ -8,6 +8,7 @@
  * At any instant a write is durable when it had completed before the submission of a flush that has
  * completed; every other submitted write may be on the medium whole, in part (each 512-byte sector
  * by itself, within a data block all or nothing), or not at all. medium_crash() makes such images.
+ * What was unflushed when a flush failed stays so: a later flush that succeeds does not save it.
  */
 #pragma once
 
@@ -40,6 +41,18 @@ const uint8_t *medium_content(const struct medium *m);
 /* A write of the application: complete at once, durable after the next flush. */
 void medium_write(struct medium *m, uint64_t offset, const void *data, size_t size);
 void medium_flush(struct medium *m);
+
+/*
+ * A detached header: the first @size bytes are a disk of their own, with a cache of its own. The
+ * metadata's flushes are for that one, those of the engine and the application for the other.
+ */
+void medium_detach_header(struct medium *m, uint64_t size);
+
+/* The event at which a failed flush first lost something; medium_events() where none did. */
+unsigned medium_first_loss(const struct medium *m);
+
+/* Nothing of the engine's is in flight. */
+bool medium_is_idle(const struct medium *m);
 
 /* Test of the tests: flushes of the engine's disk, or of the metadata, do nothing. */
 void medium_drop_flushes(struct medium *m, bool data, bool metadata);

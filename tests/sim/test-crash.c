@@ -21,12 +21,14 @@ static uint64_t seed;
 static bool full;
 
 static const struct volume_kind kinds[] = {
-	{"checksum-512", 512, 512, "checksum", NULL, false},
-	{"checksum-512-4096", 512, 4096, "checksum", NULL, false},
-	{"checksum-4096-cbc", 4096, 4096, "checksum", "aes-cbc-essiv:sha256", false},
-	{"checksum-keep-key", 512, 4096, "checksum", NULL, true},
-	{"journal-512", 512, 512, "journal", NULL, false},
-	{"journal-4096", 4096, 4096, "journal", NULL, false},
+	{"checksum-512", 512, 512, "checksum", NULL, false, false},
+	{"checksum-512-4096", 512, 4096, "checksum", NULL, false, false},
+	{"checksum-4096-cbc", 4096, 4096, "checksum", "aes-cbc-essiv:sha256", false, false},
+	{"checksum-keep-key", 512, 4096, "checksum", NULL, true, false},
+	{"journal-512", 512, 512, "journal", NULL, false, false},
+	{"journal-4096", 4096, 4096, "journal", NULL, false, false},
+	{"checksum-detached", 512, 4096, "checksum", NULL, false, true},
+	{"journal-detached", 512, 512, "journal", NULL, false, true},
 };
 
 static struct exploration exploration_of(const struct volume *v)
@@ -113,9 +115,28 @@ static void dropped_flushes_are_noticed(void **state)
 	}
 }
 
+/* Test of the test: with a detached header a flush of the data disk does not save the header. */
+static void flush_of_the_wrong_disk_is_noticed(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	struct exploration x = exploration_of(v);
+	enum engine_outcome outcome;
+	struct run r;
+
+	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	r.store.on_data_disk = true;
+	assert_int_equal(run_all(&r, &outcome), 0);
+	x.stop_at = 1;
+	x.torn = x.random_subsets = 100;
+	explore(&x, &r, 0);
+	assert_true(x.lost > 0);
+	run_close(&r);
+	volume_free(v);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[2 * sizeof(kinds) / sizeof(kinds[0]) + 1];
+	struct CMUnitTest tests[2 * sizeof(kinds) / sizeof(kinds[0]) + 2];
 	const char *s = getenv("SIM_SEED");
 	size_t n = 0;
 
@@ -132,5 +153,8 @@ int main(void)
 	}
 	tests[n++] = (struct CMUnitTest){"dropped_flushes_are_noticed", dropped_flushes_are_noticed,
 					 NULL, NULL, (void *)(uintptr_t)&kinds[0]};
+	tests[n++] = (struct CMUnitTest){"flush_of_the_wrong_disk_is_noticed",
+					 flush_of_the_wrong_disk_is_noticed, NULL, NULL,
+					 (void *)(uintptr_t)&kinds[7]};
 	return _cmocka_run_group_tests("crash", tests, n, NULL, NULL);
 }

@@ -267,6 +267,8 @@ int run_open(struct run *r, const struct volume *v, const uint8_t *image, uint64
 
 	*r = (struct run){.volume = v, .hotzone_size = hotzone_size, .freezer = freezer};
 	r->medium = medium_new(image, v->size, 512, seed);
+	if (v->kind->detached)
+		medium_detach_header(r->medium, v->data_offset);
 	io = medium_meta_io(r->medium);
 	x = luks_header_read(io, &r->header, &why);
 	if (x == 0 && luks_header_needs_repair(r->header))
@@ -280,7 +282,7 @@ int run_open(struct run *r, const struct volume *v, const uint8_t *image, uint64
 	}
 	if (x == 0 && r->reenc.state != LUKS_REENC_NONE) {
 		x = verify_digest(r);
-		luks_store_init(&r->store, io, r->header, &r->reenc, -1, NULL, true);
+		luks_store_init(&r->store, io, r->header, &r->reenc, -1, NULL, !v->kind->detached);
 		if (x == 0)
 			x = make_engine(r, hotzone_size, freezer, &r->store.store);
 	}

@@ -22,6 +22,7 @@ struct volume_kind {
 	const char *resilience;
 	const char *new_cipher; /* NULL: as before */
 	bool keep_key;
+	bool detached; /* the header is on a disk of its own, with a cache of its own */
 };
 
 struct volume {
