@@ -14,7 +14,7 @@ struct engine {
 	uint64_t hotzone_max; /* bytes */
 	uint64_t limit;       /* hotzone size at present: small near read errors */
 	uint64_t frozen_since;
-	bool read_failed; /* the error is one of reading a hotzone, and the header is clean */
+	bool read_failed; /* all that failed is reading a hotzone: clean header, nothing frozen */
 	bool uncertain;   /* the last commit failed, and the header may have its position */
 	bool finished;    /* the final commit is made */
 	uint8_t *recovery_digests; /* of one chunk: stored, then present */

@@ -252,6 +252,7 @@ void engine_log_io(const struct engine *e, int error, const char *what, uint64_t
 static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 {
 	const struct position clean = e->position;
+	bool unreadable = false;
 	int r = freeze(e, z), undo;
 
 	if (r < 0)
@@ -260,7 +261,7 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 	batch_load(b, z->offset, z->size);
 	r = wait_loaded(e, b);
 	if (r < 0) {
-		e->read_failed = b->error < 0;
+		unreadable = b->error < 0;
 	} else {
 		r = make_hot(e, b);
 		if (r == 0)
@@ -276,7 +277,10 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 		}
 	}
 	undo = engine_thaw(e);
-	return undo < 0 ? undo : r;
+	if (undo < 0)
+		return undo;
+	e->read_failed = unreadable;
+	return r;
 }
 
 /* Steps 6 and 7. */
@@ -328,6 +332,7 @@ static struct hotzone plan_ahead(struct engine *e, const struct hotzone *z)
 static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 {
 	const struct engine_config *cfg = &e->config;
+	bool unreadable = false;
 	int r = 0;
 
 	if (cfg->resilience == ENGINE_JOURNAL) {
@@ -337,7 +342,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 	}
 	r = wait_loaded(e, next);
 	if (r < 0)
-		e->read_failed = next->error < 0;
+		unreadable = next->error < 0;
 	else
 		r = make_hot(e, next);
 	if (r < 0) {
@@ -347,7 +352,10 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 		 */
 		if (undo == 0 && (e->uncertain || (e->position.hotzone_size > 0 && r != -ESTALE)))
 			undo = end(e, z);
-		return undo < 0 ? undo : r;
+		if (undo < 0)
+			return undo;
+		e->read_failed = unreadable;
+		return r;
 	}
 	report(e);
 	return 0;

@@ -28,3 +28,8 @@ UNIT_TESTS += tests/sim/test-invariants
 tests_sim_test_invariants_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_invariants_SOURCES = tests/sim/test-invariants.c
 tests_sim_test_invariants_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-failures
+tests_sim_test_failures_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_failures_SOURCES = tests/sim/test-failures.c
+tests_sim_test_failures_LDADD = $(SIM_LDADD)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Offline re-encryption of a disk that fails: a bad sector ahead, together with writes and flushes
+ * that fail once or several times in a row at every place. Whatever the run says, its data must
+ * come back.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "explore.h"
+
+#define HOTZONE   UINT64_C(16384)
+#define MAX_BURST 4U
+
+static uint64_t seed;
+
+static const struct volume_kind kinds[] = {
+	{"checksum", 512, 4096, "checksum", NULL, false, false},
+	{"journal", 512, 512, "journal", NULL, false, false},
+	{"checksum-detached", 512, 512, "checksum", NULL, false, true},
+};
+
+/* The faults are gone: what is on the disk is brought to the end. */
+static bool ends_well(const struct volume *v, const uint8_t *image)
+{
+	enum engine_outcome outcome;
+	struct run r;
+	bool ok = run_open(&r, v, image, HOTZONE, NULL, seed) == 0;
+
+	if (ok && r.engine)
+		ok = run_all(&r, &outcome) == 0 && outcome == ENGINE_FINISHED;
+	ok = ok && volume_check_finished(v, medium_content(r.medium), v->plain);
+	run_close(&r);
+	return ok;
+}
+
+/* A sector in the fourth hotzone cannot be read, and @burst requests from number @n on fail. */
+static bool survives_faults(const struct volume *v, enum disk_op op, unsigned n, unsigned burst,
+			    bool *ret_more)
+{
+	enum engine_outcome outcome;
+	struct run r;
+	bool ok;
+
+	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	medium_fail_range(r.medium, DISK_READ, v->data_offset + 3 * HOTZONE + 8192, 512);
+	medium_fail(r.medium, op, n, n + burst - 1);
+	assert_true(run_all(&r, &outcome) < 0);
+	*ret_more = medium_requests(r.medium, op) > n;
+	ok = ends_well(v, medium_content(r.medium));
+	if (!ok)
+		printf("# %s: lost after %u failures of kind %d from request %u on\n",
+		       v->kind->name, burst, op, n);
+	run_close(&r);
+	return ok;
+}
+
+static void failures_beside_a_bad_sector_lose_nothing(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	unsigned lost = 0, runs = 0;
+
+	for (enum disk_op op = DISK_WRITE; op <= DISK_FLUSH; op++) {
+		for (unsigned burst = 1; burst <= MAX_BURST; burst++) {
+			bool more = true;
+
+			for (unsigned n = 0; more; n++) {
+				lost += !survives_faults(v, op, n, burst, &more);
+				runs++;
+			}
+		}
+	}
+	printf("# %s: %u runs\n", v->kind->name, runs);
+	assert_true(runs > 50);
+	assert_int_equal(lost, 0);
+	volume_free(v);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[sizeof(kinds) / sizeof(kinds[0])];
+	const char *s = getenv("SIM_SEED");
+	size_t n = 0;
+
+	seed = s ? strtoull(s, NULL, 0) : UINT64_C(20261122);
+	printf("# SIM_SEED=%" PRIu64 "\n", seed);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		void *kind = (void *)(uintptr_t)&kinds[i];
+
+		tests[n++] = (struct CMUnitTest){"failures_beside_a_bad_sector",
+						 failures_beside_a_bad_sector_lose_nothing, NULL,
+						 NULL, kind};
+	}
+	return _cmocka_run_group_tests("failures", tests, n, NULL, NULL);
+}
