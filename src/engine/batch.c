@@ -255,6 +255,9 @@ int batch_flush(struct batch_queue *q)
 	struct disk *disk = q->batches[0]->config->disk;
 	int r;
 
+	/* One that was never seen to end says nothing about what was written since. */
+	if (q->flushing)
+		return -EIO;
 	while (q->in_flight >= disk->depth) {
 		r = batch_step(q);
 		if (r < 0)

@@ -362,7 +362,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 }
 
 /* Hotzones one after the other, until the end, a stop, an error, or (online) just one. */
-static int convert(struct engine *e)
+static int convert_hotzones(struct engine *e)
 {
 	struct hotzone z = plan_next(&e->config, e->position.boundary, e->limit), ahead;
 	struct batch *b = &e->batch[0], *next = &e->batch[1];
@@ -374,9 +374,9 @@ static int convert(struct engine *e)
 			batch_load(next, ahead.offset, ahead.size);
 		r = store(e, b);
 		if (r < 0) {
+			/* None of its writes may reach the disk after its I/O is let go with EIO.
+			 */
 			(void)drain(e, b);
-			if (ahead.size > 0)
-				(void)drain(e, next);
 			return engine_give_up(e, r);
 		}
 		if (ahead.size == 0)
@@ -386,6 +386,17 @@ static int convert(struct engine *e)
 		b = next;
 		next = b == &e->batch[0] ? &e->batch[1] : &e->batch[0];
 	}
+	return r;
+}
+
+/* Whatever happens: no request or job outlives the call, as the memory may not outlive the engine.
+ */
+static int convert(struct engine *e)
+{
+	const int r = convert_hotzones(e);
+
+	for (unsigned i = 0; i < e->queue.n_batches; i++)
+		(void)drain(e, &e->batch[i]);
 	return r;
 }
 

@@ -104,7 +104,8 @@ struct engine *engine_free(struct engine *e)
 {
 	if (!e)
 		return NULL;
-	if (e->memory) {
+	/* What a broken disk never gave back it may still write: better leaked than zeros. */
+	if (e->memory && e->queue.in_flight == 0 && e->queue.jobs == 0) {
 		explicit_bzero(e->memory, e->memory_size);
 		(void)munmap(e->memory, e->memory_size);
 	}

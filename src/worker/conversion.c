@@ -270,8 +270,12 @@ static int make_all(struct conversion *c)
 	return make_stack(c);
 }
 
+/* Jobs use the ciphers and the engine's memory, the pool wakes the disk, and the kernel uses the
+ * engine's memory until the disk is free. */
 static void free_all(struct conversion *c)
 {
+	c->pool = pool_free(c->pool);
+	c->disk = disk_free(c->disk);
 	c->engine = engine_free(c->engine);
 	c->stack = stack_free(c->stack);
 	for (int i = 0; i < 2; i++) {
@@ -279,8 +283,6 @@ static void free_all(struct conversion *c)
 		c->kernel_cipher[i] = kernel_cipher_free(c->kernel_cipher[i]);
 	}
 	c->checksum = checksum_free(c->checksum);
-	c->pool = pool_free(c->pool);
-	c->disk = disk_free(c->disk);
 }
 
 static int convert(struct conversion *c, bool recover_only, enum engine_outcome *ret)
