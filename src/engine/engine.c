@@ -122,6 +122,8 @@ int engine_flush(struct engine *e)
 		r = batch_flush(&e->queue);
 	if (r == 0)
 		h->ops->data_flushed(h);
+	else
+		h->ops->data_flush_failed(h);
 	return r;
 }
 

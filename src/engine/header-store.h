@@ -47,6 +47,8 @@ struct header_store_ops {
 	int (*flush)(struct header_store *s);
 	/* The data disk was flushed after the last commit: on one disk, so was the header. */
 	void (*data_flushed)(struct header_store *s);
+	/* A flush of the data disk failed: on one disk, what commit() left is written again. */
+	void (*data_flush_failed)(struct header_store *s);
 	/* The one atomic commit that ends the re-encryption; both copies durable on return. */
 	int (*finish)(struct header_store *s);
 };

@@ -42,6 +42,7 @@ static int build_json(struct luks_header *h)
 	const char *text;
 	size_t length;
 
+	h->buffered = false;
 	text = json_object_to_json_string_length(
 		h->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
 	if (!text)
@@ -108,14 +109,15 @@ int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_re
 	r = add_u64(h->seqid, 1, &seqid);
 	if (r < 0)
 		return luks_refuse(why, r, "the sequence number cannot grow");
-	r = build_json(h);
-	if (r < 0)
-		return luks_refuse(why, r, "the metadata does not fit into its area");
+	/* First of all: a failed flush needs the JSON of the last commit. */
 	if (h->secondary_pending) {
 		r = luks_header_flush(h, io);
 		if (r < 0)
 			return luks_refuse(why, r, "the device cannot be flushed");
 	}
+	r = build_json(h);
+	if (r < 0)
+		return luks_refuse(why, r, "the metadata does not fit into its area");
 
 	h->bad[LUKS_PRIMARY] = true;
 	r = write_copy(h, io, LUKS_PRIMARY, seqid);
@@ -131,8 +133,26 @@ int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_re
 	if (r < 0)
 		return luks_refuse(why, r, "the secondary header cannot be written");
 	h->bad[LUKS_SECONDARY] = false;
-	h->secondary_pending = true;
+	h->secondary_pending = h->buffered = true;
 	return 0;
+}
+
+int luks_header_flush_failed(struct luks_header *h, struct meta_io *io)
+{
+	int r;
+
+	if (!h->secondary_pending)
+		return 0;
+	/* What is read there may be the one before by now. */
+	h->bad[LUKS_SECONDARY] = true;
+	if (!h->buffered)
+		return -EUCLEAN;
+	r = luks_header_check_unmoved(h, io);
+	if (r == 0)
+		r = write_copy(h, io, LUKS_SECONDARY, h->seqid);
+	if (r == 0)
+		h->bad[LUKS_SECONDARY] = false;
+	return r;
 }
 
 int luks_header_flush(struct luks_header *h, struct meta_io *io)
@@ -140,8 +160,9 @@ int luks_header_flush(struct luks_header *h, struct meta_io *io)
 	int r;
 
 	r = meta_io_flush(io);
+	if (r < 0 && luks_header_flush_failed(h, io) == 0 && h->secondary_pending)
+		r = meta_io_flush(io);
 	if (r < 0) {
-		/* A later flush that succeeds would not bring back what this one lost. */
 		if (h->secondary_pending)
 			h->bad[LUKS_SECONDARY] = true;
 		return r;

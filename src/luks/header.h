@@ -38,6 +38,7 @@ struct luks_header {
 	bool primary_foreign;   /* the bad primary holds something that is not LUKS2's */
 	bool secondary_pending; /* written and not known to be flushed */
 	uint8_t *buffer;        /* one copy, 4096-aligned: commits allocate nothing for I/O */
+	bool buffered;          /* @buffer has the JSON of the last commit */
 };
 
 /*
@@ -84,9 +85,19 @@ int luks_header_repair(struct luks_header *h, struct meta_io *io);
  */
 int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_reason *why);
 
-/* Makes the secondary durable. Where that fails it counts as bad. */
+/*
+ * Makes the secondary durable; after a failed flush it is written again and flushed once more.
+ * Where that fails too it counts as bad.
+ */
 int luks_header_flush(struct luks_header *h, struct meta_io *io);
 void luks_header_flushed(struct luks_header *h);
+
+/*
+ * A flush of the header's disk failed: the secondary, where it was pending, may be lost, and no
+ * later flush would bring it back. Writes it again, under the exclusive metadata lock; where that
+ * cannot be done it counts as bad. -ESTALE: as luks_header_check_unmoved().
+ */
+int luks_header_flush_failed(struct luks_header *h, struct meta_io *io);
 
 /*
  * -ESTALE when a copy on the disk has another sequence number or UUID than @h, or is no LUKS2

@@ -13,17 +13,21 @@ static struct luks_store *of(struct header_store *s)
 	return (struct luks_store *)((char *)s - offsetof(struct luks_store, store));
 }
 
+static int lock_header(struct luks_store *s, struct luks_lock **ret)
+{
+	if (s->lock_fd < 0)
+		return 0;
+	return luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, ret);
+}
+
 /* The exclusive lock, and a header that is still the one we know. */
 static int enter(struct luks_store *s, struct luks_lock **ret)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
-	int r;
+	int r = lock_header(s, &lock);
 
-	if (s->lock_fd >= 0) {
-		r = luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, &lock);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	r = luks_header_check_unmoved(s->header, s->io);
 	if (r < 0)
 		return r;
@@ -47,8 +51,10 @@ static int store_protect(struct header_store *hs, const void *data, size_t size)
 		return r;
 	s->flushes++;
 	r = meta_io_flush(s->io);
-	if (r < 0)
+	if (r < 0) {
+		(void)luks_header_flush_failed(s->header, s->io);
 		return r;
+	}
 	luks_header_flushed(s->header);
 	return 0;
 }
@@ -104,6 +110,20 @@ static void store_data_flushed(struct header_store *hs)
 		luks_header_flushed(s->header);
 }
 
+static void store_data_flush_failed(struct header_store *hs)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct luks_store *s = of(hs);
+
+	if (!s->on_data_disk)
+		return;
+	/* A failure counts the secondary as bad, and the next commit says so. */
+	if (lock_header(s, &lock) < 0)
+		s->header->bad[LUKS_SECONDARY] = true;
+	else
+		(void)luks_header_flush_failed(s->header, s->io);
+}
+
 static int store_finish(struct header_store *hs)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
@@ -131,6 +151,7 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 		.commit = store_commit,
 		.flush = store_flush,
 		.data_flushed = store_data_flushed,
+		.data_flush_failed = store_data_flush_failed,
 		.finish = store_finish,
 	};
 

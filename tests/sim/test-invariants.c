@@ -113,6 +113,11 @@ static void s_data_flushed(struct header_store *s)
 	of_store(s)->real_store->ops->data_flushed(of_store(s)->real_store);
 }
 
+static void s_data_flush_failed(struct header_store *s)
+{
+	of_store(s)->real_store->ops->data_flush_failed(of_store(s)->real_store);
+}
+
 static int s_finish(struct header_store *s)
 {
 	struct saboteur *b = of_store(s);
@@ -154,6 +159,7 @@ static const struct header_store_ops store_ops = {
 	.commit = s_commit,
 	.flush = s_flush,
 	.data_flushed = s_data_flushed,
+	.data_flush_failed = s_data_flush_failed,
 	.finish = s_finish,
 };
 
