@@ -16,6 +16,13 @@
 #include "engine/header-store.h"
 #include "io/disk.h"
 
+/*
+ * Bytes of a hotzone at most, whatever is wanted. Twice this is in memory offline, where the next
+ * hotzone is read while one is written; with the checksums and the program itself that stays well
+ * below 128 MiB.
+ */
+#define ENGINE_HOTZONE_MAX (UINT64_C(32) << 20)
+
 enum engine_direction { ENGINE_FORWARD, ENGINE_BACKWARD };
 enum engine_resilience { ENGINE_CHECKSUM, ENGINE_JOURNAL };
 

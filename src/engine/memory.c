@@ -21,15 +21,16 @@ struct layout {
 static struct layout batch_layout(const struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
-	const uint64_t n_chunks = e->hotzone_max / batch_chunk_size(cfg) + 1;
+	const uint64_t longest = plan_memory(cfg);
+	const uint64_t n_chunks = longest / batch_chunk_size(cfg) + 1;
 	struct layout l = {
 		/* Recovery works in chunks whatever the size of the hotzone. */
-		.data = round_up_u64(MAX(e->hotzone_max, (uint64_t)batch_chunk_size(cfg)), 4096),
+		.data = round_up_u64(MAX(longest, (uint64_t)batch_chunk_size(cfg)), 4096),
 		.chunks = round_up_u64(n_chunks * sizeof(struct chunk), 4096),
 	};
 
 	if (cfg->resilience == ENGINE_CHECKSUM)
-		l.digests = round_up_u64(plan_resilience_size(cfg, e->hotzone_max), 4096);
+		l.digests = round_up_u64(plan_resilience_size(cfg, longest), 4096);
 	return l;
 }
 

@@ -3,25 +3,25 @@
 
 #include "util/checked.h"
 
-/*
- * Twice this is in memory offline, where the next hotzone is read while one is written; with the
- * checksums and the program itself that stays well below 128 MiB.
- */
-#define HOTZONE_MEMORY_MAX (UINT64_C(32) << 20)
+/* What resilience area and memory allow, bytes. */
+static uint64_t capacity(const struct engine_config *cfg)
+{
+	uint64_t bytes = cfg->header->area_size;
+
+	if (cfg->resilience == ENGINE_CHECKSUM &&
+	    mul_u64(bytes / checksum_size(cfg->checksum), cfg->block_size, &bytes) < 0)
+		bytes = UINT64_MAX;
+	return round_down_u64(MIN(bytes, ENGINE_HOTZONE_MAX), cfg->block_size);
+}
 
 uint64_t plan_hotzone_max(const struct engine_config *cfg)
 {
-	const uint64_t area = cfg->header->area_size;
-	const uint64_t max = MIN(cfg->hotzone_size, HOTZONE_MEMORY_MAX);
-	uint64_t capacity;
+	return MIN(round_down_u64(cfg->hotzone_size, cfg->block_size), capacity(cfg));
+}
 
-	if (cfg->resilience == ENGINE_CHECKSUM) {
-		if (mul_u64(area / checksum_size(cfg->checksum), cfg->block_size, &capacity) < 0)
-			capacity = UINT64_MAX;
-	} else {
-		capacity = area;
-	}
-	return round_down_u64(MIN(max, capacity), cfg->block_size);
+uint64_t plan_memory(const struct engine_config *cfg)
+{
+	return cfg->direction == ENGINE_FORWARD ? plan_hotzone_max(cfg) : capacity(cfg);
 }
 
 uint64_t plan_resilience_size(const struct engine_config *cfg, uint64_t size)
@@ -38,13 +38,15 @@ bool plan_is_at_end(const struct engine_config *cfg, uint64_t boundary)
 
 struct hotzone plan_next(const struct engine_config *cfg, uint64_t boundary, uint64_t limit)
 {
-	uint64_t size;
+	const uint64_t last = capacity(cfg);
+	uint64_t size = MIN(limit, boundary);
 
 	if (cfg->direction == ENGINE_FORWARD)
 		return (struct hotzone){boundary, MIN(limit, cfg->size - boundary)};
-	size = boundary % limit;
-	if (size == 0)
-		size = limit;
+	if (boundary > last)
+		size = MIN(limit, boundary - last);
+	else if (limit >= plan_hotzone_max(cfg))
+		size = boundary;
 	return (struct hotzone){boundary - size, size};
 }
 

@@ -15,15 +15,19 @@ struct hotzone {
 /* The largest hotzone that resilience area and memory allow; 0 when not even one block fits. */
 uint64_t plan_hotzone_max(const struct engine_config *cfg);
 
+/* Bytes of the longest hotzone that plan_next() makes. */
+uint64_t plan_memory(const struct engine_config *cfg);
+
 /* The bytes of resilience data that protect a hotzone of @size bytes. */
 uint64_t plan_resilience_size(const struct engine_config *cfg, uint64_t size);
 
 bool plan_is_at_end(const struct engine_config *cfg, uint64_t boundary);
 
 /*
- * The hotzone beside @boundary, at most @limit bytes. Backward the odd piece comes first: then the
- * last hotzone is as long as the area allows, which stock's recovery needs to see the end (it takes
- * a shorter one for unfinished).
+ * The hotzone beside @boundary, at most @limit bytes. Only backward the last one is longer: as long
+ * as the area allows, whatever hotzones are wanted now. Stock's recovery needs that to see the end
+ * (it takes a shorter one for unfinished, and its next resume destroys the data). A @limit that
+ * read errors have lowered holds there too.
  */
 struct hotzone plan_next(const struct engine_config *cfg, uint64_t boundary, uint64_t limit);
 

@@ -132,14 +132,8 @@ static struct engine_side engine_side(const struct conversion *c, int which)
 
 uint64_t conversion_hotzone_size(const struct volume *v)
 {
-	const struct luks_reenc *r = &v->reenc;
-
-	/* An area that was cut to one hotzone: only that size suits cryptsetup's recovery. */
-	if (r->state != LUKS_REENC_NONE && r->direction == LUKS_BACKWARD &&
-	    r->capacity <= HOTZONE_OFFLINE)
-		return r->capacity;
 	if (v->options->hotzone_size > 0)
-		return v->options->hotzone_size;
+		return MIN(v->options->hotzone_size, ENGINE_HOTZONE_MAX);
 	return v->name ? HOTZONE_ONLINE : HOTZONE_OFFLINE;
 }
 
