@@ -15,6 +15,7 @@
 
 #include "ctl/status.h"
 #include "util/checked.h"
+#include "util/io.h"
 #include "util/log.h"
 #include "worker/options.h"
 
@@ -62,11 +63,16 @@ static int run_status(const struct options *o, char **argv)
 	return status_print(o, stdout);
 }
 
+static int check_printed(int r)
+{
+	return r < 0 ? log_error_errno(r, "cannot write to standard output") : 0;
+}
+
 static int run_help(const struct options *o, char **argv)
 {
 	(void)o;
 	(void)argv;
-	return options_print_help("recryptctl");
+	return check_printed(options_print_help("recryptctl"));
 }
 
 static int run_version(const struct options *o, char **argv)
@@ -74,7 +80,7 @@ static int run_version(const struct options *o, char **argv)
 	(void)o;
 	(void)argv;
 	printf("recryptctl " PACKAGE_VERSION "\n");
-	return fflush(stdout) == 0 ? 0 : -EIO;
+	return check_printed(fflush(stdout) == 0 ? 0 : -errno);
 }
 
 static const struct {
@@ -90,6 +96,8 @@ int main(int argc, char **argv)
 	struct options o;
 	int r;
 
+	if (open_standard_streams() < 0)
+		return EXIT_FAILURE;
 	log_init("recryptctl", LOG_NOTICE);
 	r = options_parse(argc, argv, &o);
 	if (r < 0)

@@ -2,6 +2,7 @@
 #include "util/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "util/checked.h"
@@ -55,5 +56,18 @@ int pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
 		size -= (size_t)n;
 		offset += (uint64_t)n;
 	}
+	return 0;
+}
+
+int open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
 	return 0;
 }

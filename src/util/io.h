@@ -8,3 +8,9 @@
 /* All @size bytes, or a negative errno; -ENODATA where the file ends before. */
 int pread_full(int fd, void *buf, size_t size, uint64_t offset);
 int pwrite_full(int fd, const void *buf, size_t size, uint64_t offset);
+
+/*
+ * Opens /dev/null for each of standard input, output and error that the caller has closed. A device
+ * that is opened later could take its number, and messages would be written to it.
+ */
+int open_standard_streams(void);

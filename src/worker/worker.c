@@ -8,9 +8,11 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "util/io.h"
 #include "util/log.h"
 #include "worker/jobs.h"
 #include "worker/options.h"
@@ -25,7 +27,7 @@ static void on_signal(int signal)
 
 static int catch_signals(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction act = {.sa_handler = on_signal};
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
@@ -82,6 +84,8 @@ int main(int argc, char **argv)
 	struct options o;
 	int r;
 
+	if (open_standard_streams() < 0)
+		return EXIT_FAILURE;
 	log_init("recryptctl", LOG_NOTICE);
 	r = options_parse(argc, argv, &o);
 	if (r < 0)
