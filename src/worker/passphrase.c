@@ -3,22 +3,44 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "luks/context.h"
 #include "luks/key-file.h"
+#include "util/checked.h"
 #include "util/log.h"
 #include "worker/terminal.h"
+
+/* Somebody may wait for ever for a pipe: until it has brought a key, signals end the process. */
+static const int deadly[] = {SIGINT, SIGTERM, SIGHUP};
+
+static void let_signals_kill(struct sigaction before[static ARRAY_SIZE(deadly)])
+{
+	const struct sigaction kill = {.sa_handler = SIG_DFL};
+
+	for (size_t i = 0; i < ARRAY_SIZE(deadly); i++)
+		(void)sigaction(deadly[i], &kill, &before[i]);
+}
+
+static void restore_signals(const struct sigaction before[static ARRAY_SIZE(deadly)])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(deadly); i++)
+		(void)sigaction(deadly[i], &before[i], NULL);
+}
 
 int key_file_read(const char *path, uint64_t offset, size_t size, struct secret **ret)
 {
 	bool standard_input = strcmp(path, "-") == 0;
+	struct sigaction before[ARRAY_SIZE(deadly)];
 	const char *why;
 	int r;
 
+	let_signals_kill(before);
 	r = luks_key_file_read(standard_input ? NULL : path, offset, size, ret);
+	restore_signals(before);
 	if (r == 0)
 		return 0;
 	why = luks_context_error();
@@ -40,8 +62,12 @@ static int read_file(struct passphrase_source *s, struct secret **ret)
 
 static int read_line(struct secret **ret)
 {
-	int r = luks_key_line_read(ret);
+	struct sigaction before[ARRAY_SIZE(deadly)];
+	int r;
 
+	let_signals_kill(before);
+	r = luks_key_line_read(ret);
+	restore_signals(before);
 	if (r < 0 && r != -ENODATA)
 		log_error_errno(r, "no passphrase could be read from standard input");
 	return r;
