@@ -176,7 +176,8 @@ int engine_recover(struct engine *e, const struct position *hot)
 		return -EINVAL;
 	e->position = *hot;
 	e->frozen_since = now_usec();
-	log_hold();
+	if (cfg->freezer)
+		log_hold();
 	r = recover_data(e, &z);
 	if (r < 0)
 		return engine_give_up(e, r);
