@@ -234,7 +234,7 @@ static int make_stack(struct conversion *c)
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot stack the devices for re-encryption",
 				       v->name);
-	freezer_dm_init(&c->freezer, c->stack);
+	freezer_dm_init(&c->freezer, c->stack, &c->store);
 	return 0;
 }
 

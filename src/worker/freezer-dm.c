@@ -1,29 +1,74 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/freezer-dm.h"
 
+#include <errno.h>
 #include <stddef.h>
 
-static struct stack *stack_of(struct freezer *f)
+static struct freezer_dm *of(struct freezer *f)
 {
-	return ((struct freezer_dm *)((char *)f - offsetof(struct freezer_dm, freezer)))->stack;
+	return (struct freezer_dm *)((char *)f - offsetof(struct freezer_dm, freezer));
 }
 
-static int dm_freeze(struct freezer *f, uint64_t offset, uint64_t size)
+/* Ctrl-Z has to wait: it would stop us, and with us all I/O to the range. */
+static int block_stops(sigset_t *ret_before)
 {
-	return stack_freeze(stack_of(f), offset, size);
+	sigset_t stops;
+
+	(void)sigemptyset(&stops);
+	(void)sigaddset(&stops, SIGTSTP);
+	(void)sigaddset(&stops, SIGTTIN);
+	(void)sigaddset(&stops, SIGTTOU);
+	return -pthread_sigmask(SIG_BLOCK, &stops, ret_before);
 }
 
-static int dm_thaw(struct freezer *f, const struct position *now)
+/* What had to wait for the end of the frozen time may come. */
+static void let_others(struct freezer_dm *f)
 {
-	return stack_thaw(stack_of(f), now->boundary);
+	if (!f->frozen)
+		return;
+	f->frozen = false;
+	luks_store_release(f->store);
+	(void)pthread_sigmask(SIG_SETMASK, &f->signals, NULL);
 }
 
-static int dm_fail(struct freezer *f)
+static int dm_freeze(struct freezer *freezer, uint64_t offset, uint64_t size)
 {
-	return stack_fail(stack_of(f));
+	struct freezer_dm *f = of(freezer);
+	int r = luks_store_hold(f->store);
+
+	if (r < 0)
+		return r;
+	r = block_stops(&f->signals);
+	if (r < 0) {
+		luks_store_release(f->store);
+		return r;
+	}
+	f->frozen = true;
+	r = stack_freeze(f->stack, offset, size);
+	if (r < 0)
+		let_others(f);
+	return r;
 }
 
-void freezer_dm_init(struct freezer_dm *f, struct stack *stack)
+static int dm_thaw(struct freezer *freezer, const struct position *now)
+{
+	struct freezer_dm *f = of(freezer);
+	int r = stack_thaw(f->stack, now->boundary);
+
+	let_others(f);
+	return r;
+}
+
+static int dm_fail(struct freezer *freezer)
+{
+	struct freezer_dm *f = of(freezer);
+	int r = stack_fail(f->stack);
+
+	let_others(f);
+	return r;
+}
+
+void freezer_dm_init(struct freezer_dm *f, struct stack *stack, struct luks_store *store)
 {
 	static const struct freezer_ops ops = {
 		.freeze = dm_freeze,
@@ -31,5 +76,5 @@ void freezer_dm_init(struct freezer_dm *f, struct stack *stack)
 		.fail = dm_fail,
 	};
 
-	*f = (struct freezer_dm){.freezer = {.ops = &ops}, .stack = stack};
+	*f = (struct freezer_dm){.freezer = {.ops = &ops}, .stack = stack, .store = store};
 }

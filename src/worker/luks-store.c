@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "luks/lock.h"
 #include "util/checked.h"
@@ -13,9 +14,10 @@ static struct luks_store *of(struct header_store *s)
 	return (struct luks_store *)((char *)s - offsetof(struct luks_store, store));
 }
 
+/* None for a simulation, nor while it is held already. */
 static int lock_header(struct luks_store *s, struct luks_lock **ret)
 {
-	if (s->lock_fd < 0)
+	if (s->lock_fd < 0 || s->held)
 		return 0;
 	return luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, ret);
 }
@@ -33,6 +35,21 @@ static int enter(struct luks_store *s, struct luks_lock **ret)
 		return r;
 	*ret = TAKE_PTR(lock);
 	return 0;
+}
+
+int luks_store_hold(struct luks_store *s)
+{
+	return luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, &s->held);
+}
+
+void luks_store_release(struct luks_store *s)
+{
+	const struct timespec pause = {.tv_nsec = 200000};
+
+	if (!s->held)
+		return;
+	s->held = luks_lock_free(s->held);
+	(void)nanosleep(&pause, NULL);
 }
 
 static int store_protect(struct header_store *hs, const void *data, size_t size)

@@ -9,6 +9,7 @@
 
 #include "engine/header-store.h"
 #include "luks/header.h"
+#include "luks/lock.h"
 #include "luks/reencrypt.h"
 
 struct luks_store {
@@ -19,6 +20,7 @@ struct luks_store {
 	/* The open metadata device and its path, for the lock; -1: no lock (simulation). */
 	int lock_fd;
 	const char *lock_path;
+	struct luks_lock *held;  /* between luks_store_hold() and luks_store_release() */
 	bool on_data_disk;       /* header and data share a disk, so they share flushes */
 	struct luks_areas freed; /* by finish(): to be wiped once the devices are in order */
 	uint64_t flushes;
@@ -28,3 +30,12 @@ struct luks_store {
 void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_header *header,
 		     struct luks_reenc *reenc, int lock_fd, const char *lock_path,
 		     bool on_data_disk);
+
+/*
+ * Takes the metadata lock once for all commits until the release. While a range is frozen nobody
+ * may be waited for: who has the lock could himself be waiting for I/O to that range, if only for a
+ * page of his program. The release pauses for a moment (200 us), since flock(2) is not fair and
+ * others want to read the header as well.
+ */
+int luks_store_hold(struct luks_store *s);
+void luks_store_release(struct luks_store *s);
