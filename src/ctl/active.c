@@ -5,35 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "dm/layout.h"
 #include "dm/task.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
-
-/* The kernel's own name of a device, which needs no udev: "/dev/sda1". */
-static int device_path(dev_t device, char *path, size_t size)
-{
-	char uevent[64], line[256];
-	int r = -ENODEV;
-	FILE *f;
-
-	(void)snprintf(uevent, sizeof(uevent), "/sys/dev/block/%u:%u/uevent", major(device),
-		       minor(device));
-	f = fopen(uevent, "re");
-	if (!f)
-		return -errno;
-	while (r < 0 && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "DEVNAME=", 8) == 0)
-			r = (size_t)snprintf(path, size, "/dev/%s", line + 8) < size
-				    ? 0
-				    : -ENAMETOOLONG;
-	}
-	(void)fclose(f);
-	return r;
-}
 
 int active_data_device(const char *name, char *path, size_t size)
 {
@@ -42,7 +18,7 @@ int active_data_device(const char *name, char *path, size_t size)
 
 	if (r < 0)
 		return r;
-	return v.data_device ? device_path(v.data_device, path, size) : -ENODEV;
+	return v.data_device ? find_device_node(v.data_device, path, size) : -ENODEV;
 }
 
 static struct text text_of(const char *s)

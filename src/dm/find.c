@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "dm/names.h"
 #include "util/checked.h"
@@ -138,4 +139,26 @@ int find_volume_by_name(const char *name, struct active_volume *ret)
 		return -ENODEV;
 	r = luks_uuid_of(info.uuid, uuid);
 	return r < 0 ? r : find_active_volume(uuid, ret);
+}
+
+int find_device_node(dev_t device, char *path, size_t size)
+{
+	char uevent[64], line[256];
+	int r = -ENODEV;
+	FILE *f;
+
+	(void)snprintf(uevent, sizeof(uevent), "/sys/dev/block/%u:%u/uevent", major(device),
+		       minor(device));
+	f = fopen(uevent, "re");
+	if (!f)
+		return -errno;
+	while (r < 0 && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "DEVNAME=", 8) == 0)
+			r = (size_t)snprintf(path, size, "/dev/%s", line + 8) < size
+				    ? 0
+				    : -ENAMETOOLONG;
+	}
+	(void)fclose(f);
+	return r;
 }

@@ -28,3 +28,9 @@ int find_active_volume(const char *uuid, struct active_volume *ret);
 
 /* The same by the name of the mapping. -ENODEV: there is none, or it is no LUKS2 volume. */
 int find_volume_by_name(const char *name, struct active_volume *ret);
+
+/*
+ * The kernel's own name of a block device, which needs no udev: "/dev/sda1". What open(2) of its
+ * description below /sys fails with, or -ENODEV, -ENAMETOOLONG.
+ */
+int find_device_node(dev_t device, char *path, size_t size);

@@ -50,6 +50,12 @@ struct stack_position {
 struct stack;
 
 /*
+ * Could the stack be put under NAME, which has none and whose header has no re-encryption? Needs no
+ * keys and changes nothing. The errors are those of stack_new().
+ */
+int stack_check(const struct stack_config *config);
+
+/*
  * Puts the stack under NAME, whose header stands at @now. Where a dead worker left one, it is taken
  * over: a hot @now needs its hotzone frozen already (-EUNATCH otherwise, with nothing changed) and
  * leaves it frozen until stack_thaw(); a clean one is thawed.

@@ -380,20 +380,46 @@ static int take_over(struct stack *s, const struct found *f, uint64_t hot_size, 
 	return hot_size > 0 ? keep_frozen(s, f) : let_go(s, f);
 }
 
-static int begin(struct stack *s, const struct found *f, uint64_t hot_size)
+/* Is NAME as cryptsetup opened it? */
+static int check_plain(const struct stack *s, const struct found *f)
 {
 	struct table plain;
-	int r;
+	int r = layout_plain(&s->layout, s->boundary, &plain);
 
-	if (hot_size > 0)
-		return -EUNATCH;
+	if (r < 0)
+		return r;
 	/* cryptsetup luksSuspend: the kernel has no key. */
 	if (f->name.suspended)
 		return -EBUSY;
-	r = layout_plain(&s->layout, s->boundary, &plain);
-	if (r < 0)
-		return r;
-	return table_equal(&plain, &f->name_table) ? make_fresh(s, f) : -ENOTUNIQ;
+	return table_equal(&plain, &f->name_table) ? 0 : -ENOTUNIQ;
+}
+
+static int begin(struct stack *s, const struct found *f, uint64_t hot_size)
+{
+	int r = hot_size > 0 ? -EUNATCH : check_plain(s, f);
+
+	return r < 0 ? r : make_fresh(s, f);
+}
+
+int stack_check(const struct stack_config *config)
+{
+	_cleanup_(stack_freep) struct stack *s = calloc(1, sizeof(*s));
+	struct found f = {};
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	r = set_up(s, config, 0);
+	if (r == 0)
+		r = find_devices(s, &f);
+	if (r == 0)
+		r = find_options(s, &f);
+	for (unsigned i = 0; i < SIDES && r == 0; i++)
+		s->layout.sides[i].key = f.name_table.targets[0].key;
+	if (r == 0)
+		r = check_plain(s, &f);
+	table_clear(&f.name_table);
+	return r;
 }
 
 int stack_new(const struct stack_config *config, const struct stack_position *now,

@@ -23,7 +23,9 @@ void log_message(int level, const char *format, ...) __attribute__((format(print
 int log_message_errno(int level, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-#define log_error(...)            log_message(LOG_ERR, __VA_ARGS__)
+#define log_error(...) log_message(LOG_ERR, __VA_ARGS__)
+/* For an @e that is only there for the caller and would tell the user nothing; it is the value. */
+#define log_refusal(e, ...)       (log_error(__VA_ARGS__), (e))
 #define log_warning(...)          log_message(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...)           log_message(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...)             log_message(LOG_INFO, __VA_ARGS__)

@@ -199,43 +199,106 @@ static int stay_in_memory(void)
 	return 0;
 }
 
-static int make_stack(struct conversion *c)
+static struct stack_config stack_config_of(const struct volume *v,
+					   const struct conversion_keys *keys)
 {
-	const struct volume *v = c->volume;
 	const struct luks_reenc *reenc = &v->reenc;
-	const struct stack_config config = {
+
+	return (struct stack_config){
 		.name = v->name,
 		.uuid = v->header->uuid,
 		.data_device = v->data_path,
 		.data_offset = reenc->data_offset,
 		.size = reenc->data_size,
-		.backward = reenc->direction == LUKS_BACKWARD,
-		.old_side = side_of(&reenc->old_side, c->keys->old_key),
-		.new_side = side_of(&reenc->new_side, c->keys->new_key),
+		.backward = reenc->state != LUKS_REENC_NONE && reenc->direction == LUKS_BACKWARD,
+		.old_side = side_of(&reenc->old_side, keys->old_key),
+		.new_side = side_of(&reenc->new_side, keys->new_key),
 	};
-	const struct stack_position now = {reenc->boundary, reenc->hot_size};
+}
+
+static int explain_stack_error(const struct volume *v, int error)
+{
+	switch (error) {
+	case 0:
+		return 0;
+	case -EBUSY:
+		log_error("%s: is suspended, or has devices under it that are not ours; resume it "
+			  "with cryptsetup luksResume, or close the volume and open it again",
+			  v->name);
+		return error;
+	case -ENOTUNIQ:
+		log_error("%s: the live table is not what the header of %s describes; close the "
+			  "volume and open it again",
+			  v->name, v->header_path);
+		return error;
+	case -EROFS:
+		return log_refusal(error,
+				   "%s: was opened read-only; close it and open it for "
+				   "writing",
+				   v->name);
+	case -EOPNOTSUPP:
+		log_error("%s: was opened with an option that cannot be kept while it is "
+			  "re-encrypted; close it and open it without",
+			  v->name);
+		return -ENOTSUP;
+	case -ENAMETOOLONG:
+		log_error("%s: this name is too long for helper devices beside it; close the "
+			  "volume and open it under another name",
+			  v->name);
+		return error;
+	case -EUNATCH:
+		log_error("%s: the hotzone at offset %" PRIu64
+			  " needs recovery, but is not frozen; close the volume, then run: "
+			  "recryptctl recover %s",
+			  v->name, v->reenc.boundary, v->data_path);
+		return error;
+	default:
+		return log_error_errno(error, "%s: cannot stack the devices for re-encryption",
+				       v->name);
+	}
+}
+
+static int make_stack(struct conversion *c)
+{
+	const struct volume *v = c->volume;
+	const struct stack_config config = stack_config_of(v, c->keys);
+	const struct stack_position now = {v->reenc.boundary, v->reenc.hot_size};
+	int r = explain_stack_error(v, stack_new(&config, &now, &c->stack));
+
+	if (r == 0)
+		freezer_dm_init(&c->freezer, c->stack, &c->store);
+	return r;
+}
+
+static int make_disk(const struct volume *v, struct disk **ret)
+{
+	int r = disk_uring_new(v->data.fd, v->data_path, ret);
+
+	if (r == -EOPNOTSUPP)
+		return log_error_errno(r,
+				       "%s: this kernel has no usable io_uring, or forbids it "
+				       "(sysctl kernel.io_uring_disabled)",
+				       v->data_path);
+	return r < 0 ? log_error_errno(r, "%s: cannot set up I/O", v->data_path) : 0;
+}
+
+int conversion_check(const struct volume *v)
+{
+	const struct conversion_keys no_keys = {};
+	struct disk *disk = NULL;
 	int r = stay_in_memory();
 
+	if (r == 0)
+		r = make_disk(v, &disk);
 	if (r < 0)
 		return r;
-	r = stack_new(&config, &now, &c->stack);
-	if (r == -ENOTUNIQ || r == -EBUSY)
-		return log_error_errno(
-			r,
-			"%s: the live table is not what the header of %s describes; close "
-			"the volume and open it again",
-			v->name, v->header_path);
-	if (r == -EUNATCH)
-		return log_error_errno(r,
-				       "%s: the hotzone at offset %" PRIu64
-				       " needs recovery, but is not "
-				       "frozen; close the volume, then run: recryptctl recover %s",
-				       v->name, reenc->boundary, v->data_path);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot stack the devices for re-encryption",
-				       v->name);
-	freezer_dm_init(&c->freezer, c->stack, &c->store);
-	return 0;
+	disk_free(disk);
+	if (v->name) {
+		const struct stack_config config = stack_config_of(v, &no_keys);
+
+		r = explain_stack_error(v, stack_check(&config));
+	}
+	return r;
 }
 
 static int make_all(struct conversion *c)
@@ -243,16 +306,10 @@ static int make_all(struct conversion *c)
 	struct volume *v = c->volume;
 	int r = stay_in_memory();
 
+	if (r == 0)
+		r = make_disk(v, &c->disk);
 	if (r < 0)
 		return r;
-	r = disk_uring_new(v->data.fd, v->data_path, &c->disk);
-	if (r == -EOPNOTSUPP)
-		return log_error_errno(r,
-				       "%s: this kernel has no usable io_uring, or forbids it "
-				       "(sysctl kernel.io_uring_disabled)",
-				       v->data_path);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot set up I/O", v->data_path);
 	luks_store_init(&c->store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_path,
 			v->header_on_data);
 	r = make_crypto(c);
@@ -320,27 +377,30 @@ static int wipe_freed(struct volume *v, const struct luks_areas *freed)
 	return 0;
 }
 
+static int explain_leftovers(const struct volume *v, int error)
+{
+	return error < 0
+		       ? log_error_errno(error,
+					 "%s: cannot take the helper devices away; run recryptctl "
+					 "recover %s to try again, or close the volume",
+					 v->name, v->data_path)
+		       : 0;
+}
+
 /* Clean: the live table becomes a plain one. Hot: all stays as it is, for the next attempt. */
 static int dissolve(struct conversion *c)
 {
-	const struct position p = c->position;
-	int r;
-
-	if (!c->stack || p.hotzone_size > 0)
+	if (!c->stack || c->position.hotzone_size > 0)
 		return 0;
-	r = stack_dissolve(c->stack, p.boundary);
-	if (r < 0)
-		return log_error_errno(r,
-				       "%s: cannot take the helper devices away; I/O goes on, the "
-				       "next run or `cryptsetup close` removes them",
-				       c->volume->name);
-	return 0;
+	return explain_leftovers(c->volume, stack_dissolve(c->stack, c->position.boundary));
 }
 
 static void tell_how_to_go_on(const struct conversion *c)
 {
 	const struct volume *v = c->volume;
 
+	if (v->reenc.state == LUKS_REENC_NONE)
+		return; /* the final commit is made; what failed behind it has been said */
 	if (c->position.hotzone_size == 0)
 		log_error("%s: stopped with a clean header; go on with: recryptctl reencrypt "
 			  "--resume-only %s",

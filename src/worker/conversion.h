@@ -28,6 +28,12 @@ struct conversion_keys {
 };
 
 /*
+ * Before a re-encryption begins: has the kernel what conversion_run() needs, and can the live table
+ * of an active volume be stacked? Changes nothing. Logs what is wrong.
+ */
+int conversion_check(const struct volume *v);
+
+/*
  * Makes the one commit that is left when all is converted (LUKS_REENC_FINISH), and wipes what it
  * frees. No data is touched.
  */

@@ -85,13 +85,13 @@ static int check_supported(const struct volume *v)
 	if (r->state == LUKS_REENC_NONE)
 		return 0;
 	if (r->mode != LUKS_REENCRYPT)
-		return log_error_errno(
+		return log_refusal(
 			-ENOTSUP,
 			"%s: this is an %s begun by cryptsetup, which only cryptsetup can "
 			"go on with",
 			v->data_path, r->mode == LUKS_ENCRYPT ? "encryption" : "decryption");
 	if (r->shift_size > 0 || r->moved_segment || r->resilience == LUKS_RESILIENCE_NONE)
-		return log_error_errno(
+		return log_refusal(
 			-ENOTSUP,
 			"%s: this re-encryption moves the data (%s); only cryptsetup can "
 			"go on with it",
@@ -103,14 +103,13 @@ static int check_supported(const struct volume *v)
 static int unlock(struct job *j)
 {
 	const struct volume *v = &j->volume;
-	const bool finish =
+	/* Nothing is left to convert, and cryptsetup may have wiped the old keyslot (P9). */
+	const bool converted =
 		v->reenc.state == LUKS_REENC_FINISH || v->reenc.state == LUKS_REENC_NONE;
 	const struct luks_unlock_params params = {
 		.device = v->data_path,
 		.header = j->o->header,
-		/* Finishing converts nothing, and cryptsetup may have wiped the old keyslot (P9).
-		 */
-		.old_digest = finish ? LUKS_DIGEST_NONE : v->reenc.old_side.digest,
+		.old_digest = converted ? LUKS_DIGEST_NONE : v->reenc.old_side.digest,
 		.new_digest = v->reenc.new_side.digest,
 		.keyslot = j->o->key_slot,
 		.old_key = j->volume_key,
@@ -135,9 +134,9 @@ static int take_over(struct job *j)
 	if (r < 0)
 		return r;
 	if (v->reenc.state == LUKS_REENC_NONE)
-		return log_error_errno(-ESTALE,
-				       "%s: somebody else finished the re-encryption meanwhile",
-				       v->data_path);
+		return log_refusal(-ESTALE,
+				   "%s: somebody else finished the re-encryption meanwhile",
+				   v->data_path);
 	if (v->reenc.state == LUKS_REENC_FINISH)
 		return 0;
 	r = luks_reenc_digest_verify(v->header, &v->reenc, &keys);
@@ -209,7 +208,7 @@ static int confirm_lost_keyslots(const struct job *j, const struct luks_begin_pl
 			"give their passphrases, or --batch-mode",
 			j->volume.data_path);
 	if (!yes)
-		return log_error_errno(-ECANCELED, "%s: nothing was changed", j->volume.data_path);
+		return log_refusal(-ECANCELED, "%s: nothing was changed", j->volume.data_path);
 	return 0;
 }
 
@@ -244,8 +243,10 @@ static int begin(struct job *j)
 			},
 		.passphrases = passphrases_of(j),
 	};
-	int r = luks_begin_plan(&params, &b);
+	int r = conversion_check(&j->volume);
 
+	if (r == 0)
+		r = luks_begin_plan(&params, &b);
 	if (r < 0)
 		return r;
 	plan = luks_begin_get_plan(b);
@@ -254,6 +255,9 @@ static int begin(struct job *j)
 		r = confirm_lost_keyslots(j, plan);
 	if (r < 0)
 		return r;
+	if (*j->stop)
+		return log_refusal(-EINTR, "%s: interrupted; nothing was changed",
+				   j->volume.data_path);
 	return luks_begin_commit(b, &j->old_key, &j->new_key);
 }
 
@@ -265,7 +269,7 @@ static int check_same_wishes(const struct job *j)
 	const char *path = j->volume.data_path, *what = NULL;
 
 	if (o->init_only)
-		return log_error_errno(-EBUSY, "%s: a re-encryption is in progress already", path);
+		return log_refusal(-EBUSY, "%s: a re-encryption is in progress already", path);
 	if (o->cipher && strcmp(o->cipher, r->new_side.cipher) != 0)
 		what = "--cipher";
 	else if (o->sector_size > 0 && o->sector_size != r->new_side.sector_size)
@@ -277,7 +281,7 @@ static int check_same_wishes(const struct job *j)
 	else if (o->keep_key && !r->keep_key)
 		what = "--keep-key";
 	if (what)
-		return log_error_errno(
+		return log_refusal(
 			-EINVAL,
 			"%s: %s is not what the re-encryption in progress was begun with; "
 			"leave it out to go on",
@@ -302,10 +306,6 @@ static int settle(struct job *j)
 		return r;
 	log_notice("%s: the re-encryption was complete but for its devices, which are in order now",
 		   v->data_path);
-	v->stacked = false;
-	v->lock = luks_lock_free(v->lock);
-	j->new_key = secret_free(j->new_key);
-	j->source.exhausted = false; /* what comes next asks again */
 	return 0;
 }
 
@@ -317,14 +317,12 @@ static int reencrypt(struct job *j)
 	if (r < 0)
 		return r;
 	if (v->reenc.state == LUKS_REENC_NONE) {
-		if (v->stacked) {
-			r = settle(j);
-			if (r < 0 || j->o->resume_only)
-				return r;
-		}
+		/* Who ran it again wants that re-encryption to be over, not another one. */
+		if (v->stacked)
+			return settle(j);
 		if (j->o->resume_only)
-			return log_error_errno(-EINVAL, "%s: no re-encryption is in progress",
-					       v->data_path);
+			return log_refusal(-EINVAL, "%s: no re-encryption is in progress",
+					   v->data_path);
 		r = begin(j);
 		if (r < 0 || j->o->init_only)
 			return r;
@@ -370,7 +368,14 @@ static int recover(struct job *j)
 	if (r < 0)
 		return r;
 	r = take_over(j);
-	return r < 0 ? r : convert(j, true);
+	if (r == 0)
+		r = convert(j, true);
+	if (r == 0 && v->reenc.state == LUKS_REENC_NONE)
+		log_notice("%s: recovered; the re-encryption is complete", v->data_path);
+	else if (r == 0)
+		log_notice("%s: recovered; go on with: recryptctl reencrypt --resume-only %s",
+			   v->data_path, v->data_path);
+	return r;
 }
 
 int job_recover(const struct options *o, const volatile sig_atomic_t *stop)
@@ -388,23 +393,21 @@ static int check_cancellable(const struct volume *v)
 {
 	switch (v->reenc.state) {
 	case LUKS_REENC_NONE:
-		return log_error_errno(-EINVAL, "%s: no re-encryption is in progress",
-				       v->data_path);
+		return log_refusal(-EINVAL, "%s: no re-encryption is in progress", v->data_path);
 	case LUKS_REENC_FINISH:
-		return log_error_errno(
-			-EINVAL,
-			"%s: everything is converted; finish with: recryptctl reencrypt "
-			"--resume-only %s",
-			v->data_path, v->data_path);
+		return log_refusal(-EINVAL,
+				   "%s: everything is converted; finish with: recryptctl reencrypt "
+				   "--resume-only %s",
+				   v->data_path, v->data_path);
 	case LUKS_REENC_CLEAN:
 	case LUKS_REENC_HOT:
 		break;
 	}
 	if (v->reenc.direction == LUKS_BACKWARD)
-		return log_error_errno(-EALREADY,
-				       "%s: it is on the way back already; go on with: recryptctl "
-				       "reencrypt --resume-only %s",
-				       v->data_path, v->data_path);
+		return log_refusal(-EALREADY,
+				   "%s: it is on the way back already; go on with: recryptctl "
+				   "reencrypt --resume-only %s",
+				   v->data_path, v->data_path);
 	return 0;
 }
 
@@ -438,10 +441,13 @@ static int turn_around(struct job *j)
 
 static int cancel(struct job *j)
 {
-	int r = check_supported(&j->volume);
+	const struct volume *v = &j->volume;
+	int r = check_supported(v);
 
+	if (r == 0 && v->reenc.state == LUKS_REENC_NONE && v->stacked)
+		return settle(j);
 	if (r == 0)
-		r = check_cancellable(&j->volume);
+		r = check_cancellable(v);
 	if (r == 0)
 		r = unlock(j);
 	if (r == 0)

@@ -20,10 +20,10 @@ struct kernel_cipher {
 static int refuse(const struct volume *v, const struct stack_side *side, int error)
 {
 	if (!v->data.geometry.is_block)
-		return log_error_errno(-EOPNOTSUPP,
-				       "%s: OpenSSL has no cipher %s, and dm-crypt needs a block "
-				       "device: attach the image with losetup",
-				       v->data_path, side->cipher);
+		return log_refusal(-EOPNOTSUPP,
+				   "%s: OpenSSL has no cipher %s, and dm-crypt needs a block "
+				   "device: attach the image with losetup",
+				   v->data_path, side->cipher);
 	return log_error_errno(error == -ENOMEM ? error : -EOPNOTSUPP,
 			       "%s: neither OpenSSL nor dm-crypt in this kernel has the cipher %s "
 			       "(is its module installed?)",

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +17,69 @@
 #include "util/checked.h"
 #include "util/log.h"
 
+/* A path that stays right when the working directory changes, and that tables and messages show. */
+static int canonical(const char *path, char **ret)
+{
+	char *real = realpath(path, NULL);
+
+	if (!real) {
+		log_error_errno(-errno, "%s: cannot be found", path);
+		return -ENODEV;
+	}
+	*ret = real;
+	return 0;
+}
+
+/* The device below the active volume @name. */
+static int device_below(const char *name, char **ret)
+{
+	struct active_volume active;
+	char path[PATH_MAX];
+	int r = find_volume_by_name(name, &active);
+
+	if (r == 0 && active.data_device == 0)
+		r = -ENODEV;
+	if (r == 0)
+		r = find_device_node(active.data_device, path, sizeof(path));
+	if (r < 0)
+		return r;
+	*ret = strdup(path);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int device_of_name(const char *name, char **ret)
+{
+	int r = device_below(name, ret);
+
+	if (r == -ENODEV || r == -EOPNOTSUPP || r == -EINVAL)
+		return log_refusal(-ENODEV, "%s: no active LUKS2 volume of this name", name);
+	return r < 0 ? log_error_errno(r, "%s: cannot tell the device below it", name) : 0;
+}
+
+/* To name the open volume instead of the device below it is an easy slip. */
+static int explain_no_header(const struct volume *v)
+{
+	static const char directory[] = "/dev/mapper/";
+	const char *given = v->options->device;
+	_cleanup_free_
+	char *below = NULL;
+
+	if (given && strncmp(given, directory, strlen(directory)) == 0 &&
+	    device_below(given + strlen(directory), &below) == 0)
+		log_error("%s: is the open volume itself; name the device below it: %s", given,
+			  below);
+	else
+		log_error("%s: not a LUKS2 device", v->header_path);
+	return -EINVAL;
+}
+
 static int explain_header_error(const struct volume *v, int error, const struct luks_reason *why)
 {
 	const char *path = v->header_path;
 
 	switch (error) {
 	case -ENOENT:
-		log_error("%s: not a LUKS2 device", path);
-		return -EINVAL;
+		return explain_no_header(v);
 	case -EPROTONOSUPPORT:
 		log_error("%s: LUKS1; convert it first: cryptsetup convert --type luks2 %s", path,
 			  path);
@@ -86,19 +142,6 @@ static int understand(struct volume *v)
 	}
 }
 
-/* A path that stays right when the working directory changes, and that tables and messages show. */
-static int canonical(const char *path, char **ret)
-{
-	char *real = realpath(path, NULL);
-
-	if (!real) {
-		log_error_errno(-errno, "%s: cannot be found", path);
-		return -ENODEV;
-	}
-	*ret = real;
-	return 0;
-}
-
 static int open_metadata(struct volume *v)
 {
 	int fd = open(v->header_path, O_RDWR | O_DIRECT | O_CLOEXEC), r;
@@ -108,8 +151,8 @@ static int open_metadata(struct volume *v)
 	r = meta_io_file_new(fd, v->header_path, &v->meta);
 	if (r < 0) {
 		(void)close(fd);
-		return log_error_errno(r, "%s: neither a block device nor an image file",
-				       v->header_path);
+		return log_refusal(r, "%s: neither a block device nor an image file",
+				   v->header_path);
 	}
 	v->meta_fd = fd;
 	return 0;
@@ -123,14 +166,12 @@ static int open_data(struct volume *v)
 	case 0:
 		return 0;
 	case -EINVAL:
-		return log_error_errno(r, "%s: neither a block device nor an image file",
-				       v->data_path);
+		return log_refusal(r, "%s: neither a block device nor an image file", v->data_path);
 	case -ENODATA:
 		log_error("%s: not a LUKS2 device: its size is 0", v->data_path);
 		return -EINVAL;
 	case -EROFS:
-		return log_error_errno(r, "%s: is read-only; re-encryption writes to it",
-				       v->data_path);
+		return log_refusal(r, "%s: is read-only; re-encryption writes to it", v->data_path);
 	case -EMEDIUMTYPE:
 		return log_error_errno(
 			r,
@@ -138,8 +179,8 @@ static int open_data(struct volume *v)
 			"that could hold their writes back; turn DAX off first",
 			v->data_path);
 	case -EOPNOTSUPP:
-		return log_error_errno(r, "%s: takes no direct I/O, which re-encryption needs",
-				       v->data_path);
+		return log_refusal(r, "%s: takes no direct I/O, which re-encryption needs",
+				   v->data_path);
 	default:
 		return log_error_errno(r, "%s: cannot be opened", v->data_path);
 	}
@@ -165,59 +206,41 @@ static int find_active(struct volume *v)
 	struct stat st;
 	int r = find_active_volume(v->header->uuid, &active);
 
-	if (wanted && (r == -ENODEV || (r == 0 && strcmp(active.name, wanted) != 0)))
-		return log_error_errno(-ENODEV,
-				       "%s: no active volume of this name has the UUID of %s",
-				       wanted, v->header_path);
+	if (wanted &&
+	    (r == -ENODEV || r == -EOPNOTSUPP || (r == 0 && strcmp(active.name, wanted) != 0)))
+		return log_refusal(-ENODEV, "%s: no active volume of this name has the UUID of %s",
+				   wanted, v->header_path);
 	if (r == -ENODEV || r == -EOPNOTSUPP)
 		return 0; /* not active, or no device-mapper at all */
 	if (r == -ENOTUNIQ)
-		return log_error_errno(
-			r, "%s: is active under several names; close all but one of them",
-			v->header_path);
+		return log_refusal(r,
+				   "%s: is active under several names; close all but one of them",
+				   v->header_path);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
 				       v->header_path);
 	if (fstat(v->data.fd, &st) < 0)
 		return -errno;
 	if (active.data_device == 0)
-		return log_error_errno(
-			-EBUSY,
-			"%s: is active as %s with a table that is not ours to take over "
-			"(another tool's re-encryption?); close it and open it again",
-			v->data_path, active.name);
+		return log_refusal(-EBUSY,
+				   "%s: is active as %s with a table that is not ours to take over "
+				   "(another tool's re-encryption?); close it and open it again",
+				   v->data_path, active.name);
 	if (!S_ISBLK(st.st_mode) || st.st_rdev != active.data_device)
-		return log_error_errno(
-			-EBUSY,
-			"%s: the volume is active as %s on another device (%u:%u); name "
-			"that device, or close the volume",
-			v->data_path, active.name, major(active.data_device),
-			minor(active.data_device));
+		return log_refusal(-EBUSY,
+				   "%s: the volume is active as %s on another device (%u:%u); name "
+				   "that device, or close the volume",
+				   v->data_path, active.name, major(active.data_device),
+				   minor(active.data_device));
 	if (v->options->force_offline)
-		return log_error_errno(-EBUSY, "%s: is active as %s; close it to work offline",
-				       v->data_path, active.name);
+		return log_refusal(-EBUSY, "%s: is active as %s; close it to work offline",
+				   v->data_path, active.name);
 	v->name = strdup(active.name);
 	if (!v->name)
 		return -ENOMEM;
 	v->active_size = active.size;
 	v->stacked = active.helpers;
 	return 0;
-}
-
-/* The device below an active volume that was named instead of it. */
-static int device_of_name(const char *name, char **ret)
-{
-	struct active_volume active;
-	char link[64];
-	int r = find_volume_by_name(name, &active);
-
-	if (r == 0 && active.data_device == 0)
-		r = -ENODEV;
-	if (r < 0)
-		return log_error_errno(r, "%s: no active LUKS2 volume of this name", name);
-	(void)snprintf(link, sizeof(link), "/dev/block/%u:%u", major(active.data_device),
-		       minor(active.data_device));
-	return canonical(link, ret);
 }
 
 static int open_all(struct volume *v)
@@ -274,25 +297,15 @@ static int take_lock(const struct volume *v, struct luks_lock **ret)
 	int r = luks_lock_reencryption(v->header->uuid, ret);
 
 	if (r == -EBUSY)
-		return log_error_errno(
-			r, "%s: a re-encryption process is running on this volume already",
-			v->header_path);
+		return log_refusal(r,
+				   "%s: a re-encryption process is running on this volume already",
+				   v->header_path);
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: cannot take the re-encryption lock below "
 				       "/run/cryptsetup",
 				       v->header_path);
 	return 0;
-}
-
-int volume_check_idle(const struct volume *v)
-{
-	struct luks_lock *lock;
-	int r = take_lock(v, &lock);
-
-	if (r == 0)
-		luks_lock_free(lock);
-	return r;
 }
 
 int volume_reload(struct volume *v)
@@ -305,16 +318,41 @@ int volume_reload(struct volume *v)
 /* Offline: nobody may mount or map the device while we are at it. */
 static int claim(struct volume *v)
 {
-	struct stat st;
-
-	if (v->name || fstat(v->data.fd, &st) < 0 || !S_ISBLK(st.st_mode))
+	if (v->name || !v->data.geometry.is_block)
 		return 0;
 	v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (v->exclusive_fd < 0)
-		return log_error_errno(-errno,
-				       "%s: is in use (mounted, mapped, or part of something)",
-				       v->data_path);
+		return log_refusal(-errno, "%s: is in use (mounted, mapped, or part of something)",
+				   v->data_path);
 	return 0;
+}
+
+int volume_check_idle(struct volume *v)
+{
+	struct luks_lock *lock;
+	int r = take_lock(v, &lock);
+
+	if (r < 0)
+		return r;
+	luks_lock_free(lock);
+	r = claim(v);
+	cleanup_close(&v->exclusive_fd);
+	v->exclusive_fd = -1;
+	return r;
+}
+
+/* Passphrases take their time: is it still open, or closed, as it was when we first looked? */
+static int look_again(struct volume *v)
+{
+	_cleanup_free_
+	char *before = TAKE_PTR(v->name);
+	int r = find_active(v);
+
+	if (r < 0)
+		return r;
+	if (before ? v->name && strcmp(before, v->name) == 0 : !v->name)
+		return 0;
+	return log_refusal(-EBUSY, "%s: was opened or closed meanwhile; try again", v->data_path);
 }
 
 static int repair_copies(struct volume *v)
@@ -340,6 +378,8 @@ int volume_lock(struct volume *v)
 {
 	int r = take_lock(v, &v->lock);
 
+	if (r == 0)
+		r = look_again(v);
 	if (r == 0)
 		r = claim(v);
 	if (r == 0)

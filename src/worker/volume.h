@@ -43,8 +43,8 @@ struct volume {
 int volume_open(const struct options *o, struct volume *ret);
 void volume_close(struct volume *v);
 
-/* Is nobody else at it? Only a look; logs -EBUSY. */
-int volume_check_idle(const struct volume *v);
+/* Is nobody else at it, and could it be had exclusively offline? Only a look; logs -EBUSY. */
+int volume_check_idle(struct volume *v);
 
 /*
  * Takes the re-encryption lock for good, and reads the header again: from here on it only changes
