@@ -5,6 +5,7 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
+#include "luks/fields.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 
@@ -34,4 +35,21 @@ int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size)
 		size -= n;
 	}
 	return meta_io_flush(io);
+}
+
+bool luks_area_is_used(const struct luks_header *h, uint64_t offset, uint64_t size)
+{
+	json_object *keyslots = field_get(h->json, "keyslots", json_type_object);
+
+	json_object_object_foreach (keyslots, key, keyslot) {
+		json_object *area = field_get(keyslot, "area", json_type_object);
+		uint64_t start, n;
+
+		(void)key;
+		if (field_u64(area, "offset", &start) < 0 || field_u64(area, "size", &n) < 0)
+			return true;
+		if (start < offset ? n > offset - start : size > start - offset)
+			return true;
+	}
+	return false;
 }

@@ -4,7 +4,13 @@
 
 #include <stdint.h>
 
-#include "luks/meta-io.h"
+#include "luks/header.h"
 
 /* Overwrites @size bytes at byte @offset once with random data, and flushes. Allocates 1 MiB. */
 int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size);
+
+/*
+ * Does a keyslot of @h use any of the @size bytes at @offset of the metadata device? An area that
+ * one commit freed may have gone to a new keyslot with the next.
+ */
+bool luks_area_is_used(const struct luks_header *h, uint64_t offset, uint64_t size);

@@ -361,12 +361,27 @@ static int convert(struct conversion *c, bool recover_only, enum engine_outcome 
 	return r;
 }
 
-/* What the finished header no longer refers to held keys. */
+/*
+ * What the finished header no longer refers to held keys. Since the commit another tool may have
+ * put a new keyslot there: that is left alone, and none is added meanwhile.
+ */
 static int wipe_freed(struct volume *v, const struct luks_areas *freed)
 {
-	for (unsigned i = 0; i < freed->count; i++) {
-		int r = luks_wipe_area(v->meta, freed->area[i].offset, freed->area[i].size);
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	_cleanup_(luks_header_freep) struct luks_header *now = NULL;
+	int r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
 
+	if (r == 0)
+		r = luks_header_read(v->meta, &now, NULL);
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: the re-encryption is complete, but the areas of the "
+				       "old keyslots cannot be wiped",
+				       v->header_path);
+	for (unsigned i = 0; i < freed->count; i++) {
+		if (luks_area_is_used(now, freed->area[i].offset, freed->area[i].size))
+			continue;
+		r = luks_wipe_area(v->meta, freed->area[i].offset, freed->area[i].size);
 		if (r < 0)
 			return log_error_errno(
 				r,
