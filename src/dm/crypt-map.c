@@ -5,19 +5,27 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
 #include <libdevmapper.h>
 
 #include "dm/kernel-key.h"
 #include "dm/task.h"
 #include "util/checked.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 /* Names that a process with our number left behind are stepped over. */
 #define NAMES_TRIED 64
 
+/* How long whoever looks at a new device (blkid) may have it open after us. */
+#define GONE_USEC (10 * UINT64_C(1000000))
+
 struct crypt_map {
 	char name[DM_NAME_MAX + 1];
 	char path[DM_NAME_MAX + 128];
+	char sysfs[64]; /* once it goes by itself: what is there as long as the kernel has it */
 };
 
 /* As cryptsetup names its own. */
@@ -103,13 +111,40 @@ const char *crypt_map_path(const struct crypt_map *m)
 	return m->path;
 }
 
+int crypt_map_detach(struct crypt_map *m)
+{
+	struct device_info info;
+	int r = task_info(m->name, &info);
+
+	if (r == 0)
+		r = task_remove_on_close(m->name);
+	if (r == 0)
+		(void)snprintf(m->sysfs, sizeof(m->sysfs), "/sys/dev/block/%u:%u",
+			       major(info.device), minor(info.device));
+	return r;
+}
+
+/* The kernel lets go of the data device a moment after the last close. */
+static int wait_gone(const struct crypt_map *m)
+{
+	const struct timespec moment = {.tv_nsec = 2000000};
+	const uint64_t end = now_usec() + GONE_USEC;
+
+	while (access(m->sysfs, F_OK) == 0) {
+		if (now_usec() > end)
+			return -EBUSY;
+		(void)nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
 struct crypt_map *crypt_map_free(struct crypt_map *m)
 {
 	int r;
 
 	if (!m)
 		return NULL;
-	r = task_remove(m->name);
+	r = m->sysfs[0] ? wait_gone(m) : task_remove(m->name);
 	if (r < 0)
 		log_warning_errno(r,
 				  "cannot remove the temporary mapping %s; remove it with "

@@ -23,6 +23,12 @@ int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
 
 const char *crypt_map_path(const struct crypt_map *m);
 
+/*
+ * To be called once it is open: from now on it goes, and gives the data device free, when it is
+ * closed, also when this process is killed. The path is good no more.
+ */
+int crypt_map_detach(struct crypt_map *m);
+
 /* Removes the mapping; it must not be open any more. */
 struct crypt_map *crypt_map_free(struct crypt_map *m);
 DEFINE_CLEANUP(struct crypt_map, crypt_map_free)

@@ -337,3 +337,13 @@ int task_remove(const char *name)
 		return -ENOMEM;
 	return run_and_wait(t);
 }
+
+int task_remove_on_close(const char *name)
+{
+	_cleanup_task_ struct dm_task *t = NULL;
+	int r = new_task(DM_DEVICE_REMOVE, name, &t);
+
+	if (r < 0)
+		return r;
+	return dm_task_deferred_remove(t) ? run_task(t) : -ENOMEM;
+}

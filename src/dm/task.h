@@ -57,3 +57,6 @@ int task_start(const char *name);
 
 /* -EBUSY: in use. */
 int task_remove(const char *name);
+
+/* Removes it as soon as the last who has it open closes it, be it by dying. */
+int task_remove_on_close(const char *name);

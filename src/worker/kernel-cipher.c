@@ -47,6 +47,8 @@ int kernel_cipher_new(struct volume *v, uint64_t offset, uint64_t size,
 		return refuse(v, side, r);
 	r = device_open(crypt_map_path(k->map), false, &k->device);
 	if (r == 0)
+		r = crypt_map_detach(k->map);
+	if (r == 0)
 		r = disk_uring_new(k->device.fd, v->data_path, &k->disk);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot do I/O through dm-crypt", v->data_path);
