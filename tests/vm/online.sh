@@ -30,7 +30,8 @@ full_speed() {
 # start_writer FILE [option...]
 start_writer() {
 	records=$1
-	"$WRITER" --slots 64 "${@:2}" "$records" >/tmp/writer.out 2>&1 &
+	: >/tmp/writer.out
+	"$WRITER" --slots 64 "${@:2}" "$records" >>/tmp/writer.out 2>&1 &
 	writer=$!
 	poll_until 60 acknowledged 5
 }
