@@ -4,7 +4,8 @@ src_io_librio_a_SOURCES = \
 	src/io/device.c src/io/device.h \
 	src/io/disk.c src/io/disk.h \
 	src/io/disk-uring.c src/io/disk-uring.h \
-	src/io/geometry.c src/io/geometry.h
+	src/io/geometry.c src/io/geometry.h \
+	src/io/stacking.c src/io/stacking.h
 
 IO_TEST_LIBS = src/io/librio.a src/util/libutil.a $(LIBURING_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 

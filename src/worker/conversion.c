@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "dm/stack.h"
@@ -193,6 +194,10 @@ static int stay_in_memory(void)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
 		return log_error_errno(-errno, "cannot lock memory, see RLIMIT_MEMLOCK");
 #endif
+	/* Memory is never had by writing something out, which could wait for us
+	 * (PR_SET_IO_FLUSHER(2const)). */
+	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
+		log_debug("the kernel does not take this process for one that serves I/O");
 	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, "-1000", 5) != 5)
 		log_debug("cannot ask the kernel to spare this process when memory runs out");

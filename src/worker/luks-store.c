@@ -153,9 +153,10 @@ static int store_finish(struct header_store *hs)
 	if (r < 0)
 		return r;
 	r = commit(s);
-	if (r < 0)
-		return r;
-	return store_flush(hs);
+	/* A primary that could not be written may be written again; nothing else gets this far. */
+	if (r < 0 && s->header->bad[LUKS_PRIMARY])
+		r = commit(s);
+	return r < 0 ? r : store_flush(hs);
 }
 
 void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_header *header,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dm/find.h"
+#include "io/stacking.h"
 #include "luks/validate.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -235,6 +236,14 @@ static int find_active(struct volume *v)
 	if (v->options->force_offline)
 		return log_refusal(-EBUSY, "%s: is active as %s; close it to work offline",
 				   v->data_path, active.name);
+	if (fstat(v->meta_fd, &st) < 0)
+		return -errno;
+	if (device_lies_on(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev, active.device))
+		return log_refusal(
+			-EBUSY,
+			"%s: the header lies on the volume itself, where writing it would "
+			"wait for what it describes; move it to another disk",
+			v->header_path);
 	v->name = strdup(active.name);
 	if (!v->name)
 		return -ENOMEM;
