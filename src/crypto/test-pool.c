@@ -69,8 +69,7 @@ static void submit_numbered(struct pool *p, struct numbered *n, unsigned value)
 static void every_job_runs_once_and_comes_back_with_its_result(void **state)
 {
 	static struct numbered jobs[2000];
-	_cleanup_close_
-	int fd = eventfd(0, EFD_CLOEXEC);
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
 	_cleanup_(pool_freep) struct pool *p = NULL;
 
 	(void)state;
@@ -93,8 +92,7 @@ static void every_job_runs_once_and_comes_back_with_its_result(void **state)
 static void one_lane_runs_jobs_in_the_order_they_came(void **state)
 {
 	struct numbered jobs[50];
-	_cleanup_close_
-	int fd = eventfd(0, EFD_CLOEXEC);
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
 	_cleanup_(pool_freep) struct pool *p = NULL;
 
 	(void)state;
@@ -144,8 +142,7 @@ static int meet_b(void *arg, unsigned lane)
 /* Each job ends only when the other has begun. */
 static void lanes_run_at_the_same_time(void **state)
 {
-	_cleanup_close_
-	int fd = eventfd(0, EFD_CLOEXEC);
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
 	_cleanup_(pool_freep) struct pool *p = NULL;
 	struct pair pair;
 	struct pool_job a = {.run = meet_a, .arg = &pair}, b = {.run = meet_b, .arg = &pair};
@@ -218,8 +215,7 @@ static int look_at_thread(void *arg, unsigned lane)
 
 static void lanes_are_named_and_leave_signals_to_others(void **state)
 {
-	_cleanup_close_
-	int fd = eventfd(0, EFD_CLOEXEC);
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
 	_cleanup_(pool_freep) struct pool *p = NULL;
 	struct thread_facts f;
 	struct pool_job job = {.run = look_at_thread, .arg = &f};

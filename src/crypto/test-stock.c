@@ -40,8 +40,8 @@ static const char *path_in(const char *name, char path[64])
 static void write_file(const char *name, const void *data, size_t size)
 {
 	char path[64];
-	_cleanup_close_
-	int fd = open(path_in(name, path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd =
+		open(path_in(name, path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite_full(fd, data, size, 0), 0);
@@ -117,14 +117,11 @@ static struct secret *volume_key(size_t size)
 
 static void compare(const char *spec, size_t key_size, uint32_t sector_size)
 {
-	_cleanup_free_
-	uint8_t *plain = malloc(DATA_SIZE), *stock = malloc(DATA_SIZE);
-	_cleanup_free_
-	uint8_t *ours = malloc(DATA_SIZE);
+	_cleanup_free_ uint8_t *plain = malloc(DATA_SIZE), *stock = malloc(DATA_SIZE);
+	_cleanup_free_ uint8_t *ours = malloc(DATA_SIZE);
 	_cleanup_(secret_freep) struct secret *key = NULL;
 	_cleanup_(cipher_freep) struct cipher *c = NULL;
-	_cleanup_close_
-	int fd = -1;
+	_cleanup_close_ int fd = -1;
 	char path[64];
 
 	print_message("%s, key of %zu bytes, sectors of %u\n", spec, key_size, sector_size);

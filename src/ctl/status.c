@@ -26,8 +26,7 @@
  */
 static int open_io(const char *path, struct meta_io **ret, uint32_t *ret_block_size)
 {
-	_cleanup_close_
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	int r, block_size;
 

@@ -110,8 +110,7 @@ static uint64_t number(const char *s)
 
 static struct secret *read_key(const char *file)
 {
-	_cleanup_close_
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
 	struct secret *s;
 	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 
@@ -200,8 +199,7 @@ static void check_block(const uint64_t *block, uint64_t index, const char *when)
 /* Overwrites and reads back random blocks, most of them near the edge, until told to stop. */
 static void run_writer(unsigned seed)
 {
-	_cleanup_close_
-	int fd = open_dm(args.name);
+	_cleanup_close_ int fd = open_dm(args.name);
 	uint64_t *block = aligned_buffer(BLOCK);
 	const uint64_t blocks = volume_size / BLOCK;
 
@@ -252,8 +250,7 @@ static void stop_writer(pid_t pid)
 
 static void check_volume(const char *when)
 {
-	_cleanup_close_
-	int fd = open_dm(args.name);
+	_cleanup_close_ int fd = open_dm(args.name);
 	uint64_t *block = aligned_buffer(BLOCK);
 
 	for (uint64_t i = 0; i < volume_size / BLOCK; i++) {
@@ -268,8 +265,7 @@ static void check_volume(const char *when)
 
 static void fill_volume(void)
 {
-	_cleanup_close_
-	int fd = open_dm(args.name);
+	_cleanup_close_ int fd = open_dm(args.name);
 	uint64_t *block = aligned_buffer(BLOCK);
 
 	for (uint64_t i = 0; i < volume_size / BLOCK; i++) {
@@ -297,8 +293,7 @@ static uint64_t hotzone_offset(void)
 /* The hotzone's plaintext, from where it is safe, to the new side. Any number of times. */
 static void replay_journal(const struct stack *s)
 {
-	_cleanup_close_
-	int fd = open_dm(stack_side_name(s, true));
+	_cleanup_close_ int fd = open_dm(stack_side_name(s, true));
 	void *buf = aligned_buffer(HOTZONE);
 
 	memcpy(buf, shared->journal, HOTZONE);
@@ -327,8 +322,7 @@ static void finish_hotzone(struct stack *s)
 
 static void begin_hotzone(struct stack *s)
 {
-	_cleanup_close_
-	int fd = open_dm(stack_side_name(s, false));
+	_cleanup_close_ int fd = open_dm(stack_side_name(s, false));
 	void *buf = aligned_buffer(HOTZONE);
 
 	must(stack_freeze(s, hotzone_offset(), HOTZONE), "freeze");
@@ -515,8 +509,7 @@ static pid_t start_reader(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		_cleanup_close_
-		int fd = open_dm(args.name);
+		_cleanup_close_ int fd = open_dm(args.name);
 		void *block = aligned_buffer(BLOCK);
 
 		for (;;)
@@ -692,8 +685,7 @@ static void run_map(void)
 	fill_volume();
 	must(crypt_map_new(args.device, c.data_offset, c.size, &c.old_side, &m), "map");
 	{
-		_cleanup_close_
-		int fd = open(crypt_map_path(m), O_RDONLY | O_DIRECT | O_CLOEXEC);
+		_cleanup_close_ int fd = open(crypt_map_path(m), O_RDONLY | O_DIRECT | O_CLOEXEC);
 
 		for (uint64_t i = 0; i < volume_size / BLOCK; i++) {
 			must(pread_full(fd, seen, BLOCK, i * BLOCK), "read the mapping");
@@ -710,8 +702,7 @@ static void run_map(void)
 
 static uint64_t size_of(const char *name)
 {
-	_cleanup_close_
-	int fd = open_dm(name);
+	_cleanup_close_ int fd = open_dm(name);
 	uint64_t size;
 
 	if (ioctl(fd, BLKGETSIZE64, &size) < 0)

@@ -31,8 +31,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 
 int device_open(const char *path, bool exclusive, struct device *ret)
 {
-	_cleanup_close_
-	int fd = -1;
+	_cleanup_close_ int fd = -1;
 	struct geometry geometry;
 	struct stat before, opened;
 	int flags = O_RDWR | O_DIRECT | O_CLOEXEC | O_NOCTTY, r;

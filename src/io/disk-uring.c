@@ -296,12 +296,9 @@ static int init_ring(struct io_uring *ring)
 
 int disk_uring_new(int fd, const char *name, struct disk **ret)
 {
-	_cleanup_free_
-	struct disk_uring *u = NULL;
-	_cleanup_free_
-	char *copy = strdup(name);
-	_cleanup_close_
-	int wake_fd = -1;
+	_cleanup_free_ struct disk_uring *u = NULL;
+	_cleanup_free_ char *copy = strdup(name);
+	_cleanup_close_ int wake_fd = -1;
 	struct geometry g;
 	int r;
 

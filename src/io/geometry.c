@@ -27,8 +27,7 @@ static int read_number(const char *path, uint64_t *ret)
 	char text[32];
 	uint64_t value;
 	ssize_t n;
-	_cleanup_close_
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;

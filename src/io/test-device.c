@@ -37,14 +37,12 @@ static int nameless_file(uint64_t size, char ret_path[64])
 static void an_image_file_opens_for_direct_io(void **state)
 {
 	char path[64];
-	_cleanup_close_
-	int file = nameless_file(FILE_SIZE + 100, path);
+	_cleanup_close_ int file = nameless_file(FILE_SIZE + 100, path);
 	struct device d = {.fd = -1};
 
 	(void)state;
 	assert_int_equal(device_open(path, true, &d), 0);
-	_cleanup_close_
-	int fd = d.fd;
+	_cleanup_close_ int fd = d.fd;
 
 	assert_int_equal(fcntl(fd, F_GETFL) & (O_ACCMODE | O_DIRECT), O_RDWR | O_DIRECT);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
@@ -58,15 +56,13 @@ static void an_image_file_opens_for_direct_io(void **state)
 static void the_block_size_of_a_file_is_the_smallest_that_works(void **state)
 {
 	char path[64];
-	_cleanup_close_
-	int file = nameless_file(FILE_SIZE, path);
+	_cleanup_close_ int file = nameless_file(FILE_SIZE, path);
 	struct device d = {.fd = -1};
 	_Alignas(4096) uint8_t buf[4096];
 
 	(void)state;
 	assert_int_equal(device_open(path, false, &d), 0);
-	_cleanup_close_
-	int fd = d.fd;
+	_cleanup_close_ int fd = d.fd;
 	const uint32_t size = d.geometry.block_size;
 
 	assert_int_equal(pread_full(fd, buf, size, size), 0);
@@ -77,15 +73,12 @@ static void the_block_size_of_a_file_is_the_smallest_that_works(void **state)
 static void check_loop(uint32_t block_size)
 {
 	char link[64], path[32];
-	_cleanup_close_
-	int file = nameless_file(FILE_SIZE, link);
-	_cleanup_close_
-	int loop = loop_new(link, block_size, false, path);
+	_cleanup_close_ int file = nameless_file(FILE_SIZE, link);
+	_cleanup_close_ int loop = loop_new(link, block_size, false, path);
 	struct device d = {.fd = -1};
 
 	assert_int_equal(device_open(path, false, &d), 0);
-	_cleanup_close_
-	int fd = d.fd;
+	_cleanup_close_ int fd = d.fd;
 
 	assert_true(d.geometry.is_block);
 	assert_true(d.geometry.size == FILE_SIZE);
@@ -105,10 +98,8 @@ static void a_block_device_has_its_own_block_size(void **state)
 static void a_read_only_device_is_refused(void **state)
 {
 	char link[64], path[32];
-	_cleanup_close_
-	int file = nameless_file(FILE_SIZE, link);
-	_cleanup_close_
-	int loop = loop_new(link, 512, true, path);
+	_cleanup_close_ int file = nameless_file(FILE_SIZE, link);
+	_cleanup_close_ int loop = loop_new(link, 512, true, path);
 	struct device d = {.fd = -1};
 
 	(void)state;
@@ -119,16 +110,13 @@ static void a_read_only_device_is_refused(void **state)
 static void a_claimed_device_is_busy_for_exclusive_use_only(void **state)
 {
 	char link[64], path[32];
-	_cleanup_close_
-	int file = nameless_file(FILE_SIZE, link);
-	_cleanup_close_
-	int loop = loop_new(link, 512, false, path);
+	_cleanup_close_ int file = nameless_file(FILE_SIZE, link);
+	_cleanup_close_ int loop = loop_new(link, 512, false, path);
 	struct device first = {.fd = -1}, second = {.fd = -1};
 
 	(void)state;
 	assert_int_equal(device_open(path, true, &first), 0);
-	_cleanup_close_
-	int fd = first.fd;
+	_cleanup_close_ int fd = first.fd;
 
 	assert_int_equal(device_open(path, true, &second), -EBUSY);
 	assert_int_equal(device_open(path, false, &second), 0);
@@ -138,10 +126,8 @@ static void a_claimed_device_is_busy_for_exclusive_use_only(void **state)
 static void a_disk_has_the_attributes_of_sysfs(void **state)
 {
 	char link[64], path[32];
-	_cleanup_close_
-	int file = nameless_file(FILE_SIZE, link);
-	_cleanup_close_
-	int loop = loop_new(link, 512, false, path);
+	_cleanup_close_ int file = nameless_file(FILE_SIZE, link);
+	_cleanup_close_ int loop = loop_new(link, 512, false, path);
 	struct stat st;
 	uint64_t v;
 
@@ -158,10 +144,8 @@ static void a_disk_has_the_attributes_of_sysfs(void **state)
 static void a_partition_has_the_queue_of_its_disk(void **state)
 {
 	char link[64], path[32];
-	_cleanup_close_
-	int file = nameless_file(FILE_SIZE, link);
-	_cleanup_close_
-	int loop = loop_new(link, 4096, false, path);
+	_cleanup_close_ int file = nameless_file(FILE_SIZE, link);
+	_cleanup_close_ int loop = loop_new(link, 4096, false, path);
 	struct blkpg_partition part = {.start = 1 << 20, .length = 2 << 20, .pno = 1};
 	struct blkpg_ioctl_arg arg = {
 		.op = BLKPG_ADD_PARTITION, .datalen = sizeof(part), .data = &part};
@@ -172,8 +156,7 @@ static void a_partition_has_the_queue_of_its_disk(void **state)
 	(void)state;
 	assert_int_equal(ioctl(loop, BLKPG, &arg), 0);
 	(void)snprintf(name, sizeof(name), "/sys/class/block/%sp1/dev", strrchr(path, '/') + 1);
-	_cleanup_close_
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(name, O_RDONLY | O_CLOEXEC);
 
 	assert_true(fd >= 0);
 	assert_true(read(fd, dev, sizeof(dev) - 1) > 0);
@@ -188,8 +171,7 @@ static void a_partition_has_the_queue_of_its_disk(void **state)
 static void what_is_no_disk_is_refused(void **state)
 {
 	char empty[64];
-	_cleanup_close_
-	int file = nameless_file(0, empty);
+	_cleanup_close_ int file = nameless_file(0, empty);
 	struct device d = {.fd = -1};
 
 	(void)state;

@@ -177,8 +177,7 @@ static void run_load(int fd, unsigned regions, unsigned registered)
 static void run_load_on_file(unsigned regions, unsigned registered)
 {
 	const struct scratch s = scratch_new(DISK_SIZE);
-	_cleanup_close_
-	int fd = open_direct(s.path);
+	_cleanup_close_ int fd = open_direct(s.path);
 
 	run_load(fd, regions, registered);
 	scratch_remove(&s);
@@ -207,16 +206,13 @@ static void memory_may_be_in_many_pieces(void **state)
 static void run_load_on_loop(uint32_t block_size)
 {
 	const struct scratch s = scratch_new(DISK_SIZE);
-	_cleanup_close_
-	int backing = open_direct(s.path);
+	_cleanup_close_ int backing = open_direct(s.path);
 	char link[64], path[32];
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", backing);
 	scratch_remove(&s); /* loop_new() may end the test here */
-	_cleanup_close_
-	int loop = loop_new(link, block_size, false, path);
-	_cleanup_close_
-	int fd = open_direct(path);
+	_cleanup_close_ int loop = loop_new(link, block_size, false, path);
+	_cleanup_close_ int fd = open_direct(path);
 
 	run_load(fd, 1, 1);
 }

@@ -291,8 +291,7 @@ static void freeing_waits_for_requests(void **state)
 
 static void what_is_no_disk_is_refused(void **state)
 {
-	_cleanup_close_
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct disk *d = NULL;
 
 	(void)state;

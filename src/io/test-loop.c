@@ -18,8 +18,7 @@
 
 static bool has_direct_io(const char *path)
 {
-	_cleanup_close_
-	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 
 	return fd >= 0;
 }
@@ -30,8 +29,7 @@ static bool make_scratch(struct scratch *s, const char *parent, uint64_t size)
 	assert_non_null(mkdtemp(s->dir));
 	(void)snprintf(s->path, sizeof(s->path), "%s/image", s->dir);
 
-	_cleanup_close_
-	int fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
@@ -61,8 +59,7 @@ void scratch_remove(const struct scratch *s)
 static int try_loop(int control, struct loop_config *config, char ret_path[32])
 {
 	const int number = ioctl(control, LOOP_CTL_GET_FREE);
-	_cleanup_close_
-	int fd = -1;
+	_cleanup_close_ int fd = -1;
 
 	if (number < 0)
 		return -errno;
@@ -80,10 +77,8 @@ int loop_new(const char *path, uint32_t block_size, bool read_only, char ret_pat
 	const uint32_t flags = (uint32_t)LO_FLAGS_DIRECT_IO | (uint32_t)LO_FLAGS_AUTOCLEAR |
 			       (uint32_t)LO_FLAGS_PARTSCAN |
 			       (read_only ? (uint32_t)LO_FLAGS_READ_ONLY : 0);
-	_cleanup_close_
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	_cleanup_close_
-	int backing = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int backing = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 	struct loop_config config = {
 		.fd = (uint32_t)backing, .block_size = block_size, .info = {.lo_flags = flags}};
 	int fd = -EBUSY;

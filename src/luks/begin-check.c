@@ -60,8 +60,7 @@ static int check_integrity(struct crypt_device *cd, const char *device)
 
 static int check_device(const char *path)
 {
-	_cleanup_close_
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
@@ -91,8 +90,7 @@ int luks_begin_check_volume(struct crypt_device *cd, const struct luks_begin_par
 
 static int device_size(const char *path, uint64_t *ret)
 {
-	_cleanup_close_
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)

@@ -45,8 +45,7 @@ void luks_context_capture_log(void)
 /* The reason why libcryptsetup cannot even start is better told by open(2). */
 static int check_readable(const char *path)
 {
-	_cleanup_close_
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0) {
 		int r = errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;

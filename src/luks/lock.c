@@ -39,8 +39,7 @@ static struct luks_lock *lock_new(void)
 
 static int open_directory(int *ret)
 {
-	_cleanup_close_
-	int fd = -1;
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	if (mkdir(LOCK_DIRECTORY, 0700) < 0 && errno != EEXIST)

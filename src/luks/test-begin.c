@@ -69,8 +69,7 @@ static void add_keyslot(const char *letter)
 /* What the whole image hashes to. */
 static void hash_image(uint8_t *digest)
 {
-	_cleanup_close_
-	int fd = open(image, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(image, O_RDONLY | O_CLOEXEC);
 	EVP_MD_CTX *c = EVP_MD_CTX_new();
 	uint8_t buf[65536];
 	ssize_t n;

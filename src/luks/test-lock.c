@@ -153,8 +153,7 @@ static void reap(pid_t pid, int pipe_fd)
 static void metadata_lock_of_a_file_is_shared_or_exclusive(void **state)
 {
 	char path[] = "/tmp/test-lock-XXXXXX";
-	_cleanup_close_
-	int fd = mkstemp(path);
+	_cleanup_close_ int fd = mkstemp(path);
 	struct luks_lock *lock;
 	int said;
 	pid_t child;
@@ -180,8 +179,7 @@ static void metadata_lock_of_a_file_is_shared_or_exclusive(void **state)
 static void file_that_was_replaced_is_stale(void **state)
 {
 	char path[] = "/tmp/test-lock-XXXXXX";
-	_cleanup_close_
-	int fd = mkstemp(path), other = -1;
+	_cleanup_close_ int fd = mkstemp(path), other = -1;
 	struct luks_lock *lock;
 
 	(void)state;

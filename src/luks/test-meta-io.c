@@ -24,8 +24,7 @@ static void any_range_is_read_and_written(void **state)
 	static const int flags[] = {0, O_DIRECT};
 	const unsigned seed = (unsigned)time(NULL);
 	char path[] = "/var/tmp/test-meta-io-XXXXXX";
-	_cleanup_free_
-	uint8_t *want = calloc(1, SIZE), *buf = aligned_alloc(4096, SIZE);
+	_cleanup_free_ uint8_t *want = calloc(1, SIZE), *buf = aligned_alloc(4096, SIZE);
 	const int first = mkstemp(path);
 
 	(void)state;
@@ -76,8 +75,7 @@ static void wipe_touches_its_area_only(void **state)
 {
 	char path[] = "/tmp/test-meta-io-XXXXXX";
 	const uint64_t offset = 4096, size = 2 * SIZE + 8192, end = offset + size + 4096;
-	_cleanup_free_
-	uint8_t *buf = malloc(end);
+	_cleanup_free_ uint8_t *buf = malloc(end);
 	struct meta_io *io;
 	const int fd = mkstemp(path);
 	size_t left = 0;

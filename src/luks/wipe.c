@@ -13,8 +13,7 @@
 
 int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size)
 {
-	_cleanup_free_
-	uint8_t *buf = NULL;
+	_cleanup_free_ uint8_t *buf = NULL;
 	int r;
 
 	if (!range_inside(offset, size, io->size))

@@ -78,8 +78,7 @@ static void secret_is_locked_and_released(void **state)
 static void read_past_the_end_is_an_error(void **state)
 {
 	char path[] = "/tmp/recryptd-test-XXXXXX", buf[8];
-	_cleanup_close_
-	int fd = mkstemp(path);
+	_cleanup_close_ int fd = mkstemp(path);
 
 	(void)state;
 	assert_true(fd >= 0);

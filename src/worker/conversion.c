@@ -187,8 +187,7 @@ static int make_engine(struct conversion *c)
  */
 static int stay_in_memory(void)
 {
-	_cleanup_close_
-	int fd = -1;
+	_cleanup_close_ int fd = -1;
 
 #ifndef __SANITIZE_ADDRESS__
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)

@@ -149,8 +149,7 @@ static int ask_once(struct session *s, const char *prompt, uint64_t deadline, st
 static int ask(const char *prompt, unsigned timeout, bool echo, struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *line = NULL;
-	_cleanup_close_
-	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	_cleanup_close_ int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct session s = {.fd = fd, .echo = echo};
 	uint64_t deadline = timeout ? now_usec() + timeout * UINT64_C(1000000) : 0;
 	int r;

@@ -62,8 +62,7 @@ static int explain_no_header(const struct volume *v)
 {
 	static const char directory[] = "/dev/mapper/";
 	const char *given = v->options->device;
-	_cleanup_free_
-	char *below = NULL;
+	_cleanup_free_ char *below = NULL;
 
 	if (given && strncmp(given, directory, strlen(directory)) == 0 &&
 	    device_below(given + strlen(directory), &below) == 0)
@@ -353,8 +352,7 @@ int volume_check_idle(struct volume *v)
 /* Passphrases take their time: is it still open, or closed, as it was when we first looked? */
 static int look_again(struct volume *v)
 {
-	_cleanup_free_
-	char *before = TAKE_PTR(v->name);
+	_cleanup_free_ char *before = TAKE_PTR(v->name);
 	int r = find_active(v);
 
 	if (r < 0)

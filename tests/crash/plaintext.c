@@ -36,8 +36,7 @@ static void free_context(struct crypt_device **cd)
 static int read_key(const char *path, struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
-	_cleanup_close_
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	int r;
 
@@ -83,13 +82,10 @@ static int open_volume(struct crypt_device *cd, const struct secret *passphrase,
 
 static int decrypt_file(const char *image, uint64_t offset, struct cipher *cipher, const char *out)
 {
-	_cleanup_close_
-	int fd = open(image, O_RDONLY | O_CLOEXEC);
-	_cleanup_close_
-	int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd = open(image, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	const size_t step = 1U << 20;
-	_cleanup_free_
-	uint8_t *buffer = malloc(step);
+	_cleanup_free_ uint8_t *buffer = malloc(step);
 	struct stat st;
 	int r;
 
@@ -156,8 +152,7 @@ static int plaintext_of_stream(const char *spec, uint32_t sector_size, const cha
 		return 1;
 	}
 	while (fread(head, sizeof(head), 1, stdin) == 1) {
-		_cleanup_free_
-		uint8_t *data = malloc(head[1]);
+		_cleanup_free_ uint8_t *data = malloc(head[1]);
 
 		if (!data || fread(data, head[1], 1, stdin) != 1) {
 			log_error("the stream ends within a piece");

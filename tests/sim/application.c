@@ -120,8 +120,7 @@ static int app_freeze(struct freezer *f, uint64_t offset, uint64_t size)
 static void check_thaw(struct application *a, const struct position *now)
 {
 	const struct volume *v = a->run->volume;
-	_cleanup_free_
-	uint8_t *image = malloc(v->size);
+	_cleanup_free_ uint8_t *image = malloc(v->size);
 	struct run r;
 
 	assert(image);
@@ -202,8 +201,7 @@ static bool accepts_sector(const struct application *a, const uint8_t *found, ui
 bool application_accepts(void *arg, const uint8_t *image, unsigned event)
 {
 	const struct application *a = arg;
-	_cleanup_free_
-	uint8_t *data = volume_decrypt_finished(a->run->volume, image);
+	_cleanup_free_ uint8_t *data = volume_decrypt_finished(a->run->volume, image);
 
 	if (!data)
 		return false;

@@ -31,8 +31,7 @@ static bool survives(struct exploration *x, const uint8_t *image, unsigned event
 	if (ok)
 		ok = is_right(x, medium_content(r.medium), event);
 	if (ok && again && medium_events(r.medium) > 0) {
-		_cleanup_free_
-		uint8_t *second = malloc(x->volume->size);
+		_cleanup_free_ uint8_t *second = malloc(x->volume->size);
 		const unsigned at = (unsigned)random_below(rnd, medium_events(r.medium) + 1);
 
 		assert(second);
@@ -60,8 +59,7 @@ static bool suits_stock(const struct exploration *x, const uint8_t *image)
 
 static bool survives_by_stock(struct exploration *x, const uint8_t *image, unsigned event)
 {
-	_cleanup_free_
-	uint8_t *copy = malloc(x->volume->size);
+	_cleanup_free_ uint8_t *copy = malloc(x->volume->size);
 
 	assert(copy);
 	memcpy(copy, image, x->volume->size);
@@ -110,8 +108,7 @@ static void explore_event(struct exploration *x, struct run *r, unsigned event, 
 
 void explore(struct exploration *x, struct run *r, unsigned first_event)
 {
-	_cleanup_free_
-	uint8_t *image = malloc(x->volume->size);
+	_cleanup_free_ uint8_t *image = malloc(x->volume->size);
 	const unsigned n = medium_events(r->medium);
 
 	assert(image);

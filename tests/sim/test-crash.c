@@ -98,8 +98,7 @@ static void any_crash_of_a_cancel_is_recovered(void **state)
 static void way_back_is_safe_for_cryptsetup(void **state)
 {
 	struct volume *v = volume_new(*state, seed);
-	_cleanup_free_
-	uint8_t *image = malloc(v->size);
+	_cleanup_free_ uint8_t *image = malloc(v->size);
 	enum engine_outcome outcome;
 	struct run r, turned, seen;
 	unsigned hot = 0;

@@ -129,8 +129,8 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 
 	CHECK(v);
 	/*
-	 * Images come and go by the thousand: do not fault their pages in each time. The sanitizer's
-	 * allocator knows no such options, and goes without.
+	 * Images come and go by the thousand: do not fault their pages in each time. The
+	 * sanitizer's allocator knows no such options, and goes without.
 	 */
 	(void)mallopt(M_MMAP_THRESHOLD, 16 << 20);
 	(void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
@@ -339,8 +339,7 @@ int run_reverse(struct run *r, uint64_t hotzone_size)
 
 uint8_t *volume_decrypt_finished(const struct volume *v, const uint8_t *image)
 {
-	_cleanup_free_
-	uint8_t *data = malloc(v->data_size);
+	_cleanup_free_ uint8_t *data = malloc(v->data_size);
 	struct run r;
 	int x;
 
@@ -361,8 +360,7 @@ uint8_t *volume_decrypt_finished(const struct volume *v, const uint8_t *image)
 
 bool volume_check_finished(const struct volume *v, const uint8_t *image, const uint8_t *plain)
 {
-	_cleanup_free_
-	uint8_t *data = volume_decrypt_finished(v, image);
+	_cleanup_free_ uint8_t *data = volume_decrypt_finished(v, image);
 
 	if (!data)
 		return false;
@@ -376,8 +374,7 @@ bool volume_check_finished(const struct volume *v, const uint8_t *image, const u
 
 bool volume_finish_by_stock(const struct volume *v, uint8_t *image)
 {
-	_cleanup_free_
-	uint8_t *after = NULL;
+	_cleanup_free_ uint8_t *after = NULL;
 	char program[4096];
 	const ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	size_t size;

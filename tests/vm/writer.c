@@ -255,16 +255,11 @@ static int verify(struct writer *w)
 static int run(struct writer *w)
 {
 	int flags = w->opt.verify ? O_RDONLY : O_RDWR | O_CREAT;
-	_cleanup_free_
-	struct record *record = aligned_alloc(RECORD_SIZE, RECORD_SIZE);
-	_cleanup_free_
-	struct record *expected = aligned_alloc(RECORD_SIZE, RECORD_SIZE);
-	_cleanup_free_
-	uint64_t *versions = calloc(w->opt.slots, sizeof(*versions));
-	_cleanup_close_
-	int fd = open(w->opt.path, flags | O_DIRECT | O_CLOEXEC, 0600);
-	_cleanup_close_
-	int marks_fd = -1;
+	_cleanup_free_ struct record *record = aligned_alloc(RECORD_SIZE, RECORD_SIZE);
+	_cleanup_free_ struct record *expected = aligned_alloc(RECORD_SIZE, RECORD_SIZE);
+	_cleanup_free_ uint64_t *versions = calloc(w->opt.slots, sizeof(*versions));
+	_cleanup_close_ int fd = open(w->opt.path, flags | O_DIRECT | O_CLOEXEC, 0600);
+	_cleanup_close_ int marks_fd = -1;
 
 	if (!record || !expected || !versions)
 		return log_error_errno(-ENOMEM, "no memory");
