@@ -4,6 +4,7 @@
 
 #include "engine/batch.h"
 #include "engine/engine.h"
+#include "engine/plan.h"
 
 struct engine {
 	struct engine_config config;
@@ -23,6 +24,9 @@ struct engine {
 	size_t memory_size;
 };
 
+/* Online: I/O to @z waits from here on, and so do messages. */
+int engine_freeze(struct engine *e, const struct hotzone *z);
+/* Lets it go, to where the header says the data is. Logs failures. */
 int engine_thaw(struct engine *e);
 int engine_give_up(struct engine *e, int error);
 int engine_commit(struct engine *e, const struct position *p);

@@ -15,12 +15,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
-#include <sys/mman.h>
 
-#include "engine/plan.h"
 #include "util/checked.h"
-#include "util/clock.h"
 #include "util/log.h"
 
 /* A flush that fails this often, with the data written again before each, is given up. */
@@ -44,87 +40,6 @@ static void report(struct engine *e)
 static bool wants_stop(const struct engine *e)
 {
 	return e->config.stop && e->config.stop(e->config.callback_arg);
-}
-
-static int freeze(struct engine *e, const struct hotzone *z)
-{
-	struct freezer *f = e->config.freezer;
-	int r;
-
-	if (!f)
-		return 0;
-	e->frozen_since = now_usec();
-	/* A message could wait for the very volume that is frozen. */
-	log_hold();
-	r = f->ops->freeze(f, z->offset, z->size);
-	if (r < 0)
-		log_release();
-	return r;
-}
-
-int engine_thaw(struct engine *e)
-{
-	struct freezer *f = e->config.freezer;
-	uint64_t usec;
-	int r;
-
-	if (!f)
-		return 0;
-	r = f->ops->thaw(f, &e->position);
-	log_release();
-	if (r < 0)
-		return log_error_errno(r,
-				       "%s: cannot release the I/O that waits at offset %" PRIu64
-				       "; run the same command again to release it",
-				       e->config.disk->name, e->position.boundary);
-	usec = now_usec() - e->frozen_since;
-	e->progress.longest_freeze_usec = MAX(e->progress.longest_freeze_usec, usec);
-	return 0;
-}
-
-/* The hotzone stays hot in the header; its I/O fails, all other I/O goes on. Returns @error. */
-int engine_give_up(struct engine *e, int error)
-{
-	struct freezer *f = e->config.freezer;
-	int r = f ? f->ops->fail(f) : 0;
-
-	log_release();
-	if (r < 0)
-		log_error_errno(r, "%s: I/O to the hotzone at offset %" PRIu64 " keeps waiting",
-				e->config.disk->name, e->position.boundary);
-	return error;
-}
-
-/* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
-int engine_commit(struct engine *e, const struct position *p)
-{
-	struct header_store *h = e->config.header;
-	int r = h->ops->commit(h, p);
-
-	e->uncertain = r < 0 && r != -ESTALE;
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,
-				       e->config.disk->name, p->boundary);
-	e->position = *p;
-	return 0;
-}
-
-int engine_flush(struct engine *e)
-{
-	struct header_store *h = e->config.header;
-	struct disk *plain = e->config.new_side.plaintext;
-	int r = 0;
-
-	e->progress.flushes++;
-	if (plain)
-		r = disk_run(plain, DISK_FLUSH, 0, NULL, 0);
-	if (r == 0)
-		r = batch_flush(&e->queue);
-	if (r == 0)
-		h->ops->data_flushed(h);
-	else
-		h->ops->data_flush_failed(h);
-	return r;
 }
 
 /* Waits until nothing of @b is under way. */
@@ -165,8 +80,7 @@ static int make_hot(struct engine *e, struct batch *b)
 	int r;
 
 	if (cfg->resilience == ENGINE_CHECKSUM && !has_plaintext_side(cfg))
-		batch_convert(
-			b); /* in memory, by other threads, while this one waits for the disk */
+		batch_convert(b); /* in memory, while this thread waits for the disk */
 	r = batch_submit(&e->queue);
 	if (r < 0)
 		return r;
@@ -236,26 +150,13 @@ static int store(struct engine *e, struct batch *b)
 	return r;
 }
 
-void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,
-		   uint64_t size)
-{
-	const struct engine_config *cfg = &e->config;
-	const uint64_t first = (cfg->disk_offset + offset) >> SECTOR_SHIFT;
-
-	log_error_errno(error,
-			"%s: cannot %s sectors %" PRIu64 " to %" PRIu64 " (offset %" PRIu64
-			" of the data)",
-			cfg->disk->name, what, first,
-			first + (MIN(size, cfg->size - offset) >> SECTOR_SHIFT) - 1, offset);
-}
-
 /* Steps 1 to 4 for a first hotzone. After an error the header is clean and nothing frozen, or hot.
  */
 static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 {
 	const struct position clean = e->position;
 	bool unreadable = false;
-	int r = freeze(e, z), undo;
+	int r = engine_freeze(e, z), undo;
 
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot freeze the hotzone at offset %" PRIu64,

@@ -7,4 +7,5 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/header-store.h \
 	src/engine/memory.c \
 	src/engine/plan.c src/engine/plan.h \
-	src/engine/recover.c
+	src/engine/recover.c \
+	src/engine/steps.c

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "engine/engine-internal.h"
-#include "engine/plan.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -23,37 +22,6 @@ struct window {
 	uint32_t size;
 	uint8_t *data, *stored, *present; /* @stored and @present: digests */
 };
-
-static int read_old(struct engine *e, uint64_t offset, void *data, uint32_t size)
-{
-	const struct engine_config *cfg = &e->config;
-	struct disk *plain = cfg->old_side.plaintext;
-
-	if (plain)
-		return disk_run(plain, DISK_READ, offset, data, size);
-	return cipher_decrypt(cfg->old_side.cipher, 0, offset >> SECTOR_SHIFT, data, size);
-}
-
-static int write_new(struct engine *e, uint64_t offset, void *data, uint32_t size)
-{
-	const struct engine_config *cfg = &e->config;
-	struct disk *plain = cfg->new_side.plaintext;
-	int r;
-
-	if (plain)
-		return disk_run(plain, DISK_WRITE, offset, data, size);
-	r = cipher_encrypt(cfg->new_side.cipher, 0, offset >> SECTOR_SHIFT, data, size);
-	if (r < 0)
-		return r;
-	return disk_run(cfg->disk, DISK_WRITE, cfg->disk_offset + offset, data, size);
-}
-
-int engine_convert_now(struct engine *e, uint64_t offset, void *data, uint32_t size)
-{
-	int r = read_old(e, offset, data, size);
-
-	return r < 0 ? r : write_new(e, offset, data, size);
-}
 
 static int read_raw(struct engine *e, struct window *w)
 {

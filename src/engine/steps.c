@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The steps that the run and the recovery have in common: to freeze and to let go, to commit, to
+ * flush, to convert a piece at once, and to say what failed where.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "engine/engine-internal.h"
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+int engine_freeze(struct engine *e, const struct hotzone *z)
+{
+	struct freezer *f = e->config.freezer;
+	int r;
+
+	if (!f)
+		return 0;
+	e->frozen_since = now_usec();
+	/* A message could wait for the very volume that is frozen. */
+	log_hold();
+	r = f->ops->freeze(f, z->offset, z->size);
+	if (r < 0)
+		log_release();
+	return r;
+}
+
+int engine_thaw(struct engine *e)
+{
+	struct freezer *f = e->config.freezer;
+	uint64_t usec;
+	int r;
+
+	if (!f)
+		return 0;
+	r = f->ops->thaw(f, &e->position);
+	log_release();
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: cannot release the I/O that waits at offset %" PRIu64
+				       "; run the same command again to release it",
+				       e->config.disk->name, e->position.boundary);
+	usec = now_usec() - e->frozen_since;
+	e->progress.longest_freeze_usec = MAX(e->progress.longest_freeze_usec, usec);
+	return 0;
+}
+
+/* The hotzone stays hot in the header; its I/O fails, all other I/O goes on. Returns @error. */
+int engine_give_up(struct engine *e, int error)
+{
+	struct freezer *f = e->config.freezer;
+	int r = f ? f->ops->fail(f) : 0;
+
+	log_release();
+	if (r < 0)
+		log_error_errno(r, "%s: I/O to the hotzone at offset %" PRIu64 " keeps waiting",
+				e->config.disk->name, e->position.boundary);
+	return error;
+}
+
+/* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
+int engine_commit(struct engine *e, const struct position *p)
+{
+	struct header_store *h = e->config.header;
+	int r = h->ops->commit(h, p);
+
+	e->uncertain = r < 0 && r != -ESTALE;
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,
+				       e->config.disk->name, p->boundary);
+	e->position = *p;
+	return 0;
+}
+
+int engine_flush(struct engine *e)
+{
+	struct header_store *h = e->config.header;
+	struct disk *plain = e->config.new_side.plaintext;
+	int r = 0;
+
+	e->progress.flushes++;
+	if (plain)
+		r = disk_run(plain, DISK_FLUSH, 0, NULL, 0);
+	if (r == 0)
+		r = batch_flush(&e->queue);
+	if (r == 0)
+		h->ops->data_flushed(h);
+	else
+		h->ops->data_flush_failed(h);
+	return r;
+}
+
+void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,
+		   uint64_t size)
+{
+	const struct engine_config *cfg = &e->config;
+	const uint64_t first = (cfg->disk_offset + offset) >> SECTOR_SHIFT;
+
+	log_error_errno(error,
+			"%s: cannot %s sectors %" PRIu64 " to %" PRIu64 " (offset %" PRIu64
+			" of the data)",
+			cfg->disk->name, what, first,
+			first + (MIN(size, cfg->size - offset) >> SECTOR_SHIFT) - 1, offset);
+}
+
+static int read_old(struct engine *e, uint64_t offset, void *data, uint32_t size)
+{
+	const struct engine_config *cfg = &e->config;
+	struct disk *plain = cfg->old_side.plaintext;
+
+	if (plain)
+		return disk_run(plain, DISK_READ, offset, data, size);
+	return cipher_decrypt(cfg->old_side.cipher, 0, offset >> SECTOR_SHIFT, data, size);
+}
+
+static int write_new(struct engine *e, uint64_t offset, void *data, uint32_t size)
+{
+	const struct engine_config *cfg = &e->config;
+	struct disk *plain = cfg->new_side.plaintext;
+	int r;
+
+	if (plain)
+		return disk_run(plain, DISK_WRITE, offset, data, size);
+	r = cipher_encrypt(cfg->new_side.cipher, 0, offset >> SECTOR_SHIFT, data, size);
+	if (r < 0)
+		return r;
+	return disk_run(cfg->disk, DISK_WRITE, cfg->disk_offset + offset, data, size);
+}
+
+int engine_convert_now(struct engine *e, uint64_t offset, void *data, uint32_t size)
+{
+	int r = read_old(e, offset, data, size);
+
+	return r < 0 ? r : write_new(e, offset, data, size);
+}
