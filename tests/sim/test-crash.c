@@ -37,11 +37,11 @@ static struct exploration exploration_of(const struct volume *v)
 		.volume = v,
 		.hotzone_size = HOTZONE,
 		.seed = seed,
-		.all_subsets_up_to = full ? 10 : 5,
-		.random_subsets = full ? 300 : 12,
-		.torn = full ? 150 : 8,
+		.all_subsets_up_to = full ? 10 : USUALLY(5, 3),
+		.random_subsets = full ? 300 : USUALLY(12, 2),
+		.torn = full ? 150 : USUALLY(8, 2),
 		.again_one_in = 3,
-		.stock_one_in = full ? 7 : 80,
+		.stock_one_in = full ? 7 : USUALLY(80, 500),
 	};
 }
 
