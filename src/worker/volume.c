@@ -116,14 +116,26 @@ static int load(struct volume *v, uint64_t fixed_size, struct luks_reason *why)
 			       v->data.geometry.block_size, &v->reenc, why);
 }
 
+/*
+ * The mapping shows only a part of the data, or another than was asked for. What lies outside would
+ * stay under the old key, and be lost when the header only knows the new one.
+ */
+static int refuse_other_size(const struct volume *v)
+{
+	return log_refusal(-EINVAL,
+			   "%s: the open mapping has %" PRIu64 " bytes, and %" PRIu64
+			   " are to be re-encrypted: the rest would be lost. Open (or "
+			   "`cryptsetup resize`) all of it, or give --device-size as it is open",
+			   v->name, v->active_size, v->reenc.data_size);
+}
+
 static int understand(struct volume *v)
 {
 	struct luks_reason why = {};
 	int r = load(v, v->options->device_size, &why);
 
-	/* A mapping that was made smaller than the device limits the re-encryption as well. */
-	if (r == 0 && v->name && v->active_size < v->reenc.data_size)
-		r = load(v, v->active_size, &why);
+	if (r == 0 && v->name && v->active_size != v->reenc.data_size)
+		return refuse_other_size(v);
 	switch (r) {
 	case 0:
 		return 0;
