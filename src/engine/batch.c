@@ -33,6 +33,7 @@ void batch_load(struct batch *b, uint64_t offset, uint64_t size)
 	const uint32_t chunk_size = batch_chunk_size(cfg);
 	const size_t digest_size = cfg->checksum ? checksum_size(cfg->checksum) : 0;
 
+	assert(batch_is_idle(b));
 	b->offset = offset;
 	b->size = size;
 	b->convert = b->store = false;
@@ -248,6 +249,16 @@ int batch_step(struct batch_queue *q)
 	if (rq)
 		io_done(q, rq);
 	return 0;
+}
+
+void batch_abandon(struct batch_queue *q, struct batch *b)
+{
+	if (b->error == 0)
+		b->error = -ECANCELED; /* no more requests */
+	while (!batch_is_idle(b))
+		if (batch_step(q) < 0)
+			return;
+	b->n_chunks = 0;
 }
 
 int batch_flush(struct batch_queue *q)

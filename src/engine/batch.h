@@ -70,7 +70,7 @@ struct batch_queue {
 /* Bytes a chunk has at most: a multiple of 4096 and of the checksum block. */
 uint32_t batch_chunk_size(const struct engine_config *config);
 
-/* Starts reading [offset, offset + size) into the batch. */
+/* Starts reading [offset, offset + size) into the batch, which is idle. */
 void batch_load(struct batch *b, uint64_t offset, uint64_t size);
 bool batch_is_loaded(const struct batch *b);
 /* From now on loaded chunks are converted. In journal mode only once the old data is protected. */
@@ -91,6 +91,9 @@ int batch_submit(struct batch_queue *q);
  * when the disk as a whole is unusable.
  */
 int batch_step(struct batch_queue *q);
+
+/* Waits until nothing of it is under way, and forgets it: what was read ahead is not wanted now. */
+void batch_abandon(struct batch_queue *q, struct batch *b);
 
 /* Flushes the data disk while the batches go on; the error of the flush or of the disk. */
 int batch_flush(struct batch_queue *q);

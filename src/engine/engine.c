@@ -6,9 +6,10 @@
  *   6. commit clean   7. thaw
  *
  * Offline nothing is frozen, so the next hotzone is read and checksummed while this one is written,
- * and in checksum mode 6 merges with the next 4: once the data is durable, whatever stands in the
- * area reads as "already converted". Online that would need two frozen ranges, and suspending the
- * mapping for the second would wait for the I/O that is parked in the first.
+ * the one after it while steps 3 and 4 of that one wait for the disk, and in checksum mode 6 merges
+ * with the next 4: once the data is durable, whatever stands in the area reads as "already
+ * converted". Online that would need two frozen ranges, and suspending the mapping for the second
+ * would wait for the I/O that is parked in the first.
  */
 #include "engine/engine-internal.h"
 
@@ -216,16 +217,23 @@ static int end(struct engine *e, const struct hotzone *z)
 	return r;
 }
 
-/* The hotzone to read ahead of its turn, or one of size 0. */
-static struct hotzone plan_ahead(struct engine *e, const struct hotzone *z)
+/* Starts to read the hotzone after @z into @b. That one is returned, or one of size 0. */
+static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct hotzone *z)
 {
 	const struct engine_config *cfg = &e->config;
 	const uint64_t boundary = plan_boundary_after(cfg, z);
+	struct hotzone ahead;
 
-	if (cfg->freezer || has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary) ||
-	    wants_stop(e))
+	if (cfg->freezer || has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary))
 		return (struct hotzone){0};
-	return plan_next(cfg, boundary, e->limit);
+	ahead = plan_next(cfg, boundary, e->limit);
+	batch_load(b, ahead.offset, ahead.size);
+	/* Requests are handed out in this order, and the other one's turn is earlier. */
+	if (e->queue.batches[0] == b) {
+		e->queue.batches[0] = e->queue.batches[1];
+		e->queue.batches[1] = b;
+	}
+	return ahead;
 }
 
 /*
@@ -267,29 +275,28 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 /* Hotzones one after the other, until the end, a stop, an error, or (online) just one. */
 static int convert_hotzones(struct engine *e)
 {
-	struct hotzone z = plan_next(&e->config, e->position.boundary, e->limit), ahead;
-	struct batch *b = &e->batch[0], *next = &e->batch[1];
-	int r = begin(e, b, &z);
+	struct hotzone z = plan_next(&e->config, e->position.boundary, e->limit), next, third;
+	int r = begin(e, &e->batch[0], &z);
 
-	while (r == 0) {
-		ahead = plan_ahead(e, &z);
-		if (ahead.size > 0)
-			batch_load(next, ahead.offset, ahead.size);
-		r = store(e, b);
+	if (r < 0)
+		return r;
+	next = read_ahead(e, &e->batch[1], &z);
+	for (unsigned i = 0;; i = !i, z = next, next = third) {
+		r = store(e, &e->batch[i]);
 		if (r < 0) {
 			/* None of its writes may reach the disk after its I/O is let go with EIO.
 			 */
-			(void)drain(e, b);
+			(void)drain(e, &e->batch[i]);
 			return engine_give_up(e, r);
 		}
-		if (ahead.size == 0)
+		if (next.size == 0 || wants_stop(e))
 			return end(e, &z);
-		r = go_on(e, &z, next);
-		z = ahead;
-		b = next;
-		next = b == &e->batch[0] ? &e->batch[1] : &e->batch[0];
+		/* What is durable needs its memory no longer. */
+		third = read_ahead(e, &e->batch[i], &next);
+		r = go_on(e, &z, &e->batch[!i]);
+		if (r < 0)
+			return r;
 	}
-	return r;
 }
 
 /* Whatever happens: no request or job outlives the call, as the memory may not outlive the engine.
@@ -299,7 +306,7 @@ static int convert(struct engine *e)
 	const int r = convert_hotzones(e);
 
 	for (unsigned i = 0; i < e->queue.n_batches; i++)
-		(void)drain(e, &e->batch[i]);
+		batch_abandon(&e->queue, &e->batch[i]);
 	return r;
 }
 

@@ -53,12 +53,13 @@ static int allocate(struct engine *e)
 						 4096);
 	e->memory_size = (size_t)((l.data + l.digests + l.chunks) * e->queue.n_batches) +
 			 e->recovery_digests_size;
-	p = mmap(NULL, e->memory_size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	p = mmap(NULL, e->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	e->memory = p;
-	if (mlock(p, e->memory_size) < 0 || madvise(p, e->memory_size, MADV_DONTDUMP) < 0)
+	/* Huge pages are cheaper to make and to pin; a kernel without them fails this. */
+	(void)madvise(p, e->memory_size, MADV_HUGEPAGE);
+	if (madvise(p, e->memory_size, MADV_DONTDUMP) < 0 || mlock(p, e->memory_size) < 0)
 		return -ENOMEM;
 	for (unsigned i = 0; i < e->queue.n_batches; i++) {
 		struct batch *b = &e->batch[i];
