@@ -4,6 +4,7 @@ src_worker_libworker_a_SOURCES = \
 	src/worker/options.c src/worker/options.h \
 	src/worker/passphrase.c src/worker/passphrase.h \
 	src/worker/progress.c src/worker/progress.h \
+	src/worker/service-client.c src/worker/service-bus.h \
 	src/worker/terminal.c src/worker/terminal.h
 
 UNIT_TESTS += src/worker/test-options src/worker/test-passphrase src/worker/test-progress

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* clang-format off */
+/*
+ * What `recrypt-worker serve` offers to the manager: one object on a peer-to-peer connection.
+ *
+ *     manager                                             worker
+ *     control socket (SOCK_SEQPACKET), kept  <=========>  --control-fd
+ *        one packet with one descriptor: the worker's end of a new connection
+ *     sd_bus (client)                        <=========>  sd_bus (server)
+ *
+ * The control socket says that there is a manager at all, and lives in its fd store; a connection
+ * is of one manager process only. service_connect() makes one; a new one replaces the last.
+ *
+ * recrypt-worker serve --control-fd=N [--header=FILE] [--active-name=NAME] [--device-size=BYTES]
+ * [--debug] DEVICE: starts at once and finds DEVICE with the first call. It ends with exit code 0
+ * after Quit(), SIGTERM, SIGINT, or when nobody has the other end of the control socket any more;
+ * each time a running conversion is stopped first, with a clean header and the stack dissolved.
+ * The end of a connection stops nothing.
+ *
+ * Methods of SERVICE_INTERFACE on SERVICE_PATH. Those marked * are jobs: one at a time (else
+ * Busy), the reply says that it was accepted, and the signal Done says how it ended. Sizes and
+ * offsets are bytes, times microseconds.
+ *
+ *   Inspect() -> a{sv}
+ *	A look at the header and the live table, without keys. While a job runs: that job's
+ *	look, with the position as it is now. UUID s, Device s, HeaderDevice s (as Device without
+ *	a detached header), Name s ("": offline), Reencryption s (none, clean, hot, finish), Mode
+ *	s (reencrypt, encrypt, decrypt; "" with none, as the next two), Direction s (forward,
+ *	backward), Resilience s, OldCipher s, NewCipher s, OldSectorSize u, NewSectorSize u,
+ *	BytesTotal t, BytesDone t, HotzoneOffset t, HotzoneSize t, Stacked b (helpers of a worker
+ *	that died are there), Keyslots au, Tokens a{us} (number, type), Record s ("": none), Disks
+ *	as (sysfs names of the disks at the bottom, sorted), Supported b (false: only cryptsetup
+ *	can go on with it).
+ *   Unlock(h secret, a{sv} options) *
+ *	Reads a pipe or memfd to its end, 5 s at most between two pieces and 8 MiB at most.
+ *	Type s (passphrase, the default; or volume-key), Keyslot i (try only this one). Kept until
+ *	Lock(), when it opens anything. Done: Keyslots au (opened by it; none by a volume key).
+ *   UseProvider(a{sv} options) *
+ *	Provider s: key-file (Path s, Offset t, Size t), credential (Name s, looked for in the
+ *	worker's $CREDENTIALS_DIRECTORY), keyring (Description s, a "user" key), token (Token i,
+ *	any by default); Keyslot i; Timeout t (30 s by default). What it gives is kept as by
+ *	Unlock(); a token is remembered for the jobs to come.
+ *   Adopt(h old, h new) *
+ *	The volume keys of KeysAvailable. HeaderConflict when the header knows them no more.
+ *   Lock() -> ()
+ *	Forgets passphrases, keys and tokens; Busy while a job runs.
+ *   Check(a{sv} options) *
+ *	What Prepare() with these options would do, with what is unlocked; nothing is written.
+ *	Done: OldCipher s, NewCipher s, OldSectorSize u, NewSectorSize u, OldKeySize u, NewKeySize
+ *	u, BytesTotal t, LostKeyslots au, KeptKeyslots au, EstimatedTime t, Obstacle s ("" or the
+ *	text of the refusal), ObstacleName s. An obstacle is no error of the job.
+ *   Prepare(a{sv} options) *
+ *	New key, its keyslots, and the commit that begins. Cipher s, KeySize u (bytes), SectorSize
+ *	u, KeepKey b, Resilience s (checksum, journal), ResilienceHash s, Keyslot i (carry over
+ *	only this one), LoseKeyslots b (else KeyslotsLost when one cannot be carried over), Pbkdf
+ *	s, PbkdfHash s, PbkdfIterations u, PbkdfMemory u (KiB), PbkdfParallel u, PbkdfTime u (ms),
+ *	ForceOffline b. Done: as Check().
+ *   Undo() *	Takes back what Prepare() did; InvalidArgument when something is converted already.
+ *   Convert() *	Recovers when hot, and converts to the end or a stop. Done: Outcome s (finished,
+ *	stopped).
+ *   Recover() *	Makes a hot header clean, and settles what a dead worker left.
+ *   Reverse() *
+ *	Turns around; Convert() then leads back. Accepted during Convert(), which is stopped
+ *	first: Done comes for both.
+ *   Stop() -> ()	Ends Convert() at the next hotzone boundary; does nothing else.
+ *   SetLimits(t rate, t hotzone_max) -> ()
+ *	Bytes/s and bytes; 0: none, and the default. At any time, at work within a second.
+ *   SetRecord(s json) -> ()
+ *	Replaces our token in the header; "" removes it. At any time; the reply comes when it is
+ *	durable. "type" and "keyslots" are added.
+ *   GetStatus() -> a{sv}
+ *	Job s ("none", or as in Done), Unlocked b (all keys that Convert() needs are at hand),
+ *	Passphrases u, RateLimit t, HotzoneMax t, and the fields of Progress.
+ *   Quit() -> ()
+ *
+ * Signals:
+ *   Progress(a{sv})	BytesDone t, BytesTotal t, HotzoneOffset t, HotzoneSize t, Rate t (bytes/s
+ *	since the last one), LongestStall t (of this run). During Convert(), at most every 500 ms
+ *	and when something changed.
+ *   Done(s job, i error, s name, s message, a{sv} result)
+ *	@job: inspect, unlock, use-provider, adopt, check, prepare, undo, convert, recover or
+ *	reverse. @error: 0 or a negative errno, @name the last part of an error name below ("" with
+ *	0), @message the text that the command line shows. @result: the fields of Inspect() as they
+ *	are now (as far as the volume can be read), and those of the job.
+ *   KeysAvailable(h old, h new)
+ *	Sealed memfds with the volume keys of a re-encryption, whenever a job gets them; for the fd
+ *	store, and for Adopt(). Twice the same key where it is kept.
+ *
+ * Errors: SERVICE_ERROR_PREFIX and service_error_name().
+ */
+/* clang-format on */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#define SERVICE_PATH         "/org/recryptd1/worker"
+#define SERVICE_INTERFACE    "org.recryptd1.Worker"
+#define SERVICE_ERROR_PREFIX "org.recryptd1.Error."
+
+/*
+ * The name for a negative errno: InvalidArgument (EINVAL), NotSupported (ENOTSUP, ETXTBSY), Busy
+ * (EBUSY, ENOTUNIQ), RotationInProgress (EINPROGRESS), NoRotation (ENOMSG), Locked (ENOKEY),
+ * KeyRejected (EPERM), KeyslotsLost (EDQUOT), NotFound (ENODEV, ENOENT, ENOTBLK), HeaderConflict
+ * (ESTALE), Tampered (EKEYREJECTED), TimedOut (ETIMEDOUT, ETIME), Cancelled (ECANCELED, EINTR),
+ * NoSpace (ENOSPC), NoMemory (ENOMEM), IOError (EIO and what else a disk says), Failed (all else).
+ */
+const char *service_error_name(int error);
+
+/*
+ * The manager's side: sends the worker one end of a new connection through @control_fd and returns
+ * the other as a started bus, not yet attached to an event loop. Does not block. -EPIPE: the worker
+ * is gone.
+ */
+int service_connect(int control_fd, sd_bus **ret);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What both ends of a worker's connection need: how it is made, and the names of errors. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "util/checked.h"
+#include "util/cleanup.h"
+#include "worker/service-bus.h"
+
+const char *service_error_name(int error)
+{
+	static const struct {
+		int error;
+		const char *name;
+	} names[] = {
+		{EINVAL, "InvalidArgument"}, {ENOTSUP, "NotSupported"},
+		{ETXTBSY, "NotSupported"},   {EBUSY, "Busy"},
+		{ENOTUNIQ, "Busy"},          {EINPROGRESS, "RotationInProgress"},
+		{ENOMSG, "NoRotation"},      {ENOKEY, "Locked"},
+		{EPERM, "KeyRejected"},      {EDQUOT, "KeyslotsLost"},
+		{ENODEV, "NotFound"},        {ENOENT, "NotFound"},
+		{ENOTBLK, "NotFound"},       {ESTALE, "HeaderConflict"},
+		{EKEYREJECTED, "Tampered"},  {ETIMEDOUT, "TimedOut"},
+		{ETIME, "TimedOut"},         {ECANCELED, "Cancelled"},
+		{EINTR, "Cancelled"},        {ENOSPC, "NoSpace"},
+		{ENOMEM, "NoMemory"},        {EIO, "IOError"},
+		{ENODATA, "IOError"},        {EREMOTEIO, "IOError"},
+		{EILSEQ, "IOError"},         {ENXIO, "IOError"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].error == -error)
+			return names[i].name;
+	return "Failed";
+}
+
+static int send_fd(int control_fd, int fd)
+{
+	char byte = 0;
+	struct iovec iov = {.iov_base = &byte, .iov_len = sizeof(byte)};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+	return sendmsg(control_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int service_connect(int control_fd, sd_bus **ret)
+{
+	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_close_ int ours = -1, theirs = -1;
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
+	r = send_fd(control_fd, theirs);
+	if (r == 0)
+		r = sd_bus_new(&bus);
+	if (r >= 0)
+		r = sd_bus_set_description(bus, "worker");
+	if (r >= 0)
+		r = sd_bus_set_fd(bus, ours, ours);
+	if (r < 0)
+		return r;
+	ours = -1; /* the bus has it */
+	r = sd_bus_negotiate_fds(bus, 1);
+	if (r >= 0)
+		r = sd_bus_start(bus);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(bus);
+	return 0;
+}
