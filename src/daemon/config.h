@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The configuration: ini files as systemd has them. Later files win over earlier ones, a section
+ * [Volume UUID] over [Volume]. What is unknown or wrong is warned of with file and line, and the
+ * value stays as it was.
+ *
+ *   recryptd.conf, recryptd.conf.d/NAME.conf (sorted by name), the state file
+ *
+ *   [Manager]      RateLimit= MaxConcurrent= MaxConcurrentPerDisk= KeepSuspended= KeepRate=
+ *                  CryptTab= DiscoverActive= DiscoverCryptTab=
+ *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Resilience= ResilienceHash=
+ *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout= Group=
+ *   [Volume UUID]  the same, and Device= HeaderDevice= Name=
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/cleanup.h"
+
+/* Where the passphrase of a volume comes from when nobody sends one. */
+enum provider_kind {
+	PROVIDER_NONE,       /* only Unlock() */
+	PROVIDER_KEY_FILE,   /* KeyFile= is its path */
+	PROVIDER_CREDENTIAL, /* Credential= names one of LoadCredential*= */
+	PROVIDER_KEYRING,    /* KeyringKey= is the description of a "user" key */
+	PROVIDER_TOKEN,      /* Token= is the number of a LUKS2 token, or -1 for any */
+};
+
+struct provider {
+	enum provider_kind kind;
+	char *name;            /* path, credential or description; NULL for none and token */
+	int token;             /* or -1 */
+	uint64_t timeout_usec; /* how long it may take */
+};
+
+struct volume_config {
+	char uuid[37];              /* "": the defaults */
+	char *device;               /* path; NULL: not given */
+	char *header_device;        /* NULL: attached */
+	char *name;                 /* dm name of the open mapping, NULL: whatever is active */
+	char *group;                /* NULL: none */
+	uint64_t rate_limit;        /* bytes/s, 0: none */
+	uint64_t stall_target_usec; /* longest wait of I/O for a hotzone */
+	uint64_t hotzone_size_max;  /* bytes, 0: the engine's own */
+	char *resilience;           /* "checksum", "journal" */
+	char *resilience_hash;      /* NULL: the engine's own */
+	struct provider provider;
+	bool remembered; /* stands in the state file (AddVolume), not in a file of
+			    the administrator */
+};
+
+struct config {
+	uint64_t rate_limit;     /* bytes/s for the host, 0: none */
+	unsigned max_concurrent; /* volumes converted at once, 0: no limit */
+	unsigned max_concurrent_per_disk;
+	bool keep_suspended; /* an operator's suspend outlives restart and reboot */
+	bool keep_rate;      /* so does a rate set through the bus */
+	bool discover_active, discover_crypttab;
+	char *crypttab; /* path */
+	struct volume_config defaults;
+	size_t n_volumes;
+	struct volume_config *volumes;
+};
+
+/*
+ * Reads @path, its drop-ins PATH.d/NAME.conf, and @state_path; each may be missing. Wrong lines are
+ * warned of and left out; only memory and files that cannot be read are errors (logged).
+ */
+int config_load(const char *path, const char *state_path, struct config **ret);
+
+struct config *config_free(struct config *c);
+DEFINE_CLEANUP(struct config, config_free)
+
+/* The section for the volume, or the defaults. */
+const struct volume_config *config_for_volume(const struct config *c, const char *uuid);
+
+/*
+ * Pure, and strict about what follows the number. Sizes and rates: "64M", "1GiB" (powers of 1024),
+ * "2.5MB" (of 1000), "0"; times: "50ms", "1s", "2min", "500us", a bare number is seconds.
+ * -EINVAL, -ERANGE.
+ */
+int config_parse_bytes(const char *text, uint64_t *ret);
+int config_parse_usec(const char *text, uint64_t *ret);
+int config_parse_bool(const char *text, bool *ret);
+
+/* "8-4-4-4-12" lower case hex digits from @text (upper case is taken too); -EINVAL. */
+int config_parse_uuid(const char *text, char ret[static 37]);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/failure.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "worker/service-bus.h"
+
+int failure_set(struct failure *f, int error, const char *format, ...)
+{
+	va_list ap;
+
+	if (!f)
+		return error;
+	(void)snprintf(f->name, sizeof(f->name), "%s",
+		       error == -ESHUTDOWN ? FAILURE_SHUTTING_DOWN : service_error_name(error));
+	va_start(ap, format);
+	(void)vsnprintf(f->text, sizeof(f->text), format, ap);
+	va_end(ap);
+	return error;
+}

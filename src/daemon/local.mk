@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += src/daemon/libdaemon.a
+src_daemon_libdaemon_a_SOURCES = \
+	src/daemon/config.c src/daemon/config.h \
+	src/daemon/failure.c src/daemon/failure.h \
+	src/daemon/job.c src/daemon/job.h \
+	src/daemon/manager.c src/daemon/manager.h \
+	src/daemon/volume.c src/daemon/volume.h
+DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/dm/libdm.a src/util/libutil.a \
+	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
+
+sbin_PROGRAMS += src/daemon/recryptd
+src_daemon_recryptd_SOURCES = src/daemon/main.c
+src_daemon_recryptd_LDADD = $(DAEMON_LIBS)
