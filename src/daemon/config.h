@@ -2,9 +2,9 @@
 /*
  * The configuration: ini files as systemd has them. Later files win over earlier ones, a section
  * [Volume UUID] over [Volume]. What is unknown or wrong is warned of with file and line, and the
- * value stays as it was.
+ * value stays as it was. The state file is one more, read first: what was asked for over the bus.
  *
- *   recryptd.conf, recryptd.conf.d/NAME.conf (sorted by name), the state file
+ *   state file, recryptd.conf, recryptd.conf.d/NAME.conf (sorted by name)
  *
  *   [Manager]      RateLimit= MaxConcurrent= MaxConcurrentPerDisk= KeepSuspended= KeepRate=
  *                  CryptTab= DiscoverActive= DiscoverCryptTab=
@@ -32,7 +32,9 @@ enum provider_kind {
 
 struct provider {
 	enum provider_kind kind;
-	char *name;            /* path, credential or description; NULL for none and token */
+	char *key_file;        /* path */
+	char *credential;      /* name */
+	char *keyring_key;     /* description */
 	int token;             /* or -1 */
 	uint64_t timeout_usec; /* how long it may take */
 };
@@ -49,8 +51,8 @@ struct volume_config {
 	char *resilience;           /* "checksum", "journal" */
 	char *resilience_hash;      /* NULL: the engine's own */
 	struct provider provider;
-	bool remembered; /* stands in the state file (AddVolume), not in a file of
-			    the administrator */
+	bool remembered; /* only in the state file (AddVolume), not in the administrator's */
+	uint32_t set;    /* which settings the section itself has; of the parser */
 };
 
 struct config {
@@ -60,7 +62,9 @@ struct config {
 	bool keep_suspended; /* an operator's suspend outlives restart and reboot */
 	bool keep_rate;      /* so does a rate set through the bus */
 	bool discover_active, discover_crypttab;
-	char *crypttab; /* path */
+	char *crypttab;           /* path */
+	bool has_kept_rate;       /* the state file has a rate for the host, */
+	uint64_t kept_rate_limit; /* this one */
 	struct volume_config defaults;
 	size_t n_volumes;
 	struct volume_config *volumes;
@@ -75,6 +79,12 @@ int config_load(const char *path, const char *state_path, struct config **ret);
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config, config_free)
 
+/* "none", "key-file", "credential", "keyring", "token". */
+const char *provider_kind_name(enum provider_kind kind);
+
+/* The host's rate that holds: the kept one with KeepRate=. */
+uint64_t config_rate_limit(const struct config *c);
+
 /* The section for the volume, or the defaults. */
 const struct volume_config *config_for_volume(const struct config *c, const char *uuid);
 
@@ -86,6 +96,19 @@ const struct volume_config *config_for_volume(const struct config *c, const char
 int config_parse_bytes(const char *text, uint64_t *ret);
 int config_parse_usec(const char *text, uint64_t *ret);
 int config_parse_bool(const char *text, bool *ret);
+
+/*
+ * Writes the state file anew (atomically): the kept rate and the remembered volumes of @c. Logs.
+ */
+int config_write_state(const struct config *c, const char *state_path);
+
+/*
+ * Adds a remembered volume, unless the administrator has named it; @header_device and @name may be
+ * NULL. -ENOMEM.
+ */
+int config_remember(struct config *c, const char *uuid, const char *device,
+		    const char *header_device, const char *name);
+void config_forget(struct config *c, const char *uuid);
 
 /* "8-4-4-4-12" lower case hex digits from @text (upper case is taken too); -EINVAL. */
 int config_parse_uuid(const char *text, char ret[static 37]);

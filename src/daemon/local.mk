@@ -2,9 +2,12 @@
 noinst_LIBRARIES += src/daemon/libdaemon.a
 src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/config.c src/daemon/config.h \
+	src/daemon/config-parse.c \
 	src/daemon/failure.c src/daemon/failure.h \
 	src/daemon/job.c src/daemon/job.h \
 	src/daemon/manager.c src/daemon/manager.h \
+	src/daemon/schedule.c src/daemon/schedule.h \
+	src/daemon/state-file.c \
 	src/daemon/volume.c src/daemon/volume.h
 DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/dm/libdm.a src/util/libutil.a \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
@@ -12,3 +15,9 @@ DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/dm/libdm.a src/u
 sbin_PROGRAMS += src/daemon/recryptd
 src_daemon_recryptd_SOURCES = src/daemon/main.c
 src_daemon_recryptd_LDADD = $(DAEMON_LIBS)
+
+UNIT_TESTS += src/daemon/test-config src/daemon/test-schedule
+src_daemon_test_config_SOURCES = src/daemon/test-config.c
+src_daemon_test_config_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+src_daemon_test_schedule_SOURCES = src/daemon/test-schedule.c
+src_daemon_test_schedule_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes the state file: to a file beside it, which then takes its name. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/config.h"
+#include "util/log.h"
+
+static void print_volume(FILE *f, const struct volume_config *v)
+{
+	fprintf(f, "\n[Volume %s]\nDevice=%s\n", v->uuid, v->device ? v->device : "");
+	if (v->header_device)
+		fprintf(f, "HeaderDevice=%s\n", v->header_device);
+	if (v->name)
+		fprintf(f, "Name=%s\n", v->name);
+}
+
+static int print_state(FILE *f, const struct config *c)
+{
+	int r = 0;
+
+	fputs("# Written by recryptd: what was asked for over the bus.\n", f);
+	if (c->has_kept_rate)
+		fprintf(f, "[Manager]\nRateLimit=%llu\n", (unsigned long long)c->kept_rate_limit);
+	for (size_t i = 0; i < c->n_volumes; i++)
+		if (c->volumes[i].remembered)
+			print_volume(f, &c->volumes[i]);
+	if (fflush(f) != 0 || fsync(fileno(f)) < 0)
+		r = -errno;
+	return r;
+}
+
+int config_write_state(const struct config *c, const char *state_path)
+{
+	char path[PATH_MAX];
+	FILE *f;
+	int r;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s.new", state_path) >= sizeof(path))
+		return log_error_errno(-ENAMETOOLONG, "%s: cannot be written", state_path);
+	f = fopen(path, "we");
+	if (!f)
+		return log_error_errno(-errno, "%s: cannot be written", path);
+	r = print_state(f, c);
+	if (fclose(f) != 0 && r == 0)
+		r = -errno;
+	if (r == 0 && rename(path, state_path) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlink(path);
+		return log_error_errno(r, "%s: cannot be written", state_path);
+	}
+	return 0;
+}
