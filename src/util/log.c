@@ -14,7 +14,7 @@
 
 static const char *log_program = "recryptd";
 static int log_max_level = LOG_INFO;
-static bool log_to_journal;
+static bool journal;
 
 static struct {
 	bool on;
@@ -41,12 +41,33 @@ void log_init(const char *program, int max_level)
 {
 	log_program = program;
 	log_max_level = max_level;
-	log_to_journal = stderr_is_journal();
+	journal = stderr_is_journal();
+}
+
+int log_level(void)
+{
+	return log_max_level;
+}
+
+void log_set_level(int max_level)
+{
+	log_max_level = max_level;
+}
+
+void log_set_target(const char *target)
+{
+	journal =
+		strcmp(target, "auto") == 0 ? stderr_is_journal() : strcmp(target, "journal") == 0;
+}
+
+bool log_to_journal(void)
+{
+	return journal;
 }
 
 static void log_write(int level, const char *line)
 {
-	if (log_to_journal && sd_journal_print(level, "%s", line) >= 0)
+	if (journal && sd_journal_print(level, "%s", line) >= 0)
 		return;
 	if (level <= LOG_WARNING)
 		fprintf(stderr, "%s: %s%s\n", log_program, level == LOG_WARNING ? "warning: " : "",

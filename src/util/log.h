@@ -5,10 +5,19 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <syslog.h>
 
 /* @program prefixes messages on standard error; LOG_DEBUG .. LOG_ERR is the least level shown. */
 void log_init(const char *program, int max_level);
+
+/* Changed while running. Levels are those of syslog(3). */
+int log_level(void);
+void log_set_level(int max_level);
+
+/* "journal", "console", or "auto": the journal where standard error is connected to it. */
+void log_set_target(const char *target);
+bool log_to_journal(void);
 
 /*
  * Between the two, messages are kept in memory (a few; how many more is said): used
