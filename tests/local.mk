@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Whole folders: each test is one program and needs no entry here.
-EXTRA_DIST += .clang-tidy .ci/run tests/run tests/static tests/dist tests/offline tests/vm \
+EXTRA_DIST += .clang-tidy .ci/run tests/run tests/static tests/daemon tests/dist tests/offline tests/vm \
 	tests/crash
 
 # The application of the tests that need one on a volume.

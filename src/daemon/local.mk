@@ -1,8 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += src/daemon/libdaemon.a
 src_daemon_libdaemon_a_SOURCES = \
+	src/daemon/bus.c src/daemon/bus.h src/daemon/bus-internal.h \
+	src/daemon/bus-call.c src/daemon/bus-call.h \
+	src/daemon/bus-introspect.c \
+	src/daemon/bus-job.c \
+	src/daemon/bus-manager.c \
+	src/daemon/bus-message.c \
+	src/daemon/bus-options.c src/daemon/bus-options.h \
+	src/daemon/bus-volume.c \
+	src/daemon/log-control.c src/daemon/log-control.h \
+	src/daemon/polkit.c src/daemon/polkit.h \
 	src/daemon/config.c src/daemon/config.h \
 	src/daemon/config-parse.c \
+	src/daemon/events.h \
 	src/daemon/failure.c src/daemon/failure.h \
 	src/daemon/job.c src/daemon/job.h \
 	src/daemon/manager.c src/daemon/manager.h \

@@ -1,33 +1,185 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* recryptd: options, the event loop, and the end. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/bus.h"
 #include "daemon/manager.h"
+#include "util/checked.h"
 #include "util/io.h"
 #include "util/log.h"
 
-static int run(void)
+enum option_code {
+	OPTION_HELP = 0x100,
+	OPTION_VERSION,
+	OPTION_INTROSPECT,
+	OPTION_CONFIG,
+	OPTION_STATE,
+	OPTION_NO_DEVICES,
+	OPTION_DEBUG
+};
+
+struct options {
+	struct manager_options manager;
+	const char *introspect; /* path of an object, or NULL */
+	bool help, version;
+};
+
+static int print_help(void)
+{
+	printf("Usage: recryptd [OPTIONS]\n\n"
+	       "Re-encrypts LUKS2 volumes as it is told over D-Bus; see recryptctl(8).\n\n"
+	       "      --bus-introspect PATH   print the interfaces of a bus object, and exit\n"
+	       "      --config FILE           instead of /etc/recryptd/recryptd.conf\n"
+	       "      --state-directory DIR   instead of /var/lib/recryptd\n"
+	       "      --no-devices            look for no volumes: no device-mapper, no udev\n"
+	       "      --debug                 say everything\n"
+	       "      --help                  print this\n"
+	       "      --version               print the version\n\n"
+	       "See recryptd(8).\n");
+	return fflush(stdout) == 0 ? 0 : -errno;
+}
+
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{"help", no_argument, NULL, OPTION_HELP},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{"bus-introspect", required_argument, NULL, OPTION_INTROSPECT},
+		{"config", required_argument, NULL, OPTION_CONFIG},
+		{"state-directory", required_argument, NULL, OPTION_STATE},
+		{"no-devices", no_argument, NULL, OPTION_NO_DEVICES},
+		{"debug", no_argument, NULL, OPTION_DEBUG},
+		{},
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		switch (c) {
+		case OPTION_HELP:
+			o->help = true;
+			break;
+		case OPTION_VERSION:
+			o->version = true;
+			break;
+		case OPTION_INTROSPECT:
+			o->introspect = optarg;
+			break;
+		case OPTION_CONFIG:
+			o->manager.config_path = optarg;
+			break;
+		case OPTION_STATE:
+			o->manager.state_dir = optarg;
+			break;
+		case OPTION_NO_DEVICES:
+			o->manager.no_devices = true;
+			break;
+		case OPTION_DEBUG:
+			log_set_level(LOG_DEBUG);
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	return optind < argc ? -EINVAL : 0;
+}
+
+static void on_stopped(void *userdata)
+{
+	(void)sd_event_exit(userdata, EXIT_SUCCESS);
+}
+
+static int on_terminate(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+	(void)si;
+	manager_stop(userdata, on_stopped, sd_event_source_get_event(s));
+	return 0;
+}
+
+static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct failure f = {};
+
+	(void)s;
+	(void)si;
+	if (manager_reload(userdata, &f) < 0)
+		log_error("%s", f.text);
+	return 0;
+}
+
+static int catch_signals(sd_event *event, struct manager *m)
+{
+	static const struct {
+		int signal;
+		sd_event_signal_handler_t handler;
+	} signals[] = {{SIGTERM, on_terminate}, {SIGINT, on_terminate}, {SIGHUP, on_hangup}};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals) && r >= 0; i++) {
+		sigset_t set;
+
+		(void)sigemptyset(&set);
+		(void)sigaddset(&set, signals[i].signal);
+		if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+			return -errno;
+		r = sd_event_add_signal(event, NULL, signals[i].signal, signals[i].handler, m);
+	}
+	return r;
+}
+
+static int run(const struct manager_options *options)
 {
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
 	_cleanup_(manager_freep) struct manager *m = NULL;
-	static const struct manager_options options = {.config_path =
-							       "/etc/recryptd/recryptd.conf"};
+	_cleanup_(bus_freep) struct bus *b = NULL;
 	int r;
 
 	r = sd_event_default(&event);
 	if (r >= 0)
-		r = manager_new(event, &options, &m);
+		r = manager_new(event, options, &m);
+	if (r >= 0)
+		r = catch_signals(event, m);
+	if (r >= 0)
+		r = bus_new(m, &b);
 	if (r >= 0)
 		r = manager_start(m);
+	if (r >= 0)
+		r = bus_start(b);
 	if (r >= 0)
 		r = sd_event_loop(event);
 	return r;
 }
 
-int main(void)
+static int introspect(const char *path)
 {
+	int r = bus_introspect(path, stdout);
+
+	return r < 0 ? log_error_errno(r, "%s", path) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.manager = {.config_path = "/etc/recryptd/recryptd.conf",
+					.state_dir = "/var/lib/recryptd"}};
+	int r;
+
 	if (open_standard_streams() < 0)
 		return EXIT_FAILURE;
 	log_init("recryptd", LOG_INFO);
-	return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	r = parse_options(argc, argv, &o);
+	if (r < 0)
+		log_error("wrong options; recryptd --help lists them");
+	else if (o.help)
+		r = print_help();
+	else if (o.version)
+		r = printf("recryptd " PACKAGE_VERSION "\n") < 0 ? -EIO : 0;
+	else if (o.introspect)
+		r = introspect(o.introspect);
+	else
+		r = run(&o.manager);
+	return r < 0 ? EXIT_FAILURE : r;
 }

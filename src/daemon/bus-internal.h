@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the bus layer share. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/bus.h"
+#include "daemon/manager.h"
+
+struct call;
+
+struct bus {
+	struct manager *manager; /* NULL: only to be introspected */
+	sd_bus *bus;             /* NULL: not connected */
+	sd_event_source *retry;  /* connects again */
+	sd_event_source *flush;  /* progress that was held back */
+	struct call *calls;      /* not answered yet */
+	unsigned n_calls;
+};
+
+/* Of one volume, at its bus_slot: what keeps its progress signals apart. */
+struct volume_slot {
+	struct bus *bus;
+	bool held;          /* progress that is not told yet */
+	uint64_t told_usec; /* monotonic, when progress was last told */
+};
+
+/* Path of an object; of a volume with _ for each - of the UUID. */
+struct object_path {
+	char text[80];
+};
+struct object_path volume_path(const char *uuid);
+struct object_path job_path(const struct job *j);
+/* Of its volume; "/" where it has several. */
+struct object_path job_volume_path(const struct job *j);
+
+/* NULL: there is none. */
+struct volume *volume_at(const struct bus *b, const char *path);
+
+/* The vtables, and the verbs behind them. */
+int bus_add_objects(struct bus *b, sd_bus *bus); /* all of these: */
+int bus_add_manager(struct bus *b, sd_bus *bus);
+int bus_add_volumes(struct bus *b, sd_bus *bus);
+int bus_add_jobs(struct bus *b, sd_bus *bus);
+
+/*
+ * Appends a string as D-Bus wants it: bytes that are no UTF-8 (of a path, or of text in a header)
+ * become "?", since one such string would cost us the connection. NULL is "".
+ */
+int append_text(sd_bus_message *m, const char *text);
+
+/* The head of a function that reads (or writes) a property, for a vtable. */
+#define DEFINE_GETTER(name)                                                                        \
+	static int name(__attribute__((unused)) sd_bus *bus,                                       \
+			__attribute__((unused)) const char *path,                                  \
+			__attribute__((unused)) const char *interface,                             \
+			__attribute__((unused)) const char *property,                              \
+			__attribute__((unused)) sd_bus_message *reply,                             \
+			__attribute__((unused)) void *userdata,                                    \
+			__attribute__((unused)) sd_bus_error *error)
+
+/* Frees a list of an enumerator that cannot be ended; returns -ENOMEM. */
+int free_paths(char **paths);
+
+/* Appends one entry of an a{sv}; @type is that of a basic value or "s". */
+int append_entry(sd_bus_message *m, const char *key, const char *type, const void *value);
+
+/* For vtables: @userdata points to a char * or to an array of char. */
+int get_text_pointer(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *userdata, sd_bus_error *error);
+int get_text_array(sd_bus *bus, const char *path, const char *interface, const char *property,
+		   sd_bus_message *reply, void *userdata, sd_bus_error *error);
+
+/* Emits PropertiesChanged of what the bits of VOLUME_CHANGED_* name. */
+void volume_emit(struct volume *v, uint64_t what);
+
+/* All of the job that may change. */
+void job_emit(struct bus *b, const struct job *j);
+
+/* Appends the name on the bus of the error, "" where it is 0. */
+int append_error_name(sd_bus_message *m, int error, const struct failure *f);
+
+/* A signal that cannot be sent is no failure of what it is about; it is logged. */
+void told(struct bus *b, int error);

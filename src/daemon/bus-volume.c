@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* org.recryptd1.Volume: its vtable, the verbs behind it, and what is told when a volume changes. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/bus-call.h"
+#include "daemon/bus-internal.h"
+#include "daemon/bus-options.h"
+#include "util/checked.h"
+
+#define REASON_MAX 255
+
+struct object_path volume_path(const char *uuid)
+{
+	struct object_path p;
+
+	(void)snprintf(p.text, sizeof(p.text), BUS_VOLUME_PREFIX "/%s", uuid);
+	for (char *c = p.text; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	return p;
+}
+
+struct volume *volume_at(const struct bus *b, const char *path)
+{
+	char uuid[sizeof(((struct volume *)NULL)->uuid)];
+	size_t prefix = strlen(BUS_VOLUME_PREFIX "/"), i;
+
+	if (strncmp(path, BUS_VOLUME_PREFIX "/", prefix) != 0)
+		return NULL;
+	for (i = 0; path[prefix + i] && i < sizeof(uuid) - 1; i++)
+		uuid[i] = path[prefix + i] == '_' ? '-' : path[prefix + i];
+	uuid[i] = '\0';
+	return path[prefix + i] ? NULL : manager_volume_by_uuid(b->manager, uuid);
+}
+
+static int find_volume(sd_bus *bus, const char *path, const char *interface, void *userdata,
+		       void **ret, sd_bus_error *error)
+{
+	struct bus *b = userdata;
+
+	(void)bus;
+	(void)interface;
+	(void)error;
+	*ret = b->manager ? (void *)volume_at(b, path) : b;
+	return *ret ? 1 : 0;
+}
+
+/* The volume that the call is about; it may have gone away since it came in. */
+static int volume_of(const struct call *c, struct failure *f, struct volume **ret)
+{
+	*ret = volume_at(c->bus, sd_bus_message_get_path(c->message));
+	return *ret ? 0 : failure_set(f, -ENODEV, "the volume is not known any more");
+}
+
+/* --- verbs --- */
+
+static int parse_nothing(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	(void)a;
+	return read_options(m, no_option_keys, NULL, f);
+}
+
+static int parse_rotate(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	a->rotate = (struct rotate_options)ROTATE_OPTIONS_NONE;
+	return read_options(m, rotate_option_keys, &a->rotate, f);
+}
+
+static int run_rotate(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	struct job *j;
+	int r;
+
+	r = volume_of(c, f, &v);
+	if (r == 0)
+		r = volume_rotate(v, &a->rotate, f, &j);
+	if (r == 0)
+		call_reply_path(c, job_path(j).text);
+	return r;
+}
+
+static int parse_suspend(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	int r;
+
+	r = read_arguments(m, f, "s", &a->text);
+	if (r == 0)
+		r = read_options(m, no_option_keys, NULL, f);
+	if (r == 0 && strlen(a->text) > REASON_MAX)
+		r = failure_set(f, -EINVAL, "the reason is longer than %d bytes", REASON_MAX);
+	return r;
+}
+
+static int run_suspend(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_suspend(v, a->text, f, call_done, c);
+}
+
+static int run_resume(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	(void)a;
+	return r < 0 ? r : volume_resume(v, f, call_done, c);
+}
+
+static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	struct job *j;
+	int r;
+
+	(void)a;
+	r = volume_of(c, f, &v);
+	if (r == 0)
+		r = volume_cancel(v, f, &j);
+	if (r == 0)
+		call_reply_path(c, job_path(j).text);
+	return r;
+}
+
+static int parse_set_rate_limit(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	int r = read_arguments(m, f, "t", &a->rate);
+
+	return r < 0 ? r : read_options(m, no_option_keys, NULL, f);
+}
+
+static int run_set_rate_limit(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_set_rate_limit(v, a->rate, f, call_done, c);
+}
+
+static int parse_unlock(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	static const struct option_key keys[] = {
+		{"Type", OPTION_BUFFER, offsetof(struct unlock_options, type),
+		 sizeof(a->unlock.type)},
+		{"Keyslot", OPTION_INT, offsetof(struct unlock_options, keyslot), 0},
+		{},
+	};
+	int r = read_arguments(m, f, "h", &a->fd);
+
+	a->unlock.keyslot = -1;
+	return r < 0 ? r : read_options(m, keys, &a->unlock, f);
+}
+
+static int run_unlock(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_unlock(v, a->fd, &a->unlock, f, call_done, c);
+}
+
+static int run_lock(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	(void)a;
+	return r < 0 ? r : volume_lock(v, f, call_done, c);
+}
+
+/* @slots as au. */
+static int append_keyslots(sd_bus_message *m, const char *key, const uint32_t *slots, size_t n)
+{
+	int r;
+
+	r = sd_bus_message_open_container(m, 'e', "sv");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", key);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "au");
+	if (r >= 0)
+		r = sd_bus_message_append_array(m, 'u', slots, n * sizeof(*slots));
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_check(sd_bus_message *m, const struct check_result *c)
+{
+	const struct {
+		const char *key, *type;
+		const void *value;
+	} entries[] = {
+		{"Obstacle", "s", c->obstacle.text},
+		{"ObstacleName", "s", c->obstacle.name},
+		{"OldCipher", "s", c->old_cipher},
+		{"NewCipher", "s", c->new_cipher},
+		{"OldKeySize", "u", &c->old_key_size},
+		{"NewKeySize", "u", &c->new_key_size},
+		{"OldSectorSize", "u", &c->old_sector_size},
+		{"NewSectorSize", "u", &c->new_sector_size},
+		{"BytesTotal", "t", &c->bytes},
+		{"EstimatedTime", "t", &c->estimated_usec},
+	};
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(entries); i++)
+		r = append_entry(m, entries[i].key, entries[i].type, entries[i].value);
+	if (r >= 0)
+		r = append_keyslots(m, "LostKeyslots", c->lost, c->n_lost);
+	if (r >= 0)
+		r = append_keyslots(m, "KeptKeyslots", c->kept, c->n_kept);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static void check_done(struct volume *v, int error, const struct failure *f,
+		       const struct check_result *result, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	struct call *c = userdata;
+
+	(void)v;
+	if (error < 0) {
+		call_reply_failure(c, error, f);
+		return;
+	}
+	reply = call_new_reply(c);
+	if (reply)
+		call_reply_message(c, reply, append_check(reply, result));
+}
+
+static int run_check(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_check(v, &a->rotate, f, check_done, c);
+}
+
+static const struct verb verbs[] = {
+	{"Rotate", "org.recryptd1.rotate", parse_rotate, run_rotate},
+	{"Suspend", "org.recryptd1.suspend", parse_suspend, run_suspend},
+	{"Resume", "org.recryptd1.resume", parse_nothing, run_resume},
+	{"Cancel", "org.recryptd1.cancel", parse_nothing, run_cancel},
+	{"SetRateLimit", "org.recryptd1.set-rate-limit", parse_set_rate_limit, run_set_rate_limit},
+	{"Unlock", "org.recryptd1.unlock", parse_unlock, run_unlock},
+	{"Lock", "org.recryptd1.lock", parse_nothing, run_lock},
+	{"Check", "org.recryptd1.check", parse_rotate, run_check},
+};
+
+static int on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct volume *v = userdata;
+	const struct volume_slot *slot = v->bus_slot;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verbs[i].member, sd_bus_message_get_member(m)) == 0)
+			return call_begin(slot->bus, m, &verbs[i], error);
+	return 0;
+}
+
+/* --- properties --- */
+
+DEFINE_GETTER(get_state)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(reply, "s", volume_state_name(v->state));
+}
+
+DEFINE_GETTER(get_bytes_left)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(reply, "t", *v->mode ? volume_bytes_left(v) : 0);
+}
+
+DEFINE_GETTER(get_unlocked)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(reply, "b", v->unlocked);
+}
+
+static int append_key(sd_bus_message *m, const struct volume_key *k)
+{
+	int r;
+
+	r = sd_bus_message_open_container(m, 'r', "sustttt");
+	if (r >= 0)
+		r = append_text(m, k->id);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "u", k->generation);
+	if (r >= 0)
+		r = append_text(m, k->state);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "tttt", k->registered_usec, k->populated_usec,
+					  k->activated_usec, k->retired_usec);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+DEFINE_GETTER(get_keys)
+{
+	const struct volume *v = userdata;
+	int r = sd_bus_message_open_container(reply, 'a', "(sustttt)");
+
+	for (size_t i = 0; r >= 0 && i < v->n_keys; i++)
+		r = append_key(reply, &v->keys[i]);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DEFINE_GETTER(get_queued_rotation)
+{
+	const struct volume *v = userdata;
+	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
+
+	if (r >= 0 && v->has_queued_rotation)
+		r = append_rotate_options(reply, &v->queued_rotation);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DEFINE_GETTER(get_last_rotation)
+{
+	const struct volume *v = userdata;
+	const struct last_rotation *l = &v->last_rotation;
+	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
+
+	if (r >= 0 && *l->outcome) {
+		r = append_entry(reply, "Outcome", "s", l->outcome);
+		if (r >= 0)
+			r = append_entry(reply, "Message", "s", l->message);
+		if (r >= 0)
+			r = append_entry(reply, "StartTime", "t", &l->started_usec);
+		if (r >= 0)
+			r = append_entry(reply, "EndTime", "t", &l->ended_usec);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DEFINE_GETTER(get_job)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(reply, "o", v->job ? job_path(v->job).text : "/");
+}
+
+#define EMITS SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define POINTER(name, field)                                                                       \
+	SD_BUS_PROPERTY(name, "s", get_text_pointer, offsetof(struct volume, field), EMITS)
+#define ARRAY(name, field)                                                                         \
+	SD_BUS_PROPERTY(name, "s", get_text_array, offsetof(struct volume, field), EMITS)
+#define NUMBER(name, type, field)                                                                  \
+	SD_BUS_PROPERTY(name, type, NULL, offsetof(struct volume, field), EMITS)
+
+/* clang-format off */
+static const sd_bus_vtable vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD_WITH_ARGS("Rotate", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("o", job), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Suspend", SD_BUS_ARGS("s", reason, "a{sv}", options),
+		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Resume", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("o", job), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("SetRateLimit", SD_BUS_ARGS("t", rate, "a{sv}", options),
+		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Unlock", SD_BUS_ARGS("h", secret, "a{sv}", options),
+		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Lock", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("a{sv}", result), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_PROPERTY("UUID", "s", get_text_array, offsetof(struct volume, uuid),
+		SD_BUS_VTABLE_PROPERTY_CONST),
+	POINTER("Name", name),
+	POINTER("Device", device),
+	POINTER("HeaderDevice", header_device),
+	POINTER("Group", group),
+	SD_BUS_PROPERTY("State", "s", get_state, 0, EMITS),
+	ARRAY("StateReason", state_reason),
+	SD_BUS_PROPERTY("Unlocked", "b", get_unlocked, 0, EMITS),
+	SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
+	ARRAY("Mode", mode),
+	ARRAY("Direction", direction),
+	ARRAY("Resilience", resilience),
+	ARRAY("OldCipher", old_cipher),
+	ARRAY("NewCipher", new_cipher),
+	NUMBER("OldSectorSize", "u", old_sector_size),
+	NUMBER("NewSectorSize", "u", new_sector_size),
+	NUMBER("BytesTotal", "t", bytes_total),
+	NUMBER("BytesDone", "t", bytes_done),
+	SD_BUS_PROPERTY("BytesLeft", "t", get_bytes_left, 0, EMITS),
+	NUMBER("Rate", "t", rate),
+	NUMBER("RateLimit", "t", rate_limit),
+	NUMBER("ExpectedEndTime", "t", expected_end_usec),
+	NUMBER("HotzoneOffset", "t", hotzone_offset),
+	NUMBER("HotzoneSize", "t", hotzone_size),
+	NUMBER("LongestStall", "t", longest_stall_usec),
+	ARRAY("KeyId", key_id),
+	NUMBER("KeyGeneration", "u", key_generation),
+	SD_BUS_PROPERTY("Keys", "a(sustttt)", get_keys, 0, EMITS),
+	SD_BUS_PROPERTY("QueuedRotation", "a{sv}", get_queued_rotation, 0, EMITS),
+	SD_BUS_PROPERTY("LastRotation", "a{sv}", get_last_rotation, 0, EMITS),
+	SD_BUS_VTABLE_END,
+};
+/* clang-format on */
+
+static int list_volume_paths(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
+			     sd_bus_error *error)
+{
+	const struct manager *m = ((struct bus *)userdata)->manager;
+	size_t n = 0;
+	char **paths;
+
+	(void)bus;
+	(void)prefix;
+	(void)error;
+	paths = calloc((m ? m->n_volumes : 0) + 1, sizeof(char *));
+	if (!paths)
+		return -ENOMEM;
+	for (const struct volume *v = m ? m->volumes : NULL; v && n < m->n_volumes; v = v->next) {
+		paths[n] = strdup(volume_path(v->uuid).text);
+		if (!paths[n])
+			return free_paths(paths);
+		n++;
+	}
+	*ret = paths;
+	return 0;
+}
+
+int bus_add_volumes(struct bus *b, sd_bus *bus)
+{
+	int r;
+
+	r = sd_bus_add_fallback_vtable(bus, NULL, BUS_VOLUME_PREFIX, BUS_VOLUME_INTERFACE, vtable,
+				       find_volume, b);
+	return r < 0 ? r
+		     : sd_bus_add_node_enumerator(bus, NULL, BUS_VOLUME_PREFIX, list_volume_paths,
+						  b);
+}
+
+/* --- changes --- */
+
+void volume_emit(struct volume *v, uint64_t what)
+{
+	static const struct {
+		uint64_t what;
+		const char *names[10];
+	} groups[] = {
+		{VOLUME_CHANGED_STATE, {"State", "StateReason", "Unlocked", "Job"}},
+		{VOLUME_CHANGED_IDENTITY, {"Name", "Device", "HeaderDevice", "Group"}},
+		{VOLUME_CHANGED_PARAMETERS,
+		 {"Mode", "Direction", "Resilience", "OldCipher", "NewCipher", "OldSectorSize",
+		  "NewSectorSize"}},
+		{VOLUME_CHANGED_PROGRESS,
+		 {"BytesTotal", "BytesDone", "BytesLeft", "Rate", "ExpectedEndTime",
+		  "HotzoneOffset", "HotzoneSize", "LongestStall"}},
+		{VOLUME_CHANGED_LIMIT, {"RateLimit"}},
+		{VOLUME_CHANGED_KEYS, {"Keys", "KeyId", "KeyGeneration"}},
+		{VOLUME_CHANGED_ROTATION, {"QueuedRotation", "LastRotation"}},
+	};
+	const struct volume_slot *slot = v->bus_slot;
+	const char *names[10 * ARRAY_SIZE(groups) + 1];
+	size_t n = 0;
+
+	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
+		for (size_t i = 0; what & groups[g].what && groups[g].names[i]; i++)
+			names[n++] = groups[g].names[i];
+	names[n] = NULL;
+	if (n > 0)
+		told(slot->bus,
+		     sd_bus_emit_properties_changed_strv(slot->bus->bus, volume_path(v->uuid).text,
+							 BUS_VOLUME_INTERFACE, (void *)names));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Asks who sent a message, and polkit whether he may. Both answers come later. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+/* The slot is the caller's: unref drops the question. */
+int ask_sender_uid(sd_bus_message *m, sd_bus_message_handler_t then, void *userdata,
+		   sd_bus_slot **ret);
+/* The uid out of the answer; -ESRCH: the sender is gone. */
+int read_sender_uid(sd_bus_message *answer, uint32_t *ret);
+
+/* Whether polkit may ask a person is up to the flag ALLOW_INTERACTIVE_AUTHORIZATION of @m. */
+int ask_polkit(sd_bus_message *m, const char *action, sd_bus_message_handler_t then, void *userdata,
+	       sd_bus_slot **ret);
+/*
+ * 0: he may. -EACCES: he may not. -ENOKEY: he would have to authenticate, and may not be asked.
+ * -ENOSYS: there is no polkit. Others: it could not be asked.
+ */
+int read_polkit(sd_bus_message *answer);
