@@ -17,9 +17,14 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/failure.c src/daemon/failure.h \
 	src/daemon/job.c src/daemon/job.h \
 	src/daemon/manager.c src/daemon/manager.h \
+	src/daemon/record.c src/daemon/record.h \
+	src/daemon/request.h \
 	src/daemon/schedule.c src/daemon/schedule.h \
+	src/daemon/spawn.c src/daemon/spawn.h \
 	src/daemon/state-file.c \
-	src/daemon/volume.c src/daemon/volume.h
+	src/daemon/volume.c src/daemon/volume.h \
+	src/daemon/worker-link.c src/daemon/worker-link.h \
+	src/daemon/worker-message.c src/daemon/worker-message.h
 DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/dm/libdm.a src/util/libutil.a \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
 
@@ -27,8 +32,10 @@ sbin_PROGRAMS += src/daemon/recryptd
 src_daemon_recryptd_SOURCES = src/daemon/main.c
 src_daemon_recryptd_LDADD = $(DAEMON_LIBS)
 
-UNIT_TESTS += src/daemon/test-config src/daemon/test-schedule
+UNIT_TESTS += src/daemon/test-config src/daemon/test-record src/daemon/test-schedule
 src_daemon_test_config_SOURCES = src/daemon/test-config.c
 src_daemon_test_config_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_schedule_SOURCES = src/daemon/test-schedule.c
 src_daemon_test_schedule_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+src_daemon_test_record_SOURCES = src/daemon/test-record.c
+src_daemon_test_record_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

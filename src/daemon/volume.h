@@ -25,7 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/failure.h"
+#include "daemon/record.h"
+#include "daemon/request.h"
 
 struct job;
 struct manager;
@@ -57,58 +58,6 @@ const char *volume_state_name(enum volume_state state);
 #define VOLUME_CHANGED_KEYS       UINT64_C(0x20) /* keys, key_id, key_generation */
 #define VOLUME_CHANGED_ROTATION   UINT64_C(0x40) /* queued rotation, last rotation */
 #define VOLUME_CHANGED_ALL        UINT64_C(0x7f)
-
-/* What a rotation changes; an empty string or 0 leaves it as it is. */
-struct rotate_options {
-	char cipher[128];     /* "aes-xts-plain64" */
-	uint32_t key_size;    /* bytes */
-	uint32_t sector_size; /* bytes */
-	bool keep_key;        /* only cipher or sector size */
-	char resilience[16];  /* "checksum", "journal" */
-	char hash[32];        /* of checksum, LUKS2 name */
-	int keyslot;          /* carry only this one over, or -1: all */
-	bool lose_keyslots;   /* else KeyslotsLost when one cannot be carried over */
-	bool force_offline;   /* no file system depends on the sector size */
-	char pbkdf[16], pbkdf_hash[32];
-	uint32_t pbkdf_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
-	bool queue; /* remember it when one runs */
-};
-#define ROTATE_OPTIONS_NONE                                                                        \
-	{                                                                                          \
-		.keyslot = -1                                                                      \
-	}
-
-/* A volume key as the record in the header knows it. Times: realtime clock, microseconds, 0: not.
- */
-struct volume_key {
-	char id[37];
-	uint32_t generation;
-	char state[16]; /* "registered", "populated", "active", "retired" */
-	uint64_t registered_usec, populated_usec, activated_usec, retired_usec;
-};
-
-struct last_rotation {
-	char outcome[16]; /* "finished", "cancelled", "failed"; "": there was none */
-	char message[256];
-	uint64_t started_usec, ended_usec; /* realtime */
-};
-
-struct unlock_options {
-	char type[16]; /* "passphrase" (the default when empty), "volume-key" */
-	int keyslot;   /* or -1 */
-};
-
-/* The dry run of a rotation. */
-struct check_result {
-	struct failure obstacle; /* name "": nothing stands in the way */
-	char old_cipher[128], new_cipher[128];
-	uint32_t old_key_size, new_key_size;       /* bytes */
-	uint32_t old_sector_size, new_sector_size; /* bytes */
-	uint64_t bytes;                            /* to convert */
-	uint64_t estimated_usec;                   /* 0: unknown */
-	size_t n_lost, n_kept;
-	uint32_t lost[32], kept[32]; /* keyslots */
-};
 
 typedef void (*volume_done_t)(struct volume *v, int error, const struct failure *f, void *userdata);
 typedef void (*volume_check_done_t)(struct volume *v, int error, const struct failure *f,

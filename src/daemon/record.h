@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Our own token in the header: which keys the volume has had, and what must survive a reboot. The
+ * JSON stays as it is where we do not know its members; its history of keys is short, because the
+ * header is small.
+ *
+ *   {"keys":[{"id","generation","state","registered","populated","activated","retired"}],
+ *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true, "held":"group id",
+ *    "last":{"outcome","message","started","ended"}}
+ *
+ *   a key:  registered (named) -> populated (in a keyslot) -> active (written with) -> retired
+ *
+ * Times: realtime clock, microseconds, 0: not yet.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/request.h"
+
+#define RECORD_KEYS_MAX 4
+
+struct volume_key {
+	char id[37];
+	uint32_t generation;
+	char state[16]; /* "registered", "populated", "active", "retired" */
+	uint64_t registered_usec, populated_usec, activated_usec, retired_usec;
+};
+
+struct last_rotation {
+	char outcome[16]; /* "finished", "cancelled", "failed"; "": there was none */
+	char message[128];
+	uint64_t started_usec, ended_usec;
+};
+
+struct record {
+	size_t n_keys;
+	struct volume_key keys[RECORD_KEYS_MAX]; /* by generation */
+	bool suspended;
+	char suspend_reason[128];
+	bool has_rate;
+	uint64_t rate; /* bytes/s, 0: none */
+	bool has_queued;
+	struct rotate_options queued;
+	bool cancel;   /* turn around */
+	char held[37]; /* prepared, and waits for the others of this group; "": not */
+	struct last_rotation last;
+};
+
+/* @json: "" for a header without. What is wrong in it is left out. -ENOMEM; -EBADMSG: no object. */
+int record_parse(const char *json, struct record *ret);
+
+/* @json as it was, with @r in it; the caller frees *ret. -ENOMEM. */
+int record_format(const struct record *r, const char *json, char **ret);
+
+/*
+ * The states of keys follow what happens to the volume. Pure; @now is realtime. A volume without a
+ * key of ours has had one since before we came: it is registered as active, generation 0. -EIO etc.
+ * from the random number generator.
+ */
+int record_begin(struct record *r, bool keep_key, uint64_t now);   /* before the header's commit */
+void record_prepared(struct record *r, uint64_t now);              /* in re-encryption */
+void record_converting(struct record *r, uint64_t now);            /* the new key is written with */
+void record_ended(struct record *r, bool cancelled, uint64_t now); /* out of re-encryption */
+
+/* The key that new data is written with, or NULL. */
+const struct volume_key *record_active_key(const struct record *r);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What callers ask for, and what a dry run answers: plain values, from the bus to the worker. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/failure.h"
+
+/* What a rotation changes; an empty string or 0 leaves it as it is. */
+struct rotate_options {
+	char cipher[128];     /* "aes-xts-plain64" */
+	uint32_t key_size;    /* bytes */
+	uint32_t sector_size; /* bytes */
+	bool keep_key;        /* only cipher or sector size */
+	char resilience[16];  /* "checksum", "journal" */
+	char hash[32];        /* of checksum, LUKS2 name */
+	int keyslot;          /* carry only this one over, or -1: all */
+	bool lose_keyslots;   /* else KeyslotsLost when one cannot be carried over */
+	bool force_offline;   /* no file system depends on the sector size */
+	char pbkdf[16], pbkdf_hash[32];
+	uint32_t pbkdf_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
+	bool queue; /* remember it when one runs */
+};
+#define ROTATE_OPTIONS_NONE                                                                        \
+	{                                                                                          \
+		.keyslot = -1                                                                      \
+	}
+
+struct unlock_options {
+	char type[16]; /* "passphrase" (the default when empty), "volume-key" */
+	int keyslot;   /* or -1 */
+};
+
+/* The dry run of a rotation. */
+struct check_result {
+	struct failure obstacle; /* name "": nothing stands in the way */
+	char old_cipher[128], new_cipher[128];
+	uint32_t old_key_size, new_key_size;       /* bytes */
+	uint32_t old_sector_size, new_sector_size; /* bytes */
+	uint64_t bytes;                            /* to convert */
+	uint64_t estimated_usec;                   /* 0: unknown */
+	size_t n_lost, n_kept;
+	uint32_t lost[32], kept[32]; /* keyslots */
+};

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/spawn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/log.h"
+
+#define WORKER_CONTROL_FD 3
+#define WORKER_ARGS_MAX   8
+
+extern char **environ;
+
+/* In a build tree we are DIR/src/daemon/NAME, and the worker is DIR/src/worker/recrypt-worker. */
+static int find_worker(char *path, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *end;
+
+	if (n > 0) {
+		self[n] = '\0';
+		end = strstr(self, "/src/daemon/");
+		if (end && !strchr(end + strlen("/src/daemon/"), '/')) {
+			*end = '\0';
+			if ((size_t)snprintf(path, size, "%s/src/worker/recrypt-worker", self) <
+				    size &&
+			    access(path, X_OK) == 0)
+				return 0;
+		}
+	}
+	return (size_t)snprintf(path, size, "%s/recrypt-worker", PKGLIBEXECDIR) < size
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+/* What systemd told us is not for the worker: it has neither our fds nor our watchdog. */
+static char **worker_environment(void)
+{
+	static const char *const ours[] = {"LISTEN_FDS=",    "LISTEN_PID=",   "LISTEN_FDNAMES=",
+					   "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC="};
+	size_t n = 0, kept = 0;
+	char **env;
+
+	while (environ[n])
+		n++;
+	env = calloc(n + 1, sizeof(*env));
+	for (size_t i = 0; env && i < n; i++) {
+		bool drop = false;
+
+		for (size_t k = 0; k < sizeof(ours) / sizeof(ours[0]); k++)
+			drop = drop || strncmp(environ[i], ours[k], strlen(ours[k])) == 0;
+		if (!drop)
+			env[kept++] = environ[i];
+	}
+	return env;
+}
+
+/* All signals as at the start of a program: the loop blocks some. */
+static int default_signals(posix_spawnattr_t *attr)
+{
+	sigset_t none, all;
+	int r;
+
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	r = posix_spawnattr_setsigmask(attr, &none);
+	if (r == 0)
+		r = posix_spawnattr_setsigdefault(attr, &all);
+	if (r == 0)
+		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+							   POSIX_SPAWN_SETSID);
+	return -r;
+}
+
+static int start(const char *path, char *const *argv, int control_fd, pid_t *ret)
+{
+	_cleanup_free_ char **env = worker_environment();
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	int r;
+
+	if (!env)
+		return -ENOMEM;
+	r = -posix_spawn_file_actions_init(&actions);
+	if (r < 0)
+		return r;
+	r = -posix_spawnattr_init(&attr);
+	if (r == 0) {
+		r = default_signals(&attr);
+		if (r == 0) /* also where the two are the same: close-on-exec goes */
+			r = -posix_spawn_file_actions_adddup2(&actions, control_fd,
+							      WORKER_CONTROL_FD);
+		if (r == 0)
+			r = -posix_spawn(ret, path, &actions, &attr, argv, env);
+		(void)posix_spawnattr_destroy(&attr);
+	}
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return r;
+}
+
+struct arguments {
+	size_t n;
+	char *argv[WORKER_ARGS_MAX + 1];
+};
+
+static void arguments_clear(struct arguments *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		free(a->argv[i]);
+}
+
+static int __attribute__((format(printf, 2, 3))) add(struct arguments *a, const char *format, ...)
+{
+	va_list ap;
+	int r;
+
+	assert(a->n < WORKER_ARGS_MAX);
+	va_start(ap, format);
+	r = vasprintf(&a->argv[a->n], format, ap);
+	va_end(ap);
+	if (r < 0) {
+		a->argv[a->n] = NULL;
+		return -ENOMEM;
+	}
+	a->n++;
+	return 0;
+}
+
+static int run(const struct worker_spec *spec, const char *path, int control_fd, pid_t *ret)
+{
+	_cleanup_(arguments_clear) struct arguments a = {};
+	int r = add(&a, "recrypt-worker");
+
+	if (r == 0)
+		r = add(&a, "serve");
+	if (r == 0)
+		r = add(&a, "--control-fd=%d", WORKER_CONTROL_FD);
+	if (r == 0 && spec->header_device && *spec->header_device)
+		r = add(&a, "--header=%s", spec->header_device);
+	if (r == 0 && spec->name && *spec->name)
+		r = add(&a, "--active-name=%s", spec->name);
+	if (r == 0)
+		r = add(&a, "--");
+	if (r == 0)
+		r = add(&a, "%s", spec->device);
+	return r < 0 ? r : start(path, a.argv, control_fd, ret);
+}
+
+static int on_exit_of_worker(sd_event_source *s, int fd, uint32_t events, void *userdata)
+{
+	siginfo_t info = {};
+
+	(void)events;
+	(void)userdata;
+	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return 0;
+	if (info.si_code != CLD_EXITED)
+		log_warning("worker %d was killed by signal %d (SIG%s)", (int)info.si_pid,
+			    info.si_status, sigabbrev_np(info.si_status));
+	else if (info.si_status != 0)
+		log_warning("worker %d failed with exit code %d", (int)info.si_pid, info.si_status);
+	/* The loop's reference becomes ours, and goes. */
+	(void)sd_event_source_set_floating(s, 0);
+	(void)sd_event_source_disable_unref(s);
+	return 0;
+}
+
+static int watch(sd_event *event, pid_t pid)
+{
+	_cleanup_(sd_event_source_unrefp) sd_event_source *s = NULL;
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = sd_event_add_io(event, &s, fd, EPOLLIN, on_exit_of_worker, NULL);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_io_fd_own(s, 1);
+	if (r < 0)
+		return r;
+	(void)TAKE_FD(fd);
+	r = sd_event_source_set_floating(s, 1);
+	return r < 0 ? r : 0;
+}
+
+int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_control_fd)
+{
+	_cleanup_close_ int ours = -1, theirs = -1;
+	char path[PATH_MAX];
+	int pair[2], r;
+	pid_t pid;
+
+	r = spec->path && (size_t)snprintf(path, sizeof(path), "%s", spec->path) < sizeof(path)
+		    ? 0
+		    : find_worker(path, sizeof(path));
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
+	r = run(spec, path, theirs, &pid);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot be started", path);
+	r = watch(event, pid);
+	if (r < 0)
+		return log_error_errno(r, "worker %d cannot be watched", (int)pid);
+	*ret_control_fd = TAKE_FD(ours);
+	return 0;
+}

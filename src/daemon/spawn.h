@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Starts a worker process with nothing but its control socket. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "daemon/worker-link.h"
+
+/*
+ * *ret_control_fd is our end of the control socket, which becomes the caller's. The process is
+ * waited for by the loop, whatever happens to that; how it ended is logged where it is not as it
+ * should be.
+ */
+int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_control_fd);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/record.h"
+#include "util/cleanup.h"
+
+static void a_record_survives_its_json(void **state)
+{
+	struct record r, back;
+	_cleanup_free_ char *json = NULL;
+
+	(void)state;
+	assert_int_equal(record_parse("", &r), 0);
+	assert_int_equal(record_begin(&r, false, 1000), 0);
+	r.suspended = true;
+	strcpy(r.suspend_reason, "\"quoted\"\nreason");
+	r.has_rate = true;
+	r.rate = 0;
+	r.has_queued = true;
+	strcpy(r.queued.cipher, "aes-xts-plain64");
+	r.queued.keyslot = 0;
+	r.cancel = true;
+	strcpy(r.held, "group");
+	assert_int_equal(record_format(&r, "", &json), 0);
+	assert_int_equal(record_parse(json, &back), 0);
+	assert_int_equal(back.n_keys, 2);
+	assert_memory_equal(back.keys, r.keys, 2 * sizeof(r.keys[0]));
+	assert_true(back.suspended && back.has_rate && back.cancel && back.has_queued);
+	assert_string_equal(back.suspend_reason, r.suspend_reason);
+	assert_string_equal(back.held, "group");
+	assert_int_equal(back.rate, 0);
+	assert_memory_equal(&back.queued, &r.queued, sizeof(r.queued));
+	assert_int_equal(back.last.started_usec, 1000);
+}
+
+static void unknown_members_are_kept_and_known_ones_can_go(void **state)
+{
+	static const char json[] = "{\"future\":{\"a\":[1]},\"suspended\":\"x\",\"rate\":5}";
+	_cleanup_free_ char *text = NULL;
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse(json, &r), 0);
+	assert_true(r.suspended && r.has_rate);
+	r.suspended = r.has_rate = false;
+	assert_int_equal(record_format(&r, json, &text), 0);
+	assert_non_null(strstr(text, "\"future\":{\"a\":[1]}"));
+	assert_null(strstr(text, "suspended"));
+	assert_null(strstr(text, "rate"));
+}
+
+static void nonsense_is_left_out(void **state)
+{
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("[]", &r), -EBADMSG);
+	assert_int_equal(record_parse("{", &r), -EBADMSG);
+	assert_int_equal(record_parse("{\"keys\":[1,{\"id\":\"short\"}],\"rate\":-5,\"held\":7,"
+				      "\"queued\":{\"keyslot\":99,\"key_size\":99999999999}}",
+				      &r),
+			 0);
+	assert_int_equal(r.n_keys, 0);
+	assert_int_equal(r.rate, 0);
+	assert_string_equal(r.held, "");
+	assert_int_equal(r.queued.keyslot, 31);
+	assert_int_equal(r.queued.key_size, UINT32_MAX);
+}
+
+static void a_finished_rotation_retires_the_old_key(void **state)
+{
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("", &r), 0);
+	assert_int_equal(record_begin(&r, false, 1), 0);
+	assert_string_equal(r.keys[0].state, "active");
+	assert_int_equal(r.keys[0].generation, 0);
+	assert_string_equal(r.keys[1].state, "registered");
+	assert_int_equal(r.keys[1].generation, 1);
+	assert_ptr_equal(record_active_key(&r), &r.keys[0]);
+	record_prepared(&r, 2);
+	assert_string_equal(r.keys[1].state, "populated");
+	record_converting(&r, 3);
+	assert_string_equal(r.keys[1].state, "active");
+	assert_string_equal(r.keys[0].state, "retired");
+	assert_int_equal(r.keys[0].retired_usec, 0); /* it is still needed */
+	record_ended(&r, false, 4);
+	assert_int_equal(r.keys[0].retired_usec, 4);
+	assert_int_equal(r.keys[1].activated_usec, 3);
+	assert_string_equal(r.last.outcome, "finished");
+	assert_ptr_equal(record_active_key(&r), &r.keys[1]);
+}
+
+static void a_cancelled_rotation_makes_the_old_key_active_again(void **state)
+{
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("", &r), 0);
+	assert_int_equal(record_begin(&r, false, 1), 0);
+	record_converting(&r, 3);
+	record_ended(&r, true, 4);
+	assert_int_equal(r.n_keys, 1);
+	assert_string_equal(r.keys[0].state, "active");
+	assert_int_equal(r.keys[0].retired_usec, 0);
+	/* And before anything was converted, or even prepared. */
+	assert_int_equal(record_begin(&r, false, 5), 0);
+	record_ended(&r, true, 6);
+	assert_int_equal(r.n_keys, 1);
+	assert_string_equal(r.keys[0].state, "active");
+	assert_string_equal(r.last.outcome, "cancelled");
+}
+
+static void the_history_of_keys_is_short_and_generations_go_on(void **state)
+{
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("", &r), 0);
+	for (unsigned i = 1; i <= 10; i++) {
+		assert_int_equal(record_begin(&r, false, i), 0);
+		record_ended(&r, false, i);
+		assert_int_equal(record_active_key(&r)->generation, i);
+	}
+	assert_int_equal(r.n_keys, RECORD_KEYS_MAX);
+	/* A kept key is the same key. */
+	assert_int_equal(record_begin(&r, true, 11), 0);
+	record_ended(&r, false, 12);
+	assert_int_equal(record_active_key(&r)->generation, 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_survives_its_json),
+		cmocka_unit_test(unknown_members_are_kept_and_known_ones_can_go),
+		cmocka_unit_test(nonsense_is_left_out),
+		cmocka_unit_test(a_finished_rotation_retires_the_old_key),
+		cmocka_unit_test(a_cancelled_rotation_makes_the_old_key_active_again),
+		cmocka_unit_test(the_history_of_keys_is_short_and_generations_go_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

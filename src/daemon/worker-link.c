@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/worker-link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <systemd/sd-bus.h>
+
+#include "daemon/spawn.h"
+#include "daemon/worker-message.h"
+#include "util/checked.h"
+#include "util/log.h"
+#include "worker/service-bus.h"
+
+/* What a reply of the worker is about: the userdata of an asynchronous call. */
+struct call {
+	struct worker_link *link;
+	int which; /* enum worker_job or enum worker_call */
+};
+
+struct worker_link {
+	sd_bus *bus;
+	int control_fd;
+	sd_event_source *hangup;
+	const struct worker_handler *handler;
+	void *userdata;
+	bool expected[WORKER_JOB_COUNT]; /* whose end is to come */
+	struct call jobs[WORKER_JOB_COUNT], calls[WORKER_CALL_COUNT];
+};
+
+static void job_ended(struct worker_link *l, struct worker_end *end)
+{
+	if (!l->expected[end->job]) {
+		log_debug("a worker ended a job that nobody asked for: %s",
+			  worker_job_name(end->job));
+		return;
+	}
+	l->expected[end->job] = false;
+	l->handler->ended(l->userdata, end);
+}
+
+static void end_failed(struct worker_end *end, int error, const char *name, const char *text)
+{
+	end->error = error < 0 ? error : -EIO;
+	(void)failure_set(&end->failure, end->error, "%s", text);
+	if (name && strncmp(name, SERVICE_ERROR_PREFIX, strlen(SERVICE_ERROR_PREFIX)) == 0)
+		name += strlen(SERVICE_ERROR_PREFIX);
+	if (name && *name && !strchr(name, '.'))
+		(void)snprintf(end->failure.name, sizeof(end->failure.name), "%s", name);
+}
+
+static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct worker_link *l = userdata;
+	struct worker_end end = {};
+	const char *job, *name, *message;
+	int e, r;
+
+	(void)error;
+	r = sd_bus_message_read(m, "siss", &job, &e, &name, &message);
+	if (r >= 0)
+		r = worker_message_read_end(m, &end);
+	if (r >= 0) {
+		end.job = worker_job_by_name(job);
+		if (e != 0)
+			end_failed(&end, e, name, message);
+		job_ended(l, &end);
+	} else {
+		log_warning_errno(r, "a worker sent a message that is not understood");
+	}
+	worker_look_clear(&end.look);
+	return 0;
+}
+
+static int on_progress(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct worker_link *l = userdata;
+	struct worker_progress p;
+
+	(void)error;
+	if (worker_message_read_progress(m, &p) >= 0)
+		l->handler->progress(l->userdata, &p);
+	return 0;
+}
+
+static int on_keys(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct worker_link *l = userdata;
+	int old_fd, new_fd;
+
+	(void)error;
+	if (sd_bus_message_read(m, "hh", &old_fd, &new_fd) >= 0)
+		l->handler->keys(l->userdata, old_fd, new_fd);
+	return 0;
+}
+
+static int match(struct worker_link *l, const char *member, sd_bus_message_handler_t handler)
+{
+	char rule[256];
+
+	(void)snprintf(rule, sizeof(rule),
+		       "type='signal',interface='" SERVICE_INTERFACE "',member='%s'", member);
+	return sd_bus_add_match(l->bus, NULL, rule, handler, l);
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct worker_link *l = userdata;
+
+	(void)m;
+	(void)error;
+	l->handler->died(l->userdata);
+	return 0;
+}
+
+static int on_hangup(sd_event_source *s, int fd, uint32_t events, void *userdata)
+{
+	struct worker_link *l = userdata;
+
+	(void)fd;
+	(void)events;
+	(void)sd_event_source_set_enabled(s, SD_EVENT_OFF);
+	l->handler->died(l->userdata);
+	return 0;
+}
+
+static int connect_link(struct worker_link *l, sd_event *event)
+{
+	int r = service_connect(l->control_fd, &l->bus);
+
+	if (r < 0)
+		return r;
+	r = match(l, "Done", on_done);
+	if (r >= 0)
+		r = match(l, "Progress", on_progress);
+	if (r >= 0)
+		r = match(l, "KeysAvailable", on_keys);
+	if (r >= 0)
+		r = sd_bus_add_match(l->bus, NULL,
+				     "type='signal',interface='org.freedesktop.DBus.Local',"
+				     "member='Disconnected'",
+				     on_disconnected, l);
+	if (r >= 0)
+		r = sd_bus_attach_event(l->bus, event, SD_EVENT_PRIORITY_NORMAL);
+	if (r >= 0) /* a hangup is always told, whatever is asked for */
+		r = sd_event_add_io(event, &l->hangup, l->control_fd, 0, on_hangup, l);
+	return r < 0 ? r : 0;
+}
+
+int worker_link_adopt(sd_event *event, int control_fd, const struct worker_handler *handler,
+		      void *userdata, struct worker_link **ret)
+{
+	_cleanup_close_ int fd = control_fd;
+	_cleanup_(worker_link_freep) struct worker_link *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	l->control_fd = TAKE_FD(fd);
+	for (int i = 0; i < WORKER_JOB_COUNT; i++)
+		l->jobs[i] = (struct call){.link = l, .which = i};
+	for (int i = 0; i < WORKER_CALL_COUNT; i++)
+		l->calls[i] = (struct call){.link = l, .which = i};
+	worker_link_set_handler(l, handler, userdata);
+	r = connect_link(l, event);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(l);
+	return 0;
+}
+
+int worker_link_spawn(sd_event *event, const struct worker_spec *spec,
+		      const struct worker_handler *handler, void *userdata,
+		      struct worker_link **ret)
+{
+	int fd, r = spawn_worker(event, spec, &fd);
+
+	return r < 0 ? r : worker_link_adopt(event, fd, handler, userdata, ret);
+}
+
+struct worker_link *worker_link_free(struct worker_link *l)
+{
+	if (!l)
+		return NULL;
+	(void)sd_event_source_disable_unref(l->hangup);
+	(void)sd_bus_close_unref(l->bus);
+	(void)close(l->control_fd);
+	free(l);
+	return NULL;
+}
+
+void worker_link_set_handler(struct worker_link *l, const struct worker_handler *handler,
+			     void *userdata)
+{
+	l->handler = handler;
+	l->userdata = userdata;
+}
+
+int worker_link_control_fd(const struct worker_link *l)
+{
+	return l->control_fd;
+}
+
+static int new_call(struct worker_link *l, const char *member, sd_bus_message **ret)
+{
+	return sd_bus_message_new_method_call(l->bus, ret, NULL, SERVICE_PATH, SERVICE_INTERFACE,
+					      member);
+}
+
+/* No time limit: a disk may be slow, and a death is noticed. */
+static int send_call(struct worker_link *l, sd_bus_message *m, sd_bus_message_handler_t handler,
+		     void *userdata)
+{
+	int r = sd_bus_call_async(l->bus, NULL, m, handler, userdata, UINT64_MAX);
+
+	return r < 0 ? r : 0;
+}
+
+/* The worker has taken the job, or not; Inspect() has no Done but its reply. */
+static int on_job_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct call *c = userdata;
+	struct worker_end end = {.job = (enum worker_job)c->which};
+	const sd_bus_error *e = sd_bus_message_get_error(m);
+	int r = 0;
+
+	(void)error;
+	if (e)
+		end_failed(&end, -sd_bus_error_get_errno(e), e->name, e->message);
+	else if (end.job != WORKER_INSPECT)
+		return 0;
+	else
+		r = worker_message_read_end(m, &end);
+	if (r < 0)
+		end_failed(&end, r, NULL, "the worker's answer is not understood");
+	job_ended(c->link, &end);
+	worker_look_clear(&end.look);
+	return 0;
+}
+
+static int send_job(struct worker_link *l, enum worker_job job, sd_bus_message *m)
+{
+	int r = send_call(l, m, on_job_reply, &l->jobs[job]);
+
+	if (r == 0)
+		l->expected[job] = true;
+	return r;
+}
+
+static const char *job_method(enum worker_job job)
+{
+	static const char *const names[] = {
+		[WORKER_INSPECT] = "Inspect",
+		[WORKER_UNLOCK] = "Unlock",
+		[WORKER_USE_PROVIDER] = "UseProvider",
+		[WORKER_ADOPT] = "Adopt",
+		[WORKER_CHECK] = "Check",
+		[WORKER_PREPARE] = "Prepare",
+		[WORKER_UNDO] = "Undo",
+		[WORKER_CONVERT] = "Convert",
+		[WORKER_RECOVER] = "Recover",
+		[WORKER_REVERSE] = "Reverse",
+	};
+
+	return names[job];
+}
+
+int worker_link_run(struct worker_link *l, enum worker_job job)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, job_method(job), &m);
+
+	return r < 0 ? r : send_job(l, job, m);
+}
+
+int worker_link_inspect(struct worker_link *l)
+{
+	return worker_link_run(l, WORKER_INSPECT);
+}
+
+int worker_link_unlock(struct worker_link *l, int fd, const struct unlock_options *options)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, job_method(WORKER_UNLOCK), &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "h", fd);
+	if (r >= 0)
+		r = worker_message_append_unlock(m, options);
+	return r < 0 ? r : send_job(l, WORKER_UNLOCK, m);
+}
+
+int worker_link_use_provider(struct worker_link *l, const struct provider *provider)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, job_method(WORKER_USE_PROVIDER), &m);
+
+	if (r >= 0)
+		r = worker_message_append_provider(m, provider);
+	return r < 0 ? r : send_job(l, WORKER_USE_PROVIDER, m);
+}
+
+int worker_link_adopt_keys(struct worker_link *l, int old_fd, int new_fd)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, job_method(WORKER_ADOPT), &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "hh", old_fd, new_fd);
+	return r < 0 ? r : send_job(l, WORKER_ADOPT, m);
+}
+
+static int rotate_job(struct worker_link *l, enum worker_job job,
+		      const struct rotate_options *options)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, job_method(job), &m);
+
+	if (r >= 0)
+		r = worker_message_append_rotate(m, options);
+	return r < 0 ? r : send_job(l, job, m);
+}
+
+int worker_link_check(struct worker_link *l, const struct rotate_options *options)
+{
+	return rotate_job(l, WORKER_CHECK, options);
+}
+
+int worker_link_prepare(struct worker_link *l, const struct rotate_options *options)
+{
+	return rotate_job(l, WORKER_PREPARE, options);
+}
+
+void worker_link_expect(struct worker_link *l, enum worker_job job)
+{
+	l->expected[job] = true;
+}
+
+static int on_status_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct worker_link *l = userdata;
+	struct worker_status status = {};
+	int r = sd_bus_message_is_method_error(m, NULL) ? -sd_bus_message_get_errno(m) : 0;
+
+	(void)error;
+	if (r == 0)
+		r = worker_message_read_status(m, &status);
+	l->handler->status(l->userdata, r, &status);
+	return 0;
+}
+
+int worker_link_get_status(struct worker_link *l)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, "GetStatus", &m);
+
+	return r < 0 ? r : send_call(l, m, on_status_reply, l);
+}
+
+static int on_call_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct call *c = userdata;
+	const sd_bus_error *e = sd_bus_message_get_error(m);
+	struct worker_end end = {};
+
+	(void)error;
+	if (e)
+		end_failed(&end, -sd_bus_error_get_errno(e), e->name, e->message);
+	c->link->handler->replied(c->link->userdata, (enum worker_call)c->which, end.error,
+				  &end.failure);
+	return 0;
+}
+
+static int send_simple(struct worker_link *l, enum worker_call call, const char *member)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, member, &m);
+
+	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[call]);
+}
+
+int worker_link_lock(struct worker_link *l)
+{
+	return send_simple(l, WORKER_CALL_LOCK, "Lock");
+}
+
+int worker_link_stop(struct worker_link *l)
+{
+	return send_simple(l, WORKER_CALL_STOP, "Stop");
+}
+
+int worker_link_quit(struct worker_link *l)
+{
+	return send_simple(l, WORKER_CALL_QUIT, "Quit");
+}
+
+int worker_link_set_limits(struct worker_link *l, uint64_t rate, uint64_t hotzone_max)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, "SetLimits", &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "tt", rate, hotzone_max);
+	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_LIMITS]);
+}
+
+int worker_link_set_record(struct worker_link *l, const char *json)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, "SetRecord", &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", json);
+	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_RECORD]);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One worker process: started or found again, called, heard of, and mourned. What is said is what
+ * worker/service-bus.h states; this is the only file but those of the bus that knows it.
+ *
+ *   control socket    kept in the fd store; hangs up when the worker has died
+ *   connection        made anew by each manager; what comes over it ends here as values
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/config.h"
+#include "daemon/request.h"
+#include "util/cleanup.h"
+
+struct worker_link;
+
+enum worker_job {
+	WORKER_NONE,
+	WORKER_INSPECT,
+	WORKER_UNLOCK,
+	WORKER_USE_PROVIDER,
+	WORKER_ADOPT,
+	WORKER_CHECK,
+	WORKER_PREPARE,
+	WORKER_UNDO,
+	WORKER_CONVERT,
+	WORKER_RECOVER,
+	WORKER_REVERSE,
+	WORKER_JOB_COUNT
+};
+
+/* As in Done and GetStatus: "none", "inspect", "unlock", ... */
+const char *worker_job_name(enum worker_job job);
+
+enum worker_call {
+	WORKER_CALL_LOCK,
+	WORKER_CALL_STOP,
+	WORKER_CALL_SET_LIMITS,
+	WORKER_CALL_SET_RECORD,
+	WORKER_CALL_QUIT,
+	WORKER_CALL_COUNT
+};
+
+enum reencryption { REENCRYPTION_NONE, REENCRYPTION_CLEAN, REENCRYPTION_HOT, REENCRYPTION_FINISH };
+
+struct worker_progress {
+	uint64_t bytes_done, bytes_total, hotzone_offset, hotzone_size;
+	uint64_t rate;               /* bytes/s since the last one */
+	uint64_t longest_stall_usec; /* of this run */
+};
+
+/* What Inspect() says of the volume. Strings are never NULL. */
+struct worker_look {
+	bool valid; /* else the volume could not be read, and nothing else is set */
+	char *uuid, *device, *header_device, *name, *record;
+	enum reencryption reencryption;
+	char mode[16], direction[16], resilience[32], old_cipher[128], new_cipher[128];
+	uint32_t old_sector_size, new_sector_size; /* bytes */
+	struct worker_progress progress;           /* bytes and hotzone only */
+	bool stacked, supported;
+	char **disks; /* NULL-terminated */
+};
+
+void worker_look_clear(struct worker_look *l);
+
+/* How a job ended. */
+struct worker_end {
+	enum worker_job job;
+	int error;              /* 0 or a negative errno */
+	struct failure failure; /* where error is not 0 */
+	struct worker_look look;
+	bool finished;             /* of convert: to the end, not to a stop */
+	struct check_result check; /* of check and prepare */
+};
+
+struct worker_status {
+	enum worker_job job;
+	bool unlocked;
+	unsigned passphrases;
+	struct worker_progress progress;
+};
+
+/* How the owner hears of things. The link may be freed in any of them. */
+struct worker_handler {
+	/* A job has ended, or was not accepted. The look may be taken from @end. */
+	void (*ended)(void *userdata, struct worker_end *end);
+	/* The answer to worker_link_get_status(). */
+	void (*status)(void *userdata, int error, const struct worker_status *status);
+	/* The answer to a worker_link_call. */
+	void (*replied)(void *userdata, enum worker_call call, int error, const struct failure *f);
+	void (*progress)(void *userdata, const struct worker_progress *progress);
+	/* Volume keys for the fd store: valid only during the call. */
+	void (*keys)(void *userdata, int old_fd, int new_fd);
+	/* It is gone; nothing more will come. */
+	void (*died)(void *userdata);
+};
+
+struct worker_spec {
+	const char *path; /* of recrypt-worker; NULL: as installed or built */
+	const char *device;
+	const char *header_device; /* NULL or "": on the device */
+	const char *name;          /* dm name, NULL or "": closed */
+};
+
+/* Starts a worker; returns at once. @userdata is the handler's. */
+int worker_link_spawn(sd_event *event, const struct worker_spec *spec,
+		      const struct worker_handler *handler, void *userdata,
+		      struct worker_link **ret);
+
+/* Goes on with one of the fd store. Takes @control_fd. -EPIPE: it is gone. */
+int worker_link_adopt(sd_event *event, int control_fd, const struct worker_handler *handler,
+		      void *userdata, struct worker_link **ret);
+
+/* Closes; unless the control socket is in the fd store the worker stops cleanly and ends. */
+struct worker_link *worker_link_free(struct worker_link *l);
+DEFINE_CLEANUP(struct worker_link, worker_link_free)
+
+void worker_link_set_handler(struct worker_link *l, const struct worker_handler *handler,
+			     void *userdata);
+
+/* For the fd store; stays the link's. */
+int worker_link_control_fd(const struct worker_link *l);
+
+/*
+ * Jobs: 0 when the call is sent; handler->ended() then comes once for each, also when the worker
+ * refuses. One at a time, but for reverse during convert.
+ */
+int worker_link_inspect(struct worker_link *l);
+int worker_link_unlock(struct worker_link *l, int fd, const struct unlock_options *options);
+int worker_link_use_provider(struct worker_link *l, const struct provider *provider);
+int worker_link_adopt_keys(struct worker_link *l, int old_fd, int new_fd);
+int worker_link_check(struct worker_link *l, const struct rotate_options *options);
+int worker_link_prepare(struct worker_link *l, const struct rotate_options *options);
+/* undo, convert, recover, reverse */
+int worker_link_run(struct worker_link *l, enum worker_job job);
+
+/* A found worker is at @job: handler->ended() will tell of its end. */
+void worker_link_expect(struct worker_link *l, enum worker_job job);
+
+int worker_link_get_status(struct worker_link *l);
+int worker_link_lock(struct worker_link *l);
+int worker_link_stop(struct worker_link *l);
+int worker_link_set_limits(struct worker_link *l, uint64_t rate, uint64_t hotzone_max);
+int worker_link_set_record(struct worker_link *l, const char *json);
+int worker_link_quit(struct worker_link *l);

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/worker-message.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/checked.h"
+
+static const char *const job_names[] = {
+	[WORKER_NONE] = "none",       [WORKER_INSPECT] = "inspect",
+	[WORKER_UNLOCK] = "unlock",   [WORKER_USE_PROVIDER] = "use-provider",
+	[WORKER_ADOPT] = "adopt",     [WORKER_CHECK] = "check",
+	[WORKER_PREPARE] = "prepare", [WORKER_UNDO] = "undo",
+	[WORKER_CONVERT] = "convert", [WORKER_RECOVER] = "recover",
+	[WORKER_REVERSE] = "reverse",
+};
+
+const char *worker_job_name(enum worker_job job)
+{
+	assert(job < ARRAY_SIZE(job_names));
+	return job_names[job];
+}
+
+enum worker_job worker_job_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(job_names); i++)
+		if (strcmp(job_names[i], name) == 0)
+			return (enum worker_job)i;
+	return WORKER_NONE;
+}
+
+/* One entry of an a{sv}: what it is called, of which type, and where its value goes. */
+enum field_kind {
+	FIELD_TEXT,
+	FIELD_BUFFER,
+	FIELD_U32,
+	FIELD_U64,
+	FIELD_BOOL,
+	FIELD_STRINGS,
+	FIELD_U32S
+};
+
+struct field {
+	const char *name;
+	enum field_kind kind;
+	void *target;
+	size_t size;   /* of a buffer or an array, in elements */
+	size_t *count; /* of FIELD_U32S */
+};
+
+static const char *field_type(enum field_kind kind)
+{
+	static const char *const types[] = {
+		[FIELD_TEXT] = "s", [FIELD_BUFFER] = "s",   [FIELD_U32] = "u",   [FIELD_U64] = "t",
+		[FIELD_BOOL] = "b", [FIELD_STRINGS] = "as", [FIELD_U32S] = "au",
+	};
+
+	return types[kind];
+}
+
+static int read_text(sd_bus_message *m, char **target)
+{
+	const char *text;
+	int r = sd_bus_message_read_basic(m, 's', &text);
+	char *copy;
+
+	if (r < 0)
+		return r;
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(*target);
+	*target = copy;
+	return 0;
+}
+
+static void free_strings(char **strings)
+{
+	for (char **s = strings; s && *s; s++)
+		free(*s);
+	free(strings);
+}
+
+static int read_u32s(sd_bus_message *m, const struct field *f)
+{
+	const void *array;
+	size_t bytes;
+	int r = sd_bus_message_read_array(m, 'u', &array, &bytes);
+
+	if (r < 0)
+		return r;
+	*f->count = MIN(bytes / sizeof(uint32_t), f->size);
+	if (*f->count > 0)
+		memcpy(f->target, array, *f->count * sizeof(uint32_t));
+	return 0;
+}
+
+static int read_value(sd_bus_message *m, const struct field *f)
+{
+	const char *text;
+	char **strings = NULL;
+	int r, truth;
+
+	switch (f->kind) {
+	case FIELD_TEXT:
+		return read_text(m, f->target);
+	case FIELD_BUFFER:
+		r = sd_bus_message_read_basic(m, 's', &text);
+		if (r >= 0)
+			(void)snprintf(f->target, f->size, "%s", text);
+		return r;
+	case FIELD_U32:
+		return sd_bus_message_read_basic(m, 'u', f->target);
+	case FIELD_U64:
+		return sd_bus_message_read_basic(m, 't', f->target);
+	case FIELD_BOOL:
+		r = sd_bus_message_read_basic(m, 'b', &truth);
+		if (r >= 0)
+			*(bool *)f->target = truth != 0;
+		return r;
+	case FIELD_STRINGS:
+		r = sd_bus_message_read_strv(m, &strings);
+		if (r >= 0) {
+			free_strings(*(char ***)f->target);
+			*(char ***)f->target = strings;
+		}
+		return r;
+	case FIELD_U32S:
+		return read_u32s(m, f);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int read_entry(sd_bus_message *m, const struct field *fields, size_t n)
+{
+	const char *name, *type;
+	int r = sd_bus_message_read_basic(m, 's', &name);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_peek_type(m, NULL, &type);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(fields[i].name, name) != 0)
+			continue;
+		if (strcmp(type, field_type(fields[i].kind)) != 0)
+			return -EBADMSG;
+		r = sd_bus_message_enter_container(m, 'v', type);
+		if (r >= 0)
+			r = read_value(m, &fields[i]);
+		return r < 0 ? r : sd_bus_message_exit_container(m);
+	}
+	return sd_bus_message_skip(m, "v");
+}
+
+static int read_fields(sd_bus_message *m, const struct field *fields, size_t n)
+{
+	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+		r = read_entry(m, fields, n);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(m);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+#define TEXT(n, t)                                                                                 \
+	{                                                                                          \
+		.name = n, .kind = FIELD_TEXT, .target = &(t)                                      \
+	}
+#define BUFFER(n, t)                                                                               \
+	{                                                                                          \
+		.name = n, .kind = FIELD_BUFFER, .target = (t), .size = sizeof(t)                  \
+	}
+#define U32(n, t)                                                                                  \
+	{                                                                                          \
+		.name = n, .kind = FIELD_U32, .target = &(t)                                       \
+	}
+#define U64(n, t)                                                                                  \
+	{                                                                                          \
+		.name = n, .kind = FIELD_U64, .target = &(t)                                       \
+	}
+#define BOOL(n, t)                                                                                 \
+	{                                                                                          \
+		.name = n, .kind = FIELD_BOOL, .target = &(t)                                      \
+	}
+#define U32S(n, t, c)                                                                              \
+	{                                                                                          \
+		.name = n, .kind = FIELD_U32S, .target = (t), .size = ARRAY_SIZE(t), .count = &(c) \
+	}
+
+static enum reencryption reencryption_by_name(const char *name)
+{
+	static const char *const names[] = {
+		[REENCRYPTION_CLEAN] = "clean",
+		[REENCRYPTION_HOT] = "hot",
+		[REENCRYPTION_FINISH] = "finish",
+	};
+
+	for (size_t i = REENCRYPTION_CLEAN; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return (enum reencryption)i;
+	return REENCRYPTION_NONE;
+}
+
+static int complete_look(struct worker_look *l)
+{
+	char **const texts[] = {&l->uuid, &l->device, &l->header_device, &l->name, &l->record};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (!*texts[i]) {
+			*texts[i] = strdup("");
+			if (!*texts[i])
+				return -ENOMEM;
+		}
+	return 0;
+}
+
+int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
+{
+	struct worker_look *l = &end->look;
+	struct check_result *c = &end->check;
+	char state[16] = "", outcome[16] = "";
+	const struct field fields[] = {
+		TEXT("UUID", l->uuid),
+		TEXT("Device", l->device),
+		TEXT("HeaderDevice", l->header_device),
+		TEXT("Name", l->name),
+		TEXT("Record", l->record),
+		BUFFER("Reencryption", state),
+		BUFFER("Mode", l->mode),
+		BUFFER("Direction", l->direction),
+		BUFFER("Resilience", l->resilience),
+		BUFFER("OldCipher", l->old_cipher),
+		BUFFER("NewCipher", l->new_cipher),
+		U32("OldSectorSize", l->old_sector_size),
+		U32("NewSectorSize", l->new_sector_size),
+		U64("BytesTotal", l->progress.bytes_total),
+		U64("BytesDone", l->progress.bytes_done),
+		U64("HotzoneOffset", l->progress.hotzone_offset),
+		U64("HotzoneSize", l->progress.hotzone_size),
+		BOOL("Stacked", l->stacked),
+		BOOL("Supported", l->supported),
+		{.name = "Disks", .kind = FIELD_STRINGS, .target = &l->disks},
+		BUFFER("Outcome", outcome),
+		U32("OldKeySize", c->old_key_size),
+		U32("NewKeySize", c->new_key_size),
+		U64("EstimatedTime", c->estimated_usec),
+		BUFFER("Obstacle", c->obstacle.text),
+		BUFFER("ObstacleName", c->obstacle.name),
+		U32S("LostKeyslots", c->lost, c->n_lost),
+		U32S("KeptKeyslots", c->kept, c->n_kept),
+	};
+	int r;
+
+	l->supported = true;
+	r = read_fields(m, fields, ARRAY_SIZE(fields));
+	if (r >= 0)
+		r = complete_look(l);
+	if (r < 0)
+		return r;
+	l->valid = *l->uuid != '\0';
+	l->reencryption = reencryption_by_name(state);
+	end->finished = strcmp(outcome, "finished") == 0;
+	(void)snprintf(c->old_cipher, sizeof(c->old_cipher), "%s", l->old_cipher);
+	(void)snprintf(c->new_cipher, sizeof(c->new_cipher), "%s", l->new_cipher);
+	c->old_sector_size = l->old_sector_size;
+	c->new_sector_size = l->new_sector_size;
+	c->bytes = l->progress.bytes_total;
+	return 0;
+}
+
+int worker_message_read_progress(sd_bus_message *m, struct worker_progress *ret)
+{
+	struct worker_progress p = {};
+	const struct field fields[] = {
+		U64("BytesDone", p.bytes_done),
+		U64("BytesTotal", p.bytes_total),
+		U64("HotzoneOffset", p.hotzone_offset),
+		U64("HotzoneSize", p.hotzone_size),
+		U64("Rate", p.rate),
+		U64("LongestStall", p.longest_stall_usec),
+	};
+	int r = read_fields(m, fields, ARRAY_SIZE(fields));
+
+	if (r >= 0)
+		*ret = p;
+	return r;
+}
+
+int worker_message_read_status(sd_bus_message *m, struct worker_status *ret)
+{
+	struct worker_status s = {};
+	struct worker_progress *p = &s.progress;
+	char job[16] = "";
+	uint32_t passphrases = 0;
+	const struct field fields[] = {
+		BUFFER("Job", job),
+		BOOL("Unlocked", s.unlocked),
+		U32("Passphrases", passphrases),
+		U64("BytesDone", p->bytes_done),
+		U64("BytesTotal", p->bytes_total),
+		U64("HotzoneOffset", p->hotzone_offset),
+		U64("HotzoneSize", p->hotzone_size),
+		U64("Rate", p->rate),
+		U64("LongestStall", p->longest_stall_usec),
+	};
+	int r = read_fields(m, fields, ARRAY_SIZE(fields));
+
+	if (r < 0)
+		return r;
+	s.job = worker_job_by_name(job);
+	s.passphrases = passphrases;
+	*ret = s;
+	return 0;
+}
+
+void worker_look_clear(struct worker_look *l)
+{
+	free(l->uuid);
+	free(l->device);
+	free(l->header_device);
+	free(l->name);
+	free(l->record);
+	free_strings(l->disks);
+	*l = (struct worker_look){};
+}
+
+static int append_text(sd_bus_message *m, const char *name, const char *text)
+{
+	return *text ? sd_bus_message_append(m, "{sv}", name, "s", text) : 0;
+}
+
+static int append_u32(sd_bus_message *m, const char *name, uint32_t value)
+{
+	return value > 0 ? sd_bus_message_append(m, "{sv}", name, "u", value) : 0;
+}
+
+static int append_bool(sd_bus_message *m, const char *name, bool value)
+{
+	return value ? sd_bus_message_append(m, "{sv}", name, "b", 1) : 0;
+}
+
+static int append_rotate_fields(sd_bus_message *m, const struct rotate_options *o)
+{
+	int r = append_text(m, "Cipher", o->cipher);
+
+	if (r >= 0)
+		r = append_u32(m, "KeySize", o->key_size);
+	if (r >= 0)
+		r = append_u32(m, "SectorSize", o->sector_size);
+	if (r >= 0)
+		r = append_bool(m, "KeepKey", o->keep_key);
+	if (r >= 0)
+		r = append_text(m, "Resilience", o->resilience);
+	if (r >= 0)
+		r = append_text(m, "ResilienceHash", o->hash);
+	if (r >= 0 && o->keyslot >= 0)
+		r = sd_bus_message_append(m, "{sv}", "Keyslot", "i", o->keyslot);
+	if (r >= 0)
+		r = append_bool(m, "LoseKeyslots", o->lose_keyslots);
+	if (r >= 0)
+		r = append_bool(m, "ForceOffline", o->force_offline);
+	if (r >= 0)
+		r = append_text(m, "Pbkdf", o->pbkdf);
+	if (r >= 0)
+		r = append_text(m, "PbkdfHash", o->pbkdf_hash);
+	if (r >= 0)
+		r = append_u32(m, "PbkdfIterations", o->pbkdf_iterations);
+	if (r >= 0)
+		r = append_u32(m, "PbkdfMemory", o->pbkdf_memory_kib);
+	if (r >= 0)
+		r = append_u32(m, "PbkdfParallel", o->pbkdf_parallel);
+	if (r >= 0)
+		r = append_u32(m, "PbkdfTime", o->pbkdf_time_ms);
+	return r;
+}
+
+int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0)
+		r = append_rotate_fields(m, options);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int worker_message_append_unlock(sd_bus_message *m, const struct unlock_options *options)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0)
+		r = append_text(m, "Type", options->type);
+	if (r >= 0 && options->keyslot >= 0)
+		r = sd_bus_message_append(m, "{sv}", "Keyslot", "i", options->keyslot);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_provider_fields(sd_bus_message *m, const struct provider *p)
+{
+	int r = append_text(m, "Provider", provider_kind_name(p->kind));
+
+	if (r >= 0 && p->kind == PROVIDER_KEY_FILE)
+		r = append_text(m, "Path", p->key_file ? p->key_file : "");
+	if (r >= 0 && p->kind == PROVIDER_CREDENTIAL)
+		r = append_text(m, "Name", p->credential ? p->credential : "");
+	if (r >= 0 && p->kind == PROVIDER_KEYRING)
+		r = append_text(m, "Description", p->keyring_key ? p->keyring_key : "");
+	if (r >= 0 && p->kind == PROVIDER_TOKEN && p->token >= 0)
+		r = sd_bus_message_append(m, "{sv}", "Token", "i", p->token);
+	return r < 0 ? r : sd_bus_message_append(m, "{sv}", "Timeout", "t", p->timeout_usec);
+}
+
+int worker_message_append_provider(sd_bus_message *m, const struct provider *provider)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0)
+		r = append_provider_fields(m, provider);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}

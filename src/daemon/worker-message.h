@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The a{sv} of worker/service-bus.h as structs, and back. Unknown entries are passed over. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "daemon/worker-link.h"
+
+/* Each reads one a{sv}. -ENOMEM, or what sd-bus says of a message that is not as stated. */
+int worker_message_read_end(sd_bus_message *m, struct worker_end *end);
+int worker_message_read_status(sd_bus_message *m, struct worker_status *ret);
+int worker_message_read_progress(sd_bus_message *m, struct worker_progress *ret);
+
+/* Each appends one a{sv}. */
+int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options);
+int worker_message_append_unlock(sd_bus_message *m, const struct unlock_options *options);
+int worker_message_append_provider(sd_bus_message *m, const struct provider *provider);
+
+/* WORKER_NONE for a name that is not known. */
+enum worker_job worker_job_by_name(const char *name);
