@@ -6,11 +6,18 @@ sbin_PROGRAMS += src/ctl/recryptctl
 src_ctl_recryptctl_SOURCES = \
 	src/ctl/recryptctl.c \
 	src/ctl/active.c src/ctl/active.h \
+	src/ctl/bus-json.c src/ctl/bus-json.h \
+	src/ctl/client.c src/ctl/client.h \
 	src/ctl/status.c src/ctl/status.h \
-	src/ctl/status-format.c src/ctl/status-format.h
-src_ctl_recryptctl_LDADD = $(CTL_LIBS)
+	src/ctl/status-format.c src/ctl/status-format.h \
+	src/ctl/verb-change.c src/ctl/verb-reencrypt.c src/ctl/verb-show.c \
+	src/ctl/verb-unlock.c src/ctl/verb-watch.c src/ctl/verbs.h \
+	src/ctl/volume-view.c src/ctl/volume-view.h \
+	src/ctl/watch.c src/ctl/watch.h
+src_ctl_recryptctl_LDADD = src/daemon/libdaemon.a $(CTL_LIBS)
 
 UNIT_TESTS += src/ctl/test-status
 src_ctl_test_status_SOURCES = src/ctl/test-status.c \
-	src/ctl/active.c src/ctl/status.c src/ctl/status-format.c
+	src/ctl/active.c src/ctl/bus-json.c src/ctl/client.c src/ctl/status.c \
+	src/ctl/status-format.c src/ctl/volume-view.c
 src_ctl_test_status_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)

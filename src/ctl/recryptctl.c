@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * recryptctl: checks the command line and hands the work on. What converts data is done by
- * recrypt-worker, which takes over this process with the same arguments; what only looks is done
- * here.
+ * the daemon, or by recrypt-worker, which takes over this process with the same arguments; what
+ * only looks is done here.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctl/status.h"
+#include "ctl/verbs.h"
 #include "util/checked.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -57,10 +58,27 @@ static int run_worker(const struct options *o, char **argv)
 	return log_error_errno(r, "%s: cannot be started", path);
 }
 
+/* The foreground, where the daemon does not run or cannot do it. */
+static int run_reencrypt(const struct options *o, char **argv)
+{
+	bool done;
+	int r = verb_reencrypt(o, &done);
+
+	return done ? r : run_worker(o, argv);
+}
+
+static int run_cancel(const struct options *o, char **argv)
+{
+	bool done;
+	int r = verb_cancel(o, &done);
+
+	return done ? r : run_worker(o, argv);
+}
+
 static int run_status(const struct options *o, char **argv)
 {
 	(void)argv;
-	return status_print(o, stdout);
+	return o->device || o->active_name ? verb_status(o) : verb_list(o);
 }
 
 static int check_printed(int r)
@@ -87,8 +105,19 @@ static const struct {
 	enum verb verb;
 	int (*run)(const struct options *o, char **argv);
 } verbs[] = {
-	{VERB_REENCRYPT, run_worker}, {VERB_RECOVER, run_worker}, {VERB_CANCEL, run_worker},
-	{VERB_STATUS, run_status},    {VERB_HELP, run_help},      {VERB_VERSION, run_version},
+	{VERB_REENCRYPT, run_reencrypt}, {VERB_RECOVER, run_worker}, {VERB_CANCEL, run_cancel},
+	{VERB_STATUS, run_status},       {VERB_HELP, run_help},      {VERB_VERSION, run_version},
+};
+
+static const struct {
+	enum verb verb;
+	int (*run)(const struct options *o);
+} daemon_verbs[] = {
+	{VERB_LIST, verb_list},       {VERB_ROTATE, verb_rotate}, {VERB_SUSPEND, verb_suspend},
+	{VERB_RESUME, verb_resume},   {VERB_RATE, verb_rate},     {VERB_UNLOCK, verb_unlock},
+	{VERB_LOCK, verb_lock},       {VERB_KEYS, verb_keys},     {VERB_CHECK, verb_check},
+	{VERB_MONITOR, verb_monitor}, {VERB_WAIT, verb_wait},     {VERB_ADD, verb_add},
+	{VERB_REMOVE, verb_remove},
 };
 
 int main(int argc, char **argv)
@@ -106,5 +135,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (verbs[i].verb == o.verb)
 			return exit_code(verbs[i].run(&o, argv));
+	for (size_t i = 0; i < ARRAY_SIZE(daemon_verbs); i++)
+		if (daemon_verbs[i].verb == o.verb)
+			return exit_code(daemon_verbs[i].run(&o));
 	return EXIT_FAILURE;
 }

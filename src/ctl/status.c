@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "ctl/active.h"
+#include "ctl/client.h"
 #include "ctl/status-format.h"
+#include "ctl/volume-view.h"
 #include "dm/find.h"
 #include "luks/header.h"
 #include "luks/meta-io.h"
@@ -128,7 +130,8 @@ static int read_status(struct status *s, struct active_volume *v)
 	return 0;
 }
 
-static int print_json(const struct status *s, FILE *out)
+static int format_json(const struct status *s, json_object *daemon, enum json_format format,
+		       FILE *out)
 {
 	json_object *o;
 	int r;
@@ -136,11 +139,11 @@ static int print_json(const struct status *s, FILE *out)
 	r = status_format_json(s, &o);
 	if (r < 0)
 		return r;
-	fprintf(out, "%s\n",
-		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-							  JSON_C_TO_STRING_NOSLASHESCAPE));
+	r = json_object_object_add(o, "daemon", json_object_get(daemon)) < 0
+		    ? -ENOMEM
+		    : print_json(o, format, out);
 	json_object_put(o);
-	return ferror(out) ? -EIO : 0;
+	return r;
 }
 
 /* NAME or /dev/mapper/NAME of an open volume stands for its device; all else is a path. */
@@ -162,7 +165,7 @@ static int resolve(const struct options *o, char *path, size_t size)
 	return (size_t)snprintf(path, size, "%s", given) < size ? 0 : -ENAMETOOLONG;
 }
 
-int status_print(const struct options *o, FILE *out)
+int status_print(const struct options *o, json_object *daemon, FILE *out)
 {
 	char device[PATH_MAX];
 	struct active_volume active;
@@ -174,7 +177,11 @@ int status_print(const struct options *o, FILE *out)
 		r = read_status(&s, &active);
 	if (r < 0)
 		return r;
-	r = o->json ? print_json(&s, out) : status_format_text(&s, out);
+	if (o->json)
+		return format_json(&s, daemon, o->json, out);
+	r = status_format_text(&s, out);
+	if (r == 0 && daemon)
+		r = view_work(daemon, out);
 	if (r == 0 && fflush(out) != 0)
 		r = -errno;
 	return r < 0 ? log_error_errno(r, "the status cannot be printed") : 0;

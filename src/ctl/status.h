@@ -2,9 +2,13 @@
 /* recryptctl status: needs no key, writes nothing, waits for no lock. */
 #pragma once
 
+#include <json-c/json.h>
 #include <stdio.h>
 
 #include "worker/options.h"
 
-/* Failures are logged; a negative errno for exit_code(). */
-int status_print(const struct options *o, FILE *out);
+/*
+ * @daemon: what the daemon says of the volume, NULL: nothing. Failures are logged; a negative errno
+ * for exit_code().
+ */
+int status_print(const struct options *o, json_object *daemon, FILE *out);

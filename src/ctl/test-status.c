@@ -210,7 +210,7 @@ static json_object *status_of(const char *header)
 	json_object *root;
 
 	assert_non_null(f);
-	assert_int_equal(status_print(&o, f), 0);
+	assert_int_equal(status_print(&o, NULL, f), 0);
 	assert_int_equal(fclose(f), 0);
 	root = json_tokener_parse(text);
 	free(text);
@@ -309,11 +309,11 @@ static void what_is_no_volume_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(run("rm -f image; truncate -s 24M image"), 0);
-	assert_int_equal(status_print(&o, stdout), -ENOENT);
+	assert_int_equal(status_print(&o, NULL, stdout), -ENOENT);
 	o.device = "/tmp/no-such-image";
-	assert_int_equal(status_print(&o, stdout), -ENODEV);
+	assert_int_equal(status_print(&o, NULL, stdout), -ENODEV);
 	o.device = "/dev/null";
-	assert_int_equal(status_print(&o, stdout), -ENOTBLK);
+	assert_int_equal(status_print(&o, NULL, stdout), -ENOTBLK);
 }
 
 static int make_directory(void **state)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ enum kind {
 	KIND_BITS, /* bits, kept as bytes */
 	KIND_KEYSLOT,
 	KIND_RESILIENCE,
+	KIND_JSON,         /* the value may be left out */
 	KIND_REFUSED_FLAG, /* help is the reason */
 	KIND_REFUSED_VALUE,
 };
@@ -37,7 +39,17 @@ enum kind {
 #define BEGINS   ON(VERB_REENCRYPT)
 #define CONVERTS (BEGINS | ON(VERB_CANCEL))
 #define UNLOCKS  (CONVERTS | ON(VERB_RECOVER))
-#define ALL      (UNLOCKS | ON(VERB_STATUS))
+#define ALL      (UNLOCKS | ON(VERB_STATUS) | DAEMON)
+/* Those that the daemon does: alone, for many volumes, planning, with a look at the outcome. */
+#define DAEMON                                                                                     \
+	(MANY | PLANS | ON(VERB_LIST) | ON(VERB_RATE) | ON(VERB_UNLOCK) | ON(VERB_LOCK) |          \
+	 ON(VERB_KEYS) | ON(VERB_MONITOR) | ON(VERB_WAIT) | ON(VERB_ADD) | ON(VERB_REMOVE))
+#define MANY  (ON(VERB_ROTATE) | ON(VERB_SUSPEND) | ON(VERB_RESUME))
+#define PLANS (ON(VERB_ROTATE) | ON(VERB_CHECK))
+#define TELLS                                                                                      \
+	(ON(VERB_STATUS) | ON(VERB_LIST) | ON(VERB_KEYS) | ON(VERB_CHECK) | ON(VERB_MONITOR) |     \
+	 ON(VERB_RATE))
+#define TALKS (DAEMON | ON(VERB_STATUS) | ON(VERB_CANCEL))
 
 struct option_spec {
 	const char *name;
@@ -76,63 +88,83 @@ struct option_spec {
 #define NO_SHIFT   "it moves the data, which only encryption and decryption in place need"
 
 static const struct option_spec specs[] = {
-	TEXT("header", 0, header, ALL, "FILE", "device or file with the detached header"),
-	TEXT("active-name", 0, active_name, ALL, "NAME", "the open volume, by its mapping's name"),
-	FLAG("foreground", 0, foreground, UNLOCKS, "run here, not in the daemon (the default now)"),
+	TEXT("header", 0, header, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "FILE",
+	     "device or file with the detached header"),
+	TEXT("active-name", 0, active_name, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "NAME",
+	     "the open volume, by its mapping's name"),
+	FLAG("foreground", 0, foreground, UNLOCKS, "run here, not in the daemon"),
 
-	TEXT("key-file", 'd', key_file, UNLOCKS, "FILE",
+	TEXT("key-file", 'd', key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
 	     "read the passphrase from a file (- is all of standard input)"),
-	OTHER("keyfile-offset", 0, KIND_U64, keyfile_offset, UNLOCKS, "BYTES",
+	OTHER("keyfile-offset", 0, KIND_U64, keyfile_offset, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
 	      "where it starts in the key file"),
-	OTHER("keyfile-size", 'l', KIND_U64, keyfile_size, UNLOCKS, "BYTES",
+	OTHER("keyfile-size", 'l', KIND_U64, keyfile_size, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
 	      "how much of the key file it is"),
-	OTHER("key-slot", 'S', KIND_KEYSLOT, key_slot, UNLOCKS, "INT",
+	OTHER("key-slot", 'S', KIND_KEYSLOT, key_slot, UNLOCKS | PLANS | ON(VERB_UNLOCK), "INT",
 	      "open this keyslot; reencrypt: all others are lost"),
-	TEXT("volume-key-file", 0, volume_key_file, UNLOCKS, "FILE",
+	TEXT("volume-key-file", 0, volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
 	     "the current volume key, instead of a passphrase for it"),
 	TEXT("new-volume-key-file", 0, new_volume_key_file, UNLOCKS, "FILE",
 	     "the new volume key, instead of a random one"),
-	NUMBER("tries", 'T', tries, UNLOCKS, 1, 1000, "INT", "attempts at a passphrase (3)"),
-	NUMBER("timeout", 't', timeout, UNLOCKS, 0, INT32_MAX / 1000, "SECONDS",
+	NUMBER("tries", 'T', tries, UNLOCKS | ON(VERB_UNLOCK), 1, 1000, "INT",
+	       "attempts at a passphrase (3)"),
+	NUMBER("timeout", 't', timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000, "SECONDS",
 	       "how long to wait for a passphrase at the terminal"),
 
-	TEXT("cipher", 'c', cipher, BEGINS, "SPEC", "new cipher, such as aes-xts-plain64"),
-	{"key-size", 's', KIND_BITS, AT(key_size), BEGINS, 8, 4096, "BITS",
+	TEXT("cipher", 'c', cipher, BEGINS | PLANS, "SPEC", "new cipher, such as aes-xts-plain64"),
+	{"key-size", 's', KIND_BITS, AT(key_size), BEGINS | PLANS, 8, 4096, "BITS",
 	 "size of the new volume key"},
-	NUMBER("sector-size", 0, sector_size, BEGINS, 512, 4096, "BYTES",
+	NUMBER("sector-size", 0, sector_size, BEGINS | PLANS, 512, 4096, "BYTES",
 	       "new encryption sector size"),
-	FLAG("keep-key", 0, keep_key, BEGINS,
+	FLAG("keep-key", 0, keep_key, BEGINS | PLANS,
 	     "keep the volume key, change only cipher or sector size"),
 
-	OTHER("resilience", 0, KIND_RESILIENCE, resilience, CONVERTS, "MODE",
+	OTHER("resilience", 0, KIND_RESILIENCE, resilience, CONVERTS | PLANS, "MODE",
 	      "how a crash is survived: checksum or journal"),
-	TEXT("resilience-hash", 0, resilience_hash, CONVERTS, "HASH", "hash of checksum (sha256)"),
+	TEXT("resilience-hash", 0, resilience_hash, CONVERTS | PLANS, "HASH",
+	     "hash of checksum (sha256)"),
 	OTHER("hotzone-size", 0, KIND_SIZE, hotzone_size, CONVERTS, "SIZE",
 	      "the most that is converted in one step"),
 	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",
 	      "re-encrypt only that much from the start of the data"),
 	FLAG("init-only", 0, init_only, BEGINS, "write the start to the header, convert nothing"),
 	FLAG("resume-only", 0, resume_only, BEGINS, "go on with what was begun, never begin"),
-	FLAG("force-offline-reencrypt", 0, force_offline, UNLOCKS,
+	FLAG("force-offline-reencrypt", 0, force_offline, UNLOCKS | PLANS,
 	     "trust that the volume is not in use (dangerous)"),
 
-	TEXT("pbkdf", 0, pbkdf, BEGINS, "TYPE", "of new keyslots: argon2id, argon2i, pbkdf2"),
-	TEXT("hash", 'h', pbkdf_hash, BEGINS, "HASH", "hash of pbkdf2"),
-	NUMBER("iter-time", 'i', iter_time_ms, BEGINS, 1, UINT32_MAX, "MS",
+	TEXT("pbkdf", 0, pbkdf, BEGINS | PLANS, "TYPE",
+	     "of new keyslots: argon2id, argon2i, pbkdf2"),
+	TEXT("hash", 'h', pbkdf_hash, BEGINS | PLANS, "HASH", "hash of pbkdf2"),
+	NUMBER("iter-time", 'i', iter_time_ms, BEGINS | PLANS, 1, UINT32_MAX, "MS",
 	       "time that opening a new keyslot should take"),
-	NUMBER("pbkdf-force-iterations", 0, pbkdf_iterations, BEGINS, 4, UINT32_MAX, "INT",
+	NUMBER("pbkdf-force-iterations", 0, pbkdf_iterations, BEGINS | PLANS, 4, UINT32_MAX, "INT",
 	       "iterations, without a benchmark"),
-	NUMBER("pbkdf-memory", 0, pbkdf_memory_kib, BEGINS, 32, 4194304, "KILOBYTES",
+	NUMBER("pbkdf-memory", 0, pbkdf_memory_kib, BEGINS | PLANS, 32, 4194304, "KILOBYTES",
 	       "memory of argon2"),
-	NUMBER("pbkdf-parallel", 0, pbkdf_parallel, BEGINS, 1, 4, "THREADS", "threads of argon2"),
+	NUMBER("pbkdf-parallel", 0, pbkdf_parallel, BEGINS | PLANS, 1, 4, "THREADS",
+	       "threads of argon2"),
 
 	NUMBER("progress-frequency", 0, progress_frequency, UNLOCKS, 1, INT32_MAX, "SECONDS",
 	       "print a line of progress that often"),
 	FLAG("progress-json", 0, progress_json, UNLOCKS, "print progress as JSON"),
-	FLAG("json", 0, json, ON(VERB_STATUS), "print the status as JSON"),
+	OTHER("json", 0, KIND_JSON, json, TELLS, "[=short|=pretty]", "print JSON"),
 	FLAG("batch-mode", 'q', batch_mode, UNLOCKS, "ask nothing but passphrases"),
 	FLAG("verbose", 'v', verbose, ALL, "say more"),
 	FLAG("debug", 0, debug, ALL, "say everything"),
+
+	TEXT("remote", 'H', remote, TALKS, "USER@HOST",
+	     "talk to the daemon of another host, over ssh"),
+	FLAG("no-ask-password", 0, no_ask_password, TALKS | UNLOCKS,
+	     "do not let polkit ask for one"),
+	FLAG("all", 0, all, MANY, "all known volumes"),
+	TEXT("group", 0, group, MANY, "NAME", "the volumes of this group of the configuration"),
+	TEXT("reason", 0, reason, ON(VERB_SUSPEND), "TEXT", "why, for others to read"),
+	FLAG("queue", 0, queue, PLANS, "where a rotation runs, begin this one after it"),
+	FLAG("lose-keyslots", 0, lose_keyslots, PLANS,
+	     "agree to lose keyslots whose passphrase is not at hand"),
+	FLAG("wait", 0, wait, ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL),
+	     "wait until it is done"),
+	FLAG("host", 0, host, ON(VERB_RATE), "the rate of all volumes of the host together"),
 
 	REFUSED("encrypt", 0, KIND_REFUSED_FLAG, NO_ENCRYPT),
 	REFUSED("new", 'N', KIND_REFUSED_FLAG, NO_ENCRYPT),
@@ -140,21 +172,38 @@ static const struct option_spec specs[] = {
 	REFUSED("reduce-device-size", 0, KIND_REFUSED_VALUE, NO_SHIFT),
 };
 
+#define NO_LIMIT UINT_MAX
+
 static const struct verb_spec {
 	const char *name;
 	enum verb verb;
-	const char *help;
+	unsigned max; /* operands */
+	const char *operands, *help;
 } verbs[] = {
-	{"reencrypt", VERB_REENCRYPT, "change volume key, cipher or sector size; or go on with it"},
-	{"recover", VERB_RECOVER,
+	{"reencrypt", VERB_REENCRYPT, 1, "DEVICE",
+	 "change volume key, cipher or sector size; or go on with it"},
+	{"recover", VERB_RECOVER, 1, "DEVICE",
 	 "bring a volume that a crash left hot to a clean state, and stop"},
-	{"cancel", VERB_CANCEL, "turn a re-encryption around: back to the old key"},
-	{"status", VERB_STATUS, "say where the re-encryption of a volume stands"},
-	{"help", VERB_HELP, "print this"},
-	{"--help", VERB_HELP, NULL},
-	{"-?", VERB_HELP, NULL},
-	{"--version", VERB_VERSION, NULL},
-	{"-V", VERB_VERSION, NULL},
+	{"cancel", VERB_CANCEL, 1, "VOLUME", "turn a re-encryption around: back to the old key"},
+	{"status", VERB_STATUS, 1, "[VOLUME]", "say where the re-encryption of a volume stands"},
+	{"list", VERB_LIST, 0, "", "the volumes that the daemon knows"},
+	{"rotate", VERB_ROTATE, NO_LIMIT, "VOLUME...", "have the daemon change key or cipher"},
+	{"suspend", VERB_SUSPEND, NO_LIMIT, "VOLUME...", "stop work until resume, over reboots"},
+	{"resume", VERB_RESUME, NO_LIMIT, "VOLUME...", "go on after suspend or a failure"},
+	{"rate", VERB_RATE, 2, "VOLUME|--host [RATE]", "show or set the limit: 2.5M, 0 is none"},
+	{"unlock", VERB_UNLOCK, 1, "VOLUME", "give the daemon a passphrase or key"},
+	{"lock", VERB_LOCK, 1, "VOLUME", "have the daemon forget the keys"},
+	{"keys", VERB_KEYS, 1, "VOLUME", "the volume keys with their generations and times"},
+	{"check", VERB_CHECK, 1, "VOLUME", "what rotate would do, and what stands in its way"},
+	{"monitor", VERB_MONITOR, 0, "", "a live view of all volumes"},
+	{"wait", VERB_WAIT, NO_LIMIT, "[VOLUME...]", "wait until nothing is re-encrypted any more"},
+	{"add", VERB_ADD, 1, "DEVICE", "make a volume known to the daemon"},
+	{"remove", VERB_REMOVE, 1, "VOLUME", "have the daemon forget a volume"},
+	{"help", VERB_HELP, 0, "", "print this"},
+	{"--help", VERB_HELP, 0, NULL, NULL},
+	{"-?", VERB_HELP, 0, NULL, NULL},
+	{"--version", VERB_VERSION, 0, NULL, NULL},
+	{"-V", VERB_VERSION, 0, NULL, NULL},
 };
 
 /* getopt_long() returns this plus the index in specs for a long option. */
@@ -282,6 +331,21 @@ static int set_resilience(const char *value, enum resilience *where)
 	return 0;
 }
 
+static int set_json(const char *value, enum json_format *where)
+{
+	if (!value || strcmp(value, "pretty") == 0)
+		*where = JSON_PRETTY;
+	else if (strcmp(value, "short") == 0)
+		*where = JSON_SHORT;
+	else if (strcmp(value, "off") == 0)
+		*where = JSON_OFF;
+	else {
+		log_error("--json must be short, pretty or off, not \"%s\"", value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int set_option(const struct option_spec *s, const char *value, struct options *o)
 {
 	void *where = (char *)o + s->where;
@@ -307,6 +371,8 @@ static int set_option(const struct option_spec *s, const char *value, struct opt
 		return set_keyslot(s, value, where);
 	case KIND_RESILIENCE:
 		return set_resilience(value, where);
+	case KIND_JSON:
+		return set_json(value, where);
 	case KIND_REFUSED_FLAG:
 	case KIND_REFUSED_VALUE:
 		log_error("--%s is refused: %s", s->name, s->help);
@@ -315,9 +381,13 @@ static int set_option(const struct option_spec *s, const char *value, struct opt
 	return -EINVAL;
 }
 
-static bool takes_value(const struct option_spec *s)
+/* As getopt_long() wants it. */
+static int takes_value(const struct option_spec *s)
 {
-	return s->kind != KIND_FLAG && s->kind != KIND_REFUSED_FLAG;
+	if (s->kind == KIND_JSON)
+		return optional_argument;
+	return s->kind == KIND_FLAG || s->kind == KIND_REFUSED_FLAG ? no_argument
+								    : required_argument;
 }
 
 /* A leading ":" makes getopt_long() tell a missing value from an unknown option. */
@@ -327,13 +397,13 @@ static void fill_getopt(struct option *longs, char *shorts)
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		longs[i] = (struct option){
 			.name = specs[i].name,
-			.has_arg = takes_value(&specs[i]) ? required_argument : no_argument,
+			.has_arg = takes_value(&specs[i]),
 			.val = LONG_BASE + (int)i,
 		};
 		if (!specs[i].letter)
 			continue;
 		*shorts++ = specs[i].letter;
-		if (takes_value(&specs[i]))
+		if (takes_value(&specs[i]) == required_argument)
 			*shorts++ = ':';
 	}
 	longs[ARRAY_SIZE(specs)] = (struct option){0};
@@ -351,7 +421,7 @@ static const struct option_spec *find_spec(int c)
 }
 
 /* @argv starts with the verb, which stands where getopt expects the program's name. */
-static int parse_verb_options(int argc, char **argv, struct options *o)
+static int parse_verb_options(int argc, char **argv, unsigned max, struct options *o)
 {
 	struct option longs[ARRAY_SIZE(specs) + 1];
 	char shorts[2 * ARRAY_SIZE(specs) + 2];
@@ -381,12 +451,14 @@ static int parse_verb_options(int argc, char **argv, struct options *o)
 		if (r < 0)
 			return r;
 	}
-	if (argc - optind > 1) {
-		log_error("one device only, \"%s\" is too much", argv[optind + 1]);
+	if ((unsigned)(argc - optind) > max) {
+		log_error("%s, \"%s\" is too much",
+			  max == 1 ? "one device only" : "that many operands are not known",
+			  argv[(unsigned)optind + max]);
 		return -EINVAL;
 	}
-	if (optind < argc)
-		o->device = argv[optind];
+	o->operands = argv + optind;
+	o->device = argv[optind];
 	return 0;
 }
 
@@ -412,12 +484,32 @@ static int check_pbkdf(const struct options *o)
 	return 0;
 }
 
+/* Is what the verb is about given? */
+static int check_operands(const struct options *o)
+{
+	for (char **operand = o->operands; *operand; operand++)
+		if (**operand == '\0')
+			return refuse("the device must not be empty");
+	if (ON(o->verb) & MANY && (o->all || o->group) && o->device)
+		return refuse("volumes are named, or chosen by --all or --group, not both");
+	if (o->verb == VERB_RATE && o->host && o->device && o->operands[1])
+		return refuse("the rate is that of a volume or of the --host, not both");
+	if (o->device || o->active_name || o->all || o->group || o->host)
+		return 0;
+	if (o->verb == VERB_STATUS || o->verb == VERB_LIST || o->verb == VERB_MONITOR ||
+	    o->verb == VERB_WAIT)
+		return 0;
+	if (ON(o->verb) & DAEMON)
+		return refuse("the volume is missing: a name, a device or a UUID");
+	return refuse("a device (or --active-name) is missing");
+}
+
 static int check_combinations(const struct options *o)
 {
-	if (!o->device && !o->active_name)
-		return refuse("a device (or --active-name) is missing");
-	if (o->device && *o->device == '\0')
-		return refuse("the device must not be empty");
+	int r = check_operands(o);
+
+	if (r < 0)
+		return r;
 	if (o->sector_size && !is_power_of_2(o->sector_size)) {
 		log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32,
 			  o->sector_size);
@@ -465,7 +557,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 		if (is_help(argv[i]))
 			o.verb = VERB_HELP;
 	if (o.verb != VERB_HELP && o.verb != VERB_VERSION) {
-		r = parse_verb_options(argc - 1, argv + 1, &o);
+		r = parse_verb_options(argc - 1, argv + 1, v->max, &o);
 		if (r < 0)
 			return r;
 		r = check_combinations(&o);
@@ -482,8 +574,8 @@ static void print_option(const struct option_spec *s)
 
 	if (s->kind == KIND_REFUSED_FLAG || s->kind == KIND_REFUSED_VALUE)
 		return;
-	(void)snprintf(names, sizeof(names), "--%s%s%s", s->name, s->value ? " " : "",
-		       s->value ? s->value : "");
+	(void)snprintf(names, sizeof(names), "--%s%s%s", s->name,
+		       s->value && s->kind != KIND_JSON ? " " : "", s->value ? s->value : "");
 	if (s->letter)
 		printf("  -%c, %-30s %s\n", s->letter, names, s->help);
 	else
@@ -492,10 +584,11 @@ static void print_option(const struct option_spec *s)
 
 int options_print_help(const char *program)
 {
-	printf("Usage: %s VERB [OPTIONS] DEVICE\n\n", program);
+	printf("Usage: %s VERB [OPTIONS] VOLUME\n\n", program);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (verbs[i].help)
-			printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
+			printf("  %-9s %-20s %s\n", verbs[i].name, verbs[i].operands,
+			       verbs[i].help);
 	printf("\nOptions (as of cryptsetup-reencrypt(8); SIZE takes S, K, M, G, T, KiB, KB, "
 	       "...):\n");
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)

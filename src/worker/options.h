@@ -10,7 +10,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum verb { VERB_REENCRYPT, VERB_RECOVER, VERB_CANCEL, VERB_STATUS, VERB_HELP, VERB_VERSION };
+enum verb {
+	VERB_REENCRYPT,
+	VERB_RECOVER,
+	VERB_CANCEL,
+	VERB_STATUS,
+	VERB_HELP,
+	VERB_VERSION,
+	/* Those of the daemon alone. */
+	VERB_LIST,
+	VERB_ROTATE,
+	VERB_SUSPEND,
+	VERB_RESUME,
+	VERB_RATE,
+	VERB_UNLOCK,
+	VERB_LOCK,
+	VERB_KEYS,
+	VERB_CHECK,
+	VERB_MONITOR,
+	VERB_WAIT,
+	VERB_ADD,
+	VERB_REMOVE,
+};
+
+enum json_format { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 
 enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
 
@@ -19,7 +42,8 @@ enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
 /* Strings point into argv or are NULL where not given; numbers are 0 where not given. */
 struct options {
 	enum verb verb;
-	const char *device;      /* DEVICE (status: or NAME); NULL: only --active-name was given */
+	const char *device;      /* the first operand; NULL: only --active-name was given */
+	char **operands;         /* all of them, NULL-terminated */
 	const char *active_name; /* dm name */
 	const char *header;
 
@@ -45,7 +69,14 @@ struct options {
 
 	bool foreground, init_only, resume_only, force_offline;
 	unsigned progress_frequency; /* seconds */
-	bool progress_json, batch_mode, verbose, debug, json;
+	bool progress_json, batch_mode, verbose, debug;
+	enum json_format json;
+
+	/* Of the verbs of the daemon. */
+	const char *remote; /* user@host, NULL: here */
+	const char *reason, *group;
+	bool no_ask_password, all, queue, lose_keyslots, wait;
+	bool host; /* the rate of the host */
 };
 
 /*

@@ -74,6 +74,19 @@ static int run(const struct options *o)
 	case VERB_STATUS:
 	case VERB_HELP:
 	case VERB_VERSION:
+	case VERB_LIST:
+	case VERB_ROTATE:
+	case VERB_SUSPEND:
+	case VERB_RESUME:
+	case VERB_RATE:
+	case VERB_UNLOCK:
+	case VERB_LOCK:
+	case VERB_KEYS:
+	case VERB_CHECK:
+	case VERB_MONITOR:
+	case VERB_WAIT:
+	case VERB_ADD:
+	case VERB_REMOVE:
 		break;
 	}
 	return log_error_errno(-EINVAL, "recrypt-worker is started by recryptctl");

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/bus-json.h"
+#include "ctl/volume-view.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+/* A person may have to find a password, and a slow disk to end its hotzone. */
+#define CALL_TIMEOUT_USEC (10 * 60 * UINT64_C(1000000))
+
+int client_open(const struct options *o, struct client *ret)
+{
+	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+	int r;
+
+	r = o->remote ? sd_bus_open_system_remote(&bus, o->remote) : sd_bus_open_system(&bus);
+	if (r < 0)
+		return r;
+	r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
+	if (r >= 0)
+		r = sd_bus_set_allow_interactive_authorization(bus, !o->no_ask_password);
+	if (r < 0)
+		return r;
+	*ret = (struct client){.bus = TAKE_PTR(bus)};
+	return 0;
+}
+
+void client_close(struct client *c)
+{
+	c->bus = c->bus ? sd_bus_flush_close_unref(c->bus) : NULL;
+}
+
+bool client_has_daemon(struct client *c)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	int owned = 0;
+
+	if (sd_bus_call_method(c->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+			       "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
+			       BUS_NAME) < 0)
+		return false;
+	return sd_bus_message_read(reply, "b", &owned) >= 0 && owned;
+}
+
+/* What exit_code() makes the right number of. */
+static int errno_of(const sd_bus_error *e, int r)
+{
+	static const struct {
+		const char *name;
+		int error;
+	} names[] = {
+		{BUS_ERROR_PREFIX "NotAuthorized", EPERM},
+		{BUS_ERROR_PREFIX "KeyRejected", EPERM},
+		{BUS_ERROR_PREFIX "Locked", ENOKEY},
+		{BUS_ERROR_PREFIX "NoMemory", ENOMEM},
+		{BUS_ERROR_PREFIX "NotFound", ENODEV},
+		{BUS_ERROR_PREFIX "Busy", EBUSY},
+		{BUS_ERROR_PREFIX "RotationInProgress", EEXIST},
+		{BUS_ERROR_PREFIX "InvalidArgument", EINVAL},
+		{BUS_ERROR_PREFIX "NotSupported", ENOTSUP},
+		{BUS_ERROR_PREFIX "NoRotation", ENOMSG},
+		{BUS_ERROR_PREFIX "HeaderConflict", ESTALE},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (sd_bus_error_has_name(e, names[i].name))
+			return -names[i].error;
+	return r < 0 ? r : -EIO;
+}
+
+static void log_failure(const struct client *c, const sd_bus_error *e)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (c->log_off)
+		return;
+	if (sd_bus_error_has_name(e, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+	    sd_bus_error_has_name(e, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
+		log_error("recryptd does not run; start it with: systemctl start recryptd");
+		return;
+	}
+	text = printable(e->message ?: e->name ?: "the call failed");
+	log_error("%s", text ?: "the call failed");
+}
+
+int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_reply)
+{
+	_cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = call, *reply = NULL;
+	int r = sd_bus_call(c->bus, m, 0, &e, &reply);
+
+	*c->last_error = '\0';
+	if (r < 0) {
+		(void)snprintf(c->last_error, sizeof(c->last_error), "%s", e.name ?: "");
+		log_failure(c, &e);
+		return errno_of(&e, r);
+	}
+	if (ret_reply)
+		*ret_reply = TAKE_PTR(reply);
+	return 0;
+}
+
+int client_new_call(struct client *c, const char *path, const char *interface, const char *member,
+		    sd_bus_message **ret)
+{
+	return sd_bus_message_new_method_call(c->bus, ret, BUS_NAME, path, interface, member);
+}
+
+int client_call(struct client *c, const char *path, const char *interface, const char *member,
+		sd_bus_message **ret_reply, const char *types, ...)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	va_list ap;
+	int r;
+
+	r = client_new_call(c, path, interface, member, &call);
+	if (r >= 0 && types) {
+		va_start(ap, types);
+		r = sd_bus_message_appendv(call, types, ap);
+		va_end(ap);
+	}
+	if (r < 0)
+		return log_error_errno(r, "%s cannot be called", member);
+	return client_send(c, TAKE_PTR(call), ret_reply);
+}
+
+int client_find_volume(struct client *c, const char *which, char **ret_path)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const char *path;
+	char *copy;
+	int r;
+
+	r = client_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, "GetVolume", &reply, "sa{sv}", which,
+			0);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_read(reply, "o", &path);
+	if (r < 0)
+		return log_error_errno(r, "the answer of recryptd cannot be read");
+	copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	*ret_path = copy;
+	return 0;
+}
+
+int client_properties(struct client *c, const char *path, const char *interface, json_object **ret)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	int r;
+
+	r = client_call(c, path, "org.freedesktop.DBus.Properties", "GetAll", &reply, "s",
+			interface);
+	if (r < 0)
+		return r;
+	r = json_from_message(reply, ret);
+	return r < 0 ? log_error_errno(r, "the answer of recryptd cannot be read") : 0;
+}
+
+static int compare_volumes(const void *a, const void *b)
+{
+	json_object *v = *(json_object *const *)a, *w = *(json_object *const *)b;
+	int r = strcmp(json_text(v, "Name"), json_text(w, "Name"));
+
+	return r ?: strcmp(json_text(v, "Device"), json_text(w, "Device"));
+}
+
+int client_volumes(struct client *c, json_object **ret)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	json_object *objects, *volumes, *volume, *path;
+	int r;
+
+	r = client_call(c, BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+			&reply, NULL);
+	if (r < 0)
+		return r;
+	r = json_from_message(reply, &objects);
+	if (r < 0)
+		return log_error_errno(r, "the answer of recryptd cannot be read");
+	volumes = json_object_new_array();
+	if (!volumes)
+		r = -ENOMEM;
+	json_object_object_foreach (objects, key, interfaces) {
+		if (r < 0 || !json_object_object_get_ex(interfaces, BUS_VOLUME_INTERFACE, &volume))
+			continue;
+		path = json_object_new_string(key);
+		if (!path || json_object_object_add(volume, "Path", path) < 0 ||
+		    json_object_array_add(volumes, json_object_get(volume)) < 0)
+			r = -ENOMEM;
+	}
+	json_object_put(objects);
+	if (r < 0) {
+		json_object_put(volumes);
+		return r;
+	}
+	json_object_array_sort(volumes, compare_volumes);
+	*ret = volumes;
+	return 0;
+}
+
+int print_json(json_object *o, enum json_format format, FILE *out)
+{
+	int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
+		    (format == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
+					   : JSON_C_TO_STRING_PLAIN);
+
+	fprintf(out, "%s\n", json_object_to_json_string_ext(o, flags));
+	return fflush(out) == 0 ? 0 : log_error_errno(-errno, "cannot write to standard output");
+}
+
+const char *json_text(json_object *o, const char *key)
+{
+	json_object *value;
+
+	return json_object_object_get_ex(o, key, &value) && value ? json_object_get_string(value)
+								  : "";
+}
+
+uint64_t json_number(json_object *o, const char *key)
+{
+	json_object *value;
+
+	return json_object_object_get_ex(o, key, &value) ? json_object_get_uint64(value) : 0;
+}

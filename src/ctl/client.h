@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The daemon as recryptctl sees it: calls that wait for their answer, objects as JSON with the
+ * names of org.recryptd1(5). Failures are logged with the daemon's own text; what is returned is
+ * for exit_code().
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "daemon/bus.h"
+#include "util/cleanup.h"
+#include "worker/options.h"
+
+struct client {
+	sd_bus *bus;
+	bool log_off;         /* a failure is nobody's business */
+	char last_error[128]; /* name of the last error, as on the bus */
+};
+
+/* To the bus of this host, or of --remote over ssh. */
+int client_open(const struct options *o, struct client *ret);
+void client_close(struct client *c);
+
+/* Is there a daemon? It is not started for that. */
+bool client_has_daemon(struct client *c);
+
+/*
+ * Calls a method; @types and what follows as of sd_bus_message_append(). @ret_reply may be NULL.
+ */
+int client_call(struct client *c, const char *path, const char *interface, const char *member,
+		sd_bus_message **ret_reply, const char *types, ...);
+
+/* A message to be filled, for client_send(), which frees it. */
+int client_new_call(struct client *c, const char *path, const char *interface, const char *member,
+		    sd_bus_message **ret);
+int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_reply);
+
+/* The object of the volume; the caller's to free. */
+int client_find_volume(struct client *c, const char *which, char **ret_path);
+
+/* All properties of one interface; the caller's to put. */
+int client_properties(struct client *c, const char *path, const char *interface, json_object **ret);
+
+/*
+ * All volumes, sorted by name and device, each with a member "Path" besides its properties.
+ */
+int client_volumes(struct client *c, json_object **ret);
+
+/* Prints as --json wants it. */
+int print_json(json_object *o, enum json_format format, FILE *out);
+
+/* Members of an object; "" and 0 where they are not there. */
+const char *json_text(json_object *o, const char *key);
+uint64_t json_number(json_object *o, const char *key);

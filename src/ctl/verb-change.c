@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* recryptctl rotate, suspend, resume, cancel, rate, lock, add, remove. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/verbs.h"
+#include "ctl/volume-view.h"
+#include "daemon/config.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+/* --- options of a rotation --- */
+
+static int append_option(sd_bus_message *m, const char *key, const char *type, const void *value)
+{
+	int r;
+
+	r = sd_bus_message_open_container(m, 'e', "sv");
+	if (r >= 0)
+		r = sd_bus_message_append_basic(m, 's', key);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', type);
+	if (r >= 0)
+		r = sd_bus_message_append_basic(m, *type, value);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_texts(sd_bus_message *m, const struct options *o)
+{
+	const struct {
+		const char *key, *value;
+	} texts[] = {
+		{"Cipher", o->cipher},
+		{"Resilience", o->resilience == RESILIENCE_JOURNAL    ? "journal"
+			       : o->resilience == RESILIENCE_CHECKSUM ? "checksum"
+								      : NULL},
+		{"ResilienceHash", o->resilience_hash},
+		{"Pbkdf", o->pbkdf},
+		{"PbkdfHash", o->pbkdf_hash},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts) && r >= 0; i++)
+		if (texts[i].value)
+			r = append_option(m, texts[i].key, "s", texts[i].value);
+	return r;
+}
+
+static int append_numbers(sd_bus_message *m, const struct options *o)
+{
+	const struct {
+		const char *key;
+		uint32_t value;
+	} numbers[] = {
+		{"KeySize", o->key_size},
+		{"SectorSize", o->sector_size},
+		{"PbkdfTime", o->iter_time_ms},
+		{"PbkdfIterations", o->pbkdf_iterations},
+		{"PbkdfMemory", o->pbkdf_memory_kib},
+		{"PbkdfParallel", o->pbkdf_parallel},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers) && r >= 0; i++)
+		if (numbers[i].value)
+			r = append_option(m, numbers[i].key, "u", &numbers[i].value);
+	return r;
+}
+
+static int append_flags(sd_bus_message *m, const struct options *o)
+{
+	const struct {
+		const char *key;
+		bool value;
+	} flags[] = {
+		{"KeepKey", o->keep_key},
+		{"LoseKeyslots", o->lose_keyslots},
+		{"ForceOffline", o->force_offline},
+		{"Queue", o->queue},
+	};
+	int r = 0, yes = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags) && r >= 0; i++)
+		if (flags[i].value)
+			r = append_option(m, flags[i].key, "b", &yes);
+	return r;
+}
+
+int append_rotation(sd_bus_message *m, const struct options *o)
+{
+	int r;
+
+	r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r >= 0)
+		r = append_texts(m, o);
+	if (r >= 0)
+		r = append_numbers(m, o);
+	if (r >= 0)
+		r = append_flags(m, o);
+	if (r >= 0 && o->key_slot != OPTION_ANY_KEYSLOT)
+		r = append_option(m, "Keyslot", "i", &o->key_slot);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? log_error_errno(r, "the options cannot be sent") : 0;
+}
+
+/* --- several volumes --- */
+
+static int append_volumes(sd_bus_message *m, struct client *c, const struct options *o)
+{
+	int r;
+
+	r = sd_bus_message_open_container(m, 'e', "sv");
+	if (r >= 0)
+		r = sd_bus_message_append_basic(m, 's', "Volumes");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "as");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "s");
+	for (char **operand = o->operands; *operand && r >= 0; operand++) {
+		_cleanup_free_ char *path = NULL;
+		json_object *volume;
+
+		r = find_volume(c, o, *operand, &path);
+		if (r == 0)
+			r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
+		if (r < 0)
+			return r;
+		r = sd_bus_message_append_basic(m, 's', json_text(volume, "UUID"));
+		json_object_put(volume);
+	}
+	for (int i = 0; i < 3 && r >= 0; i++)
+		r = sd_bus_message_close_container(m);
+	return r;
+}
+
+/* The filter of the verbs for many. */
+static int append_filter(sd_bus_message *m, struct client *c, const struct options *o)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0 && o->group)
+		r = append_option(m, "Group", "s", o->group);
+	if (r >= 0 && o->device)
+		r = append_volumes(m, c, o);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* Does @each for all that are named. */
+static int for_each(struct client *c, const struct options *o,
+		    int (*each)(struct client *, const struct options *, const char *path))
+{
+	int result = 0;
+
+	for (char **operand = o->operands; *operand; operand++) {
+		_cleanup_free_ char *path = NULL;
+		int r = find_volume(c, o, *operand, &path);
+
+		if (r == 0)
+			r = each(c, o, path);
+		if (r < 0)
+			result = r;
+	}
+	return result;
+}
+
+/* --- rotate --- */
+
+static int call_rotate(struct client *c, const struct options *o, const char *path,
+		       sd_bus_message **ret_reply)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r;
+
+	r = client_new_call(c, path ?: BUS_PATH,
+			    path ? BUS_VOLUME_INTERFACE : BUS_MANAGER_INTERFACE,
+			    path ? "Rotate" : "RotateAll", &call);
+	if (r >= 0 && !path)
+		r = append_filter(call, c, o);
+	if (r >= 0)
+		r = append_rotation(call, o);
+	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
+}
+
+/* A rotation that cannot begin says what it is waiting for. */
+static void tell_if_locked(struct client *c, const char *path)
+{
+	_cleanup_free_ char *name = NULL;
+	json_object *volume;
+
+	if (client_properties(c, path, BUS_VOLUME_INTERFACE, &volume) < 0)
+		return;
+	name = view_name(volume);
+	if (strcmp(json_text(volume, "State"), "locked") == 0 && name)
+		log_notice("%s: waits for a key, give it one with: recryptctl unlock %s", name,
+			   name);
+	json_object_put(volume);
+}
+
+int verb_rotate(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_free_ char *path = NULL;
+	const char *job;
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0 && o->device && !o->operands[1])
+		r = find_volume(&c, o, o->device, &path);
+	if (r == 0)
+		r = call_rotate(&c, o, path, &reply);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_read(reply, "o", &job);
+	if (r < 0)
+		return log_error_errno(r, "the answer of recryptd cannot be read");
+	if (path)
+		tell_if_locked(&c, path);
+	return o->wait ? watch_volume(&c, path, job, NULL, NULL, NULL) : 0;
+}
+
+/* --- suspend, resume, cancel --- */
+
+static int suspend_one(struct client *c, const struct options *o, const char *path)
+{
+	return client_call(c, path, BUS_VOLUME_INTERFACE, "Suspend", NULL, "sa{sv}",
+			   o->reason ?: "", 0);
+}
+
+static int resume_one(struct client *c, const struct options *o, const char *path)
+{
+	int r = client_call(c, path, BUS_VOLUME_INTERFACE, "Resume", NULL, "a{sv}", 0);
+
+	return r == 0 && o->wait ? watch_volume(c, path, NULL, NULL, NULL, NULL) : r;
+}
+
+/* SuspendAll or ResumeAll; the latter has no @reason. */
+static int call_all(struct client *c, const struct options *o, const char *member,
+		    const char *reason)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r;
+
+	r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, member, &call);
+	if (r >= 0)
+		r = append_filter(call, c, o);
+	if (r >= 0 && reason)
+		r = sd_bus_message_append(call, "s", reason);
+	if (r >= 0)
+		r = sd_bus_message_append(call, "a{sv}", 0);
+	return r < 0 ? r : client_send(c, TAKE_PTR(call), NULL);
+}
+
+int verb_suspend(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	int r = open_client(o, &c);
+
+	if (r < 0)
+		return r;
+	return o->device ? for_each(&c, o, suspend_one)
+			 : call_all(&c, o, "SuspendAll", o->reason ?: "");
+}
+
+int verb_resume(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	int r = open_client(o, &c);
+
+	if (r < 0)
+		return r;
+	return o->device ? for_each(&c, o, resume_one) : call_all(&c, o, "ResumeAll", NULL);
+}
+
+int verb_cancel(const struct options *o, bool *ret_done)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_free_ char *path = NULL;
+	const char *job;
+	int r;
+
+	*ret_done = false;
+	if (!o->remote && (o->foreground || client_open(o, &c) < 0 || !client_has_daemon(&c)))
+		return 0;
+	if (o->remote) {
+		r = open_client(o, &c);
+		if (r < 0)
+			return r;
+	}
+	c.log_off = !o->remote;
+	r = find_volume(&c, o, o->active_name ?: o->device, &path);
+	c.log_off = false;
+	if (r < 0 && !o->remote)
+		return 0; /* not one of the daemon's */
+	*ret_done = true;
+	if (r == 0)
+		r = client_call(&c, path, BUS_VOLUME_INTERFACE, "Cancel", &reply, "a{sv}", 0);
+	if (r == 0)
+		r = sd_bus_message_read(reply, "o", &job);
+	if (r < 0)
+		return r;
+	return o->wait ? watch_volume(&c, path, job, NULL, NULL, NULL) : 0;
+}
+
+/* --- rate --- */
+
+static int show_rate(struct client *c, const struct options *o, const char *path)
+{
+	const char *interface = path ? BUS_VOLUME_INTERFACE : BUS_MANAGER_INTERFACE;
+	char text[VIEW_TEXT];
+	json_object *properties;
+	uint64_t rate;
+	int r;
+
+	r = client_properties(c, path ?: BUS_PATH, interface, &properties);
+	if (r < 0)
+		return r;
+	rate = json_number(properties, "RateLimit");
+	json_object_put(properties);
+	view_rate(rate, text);
+	if (o->json)
+		printf("%" PRIu64 "\n", rate);
+	else
+		printf("%s\n", rate ? text : "no limit");
+	return fflush(stdout) == 0 ? 0 : log_error_errno(-errno, "cannot write to standard output");
+}
+
+static int set_rate(struct client *c, const char *path, const char *value)
+{
+	uint64_t rate;
+
+	if (config_parse_bytes(value, &rate) < 0) {
+		log_error("\"%s\" is not a rate (such as 2.5M, 500K, 10MB; 0 is no limit)", value);
+		return -EINVAL;
+	}
+	if (path)
+		return client_call(c, path, BUS_VOLUME_INTERFACE, "SetRateLimit", NULL, "ta{sv}",
+				   rate, 0);
+	return client_call(c, BUS_PATH, "org.freedesktop.DBus.Properties", "Set", NULL, "ssv",
+			   BUS_MANAGER_INTERFACE, "RateLimit", "t", rate);
+}
+
+int verb_rate(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	const char *value = o->host ? o->device : o->operands[1];
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0 && !o->host)
+		r = find_volume(&c, o, o->device, &path);
+	if (r < 0)
+		return r;
+	return value ? set_rate(&c, path, value) : show_rate(&c, o, path);
+}
+
+/* --- lock, add, remove --- */
+
+int verb_lock(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0)
+		r = find_volume(&c, o, o->device, &path);
+	if (r == 0)
+		r = client_call(&c, path, BUS_VOLUME_INTERFACE, "Lock", NULL, "a{sv}", 0);
+	return r;
+}
+
+/* The path that the daemon sees, which has another working directory. */
+static int absolute(const struct options *o, const char *path, char *ret)
+{
+	if (o->remote || !realpath(path, ret))
+		return (size_t)snprintf(ret, PATH_MAX, "%s", path) < PATH_MAX ? 0 : -ENAMETOOLONG;
+	return 0;
+}
+
+int add_volume(struct client *c, const struct options *o, char **ret_path)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+	char device[PATH_MAX], header[PATH_MAX];
+	const char *path;
+	int r;
+
+	r = absolute(o, o->device, device);
+	if (r == 0 && o->header)
+		r = absolute(o, o->header, header);
+	if (r < 0)
+		return log_error_errno(r, "%s", o->device);
+	r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, "AddVolume", &call);
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", device);
+	if (r >= 0)
+		r = sd_bus_message_open_container(call, 'a', "{sv}");
+	if (r >= 0 && o->header)
+		r = append_option(call, "HeaderDevice", "s", header);
+	if (r >= 0 && o->active_name)
+		r = append_option(call, "Name", "s", o->active_name);
+	if (r >= 0)
+		r = sd_bus_message_close_container(call);
+	if (r >= 0)
+		r = client_send(c, TAKE_PTR(call), &reply);
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "o", &path);
+	if (r < 0)
+		return r;
+	*ret_path = strdup(path);
+	return *ret_path ? 0 : -ENOMEM;
+}
+
+int verb_add(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	int r = open_client(o, &c);
+
+	return r < 0 ? r : add_volume(&c, o, &path);
+}
+
+int verb_remove(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0)
+		r = find_volume(&c, o, o->device, &path);
+	if (r == 0)
+		r = client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL, "oa{sv}",
+				path, 0);
+	return r;
+}

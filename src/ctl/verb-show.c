@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* recryptctl list, keys, check; and finding the volume that any verb is about. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/bus-json.h"
+#include "ctl/status.h"
+#include "ctl/verbs.h"
+#include "ctl/volume-view.h"
+#include "util/log.h"
+
+int open_client(const struct options *o, struct client *ret)
+{
+	int r = client_open(o, ret);
+
+	if (r < 0)
+		return log_error_errno(r, "%s: the bus cannot be reached",
+				       o->remote ?: "this host");
+	return 0;
+}
+
+int find_volume(struct client *c, const struct options *o, const char *operand, char **ret_path)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (o->remote || !realpath(operand, path) || strcmp(path, operand) == 0)
+		return client_find_volume(c, operand, ret_path);
+	c->log_off = true;
+	r = client_find_volume(c, path, ret_path);
+	c->log_off = false;
+	return r == 0 ? 0 : client_find_volume(c, operand, ret_path);
+}
+
+/* Prints @volume with @view, or as JSON. */
+static int show(const struct options *o, json_object *value, int (*view)(json_object *, FILE *))
+{
+	int r;
+
+	if (o->json)
+		return print_json(value, o->json, stdout);
+	r = view(value, stdout);
+	return r < 0 ? log_error_errno(r, "cannot write to standard output") : 0;
+}
+
+/* Where a daemon runs and knows the volume; NULL otherwise, without a word. */
+static json_object *daemon_volume(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	json_object *volume = NULL;
+
+	if (o->foreground || client_open(o, &c) < 0)
+		return NULL;
+	c.log_off = true;
+	if (client_has_daemon(&c) && find_volume(&c, o, o->active_name ?: o->device, &path) == 0)
+		(void)client_properties(&c, path, BUS_VOLUME_INTERFACE, &volume);
+	return volume;
+}
+
+/*
+ * The header says where the data stands, the daemon what becomes of it. Who is on another host, or
+ * may not read the device, has only the latter.
+ */
+int verb_status(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	json_object *volume = NULL;
+	int r = 0;
+
+	if (!o->remote)
+		volume = daemon_volume(o);
+	if (!o->remote && (!volume || geteuid() == 0)) {
+		r = status_print(o, volume, stdout);
+		json_object_put(volume);
+		return r;
+	}
+	if (!volume) {
+		r = open_client(o, &c);
+		if (r == 0)
+			r = find_volume(&c, o, o->active_name ?: o->device, &path);
+		if (r == 0)
+			r = client_properties(&c, path, BUS_VOLUME_INTERFACE, &volume);
+	}
+	if (r == 0)
+		r = show(o, volume, view_volume);
+	json_object_put(volume);
+	return r;
+}
+
+int verb_list(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	json_object *volumes;
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0)
+		r = client_volumes(&c, &volumes);
+	if (r < 0)
+		return r;
+	r = show(o, volumes, view_list);
+	json_object_put(volumes);
+	return r;
+}
+
+int verb_keys(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	json_object *volume, *keys;
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0)
+		r = find_volume(&c, o, o->device, &path);
+	if (r == 0)
+		r = client_properties(&c, path, BUS_VOLUME_INTERFACE, &volume);
+	if (r < 0)
+		return r;
+	if (o->json && json_object_object_get_ex(volume, "Keys", &keys))
+		r = print_json(keys, o->json, stdout);
+	else
+		r = show(o, volume, view_keys);
+	json_object_put(volume);
+	return r;
+}
+
+int verb_check(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+	_cleanup_free_ char *path = NULL;
+	json_object *result;
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0)
+		r = find_volume(&c, o, o->device, &path);
+	if (r == 0)
+		r = client_new_call(&c, path, BUS_VOLUME_INTERFACE, "Check", &call);
+	if (r >= 0)
+		r = append_rotation(call, o);
+	if (r >= 0)
+		r = client_send(&c, TAKE_PTR(call), &reply);
+	if (r < 0)
+		return r;
+	r = json_from_message(reply, &result);
+	if (r < 0)
+		return log_error_errno(r, "the answer of recryptd cannot be read");
+	r = show(o, result, view_check);
+	if (r == 0 && *json_text(result, "Obstacle"))
+		r = -EINVAL;
+	json_object_put(result);
+	return r;
+}

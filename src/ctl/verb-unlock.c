@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * recryptctl unlock: a secret goes to the daemon as a sealed memfd, never as part of a message.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ctl/verbs.h"
+#include "ctl/volume-view.h"
+#include "util/io.h"
+#include "util/log.h"
+#include "util/secret.h"
+#include "worker/passphrase.h"
+
+static int make_memfd(const struct secret *s)
+{
+	_cleanup_close_ int fd = memfd_create("recryptctl", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = pwrite_full(fd, s->data, s->size, 0);
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int send_secret(struct client *c, const struct options *o, const char *path,
+		       const struct secret *s)
+{
+	_cleanup_close_ int fd = make_memfd(s);
+	const char *type = o->volume_key_file ? "volume-key" : "passphrase";
+
+	if (fd < 0)
+		return log_error_errno(fd, "the passphrase cannot be handed on");
+	if (o->key_slot != OPTION_ANY_KEYSLOT)
+		return client_call(c, path, BUS_VOLUME_INTERFACE, "Unlock", NULL, "ha{sv}", fd, 2,
+				   "Type", "s", type, "Keyslot", "i", o->key_slot);
+	return client_call(c, path, BUS_VOLUME_INTERFACE, "Unlock", NULL, "ha{sv}", fd, 1, "Type",
+			   "s", type);
+}
+
+static int unlock_by_volume_key(struct client *c, const struct options *o, const char *path)
+{
+	_cleanup_(secret_freep) struct secret *s = NULL;
+	int r = key_file_read(o->volume_key_file, 0, 0, &s);
+
+	return r < 0 ? r : send_secret(c, o, path, s);
+}
+
+int unlock_volume(struct client *c, const struct options *o, const char *path, const char *name)
+{
+	struct passphrase_source source = {
+		.key_file = o->key_file,
+		.keyfile_offset = o->keyfile_offset,
+		.keyfile_size = (size_t)o->keyfile_size,
+		.device = name,
+		.timeout = o->timeout,
+	};
+	int r = -EPERM;
+
+	if (o->volume_key_file)
+		return unlock_by_volume_key(c, o, path);
+	for (unsigned try = 0; try < o->tries && r == -EPERM; try++) {
+		_cleanup_(secret_freep) struct secret *s = NULL;
+		int asked = passphrase_ask(&source, o->key_slot, try > 0, &s);
+
+		if (asked == -ENODATA || asked == -ENOKEY)
+			return try > 0 ? r : log_error_errno(-ENOKEY, "%s: no passphrase", name);
+		if (asked < 0)
+			return asked;
+		r = send_secret(c, o, path, s);
+		if (strcmp(c->last_error, BUS_ERROR_PREFIX "NotAuthorized") == 0)
+			break;
+	}
+	return r;
+}
+
+int verb_unlock(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0)
+		r = find_volume(&c, o, o->device, &path);
+	return r < 0 ? r : unlock_volume(&c, o, path, o->device);
+}

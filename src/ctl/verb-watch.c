@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* recryptctl monitor and wait: what goes on, until it is over. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "ctl/verbs.h"
+#include "ctl/volume-view.h"
+#include "ctl/watch.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define REDRAW_USEC UINT64_C(250000) /* at most one picture in this time */
+#define AWAY_USEC   UINT64_C(1000000)
+
+/* --- wait --- */
+
+/* 0: not over; 1: over; an errno: it has failed. */
+static int job_result(json_object *job)
+{
+	const char *state = json_text(job, "State");
+	_cleanup_free_ char *message = printable(json_text(job, "Message"));
+
+	if (strcmp(state, "done") == 0)
+		return 1;
+	if (strcmp(state, "cancelled") == 0)
+		return log_refusal(-ECANCELED, "the rotation was cancelled");
+	if (strcmp(state, "failed") == 0)
+		return log_refusal(-EIO, "%s", message ?: "the rotation has failed");
+	return 0;
+}
+
+static int volume_result(json_object *volume)
+{
+	const char *state = json_text(volume, "State");
+	_cleanup_free_ char *name = NULL, *reason = NULL;
+
+	if (strcmp(state, "idle") == 0)
+		return 1;
+	if (strcmp(state, "failed") != 0)
+		return 0;
+	name = view_name(volume);
+	reason = printable(json_text(volume, "StateReason"));
+	return log_refusal(-EIO, "%s: %s", name ?: "", reason ?: "the rotation has failed");
+}
+
+/* Says when the work stops without being over, once. */
+static void tell_state(json_object *volume, char *told, size_t size)
+{
+	const char *state = json_text(volume, "State");
+	_cleanup_free_ char *name = NULL, *reason = NULL;
+
+	if (strcmp(state, told) == 0)
+		return;
+	(void)snprintf(told, size, "%s", state);
+	if (strcmp(state, "suspended") != 0 && strcmp(state, "locked") != 0)
+		return;
+	name = view_name(volume);
+	reason = printable(json_text(volume, "StateReason"));
+	if (name && reason)
+		log_notice("%s: %s%s%s", name, state, *reason ? ": " : "", reason);
+}
+
+/* One look; 0: not over. A daemon that is away is no failure: it will be back. */
+static int look(struct client *c, const char *path, const char *job, watch_fn watch, void *userdata,
+		char *told, size_t size)
+{
+	json_object *volume = NULL, *j = NULL;
+	int r = 0;
+
+	c->log_off = true;
+	if (path && client_properties(c, path, BUS_VOLUME_INTERFACE, &volume) < 0)
+		volume = NULL;
+	if (job && client_properties(c, job, BUS_JOB_INTERFACE, &j) < 0)
+		j = NULL;
+	c->log_off = false;
+	if (volume) {
+		tell_state(volume, told, size);
+		if (watch)
+			watch(volume, userdata);
+	}
+	/* A daemon that was started anew knows the volume, but not the job. */
+	if (j)
+		r = job_result(j);
+	else if (volume)
+		r = volume_result(volume);
+	json_object_put(volume);
+	json_object_put(j);
+	return r;
+}
+
+int watch_volume(struct client *c, const char *path, const char *job, watch_fn watch,
+		 void *userdata, const volatile sig_atomic_t *stop)
+{
+	_cleanup_(watch_end) struct watch w = {};
+	char told[32] = "";
+	int r;
+
+	r = watch_start(c, &w);
+	while (r == 0) {
+		r = look(c, path, job, watch, userdata, told, sizeof(told));
+		if (r == 0)
+			r = watch_wait(&w, client_has_daemon(c) ? UINT64_MAX : AWAY_USEC, stop);
+	}
+	return r > 0 ? 0 : r;
+}
+
+/* All volumes, or those that are named; the first failure is the result. */
+int verb_wait(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	json_object *volumes = NULL;
+	int result = 0, r;
+
+	r = open_client(o, &c);
+	if (r < 0)
+		return r;
+	for (char **operand = o->operands; *operand; operand++) {
+		_cleanup_free_ char *path = NULL;
+
+		r = find_volume(&c, o, *operand, &path);
+		if (r == 0)
+			r = watch_volume(&c, path, NULL, NULL, NULL, NULL);
+		if (result == 0)
+			result = r;
+	}
+	if (o->device)
+		return result;
+	r = client_volumes(&c, &volumes);
+	for (size_t i = 0; r == 0 && i < json_object_array_length(volumes); i++) {
+		int one = watch_volume(&c, json_text(json_object_array_get_idx(volumes, i), "Path"),
+				       NULL, NULL, NULL, NULL);
+
+		if (result == 0)
+			result = one;
+	}
+	json_object_put(volumes);
+	return r < 0 ? r : result;
+}
+
+/* --- monitor --- */
+
+static unsigned terminal_columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 100;
+}
+
+/* Draws over the last picture, of *@lines lines. */
+static int draw(json_object *volumes, bool terminal, unsigned *lines)
+{
+	size_t n = json_object_array_length(volumes), idle = 0;
+	unsigned columns = terminal_columns();
+	int r = 0;
+
+	if (terminal && *lines)
+		printf("\33[%uA\33[J", *lines);
+	*lines = 0;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		json_object *v = json_object_array_get_idx(volumes, i);
+
+		if (strcmp(json_text(v, "State"), "idle") == 0) {
+			idle++;
+			continue;
+		}
+		r = view_bar(v, columns, stdout);
+		++*lines;
+	}
+	printf("%zu of %zu volumes are idle\n", idle, n);
+	++*lines;
+	if (r == 0 && fflush(stdout) != 0)
+		r = -errno;
+	return r;
+}
+
+int verb_monitor(const struct options *o)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_(watch_end) struct watch w = {};
+	bool terminal = isatty(STDOUT_FILENO);
+	unsigned lines = 0;
+	int r;
+
+	r = open_client(o, &c);
+	if (r == 0)
+		r = watch_start(&c, &w);
+	while (r == 0) {
+		uint64_t start = now_usec(), spent;
+		json_object *volumes;
+
+		r = client_volumes(&c, &volumes);
+		if (r < 0)
+			break;
+		r = o->json ? print_json(volumes, o->json, stdout)
+			    : draw(volumes, terminal, &lines);
+		json_object_put(volumes);
+		if (r == 0)
+			r = watch_wait(&w, UINT64_MAX, NULL);
+		spent = now_usec() - start;
+		if (r == 0 && spent < REDRAW_USEC)
+			(void)usleep((useconds_t)(REDRAW_USEC - spent));
+	}
+	return r;
+}

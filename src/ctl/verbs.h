@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What recryptctl has the daemon do. Each logs its failures and returns 0 or an errno for
+ * exit_code(). */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "ctl/client.h"
+#include "worker/options.h"
+
+int verb_list(const struct options *o);
+int verb_status(const struct options *o); /* of one volume */
+int verb_keys(const struct options *o);
+int verb_check(const struct options *o);
+int verb_rotate(const struct options *o);
+int verb_suspend(const struct options *o);
+int verb_resume(const struct options *o);
+int verb_rate(const struct options *o);
+int verb_unlock(const struct options *o);
+int verb_lock(const struct options *o);
+int verb_add(const struct options *o);
+int verb_remove(const struct options *o);
+int verb_monitor(const struct options *o);
+int verb_wait(const struct options *o);
+
+/*
+ * Each by the daemon, where that runs and can: *ret_done is false where it does not, and the worker
+ * has to be started here.
+ */
+int verb_cancel(const struct options *o, bool *ret_done);
+int verb_reencrypt(const struct options *o, bool *ret_done);
+
+/* --- what verbs share --- */
+
+/* The connection, with a message where there is none. */
+int open_client(const struct options *o, struct client *ret);
+
+/* The object of the volume @operand; of a file also by a relative path. */
+int find_volume(struct client *c, const struct options *o, const char *operand, char **ret_path);
+
+/* AddVolume() of the first operand. */
+int add_volume(struct client *c, const struct options *o, char **ret_path);
+
+/* The options of Rotate(). */
+int append_rotation(sd_bus_message *m, const struct options *o);
+
+/*
+ * Asks for passphrases, of the terminal, standard input or a key file, until one is taken; gives up
+ * after --tries.
+ */
+int unlock_volume(struct client *c, const struct options *o, const char *path, const char *name);
+
+/* Prints progress, when it changes; @volume are the properties. */
+typedef void (*watch_fn)(json_object *volume, void *userdata);
+
+/*
+ * Until the job, or without one (NULL) the work on the volume, is done; over restarts of the daemon
+ * too. A failure is logged. -EINTR: @stop was set by a signal.
+ */
+int watch_volume(struct client *c, const char *path, const char *job, watch_fn watch,
+		 void *userdata, const volatile sig_atomic_t *stop);

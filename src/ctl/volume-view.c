@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/volume-view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/client.h"
+#include "util/checked.h"
+#include "util/cleanup.h"
+
+#define SECOND UINT64_C(1000000)
+
+char *printable(const char *text)
+{
+	char *copy = strdup(text);
+
+	/* C0, DEL, and the first byte of C1 in UTF-8 when its second says so. */
+	for (char *c = copy; c && *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f ||
+		    ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0))
+			*c = '?';
+	return copy;
+}
+
+void view_bytes(uint64_t bytes, char *text)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double value = (double)bytes;
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(units) && value >= 1024) {
+		value /= 1024;
+		i++;
+	}
+	(void)snprintf(text, VIEW_TEXT, i ? "%.1f %s" : "%.0f %s", value, units[i]);
+}
+
+void view_rate(uint64_t rate, char *text)
+{
+	view_bytes(rate, text);
+	(void)strncat(text, "/s", VIEW_TEXT - strlen(text) - 1);
+}
+
+void view_duration(uint64_t usec, char *text)
+{
+	uint64_t s = usec / SECOND;
+
+	if (s < 60)
+		(void)snprintf(text, VIEW_TEXT, "%" PRIu64 "s", s);
+	else if (s < 3600)
+		(void)snprintf(text, VIEW_TEXT, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+	else if (s < 48 * 3600)
+		(void)snprintf(text, VIEW_TEXT, "%" PRIu64 "h%02" PRIu64 "m", s / 3600,
+			       s / 60 % 60);
+	else
+		(void)snprintf(text, VIEW_TEXT, "%" PRIu64 " days", s / 86400);
+}
+
+void view_time(uint64_t realtime_usec, char *text)
+{
+	time_t seconds = (time_t)(realtime_usec / SECOND);
+	struct tm tm;
+
+	if (realtime_usec == 0 || !localtime_r(&seconds, &tm) ||
+	    strftime(text, VIEW_TEXT, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		(void)snprintf(text, VIEW_TEXT, "-");
+}
+
+double view_percent(json_object *volume)
+{
+	uint64_t total = json_number(volume, "BytesTotal");
+
+	return total ? (double)json_number(volume, "BytesDone") / (double)total * 100 : 0;
+}
+
+/* Is something being re-encrypted, or half way? */
+static bool in_reencryption(json_object *volume)
+{
+	return *json_text(volume, "Mode") != '\0';
+}
+
+char *view_name(json_object *volume)
+{
+	const char *name = json_text(volume, "Name");
+
+	return printable(*name ? name : json_text(volume, "Device"));
+}
+
+/* How long it will still take at the present rate; "-": not known. */
+static void time_left(json_object *volume, char *text)
+{
+	uint64_t end = json_number(volume, "ExpectedEndTime");
+	struct timespec now;
+	uint64_t usec;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	usec = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
+	if (end > usec)
+		view_duration(end - usec, text);
+	else
+		(void)snprintf(text, VIEW_TEXT, "-");
+}
+
+static int check_out(FILE *out)
+{
+	return fflush(out) == 0 && !ferror(out) ? 0 : -EIO;
+}
+
+static int print_row(json_object *v, FILE *out)
+{
+	char done[VIEW_TEXT] = "-", rate[VIEW_TEXT] = "-", limit[VIEW_TEXT] = "-", size[VIEW_TEXT],
+	     left[VIEW_TEXT];
+	_cleanup_free_ char *name = view_name(v), *device = printable(json_text(v, "Device"));
+
+	if (!name || !device)
+		return -ENOMEM;
+	if (in_reencryption(v))
+		(void)snprintf(done, sizeof(done), "%.1f%%", view_percent(v));
+	if (json_number(v, "Rate"))
+		view_rate(json_number(v, "Rate"), rate);
+	if (json_number(v, "RateLimit"))
+		view_rate(json_number(v, "RateLimit"), limit);
+	view_bytes(json_number(v, "BytesTotal"), size);
+	time_left(v, left);
+	fprintf(out, "%-20s %-10s %10s %7s %12s %12s %9s  %s\n", name, json_text(v, "State"), size,
+		done, rate, limit, left, device);
+	return 0;
+}
+
+int view_list(json_object *volumes, FILE *out)
+{
+	size_t n = json_object_array_length(volumes);
+	int r = 0;
+
+	fprintf(out, "%-20s %-10s %10s %7s %12s %12s %9s  %s\n", "NAME", "STATE", "SIZE", "DONE",
+		"RATE", "LIMIT", "LEFT", "DEVICE");
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = print_row(json_object_array_get_idx(volumes, i), out);
+	return r < 0 ? r : check_out(out);
+}
+
+/* --- one volume --- */
+
+static int print_text(const char *label, const char *text, FILE *out)
+{
+	_cleanup_free_ char *copy = NULL;
+
+	if (!*text)
+		return 0;
+	copy = printable(text);
+	if (!copy)
+		return -ENOMEM;
+	fprintf(out, "%-13s %s\n", label, copy);
+	return 0;
+}
+
+static int print_texts(json_object *v, FILE *out)
+{
+	static const struct {
+		const char *label, *key;
+	} lines[] = {
+		{"Name:", "Name"},           {"Device:", "Device"},
+		{"Header:", "HeaderDevice"}, {"UUID:", "UUID"},
+		{"Group:", "Group"},         {"State:", "State"},
+		{"Reason:", "StateReason"},  {"Mode:", "Mode"},
+		{"Direction:", "Direction"}, {"Resilience:", "Resilience"},
+		{"Key:", "KeyId"},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines) && r == 0; i++)
+		r = print_text(lines[i].label, json_text(v, lines[i].key), out);
+	return r;
+}
+
+static int print_cipher(json_object *v, const char *label, const char *cipher, const char *size,
+			FILE *out)
+{
+	_cleanup_free_ char *copy = printable(json_text(v, cipher));
+
+	if (!copy)
+		return -ENOMEM;
+	if (*copy)
+		fprintf(out, "%-13s %s, sectors of %" PRIu64 " bytes\n", label, copy,
+			json_number(v, size));
+	return 0;
+}
+
+static void print_progress(json_object *v, FILE *out)
+{
+	fprintf(out, "%-13s %" PRIu64 " bytes (%.1f%%)\n", "Done:", json_number(v, "BytesDone"),
+		view_percent(v));
+	fprintf(out, "%-13s %" PRIu64 " bytes\n", "Left:", json_number(v, "BytesLeft"));
+	if (json_number(v, "HotzoneSize"))
+		fprintf(out, "%-13s %" PRIu64 " bytes at %" PRIu64 "\n",
+			"Hotzone:", json_number(v, "HotzoneSize"), json_number(v, "HotzoneOffset"));
+}
+
+static int print_last(json_object *v, FILE *out)
+{
+	json_object *last;
+	char when[VIEW_TEXT];
+	_cleanup_free_ char *message = NULL;
+
+	if (!json_object_object_get_ex(v, "LastRotation", &last) || !*json_text(last, "Outcome"))
+		return 0;
+	message = printable(json_text(last, "Message"));
+	if (!message)
+		return -ENOMEM;
+	view_time(json_number(last, "EndTime"), when);
+	fprintf(out, "%-13s %s, %s%s%s\n", "Last:", json_text(last, "Outcome"), when,
+		*message ? ": " : "", message);
+	return 0;
+}
+
+/* What the header does not say. */
+static int print_work(json_object *v, FILE *out)
+{
+	json_object *queued;
+	char text[VIEW_TEXT];
+
+	if (json_number(v, "Rate")) {
+		view_rate(json_number(v, "Rate"), text);
+		fprintf(out, "%-13s %s\n", "Rate:", text);
+		view_time(json_number(v, "ExpectedEndTime"), text);
+		fprintf(out, "%-13s %s\n", "Done at:", text);
+	}
+	if (json_number(v, "LongestStall"))
+		fprintf(out, "%-13s %.1f ms\n",
+			"Stall:", (double)json_number(v, "LongestStall") / 1000);
+	if (json_number(v, "RateLimit")) {
+		view_rate(json_number(v, "RateLimit"), text);
+		fprintf(out, "%-13s %s\n", "Limit:", text);
+	}
+	if (json_object_object_get_ex(v, "QueuedRotation", &queued) &&
+	    json_object_object_length(queued) > 0)
+		fprintf(out, "%-13s another rotation begins when this one is done\n", "Queued:");
+	return print_last(v, out);
+}
+
+int view_work(json_object *v, FILE *out)
+{
+	int r;
+
+	r = print_text("Daemon:", json_text(v, "State"), out);
+	if (r == 0)
+		r = print_text("Reason:", json_text(v, "StateReason"), out);
+	if (r == 0)
+		r = print_text("Key:", json_text(v, "KeyId"), out);
+	if (r == 0)
+		r = print_work(v, out);
+	return r < 0 ? r : check_out(out);
+}
+
+int view_volume(json_object *v, FILE *out)
+{
+	int r;
+
+	r = print_texts(v, out);
+	if (r == 0)
+		r = print_cipher(v, in_reencryption(v) ? "Old:" : "Cipher:", "OldCipher",
+				 "OldSectorSize", out);
+	if (r == 0 && in_reencryption(v)) {
+		r = print_cipher(v, "New:", "NewCipher", "NewSectorSize", out);
+		print_progress(v, out);
+	}
+	if (r == 0)
+		r = print_work(v, out);
+	return r < 0 ? r : check_out(out);
+}
+
+/* --- keys, and the dry run --- */
+
+int view_keys(json_object *volume, FILE *out)
+{
+	json_object *keys;
+	size_t n = 0;
+
+	fprintf(out, "%10s %-10s %-36s  %-19s  %s\n", "GENERATION", "STATE", "KEY", "ACTIVE SINCE",
+		"RETIRED");
+	if (json_object_object_get_ex(volume, "Keys", &keys))
+		n = json_object_array_length(keys);
+	for (size_t i = 0; i < n; i++) {
+		json_object *k = json_object_array_get_idx(keys, i);
+		char active[VIEW_TEXT], retired[VIEW_TEXT];
+		_cleanup_free_ char *id = NULL, *state = NULL;
+
+		if (json_object_array_length(k) < 7)
+			return -EBADMSG;
+		id = printable(json_object_get_string(json_object_array_get_idx(k, 0)));
+		state = printable(json_object_get_string(json_object_array_get_idx(k, 2)));
+		if (!id || !state)
+			return -ENOMEM;
+		view_time(json_object_get_uint64(json_object_array_get_idx(k, 5)), active);
+		view_time(json_object_get_uint64(json_object_array_get_idx(k, 6)), retired);
+		fprintf(out, "%10" PRIu64 " %-10s %-36s  %-19s  %s\n",
+			json_object_get_uint64(json_object_array_get_idx(k, 1)), state, id, active,
+			retired);
+	}
+	return check_out(out);
+}
+
+static void print_slots(json_object *o, const char *label, const char *key, FILE *out)
+{
+	json_object *slots;
+	size_t n = 0;
+
+	if (json_object_object_get_ex(o, key, &slots))
+		n = json_object_array_length(slots);
+	fprintf(out, "%-13s", label);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, " %" PRIu64,
+			json_object_get_uint64(json_object_array_get_idx(slots, i)));
+	fprintf(out, "%s\n", n ? "" : " none");
+}
+
+int view_check(json_object *o, FILE *out)
+{
+	uint64_t time = json_number(o, "EstimatedTime");
+	char text[VIEW_TEXT];
+	int r;
+
+	r = print_cipher(o, "Old:", "OldCipher", "OldSectorSize", out);
+	if (r == 0)
+		r = print_cipher(o, "New:", "NewCipher", "NewSectorSize", out);
+	if (r < 0)
+		return r;
+	view_bytes(json_number(o, "BytesTotal"), text);
+	fprintf(out, "%-13s %s\n", "To convert:", text);
+	if (time) {
+		view_duration(time, text);
+		fprintf(out, "%-13s about %s\n", "Time:", text);
+	}
+	print_slots(o, "Kept slots:", "KeptKeyslots", out);
+	print_slots(o, "Lost slots:", "LostKeyslots", out);
+	r = print_text("Obstacle:", json_text(o, "Obstacle"), out);
+	return r < 0 ? r : check_out(out);
+}
+
+/* --- the live view --- */
+
+#define BAR_MIN 10U
+#define BAR_MAX 50U
+
+int view_bar(json_object *v, unsigned columns, FILE *out)
+{
+	char rate[VIEW_TEXT], left[VIEW_TEXT], bar[BAR_MAX + 1], stall[VIEW_TEXT] = "";
+	unsigned taken = 16 + 1 + 10 + 1 + 2 + 7 + 13 + 10 + 12;
+	unsigned width = columns > taken + BAR_MIN ? MIN(columns - taken, BAR_MAX) : BAR_MIN;
+	unsigned full = (unsigned)(view_percent(v) / 100 * width);
+	_cleanup_free_ char *name = view_name(v);
+
+	if (!name)
+		return -ENOMEM;
+	for (unsigned i = 0; i < width; i++)
+		bar[i] = i < full ? '#' : '-';
+	bar[width] = '\0';
+	view_rate(json_number(v, "Rate"), rate);
+	time_left(v, left);
+	if (json_number(v, "LongestStall"))
+		(void)snprintf(stall, sizeof(stall), "%.0f ms",
+			       (double)json_number(v, "LongestStall") / 1000);
+	fprintf(out, "%-16.16s %-10s [%s] %5.1f%% %12s %9s %9s\n", name, json_text(v, "State"), bar,
+		view_percent(v), rate, left, stall);
+	return 0;
+}

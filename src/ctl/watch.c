@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ctl/watch.h"
+
+#include <errno.h>
+
+#include "util/clock.h"
+#include "util/log.h"
+
+static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct watch *w = userdata;
+
+	(void)m;
+	(void)error;
+	w->changed = true;
+	return 0;
+}
+
+void watch_end(struct watch *w)
+{
+	w->signals = sd_bus_slot_unref(w->signals);
+	w->owner = sd_bus_slot_unref(w->owner);
+}
+
+int watch_start(struct client *c, struct watch *ret)
+{
+	int r;
+
+	*ret = (struct watch){.client = c};
+	r = sd_bus_add_match(c->bus, &ret->signals,
+			     "type='signal',sender='" BUS_NAME "',path_namespace='" BUS_PATH "'",
+			     on_signal, ret);
+	if (r >= 0)
+		r = sd_bus_add_match(c->bus, &ret->owner,
+				     "type='signal',sender='org.freedesktop.DBus',"
+				     "member='NameOwnerChanged',arg0='" BUS_NAME "'",
+				     on_signal, ret);
+	if (r < 0) {
+		watch_end(ret);
+		return log_error_errno(r, "changes cannot be listened to");
+	}
+	return 0;
+}
+
+int watch_wait(struct watch *w, uint64_t usec, const volatile sig_atomic_t *stop)
+{
+	uint64_t start = now_usec(), spent = 0;
+	int r;
+
+	while (!w->changed && spent < usec) {
+		if (stop && *stop)
+			return -EINTR;
+		r = sd_bus_process(w->client->bus, NULL);
+		if (r == 0)
+			r = sd_bus_wait(w->client->bus, usec - spent);
+		if (r < 0 && r != -EINTR)
+			return log_error_errno(r, "the connection to recryptd is lost");
+		spent = now_usec() - start;
+	}
+	w->changed = false;
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Waiting until the daemon tells that something has changed, without missing it. */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ctl/client.h"
+
+struct watch {
+	struct client *client;
+	sd_bus_slot *signals, *owner;
+	bool changed; /* something was told that was not looked at */
+};
+
+/* From here on nothing is missed; what is read after it is complemented by what is told. */
+int watch_start(struct client *c, struct watch *ret);
+void watch_end(struct watch *w);
+
+/*
+ * Until something changed, or @usec are over (UINT64_MAX: for ever). -EINTR: a signal came and set
+ * @stop (may be NULL).
+ */
+int watch_wait(struct watch *w, uint64_t usec, const volatile sig_atomic_t *stop);
