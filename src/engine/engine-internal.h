@@ -14,6 +14,7 @@ struct engine {
 	struct engine_progress progress;
 	uint64_t hotzone_max; /* bytes */
 	uint64_t limit;       /* hotzone size at present: small near read errors */
+	uint64_t paced;       /* hotzone size that pause() asked for; 0: none */
 	uint64_t frozen_since;
 	bool read_failed; /* all that failed is reading a hotzone: clean header, nothing frozen */
 	bool uncertain;   /* the last commit failed, and the header may have its position */

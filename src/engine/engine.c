@@ -43,6 +43,32 @@ static bool wants_stop(const struct engine *e)
 	return e->config.stop && e->config.stop(e->config.callback_arg);
 }
 
+static bool pause_due(const struct engine *e, const struct hotzone *z)
+{
+	const struct engine_config *cfg = &e->config;
+
+	return cfg->pause_due &&
+	       cfg->pause_due(cfg->callback_arg, plan_converted(cfg, plan_boundary_after(cfg, z)));
+}
+
+static int make_pause(struct engine *e)
+{
+	const struct engine_config *cfg = &e->config;
+
+	if (!cfg->pause)
+		return 0;
+	return cfg->pause(cfg->callback_arg, plan_converted(cfg, e->position.boundary), &e->paced);
+}
+
+static struct hotzone next_hotzone(const struct engine *e, uint64_t boundary)
+{
+	struct hotzone z = plan_next(&e->config, boundary, e->limit);
+
+	if (e->paced > 0)
+		plan_cut(&e->config, &z, e->paced);
+	return z;
+}
+
 /* Waits until nothing of @b is under way. */
 static int drain(struct engine *e, struct batch *b)
 {
@@ -226,7 +252,7 @@ static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct
 
 	if (cfg->freezer || has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary))
 		return (struct hotzone){0};
-	ahead = plan_next(cfg, boundary, e->limit);
+	ahead = next_hotzone(e, boundary);
 	batch_load(b, ahead.offset, ahead.size);
 	/* Requests are handed out in this order, and the other one's turn is earlier. */
 	if (e->queue.batches[0] == b) {
@@ -275,7 +301,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 /* Hotzones one after the other, until the end, a stop, an error, or (online) just one. */
 static int convert_hotzones(struct engine *e)
 {
-	struct hotzone z = plan_next(&e->config, e->position.boundary, e->limit), next, third;
+	struct hotzone z = next_hotzone(e, e->position.boundary), next, third;
 	int r = begin(e, &e->batch[0], &z);
 
 	if (r < 0)
@@ -289,7 +315,7 @@ static int convert_hotzones(struct engine *e)
 			(void)drain(e, &e->batch[i]);
 			return engine_give_up(e, r);
 		}
-		if (next.size == 0 || wants_stop(e))
+		if (next.size == 0 || wants_stop(e) || pause_due(e, &z))
 			return end(e, &z);
 		/* What is durable needs its memory no longer. */
 		third = read_ahead(e, &e->batch[i], &next);
@@ -324,7 +350,7 @@ static int retry_smaller(struct engine *e, int error)
 			  cfg->disk->name, e->limit);
 		return 0;
 	}
-	z = plan_next(cfg, e->position.boundary, e->limit);
+	z = next_hotzone(e, e->position.boundary);
 	engine_log_io(e, error, "read", z.offset, z.size);
 	return error;
 }
@@ -342,6 +368,11 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 			*ret = ENGINE_STOPPED;
 			return cfg->header->ops->flush(cfg->header);
 		}
+		r = make_pause(e);
+		if (r < 0)
+			return r;
+		if (wants_stop(e))
+			continue;
 		r = convert(e);
 		if (r < 0 && e->read_failed)
 			r = retry_smaller(e, r);

@@ -58,6 +58,14 @@ struct engine_config {
 	struct pool *pool;
 	/* Called at every hotzone boundary; true asks for a stop with a clean header. */
 	bool (*stop)(void *arg);
+	/*
+	 * Both NULL or neither. pause_due() is called where @converted bytes are durable; true asks
+	 * for a clean header and pause(). That is called before the first hotzone too, always with
+	 * nothing frozen; it may take its time and touch the header, and returns the size of the
+	 * hotzones to come, bytes (0: no limit).
+	 */
+	bool (*pause_due)(void *arg, uint64_t converted);
+	int (*pause)(void *arg, uint64_t converted, uint64_t *ret_hotzone_size);
 	void (*progress)(void *arg, const struct engine_progress *p);
 	void *callback_arg;
 };

@@ -50,6 +50,18 @@ struct hotzone plan_next(const struct engine_config *cfg, uint64_t boundary, uin
 	return (struct hotzone){boundary - size, size};
 }
 
+void plan_cut(const struct engine_config *cfg, struct hotzone *z, uint64_t size)
+{
+	const bool backward = cfg->direction == ENGINE_BACKWARD;
+
+	size = MAX(round_down_u64(size, cfg->block_size), (uint64_t)cfg->block_size);
+	if (size >= z->size || (backward && z->offset == 0))
+		return;
+	if (backward)
+		z->offset += z->size - size;
+	z->size = size;
+}
+
 uint64_t plan_boundary_after(const struct engine_config *cfg, const struct hotzone *z)
 {
 	return cfg->direction == ENGINE_FORWARD ? z->offset + z->size : z->offset;

@@ -31,6 +31,12 @@ bool plan_is_at_end(const struct engine_config *cfg, uint64_t boundary);
  */
 struct hotzone plan_next(const struct engine_config *cfg, uint64_t boundary, uint64_t limit);
 
+/*
+ * Cuts @z to @size bytes, but not to less than a block; the last one backward stays as plan_next()
+ * made it.
+ */
+void plan_cut(const struct engine_config *cfg, struct hotzone *z, uint64_t size);
+
 /* The edge once @z is converted. */
 uint64_t plan_boundary_after(const struct engine_config *cfg, const struct hotzone *z);
 
