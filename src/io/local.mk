@@ -5,6 +5,7 @@ src_io_librio_a_SOURCES = \
 	src/io/disk.c src/io/disk.h \
 	src/io/disk-uring.c src/io/disk-uring.h \
 	src/io/geometry.c src/io/geometry.h \
+	src/io/rate.c src/io/rate.h \
 	src/io/stacking.c src/io/stacking.h
 
 IO_TEST_LIBS = src/io/librio.a src/util/libutil.a $(LIBURING_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
@@ -20,3 +21,7 @@ src_io_test_disk_SOURCES = src/io/test-disk.c $(IO_TEST_HELPERS)
 src_io_test_disk_LDADD = $(IO_TEST_LIBS)
 src_io_test_disk_load_SOURCES = src/io/test-disk-load.c $(IO_TEST_HELPERS)
 src_io_test_disk_load_LDADD = $(IO_TEST_LIBS)
+
+UNIT_TESTS += src/io/test-rate
+src_io_test_rate_SOURCES = src/io/test-rate.c
+src_io_test_rate_LDADD = src/io/librio.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
