@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "util/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ static const char *log_program = "recryptd";
 static int log_max_level = LOG_INFO;
 static bool journal;
 
+static pthread_mutex_t held_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	bool on;
 	unsigned count, lost;
@@ -24,6 +26,11 @@ static struct {
 		char text[512];
 	} line[16];
 } held;
+
+static _Thread_local struct {
+	char *text;
+	size_t size;
+} captured;
 
 /* systemd sets JOURNAL_STREAM=device:inode for a service whose stderr is the journal
  * (sd-daemon(3)). */
@@ -76,32 +83,68 @@ static void log_write(int level, const char *line)
 		fprintf(stderr, "%s\n", line);
 }
 
-static void log_line(int level, const char *line)
+void log_capture(char *text, size_t size)
 {
-	if (!held.on) {
-		log_write(level, line);
-	} else if (held.count == ARRAY_SIZE(held.line)) {
+	captured.text = text;
+	captured.size = size;
+	if (text)
+		*text = '\0';
+}
+
+static void capture(const char *line)
+{
+	const size_t used = strlen(captured.text);
+
+	(void)snprintf(captured.text + used, captured.size - used, "%s%s", used > 0 ? "\n" : "",
+		       line);
+}
+
+/* True when @line is kept for later. */
+static bool hold_line(int level, const char *line)
+{
+	bool on;
+
+	(void)pthread_mutex_lock(&held_lock);
+	on = held.on;
+	if (on && held.count == ARRAY_SIZE(held.line)) {
 		held.lost++;
-	} else {
+	} else if (on) {
 		held.line[held.count].level = level;
 		(void)snprintf(held.line[held.count].text, sizeof(held.line[0].text), "%s", line);
 		held.count++;
 	}
+	(void)pthread_mutex_unlock(&held_lock);
+	return on;
+}
+
+static void log_line(int level, const char *line)
+{
+	if (captured.text && level <= LOG_ERR)
+		capture(line);
+	if (!hold_line(level, line))
+		log_write(level, line);
 }
 
 void log_hold(void)
 {
+	(void)pthread_mutex_lock(&held_lock);
 	held.on = true;
+	(void)pthread_mutex_unlock(&held_lock);
 }
 
 void log_release(void)
 {
+	unsigned lost;
+
+	(void)pthread_mutex_lock(&held_lock);
 	held.on = false;
 	for (unsigned i = 0; i < held.count; i++)
 		log_write(held.line[i].level, held.line[i].text);
-	if (held.lost > 0)
-		log_warning("%u messages were lost while a hotzone was frozen", held.lost);
+	lost = held.lost;
 	held.count = held.lost = 0;
+	(void)pthread_mutex_unlock(&held_lock);
+	if (lost > 0)
+		log_warning("%u messages were lost while a hotzone was frozen", lost);
 }
 
 void log_message(int level, const char *format, ...)

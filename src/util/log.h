@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <syslog.h>
 
 /* @program prefixes messages on standard error; LOG_DEBUG .. LOG_ERR is the least level shown. */
@@ -25,6 +26,12 @@ bool log_to_journal(void);
  */
 void log_hold(void);
 void log_release(void);
+
+/*
+ * Puts the errors of this thread into @text as well, from the start of @size bytes, a line each;
+ * for an answer to somebody who does not see the log. NULL ends it. @text stays the caller's.
+ */
+void log_capture(char *text, size_t size);
 
 void log_message(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
