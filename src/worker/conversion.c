@@ -15,7 +15,6 @@
 #include "io/disk-uring.h"
 #include "luks/wipe.h"
 #include "util/checked.h"
-#include "util/clock.h"
 #include "util/log.h"
 #include "worker/freezer-dm.h"
 #include "worker/kernel-cipher.h"
@@ -26,8 +25,7 @@ enum { OLD, NEW };
 struct conversion {
 	struct volume *volume;
 	const struct conversion_keys *keys;
-	const volatile sig_atomic_t *stop;
-	struct progress *progress;
+	const struct conversion_watch *watch;
 	struct disk *disk;
 	struct pool *pool;
 	struct checksum *checksum;
@@ -45,7 +43,7 @@ static bool stop_wanted(void *arg)
 {
 	const struct conversion *c = arg;
 
-	return *c->stop;
+	return c->watch->stop(c->watch->arg);
 }
 
 static void on_progress(void *arg, const struct engine_progress *p)
@@ -54,8 +52,22 @@ static void on_progress(void *arg, const struct engine_progress *p)
 
 	c->longest_freeze_usec = p->longest_freeze_usec;
 	c->data_flushes = p->flushes;
-	if (c->progress)
-		progress_update(c->progress, p->converted, now_usec());
+	if (c->watch->progress)
+		c->watch->progress(c->watch->arg, p);
+}
+
+static bool pause_due(void *arg, uint64_t converted)
+{
+	const struct conversion *c = arg;
+
+	return c->watch->pause_due(c->watch->arg, converted);
+}
+
+static int make_pause(void *arg, uint64_t converted, uint64_t *ret_hotzone_size)
+{
+	struct conversion *c = arg;
+
+	return c->watch->pause(c->watch->arg, &c->store, converted, ret_hotzone_size);
 }
 
 static void wake_disk(void *arg)
@@ -158,6 +170,8 @@ static int make_engine(struct conversion *c)
 		.freezer = v->name ? &c->freezer.freezer : NULL,
 		.pool = c->pool,
 		.stop = stop_wanted,
+		.pause_due = c->watch->pause_due ? pause_due : NULL,
+		.pause = c->watch->pause ? make_pause : NULL,
 		.progress = on_progress,
 		.callback_arg = c,
 	};
@@ -478,14 +492,12 @@ int conversion_settle(const struct volume *v, const struct secret *key)
 }
 
 int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
-		   const volatile sig_atomic_t *stop, struct progress *progress,
-		   enum engine_outcome *ret)
+		   const struct conversion_watch *watch, enum engine_outcome *ret)
 {
 	struct conversion c = {
 		.volume = v,
 		.keys = keys,
-		.stop = stop,
-		.progress = progress,
+		.watch = watch,
 	};
 	int r = make_all(&c), r2;
 
@@ -494,8 +506,8 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 		return r;
 	}
 	r = convert(&c, recover_only, ret);
-	if (progress)
-		progress_break(progress);
+	if (watch->ended)
+		watch->ended(watch->arg);
 	if (r < 0)
 		tell_how_to_go_on(&c);
 	r2 = dissolve(&c);

@@ -5,12 +5,11 @@
  */
 #pragma once
 
-#include <signal.h>
 #include <stdbool.h>
 
 #include "engine/engine.h"
 #include "util/secret.h"
-#include "worker/progress.h"
+#include "worker/luks-store.h"
 #include "worker/volume.h"
 
 /*
@@ -28,6 +27,21 @@ struct conversion_keys {
 };
 
 /*
+ * Who looks after a conversion while it runs; all calls come from the thread that converts, between
+ * hotzones. As in struct engine_config, with the header store for a pause() that writes the header.
+ * ended() comes before anything is said of how it ended. All but stop() may be NULL.
+ */
+struct conversion_watch {
+	bool (*stop)(void *arg);
+	void (*progress)(void *arg, const struct engine_progress *p);
+	void (*ended)(void *arg);
+	bool (*pause_due)(void *arg, uint64_t converted);
+	int (*pause)(void *arg, struct luks_store *store, uint64_t converted,
+		     uint64_t *ret_hotzone_size);
+	void *arg;
+};
+
+/*
  * Before a re-encryption begins: has the kernel what conversion_run() needs, and can the live table
  * of an active volume be stacked? Changes nothing. Logs what is wrong.
  */
@@ -40,13 +54,12 @@ int conversion_check(const struct volume *v);
 int conversion_finish(struct volume *v);
 
 /*
- * Recovers a hot header, and converts to the end unless @recover_only, or until @stop. Afterwards
+ * Recovers a hot header, and converts to the end unless @recover_only, or until a stop. Afterwards
  * the live table is what `cryptsetup open` would make. @v is locked; its header and
  * v->reenc are current on return. Logs failures with what to do.
  */
 int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
-		   const volatile sig_atomic_t *stop, struct progress *progress,
-		   enum engine_outcome *ret);
+		   const struct conversion_watch *watch, enum engine_outcome *ret);
 
 /*
  * For a volume that is not in re-encryption, but has the stack of a worker that died after its

@@ -27,6 +27,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/freezer-dm.c src/worker/freezer-dm.h \
 	src/worker/jobs.c src/worker/jobs.h \
 	src/worker/kernel-cipher.c src/worker/kernel-cipher.h \
+	src/worker/steps.c src/worker/steps.h \
 	src/worker/volume.c src/worker/volume.h \
 	src/worker/worker.c
 src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/engine/librengine.a src/io/librio.a \

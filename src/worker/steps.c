@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/steps.h"
+
+#include <errno.h>
+
+#include "luks/status.h"
+#include "luks/unlock.h"
+#include "util/log.h"
+#include "worker/kernel-cipher.h"
+
+int steps_open(const struct options *o, struct steps *s)
+{
+	int r;
+
+	*s = (struct steps){.options = o, .volume = VOLUME_NONE};
+	r = volume_open(o, &s->volume);
+	return r < 0 ? r : volume_check_idle(&s->volume);
+}
+
+void steps_close(struct steps *s)
+{
+	volume_close(&s->volume);
+	s->old_key = secret_free(s->old_key);
+	s->new_key = secret_free(s->new_key);
+}
+
+int steps_check_supported(const struct volume *v)
+{
+	const struct luks_reenc *r = &v->reenc;
+
+	if (r->state == LUKS_REENC_NONE)
+		return 0;
+	if (r->mode != LUKS_REENCRYPT)
+		return log_refusal(
+			-ENOTSUP,
+			"%s: this is an %s begun by cryptsetup, which only cryptsetup can "
+			"go on with",
+			v->data_path, r->mode == LUKS_ENCRYPT ? "encryption" : "decryption");
+	if (r->shift_size > 0 || r->moved_segment || r->resilience == LUKS_RESILIENCE_NONE)
+		return log_refusal(
+			-ENOTSUP,
+			"%s: this re-encryption moves the data (%s); only cryptsetup can "
+			"go on with it",
+			v->data_path, luks_resilience_name(r->resilience));
+	return 0;
+}
+
+int steps_unlock(struct steps *s)
+{
+	const struct volume *v = &s->volume;
+	/* Nothing is left to convert, and cryptsetup may have wiped the old keyslot (P9). */
+	const bool converted =
+		v->reenc.state == LUKS_REENC_FINISH || v->reenc.state == LUKS_REENC_NONE;
+	const struct luks_unlock_params params = {
+		.device = v->data_path,
+		.header = s->options->header,
+		.old_digest = converted ? LUKS_DIGEST_NONE : v->reenc.old_side.digest,
+		.new_digest = v->reenc.new_side.digest,
+		.keyslot = s->options->key_slot,
+		.old_key = s->volume_key,
+		.new_key = s->new_volume_key,
+		.tokens = s->tokens,
+		.passphrases = s->passphrases,
+	};
+
+	return luks_unlock(&params, &s->old_key, &s->new_key);
+}
+
+int steps_take_over(struct steps *s)
+{
+	struct volume *v = &s->volume;
+	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
+	int r = volume_lock(v);
+
+	if (r < 0)
+		return r;
+	r = steps_check_supported(v);
+	if (r < 0)
+		return r;
+	if (v->reenc.state == LUKS_REENC_NONE)
+		return log_refusal(-ESTALE,
+				   "%s: somebody else finished the re-encryption meanwhile",
+				   v->data_path);
+	if (v->reenc.state == LUKS_REENC_FINISH)
+		return 0;
+	r = luks_reenc_digest_verify(v->header, &v->reenc, &keys);
+	if (r < 0)
+		return log_error_errno(
+			r,
+			"%s: the re-encryption metadata was tampered with (verification "
+			"digest mismatch); nothing was changed, restore a header backup",
+			v->header_path);
+	return 0;
+}
+
+int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
+{
+	const struct conversion_keys keys = {s->old_key, s->new_key};
+
+	if (s->volume.reenc.state == LUKS_REENC_FINISH) {
+		int r;
+
+		log_notice("%s: everything is converted already, finishing", s->volume.data_path);
+		r = conversion_finish(&s->volume);
+		if (r == 0)
+			*ret = ENGINE_FINISHED;
+		return r;
+	}
+	return conversion_run(&s->volume, &keys, recover_only, s->watch, ret);
+}
+
+int steps_plan(struct steps *s, struct luks_begin **ret)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	const struct luks_begin_plan *plan;
+	const struct options *o = s->options;
+	const struct luks_begin_params params = {
+		.device = s->volume.data_path,
+		.header = o->header,
+		.active_name = s->volume.name,
+		.cipher = o->cipher,
+		.key_size = o->key_size,
+		.sector_size = o->sector_size,
+		.keep_key = o->keep_key,
+		.force_offline = o->force_offline,
+		.keyslot = o->key_slot,
+		.resilience = o->resilience == RESILIENCE_JOURNAL ? "journal" : "checksum",
+		.resilience_hash = o->resilience_hash ? o->resilience_hash : "sha256",
+		.device_size = o->device_size,
+		.volume_key = s->volume_key,
+		.new_volume_key = s->new_volume_key,
+		.pbkdf =
+			{
+				.type = o->pbkdf,
+				.hash = o->pbkdf_hash,
+				.time_ms = o->iter_time_ms,
+				.iterations = o->pbkdf_iterations,
+				.memory_kib = o->pbkdf_memory_kib,
+				.parallel = o->pbkdf_parallel,
+			},
+		.passphrases = s->passphrases,
+	};
+	int r = conversion_check(&s->volume);
+
+	if (r == 0)
+		r = luks_begin_plan(&params, &b);
+	if (r < 0)
+		return r;
+	plan = luks_begin_get_plan(b);
+	r = cipher_check(&s->volume, plan->new_cipher, plan->new_key_size, plan->new_sector_size);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(b);
+	return 0;
+}
+
+int steps_check_cancellable(const struct volume *v)
+{
+	switch (v->reenc.state) {
+	case LUKS_REENC_NONE:
+		return log_refusal(-EINVAL, "%s: no re-encryption is in progress", v->data_path);
+	case LUKS_REENC_FINISH:
+		return log_refusal(-EINVAL,
+				   "%s: everything is converted; finish with: recryptctl reencrypt "
+				   "--resume-only %s",
+				   v->data_path, v->data_path);
+	case LUKS_REENC_CLEAN:
+	case LUKS_REENC_HOT:
+		break;
+	}
+	if (v->reenc.direction == LUKS_BACKWARD)
+		return log_refusal(-EALREADY,
+				   "%s: it is on the way back already; go on with: recryptctl "
+				   "reencrypt --resume-only %s",
+				   v->data_path, v->data_path);
+	return 0;
+}
+
+int steps_turn_around(struct steps *s)
+{
+	struct volume *v = &s->volume;
+	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct secret *key;
+	struct luks_reason why = {};
+	int r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
+
+	if (r == 0)
+		r = luks_header_check_unmoved(v->header, v->meta);
+	if (r == 0)
+		r = luks_reenc_reverse(v->header, &v->reenc, &keys, conversion_hotzone_size(v));
+	if (r == 0 && v->reenc.state != LUKS_REENC_FINISH) {
+		r = luks_header_commit(v->header, v->meta, &why);
+		if (r == 0)
+			r = luks_header_flush(v->header, v->meta);
+	}
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot turn the re-encryption around%s%s",
+				       v->header_path, why.text[0] ? ": " : "", why.text);
+	key = s->old_key;
+	s->old_key = s->new_key;
+	s->new_key = key;
+	return 0;
+}
+
+int steps_settle(struct steps *s)
+{
+	struct volume *v = &s->volume;
+	int r = steps_unlock(s);
+
+	if (r == 0)
+		r = volume_lock(v);
+	if (r == 0 && v->reenc.state != LUKS_REENC_NONE)
+		r = log_error_errno(-ESTALE, "%s: somebody else began a re-encryption meanwhile",
+				    v->data_path);
+	if (r == 0)
+		r = conversion_settle(v, s->new_key);
+	if (r < 0)
+		return r;
+	log_notice("%s: the re-encryption was complete but for its devices, which are in order now",
+		   v->data_path);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The steps of which jobs are made, for the command line (jobs.c) and for the manager's service
+ * (service-jobs.c) alike. They differ in where passphrases come from, in who is asked, and in who
+ * looks on; that is what a struct steps brings.
+ *
+ *     open -> unlock -> take_over -> convert          goes on with a re-encryption
+ *     open -> plan -> begin -> take_over -> convert   begins one
+ *
+ * Each returns 0 or a negative errno, which has been logged with what to do.
+ */
+#pragma once
+
+#include "luks/begin.h"
+#include "worker/conversion.h"
+#include "worker/options.h"
+#include "worker/volume.h"
+
+struct steps {
+	const struct options *options;
+	struct volume volume;
+	struct luks_passphrases passphrases;
+	bool tokens; /* they may be tried before anybody is asked */
+	/* Of the old and the new side, instead of passphrases; or NULL. The caller's. */
+	const struct secret *volume_key, *new_volume_key;
+	struct secret *old_key, *new_key; /* of volume.reenc's sides, once they are known */
+	const struct conversion_watch *watch;
+};
+
+/* Fills @s but for passphrases and watch, which the caller sets. */
+int steps_open(const struct options *o, struct steps *s);
+void steps_close(struct steps *s);
+
+/* -ENOTSUP: only cryptsetup can go on with the re-encryption there is. */
+int steps_check_supported(const struct volume *v);
+
+/* -EBUSY: a re-encryption is there already. Nothing is written before steps_begin(). */
+int steps_plan(struct steps *s, struct luks_begin **ret);
+
+/* Volume keys for the sides that still need one. */
+int steps_unlock(struct steps *s);
+
+/* The lock, the header as it is now, and proof that it was written by somebody with the keys. */
+int steps_take_over(struct steps *s);
+
+/* To the end or to a stop, which is no error, or only until the header is clean. */
+int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret);
+
+/* -EINVAL: nothing to cancel, or too late; -EALREADY: on the way back. */
+int steps_check_cancellable(const struct volume *v);
+
+/*
+ * The commit that swaps the roles of the keys; with nothing converted that is left to
+ * steps_convert(), which then only makes the end's commit.
+ */
+int steps_turn_around(struct steps *s);
+
+/* A worker was killed after its final commit: what is left of it is the device stack. */
+int steps_settle(struct steps *s);
