@@ -2,13 +2,9 @@
 #include "ctl/status.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
-#include <linux/fs.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/active.h"
@@ -17,66 +13,11 @@
 #include "ctl/volume-view.h"
 #include "dm/find.h"
 #include "luks/header.h"
+#include "luks/look.h"
 #include "luks/meta-io.h"
 #include "luks/status.h"
 #include "util/cleanup.h"
 #include "util/log.h"
-
-/*
- * Opens a device or image for reading. Buffered: what a worker wrote past the cache of the kernel
- * is seen all the same, since the kernel drops those pages.
- */
-static int open_io(const char *path, struct meta_io **ret, uint32_t *ret_block_size)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	int r, block_size;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
-	if (S_ISREG(st.st_mode))
-		block_size = (int)st.st_blksize;
-	else if (ioctl(fd, BLKSSZGET, &block_size) < 0)
-		return -ENOTBLK;
-	r = meta_io_file_new(fd, path, ret);
-	if (r < 0)
-		return r;
-	TAKE_FD(fd);
-	*ret_block_size = (uint32_t)block_size;
-	return 0;
-}
-
-/*
- * No lock: a commit in flight tears one copy at most, and the other is whole. So a copy that looks
- * bad is looked at again before it is called so.
- */
-static int read_header(struct meta_io *io, struct luks_header **ret, struct luks_reason *why)
-{
-	int r = 0;
-
-	for (int attempt = 0; attempt < 3; attempt++) {
-		_cleanup_(luks_header_freep) struct luks_header *h = NULL;
-
-		r = luks_header_read(io, &h, why);
-		if (r == -EBADMSG)
-			continue;
-		if (r < 0)
-			return r;
-		*ret = luks_header_free(*ret);
-		*ret = TAKE_PTR(h);
-		if (!luks_header_needs_repair(*ret))
-			return 0;
-	}
-	return *ret ? 0 : r;
-}
-
-/* Text from a header may hold anything, a terminal's control sequences too. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
 
 /* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
 static void look_for_mapping(struct status *s, struct active_volume *v, const struct luks_header *h,
@@ -102,15 +43,15 @@ static int read_status(struct status *s, struct active_volume *v)
 	uint32_t block_size, unused;
 	int r;
 
-	r = open_io(s->device, &data, &block_size);
+	r = luks_look_open(s->device, &data, &block_size);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot be opened", s->device);
 	if (s->header) {
-		r = open_io(s->header, &meta, &unused);
+		r = luks_look_open(s->header, &meta, &unused);
 		if (r < 0)
 			return log_error_errno(r, "%s: cannot be opened", s->header);
 	}
-	r = read_header(meta ?: data, &h, &why);
+	r = luks_look_read(meta ?: data, &h, &why);
 	if (r == 0)
 		r = luks_status_get(h, data->size, 0, block_size, &s->luks, &why);
 	if (r < 0) {
@@ -122,11 +63,11 @@ static int read_status(struct status *s, struct active_volume *v)
 		return r;
 	}
 	look_for_mapping(s, v, h, data->size, block_size);
-	make_printable(s->luks.uuid);
-	make_printable(s->luks.label);
-	make_printable(s->luks.reenc.old_side.cipher);
-	make_printable(s->luks.reenc.new_side.cipher);
-	make_printable(s->luks.reenc.hash);
+	luks_make_printable(s->luks.uuid);
+	luks_make_printable(s->luks.label);
+	luks_make_printable(s->luks.reenc.old_side.cipher);
+	luks_make_printable(s->luks.reenc.new_side.cipher);
+	luks_make_printable(s->luks.reenc.hash);
 	return 0;
 }
 

@@ -2,7 +2,12 @@
 #include "io/stacking.h"
 
 #include <dirent.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/sysmacros.h>
 
 /* More layers than anybody stacks; a loop in sysfs would end here. */
@@ -70,4 +75,72 @@ static bool lies_on(dev_t upper, dev_t lower, unsigned depth)
 bool device_lies_on(dev_t upper, dev_t lower)
 {
 	return lies_on(upper, lower, 0);
+}
+
+static void collect(dev_t device, unsigned depth, struct disk_names *names);
+
+/* True when sysfs lists devices in @directory. */
+static bool collect_below(const char *directory, unsigned depth, struct disk_names *names)
+{
+	DIR *d = opendir(directory);
+	struct dirent *entry;
+	bool found = false;
+
+	if (!d)
+		return false;
+	while ((entry = readdir(d))) {
+		char path[512];
+		dev_t below;
+		const int n = snprintf(path, sizeof(path), "%s/%s/dev", directory, entry->d_name);
+
+		if (entry->d_name[0] == '.' || n < 0 || (size_t)n >= sizeof(path) ||
+		    !read_device(path, &below))
+			continue;
+		found = true;
+		collect(below, depth + 1, names);
+	}
+	(void)closedir(d);
+	return found;
+}
+
+static void add_name(const char *name, struct disk_names *names)
+{
+	unsigned i = 0;
+
+	while (i < names->n && strcmp(names->name[i], name) < 0)
+		i++;
+	if ((i < names->n && strcmp(names->name[i], name) == 0) || names->n == DISKS_MAX ||
+	    strlen(name) >= sizeof(names->name[0]))
+		return;
+	memmove(names->name[i + 1], names->name[i], (names->n - i) * sizeof(names->name[0]));
+	(void)snprintf(names->name[i], sizeof(names->name[0]), "%s", name);
+	names->n++;
+}
+
+static void collect(dev_t device, unsigned depth, struct disk_names *names)
+{
+	char path[128], real[PATH_MAX];
+	dev_t disk;
+
+	if (depth == DEPTH_MAX)
+		return;
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major(device),
+		       minor(device));
+	if (collect_below(path, depth, names))
+		return;
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(device),
+		       minor(device));
+	if (read_device(path, &disk) && disk != device) {
+		collect(disk, depth + 1, names);
+		return;
+	}
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(device), minor(device));
+	if (realpath(path, real))
+		add_name(basename(real), names);
+}
+
+void device_disks(dev_t device, struct disk_names *ret)
+{
+	ret->n = 0;
+	collect(device, 0, ret);
 }

@@ -108,7 +108,7 @@ static int try_tokens(struct luks_begin *b)
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		int r;
 
-		if (!(assigned & UINT32_C(1) << t))
+		if (!(assigned & ~b->params.skip_tokens & UINT32_C(1) << t))
 			continue;
 		r = luks_token_passphrase(b->cd, t, &passphrase);
 		if (r == 0)

@@ -177,17 +177,13 @@ static long read_key(long key, void *buf, size_t size)
 	return syscall(SYS_keyctl, (unsigned long)KEYCTL_READ, key, buf, size, 0UL);
 }
 
-int luks_token_passphrase(struct crypt_device *cd, int token, struct secret **ret)
+int luks_keyring_passphrase(const char *description, struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
-	struct crypt_token_params_luks2_keyring params;
-	long key, size;
+	const long key = syscall(SYS_request_key, "user", description, NULL, 0L);
+	long size;
 	int r;
 
-	r = crypt_token_luks2_keyring_get(cd, token, &params);
-	if (r < 0)
-		return -EINVAL;
-	key = syscall(SYS_request_key, "user", params.key_description, NULL, 0L);
 	if (key < 0)
 		return -ENOKEY;
 	size = read_key(key, NULL, 0);
@@ -200,4 +196,13 @@ int luks_token_passphrase(struct crypt_device *cd, int token, struct secret **re
 		return -EAGAIN;
 	*ret = TAKE_PTR(s);
 	return 0;
+}
+
+int luks_token_passphrase(struct crypt_device *cd, int token, struct secret **ret)
+{
+	struct crypt_token_params_luks2_keyring params;
+
+	if (crypt_token_luks2_keyring_get(cd, token, &params) < 0)
+		return -EINVAL;
+	return luks_keyring_passphrase(params.key_description, ret);
 }

@@ -15,8 +15,10 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/key-file.c src/luks/key-file.h \
 	src/luks/keyslots.c src/luks/keyslots.h \
 	src/luks/lock.c src/luks/lock.h \
+	src/luks/look.c src/luks/look.h \
 	src/luks/meta-io.c src/luks/meta-io.h \
 	src/luks/reason.c src/luks/reason.h \
+	src/luks/record.c src/luks/record.h \
 	src/luks/reencrypt-digest.c src/luks/reencrypt-digest.h \
 	src/luks/reencrypt-edit.c \
 	src/luks/reencrypt-keyslot.c src/luks/reencrypt-keyslot.h \

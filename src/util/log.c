@@ -121,7 +121,7 @@ static void log_line(int level, const char *line)
 {
 	if (captured.text && level <= LOG_ERR)
 		capture(line);
-	if (!hold_line(level, line))
+	if (level <= log_max_level && !hold_line(level, line))
 		log_write(level, line);
 }
 
@@ -147,12 +147,17 @@ void log_release(void)
 		log_warning("%u messages were lost while a hotzone was frozen", lost);
 }
 
+static bool is_wanted(int level)
+{
+	return level <= log_max_level || (captured.text && level <= LOG_ERR);
+}
+
 void log_message(int level, const char *format, ...)
 {
 	char line[2048];
 	va_list ap;
 
-	if (level > log_max_level)
+	if (!is_wanted(level))
 		return;
 	va_start(ap, format);
 	(void)vsnprintf(line, sizeof(line), format, ap);
@@ -165,7 +170,7 @@ int log_message_errno(int level, int error, const char *format, ...)
 	char text[1792], line[2048];
 	va_list ap;
 
-	if (level > log_max_level)
+	if (!is_wanted(level))
 		return error;
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);

@@ -2,13 +2,10 @@
 #include "worker/conversion.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "dm/stack.h"
@@ -19,6 +16,7 @@
 #include "worker/freezer-dm.h"
 #include "worker/kernel-cipher.h"
 #include "worker/luks-store.h"
+#include "worker/process.h"
 
 enum { OLD, NEW };
 
@@ -195,28 +193,6 @@ static int make_engine(struct conversion *c)
 	return 0;
 }
 
-/*
- * Keys must not get to swap. And while a range is frozen a page fault could need that very range
- * (root file system, swap), and being killed would leave its I/O waiting.
- */
-static int stay_in_memory(void)
-{
-	_cleanup_close_ int fd = -1;
-
-#ifndef __SANITIZE_ADDRESS__
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
-		return log_error_errno(-errno, "cannot lock memory, see RLIMIT_MEMLOCK");
-#endif
-	/* Memory is never had by writing something out, which could wait for us
-	 * (PR_SET_IO_FLUSHER(2const)). */
-	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
-		log_debug("the kernel does not take this process for one that serves I/O");
-	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "-1000", 5) != 5)
-		log_debug("cannot ask the kernel to spare this process when memory runs out");
-	return 0;
-}
-
 static struct stack_config stack_config_of(const struct volume *v,
 					   const struct conversion_keys *keys)
 {
@@ -304,7 +280,7 @@ int conversion_check(const struct volume *v)
 {
 	const struct conversion_keys no_keys = {};
 	struct disk *disk = NULL;
-	int r = stay_in_memory();
+	int r = process_stay_in_memory();
 
 	if (r == 0)
 		r = make_disk(v, &disk);
@@ -322,7 +298,7 @@ int conversion_check(const struct volume *v)
 static int make_all(struct conversion *c)
 {
 	struct volume *v = c->volume;
-	int r = stay_in_memory();
+	int r = process_stay_in_memory();
 
 	if (r == 0)
 		r = make_disk(v, &c->disk);
@@ -476,7 +452,7 @@ int conversion_settle(const struct volume *v, const struct secret *key)
 	};
 	const struct stack_position end = {.boundary = reenc->data_size};
 	_cleanup_(stack_freep) struct stack *s = NULL;
-	int r = stay_in_memory();
+	int r = process_stay_in_memory();
 
 	if (r < 0)
 		return r;

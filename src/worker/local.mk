@@ -24,12 +24,33 @@ src_worker_libworker_a_SOURCES += \
 pkglibexec_PROGRAMS += src/worker/recrypt-worker
 src_worker_recrypt_worker_SOURCES = \
 	src/worker/conversion.c src/worker/conversion.h \
+	src/worker/control.c src/worker/control.h \
 	src/worker/freezer-dm.c src/worker/freezer-dm.h \
+	src/worker/held-keys.c src/worker/held-keys.h \
 	src/worker/jobs.c src/worker/jobs.h \
+	src/worker/key-memfd.c src/worker/key-memfd.h \
 	src/worker/kernel-cipher.c src/worker/kernel-cipher.h \
+	src/worker/look.c src/worker/look.h \
+	src/worker/process.c src/worker/process.h \
+	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \
+	src/worker/provider-child.c \
+	src/worker/service.c src/worker/service.h src/worker/service-internal.h \
+	src/worker/service-jobs.c src/worker/service-jobs.h \
+	src/worker/service-keys.c src/worker/service-keys.h \
+	src/worker/service-methods.c \
+	src/worker/service-signals.c \
+	src/worker/service-watch.c src/worker/service-watch.h \
 	src/worker/steps.c src/worker/steps.h \
 	src/worker/volume.c src/worker/volume.h \
 	src/worker/worker.c
 src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/engine/librengine.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
+
+SERVICE_TEST_SUPPORT = src/worker/test-service-support.c src/worker/test-service-support.h
+SERVICE_TEST_LIBS = src/worker/libworker.a src/luks/libluks.a src/crypto/librcrypto.a \
+	src/util/libutil.a $(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/worker/test-service
+src_worker_test_service_SOURCES = src/worker/test-service.c $(SERVICE_TEST_SUPPORT)
+src_worker_test_service_LDADD = $(SERVICE_TEST_LIBS)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "luks/lock.h"
+#include "luks/record.h"
 #include "util/checked.h"
 #include "util/log.h"
 
@@ -157,6 +158,20 @@ static int store_finish(struct header_store *hs)
 	if (r < 0 && s->header->bad[LUKS_PRIMARY])
 		r = commit(s);
 	return r < 0 ? r : store_flush(hs);
+}
+
+int luks_store_set_record(struct luks_store *s, const char *text, struct luks_reason *why)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r = enter(s, &lock);
+
+	if (r == 0)
+		r = luks_record_set(s->header, text, why);
+	if (r < 0)
+		return r;
+	s->flushes++;
+	r = luks_header_commit(s->header, s->io, why);
+	return r < 0 ? r : store_flush(&s->store);
 }
 
 void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_header *header,

@@ -32,6 +32,12 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 		     bool on_data_disk);
 
 /*
+ * Puts the record @text into the header as luks_record_set() does, and commits it; durable on
+ * return. Between hotzones, with the header clean.
+ */
+int luks_store_set_record(struct luks_store *s, const char *text, struct luks_reason *why);
+
+/*
  * Takes the metadata lock once for all commits until the release. While a range is frozen nobody
  * may be waited for: who has the lock could himself be waiting for I/O to that range, if only for a
  * page of his program. The release pauses for a moment (200 us), since flock(2) is not fair and

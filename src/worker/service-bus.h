@@ -32,9 +32,9 @@
  *	as (sysfs names of the disks at the bottom, sorted), Supported b (false: only cryptsetup
  *	can go on with it).
  *   Unlock(h secret, a{sv} options) *
- *	Reads a pipe or memfd to its end, 5 s at most between two pieces and 8 MiB at most.
+ *	Reads a pipe or memfd to its end, for 30 s and 8 MiB at most.
  *	Type s (passphrase, the default; or volume-key), Keyslot i (try only this one). Kept until
- *	Lock(), when it opens anything. Done: Keyslots au (opened by it; none by a volume key).
+ *	Lock(), when it opens anything. Done: OpenedKeyslots au (none by a volume key).
  *   UseProvider(a{sv} options) *
  *	Provider s: key-file (Path s, Offset t, Size t), credential (Name s, looked for in the
  *	worker's $CREDENTIALS_DIRECTORY), keyring (Description s, a "user" key), token (Token i,
@@ -46,15 +46,16 @@
  *	Forgets passphrases, keys and tokens; Busy while a job runs.
  *   Check(a{sv} options) *
  *	What Prepare() with these options would do, with what is unlocked; nothing is written.
- *	Done: OldCipher s, NewCipher s, OldSectorSize u, NewSectorSize u, OldKeySize u, NewKeySize
- *	u, BytesTotal t, LostKeyslots au, KeptKeyslots au, EstimatedTime t, Obstacle s ("" or the
- *	text of the refusal), ObstacleName s. An obstacle is no error of the job.
+ *	Done: PlannedCipher s, PlannedSectorSize u, OldKeySize u, NewKeySize u (bytes),
+ *	KeptKeyslots au, LostKeyslots au (these six only where it comes to a plan), EstimatedTime t
+ *	(0: not known), Obstacle s ("" or the text of the refusal), ObstacleName s. An obstacle is
+ *	no error of the job.
  *   Prepare(a{sv} options) *
  *	New key, its keyslots, and the commit that begins. Cipher s, KeySize u (bytes), SectorSize
  *	u, KeepKey b, Resilience s (checksum, journal), ResilienceHash s, Keyslot i (carry over
  *	only this one), LoseKeyslots b (else KeyslotsLost when one cannot be carried over), Pbkdf
  *	s, PbkdfHash s, PbkdfIterations u, PbkdfMemory u (KiB), PbkdfParallel u, PbkdfTime u (ms),
- *	ForceOffline b. Done: as Check().
+ *	ForceOffline b. Done: the first six of Check().
  *   Undo() *	Takes back what Prepare() did; InvalidArgument when something is converted already.
  *   Convert() *	Recovers when hot, and converts to the end or a stop. Done: Outcome s (finished,
  *	stopped).

@@ -60,6 +60,7 @@ int steps_unlock(struct steps *s)
 		.old_key = s->volume_key,
 		.new_key = s->new_volume_key,
 		.tokens = s->tokens,
+		.skip_tokens = s->skip_tokens,
 		.passphrases = s->passphrases,
 	};
 
@@ -138,6 +139,7 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 				.memory_kib = o->pbkdf_memory_kib,
 				.parallel = o->pbkdf_parallel,
 			},
+		.skip_tokens = s->skip_tokens,
 		.passphrases = s->passphrases,
 	};
 	int r = conversion_check(&s->volume);

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * recrypt-worker: one process, one volume, one job. Started by recryptctl with its own command
- * line, it asks for passphrases, does the job in the foreground, and stops between two hotzones
- * when it is asked to.
+ * recrypt-worker: one process, one volume. Started by recryptctl with its own command line, it asks
+ * for passphrases, does one job in the foreground, and stops between two hotzones when it is asked
+ * to. Started by recryptd it does what that asks for, see service.h and provider.h.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <string.h>
 
 #include "util/io.h"
 #include "util/log.h"
 #include "worker/jobs.h"
 #include "worker/options.h"
+#include "worker/process.h"
+#include "worker/provider.h"
+#include "worker/service.h"
 
 static volatile sig_atomic_t stop;
 
@@ -35,31 +36,6 @@ static int catch_signals(void)
 			return -errno;
 	act.sa_handler = SIG_IGN;
 	return sigaction(SIGPIPE, &act, NULL) < 0 ? -errno : 0;
-}
-
-/* Keys are in this process: no core dump, and no ptrace by the same user. */
-static int protect_process(void)
-{
-	const struct rlimit none = {0, 0};
-
-#ifndef __SANITIZE_ADDRESS__ /* its leak check traces the process */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return -errno;
-#endif
-	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
-}
-
-/*
- * Memory that was had once is kept: malloc must not go back to the kernel, and perhaps wait for
- * swap on the volume, while a range is frozen. OpenSSL allocates a little for each digest.
- */
-static int keep_memory(void)
-{
-#ifndef __SANITIZE_ADDRESS__ /* its malloc has no such options */
-	if (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_TRIM_THRESHOLD, -1))
-		return -ENOMEM;
-#endif
-	return 0;
 }
 
 static int run(const struct options *o)
@@ -99,14 +75,16 @@ int main(int argc, char **argv)
 
 	if (open_standard_streams() < 0)
 		return EXIT_FAILURE;
+	if (argc > 1 && strcmp(argv[1], "serve") == 0)
+		return exit_code(service_main(argc - 1, argv + 1));
+	if (argc > 1 && strcmp(argv[1], PROVIDER_VERB) == 0)
+		return exit_code(provider_main(argc - 1, argv + 1));
 	log_init("recryptctl", LOG_NOTICE);
 	r = options_parse(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
 	log_init("recryptctl", options_log_level(&o));
-	r = protect_process();
-	if (r == 0)
-		r = keep_memory();
+	r = process_protect();
 	if (r == 0)
 		r = catch_signals();
 	if (r < 0)

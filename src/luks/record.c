@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "luks/record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "luks/fields.h"
+#include "luks/reencrypt-layout.h"
+#include "util/checked.h"
+
+/*
+ * Bytes of the JSON area that stay free: the segments, digest and keyslots that a re-encryption
+ * adds to a header, which must never be what a record leaves no room for.
+ */
+#define RESERVE 3072
+
+/* The tokens of @json, and the number of the record's; LUKS_MAX_TOKENS: there is none. */
+static unsigned find_record(json_object *json, json_object **ret_tokens)
+{
+	json_object *tokens = field_get(json, "tokens", json_type_object);
+	unsigned id;
+
+	for (id = 0; id < LUKS_MAX_TOKENS; id++) {
+		json_object *token = field_by_id(tokens, id);
+		const char *type = token ? field_string(token, "type") : NULL;
+
+		if (type && strcmp(type, RECORD_TOKEN_TYPE) == 0)
+			break;
+	}
+	*ret_tokens = tokens;
+	return id;
+}
+
+int luks_record_get(const struct luks_header *h, char text[static RECORD_SIZE_MAX])
+{
+	json_object *tokens;
+	const unsigned id = find_record(h->json, &tokens);
+	const char *json;
+	size_t length;
+
+	text[0] = '\0';
+	if (id == LUKS_MAX_TOKENS)
+		return 0;
+	json = json_object_to_json_string_length(
+		field_by_id(tokens, id), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+		&length);
+	if (!json)
+		return -ENOMEM;
+	if (length >= RECORD_SIZE_MAX)
+		return -EFBIG;
+	memcpy(text, json, length + 1);
+	return 0;
+}
+
+static int parse(const char *text, json_object **ret, struct luks_reason *why)
+{
+	enum json_tokener_error error;
+	json_object *o;
+
+	if (strlen(text) >= RECORD_SIZE_MAX)
+		return luks_refuse(why, -EFBIG, "the record is longer than %d bytes",
+				   RECORD_SIZE_MAX - 1);
+	o = json_tokener_parse_verbose(text, &error);
+	if (!json_object_is_type(o, json_type_object)) {
+		json_object_put(o);
+		return luks_refuse(why, -EINVAL, "the record is no JSON object");
+	}
+	*ret = o;
+	return 0;
+}
+
+/* @record with the members that make it a token. Taken over also on failure. */
+static int put_record(json_object *json, json_object *record)
+{
+	json_object *tokens;
+	unsigned id = find_record(json, &tokens);
+	int r = field_set(record, "type", json_object_new_string(RECORD_TOKEN_TYPE));
+
+	if (r == 0)
+		r = field_set(record, "keyslots", json_object_new_array());
+	for (unsigned i = 0; r == 0 && id == LUKS_MAX_TOKENS; i++) {
+		if (i == LUKS_MAX_TOKENS)
+			r = -ENOSPC;
+		else if (!field_by_id(tokens, i))
+			id = i;
+	}
+	if (r < 0) {
+		json_object_put(record);
+		return r;
+	}
+	return field_set_id(tokens, id, record);
+}
+
+static int check_room(const struct luks_header *h, json_object *json)
+{
+	size_t length;
+
+	if (!json_object_to_json_string_length(
+		    json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length))
+		return -ENOMEM;
+	return length + RESERVE > h->size - LUKS_HEADER_BINARY_SIZE ? -ENOSPC : 0;
+}
+
+static int edit(const struct luks_header *h, json_object *json, const char *text,
+		struct luks_reason *why)
+{
+	json_object *record = NULL, *tokens;
+	unsigned id;
+	int r;
+
+	if (!*text) {
+		id = find_record(json, &tokens);
+		if (id < LUKS_MAX_TOKENS)
+			field_delete_id(tokens, id);
+		return 0;
+	}
+	r = parse(text, &record, why);
+	if (r == 0)
+		r = put_record(json, record);
+	if (r == 0)
+		r = check_room(h, json);
+	return r == -ENOSPC ? luks_refuse(why, r, "the header has no room for the record") : r;
+}
+
+int luks_record_set(struct luks_header *h, const char *text, struct luks_reason *why)
+{
+	json_object *json = header_copy_json(h);
+	int r;
+
+	if (!json)
+		return -ENOMEM;
+	r = edit(h, json, text, why);
+	if (r < 0) {
+		json_object_put(json);
+		return r;
+	}
+	header_replace_json(h, json);
+	return 0;
+}

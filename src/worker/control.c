@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+const char *service_job_name(enum service_job job)
+{
+	static const char *const names[] = {
+		[JOB_NONE] = "none",
+		[JOB_INSPECT] = "inspect",
+		[JOB_LOCK] = "lock",
+		[JOB_UNLOCK] = "unlock",
+		[JOB_USE_PROVIDER] = "use-provider",
+		[JOB_ADOPT] = "adopt",
+		[JOB_CHECK] = "check",
+		[JOB_PREPARE] = "prepare",
+		[JOB_UNDO] = "undo",
+		[JOB_CONVERT] = "convert",
+		[JOB_RECOVER] = "recover",
+		[JOB_REVERSE] = "reverse",
+	};
+
+	return names[job];
+}
+
+struct request *request_new(enum service_job job)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->job = job;
+	r->fd[0] = r->fd[1] = -1;
+	r->token = r->keyslot = -1;
+	return r;
+}
+
+struct request *request_free(struct request *r)
+{
+	if (!r)
+		return NULL;
+	cleanup_close(&r->fd[0]);
+	cleanup_close(&r->fd[1]);
+	free(r->cipher);
+	free(r->resilience);
+	free(r->resilience_hash);
+	free(r->pbkdf);
+	free(r->pbkdf_hash);
+	free(r->type);
+	free(r->provider);
+	free(r->path);
+	free(r->name);
+	free(r->description);
+	free(r);
+	return NULL;
+}
+
+struct report *report_new(enum report_kind kind)
+{
+	struct report *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->kind = kind;
+	r->key_fd[0] = r->key_fd[1] = -1;
+	return r;
+}
+
+struct report *report_free(struct report *r)
+{
+	if (!r)
+		return NULL;
+	cleanup_close(&r->key_fd[0]);
+	cleanup_close(&r->key_fd[1]);
+	free(r);
+	return NULL;
+}
+
+int control_init(struct control *c)
+{
+	int r;
+
+	*c = (struct control){.event_fd = -1};
+	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->event_fd < 0)
+		return -errno;
+	r = rate_init(&c->rate, 0);
+	if (r == 0)
+		r = -pthread_mutex_init(&c->lock, NULL);
+	return r < 0 ? r : -pthread_cond_init(&c->work, NULL);
+}
+
+void control_destroy(struct control *c)
+{
+	while (c->requests) {
+		struct request *next = c->requests->next;
+
+		request_free(c->requests);
+		c->requests = next;
+	}
+	while (c->reports) {
+		struct report *next = c->reports->next;
+
+		report_free(c->reports);
+		c->reports = next;
+	}
+	free(c->record);
+	cleanup_close(&c->event_fd);
+	rate_destroy(&c->rate);
+	(void)pthread_cond_destroy(&c->work);
+	(void)pthread_mutex_destroy(&c->lock);
+}
+
+static void lock(struct control *c)
+{
+	(void)pthread_mutex_lock(&c->lock);
+}
+
+static void unlock(struct control *c)
+{
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Lets the working thread look: where it waits for work, and where it waits for the rate. */
+static void unlock_and_wake(struct control *c)
+{
+	(void)pthread_cond_signal(&c->work);
+	unlock(c);
+	rate_wake(&c->rate);
+}
+
+static bool is_no_job(enum service_job job)
+{
+	return job == JOB_INSPECT || job == JOB_LOCK;
+}
+
+/* Under the lock. */
+static int accept_job(struct control *c, enum service_job job)
+{
+	if (c->quit)
+		return -ECANCELED;
+	if (job == JOB_LOCK)
+		return c->state.job == JOB_NONE ? 0 : -EBUSY;
+	if (is_no_job(job))
+		return 0;
+	if (job == JOB_REVERSE && c->state.job == JOB_CONVERT && c->after == JOB_NONE) {
+		c->after = job;
+		c->stop = true;
+		return 0;
+	}
+	if (c->state.job != JOB_NONE)
+		return -EBUSY;
+	c->state.job = job;
+	c->stop = false;
+	return 0;
+}
+
+int control_submit(struct control *c, struct request *r)
+{
+	struct request **end = &c->requests;
+	int error;
+
+	lock(c);
+	error = accept_job(c, r->job);
+	if (error < 0) {
+		unlock(c);
+		request_free(r);
+		return error;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = r;
+	unlock_and_wake(c);
+	return 0;
+}
+
+void control_stop(struct control *c)
+{
+	lock(c);
+	c->stop = true;
+	unlock_and_wake(c);
+}
+
+void control_quit(struct control *c)
+{
+	lock(c);
+	c->stop = c->quit = true;
+	unlock_and_wake(c);
+}
+
+void control_set_limits(struct control *c, uint64_t rate, uint64_t hotzone_max)
+{
+	lock(c);
+	c->state.rate_limit = rate;
+	c->state.hotzone_max = hotzone_max;
+	c->new_limits = true;
+	unlock(c);
+	rate_set(&c->rate, rate);
+}
+
+uint64_t control_set_record(struct control *c, char *text)
+{
+	uint64_t serial;
+
+	lock(c);
+	free(c->record);
+	c->record = text;
+	serial = ++c->record_serial;
+	unlock_and_wake(c);
+	return serial;
+}
+
+struct report *control_take(struct control *c)
+{
+	struct report *r;
+
+	lock(c);
+	r = c->reports;
+	if (r)
+		c->reports = r->next;
+	unlock(c);
+	return r;
+}
+
+enum service_job control_job(struct control *c)
+{
+	enum service_job job;
+
+	lock(c);
+	job = c->state.job;
+	unlock(c);
+	return job;
+}
+
+bool control_has_ended(struct control *c)
+{
+	bool ended;
+
+	lock(c);
+	ended = c->ended && !c->reports;
+	unlock(c);
+	return ended;
+}
+
+void control_get_state(struct control *c, struct control_state *ret)
+{
+	lock(c);
+	*ret = c->state;
+	unlock(c);
+}
+
+void control_job_is_over(struct control *c)
+{
+	lock(c);
+	c->state.job = c->after;
+	c->after = JOB_NONE;
+	unlock(c);
+}
+
+struct request *control_next(struct control *c, char **ret_record, uint64_t *ret_serial)
+{
+	struct request *r = NULL;
+
+	*ret_record = NULL;
+	lock(c);
+	while (!c->quit && !c->requests && !c->record)
+		(void)pthread_cond_wait(&c->work, &c->lock);
+	if (c->quit) {
+		unlock(c);
+		return NULL;
+	}
+	if (c->record) {
+		*ret_record = TAKE_PTR(c->record);
+		*ret_serial = c->record_serial;
+	} else {
+		r = c->requests;
+		c->requests = r->next;
+		/* A stop was for the job before. */
+		if (r->job == JOB_REVERSE)
+			c->stop = false;
+	}
+	unlock(c);
+	return r;
+}
+
+char *control_take_record(struct control *c, uint64_t *ret_serial)
+{
+	char *text;
+
+	lock(c);
+	text = TAKE_PTR(c->record);
+	*ret_serial = c->record_serial;
+	c->new_limits = false;
+	unlock(c);
+	return text;
+}
+
+bool control_pause_wanted(struct control *c)
+{
+	bool wanted;
+
+	lock(c);
+	wanted = c->record || c->new_limits;
+	unlock(c);
+	return wanted;
+}
+
+bool control_wants_stop(struct control *c)
+{
+	bool stop;
+
+	lock(c);
+	stop = c->stop;
+	unlock(c);
+	return stop;
+}
+
+uint64_t control_hotzone_max(struct control *c)
+{
+	uint64_t size;
+
+	lock(c);
+	size = c->state.hotzone_max;
+	unlock(c);
+	return size;
+}
+
+static void wake_control_thread(struct control *c)
+{
+	const uint64_t one = 1;
+
+	if (write(c->event_fd, &one, sizeof(one)) < 0)
+		log_error_errno(-errno, "the control thread cannot be woken");
+}
+
+void control_end(struct control *c)
+{
+	lock(c);
+	c->ended = true;
+	unlock(c);
+	wake_control_thread(c);
+}
+
+void control_report(struct control *c, struct report *r)
+{
+	struct report **end = &c->reports;
+
+	lock(c);
+	while (*end)
+		end = &(*end)->next;
+	*end = r;
+	unlock(c);
+	wake_control_thread(c);
+}
+
+void control_set_look(struct control *c, const struct look *l)
+{
+	lock(c);
+	c->state.look = *l;
+	c->state.looked = true;
+	unlock(c);
+}
+
+void control_set_keys(struct control *c, bool unlocked, unsigned passphrases)
+{
+	lock(c);
+	c->state.unlocked = unlocked;
+	c->state.passphrases = passphrases;
+	unlock(c);
+}
+
+void control_set_progress(struct control *c, bool converting, const struct engine_progress *p)
+{
+	lock(c);
+	c->state.converting = converting;
+	if (p)
+		c->state.progress = *p;
+	unlock(c);
+}

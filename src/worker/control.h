@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the two threads of a service share.
+ *
+ *     control thread (sd-bus)                          working thread (the volume)
+ *        control_submit()  ---- requests, in order ---->  control_next()
+ *        control_stop(), _set_limits(), _set_record() ->  at the next hotzone boundary
+ *        control_take()    <--- reports, event_fd ------  control_report()
+ *        control_state()   <--- copies of plain data ---  control_set_...()
+ *
+ * The control thread never touches the volume, and the working thread never the bus. Each waits for
+ * the other's lock for as long as it takes to copy a few pages.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "io/rate.h"
+#include "luks/begin.h"
+#include "util/secret.h"
+#include "worker/look.h"
+#include "worker/options.h"
+
+enum service_job {
+	JOB_NONE,
+	JOB_INSPECT,
+	JOB_LOCK,
+	JOB_UNLOCK,
+	JOB_USE_PROVIDER,
+	JOB_ADOPT,
+	JOB_CHECK,
+	JOB_PREPARE,
+	JOB_UNDO,
+	JOB_CONVERT,
+	JOB_RECOVER,
+	JOB_REVERSE,
+};
+
+const char *service_job_name(enum service_job job);
+
+/* What is to be done, with its own copies of all texts. */
+struct request {
+	enum service_job job;
+	struct request *next;
+	int fd[2]; /* UNLOCK: the secret; ADOPT: the keys; else -1 */
+	/* Of CHECK and PREPARE; what is not given is NULL or 0. */
+	char *cipher, *resilience, *resilience_hash, *pbkdf, *pbkdf_hash;
+	uint32_t key_size, sector_size; /* bytes */
+	uint32_t pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel, pbkdf_time_ms;
+	bool keep_key, lose_keyslots, force_offline;
+	/* Of UNLOCK and USE_PROVIDER. */
+	char *type, *provider, *path, *name, *description;
+	uint64_t offset, size; /* bytes */
+	uint64_t timeout;      /* microseconds */
+	int32_t token;         /* -1: any */
+	int32_t keyslot;       /* also of PREPARE; -1: any */
+};
+
+/* NULL without memory. */
+struct request *request_new(enum service_job job);
+struct request *request_free(struct request *r);
+DEFINE_CLEANUP(struct request, request_free)
+
+enum report_kind {
+	REPORT_DONE,   /* a request is done */
+	REPORT_KEYS,   /* volume keys are at hand */
+	REPORT_RECORD, /* the record is in the header, or cannot be */
+};
+
+struct report {
+	enum report_kind kind;
+	struct report *next;
+	enum service_job job;
+	int error;          /* 0 or a negative errno */
+	char message[2048]; /* what was logged as an error */
+	bool looked;        /* @look is of now */
+	struct look look;
+	/* Of single jobs: */
+	uint32_t keyslots; /* UNLOCK, USE_PROVIDER */
+	bool planned;      /* CHECK, PREPARE: @plan and what follows are set */
+	struct luks_begin_plan plan;
+	int obstacle;
+	char obstacle_message[2048];
+	uint64_t estimated_usec;
+	bool stopped;  /* CONVERT */
+	int key_fd[2]; /* REPORT_KEYS; else -1 */
+	uint64_t record_serial;
+};
+
+struct report *report_new(enum report_kind kind);
+struct report *report_free(struct report *r);
+DEFINE_CLEANUP(struct report, report_free)
+
+struct control_state {
+	enum service_job job; /* one that Done will be sent for, and until it is */
+	bool unlocked;
+	unsigned passphrases;
+	uint64_t rate_limit, hotzone_max; /* bytes per second, bytes */
+	bool converting;                  /* progress is of a run */
+	struct engine_progress progress;
+	bool looked;
+	struct look look;
+};
+
+struct control {
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	int event_fd; /* readable: control_take() has something */
+	struct rate rate;
+	struct request *requests; /* not begun yet, oldest first */
+	struct report *reports;
+	struct control_state state;
+	enum service_job after; /* accepted, for when state.job is done */
+	bool stop, quit, ended, new_limits;
+	char *record; /* to be put into the header; NULL: none waits */
+	uint64_t record_serial;
+};
+
+int control_init(struct control *c);
+void control_destroy(struct control *c);
+
+/* For the control thread. */
+
+/*
+ * Takes over @r. -EBUSY: another job runs. INSPECT and LOCK are no such job, and wait for their
+ * turn; REVERSE stops a CONVERT.
+ */
+int control_submit(struct control *c, struct request *r);
+void control_stop(struct control *c);
+/* No job is begun any more, and the running one stops. */
+void control_quit(struct control *c);
+void control_set_limits(struct control *c, uint64_t rate, uint64_t hotzone_max);
+/* Takes over @text. The report with the serial that this returns, or a later one, answers it. */
+uint64_t control_set_record(struct control *c, char *text);
+/* NULL: no more. */
+struct report *control_take(struct control *c);
+enum service_job control_job(struct control *c);
+/* The working thread is done, and nothing is left to be taken. */
+bool control_has_ended(struct control *c);
+void control_get_state(struct control *c, struct control_state *ret);
+/* Before its Done is sent. */
+void control_job_is_over(struct control *c);
+
+/* For the working thread. */
+
+/* Waits for a request, or for a record (NULL with *ret_record); both NULL: quit. */
+struct request *control_next(struct control *c, char **ret_record, uint64_t *ret_serial);
+/* A record that waits, for a pause; NULL: none. The caller's. */
+char *control_take_record(struct control *c, uint64_t *ret_serial);
+/* A record, or limits that have not been taken up. */
+bool control_pause_wanted(struct control *c);
+bool control_wants_stop(struct control *c);
+uint64_t control_hotzone_max(struct control *c);
+/* Takes over @r. */
+void control_report(struct control *c, struct report *r);
+void control_set_look(struct control *c, const struct look *l);
+void control_set_keys(struct control *c, bool unlocked, unsigned passphrases);
+void control_set_progress(struct control *c, bool converting, const struct engine_progress *p);
+/* The last call. */
+void control_end(struct control *c);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a worker has been given to open its volume with, until it is told to forget it: passphrases,
+ * volume keys, and the numbers of tokens that may be asked. All of it has opened something once.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "luks/fields.h"
+#include "luks/header.h"
+#include "luks/unlock.h"
+#include "util/secret.h"
+
+#define HELD_KEYS_MAX 4 /* the old and the new one, and those of the rotation before */
+
+struct held_keys {
+	struct secret *passphrase[LUKS_MAX_KEYSLOTS];
+	unsigned n_passphrases;
+	struct secret *key[HELD_KEYS_MAX];
+	unsigned n_keys;
+	uint32_t tokens; /* bit n: token n */
+	unsigned asked;  /* passphrases that the present job has had */
+};
+
+void held_keys_forget(struct held_keys *h);
+
+/* Keep a copy, once. The oldest volume key makes room for one more. -ENOSPC: too many. */
+int held_keys_add_passphrase(struct held_keys *h, const struct secret *passphrase);
+int held_keys_add_key(struct held_keys *h, const struct secret *key);
+
+static inline bool held_keys_is_empty(const struct held_keys *h)
+{
+	return h->n_passphrases == 0 && h->n_keys == 0 && h->tokens == 0;
+}
+
+/* The volume key that belongs to @digest of @header; NULL: none. Stays the holder's. */
+const struct secret *held_keys_find(const struct held_keys *h, const struct luks_header *header,
+				    int digest);
+
+/* One passphrase after the other, from the first; then every keyslot that is left is given up. */
+struct luks_passphrases held_keys_passphrases(struct held_keys *h);

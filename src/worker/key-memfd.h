@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Secrets that come and go as descriptors: a volume key in a sealed memfd, which the manager puts
+ * into systemd's fd store without ever looking into it, and a passphrase from a pipe or memfd.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "util/secret.h"
+
+/* A memfd with @key that nobody can change any more; the caller's to close. */
+int key_memfd_new(const struct secret *key, int *ret);
+
+/*
+ * All that @fd has to give, to its end: from the start of a memfd or file, from where a pipe or
+ * socket stands. At most @max bytes, and until @deadline (as of now_usec()). -ENODATA: nothing,
+ * -EFBIG: more than @max, -ETIMEDOUT.
+ */
+int secret_read_fd(int fd, size_t max, uint64_t deadline, struct secret **ret);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/look.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dm/find.h"
+#include "luks/look.h"
+#include "util/log.h"
+
+static int find_path(const char *given, char path[static PATH_MAX])
+{
+	if (!realpath(given, path))
+		return log_error_errno(errno == ENOENT ? -ENODEV : -errno, "%s: cannot be found",
+				       given);
+	return 0;
+}
+
+static int explain(const struct look *l, int error, const struct luks_reason *why)
+{
+	const char *path = l->header_device, *detail = *why->text ? ": " : "";
+
+	switch (error) {
+	case -ENOENT:
+		return log_refusal(-EINVAL, "%s: not a LUKS2 device", path);
+	case -EPROTONOSUPPORT:
+		return log_refusal(-ENOTSUP,
+				   "%s: LUKS1; convert it first: cryptsetup convert --type luks2 "
+				   "%s",
+				   path, path);
+	case -EOPNOTSUPP:
+		return log_refusal(-ENOTSUP, "%s: cannot be re-encrypted%s%s", path, detail,
+				   why->text);
+	case -EBADMSG:
+		return log_refusal(-EINVAL, "%s: the LUKS2 header cannot be used%s%s", path, detail,
+				   why->text);
+	default:
+		return log_error_errno(error, "%s: cannot read the LUKS2 header%s%s", path, detail,
+				       why->text);
+	}
+}
+
+static void note_tokens(struct look *l, const struct luks_header *h)
+{
+	json_object *tokens = field_get(h->json, "tokens", json_type_object);
+
+	for (unsigned id = 0; id < LUKS_MAX_TOKENS; id++) {
+		json_object *token = field_by_id(tokens, id);
+
+		if (!token)
+			continue;
+		l->token[l->n_tokens].id = id;
+		(void)snprintf(l->token[l->n_tokens].type, sizeof(l->token[0].type), "%s",
+			       field_string(token, "type"));
+		luks_make_printable(l->token[l->n_tokens].type);
+		l->n_tokens++;
+	}
+}
+
+/* The one of the re-encryption itself opens nothing, and is none that a user knows of. */
+static void note_keyslots(struct look *l, const struct luks_header *h)
+{
+	json_object *keyslots = field_get(h->json, "keyslots", json_type_object);
+
+	for (unsigned id = 0; id < LUKS_MAX_KEYSLOTS; id++) {
+		json_object *keyslot = field_by_id(keyslots, id);
+
+		if (keyslot && strcmp(field_string(keyslot, "type"), "reencrypt") != 0)
+			l->keyslots |= UINT32_C(1) << id;
+	}
+}
+
+/* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
+static int note_mapping(struct look *l, const struct luks_header *h, uint64_t device_size,
+			uint32_t block_size)
+{
+	struct active_volume active;
+	struct luks_status limited;
+	int r = find_active_volume(h->uuid, &active);
+
+	if (r == -ENODEV || r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
+				       l->device);
+	(void)snprintf(l->name, sizeof(l->name), "%s", active.name);
+	l->stacked = active.helpers;
+	if (l->status.reenc.state != LUKS_REENC_NONE && active.size > 0 &&
+	    active.size < l->status.reenc.data_size &&
+	    luks_status_get(h, device_size, active.size, block_size, &limited, NULL) == 0)
+		l->status = limited;
+	return 0;
+}
+
+static void note_disks(struct look *l)
+{
+	struct stat st;
+
+	if (stat(l->device, &st) == 0)
+		device_disks(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev, &l->disks);
+}
+
+static int read_all(const struct options *o, struct look *l, struct luks_header **ret)
+{
+	_cleanup_(meta_io_freep) struct meta_io *data = NULL, *meta = NULL;
+	_cleanup_(luks_header_freep) struct luks_header *h = NULL;
+	struct luks_reason why = {};
+	uint32_t block_size, unused;
+	int r = luks_look_open(l->device, &data, &block_size);
+
+	if (r == 0)
+		r = luks_look_open(l->header_device, &meta, &unused);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot be opened",
+				       data ? l->header_device : l->device);
+	r = luks_look_read(meta, &h, &why);
+	if (r == 0)
+		r = luks_status_get(h, data->size, o->device_size, block_size, &l->status, &why);
+	if (r < 0)
+		return explain(l, r, &why);
+	note_tokens(l, h);
+	note_keyslots(l, h);
+	/* One that is too long was not written by us, and is no reason to see nothing at all. */
+	if (luks_record_get(h, l->record) < 0)
+		l->record[0] = '\0';
+	r = note_mapping(l, h, data->size, block_size);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(h);
+	return 0;
+}
+
+int look(const struct options *o, struct look *ret, struct luks_header **ret_header)
+{
+	_cleanup_(luks_header_freep) struct luks_header *h = NULL;
+	_cleanup_free_ struct look *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	r = find_path(o->device, l->device);
+	if (r == 0)
+		r = find_path(o->header ?: o->device, l->header_device);
+	if (r == 0)
+		r = read_all(o, l, &h);
+	if (r < 0)
+		return r;
+	note_disks(l);
+	luks_make_printable(l->device);
+	luks_make_printable(l->header_device);
+	luks_make_printable(l->name);
+	luks_make_printable(l->record);
+	luks_make_printable(l->status.uuid);
+	luks_make_printable(l->status.reenc.old_side.cipher);
+	luks_make_printable(l->status.reenc.new_side.cipher);
+	*ret = *l;
+	if (ret_header)
+		*ret_header = TAKE_PTR(h);
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * All that can be told of a volume without a key: from its header, its live table and sysfs. Plain
+ * data without pointers, for one thread to copy what another has found. Text is printable ASCII.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dm/task.h"
+#include "io/stacking.h"
+#include "luks/fields.h"
+#include "luks/record.h"
+#include "luks/status.h"
+#include "worker/options.h"
+
+struct look {
+	char device[PATH_MAX], header_device[PATH_MAX];
+	char name[DM_NAME_MAX + 1]; /* of the open volume; "": offline */
+	bool stacked;               /* helpers of a worker that died are there */
+	struct luks_status status;
+	uint32_t keyslots; /* bit n: keyslot n is there */
+	unsigned n_tokens;
+	struct {
+		unsigned id;
+		char type[64];
+	} token[LUKS_MAX_TOKENS];
+	char record[RECORD_SIZE_MAX]; /* "": none */
+	struct disk_names disks;
+};
+
+/*
+ * Looks at o->device. Writes nothing and needs no lock. Logs what is wrong. @ret_header (may be
+ * NULL) is the caller's.
+ */
+int look(const struct options *o, struct look *ret, struct luks_header **ret_header);

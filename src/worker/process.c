@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/log.h"
+
+static int forbid_looking_in(void)
+{
+	const struct rlimit none = {0, 0};
+
+#ifndef __SANITIZE_ADDRESS__ /* its leak check traces the process */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+#endif
+	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
+}
+
+/*
+ * Memory that was had once is kept: malloc must not go back to the kernel, and perhaps wait for
+ * swap on the volume, while a range is frozen. OpenSSL allocates a little for each digest.
+ */
+static int keep_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__ /* its malloc has no such options */
+	if (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_TRIM_THRESHOLD, -1))
+		return -ENOMEM;
+#endif
+	return 0;
+}
+
+int process_protect(void)
+{
+	int r = forbid_looking_in();
+
+	return r < 0 ? r : keep_memory();
+}
+
+int process_stay_in_memory(void)
+{
+	_cleanup_close_ int fd = -1;
+
+#ifndef __SANITIZE_ADDRESS__
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+		return log_error_errno(-errno, "cannot lock memory, see RLIMIT_MEMLOCK");
+#endif
+	/* Memory is never had by writing something out, which could wait for us
+	 * (PR_SET_IO_FLUSHER(2const)). */
+	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
+		log_debug("the kernel does not take this process for one that serves I/O");
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "-1000", 5) != 5)
+		log_debug("cannot ask the kernel to spare this process when memory runs out");
+	return 0;
+}

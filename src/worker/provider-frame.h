@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Between provider.c, which asks, and provider-child.c, which is asked. */
+#pragma once
+
+#include <stdint.h>
+
+#define PROVIDER_FD 3 /* the pipe, in the process that is asked */
+
+enum provider_kind { PROVIDER_PASSPHRASE, PROVIDER_KEY, PROVIDER_ERROR };
+
+struct provider_frame {
+	uint32_t kind;
+	uint32_t token, keyslot; /* PROVIDER_KEY */
+	int32_t error;           /* PROVIDER_ERROR: a negative errno */
+	uint32_t size;           /* bytes that follow */
+};

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/provider.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "worker/key-memfd.h"
+#include "worker/provider-frame.h"
+
+#define ANSWER_MAX ((size_t)9 << 20) /* bytes: a key file of 8 MiB, or some keys */
+#define SECOND     UINT64_C(1000000)
+#define ARGS_MAX   7
+
+struct command {
+	const char *argv[ARGS_MAX + 1];
+	char number[2][24];
+};
+
+/* The command line of the process that asks. -EINVAL, which is logged: something is missing. */
+static int make_command(const struct provider_question *q, struct command *c)
+{
+	const char *missing = NULL;
+
+	*c = (struct command){.argv = {"recrypt-worker", PROVIDER_VERB, q->provider}};
+	if (!q->provider) {
+		missing = "Provider";
+	} else if (strcmp(q->provider, "key-file") == 0) {
+		(void)snprintf(c->number[0], sizeof(c->number[0]), "%" PRIu64, q->offset);
+		(void)snprintf(c->number[1], sizeof(c->number[1]), "%" PRIu64, q->size);
+		c->argv[3] = q->path;
+		c->argv[4] = c->number[0];
+		c->argv[5] = c->number[1];
+		missing = q->path ? NULL : "Path";
+	} else if (strcmp(q->provider, "credential") == 0) {
+		c->argv[3] = q->name;
+		missing = q->name ? NULL : "Name";
+	} else if (strcmp(q->provider, "keyring") == 0) {
+		c->argv[3] = q->description;
+		missing = q->description ? NULL : "Description";
+	} else if (strcmp(q->provider, "token") == 0) {
+		(void)snprintf(c->number[0], sizeof(c->number[0]), "%d", q->token);
+		c->argv[3] = q->device;
+		c->argv[4] = q->header ?: "";
+		c->argv[5] = c->number[0];
+	} else {
+		return log_refusal(-EINVAL,
+				   "\"%s\" is no key provider; there are key-file, credential, "
+				   "keyring and token",
+				   q->provider);
+	}
+	return missing ? log_refusal(-EINVAL, "a key provider needs %s", missing) : 0;
+}
+
+static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int write_end)
+{
+	sigset_t none;
+	int e = posix_spawn_file_actions_adddup2(actions, write_end, PROVIDER_FD);
+
+	(void)sigemptyset(&none);
+	if (e == 0)
+		e = posix_spawnattr_setsigmask(attributes, &none);
+	if (e == 0)
+		e = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK);
+	return -e;
+}
+
+static int spawn(const struct command *c, int write_end, pid_t *ret)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	char *argv[ARGS_MAX + 1];
+	int r = -posix_spawn_file_actions_init(&actions);
+
+	if (r < 0)
+		return r;
+	r = -posix_spawnattr_init(&attributes);
+	if (r < 0) {
+		(void)posix_spawn_file_actions_destroy(&actions);
+		return r;
+	}
+	memcpy(argv, c->argv, sizeof(argv));
+	r = set_up(&actions, &attributes, write_end);
+	if (r == 0)
+		r = -posix_spawn(ret, "/proc/self/exe", &actions, &attributes, argv, environ);
+	(void)posix_spawnattr_destroy(&attributes);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return r;
+}
+
+/* It has said all that it had to say. One that even a kill does not end at once is left behind. */
+static void end(pid_t pid)
+{
+	struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+
+	(void)kill(pid, SIGKILL);
+	if (p.fd >= 0 && poll(&p, 1, 1000) == 0)
+		log_warning("process %d, which asked a key provider, cannot be ended", (int)pid);
+	else
+		(void)waitpid(pid, NULL, 0);
+	cleanup_close(&p.fd);
+}
+
+static int take_frame(const struct provider_frame *f, const uint8_t *data,
+		      struct provider_answer *a)
+{
+	switch ((enum provider_kind)f->kind) {
+	case PROVIDER_PASSPHRASE:
+		secret_free(a->passphrase);
+		a->passphrase = NULL;
+		return secret_copy(data, f->size, &a->passphrase);
+	case PROVIDER_KEY:
+		if (a->n_keys == ARRAY_SIZE(a->key) || f->token >= LUKS_MAX_TOKENS ||
+		    f->keyslot >= LUKS_MAX_KEYSLOTS)
+			return -EBADMSG;
+		a->key[a->n_keys].token = f->token;
+		a->key[a->n_keys].keyslot = f->keyslot;
+		return secret_copy(data, f->size, &a->key[a->n_keys++].key);
+	case PROVIDER_ERROR:
+		return log_refusal(f->error < 0 ? f->error : -EBADMSG, "%.*s", (int)f->size,
+				   (const char *)data);
+	}
+	return -EBADMSG;
+}
+
+static int take_answer(const struct secret *s, struct provider_answer *a)
+{
+	size_t at = 0;
+	int r = 0;
+
+	while (r == 0 && at < s->size) {
+		struct provider_frame f;
+
+		if (s->size - at < sizeof(f))
+			return -EBADMSG;
+		memcpy(&f, s->data + at, sizeof(f));
+		at += sizeof(f);
+		if (s->size - at < f.size)
+			return -EBADMSG;
+		r = take_frame(&f, s->data + at, a);
+		at += f.size;
+	}
+	return r;
+}
+
+static int explain(const struct provider_question *q, int error)
+{
+	if (error == -ETIMEDOUT)
+		return log_refusal(error, "%s: the key provider %s did not answer in time",
+				   q->device, q->provider);
+	return log_error_errno(error, "%s: the key provider %s gave no answer", q->device,
+			       q->provider);
+}
+
+int provider_ask(const struct provider_question *q, uint64_t timeout_usec,
+		 struct provider_answer *ret)
+{
+	_cleanup_(secret_freep) struct secret *s = NULL;
+	_cleanup_close_ int read_end = -1, write_end = -1;
+	struct command command;
+	uint64_t deadline;
+	int pair[2], r = make_command(q, &command);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	if (add_u64(now_usec(), timeout_usec, &deadline) < 0)
+		deadline = UINT64_MAX;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return explain(q, -errno);
+	read_end = pair[0];
+	write_end = pair[1];
+	r = spawn(&command, write_end, &pid);
+	if (r < 0)
+		return explain(q, r);
+	(void)close(TAKE_FD(write_end));
+	r = secret_read_fd(read_end, ANSWER_MAX, deadline, &s);
+	end(pid);
+	if (r < 0)
+		return explain(q, r);
+	r = take_answer(s, ret);
+	return r == -EBADMSG ? explain(q, r) : r;
+}
+
+void provider_answer_clear(struct provider_answer *a)
+{
+	a->passphrase = secret_free(a->passphrase);
+	for (unsigned i = 0; i < a->n_keys; i++)
+		secret_free(a->key[i].key);
+	a->n_keys = 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Whoever has a passphrase or key without a person: a key file, a credential of systemd, the kernel
+ * keyring, a token of the header with its plugin. Any of them may hang (a file on a dead server, a
+ * plugin that waits for the network), so a process of its own asks, and is killed when the time is
+ * over. It answers in frames on a pipe:
+ *
+ *     | kind | token | keyslot | size | passphrase, volume key, or text of an error |
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "luks/fields.h"
+#include "util/secret.h"
+
+#define PROVIDER_VERB "provide"
+
+struct provider_question {
+	const char *provider;        /* "key-file", "credential", "keyring", "token" */
+	const char *path;            /* key-file */
+	uint64_t offset, size;       /* key-file: bytes; size 0: all */
+	const char *name;            /* credential: a file name */
+	const char *description;     /* keyring */
+	const char *device, *header; /* token */
+	int token;                   /* -1: any */
+};
+
+struct provider_answer {
+	struct secret *passphrase; /* of all but tokens */
+	unsigned n_keys;
+	struct {
+		struct secret *key;
+		unsigned token, keyslot;
+	} key[LUKS_MAX_KEYSLOTS];
+};
+
+/*
+ * Logs why it fails. -EINVAL: no such provider, or it needs something else; -ENOKEY: it has
+ * nothing; -ETIMEDOUT: no answer within @timeout_usec.
+ */
+int provider_ask(const struct provider_question *q, uint64_t timeout_usec,
+		 struct provider_answer *ret);
+void provider_answer_clear(struct provider_answer *a);
+
+/* The process that asks: recrypt-worker provide PROVIDER ARGUMENT... */
+int provider_main(int argc, char **argv);

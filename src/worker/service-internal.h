@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The control thread of a service, between service.c, service-methods.c and service-signals.c. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "worker/control.h"
+
+/* Calls that are answered later, at most; more get Busy. */
+#define SERVICE_CALLS_MAX 64
+
+struct service_call {
+	sd_bus_message *message;
+	uint64_t record_serial; /* SetRecord(); 0: Inspect() */
+};
+
+struct service {
+	struct control *control;
+	sd_event *event;
+	int control_fd;
+	sd_bus *bus; /* NULL: nobody is connected */
+	struct service_call call[SERVICE_CALLS_MAX];
+	unsigned n_calls;
+	sd_event_source *progress_timer;
+	/* What the last Progress said. */
+	uint64_t last_usec, last_converted;
+	struct position last_position;
+	uint64_t rate; /* bytes per second between the last two */
+};
+
+extern const sd_bus_vtable service_vtable[];
+
+/* From now to the end of the job. */
+int service_start_progress(struct service *s);
+
+/* Keeps @m for later. -ENOBUFS: too many. */
+int service_keep_call(struct service *s, sd_bus_message *m, uint64_t record_serial);
+void service_drop_calls(struct service *s);
+
+/* Inspect()'s dictionary entries, into an open "a{sv}". */
+int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state);
+int service_append_progress(sd_bus_message *m, const struct service *s,
+			    const struct control_state *state);
+
+/* Sends what the working thread has reported: replies and signals. */
+void service_send_reports(struct service *s);
+/* Progress, when something changed. */
+void service_send_progress(struct service *s);

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/service-jobs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "worker/key-memfd.h"
+#include "worker/service-keys.h"
+#include "worker/service-watch.h"
+#include "worker/steps.h"
+
+/* One request in work. */
+struct work {
+	struct service_volume *v;
+	const struct request *request;
+	struct report *report;
+	struct options options;
+	struct steps steps;
+};
+
+/* The keys that the manager may keep. Without them only the next worker has to be given them. */
+static void offer_keys(struct control *c, const struct secret *old_key,
+		       const struct secret *new_key)
+{
+	_cleanup_(report_freep) struct report *r = report_new(REPORT_KEYS);
+	int error = r ? key_memfd_new(old_key, &r->key_fd[0]) : -ENOMEM;
+
+	if (error == 0)
+		error = key_memfd_new(new_key, &r->key_fd[1]);
+	if (error < 0)
+		log_warning_errno(error, "volume keys cannot be handed over to the manager");
+	else
+		control_report(c, TAKE_PTR(r));
+}
+
+static int hold_keys(struct work *w)
+{
+	const struct secret *old_key = w->steps.old_key, *new_key = w->steps.new_key;
+	int r = 0;
+
+	if (old_key)
+		r = held_keys_add_key(&w->v->keys, old_key);
+	if (r == 0 && new_key)
+		r = held_keys_add_key(&w->v->keys, new_key);
+	if (r == 0 && old_key && new_key)
+		offer_keys(w->v->control, old_key, new_key);
+	return r;
+}
+
+static void set_options(struct work *w)
+{
+	const struct request *q = w->request;
+	struct options *o = &w->options;
+
+	*o = *w->v->base;
+	o->cipher = q->cipher;
+	o->key_size = q->key_size;
+	o->sector_size = q->sector_size;
+	o->keep_key = q->keep_key;
+	o->force_offline = q->force_offline;
+	o->key_slot = q->keyslot < 0 ? OPTION_ANY_KEYSLOT : q->keyslot;
+	o->resilience = q->resilience && strcmp(q->resilience, "journal") == 0
+				? RESILIENCE_JOURNAL
+				: RESILIENCE_CHECKSUM;
+	o->resilience_hash = q->resilience_hash;
+	o->pbkdf = q->pbkdf;
+	o->pbkdf_hash = q->pbkdf_hash;
+	o->iter_time_ms = q->pbkdf_time_ms;
+	o->pbkdf_iterations = q->pbkdf_iterations;
+	o->pbkdf_memory_kib = q->pbkdf_memory_kib;
+	o->pbkdf_parallel = q->pbkdf_parallel;
+}
+
+static int refuse_locked(const struct work *w)
+{
+	return log_refusal(-ENOKEY,
+			   "%s: is locked: neither passphrase nor key is at hand; unlock it first",
+			   w->v->base->device);
+}
+
+static int open_steps(struct work *w)
+{
+	struct steps *s = &w->steps;
+	const struct luks_reenc *reenc = &s->volume.reenc;
+	int r = steps_open(&w->options, s);
+
+	if (r < 0)
+		return r;
+	s->tokens = true;
+	s->skip_tokens = ~w->v->keys.tokens;
+	s->passphrases = held_keys_passphrases(&w->v->keys);
+	s->volume_key = held_keys_find(&w->v->keys, s->volume.header, reenc->old_side.digest);
+	if (reenc->state != LUKS_REENC_NONE)
+		s->new_volume_key =
+			held_keys_find(&w->v->keys, s->volume.header, reenc->new_side.digest);
+	return 0;
+}
+
+/* With keyslots to be opened again the volume key is no substitute for their passphrases. */
+static void prefer_passphrases(struct work *w)
+{
+	if (w->v->keys.n_passphrases > 0 || w->v->keys.tokens)
+		w->steps.volume_key = NULL;
+}
+
+static int refuse_lost_keyslots(const struct work *w, const struct luks_begin_plan *plan)
+{
+	char list[LUKS_MAX_KEYSLOTS * 4] = "";
+
+	if (plan->n_lost == 0 || w->request->lose_keyslots)
+		return 0;
+	for (size_t i = 0; i < plan->n_slots; i++) {
+		const size_t used = strlen(list);
+
+		if (!plan->slots[i].kept)
+			(void)snprintf(list + used, sizeof(list) - used, "%s%d", used ? ", " : "",
+				       plan->slots[i].keyslot);
+	}
+	return log_refusal(-EDQUOT,
+			   "%s: keyslots %s would be lost: their passphrases were not given",
+			   w->steps.volume.data_path, list);
+}
+
+static int plan(struct work *w, struct luks_begin **ret)
+{
+	int r = open_steps(w);
+
+	if (r < 0)
+		return r;
+	if (w->steps.volume.reenc.state != LUKS_REENC_NONE)
+		return log_refusal(-EINPROGRESS, "%s: a re-encryption is in progress already",
+				   w->steps.volume.data_path);
+	if (held_keys_is_empty(&w->v->keys))
+		return refuse_locked(w);
+	prefer_passphrases(w);
+	r = steps_plan(&w->steps, ret);
+	if (r < 0)
+		return r;
+	w->report->plan = *luks_begin_get_plan(*ret);
+	w->report->planned = true;
+	return refuse_lost_keyslots(w, &w->report->plan);
+}
+
+static int do_prepare(struct work *w)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	int r = plan(w, &b);
+
+	if (r == 0)
+		r = luks_begin_commit(b, &w->steps.old_key, &w->steps.new_key);
+	return r < 0 ? r : hold_keys(w);
+}
+
+/* What stands in the way is the answer, not a failure to answer. */
+static int do_check(struct work *w)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	struct report *r = w->report;
+
+	log_capture(r->obstacle_message, sizeof(r->obstacle_message));
+	r->obstacle = plan(w, &b);
+	log_capture(r->message, sizeof(r->message));
+	r->estimated_usec = watch_estimate(w->v, &w->steps.volume);
+	return r->obstacle == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int check_locked(const struct work *w)
+{
+	const struct steps *s = &w->steps;
+
+	if (held_keys_is_empty(&w->v->keys) && !s->volume_key && !s->new_volume_key)
+		return refuse_locked(w);
+	return 0;
+}
+
+/* A re-encryption that we may go on with, unlocked, locked against others, and verified. */
+static int enter(struct work *w)
+{
+	int r = steps_check_supported(&w->steps.volume);
+
+	if (r == 0)
+		r = check_locked(w);
+	if (r == 0)
+		r = steps_unlock(&w->steps);
+	if (r == 0)
+		r = hold_keys(w);
+	return r < 0 ? r : steps_take_over(&w->steps);
+}
+
+static int refuse_none(const struct work *w)
+{
+	return log_refusal(-ENOMSG, "%s: no re-encryption is in progress",
+			   w->steps.volume.data_path);
+}
+
+static int convert(struct work *w, bool recover_only)
+{
+	struct watch watch;
+	enum engine_outcome outcome;
+	int r;
+
+	watch_init(&watch, w->v, &w->steps.volume.reenc);
+	w->steps.watch = &watch.watch;
+	r = steps_convert(&w->steps, recover_only, &outcome);
+	watch_end(&watch);
+	if (r == 0)
+		w->report->stopped = outcome == ENGINE_STOPPED;
+	return r;
+}
+
+static int do_convert(struct work *w)
+{
+	const struct volume *v = &w->steps.volume;
+	int r = open_steps(w);
+
+	if (r < 0)
+		return r;
+	if (v->reenc.state == LUKS_REENC_NONE)
+		return v->stacked ? steps_settle(&w->steps) : refuse_none(w);
+	r = enter(w);
+	return r < 0 ? r : convert(w, false);
+}
+
+static int do_recover(struct work *w)
+{
+	const struct volume *v = &w->steps.volume;
+	int r = open_steps(w);
+
+	if (r < 0)
+		return r;
+	if (v->reenc.state == LUKS_REENC_NONE && v->stacked)
+		return steps_settle(&w->steps);
+	if (v->reenc.state == LUKS_REENC_NONE ||
+	    (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked))
+		return 0;
+	r = enter(w);
+	return r < 0 ? r : convert(w, true);
+}
+
+/* Up to a clean header and a plain table: the stack has the sides in their roles of before. */
+static int enter_to_turn(struct work *w)
+{
+	const struct volume *v = &w->steps.volume;
+	int r = open_steps(w);
+
+	if (r < 0)
+		return r;
+	if (v->reenc.state == LUKS_REENC_NONE)
+		return refuse_none(w);
+	r = steps_check_cancellable(v);
+	if (r == 0)
+		r = enter(w);
+	if (r == 0)
+		r = steps_check_cancellable(v);
+	if (r == 0 && (v->reenc.state == LUKS_REENC_HOT || v->stacked))
+		r = convert(w, true);
+	return r < 0 ? r : steps_check_cancellable(v);
+}
+
+/* With nothing converted this is the end: only its commit is left to be made. */
+static int turn(struct work *w)
+{
+	int r = steps_turn_around(&w->steps);
+
+	if (r == 0 && w->steps.volume.reenc.state == LUKS_REENC_FINISH)
+		r = convert(w, false);
+	return r;
+}
+
+static int do_reverse(struct work *w)
+{
+	int r = enter_to_turn(w);
+
+	return r < 0 ? r : turn(w);
+}
+
+static int do_undo(struct work *w)
+{
+	int r = enter_to_turn(w);
+
+	if (r < 0)
+		return r;
+	if (w->steps.volume.reenc.boundary > 0)
+		return log_refusal(-EINVAL,
+				   "%s: a part is converted already; turn the re-encryption around "
+				   "instead",
+				   w->steps.volume.data_path);
+	return turn(w);
+}
+
+static int execute(struct work *w)
+{
+	struct service_volume *v = w->v;
+
+	switch (w->request->job) {
+	case JOB_NONE:
+	case JOB_INSPECT:
+		return 0;
+	case JOB_LOCK:
+		held_keys_forget(&v->keys);
+		return 0;
+	case JOB_UNLOCK:
+		return service_unlock(v, w->request, w->report);
+	case JOB_USE_PROVIDER:
+		return service_use_provider(v, w->request, w->report);
+	case JOB_ADOPT:
+		return service_adopt(v, w->request);
+	case JOB_CHECK:
+		return do_check(w);
+	case JOB_PREPARE:
+		return do_prepare(w);
+	case JOB_UNDO:
+		return do_undo(w);
+	case JOB_CONVERT:
+		return do_convert(w);
+	case JOB_RECOVER:
+		return do_recover(w);
+	case JOB_REVERSE:
+		return do_reverse(w);
+	}
+	return -EINVAL;
+}
+
+static int look_again(struct service_volume *v)
+{
+	struct luks_header *header;
+	int r = look(v->base, &v->look, &header);
+
+	if (r < 0)
+		return r;
+	luks_header_free(v->header);
+	v->header = header;
+	control_set_look(v->control, &v->look);
+	control_set_keys(v->control, service_is_unlocked(v), v->keys.n_passphrases);
+	return 0;
+}
+
+/* Only a job that found the volume can change it; what it left is told with how it ended. */
+static void serve(struct service_volume *v, const struct request *q, struct report *report)
+{
+	struct work w = {.v = v, .request = q, .report = report, .steps.volume = VOLUME_NONE};
+	int r, r2;
+
+	log_capture(report->message, sizeof(report->message));
+	set_options(&w);
+	r = q->job == JOB_INSPECT ? 0 : look_again(v);
+	if (r == 0)
+		r = execute(&w);
+	steps_close(&w.steps);
+	r2 = look_again(v);
+	log_capture(NULL, 0);
+	report->error = r < 0 || q->job != JOB_INSPECT ? r : r2;
+	report->looked = r2 == 0;
+	if (report->looked)
+		report->look = v->look;
+}
+
+static void serve_request(struct service_volume *v, struct request *taken)
+{
+	_cleanup_(request_freep) struct request *q = taken;
+	_cleanup_(report_freep) struct report *report = report_new(REPORT_DONE);
+
+	if (!report) {
+		/* Nothing can be said then; the manager sees that it ends. */
+		log_error_errno(-ENOMEM, "no answer can be given");
+		control_quit(v->control);
+		return;
+	}
+	report->job = q->job;
+	serve(v, q, report);
+	control_report(v->control, TAKE_PTR(report));
+}
+
+void service_work(struct service_volume *v)
+{
+	for (;;) {
+		_cleanup_free_ char *record = NULL;
+		uint64_t serial = 0;
+		struct request *q = control_next(v->control, &record, &serial);
+
+		if (record)
+			watch_set_record_at_rest(v, record, serial);
+		else if (q)
+			serve_request(v, q);
+		else
+			break;
+	}
+	held_keys_forget(&v->keys);
+	v->header = luks_header_free(v->header);
+}

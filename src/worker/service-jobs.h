@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the working thread of a service does: one request after the other, by the steps that the
+ * command line takes as well, with the keys that the service has been given.
+ */
+#pragma once
+
+#include "worker/control.h"
+#include "worker/held-keys.h"
+
+struct service_volume {
+	const struct options *base; /* device, header, active name, device size */
+	struct control *control;
+	struct held_keys keys;
+	struct look look; /* the last one */
+	struct luks_header *header;
+};
+
+/* Serves requests until control_quit(). */
+void service_work(struct service_volume *v);

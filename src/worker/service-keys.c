@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/service-keys.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "luks/context.h"
+#include "luks/keyslots.h"
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "worker/key-memfd.h"
+#include "worker/provider.h"
+
+#define SECOND       UINT64_C(1000000)
+#define READ_TIMEOUT (30 * SECOND)     /* of a secret that is handed in */
+#define SECRET_MAX   ((size_t)8 << 20) /* bytes: cryptsetup's own limit of a key file */
+
+static void digests_of(const struct service_volume *v, int ret[2])
+{
+	const struct luks_reenc *r = &v->look.status.reenc;
+
+	ret[0] = r->old_side.digest;
+	ret[1] = r->new_side.digest == r->old_side.digest ? LUKS_DIGEST_NONE : r->new_side.digest;
+}
+
+/* The first keyslot of @digest that @passphrase opens; its key is kept. */
+static int try_digest(struct service_volume *v, struct crypt_device *cd, int digest, int keyslot,
+		      const struct secret *passphrase, uint32_t *opened)
+{
+	struct luks_keyslots keyslots;
+	int r = luks_keyslots_read(cd, &keyslots);
+
+	for (size_t i = 0; r == 0 && i < keyslots.n; i++) {
+		_cleanup_(secret_freep) struct secret *key = NULL;
+		const struct luks_keyslot *slot = &keyslots.slots[i];
+
+		if (slot->digest != digest || (keyslot >= 0 && slot->id != keyslot))
+			continue;
+		r = luks_keyslot_open(cd, slot->id, passphrase, &key);
+		if (r == 0) {
+			*opened |= UINT32_C(1) << slot->id;
+			return held_keys_add_key(&v->keys, key);
+		}
+		r = r == -ENOMEM ? r : 0;
+	}
+	return r;
+}
+
+static int take_passphrase(struct service_volume *v, const struct secret *passphrase, int keyslot,
+			   uint32_t *ret_keyslots)
+{
+	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
+	uint32_t opened = 0;
+	int digests[2], r = luks_context_open(v->base->device, v->base->header, &cd);
+
+	if (r < 0)
+		return r;
+	digests_of(v, digests);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(digests); i++)
+		if (digests[i] != LUKS_DIGEST_NONE)
+			r = try_digest(v, cd, digests[i], keyslot, passphrase, &opened);
+	if (r == 0 && opened == 0)
+		return log_refusal(-EPERM, "%s: no keyslot is opened by this passphrase",
+				   v->base->device);
+	if (r == 0)
+		r = held_keys_add_passphrase(&v->keys, passphrase);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot open a keyslot", v->base->device);
+	*ret_keyslots |= opened;
+	return 0;
+}
+
+static int take_volume_key(struct service_volume *v, const struct secret *key)
+{
+	int digests[2], r;
+
+	digests_of(v, digests);
+	for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {
+		if (digests[i] == LUKS_DIGEST_NONE ||
+		    luks_volume_key_verify(v->header, digests[i], key) < 0)
+			continue;
+		r = held_keys_add_key(&v->keys, key);
+		return r < 0 ? log_error_errno(r, "%s: cannot keep the volume key", v->base->device)
+			     : 0;
+	}
+	return -EPERM;
+}
+
+int service_unlock(struct service_volume *v, const struct request *q, struct report *report)
+{
+	_cleanup_(secret_freep) struct secret *secret = NULL;
+	int r = secret_read_fd(q->fd[0], SECRET_MAX, now_usec() + READ_TIMEOUT, &secret);
+
+	if (r < 0)
+		return log_error_errno(r, "%s: no secret could be read from the descriptor given",
+				       v->base->device);
+	if (!q->type || strcmp(q->type, "passphrase") == 0)
+		return take_passphrase(v, secret, q->keyslot, &report->keyslots);
+	r = take_volume_key(v, secret);
+	return r == -EPERM ? log_refusal(r, "%s: the volume key given is not the volume's",
+					 v->base->device)
+			   : r;
+}
+
+int service_use_provider(struct service_volume *v, const struct request *q, struct report *report)
+{
+	struct provider_answer answer = {};
+	const struct provider_question question = {
+		.provider = q->provider,
+		.path = q->path,
+		.name = q->name,
+		.description = q->description,
+		.offset = q->offset,
+		.size = q->size,
+		.device = v->base->device,
+		.header = v->base->header,
+		.token = q->token,
+	};
+	int r = provider_ask(&question, q->timeout > 0 ? q->timeout : READ_TIMEOUT, &answer);
+
+	if (r == 0 && answer.passphrase)
+		r = take_passphrase(v, answer.passphrase, q->keyslot, &report->keyslots);
+	for (unsigned i = 0; r == 0 && i < answer.n_keys; i++) {
+		r = take_volume_key(v, answer.key[i].key);
+		if (r < 0)
+			break;
+		v->keys.tokens |= UINT32_C(1) << answer.key[i].token;
+		report->keyslots |= UINT32_C(1) << answer.key[i].keyslot;
+	}
+	if (r == -EPERM && !answer.passphrase)
+		log_error("%s: what the token gave is not the volume's key", v->base->device);
+	provider_answer_clear(&answer);
+	return r;
+}
+
+int service_adopt(struct service_volume *v, const struct request *q)
+{
+	unsigned known = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(q->fd); i++) {
+		_cleanup_(secret_freep) struct secret *key = NULL;
+		int r = secret_read_fd(q->fd[i], SECRET_MAX, now_usec() + READ_TIMEOUT, &key);
+
+		if (r < 0)
+			return log_error_errno(r, "%s: no volume key could be read from the memfd",
+					       v->base->device);
+		r = take_volume_key(v, key);
+		if (r < 0 && r != -EPERM)
+			return r;
+		known += r == 0;
+	}
+	if (known == 0)
+		return log_refusal(-ESTALE, "%s: the header knows these volume keys no more",
+				   v->base->device);
+	return 0;
+}
+
+bool service_is_unlocked(const struct service_volume *v)
+{
+	const struct luks_reenc *r = &v->look.status.reenc;
+
+	if (r->state == LUKS_REENC_NONE)
+		return !held_keys_is_empty(&v->keys);
+	return held_keys_find(&v->keys, v->header, r->new_side.digest) &&
+	       (r->state == LUKS_REENC_FINISH ||
+		held_keys_find(&v->keys, v->header, r->old_side.digest));
+}

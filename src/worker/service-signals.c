@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a service sends by itself, and what looks and progress are on the bus. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "worker/service-bus.h"
+#include "worker/service-internal.h"
+
+#define UNREAD_MAX 16
+
+/* One entry of a dictionary, with a value of a basic type. */
+static int append(sd_bus_message *m, const char *key, const char *type, ...)
+{
+	va_list ap;
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", key);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', type);
+	if (r >= 0) {
+		va_start(ap, type);
+		r = sd_bus_message_appendv(m, type, ap);
+		va_end(ap);
+	}
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int open_entry(sd_bus_message *m, const char *key, const char *type)
+{
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", key);
+	return r < 0 ? r : sd_bus_message_open_container(m, 'v', type);
+}
+
+static int close_entry(sd_bus_message *m)
+{
+	int r = sd_bus_message_close_container(m);
+
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* The numbers of the bits that are set. */
+static int append_bits(sd_bus_message *m, const char *key, uint32_t bits)
+{
+	uint32_t numbers[32];
+	size_t n = 0;
+	int r = open_entry(m, key, "au");
+
+	for (uint32_t i = 0; i < 32; i++)
+		if (bits & UINT32_C(1) << i)
+			numbers[n++] = i;
+	if (r >= 0)
+		r = sd_bus_message_append_array(m, 'u', numbers, n * sizeof(numbers[0]));
+	return r < 0 ? r : close_entry(m);
+}
+
+static int append_tokens(sd_bus_message *m, const struct look *l)
+{
+	int r = open_entry(m, "Tokens", "a{us}");
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{us}");
+	for (unsigned i = 0; r >= 0 && i < l->n_tokens; i++)
+		r = sd_bus_message_append(m, "{us}", l->token[i].id, l->token[i].type);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : close_entry(m);
+}
+
+static int append_disks(sd_bus_message *m, const struct look *l)
+{
+	int r = open_entry(m, "Disks", "as");
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "s");
+	for (unsigned i = 0; r >= 0 && i < l->disks.n; i++)
+		r = sd_bus_message_append(m, "s", l->disks.name[i]);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : close_entry(m);
+}
+
+static int append_sides(sd_bus_message *m, const struct luks_reenc *reenc)
+{
+	int r = append(m, "OldCipher", "s", reenc->old_side.cipher);
+
+	if (r >= 0)
+		r = append(m, "NewCipher", "s", reenc->new_side.cipher);
+	if (r >= 0)
+		r = append(m, "OldSectorSize", "u", reenc->old_side.sector_size);
+	return r < 0 ? r : append(m, "NewSectorSize", "u", reenc->new_side.sector_size);
+}
+
+static int append_reencryption(sd_bus_message *m, const struct luks_reenc *reenc)
+{
+	const bool none = reenc->state == LUKS_REENC_NONE;
+	int r = append(m, "Reencryption", "s", luks_reenc_state_name(reenc->state));
+
+	if (r >= 0)
+		r = append(m, "Mode", "s", none ? "" : luks_reenc_mode_name(reenc->mode));
+	if (r >= 0)
+		r = append(m, "Direction", "s", none ? "" : luks_direction_name(reenc->direction));
+	if (r >= 0)
+		r = append(m, "Resilience", "s",
+			   none ? "" : luks_resilience_name(reenc->resilience));
+	return r < 0 ? r : append_sides(m, reenc);
+}
+
+static int append_position(sd_bus_message *m, uint64_t total, uint64_t done,
+			   const struct position *p, enum luks_direction direction)
+{
+	const uint64_t hotzone =
+		direction == LUKS_FORWARD ? p->boundary : p->boundary - p->hotzone_size;
+	int r = append(m, "BytesTotal", "t", total);
+
+	if (r >= 0)
+		r = append(m, "BytesDone", "t", done);
+	if (r >= 0)
+		r = append(m, "HotzoneOffset", "t", hotzone);
+	return r < 0 ? r : append(m, "HotzoneSize", "t", p->hotzone_size);
+}
+
+/* While a run goes on, where it is; else where the header says it was left. */
+static int append_current_position(sd_bus_message *m, const struct look *l,
+				   const struct control_state *state)
+{
+	const struct luks_reenc *reenc = &l->status.reenc;
+	const struct position left = {reenc->boundary, reenc->hot_size};
+
+	if (state->converting)
+		return append_position(m, reenc->data_size, state->progress.converted,
+				       &state->progress.position, reenc->direction);
+	return append_position(m, reenc->data_size, l->status.bytes_done, &left, reenc->direction);
+}
+
+int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state)
+{
+	int r = append(m, "UUID", "s", l->status.uuid);
+
+	if (r >= 0)
+		r = append(m, "Device", "s", l->device);
+	if (r >= 0)
+		r = append(m, "HeaderDevice", "s", l->header_device);
+	if (r >= 0)
+		r = append(m, "Name", "s", l->name);
+	if (r >= 0)
+		r = append_reencryption(m, &l->status.reenc);
+	if (r >= 0)
+		r = append_current_position(m, l, state);
+	if (r >= 0)
+		r = append(m, "Stacked", "b", (int)l->stacked);
+	if (r >= 0)
+		r = append(m, "Supported", "b", (int)!l->status.only_cryptsetup);
+	if (r >= 0)
+		r = append_bits(m, "Keyslots", l->keyslots);
+	if (r >= 0)
+		r = append_tokens(m, l);
+	if (r >= 0)
+		r = append(m, "Record", "s", l->record);
+	return r < 0 ? r : append_disks(m, l);
+}
+
+static int append_plan(sd_bus_message *m, const struct report *p)
+{
+	const struct luks_begin_plan *plan = &p->plan;
+	uint32_t kept = 0, lost = 0;
+	int r;
+
+	for (size_t i = 0; i < plan->n_slots; i++)
+		*(plan->slots[i].kept ? &kept : &lost) |= UINT32_C(1) << plan->slots[i].keyslot;
+	r = append(m, "OldKeySize", "u", plan->old_key_size);
+	if (r >= 0)
+		r = append(m, "NewKeySize", "u", plan->new_key_size);
+	if (r >= 0)
+		r = append(m, "PlannedCipher", "s", plan->new_cipher);
+	if (r >= 0)
+		r = append(m, "PlannedSectorSize", "u", plan->new_sector_size);
+	if (r >= 0)
+		r = append_bits(m, "KeptKeyslots", kept);
+	return r < 0 ? r : append_bits(m, "LostKeyslots", lost);
+}
+
+static int append_result(sd_bus_message *m, const struct report *p)
+{
+	int r = p->planned ? append_plan(m, p) : 0;
+
+	if (r >= 0 && (p->job == JOB_UNLOCK || p->job == JOB_USE_PROVIDER))
+		r = append_bits(m, "OpenedKeyslots", p->keyslots);
+	if (r >= 0 && p->job == JOB_CONVERT && p->error == 0)
+		r = append(m, "Outcome", "s", p->stopped ? "stopped" : "finished");
+	if (r < 0 || p->job != JOB_CHECK)
+		return r;
+	r = append(m, "Obstacle", "s", p->obstacle_message);
+	if (r >= 0)
+		r = append(m, "ObstacleName", "s",
+			   p->obstacle < 0 ? service_error_name(p->obstacle) : "");
+	return r < 0 ? r : append(m, "EstimatedTime", "t", p->estimated_usec);
+}
+
+static int fill_done(sd_bus_message *m, const struct report *p, const struct control_state *state)
+{
+	int r = sd_bus_message_append(m, "siss", service_job_name(p->job), p->error,
+				      p->error < 0 ? service_error_name(p->error) : "",
+				      p->error < 0 ? p->message : "");
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r >= 0 && p->looked)
+		r = service_append_look(m, &p->look, state);
+	if (r >= 0)
+		r = append_result(m, p);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int new_signal(struct service *s, const char *name, sd_bus_message **ret)
+{
+	return s->bus ? sd_bus_message_new_signal(s->bus, ret, SERVICE_PATH, SERVICE_INTERFACE,
+						  name)
+		      : -ENOTCONN;
+}
+
+static void send_done(struct service *s, const struct report *p)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	struct control_state *state = malloc(sizeof(*state));
+	int r = state ? new_signal(s, "Done", &m) : -ENOMEM;
+
+	if (r >= 0) {
+		control_get_state(s->control, state);
+		r = fill_done(m, p, state);
+	}
+	free(state);
+	if (r >= 0)
+		r = sd_bus_send(s->bus, m, NULL);
+	if (r < 0 && r != -ENOTCONN)
+		log_warning_errno(r, "the end of a job could not be told");
+}
+
+static void send_keys(struct service *s, const struct report *p)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_signal(s, "KeysAvailable", &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "hh", p->key_fd[0], p->key_fd[1]);
+	if (r >= 0)
+		r = sd_bus_send(s->bus, m, NULL);
+	if (r < 0 && r != -ENOTCONN)
+		log_warning_errno(r, "volume keys could not be handed over");
+}
+
+static int reply_look(sd_bus_message *call, const struct report *p,
+		      const struct control_state *state)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = sd_bus_message_new_method_return(call, &m);
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r >= 0)
+		r = service_append_look(m, &p->look, state);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_send(NULL, m, NULL);
+}
+
+static int reply(struct service *s, const struct service_call *call, const struct report *p)
+{
+	struct control_state *state;
+	char name[128];
+	int r;
+
+	if (p->error < 0) {
+		(void)snprintf(name, sizeof(name), SERVICE_ERROR_PREFIX "%s",
+			       service_error_name(p->error));
+		return sd_bus_reply_method_errorf(call->message, name, "%s", p->message);
+	}
+	if (call->record_serial > 0)
+		return sd_bus_reply_method_return(call->message, NULL);
+	state = malloc(sizeof(*state));
+	if (!state)
+		return -ENOMEM;
+	control_get_state(s->control, state);
+	r = reply_look(call->message, p, state);
+	free(state);
+	return r;
+}
+
+static bool answers(const struct report *p, const struct service_call *call)
+{
+	if (p->kind == REPORT_RECORD)
+		return call->record_serial > 0 && call->record_serial <= p->record_serial;
+	return call->record_serial == 0;
+}
+
+static void reply_calls(struct service *s, const struct report *p)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < s->n_calls; i++) {
+		if (!answers(p, &s->call[i])) {
+			s->call[left++] = s->call[i];
+			continue;
+		}
+		if (reply(s, &s->call[i], p) < 0)
+			log_warning("a call could not be answered");
+		sd_bus_message_unref(s->call[i].message);
+	}
+	s->n_calls = left;
+}
+
+static void send_report(struct service *s, const struct report *p)
+{
+	switch (p->kind) {
+	case REPORT_KEYS:
+		send_keys(s, p);
+		break;
+	case REPORT_RECORD:
+		reply_calls(s, p);
+		break;
+	case REPORT_DONE:
+		if (p->job == JOB_INSPECT) {
+			reply_calls(s, p);
+		} else if (p->job != JOB_LOCK) {
+			service_send_progress(s);
+			control_job_is_over(s->control);
+			send_done(s, p);
+		}
+		break;
+	}
+}
+
+void service_send_reports(struct service *s)
+{
+	for (;;) {
+		_cleanup_(report_freep) struct report *p = control_take(s->control);
+
+		if (!p)
+			return;
+		send_report(s, p);
+	}
+}
+
+int service_append_progress(sd_bus_message *m, const struct service *s,
+			    const struct control_state *state)
+{
+	const struct engine_progress *p = &state->progress;
+	int r = append_position(m, p->total, p->converted, &p->position,
+				state->look.status.reenc.direction);
+
+	if (r >= 0)
+		r = append(m, "Rate", "t", s->rate);
+	return r < 0 ? r : append(m, "LongestStall", "t", p->longest_freeze_usec);
+}
+
+/* Who does not read what there is already gets no more of it. */
+static int send_progress(struct service *s, const struct control_state *state)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	uint64_t queued;
+	int r;
+
+	if (s->bus && sd_bus_get_n_queued_write(s->bus, &queued) >= 0 && queued > UNREAD_MAX)
+		return -ENOBUFS;
+	r = new_signal(s, "Progress", &m);
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r >= 0)
+		r = service_append_progress(m, s, state);
+	if (r >= 0)
+		r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_send(s->bus, m, NULL);
+}
+
+static void note_progress(struct service *s, const struct engine_progress *p)
+{
+	const uint64_t now = now_usec(), usec = now - s->last_usec;
+
+	s->rate = p->converted > s->last_converted && usec > 0 && s->last_usec > 0
+			  ? (p->converted - s->last_converted) * 1000000 / usec
+			  : 0;
+	s->last_usec = now;
+	s->last_converted = p->converted;
+	s->last_position = p->position;
+}
+
+void service_send_progress(struct service *s)
+{
+	struct control_state *state = malloc(sizeof(*state));
+	const struct engine_progress *p;
+
+	if (!state)
+		return;
+	control_get_state(s->control, state);
+	p = &state->progress;
+	if (p->converted != s->last_converted ||
+	    p->position.boundary != s->last_position.boundary ||
+	    p->position.hotzone_size != s->last_position.hotzone_size) {
+		note_progress(s, p);
+		if (send_progress(s, state) < 0 && s->bus)
+			log_debug("progress could not be told");
+	}
+	free(state);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/service-watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "luks/look.h"
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/io.h"
+#include "util/log.h"
+
+/* How much is read to tell the speed, and for how long. */
+#define ESTIMATE_PIECE (UINT64_C(1) << 20)
+#define ESTIMATE_MAX   (UINT64_C(64) << 20)
+#define ESTIMATE_USEC  UINT64_C(500000)
+
+static bool stop_wanted(void *arg)
+{
+	struct watch *w = arg;
+
+	return control_wants_stop(w->v->control);
+}
+
+static void on_progress(void *arg, const struct engine_progress *p)
+{
+	struct watch *w = arg;
+
+	control_set_progress(w->v->control, true, p);
+}
+
+static bool pause_due(void *arg, uint64_t converted)
+{
+	struct watch *w = arg;
+	struct control *c = w->v->control;
+
+	return control_pause_wanted(c) || rate_is_due(&c->rate, converted, now_usec());
+}
+
+static bool interrupted(void *arg)
+{
+	struct control *c = arg;
+
+	return control_wants_stop(c) || control_pause_wanted(c);
+}
+
+static void report_record(struct service_volume *v, uint64_t serial, int error,
+			  const struct luks_reason *why)
+{
+	struct report *r = report_new(REPORT_RECORD);
+
+	if (!r) {
+		log_error_errno(-ENOMEM, "no answer can be given");
+		return;
+	}
+	r->error = error;
+	r->record_serial = serial;
+	if (error < 0)
+		(void)snprintf(r->message, sizeof(r->message),
+			       "%s: the record cannot be put into the header: %s", v->base->device,
+			       *why->text ? why->text : strerrordesc_np(-error));
+	control_report(v->control, r);
+}
+
+static void set_record(struct service_volume *v, struct luks_store *store, const char *text,
+		       uint64_t serial)
+{
+	struct luks_reason why = {};
+	int r = luks_store_set_record(store, text, &why);
+
+	if (r == 0)
+		r = luks_record_get(store->header, v->look.record);
+	if (r == 0) {
+		luks_make_printable(v->look.record);
+		control_set_look(v->control, &v->look);
+	}
+	report_record(v, serial, r, &why);
+}
+
+/* A header that cannot be written stops the conversion with its next commit, if not here. */
+static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
+		      uint64_t *ret_hotzone_size)
+{
+	struct watch *w = arg;
+	struct control *c = w->v->control;
+	uint64_t by_rate, wanted;
+
+	do {
+		uint64_t serial;
+		_cleanup_free_ char *record = control_take_record(c, &serial);
+
+		if (record)
+			set_record(w->v, store, record, serial);
+		rate_wait(&c->rate, converted, interrupted, c);
+	} while (!control_wants_stop(c) && control_pause_wanted(c));
+	wanted = control_hotzone_max(c);
+	by_rate = rate_hotzone(&c->rate);
+	*ret_hotzone_size = wanted == 0 ? by_rate : by_rate == 0 ? wanted : MIN(by_rate, wanted);
+	return 0;
+}
+
+void watch_init(struct watch *w, struct service_volume *v, const struct luks_reenc *reenc)
+{
+	const struct engine_progress start = {
+		.position = {reenc->boundary, reenc->hot_size},
+		.total = reenc->data_size,
+		.converted = reenc->direction == LUKS_FORWARD ? reenc->boundary
+							      : reenc->data_size - reenc->boundary,
+	};
+
+	*w = (struct watch){
+		.v = v,
+		.watch =
+			{
+				.stop = stop_wanted,
+				.progress = on_progress,
+				.pause_due = pause_due,
+				.pause = make_pause,
+				.arg = w,
+			},
+	};
+	control_set_progress(v->control, true, &start);
+}
+
+void watch_end(struct watch *w)
+{
+	control_set_progress(w->v->control, false, NULL);
+}
+
+static int put_record(struct service_volume *v, const char *text, uint64_t serial)
+{
+	struct volume volume;
+	struct luks_store store;
+	int r = volume_open(v->base, &volume);
+
+	if (r < 0)
+		return r;
+	r = volume_lock(&volume);
+	if (r == 0) {
+		luks_store_init(&store, volume.meta, volume.header, &volume.reenc, volume.meta_fd,
+				volume.header_path, volume.header_on_data);
+		set_record(v, &store, text, serial);
+	}
+	volume_close(&volume);
+	return r;
+}
+
+void watch_set_record_at_rest(struct service_volume *v, const char *text, uint64_t serial)
+{
+	struct luks_reason why = {};
+	char logged[sizeof(why.text)];
+	int r;
+
+	log_capture(logged, sizeof(logged));
+	r = put_record(v, text, serial);
+	log_capture(NULL, 0);
+	if (r < 0) {
+		memcpy(why.text, logged, sizeof(why.text));
+		report_record(v, serial, r, &why);
+	}
+}
+
+/* Bytes per second at which the start of the data can be read, for half a second at most. */
+static uint64_t read_speed(const struct volume *volume)
+{
+	const size_t piece = ESTIMATE_PIECE;
+	const struct luks_reenc *r = &volume->reenc;
+	const uint64_t begin = now_usec();
+	uint64_t bytes = 0, usec = 0;
+	_cleanup_free_ void *buffer = NULL;
+
+	if (posix_memalign(&buffer, 4096, piece) != 0)
+		return 0;
+	while (bytes + piece <= MIN(r->data_size, ESTIMATE_MAX) && usec < ESTIMATE_USEC) {
+		if (pread_full(volume->data.fd, buffer, piece, r->data_offset + bytes) < 0)
+			return 0;
+		bytes += piece;
+		usec = now_usec() - begin;
+	}
+	return usec > 0 ? bytes * 1000000 / usec : 0;
+}
+
+uint64_t watch_estimate(struct service_volume *v, const struct volume *volume)
+{
+	const uint64_t limit = rate_get(&v->control->rate);
+	uint64_t speed;
+
+	if (volume->data.fd < 0)
+		return 0;
+	speed = read_speed(volume) / 2;
+	if (speed > 0 && limit > 0)
+		speed = MIN(speed, limit);
+	if (speed == 0)
+		return 0;
+	return volume->reenc.data_size / speed * 1000000 +
+	       volume->reenc.data_size % speed * 1000000 / speed;
+}

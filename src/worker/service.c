@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The two threads of a service. The main thread works on the volume; the other one answers the
+ * manager, always at once, and ends when the work has ended.
+ */
+#include "worker/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "worker/process.h"
+#include "worker/service-bus.h"
+#include "worker/service-internal.h"
+
+/* Bytes; all of a stack is locked into memory. */
+#define STACK_SIZE ((size_t)512 << 10)
+/* Progress is sent so often at most, microseconds. */
+#define PROGRESS_USEC UINT64_C(500000)
+/* How long the manager is given to take the last messages, microseconds. */
+#define LAST_WORDS_USEC UINT64_C(2000000)
+
+int service_keep_call(struct service *s, sd_bus_message *m, uint64_t record_serial)
+{
+	if (s->n_calls == SERVICE_CALLS_MAX)
+		return -ENOBUFS;
+	s->call[s->n_calls++] = (struct service_call){sd_bus_message_ref(m), record_serial};
+	return 0;
+}
+
+void service_drop_calls(struct service *s)
+{
+	while (s->n_calls > 0)
+		sd_bus_message_unref(s->call[--s->n_calls].message);
+}
+
+static void disconnect(struct service *s)
+{
+	service_drop_calls(s);
+	s->bus = sd_bus_close_unref(s->bus);
+}
+
+static int on_disconnected(sd_bus_message *m, void *arg, sd_bus_error *error)
+{
+	struct service *s = arg;
+
+	(void)m;
+	(void)error;
+	disconnect(s);
+	return 0;
+}
+
+/* @fd is taken over in any case. */
+static int start_bus(struct service *s, int fd, sd_bus **ret)
+{
+	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+	sd_id128_t id;
+	int r = sd_bus_new(&bus);
+
+	if (r >= 0)
+		r = sd_bus_set_fd(bus, fd, fd);
+	if (r < 0) {
+		(void)close(fd);
+		return r;
+	}
+	r = sd_id128_randomize(&id);
+	if (r >= 0)
+		r = sd_bus_set_server(bus, 1, id);
+	if (r >= 0)
+		r = sd_bus_negotiate_fds(bus, 1);
+	if (r >= 0)
+		r = sd_bus_add_object_vtable(bus, NULL, SERVICE_PATH, SERVICE_INTERFACE,
+					     service_vtable, s);
+	if (r >= 0)
+		r = sd_bus_match_signal_async(
+			bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+			"org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, s);
+	if (r >= 0)
+		r = sd_bus_start(bus);
+	if (r >= 0)
+		r = sd_bus_attach_event(bus, s->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(bus);
+	return 0;
+}
+
+/* One packet of the control socket. 0: the last one who could send one is gone; -EBADMSG: no fd. */
+static int receive_fd(int control_fd, int *ret)
+{
+	char byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = sizeof(byte)};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	const ssize_t n = recvmsg(control_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	const struct cmsghdr *c;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
+	if (n == 0)
+		return 0;
+	c = CMSG_FIRSTHDR(&message);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -EBADMSG;
+	memcpy(ret, CMSG_DATA(c), sizeof(int));
+	return 1;
+}
+
+static int on_control(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct service *s = arg;
+	int connection = -1, r;
+
+	(void)revents;
+	r = receive_fd(fd, &connection);
+	if (r == -EAGAIN || r == -EBADMSG)
+		return 0;
+	if (r <= 0) {
+		log_notice("the manager is gone for good; stopping");
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		control_quit(s->control);
+		return 0;
+	}
+	disconnect(s);
+	r = start_bus(s, connection, &s->bus);
+	if (r < 0)
+		log_error_errno(r, "a connection of the manager cannot be served");
+	return 0;
+}
+
+static int on_report(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct service *s = arg;
+	uint64_t count;
+
+	(void)source;
+	(void)revents;
+	if (read(fd, &count, sizeof(count)) < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	service_send_reports(s);
+	return control_has_ended(s->control) ? sd_event_exit(s->event, 0) : 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	struct service *s = arg;
+
+	(void)source;
+	(void)si;
+	control_quit(s->control);
+	return 0;
+}
+
+/* No wake-ups but those of work: the timer runs from Convert() to its end. */
+static int on_progress_timer(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct service *s = arg;
+	int r;
+
+	service_send_progress(s);
+	if (control_job(s->control) == JOB_NONE)
+		return 0;
+	r = sd_event_source_set_time(source, usec + PROGRESS_USEC);
+	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int service_start_progress(struct service *s)
+{
+	int r = sd_event_source_set_time_relative(s->progress_timer, PROGRESS_USEC);
+
+	s->last_usec = 0;
+	return r < 0 ? r : sd_event_source_set_enabled(s->progress_timer, SD_EVENT_ONESHOT);
+}
+
+static int add_sources(struct service *s)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	int r = sd_event_add_io(s->event, NULL, s->control_fd, EPOLLIN, on_control, s);
+
+	if (r >= 0)
+		r = sd_event_add_io(s->event, NULL, s->control->event_fd, EPOLLIN, on_report, s);
+	if (r >= 0)
+		r = sd_event_add_time(s->event, &s->progress_timer, CLOCK_MONOTONIC, 0, 0,
+				      on_progress_timer, s);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(s->progress_timer, SD_EVENT_OFF);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)
+		r = sd_event_add_signal(s->event, NULL, signals[i], on_signal, s);
+	return r;
+}
+
+/* A manager that does not read does not keep us. */
+static void send_the_rest(struct service *s)
+{
+	const uint64_t deadline = now_usec() + LAST_WORDS_USEC;
+	uint64_t queued;
+
+	while (s->bus && sd_bus_get_n_queued_write(s->bus, &queued) >= 0 && queued > 0 &&
+	       now_usec() < deadline)
+		if (sd_bus_process(s->bus, NULL) < 0 || sd_bus_wait(s->bus, PROGRESS_USEC / 5) < 0)
+			break;
+}
+
+static int run_loop(struct service *s)
+{
+	int r = sd_event_new(&s->event);
+
+	if (r >= 0)
+		r = add_sources(s);
+	if (r >= 0)
+		r = sd_event_loop(s->event);
+	send_the_rest(s);
+	disconnect(s);
+	s->progress_timer = sd_event_source_unref(s->progress_timer);
+	s->event = sd_event_unref(s->event);
+	return r;
+}
+
+/* Without the manager's ear there is nothing to go on for. */
+static void *control_thread(void *arg)
+{
+	struct service *s = arg;
+	int r = run_loop(s);
+
+	if (r < 0)
+		log_error_errno(r, "the manager cannot be served; stopping");
+	control_quit(s->control);
+	return NULL;
+}
+
+static int start_thread(struct service *s, pthread_t *ret)
+{
+	pthread_attr_t attr;
+	int error = pthread_attr_init(&attr);
+
+	if (error)
+		return -error;
+	error = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (error == 0)
+		error = pthread_create(ret, &attr, control_thread, s);
+	(void)pthread_attr_destroy(&attr);
+	return -error;
+}
+
+/* For the control thread to read with signalfd(2), and none for the thread that works. */
+static int block_signals(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigaction(SIGPIPE, &ignore, NULL) < 0)
+		return -errno;
+	return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static int serve(struct options *o, int control_fd)
+{
+	struct control control;
+	struct service service = {.control = &control, .control_fd = control_fd};
+	struct service_volume volume = {.base = o, .control = &control};
+	pthread_t thread;
+	int r = control_init(&control);
+
+	if (r < 0)
+		return log_error_errno(r, "cannot start");
+	r = start_thread(&service, &thread);
+	if (r < 0) {
+		control_destroy(&control);
+		return log_error_errno(r, "cannot start a thread");
+	}
+	service_work(&volume);
+	control_end(&control);
+	(void)pthread_join(thread, NULL);
+	control_destroy(&control);
+	return 0;
+}
+
+static int parse_number(const char *text, uint64_t max, uint64_t *ret)
+{
+	char *end;
+	unsigned long long v;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (errno || *text < '0' || *text > '9' || *end || v > max)
+		return log_refusal(-EINVAL, "\"%s\" is no valid number", text);
+	*ret = v;
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
+{
+	enum { CONTROL_FD = 256, HEADER, ACTIVE_NAME, DEVICE_SIZE, DEBUG };
+	static const struct option longs[] = {
+		{"control-fd", required_argument, NULL, CONTROL_FD},
+		{"header", required_argument, NULL, HEADER},
+		{"active-name", required_argument, NULL, ACTIVE_NAME},
+		{"device-size", required_argument, NULL, DEVICE_SIZE},
+		{"debug", no_argument, NULL, DEBUG},
+		{},
+	};
+	uint64_t fd = UINT64_MAX;
+	int c, r = 0;
+
+	while (r == 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case CONTROL_FD:
+			r = parse_number(optarg, INT_MAX, &fd);
+			break;
+		case HEADER:
+			o->header = optarg;
+			break;
+		case ACTIVE_NAME:
+			o->active_name = optarg;
+			break;
+		case DEVICE_SIZE:
+			r = parse_number(optarg, UINT64_MAX, &o->device_size);
+			break;
+		case DEBUG:
+			o->debug = true;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (r < 0)
+		return r;
+	if (fd == UINT64_MAX || argc - optind != 1)
+		return log_refusal(-EINVAL, "recrypt-worker serve is started by recryptd");
+	o->device = argv[optind];
+	*ret_control_fd = (int)fd;
+	return 0;
+}
+
+static int check_control_fd(int fd)
+{
+	int type = 0;
+	socklen_t size = sizeof(type);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET)
+		return log_refusal(-EINVAL, "--control-fd %d is no socket of packets", fd);
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int service_main(int argc, char **argv)
+{
+	struct options o = {.key_slot = OPTION_ANY_KEYSLOT};
+	int control_fd, r;
+
+	log_init("recrypt-worker", LOG_NOTICE);
+	r = parse(argc, argv, &o, &control_fd);
+	if (r == 0)
+		r = check_control_fd(control_fd);
+	if (r < 0)
+		return r;
+	log_init("recrypt-worker", options_log_level(&o));
+	r = process_protect();
+	if (r == 0)
+		r = block_signals();
+	if (r < 0)
+		return log_error_errno(r, "cannot set up the process");
+	r = process_stay_in_memory();
+	return r < 0 ? r : serve(&o, control_fd);
+}
