@@ -13,10 +13,10 @@
 
 static int find_path(const char *given, char path[static PATH_MAX])
 {
-	if (!realpath(given, path))
-		return log_error_errno(errno == ENOENT ? -ENODEV : -errno, "%s: cannot be found",
-				       given);
-	return 0;
+	if (realpath(given, path))
+		return 0;
+	log_error_errno(-errno, "%s: cannot be found", given);
+	return -ENODEV;
 }
 
 static int explain(const struct look *l, int error, const struct luks_reason *why)

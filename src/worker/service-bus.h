@@ -56,9 +56,9 @@
  *	only this one), LoseKeyslots b (else KeyslotsLost when one cannot be carried over), Pbkdf
  *	s, PbkdfHash s, PbkdfIterations u, PbkdfMemory u (KiB), PbkdfParallel u, PbkdfTime u (ms),
  *	ForceOffline b. Done: the first six of Check().
- *   Undo() *	Takes back what Prepare() did; InvalidArgument when something is converted already.
- *   Convert() *	Recovers when hot, and converts to the end or a stop. Done: Outcome s (finished,
- *	stopped).
+ *   Undo() *	Takes back what Prepare() did; InvalidArgument when a part is converted already.
+ *   Convert() *
+ *	Recovers when hot, and converts to the end or a stop. Done: Outcome s (finished, stopped).
  *   Recover() *	Makes a hot header clean, and settles what a dead worker left.
  *   Reverse() *
  *	Turns around; Convert() then leads back. Accepted during Convert(), which is stopped
@@ -75,9 +75,10 @@
  *   Quit() -> ()
  *
  * Signals:
- *   Progress(a{sv})	BytesDone t, BytesTotal t, HotzoneOffset t, HotzoneSize t, Rate t (bytes/s
- *	since the last one), LongestStall t (of this run). During Convert(), at most every 500 ms
- *	and when something changed.
+ *   Progress(a{sv})
+ *	BytesDone t, BytesTotal t, HotzoneOffset t, HotzoneSize t, Rate t (bytes/s since the last
+ *	one), LongestStall t (of this run). During Convert(), at most every 500 ms and when
+ *	something changed.
  *   Done(s job, i error, s name, s message, a{sv} result)
  *	@job: inspect, unlock, use-provider, adopt, check, prepare, undo, convert, recover or
  *	reverse. @error: 0 or a negative errno, @name the last part of an error name below ("" with
@@ -100,10 +101,11 @@
 
 /*
  * The name for a negative errno: InvalidArgument (EINVAL), NotSupported (ENOTSUP, ETXTBSY), Busy
- * (EBUSY, ENOTUNIQ), RotationInProgress (EINPROGRESS), NoRotation (ENOMSG), Locked (ENOKEY),
- * KeyRejected (EPERM), KeyslotsLost (EDQUOT), NotFound (ENODEV, ENOENT, ENOTBLK), HeaderConflict
- * (ESTALE), Tampered (EKEYREJECTED), TimedOut (ETIMEDOUT, ETIME), Cancelled (ECANCELED, EINTR),
- * NoSpace (ENOSPC), NoMemory (ENOMEM), IOError (EIO and what else a disk says), Failed (all else).
+ * (EBUSY, ENOTUNIQ), RotationInProgress (EINPROGRESS), NoRotation (ENOMSG), AlreadyReversing
+ * (EALREADY), Locked (ENOKEY), KeyRejected (EPERM), KeyslotsLost (EDQUOT), NotFound (ENODEV,
+ * ENOENT, ENOTBLK), HeaderConflict (ESTALE), Tampered (EKEYREJECTED), TimedOut (ETIMEDOUT, ETIME),
+ * Cancelled (ECANCELED, EINTR), NoSpace (ENOSPC), NoMemory (ENOMEM), IOError (EIO and what else a
+ * disk says), Failed (all else).
  */
 const char *service_error_name(int error);
 
