@@ -15,6 +15,7 @@ struct call;
 struct bus {
 	struct manager *manager; /* NULL: only to be introspected */
 	sd_bus *bus;             /* NULL: not connected */
+	struct inhibit *inhibit; /* NULL without a bus */
 	sd_event_source *retry;  /* connects again */
 	sd_event_source *flush;  /* progress that was held back */
 	struct call *calls;      /* not answered yet */

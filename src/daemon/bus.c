@@ -15,6 +15,7 @@
 
 #include "daemon/bus-call.h"
 #include "daemon/bus-internal.h"
+#include "daemon/inhibit.h"
 #include "daemon/log-control.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -53,6 +54,8 @@ static void manager_changed(struct manager *m, uint64_t what, void *userdata)
 	if (b->bus && n > 0)
 		told(b, sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, BUS_MANAGER_INTERFACE,
 							    (void *)names));
+	if (b->inhibit && (what & MANAGER_CHANGED_JOBS_RUNNING))
+		inhibit_jobs_changed(b->inhibit);
 }
 
 static void volume_added(struct volume *v, void *userdata)
@@ -259,6 +262,8 @@ static int connect_bus(struct bus *b)
 		r = sd_bus_attach_event(bus, b->manager->event, SD_EVENT_PRIORITY_NORMAL + 10);
 	if (r < 0)
 		return r;
+	if (inhibit_new(b->manager, bus, &b->inhibit) < 0)
+		log_warning("sleep and shutdown do not wait for hotzones");
 	b->bus = TAKE_PTR(bus);
 	return 0;
 }
@@ -270,6 +275,7 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	calls_drop_questions(b);
+	b->inhibit = inhibit_free(b->inhibit);
 	b->bus = close_bus(b->bus);
 	if (connect_bus(b) < 0)
 		connect_later(b);
@@ -342,6 +348,7 @@ struct bus *bus_free(struct bus *b)
 	if (!b)
 		return NULL;
 	calls_free(b);
+	b->inhibit = inhibit_free(b->inhibit);
 	manager_set_observer(b->manager, &nobody);
 	for (struct volume *v = b->manager->volumes; v; v = v->next) {
 		free(v->bus_slot);

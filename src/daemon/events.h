@@ -13,3 +13,12 @@
 #define EVENT_ROTATION_FAILED     "203541e1b5444f5d97b8c8daccb6f121"
 #define EVENT_VOLUME_LOCKED       "bcfdc1db189c41dbba3507a571ef77a7"
 #define EVENT_HOTZONE_FROZEN_LONG "9804e0e6b1974ee78e6d0e4c79b9a6fa"
+
+struct volume;
+
+/*
+ * One line of the journal with @id and the volume's fields; on standard error where that is no
+ * journal. The text is put behind the volume's name.
+ */
+void event_volume(const struct volume *v, const char *id, int level, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));

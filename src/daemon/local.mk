@@ -13,16 +13,30 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/polkit.c src/daemon/polkit.h \
 	src/daemon/config.c src/daemon/config.h \
 	src/daemon/config-parse.c \
-	src/daemon/events.h \
+	src/daemon/core.h \
+	src/daemon/crypttab.c src/daemon/crypttab.h \
+	src/daemon/discover.c src/daemon/discover.h \
+	src/daemon/events.c src/daemon/events.h \
 	src/daemon/failure.c src/daemon/failure.h \
+	src/daemon/group.c \
+	src/daemon/inhibit.c src/daemon/inhibit.h \
 	src/daemon/job.c src/daemon/job.h \
 	src/daemon/manager.c src/daemon/manager.h \
+	src/daemon/manager-turn.c \
+	src/daemon/many.c \
+	src/daemon/probe.c src/daemon/probe.h \
 	src/daemon/record.c src/daemon/record.h \
 	src/daemon/request.h \
 	src/daemon/schedule.c src/daemon/schedule.h \
 	src/daemon/spawn.c src/daemon/spawn.h \
 	src/daemon/state-file.c \
+	src/daemon/store.c src/daemon/store.h \
 	src/daemon/volume.c src/daemon/volume.h \
+	src/daemon/volume-plan.c src/daemon/volume-plan.h \
+	src/daemon/volume-request.c \
+	src/daemon/volume-step.c \
+	src/daemon/volume-verbs.c \
+	src/daemon/volume-worker.c \
 	src/daemon/worker-link.c src/daemon/worker-link.h \
 	src/daemon/worker-message.c src/daemon/worker-message.h
 DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/dm/libdm.a src/util/libutil.a \
@@ -32,10 +46,12 @@ sbin_PROGRAMS += src/daemon/recryptd
 src_daemon_recryptd_SOURCES = src/daemon/main.c
 src_daemon_recryptd_LDADD = $(DAEMON_LIBS)
 
-UNIT_TESTS += src/daemon/test-config src/daemon/test-record src/daemon/test-schedule
+UNIT_TESTS += src/daemon/test-config src/daemon/test-plan src/daemon/test-record src/daemon/test-schedule
 src_daemon_test_config_SOURCES = src/daemon/test-config.c
 src_daemon_test_config_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_schedule_SOURCES = src/daemon/test-schedule.c
 src_daemon_test_schedule_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_record_SOURCES = src/daemon/test-record.c
 src_daemon_test_record_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+src_daemon_test_plan_SOURCES = src/daemon/test-plan.c
+src_daemon_test_plan_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -9,6 +9,7 @@
 
 #include "daemon/bus.h"
 #include "daemon/manager.h"
+#include "daemon/store.h"
 #include "util/checked.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -156,6 +157,8 @@ static int run(const struct manager_options *options)
 	if (r >= 0)
 		r = sd_event_default(&event);
 	if (r >= 0)
+		r = sd_event_set_watchdog(event, 1);
+	if (r >= 0)
 		r = manager_new(event, options, &m);
 	if (r >= 0)
 		r = catch_signals(event, m);
@@ -165,8 +168,10 @@ static int run(const struct manager_options *options)
 		r = manager_start(m);
 	if (r >= 0)
 		r = bus_start(b);
-	if (r >= 0)
+	if (r >= 0) {
+		store_notify_ready();
 		r = sd_event_loop(event);
+	}
 	return r;
 }
 

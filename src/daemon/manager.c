@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/manager.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 #include "daemon/config.h"
+#include "daemon/core.h"
+#include "daemon/discover.h"
+#include "daemon/probe.h"
+#include "daemon/store.h"
+#include "util/log.h"
 
-struct manager_core {
-	struct manager_observer observer;
-};
+#define PREPARE_AT_ONCE 2 /* a key derivation may take a gigabyte */
+
+static void apply_config(struct manager *m)
+{
+	m->core->prepare.max_concurrent = PREPARE_AT_ONCE;
+	m->core->convert.max_concurrent = m->config->max_concurrent;
+	m->core->convert.max_concurrent_per_disk = m->config->max_concurrent_per_disk;
+	m->rate_limit = config_rate_limit(m->config);
+	manager_mark(m, MANAGER_CHANGED_RATE_LIMIT);
+}
 
 int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret)
 {
 	_cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
+	int r;
 
 	if (!m)
 		return -ENOMEM;
@@ -22,6 +39,19 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 		return -ENOMEM;
 	m->event = sd_event_ref(event);
 	m->options = options;
+	if (options->state_dir &&
+	    asprintf(&m->core->state_path, "%s/state.conf", options->state_dir) < 0) {
+		m->core->state_path = NULL;
+		return -ENOMEM;
+	}
+	r = manager_turn_new(m);
+	if (r == 0)
+		r = config_load(options->config_path, m->core->state_path, &m->config);
+	if (r == 0)
+		r = store_open();
+	if (r < 0)
+		return r;
+	apply_config(m);
 	*ret = TAKE_PTR(m);
 	return 0;
 }
@@ -30,9 +60,19 @@ struct manager *manager_free(struct manager *m)
 {
 	if (!m)
 		return NULL;
+	if (m->core) {
+		m->core->observer = (struct manager_observer){};
+		m->core->discover = discover_free(m->core->discover);
+		probe_free_all(m);
+		volume_free_all(m);
+		job_free_all(m);
+		store_close();
+		(void)sd_event_source_disable_unref(m->core->turn);
+		free(m->core->state_path);
+		free(m->core);
+	}
 	config_free(m->config);
 	sd_event_unref(m->event);
-	free(m->core);
 	free(m);
 	return NULL;
 }
@@ -44,20 +84,73 @@ void manager_set_observer(struct manager *m, const struct manager_observer *obse
 
 int manager_start(struct manager *m)
 {
-	(void)m;
-	return 0;
+	char uuid[37];
+	int fd, r;
+
+	while (store_next(STORE_WORKER, uuid, &fd)) {
+		r = probe_adopt(m, uuid, fd);
+		if (r < 0)
+			(void)log_warning_errno(r, "%s: its worker is gone", uuid);
+	}
+	r = discover_new(m, &m->core->discover);
+	manager_mark(m, 0);
+	return r;
+}
+
+static void mark_all(struct manager *m)
+{
+	for (struct volume *v = m->volumes; v; v = v->next)
+		volume_mark(v, 0);
+	manager_mark(m, 0);
 }
 
 void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata)
 {
+	if (m->stopping)
+		return;
+	store_notify_stopping();
 	m->stopping = true;
-	done(userdata);
+	m->core->stopped = done;
+	m->core->stopped_userdata = userdata;
+	mark_all(m);
+}
+
+void manager_pause(struct manager *m, void (*calm)(void *userdata), void *userdata)
+{
+	m->core->paused = true;
+	m->core->calm = calm;
+	m->core->calm_userdata = userdata;
+	mark_all(m);
+}
+
+void manager_unpause(struct manager *m)
+{
+	m->core->paused = false;
+	m->core->calm = NULL;
+	mark_all(m);
 }
 
 int manager_reload(struct manager *m, struct failure *f)
 {
-	(void)m;
-	return failure_set(f, -ENOTSUP, "not supported");
+	struct config *config;
+	int r;
+
+	store_notify_reloading();
+	r = config_load(m->options->config_path, m->core->state_path, &config);
+	if (r == 0) {
+		config_free(m->config);
+		m->config = config;
+		apply_config(m);
+		for (struct volume *v = m->volumes; v; v = v->next)
+			volume_apply_config(v);
+		discover_configured(m);
+		log_info("the configuration was read again");
+	} else {
+		(void)failure_set(f, r, "%s: cannot be read; the configuration stays as it is",
+				  m->options->config_path);
+	}
+	store_notify_ready();
+	return r;
 }
 
 struct volume *manager_volume_by_uuid(struct manager *m, const char *uuid)
@@ -76,76 +169,97 @@ struct job *manager_job_by_id(struct manager *m, uint64_t id)
 	return NULL;
 }
 
+/* The same node under another name: a link of udev, another path to the file. */
+static struct volume *find_by_node(struct manager *m, const char *path)
+{
+	struct stat wanted, st;
+
+	if (*path != '/' || stat(path, &wanted) < 0)
+		return NULL;
+	for (struct volume *v = m->volumes; v; v = v->next) {
+		if (stat(v->device, &st) < 0)
+			continue;
+		if (S_ISBLK(wanted.st_mode)
+			    ? S_ISBLK(st.st_mode) && st.st_rdev == wanted.st_rdev
+			    : st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
+			return v;
+	}
+	return NULL;
+}
+
 int manager_find_volume(struct manager *m, const char *what, struct failure *f, struct volume **ret)
 {
+	static const char mapper[] = "/dev/mapper/";
+	const char *name =
+		strncmp(what, mapper, strlen(mapper)) == 0 ? what + strlen(mapper) : what;
 	struct volume *v = manager_volume_by_uuid(m, what);
 
+	for (struct volume *o = m->volumes; o && !v; o = o->next)
+		if ((*o->name && strcmp(o->name, name) == 0) || strcmp(o->device, what) == 0)
+			v = o;
 	if (!v)
-		return failure_set(f, -ENODEV, "%s: no such volume is known", what);
+		v = find_by_node(m, what);
+	if (!v)
+		return failure_set(f, -ENODEV,
+				   "%s: no such volume is known; add it, or name it in "
+				   "recryptd.conf",
+				   what);
 	*ret = v;
 	return 0;
+}
+
+void manager_write_state(struct manager *m)
+{
+	if (!m->core->state_path)
+		return;
+	if (mkdir(m->options->state_dir, 0700) < 0 && errno != EEXIST)
+		(void)log_error_errno(-errno, "%s: cannot be made", m->options->state_dir);
+	else
+		(void)config_write_state(m->config, m->core->state_path);
+}
+
+static bool is_path(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			return false;
+	return *text == '/';
 }
 
 int manager_add_volume(struct manager *m, const char *device, const struct add_options *options,
 		       struct failure *f, volume_done_t done, void *userdata)
 {
-	(void)m;
-	(void)options;
-	(void)done;
-	(void)userdata;
-	return failure_set(f, -ENOTSUP, "%s: not supported", device);
+	struct probe_spec spec = {
+		.device = device, .remember = true, .done = done, .userdata = userdata};
+
+	if (options) {
+		spec.header_device = options->header_device;
+		spec.name = options->name;
+	}
+	if (!is_path(device) ||
+	    (spec.header_device && *spec.header_device && !is_path(spec.header_device)))
+		return failure_set(f, -EINVAL, "a device is named by its absolute path");
+	return probe_new(m, &spec) < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
 }
 
 int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f)
 {
-	(void)m;
-	return failure_set(f, -ENOTSUP, "%s: not supported", v->device);
-}
-
-bool volume_filter_matches(const struct volume_filter *filter, const struct volume *v)
-{
-	(void)filter;
-	(void)v;
-	return false;
-}
-
-int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
-		       const struct rotate_options *options, struct failure *f,
-		       struct job **ret_job)
-{
-	(void)m;
-	(void)filter;
-	(void)options;
-	(void)ret_job;
-	return failure_set(f, -ENOTSUP, "not supported");
-}
-
-int manager_suspend_all(struct manager *m, const struct volume_filter *filter, const char *reason,
-			struct failure *f, volume_done_t done, void *userdata, size_t *ret_count)
-{
-	(void)m;
-	(void)filter;
-	(void)reason;
-	(void)done;
-	(void)userdata;
-	(void)ret_count;
-	return failure_set(f, -ENOTSUP, "not supported");
-}
-
-int manager_resume_all(struct manager *m, const struct volume_filter *filter, struct failure *f,
-		       volume_done_t done, void *userdata, size_t *ret_count)
-{
-	(void)m;
-	(void)filter;
-	(void)done;
-	(void)userdata;
-	(void)ret_count;
-	return failure_set(f, -ENOTSUP, "not supported");
+	if (v->job || !volume_is_calm(v))
+		return failure_set(f, -EBUSY, "%s: it is at work; wait, or cancel the rotation",
+				   v->device);
+	config_forget(m->config, v->uuid);
+	manager_write_state(m);
+	volume_remove(v);
+	return 0;
 }
 
 int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f)
 {
-	(void)rate;
-	(void)m;
-	return failure_set(f, -ENOTSUP, "not supported");
+	(void)f;
+	m->rate_limit = rate;
+	m->config->has_kept_rate = true;
+	m->config->kept_rate_limit = rate;
+	manager_write_state(m);
+	manager_mark(m, MANAGER_CHANGED_RATE_LIMIT);
+	return 0;
 }

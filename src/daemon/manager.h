@@ -23,9 +23,9 @@ struct config;
 #define MANAGER_CHANGED_JOBS_RUNNING UINT64_C(4)
 
 /*
- * How the bus layer hears of things; members may be NULL. Changes of a volume or job are collected
- * and told once in a turn of the loop; added comes before, removed after all else about an object.
- * An observer may call verbs, but not from removed.
+ * How the bus layer hears of things; members may be NULL. Changes of a volume are collected and
+ * told once in a turn of the loop, those of a job at once; added comes before, removed after all
+ * else about an object. An observer may call verbs, but not from removed.
  */
 struct manager_observer {
 	void (*manager_changed)(struct manager *m, uint64_t what, void *userdata);

@@ -368,7 +368,7 @@ int record_begin(struct record *r, bool keep_key, uint64_t now)
 	}
 	r->last.started_usec = now;
 	r->last.ended_usec = 0;
-	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "running");
+	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "preparing");
 	r->last.message[0] = '\0';
 	return 0;
 }
@@ -381,6 +381,8 @@ void record_prepared(struct record *r, uint64_t now)
 		key_set(k, "populated");
 		k->populated_usec = now;
 	}
+	if (strcmp(r->last.outcome, "preparing") == 0)
+		(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "running");
 }
 
 void record_converting(struct record *r, uint64_t now)
@@ -400,7 +402,7 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 {
 	struct volume_key *old = r->n_keys > 1 ? &r->keys[r->n_keys - 2] : NULL;
 
-	r->cancel = false;
+	r->cancel = r->suspended = false;
 	r->held[0] = '\0';
 	if (!cancelled)
 		record_converting(r, now);
@@ -416,6 +418,16 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 		drop_unused(r);
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "%s",
 		       cancelled ? "cancelled" : "finished");
+	r->last.ended_usec = now;
+}
+
+void record_failed(struct record *r, const char *message, uint64_t now)
+{
+	drop_unused(r);
+	r->has_queued = r->cancel = false;
+	r->held[0] = '\0';
+	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");
+	(void)snprintf(r->last.message, sizeof(r->last.message), "%s", message);
 	r->last.ended_usec = now;
 }
 

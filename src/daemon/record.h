@@ -30,7 +30,8 @@ struct volume_key {
 };
 
 struct last_rotation {
-	char outcome[16]; /* "finished", "cancelled", "failed"; "": there was none */
+	/* "preparing", "running", "finished", "cancelled", "failed"; "": there was none */
+	char outcome[16];
 	char message[128];
 	uint64_t started_usec, ended_usec;
 };
@@ -64,6 +65,8 @@ int record_begin(struct record *r, bool keep_key, uint64_t now);   /* before the
 void record_prepared(struct record *r, uint64_t now);              /* in re-encryption */
 void record_converting(struct record *r, uint64_t now);            /* the new key is written with */
 void record_ended(struct record *r, bool cancelled, uint64_t now); /* out of re-encryption */
+/* Preparing has failed: the new key is forgotten, and so is the wish. */
+void record_failed(struct record *r, const char *message, uint64_t now);
 
 /* The key that new data is written with, or NULL. */
 const struct volume_key *record_active_key(const struct record *r);

@@ -3,8 +3,16 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "daemon/core.h"
+#include "daemon/store.h"
 #include "util/checked.h"
+#include "util/log.h"
 
 const char *volume_state_name(enum volume_state state)
 {
@@ -20,72 +28,300 @@ const char *volume_state_name(enum volume_state state)
 	return names[state];
 }
 
-static int not_yet(struct volume *v, struct failure *f)
+uint64_t wall_clock_usec(void)
 {
-	return failure_set(f, -ENOTSUP, "%s: not supported", v->device);
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-int volume_rotate(struct volume *v, const struct rotate_options *options, struct failure *f,
-		  struct job **ret_job)
+void volume_mark(struct volume *v, uint64_t what)
 {
-	(void)options;
-	(void)ret_job;
-	return not_yet(v, f);
+	v->core->marked = true;
+	v->core->changed |= what;
+	manager_mark(v->manager, 0);
 }
 
-int volume_suspend(struct volume *v, const char *reason, struct failure *f, volume_done_t done,
-		   void *userdata)
+static void free_strings(char **strings)
 {
-	(void)reason;
-	(void)done;
-	(void)userdata;
-	return not_yet(v, f);
+	for (char **s = strings; s && *s; s++)
+		free(*s);
+	free(strings);
 }
 
-int volume_resume(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
+static void volume_free(struct volume *v)
 {
-	(void)done;
-	(void)userdata;
-	return not_yet(v, f);
+	struct volume_core *c = v->core;
+
+	if (c) {
+		request_free_all(v);
+		(void)worker_link_free(c->link);
+		(void)sd_event_source_disable_unref(c->restart);
+		if (c->old_key_fd >= 0)
+			(void)close(c->old_key_fd);
+		if (c->new_key_fd >= 0)
+			(void)close(c->new_key_fd);
+		free_strings(c->disks);
+		free(c->record_json);
+		free(c);
+	}
+	free(v->name);
+	free(v->device);
+	free(v->header_device);
+	free(v->group);
+	free(v->keys);
+	free(v);
 }
 
-int volume_cancel(struct volume *v, struct failure *f, struct job **ret_job)
+/* Moves @from to *to; true when that is a change. */
+static bool take_string(char **to, char **from)
 {
-	(void)ret_job;
-	return not_yet(v, f);
+	const bool same = *to && strcmp(*to, *from) == 0;
+
+	free(*to);
+	*to = TAKE_PTR(*from);
+	return !same;
 }
 
-int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, volume_done_t done,
-			  void *userdata)
+static void take_disks(struct volume *v, struct worker_look *look)
 {
-	(void)rate;
-	(void)done;
-	(void)userdata;
-	return not_yet(v, f);
+	struct volume_core *c = v->core;
+	size_t n = 0;
+
+	free_strings(c->disks);
+	c->disks = TAKE_PTR(look->disks);
+	while (c->disks && c->disks[n])
+		n++;
+	c->convert.disks = (const char *const *)c->disks;
+	c->convert.n_disks = n;
 }
 
-int volume_unlock(struct volume *v, int fd, const struct unlock_options *options, struct failure *f,
-		  volume_done_t done, void *userdata)
+static void apply_parameters(struct volume *v, const struct worker_look *l)
 {
-	(void)fd;
-	(void)options;
-	(void)done;
-	(void)userdata;
-	return not_yet(v, f);
+	const bool none = l->reencryption == REENCRYPTION_NONE;
+
+	(void)snprintf(v->mode, sizeof(v->mode), "%s", none ? "" : l->mode);
+	(void)snprintf(v->direction, sizeof(v->direction), "%s", none ? "" : l->direction);
+	(void)snprintf(v->resilience, sizeof(v->resilience), "%s", none ? "" : l->resilience);
+	(void)snprintf(v->old_cipher, sizeof(v->old_cipher), "%s", l->old_cipher);
+	(void)snprintf(v->new_cipher, sizeof(v->new_cipher), "%s", none ? "" : l->new_cipher);
+	v->old_sector_size = l->old_sector_size;
+	v->new_sector_size = none ? 0 : l->new_sector_size;
+	v->bytes_total = l->progress.bytes_total;
+	v->bytes_done = none ? 0 : l->progress.bytes_done;
+	v->hotzone_offset = l->progress.hotzone_offset;
+	v->hotzone_size = l->progress.hotzone_size;
+	v->core->reencryption = l->reencryption;
+	v->core->stacked = l->stacked;
+	v->core->supported = l->supported;
 }
 
-int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
+/* What is in the header holds, unless we have something newer that is not written yet. */
+static int apply_record(struct volume *v, struct worker_look *look)
 {
-	(void)done;
-	(void)userdata;
-	return not_yet(v, f);
+	struct volume_core *c = v->core;
+	int r = 0;
+
+	if (c->record_wanted == c->record_durable) {
+		r = record_parse(look->record, &c->record);
+		if (r == -EBADMSG) {
+			log_warning("%s: its record is not understood, and will be replaced",
+				    look->device);
+			r = record_parse("", &c->record);
+		}
+	}
+	if (r < 0)
+		return r;
+	free(c->record_json);
+	c->record_json = TAKE_PTR(look->record);
+	return 0;
 }
 
-int volume_check(struct volume *v, const struct rotate_options *options, struct failure *f,
-		 volume_check_done_t done, void *userdata)
+void volume_show_record(struct volume *v)
 {
-	(void)options;
-	(void)done;
-	(void)userdata;
-	return not_yet(v, f);
+	const struct record *r = &v->core->record;
+	const struct volume_key *active = record_active_key(r);
+	struct volume_key *keys = NULL;
+
+	if (r->n_keys > 0) {
+		keys = malloc(r->n_keys * sizeof(*keys));
+		if (keys)
+			memcpy(keys, r->keys, r->n_keys * sizeof(*keys));
+	}
+	free(v->keys);
+	v->keys = keys;
+	v->n_keys = keys ? r->n_keys : 0;
+	(void)snprintf(v->key_id, sizeof(v->key_id), "%s", active ? active->id : "");
+	v->key_generation = active ? active->generation : 0;
+	v->has_queued_rotation = r->has_queued;
+	v->queued_rotation = r->queued;
+	v->last_rotation = r->last;
+	volume_mark(v, VOLUME_CHANGED_KEYS | VOLUME_CHANGED_ROTATION);
+}
+
+int volume_apply_look(struct volume *v, struct worker_look *look)
+{
+	bool moved;
+	int r = apply_record(v, look);
+
+	if (r < 0)
+		return r;
+	moved = take_string(&v->device, &look->device);
+	if (strcmp(look->header_device, v->device) == 0)
+		*look->header_device = '\0';
+	moved = take_string(&v->header_device, &look->header_device) || moved;
+	moved = take_string(&v->name, &look->name) || moved;
+	apply_parameters(v, look);
+	take_disks(v, look);
+	volume_show_record(v);
+	volume_mark(v, VOLUME_CHANGED_PARAMETERS | VOLUME_CHANGED_PROGRESS |
+			       (moved ? VOLUME_CHANGED_IDENTITY : 0));
+	return 0;
+}
+
+void volume_apply_config(struct volume *v)
+{
+	const struct config *config = v->manager->config;
+	const struct volume_config *c = config_for_volume(config, v->uuid);
+	const struct record *r = &v->core->record;
+	char *group = strdup(c->group ? c->group : "");
+
+	if (group) {
+		free(v->group);
+		v->group = group;
+	}
+	v->rate_limit =
+		r->has_rate && (config->keep_rate || v->core->rate_set) ? r->rate : c->rate_limit;
+	v->core->provider_asked = false;
+	volume_mark(v, VOLUME_CHANGED_LIMIT);
+}
+
+uint64_t volume_record_changed(struct volume *v)
+{
+	volume_show_record(v);
+	return ++v->core->record_wanted;
+}
+
+/*
+ * What happened while nobody watched: a rotation that has ended, or one that was prepared before
+ * its record could say so.
+ */
+static void settle_record(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	struct record *r = &c->record;
+	const bool begun = strcmp(r->last.outcome, "running") == 0;
+	const bool beginning = strcmp(r->last.outcome, "preparing") == 0;
+
+	if (c->reencryption == REENCRYPTION_NONE && begun) {
+		record_ended(r, r->cancel, wall_clock_usec());
+		(void)volume_record_changed(v);
+	} else if (c->reencryption != REENCRYPTION_NONE && beginning) {
+		record_prepared(r, wall_clock_usec());
+		r->has_queued = false;
+		(void)volume_record_changed(v);
+	}
+	/* Its group was never complete: nothing of the others is converted either. */
+	if (*r->held && c->reencryption != REENCRYPTION_NONE && !v->job) {
+		r->held[0] = '\0';
+		r->cancel = true;
+		(void)volume_record_changed(v);
+	}
+	if (r->suspended && !v->manager->config->keep_suspended && !c->stored) {
+		r->suspended = false;
+		(void)volume_record_changed(v);
+	}
+}
+
+/* Whoever wants to wait for what was found in the header has a job for it. */
+static void add_found_job(struct volume *v)
+{
+	const struct record *r = &v->core->record;
+	struct job *j;
+
+	if (v->core->reencryption == REENCRYPTION_NONE && !r->has_queued)
+		return;
+	if (job_new(v->manager, r->cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) == 0)
+		log_info("%s: goes on with the rotation that it was found in", v->device);
+}
+
+int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool stored,
+	       struct volume **ret)
+{
+	struct volume *v = calloc(1, sizeof(*v)), **end = &m->volumes;
+	int r;
+
+	if (!v)
+		return -ENOMEM;
+	v->core = calloc(1, sizeof(*v->core));
+	if (!v->core) {
+		free(v);
+		return -ENOMEM;
+	}
+	v->manager = m;
+	v->core->old_key_fd = v->core->new_key_fd = -1;
+	v->core->prepare.owner = v->core->convert.owner = v;
+	v->core->stored = stored;
+	v->core->looked = link != NULL;
+	(void)snprintf(v->uuid, sizeof(v->uuid), "%s", look->uuid);
+	r = volume_apply_look(v, look);
+	if (r < 0) {
+		volume_free(v);
+		return r;
+	}
+	volume_apply_config(v);
+	v->core->old_key_fd = store_take(STORE_OLD_KEY, v->uuid);
+	v->core->new_key_fd = store_take(STORE_NEW_KEY, v->uuid);
+	v->core->link = link;
+	if (link)
+		worker_link_set_handler(link, &volume_worker_handler, v);
+	while (*end)
+		end = &(*end)->next;
+	*end = v;
+	m->n_volumes++;
+	if (m->core->observer.volume_added)
+		m->core->observer.volume_added(v, m->core->observer.userdata);
+	settle_record(v);
+	add_found_job(v);
+	manager_mark(m, MANAGER_CHANGED_VOLUMES);
+	*ret = v;
+	return 0;
+}
+
+void volume_remove(struct volume *v)
+{
+	struct manager *m = v->manager;
+	struct failure f;
+
+	(void)failure_set(&f, -ENODEV, "%s: the volume has gone away", v->device);
+	for (struct volume **p = &m->volumes; *p; p = &(*p)->next)
+		if (*p == v) {
+			*p = v->next;
+			m->n_volumes--;
+			break;
+		}
+	if (v->core->group)
+		group_failed(v, -ENODEV, &f);
+	schedule_remove(&m->core->prepare, &v->core->prepare);
+	schedule_remove(&m->core->convert, &v->core->convert);
+	request_end_all(v, -ENODEV, &f);
+	volume_drop_worker(v);
+	volume_drop_keys(v);
+	for (struct job *j = m->jobs; j; j = j->next)
+		job_volume_removed(j, v);
+	if (m->core->observer.volume_removed)
+		m->core->observer.volume_removed(v, m->core->observer.userdata);
+	manager_mark(m, MANAGER_CHANGED_VOLUMES);
+	volume_free(v);
+}
+
+void volume_free_all(struct manager *m)
+{
+	while (m->volumes) {
+		struct volume *v = m->volumes;
+
+		m->volumes = v->next;
+		volume_free(v);
+	}
 }

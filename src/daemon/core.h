@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the files of the manager's core share and nobody else sees.
+ *
+ * A verb or a worker's signal only changes facts and wishes, and marks the volume. manager-turn.c
+ * then runs once in the next turn of the loop: each marked volume decides what is next
+ * (volume-plan.h) and does it, turns are given, rates are shared, the observer is told.
+ */
+#pragma once
+
+#include "daemon/config.h"
+#include "daemon/manager.h"
+#include "daemon/record.h"
+#include "daemon/schedule.h"
+#include "daemon/volume-plan.h"
+#include "daemon/volume.h"
+#include "daemon/worker-link.h"
+
+/* What a caller waits for. */
+enum request_kind {
+	REQUEST_RECORD,    /* the record is durable, as of @sequence */
+	REQUEST_SUSPENDED, /* the same, and nothing runs */
+	REQUEST_UNLOCK,    /* to be sent */
+	REQUEST_CHECK,
+	REQUEST_LOCK,
+	REQUEST_LOOK, /* the header anew */
+};
+
+struct request {
+	struct request *next;
+	enum request_kind kind;
+	bool sent;         /* to the worker */
+	uint64_t sequence; /* of the record */
+	int fd;            /* of unlock, or -1 */
+	struct unlock_options unlock;
+	struct rotate_options rotate; /* of check */
+	volume_done_t done;           /* may be NULL */
+	volume_check_done_t check_done;
+	void *userdata;
+};
+
+struct volume_core {
+	struct worker_link *link; /* NULL: no worker is needed */
+	bool stored;              /* its control socket is in the fd store */
+	bool looked;              /* the worker has said what is in the header */
+	enum worker_job at_work;
+	bool stop_sent, reverse_sent;
+	unsigned deaths; /* in a row, without progress between them */
+	sd_event_source *restart;
+	bool restart_due; /* not before the timer */
+
+	bool keys;           /* the worker has them */
+	bool provider_asked; /* and it could not help */
+	bool locked_by_user; /* the provider is not to be asked */
+	char lock_reason[512];
+	int old_key_fd, new_key_fd; /* sealed memfds of the fd store, or -1 */
+
+	enum reencryption reencryption;
+	bool stacked, supported;
+	bool failed;
+	struct failure failure;
+	bool event_started; /* it was said that the rotation has */
+
+	struct record record;
+	char *record_json;                                   /* as it is in the header */
+	uint64_t record_wanted, record_sent, record_durable; /* 0: as it was found */
+
+	struct schedule_entry prepare, convert;
+	char **disks; /* NULL-terminated */
+	bool limits_sent;
+	uint64_t sent_rate, sent_hotzone_max;
+	bool rate_set; /* through the bus */
+
+	struct request *requests;
+	struct job *group; /* while it prepares together with others */
+	bool marked;
+	uint64_t changed; /* not told yet */
+};
+
+struct probe;
+
+struct manager_core {
+	struct manager_observer observer;
+	sd_event_source *turn;
+	bool marked;
+	uint64_t changed;
+	bool paused; /* the host sleeps */
+	struct schedule prepare, convert;
+	struct probe *probes;
+	struct discover *discover;
+	char *state_path; /* NULL: nothing is remembered */
+	char status[256]; /* as the service manager was told */
+	uint64_t last_job;
+	void (*stopped)(void *userdata);
+	void *stopped_userdata;
+	void (*calm)(void *userdata); /* of manager_pause() */
+	void *calm_userdata;
+};
+
+/* volume.c: life and looks */
+
+/* Takes @look's strings and @link (may be NULL). The volume is listed and announced. */
+int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool stored,
+	       struct volume **ret);
+void volume_remove(struct volume *v);
+void volume_free_all(struct manager *m); /* without a word, and workers go on */
+
+/* Something about it has changed: it is looked at in the next turn, and @what is told. */
+void volume_mark(struct volume *v, uint64_t what);
+
+/* The fields as the header says; strings may be taken out of @look. */
+int volume_apply_look(struct volume *v, struct worker_look *look);
+void volume_apply_config(struct volume *v);
+void volume_show_record(struct volume *v);
+
+/* The record is to be written; returns its sequence. */
+uint64_t volume_record_changed(struct volume *v);
+
+/* volume-step.c */
+struct volume_facts volume_facts(const struct volume *v);
+void volume_step(struct volume *v);
+void volume_send_limits(struct volume *v, uint64_t rate);
+/* The rotation cannot be prepared, or the re-encryption cannot go on. */
+void volume_fail(struct volume *v, int error, const struct failure *f);
+bool volume_is_calm(const struct volume *v);
+
+/* volume-verbs.c */
+void volume_wish_rotation(struct volume *v, const struct rotate_options *options);
+
+/* volume-worker.c */
+extern const struct worker_handler volume_worker_handler;
+/* Starts one if there is none and no pause after a death. */
+int volume_need_worker(struct volume *v);
+void volume_drop_worker(struct volume *v);
+void volume_drop_keys(struct volume *v);
+
+/* volume-request.c */
+int request_add(struct volume *v, const struct request *r);
+/* Answers all that wait for what is there now. */
+void request_answer(struct volume *v);
+/* Ends the first of this kind that was sent. */
+void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
+		   const struct check_result *check);
+/* The worker has died: what was sent is answered. */
+void request_worker_died(struct volume *v);
+void request_record_failed(struct volume *v, uint64_t sequence, int error, const struct failure *f);
+/* The volume goes away, or the daemon does. */
+void request_end_all(struct volume *v, int error, const struct failure *f);
+void request_free_all(struct volume *v); /* without a word */
+/* The first that has to be sent, or NULL. */
+struct request *request_to_send(struct volume *v);
+bool request_pending(const struct volume *v);
+
+/* group.c */
+void group_member_prepared(struct volume *v);
+/* All are undone; the job fails with this. */
+void group_failed(struct volume *v, int error, const struct failure *f);
+
+/* manager-turn.c */
+void manager_mark(struct manager *m, uint64_t what);
+int manager_turn_new(struct manager *m);
+void manager_tell_job(struct job *j, uint64_t what);
+/* Works out the shares of the host's rate and tells the workers. */
+void manager_share_rate(struct manager *m);
+
+/* manager.c */
+/* Stops all work at a hotzone boundary until unpaused; @calm is called once when it stands still.
+ */
+void manager_pause(struct manager *m, void (*calm)(void *userdata), void *userdata);
+void manager_unpause(struct manager *m);
+void manager_write_state(struct manager *m);
+
+/* Realtime clock, microseconds. */
+uint64_t wall_clock_usec(void);

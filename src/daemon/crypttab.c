@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/crypttab.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/checked.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+/* udev's links: the tag's value in lower case where the link is. */
+static int resolve(const char *text, char *path, size_t size)
+{
+	static const struct {
+		const char *tag, *folder;
+	} tags[] = {{"UUID=", "by-uuid"},
+		    {"PARTUUID=", "by-partuuid"},
+		    {"LABEL=", "by-label"},
+		    {"PARTLABEL=", "by-partlabel"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		const size_t n = strlen(tags[i].tag);
+
+		if (strncmp(text, tags[i].tag, n) != 0)
+			continue;
+		if (strchr(text + n, '/') || (size_t)snprintf(path, size, "/dev/disk/%s/%s",
+							      tags[i].folder, text + n) >= size)
+			return -EINVAL;
+		return 0;
+	}
+	return *text == '/' && (size_t)snprintf(path, size, "%s", text) < size ? 0 : -EINVAL;
+}
+
+/* The value of header=, cut out of the options. */
+static char *find_header(char *options)
+{
+	for (char *rest = options, *option; (option = strsep(&rest, ","));)
+		if (strncmp(option, "header=/", strlen("header=/")) == 0)
+			return option + strlen("header=");
+	return NULL;
+}
+
+static char *next_field(char **line)
+{
+	char *field;
+
+	do
+		field = strsep(line, " \t\n");
+	while (field && !*field);
+	return field;
+}
+
+static int read_line(char *line, int (*fn)(const struct crypttab_entry *e, void *userdata),
+		     void *userdata)
+{
+	char device[PATH_MAX];
+	struct crypttab_entry e = {.device = device};
+	char *text, *options;
+
+	e.name = next_field(&line);
+	if (!e.name || *e.name == '#')
+		return 0;
+	text = next_field(&line);
+	(void)next_field(&line); /* the key */
+	options = next_field(&line);
+	if (!text || resolve(text, device, sizeof(device)) < 0)
+		return 0;
+	e.header = options ? find_header(options) : NULL;
+	return fn(&e, userdata);
+}
+
+int crypttab_read(const char *path, int (*fn)(const struct crypttab_entry *e, void *userdata),
+		  void *userdata)
+{
+	_cleanup_free_ char *line = NULL;
+	FILE *f = fopen(path, "re");
+	size_t size = 0;
+	int r = 0;
+
+	if (!f)
+		return errno == ENOENT ? 0 : log_warning_errno(-errno, "%s: cannot be read", path);
+	while (r == 0 && getline(&line, &size, f) >= 0)
+		r = read_line(line, fn, userdata);
+	if (r == 0 && ferror(f))
+		r = -EIO;
+	(void)fclose(f);
+	return r;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/discover.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include <systemd/sd-device.h>
+
+#include "daemon/core.h"
+#include "daemon/crypttab.h"
+#include "daemon/probe.h"
+#include "dm/find.h"
+#include "dm/names.h"
+#include "dm/task.h"
+#include "util/log.h"
+
+struct discover {
+	struct manager *manager;
+	sd_device_monitor *monitor;
+};
+
+void discover_configured(struct manager *m)
+{
+	for (size_t i = 0; i < m->config->n_volumes; i++) {
+		const struct volume_config *c = &m->config->volumes[i];
+		const struct probe_spec spec = {
+			.device = c->device,
+			.header_device = c->header_device,
+			.name = c->name,
+			.uuid = c->uuid,
+		};
+
+		if (c->device && !manager_volume_by_uuid(m, c->uuid) && probe_new(m, &spec) < 0)
+			log_error("out of memory");
+	}
+}
+
+static int on_crypttab_entry(const struct crypttab_entry *e, void *userdata)
+{
+	struct manager *m = userdata;
+	const struct probe_spec spec = {
+		.device = e->device, .header_device = e->header, .quiet = true};
+
+	return access(e->device, F_OK) == 0 ? probe_new(m, &spec) : 0;
+}
+
+/* "CRYPT-LUKS2-<32 digits>-<name>" */
+static int uuid_of_mapping(const char *dm_uuid, char ret[static 37])
+{
+	const size_t prefix = strlen(UUID_VOLUME);
+	char text[37];
+
+	if (strncmp(dm_uuid, UUID_VOLUME, prefix) != 0 || strnlen(dm_uuid + prefix, 33) < 33)
+		return -EINVAL;
+	dm_uuid += prefix;
+	(void)snprintf(text, sizeof(text), "%.8s-%.4s-%.4s-%.4s-%.12s", dm_uuid, dm_uuid + 8,
+		       dm_uuid + 12, dm_uuid + 16, dm_uuid + 20);
+	return config_parse_uuid(text, ret);
+}
+
+static void found_mapping(struct manager *m, const char *name, const char *uuid)
+{
+	const struct volume_config *c = config_for_volume(m->config, uuid);
+	struct active_volume active;
+	char device[PATH_MAX];
+	const struct probe_spec spec = {
+		.device = device,
+		.header_device = c->header_device,
+		.uuid = uuid,
+		.quiet = true,
+	};
+
+	if (manager_volume_by_uuid(m, uuid) || c->device)
+		return;
+	if (find_volume_by_name(name, &active) < 0 || active.data_device == 0 ||
+	    find_device_node(active.data_device, device, sizeof(device)) < 0)
+		return;
+	if (probe_new(m, &spec) < 0)
+		log_error("out of memory");
+}
+
+static int look_at_mapping(const char *name, void *userdata)
+{
+	struct device_info info;
+	char uuid[37];
+
+	if (task_info(name, &info) == 0 && info.exists && uuid_of_mapping(info.uuid, uuid) == 0)
+		found_mapping(userdata, name, uuid);
+	return 0;
+}
+
+/* Looks at the header again, when nothing is at work that would see it anyway. */
+static void look_again(struct volume *v)
+{
+	const struct request r = {.kind = REQUEST_LOOK, .fd = -1};
+
+	if (v->core->at_work == WORKER_NONE && request_add(v, &r) < 0)
+		log_error("out of memory");
+}
+
+static void mapping_changed(struct manager *m, const char *name, const char *uuid, bool gone)
+{
+	const struct volume_config *c = config_for_volume(m->config, uuid);
+	struct volume *v = manager_volume_by_uuid(m, uuid);
+
+	if (!v && !gone)
+		found_mapping(m, name, uuid);
+	else if (v && gone && v->state == VOLUME_IDLE && !c->device)
+		volume_remove(v);
+	else if (v && gone != (strcmp(v->name, name) != 0))
+		look_again(v);
+}
+
+/* A device of the configuration has come, or a mapping has come or gone. */
+static int on_device(sd_device_monitor *monitor, sd_device *device, void *userdata)
+{
+	struct discover *d = userdata;
+	struct manager *m = d->manager;
+	const char *dm_uuid, *name, *type;
+	sd_device_action_t action;
+	char uuid[37];
+
+	(void)monitor;
+	if (sd_device_get_action(device, &action) < 0)
+		return 0;
+	if (m->config->discover_active &&
+	    sd_device_get_property_value(device, "DM_UUID", &dm_uuid) >= 0 &&
+	    sd_device_get_property_value(device, "DM_NAME", &name) >= 0 &&
+	    uuid_of_mapping(dm_uuid, uuid) == 0)
+		mapping_changed(m, name, uuid, action == SD_DEVICE_REMOVE);
+	else if (action == SD_DEVICE_ADD &&
+		 sd_device_get_property_value(device, "ID_FS_TYPE", &type) >= 0 &&
+		 strcmp(type, "crypto_LUKS") == 0)
+		discover_configured(m);
+	return 0;
+}
+
+static int listen_to_udev(struct discover *d)
+{
+	int r = sd_device_monitor_new(&d->monitor);
+
+	if (r >= 0)
+		r = sd_device_monitor_filter_add_match_subsystem_devtype(d->monitor, "block", NULL);
+	if (r >= 0)
+		r = sd_device_monitor_attach_event(d->monitor, d->manager->event);
+	if (r >= 0)
+		r = sd_device_monitor_start(d->monitor, on_device, d);
+	return r < 0 ? log_warning_errno(r, "volumes that come and go are not noticed") : 0;
+}
+
+static void look_everywhere(struct manager *m)
+{
+	int r = 0;
+
+	if (m->config->discover_active)
+		r = task_list(look_at_mapping, m);
+	if (r < 0 && r != -EOPNOTSUPP)
+		(void)log_warning_errno(r, "open mappings cannot be listed");
+	if (m->config->discover_crypttab &&
+	    crypttab_read(m->config->crypttab, on_crypttab_entry, m) < 0)
+		log_warning("%s: not all of it could be looked at", m->config->crypttab);
+}
+
+int discover_new(struct manager *m, struct discover **ret)
+{
+	struct discover *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->manager = m;
+	discover_configured(m);
+	if (!m->options->no_devices) {
+		(void)listen_to_udev(d); /* first, so that nothing is missed */
+		look_everywhere(m);
+	}
+	*ret = d;
+	return 0;
+}
+
+struct discover *discover_free(struct discover *d)
+{
+	if (!d)
+		return NULL;
+	sd_device_monitor_unref(d->monitor);
+	free(d);
+	return NULL;
+}

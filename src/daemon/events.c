@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/events.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+/* The file and line of this function would say nothing. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "daemon/volume.h"
+#include "util/log.h"
+
+void event_volume(const struct volume *v, const char *id, int level, const char *format, ...)
+{
+	const char *name = *v->name ? v->name : v->device;
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (getenv("JOURNAL_STREAM") &&
+	    sd_journal_send("MESSAGE=%s: %s", name, text, "PRIORITY=%d", level, "MESSAGE_ID=%s", id,
+			    "VOLUME=%s", name, "VOLUME_UUID=%s", v->uuid, "DEVICE=%s", v->device,
+			    NULL) >= 0)
+		return;
+	log_message(level, "%s: %s", name, text);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core.h"
+#include "daemon/store.h"
+#include "util/log.h"
+
+#define PROBES_AT_ONCE 4
+
+struct probe {
+	struct manager *manager;
+	struct probe *next;
+	struct worker_link *link; /* NULL: waits */
+	char *device, *header_device, *name;
+	char uuid[37]; /* "": any */
+	bool adopted, quiet, remember;
+	volume_done_t done;
+	void *userdata;
+};
+
+static void probe_free(struct probe *p)
+{
+	for (struct probe **q = &p->manager->core->probes; *q; q = &(*q)->next)
+		if (*q == p) {
+			*q = p->next;
+			break;
+		}
+	(void)worker_link_free(p->link);
+	free(p->device);
+	free(p->header_device);
+	free(p->name);
+	free(p);
+}
+
+static void start_waiting(struct manager *m);
+
+static void remember(struct manager *m, const struct volume *v)
+{
+	if (config_remember(m->config, v->uuid, v->device,
+			    *v->header_device ? v->header_device : NULL, NULL) == 0)
+		manager_write_state(m);
+	else
+		log_warning("%s: will not be known after a restart", v->device);
+}
+
+/* Answers and ends it. */
+static void finish(struct probe *p, struct volume *v, int error, const struct failure *f)
+{
+	struct manager *m = p->manager;
+	const char *what = *p->device ? p->device : p->uuid;
+
+	if (error < 0 && p->adopted && error != -ESHUTDOWN) {
+		store_drop(STORE_WORKER, p->uuid);
+		log_warning("%s: its worker is lost: %s", what, f->text);
+	} else if (error < 0 && !p->done) {
+		log_message(p->quiet ? LOG_DEBUG : LOG_WARNING, "%s: no volume: %s", what, f->text);
+	}
+	if (error == 0 && p->remember)
+		remember(m, v);
+	if (p->done)
+		p->done(v, error, f, p->userdata);
+	probe_free(p);
+	if (!m->stopping)
+		start_waiting(m);
+}
+
+static void on_ended(void *userdata, struct worker_end *e)
+{
+	struct probe *p = userdata;
+	struct failure f = e->failure;
+	struct volume *v = NULL;
+	int r = e->error;
+
+	if (e->job != WORKER_INSPECT)
+		return;
+	if (r == 0 && (!e->look.valid || (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)))
+		r = failure_set(&f, -ESTALE, "the volume there has another UUID");
+	if (r == 0)
+		v = manager_volume_by_uuid(p->manager, e->look.uuid);
+	if (r == 0 && !v) {
+		struct worker_link *link = p->link;
+
+		r = volume_new(p->manager, &e->look, link, p->adopted, &v);
+		if (r < 0) {
+			(void)failure_set(&f, r, "out of memory");
+		} else {
+			p->link = NULL;
+			if (p->adopted && worker_link_get_status(link) < 0)
+				volume_worker_handler.died(v);
+		}
+	}
+	if (r == 0)
+		volume_mark(v, 0);
+	finish(p, v, r, &f);
+}
+
+static void on_died(void *userdata)
+{
+	struct failure f;
+
+	(void)failure_set(&f, -EIO, "its worker died");
+	finish(userdata, NULL, -EIO, &f);
+}
+
+/* What an adopted worker is doing goes on while it is asked. */
+static void on_status(void *userdata, int error, const struct worker_status *s)
+{
+	(void)userdata;
+	(void)error;
+	(void)s;
+}
+
+static void on_replied(void *userdata, enum worker_call call, int error, const struct failure *f)
+{
+	(void)userdata;
+	(void)call;
+	(void)error;
+	(void)f;
+}
+
+static void on_progress(void *userdata, const struct worker_progress *progress)
+{
+	(void)userdata;
+	(void)progress;
+}
+
+static void on_keys(void *userdata, int old_fd, int new_fd)
+{
+	(void)userdata;
+	(void)old_fd;
+	(void)new_fd;
+}
+
+static const struct worker_handler handler = {
+	.ended = on_ended,
+	.status = on_status,
+	.replied = on_replied,
+	.progress = on_progress,
+	.keys = on_keys,
+	.died = on_died,
+};
+
+static int start(struct probe *p)
+{
+	const struct worker_spec spec = {
+		.path = p->manager->options->worker_path,
+		.device = p->device,
+		.header_device = p->header_device,
+		.name = p->name,
+	};
+	int r = worker_link_spawn(p->manager->event, &spec, &handler, p, &p->link);
+
+	return r < 0 ? r : worker_link_inspect(p->link);
+}
+
+static void start_waiting(struct manager *m)
+{
+	unsigned running = 0;
+
+	for (const struct probe *p = m->core->probes; p; p = p->next)
+		running += p->link != NULL;
+	for (struct probe *p = m->core->probes; p && running < PROBES_AT_ONCE; p = p->next) {
+		int r;
+
+		if (p->link)
+			continue;
+		r = start(p);
+		if (r < 0) {
+			struct failure f;
+
+			(void)failure_set(&f, r, "no worker can be started");
+			finish(p, NULL, r, &f);
+			return; /* which has come here again */
+		}
+		running++;
+	}
+}
+
+static char *copy(const char *text)
+{
+	return strdup(text ? text : "");
+}
+
+static int add(struct manager *m, const struct probe_spec *spec, struct probe **ret)
+{
+	struct probe *p = calloc(1, sizeof(*p)), **end = &m->core->probes;
+
+	if (!p)
+		return -ENOMEM;
+	p->manager = m;
+	p->device = copy(spec->device);
+	p->header_device = copy(spec->header_device);
+	p->name = copy(spec->name);
+	(void)snprintf(p->uuid, sizeof(p->uuid), "%s", spec->uuid ? spec->uuid : "");
+	p->quiet = spec->quiet;
+	p->remember = spec->remember;
+	p->done = spec->done;
+	p->userdata = spec->userdata;
+	if (!p->device || !p->header_device || !p->name) {
+		probe_free(p);
+		return -ENOMEM;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = p;
+	*ret = p;
+	return 0;
+}
+
+int probe_new(struct manager *m, const struct probe_spec *spec)
+{
+	struct probe *p;
+	int r = add(m, spec, &p);
+
+	if (r == 0)
+		start_waiting(m);
+	return r;
+}
+
+int probe_adopt(struct manager *m, const char *uuid, int control_fd)
+{
+	const struct probe_spec spec = {.uuid = uuid};
+	struct probe *p;
+	int r = add(m, &spec, &p);
+
+	if (r < 0)
+		return r;
+	p->adopted = true;
+	r = worker_link_adopt(m->event, control_fd, &handler, p, &p->link);
+	if (r == 0)
+		r = worker_link_inspect(p->link);
+	if (r < 0) {
+		store_drop(STORE_WORKER, uuid);
+		probe_free(p);
+	}
+	return r;
+}
+
+void probe_end_all(struct manager *m, int error, const struct failure *f)
+{
+	while (m->core->probes)
+		finish(m->core->probes, NULL, error, f);
+}
+
+void probe_free_all(struct manager *m)
+{
+	while (m->core->probes)
+		probe_free(m->core->probes);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The first look at a device, by a worker of its own: is there a volume that we do not know yet?
+ * A few run at once; the others wait.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "daemon/manager.h"
+
+/* What is looked at, and for whom. Strings are copied. */
+struct probe_spec {
+	const char *device;
+	const char *header_device; /* or NULL */
+	const char *name;          /* or NULL */
+	const char *uuid;          /* that it must have, or NULL */
+	bool quiet;                /* it may well be no volume at all */
+	bool remember;             /* it is to be known after a restart as well */
+	volume_done_t done;        /* or NULL */
+	void *userdata;
+};
+
+int probe_new(struct manager *m, const struct probe_spec *spec);
+
+/* The same with a worker of the fd store, which may be at work. Takes @control_fd. */
+int probe_adopt(struct manager *m, const char *uuid, int control_fd);
+
+/* Whoever waits is answered so. */
+void probe_end_all(struct manager *m, int error, const struct failure *f);
+void probe_free_all(struct manager *m);

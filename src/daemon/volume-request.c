@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Callers that wait: for a record that is durable, for a stop, for an answer of the worker. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/core.h"
+
+int request_add(struct volume *v, const struct request *r)
+{
+	struct request **end = &v->core->requests, *q = malloc(sizeof(*q));
+
+	if (!q)
+		return -ENOMEM;
+	*q = *r;
+	q->next = NULL;
+	while (*end)
+		end = &(*end)->next;
+	*end = q;
+	volume_mark(v, 0);
+	return 0;
+}
+
+/* Takes it out of the list; the callback may add others. */
+static void answer(struct volume *v, struct request *q, struct volume *told, int error,
+		   const struct failure *f, const struct check_result *check)
+{
+	static const struct failure none;
+	static const struct check_result nothing;
+
+	for (struct request **p = &v->core->requests; *p; p = &(*p)->next)
+		if (*p == q) {
+			*p = q->next;
+			break;
+		}
+	if (q->fd >= 0)
+		(void)close(q->fd);
+	if (q->done)
+		q->done(told, error, f ? f : &none, q->userdata);
+	if (q->check_done)
+		q->check_done(told, error, f ? f : &none, check ? check : &nothing, q->userdata);
+	free(q);
+}
+
+/* 1: not yet. 0 or a negative errno: to be answered so. */
+static int judge(const struct volume *v, const struct request *q, struct failure *f)
+{
+	const struct volume_core *c = v->core;
+
+	if (q->kind != REQUEST_RECORD && q->kind != REQUEST_SUSPENDED)
+		return 1;
+	if (c->record_durable < q->sequence)
+		return 1;
+	if (q->kind == REQUEST_RECORD)
+		return 0;
+	if (v->state == VOLUME_IDLE)
+		return failure_set(f, -ENOMSG, "%s: the rotation had ended before", v->device);
+	if (!c->record.suspended)
+		return failure_set(f, -ECANCELED, "%s: it was resumed meanwhile", v->device);
+	return c->at_work == WORKER_NONE ? 0 : 1;
+}
+
+void request_answer(struct volume *v)
+{
+	struct request *q = v->core->requests;
+
+	while (q) {
+		struct request *next = q->next;
+		struct failure f = {};
+		int r = judge(v, q, &f);
+
+		if (r <= 0)
+			answer(v, q, v, r, &f, NULL);
+		q = next;
+	}
+}
+
+void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
+		   const struct check_result *check)
+{
+	for (struct request *q = v->core->requests; q; q = q->next)
+		if (q->kind == kind && (q->sent || error < 0)) {
+			answer(v, q, v, error, f, check);
+			return;
+		}
+}
+
+void request_worker_died(struct volume *v)
+{
+	struct request *q = v->core->requests;
+	struct failure f;
+
+	(void)failure_set(&f, -EIO, "%s: its worker died", v->device);
+	while (q) {
+		struct request *next = q->next;
+
+		if (q->sent && q->kind == REQUEST_LOOK)
+			q->sent = false;
+		else if (q->sent)
+			answer(v, q, v, -EIO, &f, NULL);
+		q = next;
+	}
+}
+
+void request_record_failed(struct volume *v, uint64_t sequence, int error, const struct failure *f)
+{
+	struct request *q = v->core->requests;
+
+	while (q) {
+		struct request *next = q->next;
+
+		if ((q->kind == REQUEST_RECORD || q->kind == REQUEST_SUSPENDED) &&
+		    q->sequence <= sequence)
+			answer(v, q, v, error, f, NULL);
+		q = next;
+	}
+}
+
+void request_end_all(struct volume *v, int error, const struct failure *f)
+{
+	while (v->core->requests)
+		answer(v, v->core->requests, NULL, error, f, NULL);
+}
+
+void request_free_all(struct volume *v)
+{
+	while (v->core->requests) {
+		struct request *q = v->core->requests;
+
+		v->core->requests = q->next;
+		if (q->fd >= 0)
+			(void)close(q->fd);
+		free(q);
+	}
+}
+
+struct request *request_to_send(struct volume *v)
+{
+	for (struct request *q = v->core->requests; q; q = q->next)
+		if (!q->sent && q->kind != REQUEST_RECORD && q->kind != REQUEST_SUSPENDED)
+			return q;
+	return NULL;
+}
+
+bool request_pending(const struct volume *v)
+{
+	return v->core->requests != NULL;
+}

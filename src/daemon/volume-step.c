@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One turn of a volume: what is known becomes facts, volume-plan.c says what is next, and that is
+ * sent to the worker. Nothing waits here; the worker's answers mark the volume again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/core.h"
+#include "daemon/events.h"
+#include "daemon/store.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+struct volume_facts volume_facts(const struct volume *v)
+{
+	const struct volume_core *c = v->core;
+	const struct manager *m = v->manager;
+	const struct provider *p = &config_for_volume(m->config, v->uuid)->provider;
+	const bool in_work = c->reencryption != REENCRYPTION_NONE;
+
+	return (struct volume_facts){
+		.reencryption = c->reencryption,
+		.supported = c->supported,
+		.stacked = c->stacked,
+		.backward = strcmp(v->direction, "backward") == 0,
+		.something_done = v->bytes_done > 0,
+		.all_done = c->reencryption == REENCRYPTION_FINISH ||
+			    (v->bytes_total > 0 && v->bytes_done >= v->bytes_total),
+		.at_work = c->at_work,
+		.rotation_wanted = c->record.has_queued,
+		.suspended = c->record.suspended,
+		.cancel = c->record.cancel,
+		.held = *c->record.held != '\0',
+		.paused = m->core->paused || m->stopping,
+		.failed = c->failed,
+		.keys = c->keys,
+		.may_get_keys =
+			(in_work && c->old_key_fd >= 0) ||
+			(p->kind != PROVIDER_NONE && !c->provider_asked && !c->locked_by_user),
+		.prepare_turn = c->prepare.running,
+		.convert_turn = c->convert.running,
+	};
+}
+
+static void stand_in_line(struct volume *v, enum volume_line line)
+{
+	struct manager_core *m = v->manager->core;
+
+	if (line == LINE_PREPARE)
+		schedule_add(&m->prepare, &v->core->prepare);
+	else
+		schedule_remove(&m->prepare, &v->core->prepare);
+	if (line == LINE_CONVERT)
+		schedule_add(&m->convert, &v->core->convert);
+	else
+		schedule_remove(&m->convert, &v->core->convert);
+}
+
+static const char *state_reason(const struct volume *v, enum volume_state state)
+{
+	const struct volume_core *c = v->core;
+
+	switch (state) {
+	case VOLUME_SUSPENDED:
+		return c->record.suspend_reason;
+	case VOLUME_LOCKED:
+		return *c->lock_reason ? c->lock_reason
+				       : "a key is awaited: unlock the volume, or configure a key "
+					 "provider";
+	case VOLUME_FAILED:
+		return c->failed ? c->failure.text
+				 : "only cryptsetup can go on with this re-encryption";
+	case VOLUME_QUEUED:
+		return v->manager->core->paused ? "waits until the machine is awake again"
+						: "waits for its turn";
+	case VOLUME_IDLE:
+	case VOLUME_PREPARING:
+	case VOLUME_RUNNING:
+	case VOLUME_REVERSING:
+	case VOLUME_FINISHING:
+	case VOLUME_STATE_COUNT:
+	default:
+		return "";
+	}
+}
+
+static void set_state(struct volume *v, enum volume_state state)
+{
+	const char *reason = state_reason(v, state);
+	struct volume_core *c = v->core;
+
+	if (state != VOLUME_RUNNING && state != VOLUME_REVERSING && state != VOLUME_FINISHING &&
+	    v->rate > 0) {
+		v->rate = v->expected_end_usec = 0;
+		volume_mark(v, VOLUME_CHANGED_PROGRESS);
+	}
+	if (state == v->state && strcmp(reason, v->state_reason) == 0 && v->unlocked == c->keys)
+		return;
+	if (state == VOLUME_LOCKED && v->state != VOLUME_LOCKED)
+		event_volume(v, EVENT_VOLUME_LOCKED, LOG_WARNING, "is locked: %s", reason);
+	if (state == VOLUME_SUSPENDED && v->state != VOLUME_SUSPENDED)
+		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended%s%s",
+			     *reason ? ": " : "", reason);
+	v->state = state;
+	v->unlocked = c->keys;
+	(void)snprintf(v->state_reason, sizeof(v->state_reason), "%s", reason);
+	volume_mark(v, VOLUME_CHANGED_STATE);
+}
+
+/* Is all that a caller was promised to be remembered written? */
+static bool record_is_durable(const struct volume *v)
+{
+	return v->core->record_wanted == v->core->record_durable;
+}
+
+static bool needs_worker(const struct volume *v, const struct volume_step *s)
+{
+	const struct volume_core *c = v->core;
+
+	return s->action != ACTION_NONE || c->at_work != WORKER_NONE || c->keys ||
+	       !record_is_durable(v) || request_pending(v) || !c->looked;
+}
+
+/* A call that could not be sent is as good as a death. */
+static void sent(struct volume *v, enum worker_job job, int r)
+{
+	if (r < 0) {
+		(void)log_warning_errno(r, "%s: its worker cannot be reached", v->device);
+		volume_worker_handler.died(v);
+	} else {
+		v->core->at_work = job;
+	}
+}
+
+/* From here on the worker is worth finding again. */
+static void keep_worker(struct volume *v)
+{
+	if (!v->core->stored)
+		v->core->stored =
+			store_put(STORE_WORKER, v->uuid, worker_link_control_fd(v->core->link));
+}
+
+static void write_record(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	_cleanup_free_ char *json = NULL;
+	int r;
+
+	if (record_is_durable(v) || c->record_sent != c->record_durable)
+		return;
+	r = record_format(&c->record, c->record_json, &json);
+	if (r == 0)
+		r = worker_link_set_record(c->link, json);
+	if (r == 0)
+		c->record_sent = c->record_wanted;
+	else
+		sent(v, WORKER_NONE, r);
+}
+
+static void get_keys(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	if (c->old_key_fd >= 0 && c->reencryption != REENCRYPTION_NONE) {
+		sent(v, WORKER_ADOPT,
+		     worker_link_adopt_keys(c->link, c->old_key_fd, c->new_key_fd));
+		return;
+	}
+	c->provider_asked = true;
+	sent(v, WORKER_USE_PROVIDER,
+	     worker_link_use_provider(c->link,
+				      &config_for_volume(v->manager->config, v->uuid)->provider));
+}
+
+/* What the rotation leaves open is as configured. */
+static struct rotate_options complete_options(const struct volume *v)
+{
+	const struct volume_config *c = config_for_volume(v->manager->config, v->uuid);
+	struct rotate_options o = v->core->record.queued;
+
+	if (!*o.resilience && c->resilience)
+		(void)snprintf(o.resilience, sizeof(o.resilience), "%s", c->resilience);
+	if (!*o.hash && c->resilience_hash && strcmp(o.resilience, "journal") != 0)
+		(void)snprintf(o.hash, sizeof(o.hash), "%s", c->resilience_hash);
+	return o;
+}
+
+/* The key gets its name first, so that a crash right after the commit finds it. */
+static void prepare(struct volume *v)
+{
+	struct record *record = &v->core->record;
+	struct rotate_options o;
+
+	if (strcmp(record->last.outcome, "preparing") != 0) {
+		int r = record_begin(record, record->queued.keep_key, wall_clock_usec());
+
+		if (r < 0)
+			(void)log_warning_errno(r, "%s: its new key gets no name", v->device);
+		(void)snprintf(record->last.outcome, sizeof(record->last.outcome), "preparing");
+		if (v->core->group)
+			(void)snprintf(record->held, sizeof(record->held), "%llu",
+				       (unsigned long long)v->core->group->id);
+		(void)volume_record_changed(v);
+		return;
+	}
+	o = complete_options(v);
+	sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o));
+	if (v->job)
+		job_member_started(v->job, v);
+}
+
+void volume_send_limits(struct volume *v, uint64_t rate)
+{
+	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
+	struct volume_core *c = v->core;
+
+	if (!c->link || (c->limits_sent && c->sent_rate == rate &&
+			 c->sent_hotzone_max == config->hotzone_size_max))
+		return;
+	c->limits_sent = true;
+	c->sent_rate = rate;
+	c->sent_hotzone_max = config->hotzone_size_max;
+	if (worker_link_set_limits(c->link, rate, config->hotzone_size_max) < 0)
+		log_warning("%s: its worker cannot be told of its rate", v->device);
+}
+
+static void convert(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	manager_share_rate(v->manager); /* before the first byte */
+	c->stop_sent = c->reverse_sent = false;
+	v->longest_stall_usec = 0;
+	sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT));
+	if (c->at_work != WORKER_CONVERT)
+		return;
+	if (v->job)
+		job_member_started(v->job, v);
+	if (!c->event_started)
+		event_volume(v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
+	c->event_started = true;
+	if (!c->record.cancel) {
+		const struct volume_key *before = record_active_key(&c->record);
+
+		record_converting(&c->record, wall_clock_usec());
+		if (record_active_key(&c->record) != before)
+			(void)volume_record_changed(v);
+	}
+}
+
+static void stop(struct volume *v)
+{
+	if (v->core->stop_sent)
+		return;
+	v->core->stop_sent = true;
+	if (worker_link_stop(v->core->link) < 0)
+		log_warning("%s: its worker cannot be told to stop", v->device);
+}
+
+static void reverse(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	int r;
+
+	if (c->at_work == WORKER_CONVERT && c->reverse_sent)
+		return;
+	r = worker_link_run(c->link, WORKER_REVERSE);
+	if (r == 0 && c->at_work == WORKER_CONVERT)
+		c->reverse_sent = true;
+	else
+		sent(v, WORKER_REVERSE, r);
+}
+
+static void act(struct volume *v, enum volume_action action)
+{
+	/* What changes the header's course must not overtake the record of why. */
+	const bool may = record_is_durable(v);
+
+	switch (action) {
+	case ACTION_GET_KEYS:
+		get_keys(v);
+		break;
+	case ACTION_PREPARE:
+		if (may)
+			prepare(v);
+		break;
+	case ACTION_RECOVER:
+		sent(v, WORKER_RECOVER, worker_link_run(v->core->link, WORKER_RECOVER));
+		break;
+	case ACTION_UNDO:
+		if (may)
+			sent(v, WORKER_UNDO, worker_link_run(v->core->link, WORKER_UNDO));
+		break;
+	case ACTION_REVERSE:
+		if (may)
+			reverse(v);
+		break;
+	case ACTION_CONVERT:
+		if (may)
+			convert(v);
+		break;
+	case ACTION_STOP:
+		stop(v);
+		break;
+	case ACTION_NONE:
+	default:
+		break;
+	}
+}
+
+static void send_request(struct volume *v, struct request *q)
+{
+	struct worker_link *l = v->core->link;
+
+	q->sent = true;
+	switch (q->kind) {
+	case REQUEST_UNLOCK:
+		sent(v, WORKER_UNLOCK, worker_link_unlock(l, q->fd, &q->unlock));
+		break;
+	case REQUEST_CHECK:
+		sent(v, WORKER_CHECK, worker_link_check(l, &q->rotate));
+		break;
+	case REQUEST_LOOK:
+		sent(v, WORKER_INSPECT, worker_link_inspect(l));
+		break;
+	case REQUEST_LOCK:
+		if (worker_link_lock(l) < 0)
+			sent(v, WORKER_NONE, -EPIPE);
+		break;
+	case REQUEST_RECORD:
+	case REQUEST_SUSPENDED:
+	default:
+		break;
+	}
+}
+
+/* All that goes to the worker in this turn. */
+static void talk(struct volume *v, enum volume_action action)
+{
+	struct volume_core *c = v->core;
+	struct request *q;
+
+	if (action != ACTION_NONE || request_pending(v))
+		keep_worker(v);
+	write_record(v);
+	q = c->link && c->at_work == WORKER_NONE ? request_to_send(v) : NULL;
+	if (q)
+		send_request(v, q);
+	else if (c->link)
+		act(v, action);
+}
+
+void volume_step(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	const struct volume_facts facts = volume_facts(v);
+	const struct volume_step s = volume_decide(&facts);
+
+	stand_in_line(v, s.line);
+	set_state(v, s.state);
+	if (c->group && s.state == VOLUME_LOCKED) {
+		struct failure f;
+
+		(void)failure_set(&f, -ENOKEY, "%s: %s", v->device, v->state_reason);
+		group_failed(v, -ENOKEY, &f);
+		return;
+	}
+	if (!needs_worker(v, &s))
+		volume_drop_worker(v);
+	else if (!c->link)
+		(void)volume_need_worker(v);
+	else if (c->looked)
+		talk(v, s.action);
+	request_answer(v);
+}
+
+void volume_fail(struct volume *v, int error, const struct failure *f)
+{
+	struct volume_core *c = v->core;
+	struct job *group = c->group;
+
+	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);
+	if (c->reencryption == REENCRYPTION_NONE) {
+		record_failed(&c->record, f->text, wall_clock_usec());
+		(void)volume_record_changed(v);
+		c->keys = false; /* nothing needs them any more */
+	} else {
+		c->failed = true;
+		c->failure = *f;
+	}
+	if (group)
+		group_failed(v, error, f);
+	else if (v->job)
+		job_member_ended(v->job, v, error, f);
+	volume_mark(v, VOLUME_CHANGED_STATE);
+}
+
+bool volume_is_calm(const struct volume *v)
+{
+	return v->core->at_work == WORKER_NONE || !v->core->link;
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a volume hears from its worker: ends of jobs, progress, keys, its death. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/core.h"
+#include "daemon/events.h"
+#include "daemon/store.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+#define DEATHS_MAX       5
+#define RESTART_DELAY    UINT64_C(200000) /* after the second death in a row; then it doubles */
+#define DELAY_SHIFT_MAX  6U
+#define RATE_SMOOTHING_N 8 /* a new figure counts one part in so many */
+
+void volume_drop_keys(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	if (c->old_key_fd < 0)
+		return;
+	store_drop(STORE_OLD_KEY, v->uuid);
+	store_drop(STORE_NEW_KEY, v->uuid);
+	c->old_key_fd = (close(c->old_key_fd), -1);
+	c->new_key_fd = (close(c->new_key_fd), -1);
+}
+
+void volume_drop_worker(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	if (!c->link)
+		return;
+	if (c->stored)
+		store_drop(STORE_WORKER, v->uuid);
+	(void)worker_link_quit(c->link);
+	c->link = worker_link_free(c->link);
+	c->stored = c->limits_sent = false;
+	c->at_work = WORKER_NONE;
+}
+
+/* -EAGAIN: not yet, after deaths. */
+int volume_need_worker(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	const struct worker_spec spec = {
+		.path = v->manager->options->worker_path,
+		.device = v->device,
+		.header_device = v->header_device,
+		/* Left out, the worker finds whatever is active. */
+		.name = config_for_volume(v->manager->config, v->uuid)->name,
+	};
+	int r;
+
+	if (c->restart_due)
+		return -EAGAIN;
+	r = worker_link_spawn(v->manager->event, &spec, &volume_worker_handler, v, &c->link);
+	if (r == 0)
+		r = worker_link_inspect(c->link);
+	if (r < 0) {
+		(void)log_warning_errno(r, "%s: no worker", v->device);
+		volume_worker_handler.died(v);
+		return r;
+	}
+	c->looked = c->keys = false;
+	return 0;
+}
+
+static int on_restart(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct volume *v = userdata;
+
+	(void)s;
+	(void)usec;
+	v->core->restart_due = false;
+	volume_mark(v, 0);
+	return 0;
+}
+
+/* The first time at once: somebody's I/O may wait. */
+static void pause_before_restart(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	int r = 0;
+
+	if (c->deaths < 2)
+		return;
+	c->restart = sd_event_source_disable_unref(c->restart);
+	r = sd_event_add_time_relative(v->manager->event, &c->restart, CLOCK_MONOTONIC,
+				       RESTART_DELAY << MIN(c->deaths - 2, DELAY_SHIFT_MAX), 10000,
+				       on_restart, v);
+	c->restart_due = r >= 0;
+}
+
+static void on_died(void *userdata)
+{
+	struct volume *v = userdata;
+	struct volume_core *c = v->core;
+	const bool wanted = c->at_work != WORKER_NONE || !c->looked;
+
+	if (c->stored)
+		store_drop(STORE_WORKER, v->uuid);
+	c->link = worker_link_free(c->link);
+	c->stored = c->limits_sent = c->looked = c->keys = false;
+	c->at_work = WORKER_NONE;
+	c->record_sent = c->record_durable;
+	request_worker_died(v);
+	c->deaths++;
+	if (c->deaths > DEATHS_MAX && wanted) {
+		struct failure f;
+
+		(void)failure_set(&f, -EIO,
+				  "%s: its worker died %u times; see the messages before this one",
+				  v->device, c->deaths);
+		c->deaths = 0;
+		c->record_durable = c->record_sent = c->record_wanted;
+		request_record_failed(v, c->record_wanted, -EIO, &f);
+		c->looked = true; /* no more attempts until somebody asks */
+		volume_fail(v, -EIO, &f);
+		c->record_durable = c->record_sent = c->record_wanted;
+	} else {
+		pause_before_restart(v);
+	}
+	volume_mark(v, VOLUME_CHANGED_STATE);
+}
+
+/* It cannot be read: nothing is tried again until somebody asks. */
+static void unreachable(struct volume *v, int error, const struct failure *f)
+{
+	struct volume_core *c = v->core;
+
+	c->record_durable = c->record_sent = c->record_wanted;
+	request_record_failed(v, c->record_wanted, error, f);
+	request_ended(v, REQUEST_LOOK, error, f, NULL);
+	for (struct request *q; (q = request_to_send(v));)
+		request_ended(v, q->kind, error, f, NULL);
+	if (c->record.has_queued || c->reencryption != REENCRYPTION_NONE) {
+		volume_fail(v, error, f);
+		c->record_durable = c->record_sent = c->record_wanted;
+	} else {
+		log_warning("%s", f->text);
+	}
+	volume_drop_worker(v);
+	c->looked = true;
+}
+
+static void inspected(struct volume *v, struct worker_end *e)
+{
+	struct failure f = e->failure;
+	int error = e->error;
+
+	if (error == 0 && (!e->look.valid || strcmp(e->look.uuid, v->uuid) != 0))
+		error = failure_set(&f, -ESTALE, "%s: another volume is there now", v->device);
+	if (error == 0 && volume_apply_look(v, &e->look) < 0)
+		error = failure_set(&f, -ENOMEM, "%s: out of memory", v->device);
+	if (error < 0) {
+		unreachable(v, error, &f);
+		return;
+	}
+	v->core->looked = true;
+	request_ended(v, REQUEST_LOOK, 0, NULL, NULL);
+}
+
+static bool no_key(int error)
+{
+	return error == -ENOKEY || error == -EPERM;
+}
+
+/* What was at hand did not do: somebody has to bring another key. */
+static void lock(struct volume *v, const struct worker_end *e)
+{
+	struct volume_core *c = v->core;
+
+	c->keys = false;
+	(void)snprintf(c->lock_reason, sizeof(c->lock_reason), "a key is awaited: %.480s",
+		       e->failure.text);
+	if (e->job == WORKER_ADOPT || c->reencryption == REENCRYPTION_NONE)
+		volume_drop_keys(v);
+}
+
+static void got_keys(struct volume *v, const struct worker_end *e)
+{
+	struct volume_core *c = v->core;
+
+	if (e->job == WORKER_UNLOCK)
+		request_ended(v, REQUEST_UNLOCK, e->error, &e->failure, NULL);
+	if (e->error < 0 && e->job == WORKER_UNLOCK && c->keys)
+		return; /* those that are there stay */
+	if (e->error < 0) {
+		if (e->job == WORKER_ADOPT)
+			volume_drop_keys(v);
+		lock(v, e);
+		return;
+	}
+	c->keys = true;
+	c->locked_by_user = false;
+	c->lock_reason[0] = '\0';
+}
+
+static void prepared(struct volume *v, const struct worker_end *e)
+{
+	struct volume_core *c = v->core;
+
+	if (no_key(e->error) && !c->group) {
+		lock(v, e);
+		return;
+	}
+	if (e->error < 0) {
+		volume_fail(v, e->error, &e->failure);
+		return;
+	}
+	record_prepared(&c->record, wall_clock_usec());
+	c->record.has_queued = false;
+	(void)volume_record_changed(v);
+	if (c->group)
+		group_member_prepared(v);
+}
+
+/* Out of re-encryption, with the new key or the old one. */
+static void rotation_over(struct volume *v, bool cancelled)
+{
+	struct volume_core *c = v->core;
+	struct job *j;
+
+	record_ended(&c->record, cancelled, wall_clock_usec());
+	(void)volume_record_changed(v);
+	volume_drop_keys(v);
+	c->event_started = c->failed = false;
+	if (cancelled)
+		event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
+	else
+		event_volume(v, EVENT_ROTATION_FINISHED, LOG_NOTICE, "rotation finished");
+	if (v->job)
+		job_member_ended(v->job, v, 0, NULL);
+	if (!c->record.has_queued)
+		c->keys = false; /* no longer than they are needed */
+	else if (job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)
+		log_warning("%s: the queued rotation has no job", v->device);
+}
+
+static void converted(struct volume *v, const struct worker_end *e, bool backward)
+{
+	struct volume_core *c = v->core;
+
+	if (c->reverse_sent)
+		c->at_work = WORKER_REVERSE;
+	if (e->error == 0 && e->finished)
+		rotation_over(v, backward);
+	else if (no_key(e->error))
+		lock(v, e);
+	else if (e->error < 0 && e->error != -ECANCELED && e->error != -EINTR)
+		volume_fail(v, e->error, &e->failure);
+}
+
+static void undone(struct volume *v, const struct worker_end *e)
+{
+	if (e->error == 0)
+		rotation_over(v, true);
+	else if (no_key(e->error))
+		lock(v, e);
+	else
+		volume_fail(v, e->error, &e->failure);
+}
+
+/* Of recover and reverse: @done says whether it has come to what it was sent for. */
+static void settled(struct volume *v, const struct worker_end *e, bool done)
+{
+	struct failure f = e->failure;
+	int error = e->error;
+
+	v->core->reverse_sent = false;
+	if (no_key(error)) {
+		lock(v, e);
+		return;
+	}
+	if (error == 0 && !done)
+		error = failure_set(&f, -ESTALE, "%s: it could not be brought to a clean state",
+				    v->device);
+	if (error < 0 && v->core->reencryption != REENCRYPTION_NONE)
+		volume_fail(v, error, &f);
+}
+
+static void on_ended(void *userdata, struct worker_end *e)
+{
+	struct volume *v = userdata;
+	struct volume_core *c = v->core;
+	const bool was_backward = strcmp(v->direction, "backward") == 0;
+
+	if (c->at_work == e->job)
+		c->at_work = WORKER_NONE;
+	if (e->job == WORKER_INSPECT) {
+		inspected(v, e);
+		volume_mark(v, 0);
+		return;
+	}
+	if (e->look.valid && volume_apply_look(v, &e->look) < 0)
+		log_warning("%s: out of memory", v->device);
+	switch (e->job) {
+	case WORKER_UNLOCK:
+	case WORKER_USE_PROVIDER:
+	case WORKER_ADOPT:
+		got_keys(v, e);
+		break;
+	case WORKER_CHECK:
+		request_ended(v, REQUEST_CHECK, e->error, &e->failure, &e->check);
+		break;
+	case WORKER_PREPARE:
+		prepared(v, e);
+		break;
+	case WORKER_CONVERT:
+		converted(v, e, was_backward);
+		break;
+	case WORKER_UNDO:
+		undone(v, e);
+		break;
+	case WORKER_RECOVER:
+		settled(v, e, c->reencryption != REENCRYPTION_HOT && !c->stacked);
+		break;
+	case WORKER_REVERSE:
+		settled(v, e, strcmp(v->direction, "backward") == 0);
+		break;
+	case WORKER_NONE:
+	case WORKER_INSPECT:
+	case WORKER_JOB_COUNT:
+	default:
+		break;
+	}
+	volume_mark(v, VOLUME_CHANGED_STATE);
+}
+
+/* Of a worker that an earlier manager began with. */
+static void on_status(void *userdata, int error, const struct worker_status *s)
+{
+	struct volume *v = userdata;
+	struct volume_core *c = v->core;
+
+	if (error < 0) {
+		(void)log_warning_errno(error, "%s: its worker does not say what it does",
+					v->device);
+		volume_drop_worker(v);
+	} else {
+		c->keys = s->unlocked || s->passphrases > 0;
+		c->at_work = s->job;
+		if (s->job != WORKER_NONE)
+			worker_link_expect(c->link, s->job);
+		if (s->job == WORKER_CONVERT) {
+			schedule_add_running(&v->manager->core->convert, &c->convert);
+			c->event_started = true;
+			if (v->job)
+				job_member_started(v->job, v);
+		}
+		c->looked = true;
+	}
+	volume_mark(v, VOLUME_CHANGED_STATE);
+}
+
+static void on_replied(void *userdata, enum worker_call call, int error, const struct failure *f)
+{
+	struct volume *v = userdata;
+	struct volume_core *c = v->core;
+
+	if (call == WORKER_CALL_SET_RECORD) {
+		c->record_durable = c->record_sent;
+		if (error < 0) {
+			log_warning("%s: its record cannot be written: %s", v->device, f->text);
+			request_record_failed(v, c->record_durable, error, f);
+		}
+	} else if (call == WORKER_CALL_LOCK) {
+		if (error == 0) {
+			c->keys = false;
+			c->locked_by_user = true;
+			c->lock_reason[0] = '\0';
+			volume_drop_keys(v);
+		}
+		request_ended(v, REQUEST_LOCK, error, f, NULL);
+	} else if (error < 0) {
+		log_warning("%s: %s", v->device, f->text);
+	}
+	volume_mark(v, VOLUME_CHANGED_STATE);
+}
+
+static void on_progress(void *userdata, const struct worker_progress *p)
+{
+	struct volume *v = userdata;
+	struct volume_core *c = v->core;
+	const uint64_t stall_before = v->longest_stall_usec;
+	const uint64_t target = config_for_volume(v->manager->config, v->uuid)->stall_target_usec;
+
+	if (p->bytes_done != v->bytes_done)
+		c->deaths = 0;
+	v->bytes_total = p->bytes_total;
+	v->bytes_done = p->bytes_done;
+	v->hotzone_offset = p->hotzone_offset;
+	v->hotzone_size = p->hotzone_size;
+	v->longest_stall_usec = p->longest_stall_usec;
+	v->rate = v->rate == 0 ? p->rate
+			       : v->rate - v->rate / RATE_SMOOTHING_N + p->rate / RATE_SMOOTHING_N;
+	v->expected_end_usec = 0;
+	if (v->rate > 0)
+		v->expected_end_usec = wall_clock_usec() + (uint64_t)((double)volume_bytes_left(v) /
+								      (double)v->rate * 1e6);
+	/* Once a run, and not for what is within the disk's ups and downs. */
+	if (stall_before <= 2 * target && v->longest_stall_usec > 2 * target)
+		event_volume(v, EVENT_HOTZONE_FROZEN_LONG, LOG_WARNING,
+			     "I/O to the range in work waited %llu ms, StallTarget= is %llu ms",
+			     (unsigned long long)(v->longest_stall_usec / 1000),
+			     (unsigned long long)(target / 1000));
+	volume_mark(v, VOLUME_CHANGED_PROGRESS);
+}
+
+static void on_keys(void *userdata, int old_fd, int new_fd)
+{
+	struct volume *v = userdata;
+	struct volume_core *c = v->core;
+	_cleanup_close_ int old_copy = fcntl(old_fd, F_DUPFD_CLOEXEC, 0);
+	_cleanup_close_ int new_copy = fcntl(new_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (old_copy < 0 || new_copy < 0) {
+		log_warning("%s: its keys cannot be kept for the next worker", v->device);
+		return;
+	}
+	volume_drop_keys(v);
+	(void)store_put(STORE_OLD_KEY, v->uuid, old_copy);
+	(void)store_put(STORE_NEW_KEY, v->uuid, new_copy);
+	c->old_key_fd = TAKE_FD(old_copy);
+	c->new_key_fd = TAKE_FD(new_copy);
+}
+
+const struct worker_handler volume_worker_handler = {
+	.ended = on_ended,
+	.status = on_status,
+	.replied = on_replied,
+	.progress = on_progress,
+	.keys = on_keys,
+	.died = on_died,
+};
