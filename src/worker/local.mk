@@ -54,3 +54,9 @@ SERVICE_TEST_LIBS = src/worker/libworker.a src/luks/libluks.a src/crypto/librcry
 UNIT_TESTS += src/worker/test-service
 src_worker_test_service_SOURCES = src/worker/test-service.c $(SERVICE_TEST_SUPPORT)
 src_worker_test_service_LDADD = $(SERVICE_TEST_LIBS)
+
+UNIT_TESTS += src/worker/test-service-limits src/worker/test-service-keys
+src_worker_test_service_limits_SOURCES = src/worker/test-service-limits.c $(SERVICE_TEST_SUPPORT)
+src_worker_test_service_limits_LDADD = $(SERVICE_TEST_LIBS)
+src_worker_test_service_keys_SOURCES = src/worker/test-service-keys.c $(SERVICE_TEST_SUPPORT)
+src_worker_test_service_keys_LDADD = $(SERVICE_TEST_LIBS)

@@ -46,8 +46,8 @@
  *	Forgets passphrases, keys and tokens; Busy while a job runs.
  *   Check(a{sv} options) *
  *	What Prepare() with these options would do, with what is unlocked; nothing is written.
- *	Done: PlannedCipher s, PlannedSectorSize u, OldKeySize u, NewKeySize u (bytes),
- *	KeptKeyslots au, LostKeyslots au (these six only where it comes to a plan), EstimatedTime t
+ *	Done: NewCipher s and NewSectorSize u as they would be, OldKeySize u, NewKeySize u (bytes),
+ *	KeptKeyslots au, LostKeyslots au (all six only where it comes to a plan), EstimatedTime t
  *	(0: not known), Obstacle s ("" or the text of the refusal), ObstacleName s. An obstacle is
  *	no error of the job.
  *   Prepare(a{sv} options) *
@@ -55,7 +55,7 @@
  *	u, KeepKey b, Resilience s (checksum, journal), ResilienceHash s, Keyslot i (carry over
  *	only this one), LoseKeyslots b (else KeyslotsLost when one cannot be carried over), Pbkdf
  *	s, PbkdfHash s, PbkdfIterations u, PbkdfMemory u (KiB), PbkdfParallel u, PbkdfTime u (ms),
- *	ForceOffline b. Done: the first six of Check().
+ *	ForceOffline b. Done: OldKeySize, NewKeySize, KeptKeyslots, LostKeyslots.
  *   Undo() *	Takes back what Prepare() did; InvalidArgument when a part is converted already.
  *   Convert() *
  *	Recovers when hot, and converts to the end or a stop. Done: Outcome s (finished, stopped).

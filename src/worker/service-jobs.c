@@ -339,6 +339,15 @@ static int look_again(struct service_volume *v)
 	return 0;
 }
 
+/* The answer to a check is the volume as it would be. */
+static void show_plan(struct report *report)
+{
+	struct luks_side *side = &report->look.status.reenc.new_side;
+
+	(void)snprintf(side->cipher, sizeof(side->cipher), "%.64s", report->plan.new_cipher);
+	side->sector_size = report->plan.new_sector_size;
+}
+
 /* Only a job that found the volume can change it; what it left is told with how it ended. */
 static void serve(struct service_volume *v, const struct request *q, struct report *report)
 {
@@ -357,6 +366,8 @@ static void serve(struct service_volume *v, const struct request *q, struct repo
 	report->looked = r2 == 0;
 	if (report->looked)
 		report->look = v->look;
+	if (report->looked && q->job == JOB_CHECK && report->planned)
+		show_plan(report);
 }
 
 static void serve_request(struct service_volume *v, struct request *taken)

@@ -181,10 +181,6 @@ static int append_plan(sd_bus_message *m, const struct report *p)
 	if (r >= 0)
 		r = append(m, "NewKeySize", "u", plan->new_key_size);
 	if (r >= 0)
-		r = append(m, "PlannedCipher", "s", plan->new_cipher);
-	if (r >= 0)
-		r = append(m, "PlannedSectorSize", "u", plan->new_sector_size);
-	if (r >= 0)
 		r = append_bits(m, "KeptKeyslots", kept);
 	return r < 0 ? r : append_bits(m, "LostKeyslots", lost);
 }

@@ -192,6 +192,7 @@ static void a_keyslot_is_lost_only_when_that_is_said(void **state)
 	assert_string_equal(get_text(check, "ObstacleName"), "KeyslotsLost");
 	assert_numbers(check, "LostKeyslots", "1");
 	assert_string_equal(get_text(check, "Reencryption"), "none");
+	assert_true(get_number(check, "EstimatedTime") > 0);
 	call(&w, "Prepare", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "prepare", "KeyslotsLost"));
 	assert_state(&w, "none");
