@@ -65,6 +65,7 @@ struct manager *manager_free(struct manager *m)
 		m->core->discover = discover_free(m->core->discover);
 		probe_free_all(m);
 		volume_free_all(m);
+		worker_link_free_retired();
 		job_free_all(m);
 		store_close();
 		(void)sd_event_source_disable_unref(m->core->turn);

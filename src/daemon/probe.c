@@ -19,6 +19,7 @@ struct probe {
 	char *device, *header_device, *name;
 	char uuid[37]; /* "": any */
 	bool adopted, quiet, remember;
+	bool looked; /* the worker is alive and has answered */
 	volume_done_t done;
 	void *userdata;
 };
@@ -30,7 +31,10 @@ static void probe_free(struct probe *p)
 			*q = p->next;
 			break;
 		}
-	(void)worker_link_free(p->link);
+	if (p->link && p->looked)
+		worker_link_retire(p->link);
+	else
+		(void)worker_link_free(p->link);
 	free(p->device);
 	free(p->header_device);
 	free(p->name);
@@ -78,6 +82,7 @@ static void on_ended(void *userdata, struct worker_end *e)
 
 	if (e->job != WORKER_INSPECT)
 		return;
+	p->looked = true;
 	if (r == 0 && (!e->look.valid || (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)))
 		r = failure_set(&f, -ESTALE, "the volume there has another UUID");
 	if (r == 0)

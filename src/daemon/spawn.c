@@ -173,9 +173,7 @@ static int on_exit_of_worker(sd_event_source *s, int fd, uint32_t events, void *
 			    info.si_status, sigabbrev_np(info.si_status));
 	else if (info.si_status != 0)
 		log_warning("worker %d failed with exit code %d", (int)info.si_pid, info.si_status);
-	/* The loop's reference becomes ours, and goes. */
-	(void)sd_event_source_set_floating(s, 0);
-	(void)sd_event_source_disable_unref(s);
+	(void)sd_event_source_set_floating(s, 0); /* the loop's reference was the last */
 	return 0;
 }
 

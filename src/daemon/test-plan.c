@@ -136,7 +136,7 @@ static void no_combination_leads_astray(void **state)
 		const bool converting = f.at_work == WORKER_CONVERT;
 
 		/* One job at a time. */
-		if (f.at_work != WORKER_NONE && f.reencryption != REENCRYPTION_NONE)
+		if (f.at_work != WORKER_NONE)
 			assert_true(s.action == ACTION_NONE ||
 				    (converting &&
 				     (s.action == ACTION_STOP || s.action == ACTION_REVERSE)));

@@ -16,6 +16,7 @@ static struct volume_step get_keys(const struct volume_facts *f)
 	return step(VOLUME_QUEUED, ACTION_GET_KEYS, LINE_PREPARE);
 }
 
+/* No re-encryption is there. */
 static struct volume_step decide_idle(const struct volume_facts *f)
 {
 	if (f->at_work == WORKER_PREPARE)
@@ -79,15 +80,14 @@ static struct volume_step decide_standing(const struct volume_facts *f)
 
 struct volume_step volume_decide(const struct volume_facts *f)
 {
+	const bool idle = f->reencryption == REENCRYPTION_NONE;
 	struct volume_step s;
 
-	if (f->reencryption == REENCRYPTION_NONE)
-		return decide_idle(f);
-	if (f->at_work == WORKER_CONVERT)
+	if (!idle && f->at_work == WORKER_CONVERT)
 		return decide_converting(f);
-	if (f->failed || !f->supported)
+	if (!idle && (f->failed || !f->supported))
 		return step(VOLUME_FAILED, ACTION_NONE, LINE_NONE);
-	s = decide_standing(f);
+	s = idle ? decide_idle(f) : decide_standing(f);
 	if (f->at_work != WORKER_NONE) /* it first has to end */
 		s.action = ACTION_NONE;
 	return s;

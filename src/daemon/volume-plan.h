@@ -41,7 +41,7 @@ struct volume_facts {
 	bool paused;                  /* the host sleeps or the manager ends */
 	bool failed;                  /* waits for a person */
 	bool keys;                    /* at hand */
-	bool may_get_keys;            /* there is somebody left to ask */
+	bool may_get_keys;            /* somebody is being asked, or left to ask */
 	bool prepare_turn, convert_turn;
 };
 

@@ -19,6 +19,8 @@ struct volume_facts volume_facts(const struct volume *v)
 	const struct manager *m = v->manager;
 	const struct provider *p = &config_for_volume(m->config, v->uuid)->provider;
 	const bool in_work = c->reencryption != REENCRYPTION_NONE;
+	const bool asking = c->at_work == WORKER_ADOPT || c->at_work == WORKER_USE_PROVIDER ||
+			    c->at_work == WORKER_UNLOCK;
 
 	return (struct volume_facts){
 		.reencryption = c->reencryption,
@@ -37,7 +39,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.failed = c->failed,
 		.keys = c->keys,
 		.may_get_keys =
-			(in_work && c->old_key_fd >= 0) ||
+			asking || (in_work && c->old_key_fd >= 0) ||
 			(p->kind != PROVIDER_NONE && !c->provider_asked && !c->locked_by_user),
 		.prepare_turn = c->prepare.running,
 		.convert_turn = c->convert.running,

@@ -197,7 +197,7 @@ int volume_cancel(struct volume *v, struct failure *f, struct job **ret_job)
 	if (!in_rotation(v))
 		return no_rotation(v, f);
 	if (c->record.cancel || strcmp(v->direction, "backward") == 0)
-		return failure_set(f, -EINPROGRESS, "%s: it is on its way back already", v->device);
+		return failure_set(f, -EALREADY, "%s: it is on its way back already", v->device);
 	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
 				   v->device);

@@ -37,8 +37,7 @@ void volume_drop_worker(struct volume *v)
 		return;
 	if (c->stored)
 		store_drop(STORE_WORKER, v->uuid);
-	(void)worker_link_quit(c->link);
-	c->link = worker_link_free(c->link);
+	worker_link_retire(TAKE_PTR(c->link));
 	c->stored = c->limits_sent = false;
 	c->at_work = WORKER_NONE;
 }

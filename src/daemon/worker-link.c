@@ -28,7 +28,10 @@ struct worker_link {
 	void *userdata;
 	bool expected[WORKER_JOB_COUNT]; /* whose end is to come */
 	struct call jobs[WORKER_JOB_COUNT], calls[WORKER_CALL_COUNT];
+	struct worker_link *next_retired;
 };
+
+static struct worker_link *retired;
 
 static void job_ended(struct worker_link *l, struct worker_end *end)
 {
@@ -391,11 +394,6 @@ int worker_link_stop(struct worker_link *l)
 	return send_simple(l, WORKER_CALL_STOP, "Stop");
 }
 
-int worker_link_quit(struct worker_link *l)
-{
-	return send_simple(l, WORKER_CALL_QUIT, "Quit");
-}
-
 int worker_link_set_limits(struct worker_link *l, uint64_t rate, uint64_t hotzone_max)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
@@ -414,4 +412,77 @@ int worker_link_set_record(struct worker_link *l, const char *json)
 	if (r >= 0)
 		r = sd_bus_message_append(m, "s", json);
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_RECORD]);
+}
+
+static void forget_retired(void *userdata)
+{
+	struct worker_link *l = userdata;
+
+	for (struct worker_link **p = &retired; *p; p = &(*p)->next_retired)
+		if (*p == l) {
+			*p = l->next_retired;
+			break;
+		}
+	worker_link_free(l);
+}
+
+static void retired_replied(void *userdata, enum worker_call call, int error,
+			    const struct failure *f)
+{
+	(void)userdata;
+	(void)call;
+	(void)error;
+	(void)f;
+}
+
+static void retired_ended(void *userdata, struct worker_end *end)
+{
+	(void)userdata;
+	(void)end;
+}
+
+static void retired_status(void *userdata, int error, const struct worker_status *status)
+{
+	(void)userdata;
+	(void)error;
+	(void)status;
+}
+
+static void retired_progress(void *userdata, const struct worker_progress *progress)
+{
+	(void)userdata;
+	(void)progress;
+}
+
+static void retired_keys(void *userdata, int old_fd, int new_fd)
+{
+	(void)userdata;
+	(void)old_fd;
+	(void)new_fd;
+}
+
+void worker_link_retire(struct worker_link *l)
+{
+	static const struct worker_handler handler = {
+		.ended = retired_ended,
+		.status = retired_status,
+		.replied = retired_replied,
+		.progress = retired_progress,
+		.keys = retired_keys,
+		.died = forget_retired,
+	};
+
+	if (send_simple(l, WORKER_CALL_QUIT, "Quit") < 0) {
+		worker_link_free(l);
+		return;
+	}
+	worker_link_set_handler(l, &handler, l);
+	l->next_retired = retired;
+	retired = l;
+}
+
+void worker_link_free_retired(void)
+{
+	while (retired)
+		forget_retired(retired);
 }

@@ -148,4 +148,8 @@ int worker_link_lock(struct worker_link *l);
 int worker_link_stop(struct worker_link *l);
 int worker_link_set_limits(struct worker_link *l, uint64_t rate, uint64_t hotzone_max);
 int worker_link_set_record(struct worker_link *l, const char *json);
-int worker_link_quit(struct worker_link *l);
+
+/* Tells it to end, and closes when it has. The link is no longer the caller's. */
+void worker_link_retire(struct worker_link *l);
+/* At the end of the program: closes those that have not ended. */
+void worker_link_free_retired(void);
