@@ -11,5 +11,7 @@ systemd/recryptd.service: systemd/recryptd.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) systemd && sed 's|@sbindir@|$(sbindir)|' \
 		$(srcdir)/systemd/recryptd.service.in >$@.new && mv $@.new $@
 
-EXTRA_DIST += systemd/recryptd.service.in systemd/recryptd.conf
+# An example: the defaults are in the program.
+dist_doc_DATA += systemd/recryptd.conf
+EXTRA_DIST += systemd/recryptd.service.in
 CLEANFILES += systemd/recryptd.service
