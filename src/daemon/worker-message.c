@@ -253,8 +253,6 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 		BOOL("Supported", l->supported),
 		{.name = "Disks", .kind = FIELD_STRINGS, .target = &l->disks},
 		BUFFER("Outcome", outcome),
-		BUFFER("PlannedCipher", c->new_cipher),
-		U32("PlannedSectorSize", c->new_sector_size),
 		U32("OldKeySize", c->old_key_size),
 		U32("NewKeySize", c->new_key_size),
 		U64("EstimatedTime", c->estimated_usec),
@@ -276,6 +274,8 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 	end->finished = strcmp(outcome, "finished") == 0;
 	(void)snprintf(c->old_cipher, sizeof(c->old_cipher), "%s", l->old_cipher);
 	c->old_sector_size = l->old_sector_size;
+	(void)snprintf(c->new_cipher, sizeof(c->new_cipher), "%s", l->new_cipher);
+	c->new_sector_size = l->new_sector_size;
 	c->bytes = l->progress.bytes_total;
 	return 0;
 }
