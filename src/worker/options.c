@@ -92,7 +92,7 @@ static const struct option_spec specs[] = {
 	     "device or file with the detached header"),
 	TEXT("active-name", 0, active_name, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "NAME",
 	     "the open volume, by its mapping's name"),
-	FLAG("foreground", 0, foreground, UNLOCKS, "run here, not in the daemon"),
+	FLAG("foreground", 0, foreground, UNLOCKS | ON(VERB_STATUS), "here, without the daemon"),
 
 	TEXT("key-file", 'd', key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
 	     "read the passphrase from a file (- is all of standard input)"),
