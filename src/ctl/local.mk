@@ -12,5 +12,5 @@ src_ctl_recryptctl_LDADD = $(CTL_LIBS)
 
 UNIT_TESTS += src/ctl/test-status
 src_ctl_test_status_SOURCES = src/ctl/test-status.c \
-	src/ctl/active.c src/ctl/status.c src/ctl/status-format.c
+	src/ctl/active.c src/ctl/status.c src/ctl/status-format.c $(LUKS_TEST_IMAGE)
 src_ctl_test_status_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)

@@ -36,6 +36,7 @@ LUKS_LIBS = $(CRYPTSETUP_LIBS) $(BLKID_LIBS) $(JSONC_LIBS) $(LIBCRYPTO_LIBS)
 
 LUKS_TEST_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_DATA_DIR='"$(abs_top_srcdir)/tests/data"'
 LUKS_TEST_SUPPORT = src/luks/test-support.c src/luks/test-support.h
+LUKS_TEST_IMAGE = src/luks/test-image.c src/luks/test-image.h
 LUKS_TEST_LIBS = src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a $(LUKS_LIBS) \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/data/luks2-states
@@ -66,5 +67,5 @@ src_luks_test_meta_io_SOURCES = src/luks/test-meta-io.c
 src_luks_test_meta_io_LDADD = $(LUKS_TEST_LIBS)
 
 UNIT_TESTS += src/luks/test-stock
-src_luks_test_stock_SOURCES = src/luks/test-stock.c
+src_luks_test_stock_SOURCES = src/luks/test-stock.c $(LUKS_TEST_IMAGE)
 src_luks_test_stock_LDADD = $(LUKS_TEST_LIBS)
