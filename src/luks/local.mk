@@ -41,9 +41,17 @@ LUKS_TEST_LIBS = src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a $
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/data/luks2-states
 
-UNIT_TESTS += src/luks/test-begin
-src_luks_test_begin_SOURCES = src/luks/test-begin.c
+LUKS_TEST_BEGIN = src/luks/test-begin-util.c src/luks/test-begin-util.h $(LUKS_TEST_IMAGE)
+UNIT_TESTS += src/luks/test-begin src/luks/test-begin-refuse src/luks/test-unlock \
+	src/luks/test-keyslots
+src_luks_test_begin_SOURCES = src/luks/test-begin.c $(LUKS_TEST_BEGIN)
 src_luks_test_begin_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_begin_refuse_SOURCES = src/luks/test-begin-refuse.c $(LUKS_TEST_BEGIN)
+src_luks_test_begin_refuse_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_unlock_SOURCES = src/luks/test-unlock.c $(LUKS_TEST_BEGIN)
+src_luks_test_unlock_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_keyslots_SOURCES = src/luks/test-keyslots.c
+src_luks_test_keyslots_LDADD = $(LUKS_TEST_LIBS)
 
 UNIT_TESTS += src/luks/test-reencrypt
 src_luks_test_reencrypt_SOURCES = src/luks/test-reencrypt.c $(LUKS_TEST_SUPPORT)
