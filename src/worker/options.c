@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <syslog.h>
 
 #include "util/checked.h"
 #include "util/log.h"
@@ -502,30 +501,4 @@ int options_print_help(const char *program)
 		print_option(&specs[i]);
 	printf("\nSee recryptctl(8).\n");
 	return fflush(stdout) == 0 ? 0 : -EIO;
-}
-
-int exit_code(int error)
-{
-	switch (error) {
-	case 0:
-		return 0;
-	case -EPERM:
-	case -ENOKEY:
-		return 2;
-	case -ENOMEM:
-		return 3;
-	case -ENODEV:
-	case -ENOTBLK:
-		return 4;
-	case -EEXIST:
-	case -EBUSY:
-		return 5;
-	default:
-		return 1;
-	}
-}
-
-int options_log_level(const struct options *o)
-{
-	return o->debug ? LOG_DEBUG : o->verbose ? LOG_INFO : LOG_NOTICE;
 }

@@ -8,14 +8,12 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "util/io.h"
 #include "util/log.h"
 #include "worker/jobs.h"
-#include "worker/options.h"
+#include "worker/program.h"
 
 static volatile sig_atomic_t stop;
 
@@ -84,13 +82,9 @@ int main(int argc, char **argv)
 	struct options o;
 	int r;
 
-	if (open_standard_streams() < 0)
-		return EXIT_FAILURE;
-	log_init("recryptctl", LOG_NOTICE);
-	r = options_parse(argc, argv, &o);
+	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
-	log_init("recryptctl", options_log_level(&o));
 	r = protect_process();
 	if (r == 0)
 		r = keep_memory();
