@@ -2,6 +2,8 @@
 noinst_LIBRARIES += src/worker/libworker.a
 src_worker_libworker_a_SOURCES = \
 	src/worker/options.c src/worker/options.h \
+	src/worker/options-table.c src/worker/options-table.h \
+	src/worker/options-value.c \
 	src/worker/passphrase.c src/worker/passphrase.h \
 	src/worker/program.c src/worker/program.h \
 	src/worker/progress.c src/worker/progress.h \
