@@ -13,7 +13,14 @@ src_dm_libdm_a_SOURCES = \
 
 # Needs root and device-mapper: tests/vm/test-dm-stack runs it in a guest.
 check_PROGRAMS += src/dm/vm-test-stack
-src_dm_vm_test_stack_SOURCES = src/dm/vm-test-stack.c
+src_dm_vm_test_stack_SOURCES = \
+	src/dm/vm-test-engine.c \
+	src/dm/vm-test-kill.c \
+	src/dm/vm-test-measure.c \
+	src/dm/vm-test-refuse.c \
+	src/dm/vm-test-stack.c src/dm/vm-test-stack.h \
+	src/dm/vm-test-volume.c \
+	src/dm/vm-test-writer.c
 src_dm_vm_test_stack_LDADD = src/dm/libdm.a src/util/libutil.a $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
 UNIT_TESTS += src/dm/test-table
