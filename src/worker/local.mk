@@ -26,6 +26,9 @@ src_worker_libworker_a_SOURCES += \
 pkglibexec_PROGRAMS += src/worker/recrypt-worker
 src_worker_recrypt_worker_SOURCES = \
 	src/worker/conversion.c src/worker/conversion.h \
+	src/worker/conversion-internal.h \
+	src/worker/conversion-setup.c \
+	src/worker/conversion-stack.c \
 	src/worker/freezer-dm.c src/worker/freezer-dm.h \
 	src/worker/jobs.c src/worker/jobs.h \
 	src/worker/kernel-cipher.c src/worker/kernel-cipher.h \
