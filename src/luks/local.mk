@@ -58,10 +58,13 @@ src_luks_test_reencrypt_SOURCES = src/luks/test-reencrypt.c $(LUKS_TEST_SUPPORT)
 src_luks_test_reencrypt_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
 src_luks_test_reencrypt_LDADD = $(LUKS_TEST_LIBS)
 
-UNIT_TESTS += src/luks/test-header
+UNIT_TESTS += src/luks/test-header src/luks/test-header-pick
 src_luks_test_header_SOURCES = src/luks/test-header.c $(LUKS_TEST_SUPPORT)
 src_luks_test_header_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
 src_luks_test_header_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_header_pick_SOURCES = src/luks/test-header-pick.c $(LUKS_TEST_SUPPORT)
+src_luks_test_header_pick_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
+src_luks_test_header_pick_LDADD = $(LUKS_TEST_LIBS)
 
 UNIT_TESTS += src/luks/test-validate
 src_luks_test_validate_SOURCES = src/luks/test-validate.c $(LUKS_TEST_SUPPORT)
