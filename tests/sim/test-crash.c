@@ -37,9 +37,9 @@ static struct exploration exploration_of(const struct volume *v)
 		.volume = v,
 		.hotzone_size = HOTZONE,
 		.seed = seed,
-		.all_subsets_up_to = full ? 10 : USUALLY(5, 3),
-		.random_subsets = full ? 300 : USUALLY(12, 2),
-		.torn = full ? 150 : USUALLY(8, 2),
+		.all_subsets_up_to = full ? 10 : USUALLY(5, 2),
+		.random_subsets = full ? 300 : USUALLY(12, 1),
+		.torn = full ? 150 : USUALLY(8, 1),
 		.again_one_in = 3,
 		.stock_one_in = full ? 7 : USUALLY(80, 500),
 	};
