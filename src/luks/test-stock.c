@@ -17,6 +17,7 @@
 #include "luks/meta-io.h"
 #include "luks/reencrypt.h"
 #include "luks/test-image.h"
+#include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/secret.h"
 
@@ -92,7 +93,7 @@ static void digests_of_cryptsetup_verify(void **state)
 					      "--cipher aes-cbc-essiv:sha256 --key-size 256"};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		struct volume v;
 
 		begin(options[i]);

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "util/checked.h"
 #include "util/log.h"
 #include "worker/jobs.h"
 #include "worker/program.h"
@@ -28,7 +29,7 @@ static int catch_signals(void)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction act = {.sa_handler = on_signal};
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], &act, NULL) < 0)
 			return -errno;
 	act.sa_handler = SIG_IGN;

@@ -3,7 +3,6 @@
  * Offline re-encryption on a simulated disk with a volatile write cache, crashed before and after
  * every write and flush. SIM_SEED sets the seed, SIM_FULL=1 takes many more states.
  */
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +13,8 @@
 #include <cmocka.h>
 
 #include "explore.h"
+#include "random.h"
+#include "util/checked.h"
 
 #define HOTZONE UINT64_C(16384)
 
@@ -173,17 +174,15 @@ static void flush_of_the_wrong_disk_is_noticed(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[2 * sizeof(kinds) / sizeof(kinds[0]) + 3];
-	const char *s = getenv("SIM_SEED");
+	struct CMUnitTest tests[2 * ARRAY_SIZE(kinds) + 3];
 	size_t n = 0;
 
-	seed = s ? strtoull(s, NULL, 0) : UINT64_C(20261122);
+	seed = program_seed();
 	full = getenv("SIM_FULL") != NULL;
-	printf("# SIM_SEED=%" PRIu64 "\n", seed);
 	tests[n++] = (struct CMUnitTest){"way_back_is_safe_for_cryptsetup",
 					 way_back_is_safe_for_cryptsetup, NULL, NULL,
 					 (void *)(uintptr_t)&kinds[0]};
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		void *kind = (void *)(uintptr_t)&kinds[i];
 
 		tests[n++] = (struct CMUnitTest){kinds[i].name, any_crash_is_recovered, NULL, NULL,

@@ -16,6 +16,7 @@
 
 #include "application.h"
 #include "explore.h"
+#include "util/checked.h"
 
 #define HOTZONE UINT64_C(16384)
 
@@ -261,8 +262,8 @@ static void broken_invariant_is_noticed(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[sizeof(trials) / sizeof(trials[0])];
-	const size_t n = sizeof(trials) / sizeof(trials[0]);
+	struct CMUnitTest tests[ARRAY_SIZE(trials)];
+	const size_t n = ARRAY_SIZE(trials);
 
 	for (size_t i = 0; i < n; i++)
 		tests[i] = (struct CMUnitTest){trials[i].name, broken_invariant_is_noticed, NULL,

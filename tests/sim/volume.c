@@ -17,7 +17,6 @@
 #include "util/checked.h"
 #include "util/io.h"
 
-#define DATA_SIZE        UINT64_C(98304)
 #define PASSPHRASE       "simulated"
 #define PBKDF            "--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
 #define CHECK(condition) check(condition, __FILE__, __LINE__, #condition)
