@@ -29,7 +29,7 @@ enum sabotage {
 	JOURNAL_OVERWRITTEN, /* the next journal while the header needs this one */
 	THAW_BEFORE_COMMIT,  /* let go while the header is hot */
 	THAW_AFTER_FAILURE,  /* let go although its data is neither old nor new */
-	CLEAN_AT_THE_END,    /* "all converted, still in re-encryption" (P1) */
+	CLEAN_AT_THE_END,    /* "all converted, still in re-encryption" */
 };
 
 struct saboteur {
