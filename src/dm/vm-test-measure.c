@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* "measure" prints how long a range is frozen, on a volume at rest and under load. */
-#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,7 +31,8 @@ static void measure(const char *load)
 		sum_freeze += frozen - start;
 		most = MAX(most, took);
 	}
-	must(count > 0 ? 0 : -ENODATA, "one cycle of freeze and thaw at least");
+	if (count == 0)
+		FATAL("%s: not one cycle of freeze and thaw", load);
 	printf("%s: %ju cycles of freeze and thaw, mean %ju us (freeze %ju us), longest %ju us\n",
 	       load, (uintmax_t)count, (uintmax_t)(sum / count), (uintmax_t)(sum_freeze / count),
 	       (uintmax_t)most);
