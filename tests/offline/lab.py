@@ -40,7 +40,8 @@ def plaintext(size):
 class Volume:
     """
     An image with a LUKS2 volume of @size bytes whose plaintext is plaintext(size); a scenario may
-    lower volume.size to have only the first bytes checked. @key is the volume key that it was made
+    lower volume.size to have only the first bytes checked, or set volume.plain to what it is instead
+    of that. @key is the volume key that it was made
     with, @keys are the key files of its keyslots by number.
     """
     def __init__(self, path, header, size, cipher, sector_size, key, keys):
@@ -50,6 +51,7 @@ class Volume:
         self.freed = self.areas(self.before)
         self.killed_at_end = False
         self.orphans = set()
+        self.plain = None
 
     @property
     def meta(self):
@@ -143,7 +145,7 @@ class Volume:
         data = self.data(int(segment["offset"]))
         found = sectors.transform(segment["encryption"], key, segment["sector_size"], data, False,
                                   int(segment["iv_tweak"]))
-        wanted = plaintext(self.made_size)[:self.size]
+        wanted = (self.plain or plaintext(self.made_size))[:self.size]
         if found != wanted:
             step = segment["sector_size"]
             bad = [i for i in range(0, self.size, step) if found[i:i + step] != wanted[i:i + step]]
