@@ -68,7 +68,7 @@ static int explain_stack_error(const struct volume *v, int error)
 		log_error("%s: the hotzone at offset %" PRIu64
 			  " needs recovery, but is not frozen; close the volume, then run: "
 			  "recryptctl recover %s",
-			  v->name, v->reenc.boundary, v->data_path);
+			  v->name, v->reenc.boundary, v->arguments);
 		return error;
 	default:
 		return log_error_errno(error, "%s: cannot stack the devices for re-encryption",
@@ -102,7 +102,7 @@ static int explain_leftovers(const struct volume *v, int error)
 		       ? log_error_errno(error,
 					 "%s: cannot take the helper devices away; run recryptctl "
 					 "recover %s to try again, or close the volume",
-					 v->name, v->data_path)
+					 v->name, v->arguments)
 		       : 0;
 }
 

@@ -72,13 +72,13 @@ static void tell_how_to_go_on(const struct conversion *c)
 	if (c->position.hotzone_size == 0)
 		log_error("%s: stopped with a clean header; go on with: recryptctl reencrypt "
 			  "--resume-only %s",
-			  v->data_path, v->data_path);
+			  v->data_path, v->arguments);
 	else
 		log_error(
 			"%s: the hotzone at offset %" PRIu64 " is not finished%s; all else is in "
 			"order. Repair the cause, then run: recryptctl reencrypt --resume-only %s",
 			v->data_path, c->position.boundary,
-			v->name ? " and answers with I/O errors" : "", v->data_path);
+			v->name ? " and answers with I/O errors" : "", v->arguments);
 }
 
 int conversion_finish(struct volume *v)

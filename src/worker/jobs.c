@@ -180,7 +180,7 @@ static int convert(struct job *j, bool recover_only)
 	if (outcome == ENGINE_STOPPED && !recover_only) {
 		log_notice("%s: interrupted, with a clean header; go on with: recryptctl reencrypt "
 			   "--resume-only %s",
-			   path, path);
+			   path, j->volume.arguments);
 		return -EINTR; /* no success: a script must not take it for the end */
 	}
 	return 0;
@@ -374,7 +374,7 @@ static int recover(struct job *j)
 		log_notice("%s: recovered; the re-encryption is complete", v->data_path);
 	else if (r == 0)
 		log_notice("%s: recovered; go on with: recryptctl reencrypt --resume-only %s",
-			   v->data_path, v->data_path);
+			   v->data_path, v->arguments);
 	return r;
 }
 
@@ -398,7 +398,7 @@ static int check_cancellable(const struct volume *v)
 		return log_refusal(-EINVAL,
 				   "%s: everything is converted; finish with: recryptctl reencrypt "
 				   "--resume-only %s",
-				   v->data_path, v->data_path);
+				   v->data_path, v->arguments);
 	case LUKS_REENC_CLEAN:
 	case LUKS_REENC_HOT:
 		break;
@@ -407,7 +407,7 @@ static int check_cancellable(const struct volume *v)
 		return log_refusal(-EALREADY,
 				   "%s: it is on the way back already; go on with: recryptctl "
 				   "reencrypt --resume-only %s",
-				   v->data_path, v->data_path);
+				   v->data_path, v->arguments);
 	return 0;
 }
 
