@@ -69,6 +69,9 @@ static void tell_how_to_go_on(const struct conversion *c)
 
 	if (v->reenc.state == LUKS_REENC_NONE)
 		return; /* the final commit is made; what failed behind it has been said */
+	if (device_is_gone(&v->data))
+		log_error("%s: the device itself is gone; connect it again, under whatever name%s",
+			  v->data_path, v->name ? ", close the volume and open it from there" : "");
 	if (c->position.hotzone_size == 0)
 		log_error("%s: stopped with a clean header; go on with: recryptctl reencrypt "
 			  "--resume-only %s",
