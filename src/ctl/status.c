@@ -30,15 +30,17 @@ static int open_io(const char *path, struct meta_io **ret, uint32_t *ret_block_s
 	struct stat st;
 	int r, block_size;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		r = log_error_errno(-errno, "%s: cannot be opened", path);
+		return r == -ENOENT || r == -ENXIO ? -ENODEV : r;
+	}
 	if (S_ISREG(st.st_mode))
 		block_size = (int)st.st_blksize;
 	else if (ioctl(fd, BLKSSZGET, &block_size) < 0)
-		return -ENOTBLK;
+		return log_refusal(-ENOTBLK, "%s: neither a block device nor an image file", path);
 	r = meta_io_file_new(fd, path, ret);
 	if (r < 0)
-		return r;
+		return log_error_errno(r, "%s: cannot be read", path);
 	TAKE_FD(fd);
 	*ret_block_size = (uint32_t)block_size;
 	return 0;
@@ -101,13 +103,10 @@ static int read_status(struct status *s, struct active_volume *v)
 	int r;
 
 	r = open_io(s->device, &data, &block_size);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot be opened", s->device);
-	if (s->header) {
+	if (r == 0 && s->header)
 		r = open_io(s->header, &meta, &unused);
-		if (r < 0)
-			return log_error_errno(r, "%s: cannot be opened", s->header);
-	}
+	if (r < 0)
+		return r;
 	r = read_header(meta ?: data, &h, &why);
 	if (r == 0)
 		r = luks_status_get(h, data->size, 0, block_size, &s->luks, &why);
@@ -177,5 +176,5 @@ int status_print(const struct options *o, FILE *out)
 	r = o->json ? print_json(&s, out) : status_format_text(&s, out);
 	if (r == 0 && fflush(out) != 0)
 		r = -errno;
-	return r < 0 ? log_error_errno(r, "the status cannot be printed") : 0;
+	return r < 0 ? log_error_errno(r, "cannot write the status to standard output") : 0;
 }

@@ -170,7 +170,11 @@ static int convert(struct job *j, bool recover_only)
 	int r;
 
 	if (j->volume.reenc.state == LUKS_REENC_FINISH) {
-		log_notice("%s: everything is converted already, finishing", path);
+		/* Turned around before the first hotzone. */
+		log_notice(j->o->verb == VERB_CANCEL
+				   ? "%s: nothing was converted yet; the volume keeps its old key"
+				   : "%s: everything is converted already, finishing",
+			   path);
 		return conversion_finish(&j->volume);
 	}
 	r = conversion_run(&j->volume, &keys, recover_only, j->stop,

@@ -144,5 +144,6 @@ int options_print_help(const char *program)
 	for (const struct option_spec *s = option_specs; s->name; s++)
 		print_option(s);
 	printf("\nSee recryptctl(8).\n");
-	return fflush(stdout) == 0 ? 0 : -EIO;
+	/* What fitted into no buffer was written, or lost, before. */
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EIO;
 }

@@ -335,6 +335,11 @@ static int take_lock(const struct volume *v, struct luks_lock **ret)
 		return log_refusal(r,
 				   "%s: a re-encryption process is running on this volume already",
 				   v->header_path);
+	if (r == -EACCES || r == -EPERM)
+		return log_error_errno(r,
+				       "%s: cannot take the re-encryption lock below "
+				       "/run/cryptsetup; run as root",
+				       v->header_path);
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: cannot take the re-encryption lock below "
