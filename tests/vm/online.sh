@@ -102,6 +102,15 @@ wait_done() {
 	done
 }
 
+# wait_next_hot: until the header has just said that the next hotzone is hot. Its data is not written
+# yet when writes are slow enough.
+wait_next_hot() {
+	local at
+	at=$(status_of bytes_done)
+	poll_until 60 is_hot_behind "$at"
+}
+is_hot_behind() { [ "$(status_of bytes_done)" -gt "$1" ] && [ "$(status_of state)" = hot ]; }
+
 # expect_new_key DIGEST-BEFORE, expect_old_key DIGEST-BEFORE
 expect_new_key() {
 	[ "$1" != "$(volume_key_digest "$DISK_data" "$key")" ] || fail "the volume key is the same"
