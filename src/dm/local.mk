@@ -7,6 +7,7 @@ src_dm_libdm_a_SOURCES = \
 	src/dm/layout.c src/dm/layout.h \
 	src/dm/names.c src/dm/names.h \
 	src/dm/stack.c src/dm/stack.h src/dm/stack-private.h \
+	src/dm/stock-stack.c src/dm/stock-stack.h \
 	src/dm/table.c src/dm/table.h \
 	src/dm/takeover.c \
 	src/dm/task.c src/dm/task.h
