@@ -102,14 +102,14 @@ wait_done() {
 	done
 }
 
-# wait_next_hot: until the header has just said that the next hotzone is hot. Its data is not written
-# yet when writes are slow enough.
-wait_next_hot() {
+# wait_next hot|clean: until the header has just said so, further on than it is now. When writes are
+# slow enough, the data of a hotzone that is hot is not written yet.
+wait_next() {
 	local at
 	at=$(status_of bytes_done)
-	poll_until 60 is_hot_behind "$at"
+	poll_until 60 is_further "$at" "$1"
 }
-is_hot_behind() { [ "$(status_of bytes_done)" -gt "$1" ] && [ "$(status_of state)" = hot ]; }
+is_further() { [ "$(status_of bytes_done)" -gt "$1" ] && [ "$(status_of state)" = "$2" ]; }
 
 # expect_new_key DIGEST-BEFORE, expect_old_key DIGEST-BEFORE
 expect_new_key() {
