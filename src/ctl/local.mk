@@ -19,5 +19,5 @@ src_ctl_recryptctl_LDADD = src/daemon/libdaemon.a $(CTL_LIBS)
 UNIT_TESTS += src/ctl/test-status
 src_ctl_test_status_SOURCES = src/ctl/test-status.c \
 	src/ctl/active.c src/ctl/bus-json.c src/ctl/client.c src/ctl/status.c \
-	src/ctl/status-format.c src/ctl/volume-view.c
+	src/ctl/status-format.c src/ctl/volume-view.c $(LUKS_TEST_IMAGE)
 src_ctl_test_status_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)

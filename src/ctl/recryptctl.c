@@ -10,15 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "ctl/status.h"
 #include "ctl/verbs.h"
 #include "util/checked.h"
-#include "util/io.h"
 #include "util/log.h"
-#include "worker/options.h"
+#include "worker/program.h"
 
 #define WORKER "recrypt-worker"
 
@@ -125,13 +123,9 @@ int main(int argc, char **argv)
 	struct options o;
 	int r;
 
-	if (open_standard_streams() < 0)
-		return EXIT_FAILURE;
-	log_init("recryptctl", LOG_NOTICE);
-	r = options_parse(argc, argv, &o);
+	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
-	log_init("recryptctl", options_log_level(&o));
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (verbs[i].verb == o.verb)
 			return exit_code(verbs[i].run(&o, argv));

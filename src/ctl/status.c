@@ -19,6 +19,17 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
+static int open_io(const char *path, struct meta_io **ret, uint32_t *ret_block_size)
+{
+	int r = luks_look_open(path, ret, ret_block_size);
+
+	if (r == -ENOTBLK)
+		return log_refusal(r, "%s: neither a block device nor an image file", path);
+	if (r < 0)
+		log_error_errno(r, "%s: cannot be opened", path);
+	return r == -ENOENT || r == -ENXIO ? -ENODEV : r;
+}
+
 /* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
 static void look_for_mapping(struct status *s, struct active_volume *v, const struct luks_header *h,
 			     uint64_t device_size, uint32_t block_size)
@@ -43,14 +54,11 @@ static int read_status(struct status *s, struct active_volume *v)
 	uint32_t block_size, unused;
 	int r;
 
-	r = luks_look_open(s->device, &data, &block_size);
+	r = open_io(s->device, &data, &block_size);
+	if (r == 0 && s->header)
+		r = open_io(s->header, &meta, &unused);
 	if (r < 0)
-		return log_error_errno(r, "%s: cannot be opened", s->device);
-	if (s->header) {
-		r = luks_look_open(s->header, &meta, &unused);
-		if (r < 0)
-			return log_error_errno(r, "%s: cannot be opened", s->header);
-	}
+		return r;
 	r = luks_look_read(meta ?: data, &h, &why);
 	if (r == 0)
 		r = luks_status_get(h, data->size, 0, block_size, &s->luks, &why);
@@ -125,5 +133,5 @@ int status_print(const struct options *o, json_object *daemon, FILE *out)
 		r = view_work(daemon, out);
 	if (r == 0 && fflush(out) != 0)
 		r = -errno;
-	return r < 0 ? log_error_errno(r, "the status cannot be printed") : 0;
+	return r < 0 ? log_error_errno(r, "cannot write the status to standard output") : 0;
 }

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The status as text and JSON, of made-up states and of volumes in image files. Needs root. */
+/* The status as text and JSON, of made-up states and of volumes in image files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <json-c/json_pointer.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "ctl/status-format.h"
 #include "ctl/status.h"
 #include "luks/header.h"
 #include "luks/reencrypt.h"
+#include "luks/test-image.h"
 #include "util/log.h"
-
-static char dir[] = "/tmp/test-status-XXXXXX";
-static char image[64];
 
 /* 96 of 256 MiB are done, backward; the hotzone is the 16 MiB before the edge at 160 MiB. */
 static struct status hot_backward(void)
@@ -71,17 +66,6 @@ static char *text_of(const struct status *s)
 	assert_int_equal(status_format_text(s, f), 0);
 	assert_int_equal(fclose(f), 0);
 	return text;
-}
-
-static void assert_json(json_object *root, const char *pointer, const char *expected)
-{
-	json_object *o;
-
-	if (json_pointer_get(root, pointer, &o) < 0)
-		fail_msg("there is no %s", pointer);
-	assert_string_equal(json_object_to_json_string_ext(
-				    o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-			    expected);
 }
 
 static void a_hot_volume_reads_so(void **state)
@@ -177,28 +161,6 @@ static void other_states_have_their_own_lines(void **state)
 	free(text);
 }
 
-static int run(const char *command) __attribute__((warn_unused_result));
-
-/* The exit code of a shell command in the test's directory. */
-static int run(const char *command)
-{
-	char line[1024];
-	int status;
-
-	(void)snprintf(line, sizeof(line), "cd %s && { %s; } >/dev/null 2>errors", dir, command);
-	status = system(line);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-static void make_volume(void)
-{
-	assert_int_equal(run("rm -f image header; truncate -s 24M image; printf a >key;"
-			     "cryptsetup luksFormat -q --type luks2 --label x --pbkdf pbkdf2 "
-			     "--pbkdf-force-iterations 1000 image key"),
-			 0);
-}
-
 /* What `recryptctl status --json` says of the image. */
 static json_object *status_of(const char *header)
 {
@@ -240,7 +202,7 @@ static void the_way_of_a_volume_is_told(void **state)
 	json_object *o;
 
 	(void)state;
-	make_volume();
+	image_format("--label x");
 	o = status_of(NULL);
 	assert_json(o, "/state", "\"none\"");
 	assert_json(o, "/label", "\"x\"");
@@ -249,9 +211,8 @@ static void the_way_of_a_volume_is_told(void **state)
 	assert_json(o, "/active", "null");
 	json_object_put(o);
 
-	assert_int_equal(run("cryptsetup reencrypt -q --init-only --force-offline-reencrypt "
-			     "--resilience journal --key-file key image"),
-			 0);
+	must_run("cryptsetup reencrypt -q --init-only --force-offline-reencrypt "
+		 "--resilience journal --key-file pass-a image");
 	o = status_of(NULL);
 	assert_json(o, "/state", "\"clean\"");
 	assert_json(o, "/direction", "\"forward\"");
@@ -275,13 +236,12 @@ static void a_bad_copy_is_told_and_left_alone(void **state)
 	json_object *o;
 
 	(void)state;
-	make_volume();
-	assert_int_equal(run("printf x | dd of=image bs=1 seek=5000 conv=notrunc; cp image before"),
-			 0);
+	image_format("--label x");
+	must_run("printf x | dd of=image bs=1 seek=5000 conv=notrunc; cp image before");
 	o = status_of(NULL);
 	assert_json(o, "/header_copy_bad", "true");
 	json_object_put(o);
-	assert_int_equal(run("cmp image before"), 0);
+	must_run("cmp image before");
 }
 
 static void a_detached_encryption_is_left_to_cryptsetup(void **state)
@@ -290,12 +250,10 @@ static void a_detached_encryption_is_left_to_cryptsetup(void **state)
 	json_object *o;
 
 	(void)state;
-	(void)snprintf(header, sizeof(header), "%s/header", dir);
-	assert_int_equal(run("rm -f image header; truncate -s 24M image; printf a >key;"
-			     "cryptsetup reencrypt -q --encrypt --init-only --pbkdf pbkdf2 "
-			     "--pbkdf-force-iterations 1000 --force-offline-reencrypt --header "
-			     "header --key-file key image"),
-			 0);
+	(void)snprintf(header, sizeof(header), "%s/header", image_dir);
+	must_run("rm -f image; truncate -s 24M image; printf a >key;"
+		 "cryptsetup reencrypt -q --encrypt --init-only " FAST_PBKDF
+		 "--force-offline-reencrypt --header header --key-file key image");
 	o = status_of(header);
 	assert_json(o, "/mode", "\"encrypt\"");
 	assert_json(o, "/only_cryptsetup", "true");
@@ -308,30 +266,12 @@ static void what_is_no_volume_is_refused(void **state)
 	struct options o = {.verb = VERB_STATUS, .device = image};
 
 	(void)state;
-	assert_int_equal(run("rm -f image; truncate -s 24M image"), 0);
+	must_run("rm -f image; truncate -s 24M image");
 	assert_int_equal(status_print(&o, NULL, stdout), -ENOENT);
 	o.device = "/tmp/no-such-image";
 	assert_int_equal(status_print(&o, NULL, stdout), -ENODEV);
 	o.device = "/dev/null";
 	assert_int_equal(status_print(&o, NULL, stdout), -ENOTBLK);
-}
-
-static int make_directory(void **state)
-{
-	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	(void)snprintf(image, sizeof(image), "%s/image", dir);
-	return 0;
-}
-
-static int remove_directory(void **state)
-{
-	char command[64];
-
-	(void)state;
-	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) == 0 ? 0 : -1;
 }
 
 int main(void)
@@ -346,10 +286,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_volume_is_refused),
 	};
 
-	if (geteuid() != 0) {
-		fprintf(stderr, "needs root for cryptsetup's lock directory: skipped\n");
+	if (!image_is_possible())
 		return 77;
-	}
 	log_init("test-status", LOG_NOTICE);
-	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+	return cmocka_run_group_tests(tests, image_setup, image_teardown);
 }

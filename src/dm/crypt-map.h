@@ -25,7 +25,7 @@ const char *crypt_map_path(const struct crypt_map *m);
 
 /*
  * To be called once it is open: from now on it goes, and gives the data device free, when it is
- * closed, also when this process is killed. The path is good no more.
+ * closed, also when this process is killed. The path is no longer good.
  */
 int crypt_map_detach(struct crypt_map *m);
 

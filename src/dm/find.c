@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "dm/names.h"
+#include "dm/stock-stack.h"
 #include "util/checked.h"
 
 struct search {
@@ -39,8 +40,9 @@ static int look_at(const char *name, void *arg)
 
 static int look_for_helpers(const char *uuid, struct active_volume *v)
 {
-	static const char *const suffixes[] = {SUFFIX_PIECES, SUFFIX_HOTZONE, SUFFIX_OLD,
-					       SUFFIX_NEW};
+	static const char *const suffixes[] = {
+		SUFFIX_PIECES,        SUFFIX_HOTZONE,       SUFFIX_OLD,           SUFFIX_NEW,
+		SUFFIX_STOCK_OVERLAY, SUFFIX_STOCK_FORWARD, SUFFIX_STOCK_BACKWARD};
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		char name[DM_NAME_MAX + 1], dm_uuid[DM_UUID_MAX + 1];
@@ -49,6 +51,8 @@ static int look_for_helpers(const char *uuid, struct active_volume *v)
 
 		name_helper(v->name, suffixes[i], name);
 		r = name_uuid(UUID_HELPER, uuid, name, dm_uuid);
+		if (r == -ENAMETOOLONG)
+			continue; /* one of cryptsetup's, which could not make it either */
 		if (r == 0)
 			r = task_info(name, &info);
 		if (r < 0)
@@ -61,18 +65,33 @@ static int look_for_helpers(const char *uuid, struct active_volume *v)
 	return 0;
 }
 
-/* The data device of a crypt target, or of the helper that a linear target goes to. */
+/* The data device of a crypt target, or of the helper (or cryptsetup's) that a linear one goes to.
+ */
 static int look_for_data(struct active_volume *v)
 {
-	static const char *const suffixes[] = {"", SUFFIX_OLD, SUFFIX_NEW};
+	static const struct {
+		const char *suffix;
+		enum target_type type;
+	} helpers[] = {
+		{"", TARGET_CRYPT},
+		{SUFFIX_OLD, TARGET_CRYPT},
+		{SUFFIX_NEW, TARGET_CRYPT},
+		{SUFFIX_STOCK_FORWARD, TARGET_LINEAR},
+		{SUFFIX_STOCK_BACKWARD, TARGET_LINEAR},
+	};
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && v->data_device == 0; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(helpers) && v->data_device == 0; i++) {
 		_cleanup_table_ struct table t = {};
+		struct device_info info;
 		char name[DM_NAME_MAX + 1];
 
-		name_helper(v->name, suffixes[i], name);
-		r = task_table(name, &t);
+		name_helper(v->name, helpers[i].suffix, name);
+		r = task_info(name, &info);
+		if (r == 0 && !info.live_table)
+			continue;
+		if (r == 0)
+			r = task_table(name, &t);
 		if (r == -ENXIO || r == -EBADMSG || r == -EOPNOTSUPP || r == -E2BIG) {
 			r = 0; /* no such helper, or none of ours: whoever needs it finds 0 */
 			continue;
@@ -81,7 +100,7 @@ static int look_for_data(struct active_volume *v)
 			return r;
 		if (i == 0)
 			v->size = table_size(&t) << SECTOR_SHIFT;
-		if (t.count > 0 && t.targets[0].type == TARGET_CRYPT)
+		if (t.count > 0 && t.targets[0].type == helpers[i].type)
 			v->data_device = t.targets[0].device;
 	}
 	return r;

@@ -33,5 +33,8 @@ int stack_load_crypt(const struct stack *s, const char *name, const struct table
 /* Loads and brings to life. On failure the device is as before, suspended or running. */
 int stack_switch(const char *name, const struct table *t, bool was_suspended);
 
+/* Gives NAME, which is running, a table of crypt targets. */
+int stack_make_plain(const struct stack *s, const struct table *plain);
+
 /* Removes the helpers that are there; NAME must not use them any more. */
 int stack_remove_helpers(const struct stack *s);

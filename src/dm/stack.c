@@ -70,6 +70,13 @@ int stack_switch(const char *name, const struct table *t, bool was_suspended)
 	return r < 0 ? r : resume_or_undo(name, was_suspended);
 }
 
+int stack_make_plain(const struct stack *s, const struct table *plain)
+{
+	int r = stack_load_crypt(s, s->name, plain);
+
+	return r < 0 ? r : resume_or_undo(s->name, false);
+}
+
 int stack_remove_helpers(const struct stack *s)
 {
 	const char *const names[] = {s->pieces_name, s->hotzone_name, s->helper_names[SIDE_OLD],
@@ -227,9 +234,7 @@ int stack_dissolve(struct stack *s, uint64_t boundary)
 	if (s->state == STACK_CLEAN) {
 		r = layout_plain(&s->layout, boundary, &plain);
 		if (r == 0)
-			r = stack_load_crypt(s, s->name, &plain);
-		if (r == 0)
-			r = resume_or_undo(s->name, false);
+			r = stack_make_plain(s, &plain);
 		if (r < 0)
 			return r;
 		s->state = STACK_GONE;

@@ -6,6 +6,7 @@
  *    NAME's table   hotzone device         header   what is done
  *    plain          -                      clean    helpers, hotzone, pieces, NAME on top of them
  *    plain          -                      hot      -EUNATCH
+ *    cryptsetup's   -                      clean    as plain, once NAME is plain (stock-stack.h)
  *    stack          any                    clean    hotzone (I/O may wait in it), pieces to rest
  *    stack          suspended, or error    hot      it stays frozen
  *    stack          running                hot      -EUNATCH
@@ -21,13 +22,15 @@
 #include "dm/kernel-key.h"
 #include "dm/names.h"
 #include "dm/stack-private.h"
+#include "dm/stock-stack.h"
 #include "util/checked.h"
 
 /* What stands there before anything is changed. */
 struct found {
 	struct device_info name, pieces, hotzone, helpers[SIDES];
 	struct table name_table, pieces_table;
-	bool stacked;
+	struct table stock_table; /* what NAME's would be without cryptsetup's stack */
+	bool stacked, stock;
 };
 
 static int set_side(struct stack *s, enum side side, const struct stack_side *config)
@@ -129,6 +132,8 @@ static int find_options(struct stack *s, const struct found *f)
 		if (r < 0)
 			return r;
 		t = &helper;
+	} else if (f->stock) {
+		t = &f->stock_table;
 	}
 	if (t->count == 0 || t->targets[0].type != TARGET_CRYPT)
 		return -ENOTUNIQ;
@@ -198,7 +203,10 @@ static int look(struct stack *s, const struct stack_config *config, struct found
 	if (table_size(&f->name_table) != s->layout.size)
 		return -ENOTUNIQ;
 	if (!is_crypt(&f->name_table)) {
-		r = find_pieces(s, f);
+		r = stock_stack_read(s, &f->name_table, &f->stock_table);
+		f->stock = r == 0;
+		if (r == -ENOENT)
+			r = find_pieces(s, f);
 		if (r < 0)
 			return r;
 	}
@@ -391,13 +399,15 @@ static int check_plain(const struct stack *s, const struct found *f)
 	/* cryptsetup luksSuspend: the kernel has no key. */
 	if (f->name.suspended)
 		return -EBUSY;
-	return table_equal(&plain, &f->name_table) ? 0 : -ENOTUNIQ;
+	return table_equal(&plain, f->stock ? &f->stock_table : &f->name_table) ? 0 : -ENOTUNIQ;
 }
 
 static int begin(struct stack *s, const struct found *f, uint64_t hot_size)
 {
 	int r = hot_size > 0 ? -EUNATCH : check_plain(s, f);
 
+	if (r == 0 && f->stock)
+		r = stock_stack_dissolve(s, &f->stock_table);
 	return r < 0 ? r : make_fresh(s, f);
 }
 
@@ -445,6 +455,7 @@ int stack_new(const struct stack_config *config, const struct stack_position *no
 			      : begin(s, &f, hot_size);
 	table_clear(&f.name_table);
 	table_clear(&f.pieces_table);
+	table_clear(&f.stock_table);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(s);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
@@ -58,4 +60,12 @@ int device_open(const char *path, bool exclusive, struct device *ret)
 	ret->fd = TAKE_FD(fd);
 	ret->geometry = geometry;
 	return 0;
+}
+
+bool device_is_gone(const struct device *d)
+{
+	uint64_t size;
+
+	/* The kernel takes the size of a disk away with it (del_gendisk()). */
+	return d->geometry.is_block && (ioctl(d->fd, BLKGETSIZE64, &size) < 0 || size == 0);
 }

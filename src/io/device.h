@@ -24,3 +24,6 @@ struct device {
  *   others        open(2): -ENOENT, -EACCES, -ENXIO, ...
  */
 int device_open(const char *path, bool exclusive, struct device *ret);
+
+/* Has the block device been taken away (pulled out, detached) since it was opened? */
+bool device_is_gone(const struct device *d);

@@ -99,7 +99,7 @@ static void queue_slot(struct disk_uring *u, struct slot *s)
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	const int fd = u->fixed_file ? 0 : u->fd;
 
-	assert(sqe); /* RING_ENTRIES */
+	assert(sqe); /* RING_ENTRIES are enough */
 	if (s->rq->op == DISK_FLUSH)
 		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
 	else
@@ -173,7 +173,7 @@ static void arm_wake(struct disk_uring *u)
 	if (u->wake_armed)
 		return;
 	sqe = io_uring_get_sqe(&u->ring);
-	assert(sqe); /* RING_ENTRIES */
+	assert(sqe); /* RING_ENTRIES are enough */
 	io_uring_prep_read(sqe, u->wake_fd, &u->wake_count, sizeof(u->wake_count), 0);
 	io_uring_sqe_set_data(sqe, NULL);
 	u->wake_armed = true;

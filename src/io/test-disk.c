@@ -134,6 +134,20 @@ static void more_requests_than_the_depth_are_refused(void **state)
 	x->disk = disk_free(x->disk); /* the requests are gone with this function */
 }
 
+/* Three requests in flight together, of which the other two fail with @error. */
+static void only_the_first_succeeds(struct disk *d, struct disk_request *rq, int error)
+{
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(d->ops->submit(d, &rq[i]), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct disk_request *done;
+
+		assert_int_equal(d->ops->wait(d, &done), 0);
+		assert_non_null(done);
+		assert_int_equal(done->result, done == &rq[0] ? 0 : error);
+	}
+}
+
 /* The file loses its second half behind the disk's back, in the middle of a request too. */
 static void a_read_past_the_end_of_the_file_is_an_error_of_that_request(void **state)
 {
@@ -152,15 +166,7 @@ static void a_read_past_the_end_of_the_file_is_an_error_of_that_request(void **s
 	};
 
 	assert_int_equal(ftruncate(x->fd, 512 * KIB), 0);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(x->disk->ops->submit(x->disk, &rq[i]), 0);
-	for (unsigned i = 0; i < 3; i++) {
-		struct disk_request *done;
-
-		assert_int_equal(x->disk->ops->wait(x->disk, &done), 0);
-		assert_non_null(done);
-		assert_int_equal(done->result, done == &rq[0] ? 0 : -ENODATA);
-	}
+	only_the_first_succeeds(x->disk, rq, -ENODATA);
 }
 
 /*
@@ -184,15 +190,7 @@ static void a_failing_write_is_an_error_of_that_request(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	cut = (struct rlimit){.rlim_cur = 512 * KIB, .rlim_max = before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &cut), 0);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(x->disk->ops->submit(x->disk, &rq[i]), 0);
-	for (unsigned i = 0; i < 3; i++) {
-		struct disk_request *done;
-
-		assert_int_equal(x->disk->ops->wait(x->disk, &done), 0);
-		assert_non_null(done);
-		assert_int_equal(done->result, done == &rq[0] ? 0 : -EFBIG);
-	}
+	only_the_first_succeeds(x->disk, rq, -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 
 	assert_int_equal(disk_run(x->disk, DISK_FLUSH, 0, NULL, 0), 0);

@@ -14,7 +14,7 @@
  */
 int luks_begin_check_volume(struct crypt_device *cd, const struct luks_begin_params *params);
 
-/* Sector sizes, data size and device_size fit to each other, and the file system can take them. */
+/* Sector sizes, data size and device_size fit each other, and the file system can take them. */
 int luks_begin_check_sizes(struct crypt_device *cd, const struct luks_begin_params *params,
 			   const struct luks_keyslots *keyslots,
 			   const struct luks_begin_plan *plan);

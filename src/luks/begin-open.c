@@ -170,7 +170,7 @@ static int ask_for_slots(struct luks_begin *b)
 	}
 	if (b->old_key)
 		return 0;
-	log_error("%s: no keyslot could be opened with a passphrase given", b->params.device);
+	log_error("%s: no passphrase was given that opens a keyslot", b->params.device);
 	return -EPERM;
 }
 

@@ -41,3 +41,9 @@ int ids_add(json_object *array, unsigned id);
 void ids_remove(json_object *array, unsigned id);
 
 json_object *json_u64(uint64_t v); /* as a decimal string; NULL without memory */
+
+/* For _cleanup_(). */
+static inline void json_putp(json_object **o)
+{
+	json_object_put(*o);
+}

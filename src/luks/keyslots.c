@@ -27,11 +27,6 @@ static int dump_json(struct crypt_device *cd, json_object **ret)
 	return *ret ? 0 : -EINVAL;
 }
 
-static void put_json(json_object **o)
-{
-	json_object_put(*o);
-}
-
 static int add_keyslot(struct luks_keyslots *ks, unsigned id, json_object *keyslot)
 {
 	struct luks_keyslot *slot = &ks->slots[ks->n];
@@ -121,7 +116,7 @@ static int read_data_segment(json_object *root, struct luks_keyslots *ks)
 
 int luks_requirements(struct crypt_device *cd, char *buf, size_t size)
 {
-	_cleanup_(put_json) json_object *root = NULL;
+	_cleanup_(json_putp) json_object *root = NULL;
 	json_object *list;
 	int r;
 
@@ -144,7 +139,7 @@ int luks_requirements(struct crypt_device *cd, char *buf, size_t size)
 
 int luks_keyslots_read(struct crypt_device *cd, struct luks_keyslots *ret)
 {
-	_cleanup_(put_json) json_object *root = NULL;
+	_cleanup_(json_putp) json_object *root = NULL;
 	struct luks_keyslots ks = {0};
 	uint64_t header_size, areas_size;
 	int r;
@@ -236,7 +231,7 @@ uint64_t luks_keyslots_largest_gap(const struct luks_keyslots *ks)
 
 int luks_digest_verify(struct crypt_device *cd, int digest, const struct secret *key)
 {
-	_cleanup_(put_json) json_object *root = NULL;
+	_cleanup_(json_putp) json_object *root = NULL;
 	struct luks_header header = {0};
 	int r;
 

@@ -38,23 +38,35 @@ LUKS_LIBS = $(CRYPTSETUP_LIBS) $(BLKID_LIBS) $(JSONC_LIBS) $(LIBCRYPTO_LIBS)
 
 LUKS_TEST_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_DATA_DIR='"$(abs_top_srcdir)/tests/data"'
 LUKS_TEST_SUPPORT = src/luks/test-support.c src/luks/test-support.h
+LUKS_TEST_IMAGE = src/luks/test-image.c src/luks/test-image.h
 LUKS_TEST_LIBS = src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a $(LUKS_LIBS) \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 EXTRA_DIST += tests/data/luks2-states
 
-UNIT_TESTS += src/luks/test-begin
-src_luks_test_begin_SOURCES = src/luks/test-begin.c
+LUKS_TEST_BEGIN = src/luks/test-begin-util.c src/luks/test-begin-util.h $(LUKS_TEST_IMAGE)
+UNIT_TESTS += src/luks/test-begin src/luks/test-begin-refuse src/luks/test-unlock \
+	src/luks/test-keyslots
+src_luks_test_begin_SOURCES = src/luks/test-begin.c $(LUKS_TEST_BEGIN)
 src_luks_test_begin_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_begin_refuse_SOURCES = src/luks/test-begin-refuse.c $(LUKS_TEST_BEGIN)
+src_luks_test_begin_refuse_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_unlock_SOURCES = src/luks/test-unlock.c $(LUKS_TEST_BEGIN)
+src_luks_test_unlock_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_keyslots_SOURCES = src/luks/test-keyslots.c
+src_luks_test_keyslots_LDADD = $(LUKS_TEST_LIBS)
 
 UNIT_TESTS += src/luks/test-reencrypt
 src_luks_test_reencrypt_SOURCES = src/luks/test-reencrypt.c $(LUKS_TEST_SUPPORT)
 src_luks_test_reencrypt_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
 src_luks_test_reencrypt_LDADD = $(LUKS_TEST_LIBS)
 
-UNIT_TESTS += src/luks/test-header
+UNIT_TESTS += src/luks/test-header src/luks/test-header-pick
 src_luks_test_header_SOURCES = src/luks/test-header.c $(LUKS_TEST_SUPPORT)
 src_luks_test_header_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
 src_luks_test_header_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_header_pick_SOURCES = src/luks/test-header-pick.c $(LUKS_TEST_SUPPORT)
+src_luks_test_header_pick_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
+src_luks_test_header_pick_LDADD = $(LUKS_TEST_LIBS)
 
 UNIT_TESTS += src/luks/test-validate
 src_luks_test_validate_SOURCES = src/luks/test-validate.c $(LUKS_TEST_SUPPORT)
@@ -68,5 +80,5 @@ src_luks_test_meta_io_SOURCES = src/luks/test-meta-io.c
 src_luks_test_meta_io_LDADD = $(LUKS_TEST_LIBS)
 
 UNIT_TESTS += src/luks/test-stock
-src_luks_test_stock_SOURCES = src/luks/test-stock.c
+src_luks_test_stock_SOURCES = src/luks/test-stock.c $(LUKS_TEST_IMAGE)
 src_luks_test_stock_LDADD = $(LUKS_TEST_LIBS)

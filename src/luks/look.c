@@ -15,7 +15,7 @@ int luks_look_open(const char *path, struct meta_io **ret, uint32_t *ret_block_s
 	int r, block_size;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+		return -errno;
 	if (S_ISREG(st.st_mode))
 		block_size = (int)st.st_blksize;
 	else if (ioctl(fd, BLKSSZGET, &block_size) < 0)

@@ -9,8 +9,8 @@
 
 /*
  * Opens the device or image @path for reading. Buffered: what a worker wrote past the cache of the
- * kernel is seen all the same, since the kernel drops those pages. -ENODEV: not there; -ENOTBLK:
- * neither a block device nor a regular file; else open(2).
+ * kernel is seen all the same, since the kernel drops those pages. -ENOTBLK: neither a block device
+ * nor a regular file; else open(2): -ENOENT, -ENXIO, ...
  */
 int luks_look_open(const char *path, struct meta_io **ret, uint32_t *ret_block_size);
 

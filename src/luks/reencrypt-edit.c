@@ -11,6 +11,7 @@
 #include "luks/reencrypt.h"
 #include "luks/requirement.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 
 static bool is_editable(const struct luks_reenc *r)
 {
@@ -32,8 +33,8 @@ static uint64_t boundary_at_end(const struct luks_reenc *r)
 int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_t boundary,
 			    uint64_t hot_size)
 {
+	_cleanup_(json_putp) json_object *json = NULL;
 	struct layout layout;
-	json_object *json;
 	int error;
 
 	if (r->state != LUKS_REENC_CLEAN && r->state != LUKS_REENC_HOT)
@@ -48,11 +49,9 @@ int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_
 		return -ENOMEM;
 	layout_build(r, boundary, hot_size, &layout);
 	error = layout_store(json, r, &layout);
-	if (error < 0) {
-		json_object_put(json);
+	if (error < 0)
 		return error;
-	}
-	header_replace_json(h, json);
+	header_replace_json(h, TAKE_PTR(json));
 	r->boundary = boundary;
 	r->hot_size = hot_size;
 	r->state = hot_size ? LUKS_REENC_HOT : LUKS_REENC_CLEAN;
@@ -107,8 +106,8 @@ static int delete_digest(json_object *json, int id, struct luks_areas *freed)
 /* The one segment that is left is backup-final without its flags. */
 static int set_final_segment(json_object *json, const struct luks_reenc *r)
 {
+	_cleanup_(json_putp) json_object *segments = json_object_new_object();
 	json_object *digests = field_get(json, "digests", json_type_object);
-	json_object *segments = json_object_new_object();
 	struct layout final;
 	int error;
 
@@ -116,11 +115,9 @@ static int set_final_segment(json_object *json, const struct luks_reenc *r)
 		return -ENOMEM;
 	layout_build(r, boundary_at_end(r), 0, &final);
 	error = field_set_id(segments, 0, segment_to_json(&final.segment[0]));
-	if (error < 0) {
-		json_object_put(segments);
+	if (error < 0)
 		return error;
-	}
-	error = field_set(json, "segments", segments);
+	error = field_set(json, "segments", TAKE_PTR(segments));
 	if (error < 0)
 		return error;
 
@@ -153,8 +150,8 @@ static int finish_json(json_object *json, const struct luks_reenc *r, struct luk
 
 int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_areas *ret)
 {
+	_cleanup_(json_putp) json_object *json = NULL;
 	struct luks_areas freed = {0};
-	json_object *json;
 	int error;
 
 	if (!is_editable(r))
@@ -167,11 +164,9 @@ int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_a
 	if (!json)
 		return -ENOMEM;
 	error = finish_json(json, r, &freed);
-	if (error < 0) {
-		json_object_put(json);
+	if (error < 0)
 		return error;
-	}
-	header_replace_json(h, json);
+	header_replace_json(h, TAKE_PTR(json));
 
 	r->state = LUKS_REENC_NONE;
 	r->old_side = r->new_side;

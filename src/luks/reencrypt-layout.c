@@ -6,6 +6,7 @@
 
 #include "luks/fields.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 
 /* Hot in both digests, and up to 5 segments more. */
 #define MAX_ASSIGNMENTS 8
@@ -197,8 +198,8 @@ static int store_digests(json_object *json, const struct assignment *list, unsig
 
 int layout_store(json_object *json, const struct luks_reenc *r, const struct layout *l)
 {
+	_cleanup_(json_putp) json_object *segments = json_object_new_object();
 	json_object *old_segments = field_get(json, "segments", json_type_object);
-	json_object *segments = json_object_new_object();
 	struct assignment list[MAX_ASSIGNMENTS];
 	struct backups b = {-1, -1, -1};
 	int error = segments ? 0 : -ENOMEM;
@@ -210,11 +211,9 @@ int layout_store(json_object *json, const struct luks_reenc *r, const struct lay
 		b.final = keep_backup(old_segments, segments, "backup-final");
 		error = b.previous < 0 || b.final < 0 ? -ENOMEM : 0;
 	}
-	if (error < 0) {
-		json_object_put(segments);
+	if (error < 0)
 		return error;
-	}
-	error = field_set(json, "segments", segments);
+	error = field_set(json, "segments", TAKE_PTR(segments));
 	if (error < 0)
 		return error;
 	return store_digests(json, list, assign_all(r, l, &b, list));

@@ -18,6 +18,7 @@
 #include "luks/reencrypt.h"
 #include "luks/status.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 
 /* Only the two backup segments have these flags; each gets the other's. */
 static int swap_backup_flags(json_object *json)
@@ -115,8 +116,8 @@ int luks_reenc_reverse(struct luks_header *h, struct luks_reenc *r,
 		       const struct luks_reenc_keys *keys, uint64_t hotzone_size)
 {
 	const struct luks_reenc_keys turned_keys = {keys->new_key, keys->old_key};
+	_cleanup_(json_putp) json_object *json = NULL;
 	struct luks_reenc turned = *r;
-	json_object *json;
 	int error;
 
 	if (r->state == LUKS_REENC_HOT)
@@ -139,11 +140,9 @@ int luks_reenc_reverse(struct luks_header *h, struct luks_reenc *r,
 	if (!json)
 		return -ENOMEM;
 	error = reverse_json(json, &turned, &turned_keys);
-	if (error < 0) {
-		json_object_put(json);
+	if (error < 0)
 		return error;
-	}
-	header_replace_json(h, json);
+	header_replace_json(h, TAKE_PTR(json));
 	*r = turned;
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "luks/fields.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 
 #define REFUSE(why, ...) luks_refuse(why, -EINVAL, __VA_ARGS__)
 
@@ -123,7 +124,7 @@ static int set_hot(json_object *json)
 
 json_object *segment_to_json(const struct segment *s)
 {
-	json_object *json = json_object_new_object();
+	_cleanup_(json_putp) json_object *json = json_object_new_object();
 	const bool crypt = s->kind == SEGMENT_CRYPT;
 	int r;
 
@@ -139,9 +140,5 @@ json_object *segment_to_json(const struct segment *s)
 		r = set_crypt(json, s);
 	if (r == 0 && (s->flags & SEGMENT_HOT))
 		r = set_hot(json);
-	if (r < 0) {
-		json_object_put(json);
-		return NULL;
-	}
-	return json;
+	return r < 0 ? NULL : TAKE_PTR(json);
 }

@@ -21,7 +21,7 @@ struct luks_status {
 	 * does not call finished), or may (a backward hotzone that it cannot recover).
 	 */
 	bool only_us;
-	/* Neither we nor anybody else than cryptsetup: data shift, encryption, decryption. */
+	/* Only cryptsetup may go on: data shift, encryption, decryption. */
 	bool only_cryptsetup;
 };
 

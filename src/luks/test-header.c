@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The two header copies on a disk with a volatile cache: what is picked, and that no crash, torn
- * write or failed write ever leaves less than one whole copy.
+ * Commits to the two header copies on a disk with a volatile cache: no crash, torn write or failed
+ * write ever leaves less than one whole copy.
  */
 #include <endian.h>
 #include <errno.h>
@@ -21,64 +21,17 @@
 #include "util/checked.h"
 
 #define DISK_SIZE (UINT64_C(1) << 20)
-#define STATE     "1_reencrypt_fwd_init-only"
-
-/* A header that is on @d, and a mark in its JSON by which commits can be told apart. */
-static struct luks_header *put(struct sim_disk *d)
-{
-	struct luks_header *h = header_with(state_json(STATE), TEST_HEADER_SIZE);
-
-	sim_put_header(d, h);
-	return h;
-}
-
-static void set_mark(struct luks_header *h, int mark)
-{
-	json_object *config = field_get(h->json, "config", json_type_object);
-
-	assert_int_equal(field_set(config, "mark", json_object_new_int(mark)), 0);
-}
-
-static int get_mark(const struct luks_header *h)
-{
-	uint32_t mark = 0;
-
-	(void)field_u32(field_get(h->json, "config", json_type_object), "mark", &mark);
-	return (int)mark;
-}
-
-static struct luks_header *reread(struct sim_disk *d)
-{
-	struct luks_header *h;
-	struct luks_reason why = {""};
-
-	if (luks_header_read(&d->io, &h, &why) < 0)
-		fail_msg("%s", why.text);
-	return h;
-}
-
-static struct luks_header_disk *at(struct sim_disk *d, enum luks_copy copy)
-{
-	return (struct luks_header_disk *)(d->seen + (copy == LUKS_PRIMARY ? 0 : TEST_HEADER_SIZE));
-}
-
-/* After an edit of the binary header or JSON: only the checksum is right again. */
-static void fix_checksum(struct luks_header_disk *copy)
-{
-	memset(copy->checksum, 0, sizeof(copy->checksum));
-	assert_int_equal(luks_header_checksum("sha256", copy, TEST_HEADER_SIZE, copy->checksum), 0);
-}
 
 static void committed_header_is_read_back(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d), *again;
+	struct luks_header *h = sim_header(d), *again;
 
 	(void)state;
 	(void)strcpy(h->label, "a label");
 	set_mark(h, 7);
 	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
-	again = reread(d);
+	again = sim_reread(d);
 	assert_int_equal(again->seqid, 4);
 	assert_int_equal(h->seqid, 4);
 	assert_false(luks_header_needs_repair(again));
@@ -94,7 +47,7 @@ static void committed_header_is_read_back(void **state)
 static void commit_is_two_writes_and_one_flush(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d);
+	struct luks_header *h = sim_header(d);
 
 	(void)state;
 	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
@@ -133,7 +86,7 @@ static bool survives(void *arg, unsigned write, size_t sector)
 static void crash_once(unsigned operation, struct survivors survivors)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d), *after;
+	struct luks_header *h = sim_header(d), *after;
 	int done = 0, mark;
 
 	d->power_cut = (int)operation;
@@ -144,7 +97,7 @@ static void crash_once(unsigned operation, struct survivors survivors)
 		done++;
 	}
 	sim_restart(d, survives, &survivors);
-	after = reread(d);
+	after = sim_reread(d);
 	mark = get_mark(after);
 	/* All that was told to be committed is there, and at most the one commit that broke off. */
 	if (mark != done && mark != done + 1)
@@ -180,108 +133,10 @@ static void crash_anywhere_leaves_the_last_commit(void **state)
 	}
 }
 
-static void bad_copy_is_repaired_from_the_other(void **state)
-{
-	(void)state;
-	for (int bad = LUKS_PRIMARY; bad <= LUKS_SECONDARY; bad++) {
-		struct sim_disk *d = sim_new(DISK_SIZE);
-		struct luks_header *h = put(d), *again;
-		uint8_t old_salt[64];
-
-		memcpy(old_salt, h->salt[bad], sizeof(old_salt));
-		((uint8_t *)at(d, (enum luks_copy)bad))[5000] ^= 1;
-		again = reread(d);
-		assert_true(again->bad[bad]);
-		assert_false(again->bad[!bad]);
-		assert_int_equal(luks_header_repair(again, &d->io), 0);
-		assert_int_equal(d->pending_count, 0);
-		assert_memory_not_equal(at(d, (enum luks_copy)bad)->salt, old_salt, 64);
-		luks_header_free(again);
-
-		again = reread(d);
-		assert_false(luks_header_needs_repair(again));
-		assert_int_equal(again->seqid, 3);
-		assert_int_equal(at(d, LUKS_PRIMARY)->seqid, at(d, LUKS_SECONDARY)->seqid);
-		assert_true(json_object_equal(again->json, h->json));
-		luks_header_free(again);
-		luks_header_free(h);
-		sim_free(d);
-	}
-}
-
-static void older_copy_loses(void **state)
-{
-	(void)state;
-	for (int older = LUKS_PRIMARY; older <= LUKS_SECONDARY; older++) {
-		struct sim_disk *d = sim_new(DISK_SIZE);
-		struct luks_header *h = put(d), *again;
-		uint8_t *old_copy = malloc(TEST_HEADER_SIZE);
-
-		assert_non_null(old_copy);
-		memcpy(old_copy, at(d, (enum luks_copy)older), TEST_HEADER_SIZE);
-		set_mark(h, 1);
-		assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
-		memcpy(at(d, (enum luks_copy)older), old_copy, TEST_HEADER_SIZE);
-		again = reread(d);
-		assert_int_equal(get_mark(again), 1);
-		assert_true(again->bad[older]);
-		/* It is the only good copy of this state: no commit before it is repaired. */
-		if (older == LUKS_SECONDARY)
-			assert_int_equal(luks_header_commit(again, &d->io, NULL), -EUCLEAN);
-		free(old_copy);
-		luks_header_free(again);
-		luks_header_free(h);
-		sim_free(d);
-	}
-}
-
-static void secondary_is_found_for_every_size(void **state)
-{
-	(void)state;
-	for (uint64_t size = LUKS_HEADER_MIN_SIZE; size <= LUKS_HEADER_MAX_SIZE; size *= 2) {
-		struct sim_disk *d = sim_new(4 * size);
-		json_object *json = state_json("4_decrypt_detached_before"), *config;
-		json_object *slot = field_by_id(field_get(json, "keyslots", json_type_object), 0);
-		struct luks_header *h, *again;
-
-		config = field_get(json, "config", json_type_object);
-		assert_int_equal(field_set(config, "json_size", json_u64(size - 4096)), 0);
-		assert_int_equal(field_set(field_get(slot, "area", json_type_object), "offset",
-					   json_u64(2 * size)),
-				 0);
-		h = header_with(json, size);
-		sim_put_header(d, h);
-		memset(d->seen, 0, 512);
-		again = reread(d);
-		assert_true(again->size == size);
-		assert_true(again->bad[LUKS_PRIMARY]);
-		assert_int_equal(luks_header_repair(again, &d->io), 0);
-		luks_header_free(again);
-		luks_header_free(h);
-		sim_free(d);
-	}
-}
-
-static void foreign_primary_is_left_alone(void **state)
-{
-	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d), *again;
-
-	(void)state;
-	memset(d->seen, 'x', 4096);
-	again = reread(d);
-	assert_int_equal(luks_header_repair(again, &d->io), -EEXIST);
-	assert_int_equal(luks_header_commit(again, &d->io, NULL), -EUCLEAN);
-	assert_int_equal(d->writes, 0);
-	luks_header_free(again);
-	luks_header_free(h);
-	sim_free(d);
-}
-
 static void failed_primary_can_be_tried_again(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d), *again;
+	struct luks_header *h = sim_header(d), *again;
 
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
@@ -292,11 +147,11 @@ static void failed_primary_can_be_tried_again(void **state)
 		assert_true(h->bad[LUKS_PRIMARY]);
 		assert_int_equal(h->seqid, 3);
 		/* The good copy was not touched. */
-		assert_int_equal(be64toh(at(d, LUKS_SECONDARY)->seqid), 3);
+		assert_int_equal(be64toh(sim_copy(d, LUKS_SECONDARY)->seqid), 3);
 	}
 	d->fail_write = d->fail_flush = -1;
 	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
-	again = reread(d);
+	again = sim_reread(d);
 	assert_int_equal(again->seqid, 4);
 	assert_false(luks_header_needs_repair(again));
 	luks_header_free(again);
@@ -307,7 +162,7 @@ static void failed_primary_can_be_tried_again(void **state)
 static void failed_secondary_ends_all_commits(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d), *again;
+	struct luks_header *h = sim_header(d), *again;
 
 	(void)state;
 	d->fail_write = 1;
@@ -316,7 +171,7 @@ static void failed_secondary_ends_all_commits(void **state)
 	assert_int_equal(h->seqid, 4);
 	d->fail_write = -1;
 	assert_int_equal(luks_header_commit(h, &d->io, NULL), -EUCLEAN);
-	again = reread(d);
+	again = sim_reread(d);
 	assert_int_equal(again->seqid, 4);
 	luks_header_free(again);
 
@@ -334,7 +189,7 @@ static void failed_secondary_ends_all_commits(void **state)
 static void too_much_json_changes_nothing(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d);
+	struct luks_header *h = sim_header(d);
 	const size_t area = TEST_HEADER_SIZE - 4096;
 	json_object *config = field_get(h->json, "config", json_type_object);
 	char *filler = calloc(1, area + 1);
@@ -353,7 +208,7 @@ static void too_much_json_changes_nothing(void **state)
 	filler[area - used - 1] = 0;
 	assert_int_equal(field_set(config, "filler", json_object_new_string(filler)), 0);
 	assert_int_equal(luks_header_commit(h, &d->io, NULL), 0);
-	luks_header_free(reread(d));
+	luks_header_free(sim_reread(d));
 	free(filler);
 	luks_header_free(h);
 	sim_free(d);
@@ -362,7 +217,7 @@ static void too_much_json_changes_nothing(void **state)
 static void slashes_are_not_escaped(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d);
+	struct luks_header *h = sim_header(d);
 
 	(void)state;
 	/* The recorded salts have slashes, and cryptsetup 2.6 counts bytes as it writes them. */
@@ -375,7 +230,7 @@ static void slashes_are_not_escaped(void **state)
 static void invalid_json_is_not_committed(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d);
+	struct luks_header *h = sim_header(d);
 
 	(void)state;
 	field_delete_id(field_get(h->json, "keyslots", json_type_object), 2);
@@ -388,7 +243,7 @@ static void invalid_json_is_not_committed(void **state)
 static void sequence_number_does_not_wrap(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d);
+	struct luks_header *h = sim_header(d);
 
 	(void)state;
 	h->seqid = UINT64_MAX;
@@ -403,8 +258,8 @@ static void foreign_commit_is_noticed(void **state)
 	(void)state;
 	for (int copy = LUKS_PRIMARY; copy <= LUKS_SECONDARY; copy++) {
 		struct sim_disk *d = sim_new(DISK_SIZE);
-		struct luks_header *h = put(d);
-		struct luks_header_disk *binary = at(d, (enum luks_copy)copy);
+		struct luks_header *h = sim_header(d);
+		struct luks_header_disk *binary = sim_copy(d, (enum luks_copy)copy);
 
 		assert_int_equal(luks_header_check_unmoved(h, &d->io), 0);
 		binary->seqid = htobe64(be64toh(binary->seqid) + 1);
@@ -417,141 +272,10 @@ static void foreign_commit_is_noticed(void **state)
 	}
 }
 
-/* Both copies are spoiled in the same way, and nothing of it is believed. */
-enum spoil {
-	SPOIL_CHECKSUM,
-	SPOIL_VERSION_1,
-	SPOIL_VERSION_3,
-	SPOIL_MAGIC,
-	SPOIL_OFFSET,
-	SPOIL_SIZE_SMALL,
-	SPOIL_SIZE_ODD,
-	SPOIL_SIZE_HUGE,
-	SPOIL_CHECKSUM_ALG,
-	SPOIL_UUID,
-	SPOIL_JSON_TEXT,
-	SPOIL_JSON_FIRST,
-	SPOIL_JSON_TAIL,
-	SPOIL_JSON_NO_NUL,
-	SPOIL_JSON_DEPTH,
-	SPOIL_JSON_ARRAY,
-	SPOIL_COUNT
-};
-
-static void spoil(struct luks_header_disk *c, enum spoil how)
-{
-	char *json = (char *)c + 4096;
-	const size_t area = TEST_HEADER_SIZE - 4096;
-
-	switch (how) {
-	case SPOIL_CHECKSUM:
-		json[10]++;
-		return;
-	case SPOIL_VERSION_1:
-		c->version = htobe16(1);
-		return;
-	case SPOIL_VERSION_3:
-		c->version = htobe16(3);
-		break;
-	case SPOIL_MAGIC:
-		c->magic[0] = 'X';
-		break;
-	case SPOIL_OFFSET:
-		c->offset = htobe64(4096);
-		break;
-	case SPOIL_SIZE_SMALL:
-		c->size = htobe64(8192);
-		break;
-	case SPOIL_SIZE_ODD:
-		c->size = htobe64(TEST_HEADER_SIZE + 4096);
-		break;
-	case SPOIL_SIZE_HUGE:
-		c->size = htobe64(UINT64_C(1) << 63);
-		break;
-	case SPOIL_CHECKSUM_ALG:
-		memset(c->checksum_alg, 'a', sizeof(c->checksum_alg));
-		break;
-	case SPOIL_UUID:
-		(void)strcpy(c->uuid, "../../etc");
-		break;
-	case SPOIL_JSON_TEXT:
-		json[1] = '}';
-		break;
-	case SPOIL_JSON_FIRST:
-		memmove(json + 1, json, area - 1);
-		json[0] = ' ';
-		break;
-	case SPOIL_JSON_TAIL:
-		json[area - 1] = 'x';
-		break;
-	case SPOIL_JSON_NO_NUL:
-		memset(json + strlen(json), ' ', area - strlen(json));
-		break;
-	case SPOIL_JSON_DEPTH:
-		memset(json, '[', area);
-		break;
-	case SPOIL_JSON_ARRAY:
-		memset(json, 0, area);
-		(void)strcpy(json, "[]");
-		break;
-	case SPOIL_COUNT:
-		break;
-	}
-	fix_checksum(c);
-}
-
-static void spoiled_headers_are_refused(void **state)
-{
-	(void)state;
-	for (enum spoil how = 0; how < SPOIL_COUNT; how++) {
-		struct sim_disk *d = sim_new(DISK_SIZE);
-		struct luks_header *h = put(d), *found = NULL;
-		struct luks_reason why = {""};
-		const int want = how == SPOIL_VERSION_1 ? -EPROTONOSUPPORT
-				 : how == SPOIL_MAGIC   ? -ENOENT
-							: -EBADMSG;
-
-		spoil(at(d, LUKS_PRIMARY), how);
-		spoil(at(d, LUKS_SECONDARY), how);
-		assert_int_equal(luks_header_read(&d->io, &found, &why), want);
-		assert_null(found);
-		print_message("%s\n", why.text);
-		assert_true(why.text[0]);
-		luks_header_free(h);
-
-		/* One copy alone does not matter, except that LUKS1 has only one. */
-		sim_free(d);
-		d = sim_new(DISK_SIZE);
-		h = put(d);
-		spoil(at(d, LUKS_SECONDARY), how);
-		luks_header_free(h);
-		h = reread(d);
-		assert_true(h->bad[LUKS_SECONDARY]);
-		luks_header_free(h);
-		sim_free(d);
-	}
-}
-
-static void header_beyond_the_device_is_refused(void **state)
-{
-	struct sim_disk *d = sim_new(DISK_SIZE);
-	struct luks_header *h = put(d), *found;
-
-	(void)state;
-	d->io.size = 2 * TEST_HEADER_SIZE - 4096;
-	assert_int_equal(luks_header_read(&d->io, &found, NULL), -EFBIG);
-	d->io.size = 1000;
-	assert_int_equal(luks_header_read(&d->io, &found, NULL), -ENOENT);
-	d->io.size = DISK_SIZE;
-	memset(d->seen, 0, DISK_SIZE);
-	assert_int_equal(luks_header_read(&d->io, &found, NULL), -ENOENT);
-	luks_header_free(h);
-	sim_free(d);
-}
-
 static void area_of_a_keyslot_is_in_use(void **state)
 {
-	struct luks_header *h = header_with(state_json(STATE), TEST_HEADER_SIZE);
+	struct luks_header *h =
+		header_with(state_json("1_reencrypt_fwd_init-only"), TEST_HEADER_SIZE);
 	json_object *area = json_object_object_get(
 		json_object_object_get(json_object_object_get(h->json, "keyslots"), "0"), "area");
 	const uint64_t offset =
@@ -575,10 +299,6 @@ int main(void)
 		cmocka_unit_test(committed_header_is_read_back),
 		cmocka_unit_test(commit_is_two_writes_and_one_flush),
 		cmocka_unit_test(crash_anywhere_leaves_the_last_commit),
-		cmocka_unit_test(bad_copy_is_repaired_from_the_other),
-		cmocka_unit_test(older_copy_loses),
-		cmocka_unit_test(secondary_is_found_for_every_size),
-		cmocka_unit_test(foreign_primary_is_left_alone),
 		cmocka_unit_test(failed_primary_can_be_tried_again),
 		cmocka_unit_test(failed_secondary_ends_all_commits),
 		cmocka_unit_test(too_much_json_changes_nothing),
@@ -586,8 +306,6 @@ int main(void)
 		cmocka_unit_test(invalid_json_is_not_committed),
 		cmocka_unit_test(sequence_number_does_not_wrap),
 		cmocka_unit_test(foreign_commit_is_noticed),
-		cmocka_unit_test(spoiled_headers_are_refused),
-		cmocka_unit_test(header_beyond_the_device_is_refused),
 		cmocka_unit_test(area_of_a_keyslot_is_in_use),
 	};
 

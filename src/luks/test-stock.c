@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Against the installed cryptsetup, on image files: its digests verify here, what we commit it
- * reads, resumes and finishes, and the locks keep both apart. Needs root, as cryptsetup's lock
- * directory does.
+ * reads, resumes and finishes, and the locks keep both apart.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,10 +9,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -21,50 +16,21 @@
 #include "luks/lock.h"
 #include "luks/meta-io.h"
 #include "luks/reencrypt.h"
+#include "luks/test-image.h"
+#include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/secret.h"
 
 #define MIB       UINT64_C(1048576)
 #define DISK_SIZE (24 * MIB)
-#define FAST      "--pbkdf pbkdf2 --pbkdf-force-iterations 1000 "
-#define REENCRYPT "cryptsetup reencrypt -q --force-offline-reencrypt " FAST "--key-file pass "
-
-static char dir[] = "/tmp/test-stock-XXXXXX";
-static char image[64];
-
-static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The exit code of a shell command in the test's directory; its messages go to "said" there. */
-static int run(const char *format, ...)
-{
-	char args[1024], command[1200];
-	va_list ap;
-	int status;
-
-	va_start(ap, format);
-	(void)vsnprintf(args, sizeof(args), format, ap);
-	va_end(ap);
-	(void)snprintf(command, sizeof(command), "cd %s && { %s; } >said 2>&1", dir, args);
-	status = system(command);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-static void must_run(const char *command)
-{
-	if (run("%s", command) != 0)
-		fail_msg("%s", command);
-}
+#define REENCRYPT                                                                                  \
+	"cryptsetup reencrypt -q --force-offline-reencrypt " FAST_PBKDF "--key-file pass-a "
 
 /* A volume of 8 MiB of data with a re-encryption begun; @options of the begin. */
 static void begin(const char *options)
 {
-	char command[512];
-
-	must_run("rm -f image; truncate -s 24M image; printf secret >pass;"
-		 "cryptsetup luksFormat -q --type luks2 --sector-size 4096 " FAST "image pass");
-	(void)snprintf(command, sizeof(command), REENCRYPT "--init-only %s image", options);
-	must_run(command);
+	image_format("--sector-size 4096");
+	must_run(REENCRYPT "--init-only %s image", options);
 }
 
 static void get_key(int digest_keyslot, struct secret **ret)
@@ -75,7 +41,7 @@ static void get_key(int digest_keyslot, struct secret **ret)
 
 	assert_int_equal(crypt_init(&cd, image), 0);
 	assert_int_equal(crypt_load(cd, CRYPT_LUKS2, NULL), 0);
-	assert_true(crypt_volume_key_get(cd, digest_keyslot, key, &size, "secret", 6) >= 0);
+	assert_true(crypt_volume_key_get(cd, digest_keyslot, key, &size, "a", 1) >= 0);
 	assert_int_equal(secret_copy(key, size, ret), 0);
 	crypt_free(cd);
 }
@@ -127,7 +93,7 @@ static void digests_of_cryptsetup_verify(void **state)
 					      "--cipher aes-cbc-essiv:sha256 --key-size 256"};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		struct volume v;
 
 		begin(options[i]);
@@ -168,7 +134,7 @@ static void our_digest_is_accepted_by_cryptsetup(void **state)
 	must_run("cryptsetup luksDump image");
 	must_run(REENCRYPT "--resume-only image");
 	must_run("cryptsetup luksDump image | grep -c crypt$ | grep -qx 1");
-	must_run("cryptsetup open --test-passphrase --key-file pass image");
+	must_run("cryptsetup open --test-passphrase --key-file pass-a image");
 }
 
 static void finished_header_is_accepted_by_cryptsetup(void **state)
@@ -184,7 +150,7 @@ static void finished_header_is_accepted_by_cryptsetup(void **state)
 	assert_int_equal(luks_reenc_finish(v.h, &v.r, &freed), 0);
 	commit(&v);
 	volume_close(&v);
-	must_run("cryptsetup open --test-passphrase --key-file pass image");
+	must_run("cryptsetup open --test-passphrase --key-file pass-a image");
 	/* And it is a volume like any other. */
 	must_run(REENCRYPT "image");
 }
@@ -227,7 +193,7 @@ static void reversal_of_nothing_is_finished_at_once(void **state)
 	assert_int_equal(luks_reenc_finish(v.h, &v.r, &freed), 0);
 	commit(&v);
 	volume_close(&v);
-	must_run("cryptsetup open --test-passphrase --key-slot 0 --key-file pass image");
+	must_run("cryptsetup open --test-passphrase --key-slot 0 --key-file pass-a image");
 	must_run("! cryptsetup luksDump image | grep -q '^  1: luks2'");
 }
 
@@ -241,7 +207,7 @@ static void locks_keep_cryptsetup_out(void **state)
 	begin("");
 	volume_open(&v);
 	assert_int_equal(luks_lock_reencryption(v.h->uuid, &lock), 0);
-	assert_int_not_equal(run("%s", REENCRYPT "--resume-only image"), 0);
+	assert_int_not_equal(shell(REENCRYPT "--resume-only image"), 0);
 	must_run("cryptsetup luksDump image");
 	luks_lock_free(lock);
 
@@ -250,25 +216,10 @@ static void locks_keep_cryptsetup_out(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(luks_lock_metadata(fd, image, LUKS_LOCK_EXCLUSIVE, &lock), 0);
 	(void)close(fd);
-	assert_int_equal(run("timeout 1 cryptsetup luksDump image"), 124);
+	assert_int_equal(shell("timeout 1 cryptsetup luksDump image"), 124);
 	luks_lock_free(lock);
 	must_run("cryptsetup luksDump image");
 	volume_close(&v);
-}
-
-static int make_directory(void **state)
-{
-	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	(void)snprintf(image, sizeof(image), "%s/image", dir);
-	return 0;
-}
-
-static int remove_directory(void **state)
-{
-	(void)state;
-	return run("rm -rf %s", dir) == 0 || access(dir, F_OK) < 0 ? 0 : -1;
 }
 
 int main(void)
@@ -282,9 +233,7 @@ int main(void)
 		cmocka_unit_test(locks_keep_cryptsetup_out),
 	};
 
-	if (geteuid() != 0) {
-		(void)fputs("needs root\n", stderr);
+	if (!image_is_possible())
 		return 77;
-	}
-	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+	return cmocka_run_group_tests(tests, image_setup, image_teardown);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "luks/fields.h"
 #include "util/checked.h"
 
 json_object *state_json(const char *name)
@@ -163,4 +164,43 @@ void sim_put_header(struct sim_disk *d, struct luks_header *h)
 		fail_msg("%s", why.text);
 	assert_int_equal(luks_header_flush(h, &d->io), 0);
 	d->writes = d->flushes = 0;
+}
+
+struct luks_header *sim_header(struct sim_disk *d)
+{
+	struct luks_header *h =
+		header_with(state_json("1_reencrypt_fwd_init-only"), TEST_HEADER_SIZE);
+
+	sim_put_header(d, h);
+	return h;
+}
+
+struct luks_header *sim_reread(struct sim_disk *d)
+{
+	struct luks_header *h;
+	struct luks_reason why = {""};
+
+	if (luks_header_read(&d->io, &h, &why) < 0)
+		fail_msg("%s", why.text);
+	return h;
+}
+
+struct luks_header_disk *sim_copy(struct sim_disk *d, enum luks_copy copy)
+{
+	return (struct luks_header_disk *)(d->seen + (copy == LUKS_PRIMARY ? 0 : TEST_HEADER_SIZE));
+}
+
+void set_mark(struct luks_header *h, int mark)
+{
+	json_object *config = field_get(h->json, "config", json_type_object);
+
+	assert_int_equal(field_set(config, "mark", json_object_new_int(mark)), 0);
+}
+
+int get_mark(const struct luks_header *h)
+{
+	uint32_t mark = 0;
+
+	(void)field_u32(field_get(h->json, "config", json_type_object), "mark", &mark);
+	return (int)mark;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "luks/header-disk.h"
 #include "luks/header.h"
 #include "luks/meta-io.h"
 
@@ -36,8 +37,7 @@ struct sim_disk {
 	} pending[SIM_MAX_PENDING]; /* written, not flushed */
 	unsigned pending_count;
 	unsigned writes, flushes;
-	/* The power goes before operation number power_cut (writes and flushes, from 0); -1: never.
-	 */
+	/* The power goes before this operation (write or flush, counted from 0); -1: never. */
 	int power_cut;
 	/* From this write or flush on, counted from 0, that operation fails with EIO; -1: none. */
 	int fail_write, fail_flush;
@@ -55,3 +55,16 @@ void sim_restart(struct sim_disk *d, bool (*keep)(void *arg, unsigned write, siz
 
 /* Puts @h on the disk, both copies whole and stable. */
 void sim_put_header(struct sim_disk *d, struct luks_header *h);
+
+/* A header that is on @d: a re-encryption that was begun. */
+struct luks_header *sim_header(struct sim_disk *d);
+
+/* The header that is read from @d now. */
+struct luks_header *sim_reread(struct sim_disk *d);
+
+/* A copy on @d as a read shows it, where the header is of TEST_HEADER_SIZE; to be spoiled. */
+struct luks_header_disk *sim_copy(struct sim_disk *d, enum luks_copy copy);
+
+/* A number in the JSON by which commits can be told apart; 0 where there is none. */
+void set_mark(struct luks_header *h, int mark);
+int get_mark(const struct luks_header *h);

@@ -218,7 +218,8 @@ static int unlock(struct unlock *u)
 	if (r < 0)
 		return r;
 	if (any_wanted(u)) {
-		log_error("%s: the %s volume key could not be unlocked", u->params->device,
+		log_error("%s: no passphrase was given that unlocks the %s volume key",
+			  u->params->device,
 			  !wanted(u, NEW)   ? "old"
 			  : !wanted(u, OLD) ? "new"
 					    : "old and the new");

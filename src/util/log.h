@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <syslog.h>
 
-/* @program prefixes messages on standard error; LOG_DEBUG .. LOG_ERR is the least level shown. */
+/*
+ * @program prefixes messages on standard error. Messages above @max_level (LOG_ERR: only errors, to
+ * LOG_DEBUG: all) are not shown.
+ */
 void log_init(const char *program, int max_level);
 
 /* Changed while running. Levels are those of syslog(3). */
@@ -21,8 +24,8 @@ void log_set_target(const char *target);
 bool log_to_journal(void);
 
 /*
- * Between the two, messages are kept in memory (a few; how many more is said): used
- * while a message could wait for something that waits for us.
+ * From log_hold() to log_release() messages are kept in memory, a few of them (how many more there
+ * were is said): for the time in which writing one could wait for something that waits for us.
  */
 void log_hold(void);
 void log_release(void);

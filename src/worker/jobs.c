@@ -136,7 +136,7 @@ static int convert(struct job *j)
 	if (outcome == ENGINE_STOPPED) {
 		log_notice("%s: interrupted, with a clean header; go on with: recryptctl reencrypt "
 			   "--resume-only %s",
-			   path, path);
+			   path, j->steps.volume.arguments);
 		return -EINTR; /* no success: a script must not take it for the end */
 	}
 	return 0;
@@ -277,7 +277,7 @@ static int recover(struct job *j)
 		log_notice("%s: recovered; the re-encryption is complete", v->data_path);
 	else if (r == 0)
 		log_notice("%s: recovered; go on with: recryptctl reencrypt --resume-only %s",
-			   v->data_path, v->data_path);
+			   v->data_path, v->arguments);
 	return r;
 }
 

@@ -2,7 +2,10 @@
 noinst_LIBRARIES += src/worker/libworker.a
 src_worker_libworker_a_SOURCES = \
 	src/worker/options.c src/worker/options.h \
+	src/worker/options-table.c src/worker/options-table.h \
+	src/worker/options-value.c \
 	src/worker/passphrase.c src/worker/passphrase.h \
+	src/worker/program.c src/worker/program.h \
 	src/worker/progress.c src/worker/progress.h \
 	src/worker/service-client.c src/worker/service-bus.h \
 	src/worker/terminal.c src/worker/terminal.h
@@ -24,6 +27,9 @@ src_worker_libworker_a_SOURCES += \
 pkglibexec_PROGRAMS += src/worker/recrypt-worker
 src_worker_recrypt_worker_SOURCES = \
 	src/worker/conversion.c src/worker/conversion.h \
+	src/worker/conversion-internal.h \
+	src/worker/conversion-setup.c \
+	src/worker/conversion-stack.c \
 	src/worker/control.c src/worker/control.h \
 	src/worker/freezer-dm.c src/worker/freezer-dm.h \
 	src/worker/held-keys.c src/worker/held-keys.h \

@@ -1,385 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One table says everything about an option: its names, where its value goes, what values it takes,
- * which verbs know it, and its line of help. What we refuse stands in the same table, with the
- * reason. Rules between options are in check_combinations().
+ * The command line as a whole: getopt_long() over the table of options, and the rules between
+ * options, in check_combinations().
  */
 #include "worker/options.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <syslog.h>
 
 #include "util/checked.h"
 #include "util/log.h"
+#include "worker/options-table.h"
 
-enum kind {
-	KIND_FLAG,
-	KIND_STRING,
-	KIND_U32,  /* a number between min and max */
-	KIND_U64,  /* bytes without a unit */
-	KIND_SIZE, /* size[unit], a multiple of 512 bytes */
-	KIND_BITS, /* bits, kept as bytes */
-	KIND_KEYSLOT,
-	KIND_RESILIENCE,
-	KIND_JSON,         /* the value may be left out */
-	KIND_REFUSED_FLAG, /* help is the reason */
-	KIND_REFUSED_VALUE,
-};
-
-#define ON(verb) (1U << (verb))
-/* The verbs that convert data, those that need keys, and all that look at a volume. */
-#define BEGINS   ON(VERB_REENCRYPT)
-#define CONVERTS (BEGINS | ON(VERB_CANCEL))
-#define UNLOCKS  (CONVERTS | ON(VERB_RECOVER))
-#define ALL      (UNLOCKS | ON(VERB_STATUS) | DAEMON)
-/* Those that the daemon does: alone, for many volumes, planning, with a look at the outcome. */
-#define DAEMON                                                                                     \
-	(MANY | PLANS | ON(VERB_LIST) | ON(VERB_RATE) | ON(VERB_UNLOCK) | ON(VERB_LOCK) |          \
-	 ON(VERB_KEYS) | ON(VERB_MONITOR) | ON(VERB_WAIT) | ON(VERB_ADD) | ON(VERB_REMOVE))
-#define MANY  (ON(VERB_ROTATE) | ON(VERB_SUSPEND) | ON(VERB_RESUME))
-#define PLANS (ON(VERB_ROTATE) | ON(VERB_CHECK))
-#define TELLS                                                                                      \
-	(ON(VERB_STATUS) | ON(VERB_LIST) | ON(VERB_KEYS) | ON(VERB_CHECK) | ON(VERB_MONITOR) |     \
-	 ON(VERB_RATE))
-#define TALKS (DAEMON | ON(VERB_STATUS) | ON(VERB_CANCEL))
-
-struct option_spec {
-	const char *name;
-	char letter; /* 0: none */
-	enum kind kind;
-	size_t where; /* in struct options */
-	unsigned verbs;
-	uint32_t min, max; /* of KIND_U32 and KIND_BITS */
-	const char *value, *help;
-};
-
-#define AT(field) offsetof(struct options, field)
-#define FLAG(name, letter, field, verbs, help)                                                     \
-	{                                                                                          \
-		name, letter, KIND_FLAG, AT(field), verbs, 0, 0, NULL, help                        \
-	}
-#define TEXT(name, letter, field, verbs, value, help)                                              \
-	{                                                                                          \
-		name, letter, KIND_STRING, AT(field), verbs, 0, 0, value, help                     \
-	}
-#define NUMBER(name, letter, field, verbs, min, max, value, help)                                  \
-	{                                                                                          \
-		name, letter, KIND_U32, AT(field), verbs, min, max, value, help                    \
-	}
-#define OTHER(name, letter, kind, field, verbs, value, help)                                       \
-	{                                                                                          \
-		name, letter, kind, AT(field), verbs, 0, 0, value, help                            \
-	}
-#define REFUSED(name, letter, kind, reason)                                                        \
-	{                                                                                          \
-		name, letter, kind, 0, BEGINS, 0, 0, NULL, reason                                  \
-	}
-
-#define NO_ENCRYPT "turning plain data into a LUKS volume is not supported yet; use cryptsetup"
-#define NO_DECRYPT "turning a LUKS volume into plain data is not supported yet; use cryptsetup"
-#define NO_SHIFT   "it moves the data, which only encryption and decryption in place need"
-
-static const struct option_spec specs[] = {
-	TEXT("header", 0, header, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "FILE",
-	     "device or file with the detached header"),
-	TEXT("active-name", 0, active_name, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "NAME",
-	     "the open volume, by its mapping's name"),
-	FLAG("foreground", 0, foreground, UNLOCKS | ON(VERB_STATUS), "here, without the daemon"),
-
-	TEXT("key-file", 'd', key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
-	     "read the passphrase from a file (- is all of standard input)"),
-	OTHER("keyfile-offset", 0, KIND_U64, keyfile_offset, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
-	      "where it starts in the key file"),
-	OTHER("keyfile-size", 'l', KIND_U64, keyfile_size, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
-	      "how much of the key file it is"),
-	OTHER("key-slot", 'S', KIND_KEYSLOT, key_slot, UNLOCKS | PLANS | ON(VERB_UNLOCK), "INT",
-	      "open this keyslot; reencrypt: all others are lost"),
-	TEXT("volume-key-file", 0, volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
-	     "the current volume key, instead of a passphrase for it"),
-	TEXT("new-volume-key-file", 0, new_volume_key_file, UNLOCKS, "FILE",
-	     "the new volume key, instead of a random one"),
-	NUMBER("tries", 'T', tries, UNLOCKS | ON(VERB_UNLOCK), 1, 1000, "INT",
-	       "attempts at a passphrase (3)"),
-	NUMBER("timeout", 't', timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000, "SECONDS",
-	       "how long to wait for a passphrase at the terminal"),
-
-	TEXT("cipher", 'c', cipher, BEGINS | PLANS, "SPEC", "new cipher, such as aes-xts-plain64"),
-	{"key-size", 's', KIND_BITS, AT(key_size), BEGINS | PLANS, 8, 4096, "BITS",
-	 "size of the new volume key"},
-	NUMBER("sector-size", 0, sector_size, BEGINS | PLANS, 512, 4096, "BYTES",
-	       "new encryption sector size"),
-	FLAG("keep-key", 0, keep_key, BEGINS | PLANS,
-	     "keep the volume key, change only cipher or sector size"),
-
-	OTHER("resilience", 0, KIND_RESILIENCE, resilience, CONVERTS | PLANS, "MODE",
-	      "how a crash is survived: checksum or journal"),
-	TEXT("resilience-hash", 0, resilience_hash, CONVERTS | PLANS, "HASH",
-	     "hash of checksum (sha256)"),
-	OTHER("hotzone-size", 0, KIND_SIZE, hotzone_size, CONVERTS, "SIZE",
-	      "the most that is converted in one step"),
-	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",
-	      "re-encrypt only that much from the start of the data"),
-	FLAG("init-only", 0, init_only, BEGINS, "write the start to the header, convert nothing"),
-	FLAG("resume-only", 0, resume_only, BEGINS, "go on with what was begun, never begin"),
-	FLAG("force-offline-reencrypt", 0, force_offline, UNLOCKS | PLANS,
-	     "trust that the volume is not in use (dangerous)"),
-
-	TEXT("pbkdf", 0, pbkdf, BEGINS | PLANS, "TYPE",
-	     "of new keyslots: argon2id, argon2i, pbkdf2"),
-	TEXT("hash", 'h', pbkdf_hash, BEGINS | PLANS, "HASH", "hash of pbkdf2"),
-	NUMBER("iter-time", 'i', iter_time_ms, BEGINS | PLANS, 1, UINT32_MAX, "MS",
-	       "time that opening a new keyslot should take"),
-	NUMBER("pbkdf-force-iterations", 0, pbkdf_iterations, BEGINS | PLANS, 4, UINT32_MAX, "INT",
-	       "iterations, without a benchmark"),
-	NUMBER("pbkdf-memory", 0, pbkdf_memory_kib, BEGINS | PLANS, 32, 4194304, "KILOBYTES",
-	       "memory of argon2"),
-	NUMBER("pbkdf-parallel", 0, pbkdf_parallel, BEGINS | PLANS, 1, 4, "THREADS",
-	       "threads of argon2"),
-
-	NUMBER("progress-frequency", 0, progress_frequency, UNLOCKS, 1, INT32_MAX, "SECONDS",
-	       "print a line of progress that often"),
-	FLAG("progress-json", 0, progress_json, UNLOCKS, "print progress as JSON"),
-	OTHER("json", 0, KIND_JSON, json, TELLS, "[=short|=pretty]", "print JSON"),
-	FLAG("batch-mode", 'q', batch_mode, UNLOCKS, "ask nothing but passphrases"),
-	FLAG("verbose", 'v', verbose, ALL, "say more"),
-	FLAG("debug", 0, debug, ALL, "say everything"),
-
-	TEXT("remote", 'H', remote, TALKS, "USER@HOST",
-	     "talk to the daemon of another host, over ssh"),
-	FLAG("no-ask-password", 0, no_ask_password, TALKS | UNLOCKS,
-	     "do not let polkit ask for one"),
-	FLAG("all", 0, all, MANY, "all known volumes"),
-	TEXT("group", 0, group, MANY, "NAME", "the volumes of this group of the configuration"),
-	TEXT("reason", 0, reason, ON(VERB_SUSPEND), "TEXT", "why, for others to read"),
-	FLAG("queue", 0, queue, PLANS, "where a rotation runs, begin this one after it"),
-	FLAG("lose-keyslots", 0, lose_keyslots, PLANS,
-	     "agree to lose keyslots whose passphrase is not at hand"),
-	FLAG("wait", 0, wait, ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL),
-	     "wait until it is done"),
-	FLAG("host", 0, host, ON(VERB_RATE), "the rate of all volumes of the host together"),
-
-	REFUSED("encrypt", 0, KIND_REFUSED_FLAG, NO_ENCRYPT),
-	REFUSED("new", 'N', KIND_REFUSED_FLAG, NO_ENCRYPT),
-	REFUSED("decrypt", 0, KIND_REFUSED_FLAG, NO_DECRYPT),
-	REFUSED("reduce-device-size", 0, KIND_REFUSED_VALUE, NO_SHIFT),
-};
-
-#define NO_LIMIT UINT_MAX
-
-static const struct verb_spec {
-	const char *name;
-	enum verb verb;
-	unsigned max; /* operands */
-	const char *operands, *help;
-} verbs[] = {
-	{"reencrypt", VERB_REENCRYPT, 1, "DEVICE",
-	 "change volume key, cipher or sector size; or go on with it"},
-	{"recover", VERB_RECOVER, 1, "DEVICE",
-	 "bring a volume that a crash left hot to a clean state, and stop"},
-	{"cancel", VERB_CANCEL, 1, "VOLUME", "turn a re-encryption around: back to the old key"},
-	{"status", VERB_STATUS, 1, "[VOLUME]", "say where the re-encryption of a volume stands"},
-	{"list", VERB_LIST, 0, "", "the volumes that the daemon knows"},
-	{"rotate", VERB_ROTATE, NO_LIMIT, "VOLUME...", "have the daemon change key or cipher"},
-	{"suspend", VERB_SUSPEND, NO_LIMIT, "VOLUME...", "stop work until resume, over reboots"},
-	{"resume", VERB_RESUME, NO_LIMIT, "VOLUME...", "go on after suspend or a failure"},
-	{"rate", VERB_RATE, 2, "VOLUME|--host [RATE]", "show or set the limit: 2.5M, 0 is none"},
-	{"unlock", VERB_UNLOCK, 1, "VOLUME", "give the daemon a passphrase or key"},
-	{"lock", VERB_LOCK, 1, "VOLUME", "have the daemon forget the keys"},
-	{"keys", VERB_KEYS, 1, "VOLUME", "the volume keys with their generations and times"},
-	{"check", VERB_CHECK, 1, "VOLUME", "what rotate would do, and what stands in its way"},
-	{"monitor", VERB_MONITOR, 0, "", "a live view of all volumes"},
-	{"wait", VERB_WAIT, NO_LIMIT, "[VOLUME...]", "wait until nothing is re-encrypted any more"},
-	{"add", VERB_ADD, 1, "DEVICE", "make a volume known to the daemon"},
-	{"remove", VERB_REMOVE, 1, "VOLUME", "have the daemon forget a volume"},
-	{"help", VERB_HELP, 0, "", "print this"},
-	{"--help", VERB_HELP, 0, NULL, NULL},
-	{"-?", VERB_HELP, 0, NULL, NULL},
-	{"--version", VERB_VERSION, 0, NULL, NULL},
-	{"-V", VERB_VERSION, 0, NULL, NULL},
-};
-
-/* getopt_long() returns this plus the index in specs for a long option. */
+/* getopt_long() returns this plus the index in option_specs for a long option. */
 #define LONG_BASE 0x100
-
-static int parse_u64(const char *text, const char **rest, uint64_t *ret)
-{
-	unsigned long long v;
-	char *end;
-
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (errno == ERANGE)
-		return -EOVERFLOW;
-	*rest = end;
-	*ret = v;
-	return 0;
-}
-
-int options_parse_size(const char *text, uint64_t *ret)
-{
-	static const char letters[] = "KMGT";
-	uint64_t value, base, unit = 1;
-	const char *suffix, *letter;
-	int r;
-
-	r = parse_u64(text, &suffix, &value);
-	if (r < 0)
-		return r;
-	if (*suffix == '\0') {
-		*ret = value;
-		return 0;
-	}
-	if (strcasecmp(suffix, "S") == 0)
-		return mul_u64(value, SECTOR_SIZE, ret);
-	letter = strchr(letters, toupper((unsigned char)*suffix));
-	if (!letter)
-		return -EINVAL;
-	if (suffix[1] == '\0' || strcasecmp(suffix + 1, "iB") == 0)
-		base = 1024;
-	else if (strcasecmp(suffix + 1, "B") == 0)
-		base = 1000;
-	else
-		return -EINVAL;
-	for (const char *l = letters; l <= letter; l++)
-		unit *= base;
-	return mul_u64(value, unit, ret);
-}
-
-static int set_number(const struct option_spec *s, const char *value, void *where)
-{
-	uint64_t v;
-	const char *rest;
-
-	if (parse_u64(value, &rest, &v) < 0 || *rest) {
-		log_error("--%s \"%s\" is not a number", s->name, value);
-		return -EINVAL;
-	}
-	if (s->kind == KIND_U64) {
-		*(uint64_t *)where = v;
-		return 0;
-	}
-	if (v < s->min || v > s->max) {
-		log_error("--%s must be between %" PRIu32 " and %" PRIu32 ", not %s", s->name,
-			  s->min, s->max, value);
-		return -EINVAL;
-	}
-	if (s->kind == KIND_BITS && v % 8) {
-		log_error("--%s must be a multiple of 8 bits, not %s", s->name, value);
-		return -EINVAL;
-	}
-	*(uint32_t *)where = (uint32_t)(s->kind == KIND_BITS ? v / 8 : v);
-	return 0;
-}
-
-static int set_size(const struct option_spec *s, const char *value, uint64_t *where)
-{
-	uint64_t v;
-
-	if (options_parse_size(value, &v) < 0) {
-		log_error("--%s \"%s\" is not a size (such as 67108864, 64M, 64MiB or 64MB)",
-			  s->name, value);
-		return -EINVAL;
-	}
-	if (v == 0 || !is_aligned(v, SECTOR_SIZE)) {
-		log_error("--%s must be a multiple of 512 bytes and not 0, unlike %s", s->name,
-			  value);
-		return -EINVAL;
-	}
-	*where = v;
-	return 0;
-}
-
-static int set_keyslot(const struct option_spec *s, const char *value, int *where)
-{
-	uint64_t v;
-	const char *rest;
-
-	if (parse_u64(value, &rest, &v) < 0 || *rest || v > 31) {
-		log_error("--%s must be a keyslot number between 0 and 31, not %s", s->name, value);
-		return -EINVAL;
-	}
-	*where = (int)v;
-	return 0;
-}
-
-static int set_resilience(const char *value, enum resilience *where)
-{
-	if (strcmp(value, "checksum") == 0)
-		*where = RESILIENCE_CHECKSUM;
-	else if (strcmp(value, "journal") == 0)
-		*where = RESILIENCE_JOURNAL;
-	else if (strcmp(value, "none") == 0) {
-		log_error("--resilience none is refused: a kill would corrupt the volume silently");
-		return -ENOTSUP;
-	} else if (strncmp(value, "datashift", strlen("datashift")) == 0) {
-		log_error("--resilience %s is refused: %s", value, NO_SHIFT);
-		return -ENOTSUP;
-	} else {
-		log_error("--resilience must be checksum or journal, not \"%s\"", value);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int set_json(const char *value, enum json_format *where)
-{
-	if (!value || strcmp(value, "pretty") == 0)
-		*where = JSON_PRETTY;
-	else if (strcmp(value, "short") == 0)
-		*where = JSON_SHORT;
-	else if (strcmp(value, "off") == 0)
-		*where = JSON_OFF;
-	else {
-		log_error("--json must be short, pretty or off, not \"%s\"", value);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int set_option(const struct option_spec *s, const char *value, struct options *o)
-{
-	void *where = (char *)o + s->where;
-
-	switch (s->kind) {
-	case KIND_FLAG:
-		*(bool *)where = true;
-		return 0;
-	case KIND_STRING:
-		if (*value == '\0') {
-			log_error("--%s must not be empty", s->name);
-			return -EINVAL;
-		}
-		*(const char **)where = value;
-		return 0;
-	case KIND_U32:
-	case KIND_U64:
-	case KIND_BITS:
-		return set_number(s, value, where);
-	case KIND_SIZE:
-		return set_size(s, value, where);
-	case KIND_KEYSLOT:
-		return set_keyslot(s, value, where);
-	case KIND_RESILIENCE:
-		return set_resilience(value, where);
-	case KIND_JSON:
-		return set_json(value, where);
-	case KIND_REFUSED_FLAG:
-	case KIND_REFUSED_VALUE:
-		log_error("--%s is refused: %s", s->name, s->help);
-		return -ENOTSUP;
-	}
-	return -EINVAL;
-}
 
 /* As getopt_long() wants it. */
 static int takes_value(const struct option_spec *s)
@@ -393,38 +29,40 @@ static int takes_value(const struct option_spec *s)
 /* A leading ":" makes getopt_long() tell a missing value from an unknown option. */
 static void fill_getopt(struct option *longs, char *shorts)
 {
+	int n = 0;
+
 	*shorts++ = ':';
-	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
-		longs[i] = (struct option){
-			.name = specs[i].name,
-			.has_arg = takes_value(&specs[i]),
-			.val = LONG_BASE + (int)i,
+	for (const struct option_spec *s = option_specs; s->name; s++, n++) {
+		longs[n] = (struct option){
+			.name = s->name,
+			.has_arg = takes_value(s),
+			.val = LONG_BASE + n,
 		};
-		if (!specs[i].letter)
+		if (!s->letter)
 			continue;
-		*shorts++ = specs[i].letter;
-		if (takes_value(&specs[i]) == required_argument)
+		*shorts++ = s->letter;
+		if (takes_value(s) == required_argument)
 			*shorts++ = ':';
 	}
-	longs[ARRAY_SIZE(specs)] = (struct option){0};
+	longs[n] = (struct option){0};
 	*shorts = '\0';
 }
 
 static const struct option_spec *find_spec(int c)
 {
 	if (c >= LONG_BASE)
-		return &specs[c - LONG_BASE];
-	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
-		if (specs[i].letter == c)
-			return &specs[i];
+		return &option_specs[c - LONG_BASE];
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		if (s->letter == c)
+			return s;
 	return NULL;
 }
 
 /* @argv starts with the verb, which stands where getopt expects the program's name. */
 static int parse_verb_options(int argc, char **argv, unsigned max, struct options *o)
 {
-	struct option longs[ARRAY_SIZE(specs) + 1];
-	char shorts[2 * ARRAY_SIZE(specs) + 2];
+	struct option longs[OPTIONS_MAX + 1];
+	char shorts[2 * OPTIONS_MAX + 2];
 	int c, r;
 
 	fill_getopt(longs, shorts);
@@ -447,7 +85,7 @@ static int parse_verb_options(int argc, char **argv, unsigned max, struct option
 			log_error("--%s makes no sense with %s", s->name, argv[0]);
 			return -EINVAL;
 		}
-		r = set_option(s, optarg, o);
+		r = option_set(s, optarg, o);
 		if (r < 0)
 			return r;
 	}
@@ -540,15 +178,14 @@ static bool is_help(const char *arg)
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	struct options o = {.key_slot = OPTION_ANY_KEYSLOT, .tries = 3};
-	const struct verb_spec *v = NULL;
+	const struct verb_spec *v = verb_specs;
 	int r;
 
 	if (argc < 2)
 		return refuse("what to do is missing; recryptctl --help lists the verbs");
-	for (size_t i = 0; i < ARRAY_SIZE(verbs) && !v; i++)
-		if (strcmp(verbs[i].name, argv[1]) == 0)
-			v = &verbs[i];
-	if (!v) {
+	while (v->name && strcmp(v->name, argv[1]) != 0)
+		v++;
+	if (!v->name) {
 		log_error("unknown verb \"%s\"; recryptctl --help lists the verbs", argv[1]);
 		return -EINVAL;
 	}
@@ -566,59 +203,4 @@ int options_parse(int argc, char **argv, struct options *ret)
 	}
 	*ret = o;
 	return 0;
-}
-
-static void print_option(const struct option_spec *s)
-{
-	char names[64];
-
-	if (s->kind == KIND_REFUSED_FLAG || s->kind == KIND_REFUSED_VALUE)
-		return;
-	(void)snprintf(names, sizeof(names), "--%s%s%s", s->name,
-		       s->value && s->kind != KIND_JSON ? " " : "", s->value ? s->value : "");
-	if (s->letter)
-		printf("  -%c, %-30s %s\n", s->letter, names, s->help);
-	else
-		printf("      %-30s %s\n", names, s->help);
-}
-
-int options_print_help(const char *program)
-{
-	printf("Usage: %s VERB [OPTIONS] VOLUME\n\n", program);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (verbs[i].help)
-			printf("  %-9s %-20s %s\n", verbs[i].name, verbs[i].operands,
-			       verbs[i].help);
-	printf("\nOptions (as of cryptsetup-reencrypt(8); SIZE takes S, K, M, G, T, KiB, KB, "
-	       "...):\n");
-	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
-		print_option(&specs[i]);
-	printf("\nSee recryptctl(8).\n");
-	return fflush(stdout) == 0 ? 0 : -EIO;
-}
-
-int exit_code(int error)
-{
-	switch (error) {
-	case 0:
-		return 0;
-	case -EPERM:
-	case -ENOKEY:
-		return 2;
-	case -ENOMEM:
-		return 3;
-	case -ENODEV:
-	case -ENOTBLK:
-		return 4;
-	case -EEXIST:
-	case -EBUSY:
-		return 5;
-	default:
-		return 1;
-	}
-}
-
-int options_log_level(const struct options *o)
-{
-	return o->debug ? LOG_DEBUG : o->verbose ? LOG_INFO : LOG_NOTICE;
 }

@@ -90,12 +90,3 @@ int options_print_help(const char *program);
 
 /* "64M", "1GiB", "2MB", "2048S" in bytes, units as cryptsetup has them. -EINVAL, -EOVERFLOW. */
 int options_parse_size(const char *text, uint64_t *ret);
-
-/*
- * Exit code of cryptsetup for 0 or a negative errno: 1 wrong parameters and all else, 2 no
- * permission (bad passphrase), 3 out of memory, 4 wrong device, 5 device exists or is busy.
- */
-int exit_code(int error);
-
-/* Level for log_init() that --verbose and --debug ask for. */
-int options_log_level(const struct options *o);

@@ -43,7 +43,9 @@ int key_file_read(const char *path, uint64_t offset, size_t size, struct secret 
 	restore_signals(before);
 	if (r == 0)
 		return 0;
-	why = luks_context_error();
+	/* libcryptsetup does not say why a file cannot be opened. */
+	why = !standard_input && access(path, R_OK) < 0 ? strerrordesc_np(errno)
+							: luks_context_error();
 	log_error("%s: no key could be read: %s", standard_input ? "standard input" : path,
 		  *why ? why : strerrordesc_np(-r));
 	return r;
@@ -79,6 +81,11 @@ static int read_terminal(const struct passphrase_source *s, const char *prompt, 
 	int r;
 
 	r = terminal_read(prompt, s->timeout, &typed);
+	if (r == -EINTR)
+		return log_refusal(r, "%s: interrupted; nothing was changed", s->device);
+	if (r == -ETIME)
+		return log_refusal(r, "%s: no passphrase within %u s; nothing was changed",
+				   s->device, s->timeout);
 	if (r < 0)
 		return log_error_errno(r, "no passphrase could be read from the terminal");
 	if (typed->size == 0)

@@ -22,6 +22,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "worker/process.h"
+#include "worker/program.h"
 #include "worker/service-bus.h"
 #include "worker/service-internal.h"
 
@@ -378,7 +379,7 @@ int service_main(int argc, char **argv)
 		r = check_control_fd(control_fd);
 	if (r < 0)
 		return r;
-	log_init("recrypt-worker", options_log_level(&o));
+	log_init("recrypt-worker", program_log_level(&o));
 	r = process_protect();
 	if (r == 0)
 		r = block_signals();

@@ -101,7 +101,10 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 	if (s->volume.reenc.state == LUKS_REENC_FINISH) {
 		int r;
 
-		log_notice("%s: everything is converted already, finishing", s->volume.data_path);
+		log_notice(s->turned_around
+				   ? "%s: nothing was converted yet; the volume keeps its old key"
+				   : "%s: everything is converted already, finishing",
+			   s->volume.data_path);
 		r = conversion_finish(&s->volume);
 		if (r == 0)
 			*ret = ENGINE_FINISHED;
@@ -165,7 +168,7 @@ int steps_check_cancellable(const struct volume *v)
 		return log_refusal(-EINVAL,
 				   "%s: everything is converted; finish with: recryptctl reencrypt "
 				   "--resume-only %s",
-				   v->data_path, v->data_path);
+				   v->data_path, v->arguments);
 	case LUKS_REENC_CLEAN:
 	case LUKS_REENC_HOT:
 		break;
@@ -174,7 +177,7 @@ int steps_check_cancellable(const struct volume *v)
 		return log_refusal(-EALREADY,
 				   "%s: it is on the way back already; go on with: recryptctl "
 				   "reencrypt --resume-only %s",
-				   v->data_path, v->data_path);
+				   v->data_path, v->arguments);
 	return 0;
 }
 
@@ -202,6 +205,7 @@ int steps_turn_around(struct steps *s)
 	key = s->old_key;
 	s->old_key = s->new_key;
 	s->new_key = key;
+	s->turned_around = true;
 	return 0;
 }
 

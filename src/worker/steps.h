@@ -26,6 +26,7 @@ struct steps {
 	const struct secret *volume_key, *new_volume_key;
 	struct secret *old_key, *new_key; /* of volume.reenc's sides, once they are known */
 	const struct conversion_watch *watch;
+	bool turned_around; /* by steps_turn_around() */
 };
 
 /* Fills @s but for passphrases and watch, which the caller sets. */

@@ -14,6 +14,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "worker/options.h"
+#include "worker/program.h"
 
 #define MAX_ARGS 40
 

@@ -31,6 +31,18 @@ static int canonical(const char *path, char **ret)
 	return 0;
 }
 
+static int make_arguments(struct volume *v)
+{
+	const bool detached = v->options->header;
+
+	if (asprintf(&v->arguments, "%s%s%s%s", detached ? "--header " : "",
+		     detached ? v->header_path : "", detached ? " " : "", v->data_path) < 0) {
+		v->arguments = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The device below the active volume @name. */
 static int device_below(const char *name, char **ret)
 {
@@ -272,6 +284,8 @@ static int open_all(struct volume *v)
 	if (r == 0)
 		r = canonical(o->header ? o->header : v->data_path, &v->header_path);
 	if (r == 0)
+		r = make_arguments(v);
+	if (r == 0)
 		r = open_data(v);
 	if (r == 0)
 		r = open_metadata(v);
@@ -309,7 +323,8 @@ void volume_close(struct volume *v)
 	free(v->name);
 	free(v->data_path);
 	free(v->header_path);
-	v->name = v->data_path = v->header_path = NULL;
+	free(v->arguments);
+	v->name = v->data_path = v->header_path = v->arguments = NULL;
 }
 
 static int take_lock(const struct volume *v, struct luks_lock **ret)
@@ -320,6 +335,11 @@ static int take_lock(const struct volume *v, struct luks_lock **ret)
 		return log_refusal(r,
 				   "%s: a re-encryption process is running on this volume already",
 				   v->header_path);
+	if (r == -EACCES || r == -EPERM)
+		return log_error_errno(r,
+				       "%s: cannot take the re-encryption lock below "
+				       "/run/cryptsetup; run as root",
+				       v->header_path);
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: cannot take the re-encryption lock below "

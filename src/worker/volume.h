@@ -18,6 +18,7 @@ struct volume {
 	const struct options *options;
 	char *data_path;      /* the device or image */
 	char *header_path;    /* the same without a detached header */
+	char *arguments;      /* for hints: how a command names it, "[--header PATH] DEVICE" */
 	char *name;           /* dm name of the active mapping; NULL: offline */
 	uint64_t active_size; /* bytes of the active mapping */
 	bool stacked;       /* helpers of a worker that died are there, and I/O may wait in them */

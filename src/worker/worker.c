@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/checked.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "worker/jobs.h"
-#include "worker/options.h"
 #include "worker/process.h"
+#include "worker/program.h"
 #include "worker/provider.h"
 #include "worker/service.h"
 
@@ -31,7 +32,7 @@ static int catch_signals(void)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction act = {.sa_handler = on_signal};
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], &act, NULL) < 0)
 			return -errno;
 	act.sa_handler = SIG_IGN;
@@ -79,11 +80,9 @@ int main(int argc, char **argv)
 		return exit_code(service_main(argc - 1, argv + 1));
 	if (argc > 1 && strcmp(argv[1], PROVIDER_VERB) == 0)
 		return exit_code(provider_main(argc - 1, argv + 1));
-	log_init("recryptctl", LOG_NOTICE);
-	r = options_parse(argc, argv, &o);
+	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
-	log_init("recryptctl", options_log_level(&o));
 	r = process_protect();
 	if (r == 0)
 		r = catch_signals();

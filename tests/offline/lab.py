@@ -1,170 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What the offline scenarios share: volumes with known plaintext on image files, our programs and
-stock cryptsetup run on them (whole, stopped, or killed at the N-th system call), and the checks
-afterwards.
-
-A scenario is a function with @scenario; run() runs them all, or those named on the command line.
-The programs are those of $BUILD, the build directory. OFFLINE_POINTS sets how many points a sweep
-of kills tries (default 6, 0 for every one).
+What the offline scenarios share: volumes with known plaintext on image files, what happens to them,
+and the checks afterwards. How programs are run is in programs.py, how scenarios are in scenarios.py;
+a test has all of it from here.
 """
 import atexit
 import functools
 import hashlib
 import os
 import random
-import re
 import shutil
-import signal
 import subprocess
-import sys
-import tempfile
-import time
-import traceback
 
 import luks2
 import sectors
+from programs import (OUR_CALLS, STOCK_CALLS, At, count_calls, execute, fresh, kill_points,
+                      recryptctl, scratch)
+from scenarios import SEED, Failed, Skipped, check, run, scenario
 
 MIB = 1 << 20
-TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FAST_PBKDF = ("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")
-SEED = int(os.environ.get("OFFLINE_SEED") or random.SystemRandom().randrange(1 << 32))
-POINTS = int(os.environ.get("OFFLINE_POINTS", "6"))
 
-scratch = tempfile.mkdtemp(prefix="recryptd-offline-")
 _loops = []
 
 
 @atexit.register
-def _clean_up():
+def _detach_all():
     for loop in _loops:
         subprocess.run(["losetup", "-d", loop], check=False)
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-class Failed(Exception):
-    """A check did not hold."""
-
-
-class Skipped(Exception):
-    """The machine has not what the scenario needs."""
-
-
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-# Programs
-
-def _build_dir():
-    if "BUILD" in os.environ:
-        return os.environ["BUILD"]
-    near = [os.path.join(TREE, name) for name in os.listdir(TREE)] + [os.getcwd()]
-    built = [d for d in near if os.path.exists(os.path.join(d, "src/ctl/recryptctl"))]
-    if not built:
-        sys.exit("no build directory with src/ctl/recryptctl found: set BUILD")
-    return max(built, key=lambda d: os.path.getmtime(os.path.join(d, "src/ctl/recryptctl")))
-
-
-class Result:
-    def __init__(self, command, code, out, err):
-        self.command, self.code, self.out, self.err = command, code, out, err
-
-    @property
-    def killed(self):
-        return self.code == -signal.SIGKILL
-
-    def __str__(self):
-        return f"{' '.join(self.command)}\nexit code {self.code}\n{self.out}{self.err}".rstrip()
-
-    def ok(self):
-        check(self.code == 0, f"failed: {self}")
-        return self
-
-    def fails(self, code):
-        check(self.code == code, f"exit code {code} expected: {self}")
-        return self
-
-
-STRACE = ("strace", "-f", "-qq")
-
-
-class At:
-    """Delivers a signal at the @number-th call of a system call, one thread's calls counted."""
-    def __init__(self, syscall, number, what="KILL"):
-        self.syscall, self.number, self.what = syscall, number, what
-
-    def wrap(self, command):
-        return [*STRACE, "-o", "/dev/null", "-e", f"trace={self.syscall}", "-e",
-                f"inject={self.syscall}:signal={self.what}:when={self.number}", *command]
-
-    def __str__(self):
-        return f"{self.what} at {self.syscall} {self.number}"
-
-
-def execute(command, at=None, stdin=b"", limit=120):
-    # Under strace the leak sanitizer cannot work and would fail the run for that.
-    env = dict(os.environ, LC_ALL="C")
-    command = at.wrap(command) if at else command
-    if command[0] == "strace":
-        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=env, cwd=scratch,
-                               start_new_session=True)
-    try:
-        out, err = process.communicate(stdin, timeout=limit)
-    except BaseException as e:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if isinstance(e, subprocess.TimeoutExpired):
-            raise Failed(f"no end after {limit} s: {' '.join(command)}") from e
-        raise
-    return Result(command, process.returncode, out.decode(errors="replace"),
-                  err.decode(errors="replace"))
-
-
-@functools.cache
-def recryptctl():
-    return os.path.abspath(os.path.join(_build_dir(), "src/ctl/recryptctl"))
-
-
-def count_calls(command, syscalls):
-    """How often @command, run to its end, makes each system call (most of any of its threads)."""
-    log = _fresh("calls")
-    execute([*STRACE, "-o", log, "-e", f"trace={','.join(syscalls)}", *command]).ok()
-    counts = dict.fromkeys(syscalls, 0)
-    seen = {}
-    with open(log, encoding="ascii", errors="replace") as f:
-        for line in f:
-            call = re.match(r"(\d+) +(\w+)\(", line)
-            if call:
-                seen[call.groups()] = seen.get(call.groups(), 0) + 1
-    for (_, syscall), count in seen.items():
-        counts[syscall] = max(counts[syscall], count)
-    os.unlink(log)
-    return counts
-
-
-# System calls by which the programs change a volume or wait for the disk.
-OUR_CALLS = ("io_uring_enter", "pwrite64", "fdatasync", "fsync")
-STOCK_CALLS = ("write", "fsync", "fdatasync")
-
-
-def kill_points(command, syscalls):
-    """Where to kill @command, which is run once to its end to find out; spoils its volume."""
-    counts = count_calls(command, syscalls)
-    check(any(counts.values()), f"none of {syscalls} in {' '.join(command)}")
-    return [At(syscall, number) for syscall, count in counts.items() for number in sweep(count)]
-
-
-def sweep(count):
-    """Numbers in 1..count to kill at: both ends and a spread between, or every one."""
-    if POINTS == 0 or count <= POINTS:
-        return list(range(1, count + 1))
-    rng = random.Random(SEED)
-    inner = rng.sample(range(2, count - 1), max(POINTS - 3, 0))
-    return sorted({1, count - 1, count, *inner})
 
 
 # Volumes
@@ -177,7 +40,8 @@ def plaintext(size):
 class Volume:
     """
     An image with a LUKS2 volume of @size bytes whose plaintext is plaintext(size); a scenario may
-    lower volume.size to have only the first bytes checked. @key is the volume key that it was made
+    lower volume.size to have only the first bytes checked, or set volume.plain to what it is instead
+    of that. @key is the volume key that it was made
     with, @keys are the key files of its keyslots by number.
     """
     def __init__(self, path, header, size, cipher, sector_size, key, keys):
@@ -187,6 +51,7 @@ class Volume:
         self.freed = self.areas(self.before)
         self.killed_at_end = False
         self.orphans = set()
+        self.plain = None
 
     @property
     def meta(self):
@@ -215,10 +80,10 @@ class Volume:
         """A second volume like this one, to be spoiled."""
         twin = Volume.__new__(Volume)
         twin.__dict__.update(self.__dict__)
-        twin.path = _fresh("volume")
+        twin.path = fresh("volume")
         shutil.copyfile(self.path, twin.path)
         if self.header_path:
-            twin.header_path = _fresh("header")
+            twin.header_path = fresh("header")
             shutil.copyfile(self.header_path, twin.header_path)
         return twin
 
@@ -262,7 +127,7 @@ class Volume:
     # Checks
 
     def volume_key(self, slot, key_file):
-        path = _fresh("volume-key")
+        path = fresh("volume-key")
         os.unlink(path)  # luksDump writes no file that exists
         execute(["cryptsetup", "luksDump", "-q", "--dump-volume-key", "--volume-key-file", path,
                  "--key-slot", slot, "--key-file", key_file, self.meta]).ok()
@@ -280,7 +145,7 @@ class Volume:
         data = self.data(int(segment["offset"]))
         found = sectors.transform(segment["encryption"], key, segment["sector_size"], data, False,
                                   int(segment["iv_tweak"]))
-        wanted = plaintext(self.made_size)[:self.size]
+        wanted = (self.plain or plaintext(self.made_size))[:self.size]
         if found != wanted:
             step = segment["sector_size"]
             bad = [i for i in range(0, self.size, step) if found[i:i + step] != wanted[i:i + step]]
@@ -380,14 +245,8 @@ class Volume:
         check(not os.path.exists(lock), f"the lock file {lock} is left")
 
 
-def _fresh(kind):
-    fd, path = tempfile.mkstemp(prefix=f"{kind}-", dir=scratch)
-    os.close(fd)
-    return path
-
-
 def key_file(text):
-    path = _fresh("passphrase")
+    path = fresh("passphrase")
     with open(path, "w", encoding="ascii") as f:
         f.write(text)
     return path
@@ -396,9 +255,9 @@ def key_file(text):
 @functools.cache
 def _template(size, sector_size, cipher, key_size, passphrases, detached, keyslots_kib):
     """A volume as @make_volume describes it, made once and copied for each use."""
-    path, header = _fresh("template"), _fresh("template-header") if detached else None
+    path, header = fresh("template"), fresh("template-header") if detached else None
     key = random.Random(f"{SEED}/key/{key_size}").randbytes(key_size)
-    key_path = _fresh("template-key")
+    key_path = fresh("template-key")
     with open(key_path, "wb") as f:
         f.write(key)
     if header:
@@ -508,56 +367,3 @@ def at_every_point(points, original, kill, judge):
             raise Failed(f"{at}: {e}") from e
         volume.remove()
     check(2 * killed >= len(points), f"only {killed} of {len(points)} runs were killed")
-
-
-# Scenarios
-
-_scenarios = []
-
-
-def scenario(function=None, **variants):
-    """
-    Registers a scenario; with variants, e.g. resilience=("checksum", "journal"), once for each
-    value of the keyword (for each combination of several).
-    """
-    def register(f):
-        cases = [{}]
-        for name, values in variants.items():
-            cases = [dict(case, **{name: value}) for case in cases for value in values]
-        for case in cases:
-            label = " ".join([f.__name__.replace("_", " ")] +
-                             [f"[{n} {re.sub(r'[^A-Za-z0-9:>/-]+', ' ', str(v)).strip()}]"
-                              for n, v in case.items()])
-            _scenarios.append((label, f, case))
-        return f
-    return register(function) if function else register
-
-
-def run():
-    """
-    Prints TAP; exits 0 when all passed, 1 when one failed, 77 when none failed but one could not be
-    run.
-    """
-    # So that loop devices and files go when the program is told to.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    wanted = " ".join(sys.argv[1:])
-    scenarios = [s for s in _scenarios if wanted in s[0]]
-    if not scenarios:
-        sys.exit(f"no scenario is called {wanted!r}")
-    print(f"# seed {SEED} (repeat with OFFLINE_SEED={SEED})\n1..{len(scenarios)}", flush=True)
-    bad = skipped = 0
-    for number, (label, function, case) in enumerate(scenarios, 1):
-        begin, verdict, note, details = time.monotonic(), "ok", "", ""
-        try:
-            function(**case)
-        except Skipped as e:
-            note, skipped = f" # SKIP {e}", skipped + 1
-        except Failed as e:
-            verdict, details, bad = "not ok", str(e), bad + 1
-        except Exception:  # a defect of the scenario itself must not hide the others
-            verdict, details, bad = "not ok", traceback.format_exc(), bad + 1
-        seconds = time.monotonic() - begin
-        print(f"{verdict} {number} - {label} ({seconds:.1f} s){note}", flush=True)
-        for line in details.splitlines():
-            print(f"#   {line}", flush=True)
-    sys.exit(1 if bad else 77 if skipped else 0)

@@ -45,7 +45,7 @@ static bool survives(struct exploration *x, const uint8_t *image, unsigned event
 	return ok;
 }
 
-/* Backward, cryptsetup's recovery is only right for hotzones of certain sizes (P2). */
+/* Backward, cryptsetup's recovery is only right for hotzones of certain sizes. */
 static bool suits_stock(const struct exploration *x, const uint8_t *image)
 {
 	struct run r;

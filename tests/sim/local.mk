@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The engine on a simulated disk.
 noinst_LIBRARIES += tests/sim/libsim.a
-tests_sim_libsim_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_libsim_a_SOURCES = \
 	tests/sim/application.c tests/sim/application.h \
 	tests/sim/explore.c tests/sim/explore.h \
@@ -14,22 +13,13 @@ SIM_LDADD = tests/sim/libsim.a src/worker/libworker.a src/engine/librengine.a sr
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(LIBSYSTEMD_LIBS) \
 	$(CMOCKA_LIBS)
 
-UNIT_TESTS += tests/sim/test-crash
-tests_sim_test_crash_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+UNIT_TESTS += tests/sim/test-crash tests/sim/test-online tests/sim/test-invariants \
+	tests/sim/test-failures
 tests_sim_test_crash_SOURCES = tests/sim/test-crash.c
 tests_sim_test_crash_LDADD = $(SIM_LDADD)
-
-UNIT_TESTS += tests/sim/test-online
-tests_sim_test_online_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_online_SOURCES = tests/sim/test-online.c
 tests_sim_test_online_LDADD = $(SIM_LDADD)
-
-UNIT_TESTS += tests/sim/test-invariants
-tests_sim_test_invariants_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_invariants_SOURCES = tests/sim/test-invariants.c
 tests_sim_test_invariants_LDADD = $(SIM_LDADD)
-
-UNIT_TESTS += tests/sim/test-failures
-tests_sim_test_failures_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_failures_SOURCES = tests/sim/test-failures.c
 tests_sim_test_failures_LDADD = $(SIM_LDADD)

@@ -3,7 +3,10 @@
  */
 #pragma once
 
+#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 struct random {
 	uint64_t state;
@@ -21,4 +24,14 @@ static inline uint64_t random_next(struct random *r)
 static inline uint64_t random_below(struct random *r, uint64_t n)
 {
 	return random_next(r) % n;
+}
+
+/* The seed of a whole program: what SIM_SEED says, or always the same one. Printed. */
+static inline uint64_t program_seed(void)
+{
+	const char *s = getenv("SIM_SEED");
+	const uint64_t seed = s ? strtoull(s, NULL, 0) : UINT64_C(20261122);
+
+	printf("# SIM_SEED=%" PRIu64 "\n", seed);
+	return seed;
 }

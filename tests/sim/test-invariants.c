@@ -16,6 +16,7 @@
 
 #include "application.h"
 #include "explore.h"
+#include "util/checked.h"
 
 #define HOTZONE UINT64_C(16384)
 
@@ -28,7 +29,7 @@ enum sabotage {
 	JOURNAL_OVERWRITTEN, /* the next journal while the header needs this one */
 	THAW_BEFORE_COMMIT,  /* let go while the header is hot */
 	THAW_AFTER_FAILURE,  /* let go although its data is neither old nor new */
-	CLEAN_AT_THE_END,    /* "all converted, still in re-encryption" (P1) */
+	CLEAN_AT_THE_END,    /* "all converted, still in re-encryption" */
 };
 
 struct saboteur {
@@ -212,8 +213,8 @@ static bool is_noticed(const struct trial *t, struct volume *v, uint64_t seed)
 		.hotzone_size = HOTZONE,
 		.seed = seed,
 		.all_subsets_up_to = 3,
-		.random_subsets = 20,
-		.torn = 40,
+		.random_subsets = t->kind == NOTHING ? USUALLY(20, 1) : 20,
+		.torn = t->kind == NOTHING ? USUALLY(40, 1) : 40,
 		.is_right = application_accepts,
 		.is_right_arg = &app,
 		.stop_at = 1,
@@ -261,8 +262,8 @@ static void broken_invariant_is_noticed(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[sizeof(trials) / sizeof(trials[0])];
-	const size_t n = sizeof(trials) / sizeof(trials[0]);
+	struct CMUnitTest tests[ARRAY_SIZE(trials)];
+	const size_t n = ARRAY_SIZE(trials);
 
 	for (size_t i = 0; i < n; i++)
 		tests[i] = (struct CMUnitTest){trials[i].name, broken_invariant_is_noticed, NULL,

@@ -5,7 +5,6 @@
  * hotzone until it is recovered.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +16,7 @@
 
 #include "application.h"
 #include "explore.h"
+#include "random.h"
 
 #define HOTZONE UINT64_C(16384)
 
@@ -189,10 +189,8 @@ int main(void)
 		{"any_io_error_checksum", any_io_error_is_survived, NULL, NULL, c},
 		{"any_io_error_journal", any_io_error_is_survived, NULL, NULL, j},
 	};
-	const char *s = getenv("SIM_SEED");
 
-	seed = s ? strtoull(s, NULL, 0) : UINT64_C(20261122);
+	seed = program_seed();
 	full = getenv("SIM_FULL") != NULL;
-	printf("# SIM_SEED=%" PRIu64 "\n", seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,6 @@
 #include "util/checked.h"
 #include "util/io.h"
 
-#define DATA_SIZE        UINT64_C(98304)
 #define PASSPHRASE       "simulated"
 #define PBKDF            "--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
 #define CHECK(condition) check(condition, __FILE__, __LINE__, #condition)
@@ -276,7 +275,7 @@ int run_open(struct run *r, const struct volume *v, const uint8_t *image, uint64
 	if (x == 0)
 		x = luks_reenc_load(r->header, v->size, 0, 512, &r->reenc, &why);
 	if (x == 0 && r->reenc.state == LUKS_REENC_FINISH) {
-		/* cryptsetup would take it for "nothing done" (P1): nobody may ever see it. */
+		/* cryptsetup would take it for "nothing done": nobody may ever see it. */
 		(void)snprintf(why.text, sizeof(why.text), "the state that must never be written");
 		x = -EUCLEAN;
 	}

@@ -8,6 +8,7 @@
 #     worker (/tmp/worker.out) ---> $DISK_data
 
 key=/tmp/key
+header=() # or --header FILE, for all commands
 records=/mnt/records
 
 # slow_disk DEVICE: sets $DISK_data to a device over it whose writes take so long that a worker can be
@@ -29,6 +30,7 @@ full_speed() {
 
 # start_writer FILE [option...]
 start_writer() {
+	[ -x "$WRITER" ] || fail "$WRITER is not built; make check TESTS= builds it"
 	records=$1
 	: >/tmp/writer.out
 	"$WRITER" --slots 64 "${@:2}" "$records" >>/tmp/writer.out 2>&1 &
@@ -59,11 +61,12 @@ verify_records() {
 # reencrypt [option...]: to its end, or in the background as $worker.
 reencrypt() {
 	recryptctl reencrypt --batch-mode --progress-frequency 1000 --key-file "$key" \
-		"${FAST_PBKDF[@]}" --hotzone-size 1M "$@" "$DISK_data"
+		"${FAST_PBKDF[@]}" --hotzone-size 1M "${header[@]}" "$@" "$DISK_data"
 }
 start_reencrypt() {
 	"$RECRYPTCTL" reencrypt --batch-mode --progress-frequency 1000 --key-file "$key" \
-		"${FAST_PBKDF[@]}" --hotzone-size 1M "$@" "$DISK_data" >/tmp/worker.out 2>&1 &
+		"${FAST_PBKDF[@]}" --hotzone-size 1M "${header[@]}" "$@" "$DISK_data" \
+		>/tmp/worker.out 2>&1 &
 	worker=$!
 }
 
@@ -83,7 +86,8 @@ wait_worker() {
 
 # status_of MEMBER
 status_of() {
-	"$RECRYPTCTL" status --json "$DISK_data" | sed -n "s/^ *\"$1\":\"\{0,1\}\([^\",]*\).*/\1/p"
+	"$RECRYPTCTL" status --json "${header[@]}" "$DISK_data" |
+		sed -n "s/^ *\"$1\":\"\{0,1\}\([^\",]*\).*/\1/p"
 }
 
 # wait_done BYTES: until the worker has converted so much for good.
@@ -97,6 +101,15 @@ wait_done() {
 		[ "$SECONDS" -lt "$limit" ] || fail "no progress: $bytes of $1 bytes"
 	done
 }
+
+# wait_next hot|clean: until the header has just said so, further on than it is now. When writes are
+# slow enough, the data of a hotzone that is hot is not written yet.
+wait_next() {
+	local at
+	at=$(status_of bytes_done)
+	poll_until 60 is_further "$at" "$1"
+}
+is_further() { [ "$(status_of bytes_done)" -gt "$1" ] && [ "$(status_of state)" = "$2" ]; }
 
 # expect_new_key DIGEST-BEFORE, expect_old_key DIGEST-BEFORE
 expect_new_key() {

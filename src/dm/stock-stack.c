@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dm/stock-stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "dm/names.h"
+#include "util/checked.h"
+
+static const char *const suffixes[] = {SUFFIX_STOCK_OVERLAY, SUFFIX_STOCK_FORWARD,
+				       SUFFIX_STOCK_BACKWARD};
+
+/* -ENOENT: not there. */
+static int find(const struct stack *s, const char *suffix, char *name, struct device_info *ret)
+{
+	char uuid[DM_UUID_MAX + 1];
+	int r;
+
+	name_helper(s->name, suffix, name);
+	r = name_uuid(UUID_HELPER, s->uuid, name, uuid);
+	if (r == -ENAMETOOLONG)
+		return -ENOENT; /* cryptsetup could not make it either */
+	if (r == 0)
+		r = task_info(name, ret);
+	if (r < 0)
+		return r;
+	return ret->exists && ret->live_table && strcmp(ret->uuid, uuid) == 0 ? 0 : -ENOENT;
+}
+
+static bool is_linear(const struct table *t, const struct stack *s, dev_t device, uint64_t offset)
+{
+	return t->count == 1 && t->targets[0].type == TARGET_LINEAR &&
+	       t->targets[0].device == device && t->targets[0].offset == offset &&
+	       table_size(t) == s->layout.size;
+}
+
+/*
+ * The hotzone device, which must let everything through; 0 where there is none. Suspended below a
+ * suspended overlay nothing waits in it: that one was drained before.
+ */
+static int find_hotzone(const struct stack *s, bool overlay_suspended, dev_t *ret)
+{
+	dev_t device = 0;
+
+	for (unsigned i = 1; i < ARRAY_SIZE(suffixes); i++) {
+		_cleanup_table_ struct table t = {};
+		char name[DM_NAME_MAX + 1];
+		struct device_info info;
+		int r = find(s, suffixes[i], name, &info);
+
+		if (r == -ENOENT)
+			continue;
+		if (r == 0 && info.suspended && !overlay_suspended)
+			r = -EBUSY;
+		if (r == 0)
+			r = task_table(name, &t);
+		if (r < 0)
+			return r;
+		if (device != 0 || !is_linear(&t, s, s->layout.data, s->layout.data_offset))
+			return -ENOTUNIQ;
+		device = info.device;
+	}
+	*ret = device;
+	return 0;
+}
+
+static bool continues(const struct target *a, const struct target *b)
+{
+	return text_equal(a->cipher, b->cipher) && text_equal(a->key, b->key) &&
+	       a->device == b->device && a->offset + a->size == b->offset &&
+	       a->iv_offset + a->size == b->iv_offset && a->flags == b->flags &&
+	       a->sector_size == b->sector_size;
+}
+
+/* Leaves the hotzone device out of the overlay's table, and joins what belongs together then. */
+static int flatten(const struct stack *s, dev_t hotzone, const struct table *overlay,
+		   struct table *ret)
+{
+	struct table flat = {};
+	int r = 0;
+
+	for (unsigned i = 0; i < overlay->count && r == 0; i++) {
+		struct target t = overlay->targets[i];
+		struct target *last = flat.count ? &flat.targets[flat.count - 1] : NULL;
+
+		if (t.type != TARGET_CRYPT)
+			return -ENOTUNIQ;
+		if (hotzone != 0 && t.device == hotzone) {
+			t.device = s->layout.data;
+			if (add_u64(t.offset, s->layout.data_offset, &t.offset) < 0)
+				return -ENOTUNIQ;
+		}
+		if (last && continues(last, &t))
+			last->size += t.size;
+		else
+			r = table_add(&flat, &t);
+	}
+	if (r == 0)
+		*ret = flat;
+	return r;
+}
+
+int stock_stack_read(const struct stack *s, const struct table *top, struct table *ret)
+{
+	_cleanup_table_ struct table overlay = {};
+	struct table flat;
+	char name[DM_NAME_MAX + 1];
+	struct device_info info;
+	dev_t hotzone;
+	int r = find(s, SUFFIX_STOCK_OVERLAY, name, &info);
+
+	if (r == 0 && !is_linear(top, s, info.device, 0))
+		r = -ENOENT;
+	if (r == 0)
+		r = find_hotzone(s, info.suspended, &hotzone);
+	if (r == 0)
+		r = task_table(name, &overlay);
+	if (r == 0)
+		r = flatten(s, hotzone, &overlay, &flat);
+	if (r < 0)
+		return r;
+	flat.text = overlay.text;
+	overlay.text = NULL;
+	*ret = flat;
+	return 0;
+}
+
+/* Brings them to life from below, with the tables they have: suspending NAME would wait for the I/O
+ * that waits in them. Their next tables are for a hotzone that never came to be. */
+static int run_devices(const struct stack *s)
+{
+	for (size_t i = ARRAY_SIZE(suffixes); i-- > 0;) {
+		struct device_info info;
+		char name[DM_NAME_MAX + 1];
+		int r = find(s, suffixes[i], name, &info);
+
+		if (r == 0 && info.inactive_table)
+			r = task_clear(name);
+		if (r == 0 && info.suspended)
+			r = task_resume(name);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+static int remove_devices(const struct stack *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		struct device_info info;
+		char name[DM_NAME_MAX + 1];
+		int r = find(s, suffixes[i], name, &info);
+
+		if (r == 0)
+			r = task_remove(name);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+int stock_stack_dissolve(const struct stack *s, const struct table *plain)
+{
+	int r = run_devices(s);
+
+	if (r == 0)
+		r = stack_make_plain(s, plain);
+	return r < 0 ? r : remove_devices(s);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What cannot begin is refused, and leaves the volume as it was. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "luks/fields.h"
+#include "luks/test-begin-util.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+static void refusals_leave_every_byte_as_it_was(void **state)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	_cleanup_(secret_freep) struct secret *wrong = NULL;
+	struct script s = {0};
+	const struct luks_begin_params good = params_for(&s);
+	uint8_t before[32], after[32], key[64] = {1};
+	const struct secret short_key = {32, key};
+
+	(void)state;
+	image_format("--sector-size 512");
+	assert_int_equal(secret_copy(key, sizeof(key), &wrong), 0);
+	image_hash(before);
+
+#define REFUSE(error, letters, ...)                                                                \
+	do {                                                                                       \
+		struct luks_begin_params p = good;                                                 \
+                                                                                                   \
+		s = (struct script){.next = letters};                                              \
+		__VA_ARGS__;                                                                       \
+		assert_int_equal(luks_begin_plan(&p, &b), error);                                  \
+		image_hash(after);                                                                 \
+		assert_memory_equal(before, after, sizeof(before));                                \
+	} while (0)
+
+	REFUSE(-EPERM, "xyz");
+	REFUSE(-EPERM, "");
+	REFUSE(-ENOENT, "a", p.keyslot = 5);
+	REFUSE(-EINVAL, "a", p.keep_key = true);
+	REFUSE(-EINVAL, "a", p.keep_key = true; p.sector_size = 512);
+	REFUSE(-EINVAL, "a", p.cipher = "aes");
+	REFUSE(-EINVAL, "a", p.cipher = "aes-");
+	REFUSE(-EINVAL, "a", p.cipher = "aes-xts-plain64"; p.key_size = 40);
+	REFUSE(-EINVAL, "a", p.cipher = "aes-cbc-essiv:sha256"; p.keep_key = true);
+	REFUSE(-EOPNOTSUPP, "a", p.resilience_hash = "no-such-hash");
+	REFUSE(-EINVAL, "a", p.sector_size = 4096; p.force_offline = false);
+	REFUSE(-EINVAL, "a", p.device_size = UINT64_C(1) << 40);
+	REFUSE(-EINVAL, "a", p.device_size = 1 << 20 | 512; p.sector_size = 4096);
+	REFUSE(-EPERM, "a", p.volume_key = wrong);
+	REFUSE(-EINVAL, "a", p.new_volume_key = &short_key; p.key_size = 64);
+	REFUSE(-ENODEV, "a", p.device = "/tmp/no-such-image");
+	REFUSE(-ENODEV, "a", p.header = "/tmp/no-such-header");
+#undef REFUSE
+}
+
+static void keyslots_are_never_left_behind_for_want_of_passphrases(void **state)
+{
+	static const char *const letters[] = {"a", "b", "axxx"};
+
+	(void)state;
+	image_format("");
+	add_keyslot("b");
+	for (size_t i = 0; i < ARRAY_SIZE(letters); i++) {
+		_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+		struct script s = {.next = letters[i]};
+		const struct luks_begin_params p = params_for(&s);
+
+		assert_int_equal(luks_begin_plan(&p, &b), -EINVAL);
+		assert_null(b);
+	}
+}
+
+/* Runs @prepare on a fresh volume; planning must then fail with @error. */
+static void assert_volume_refused(const char *options, int error, const char *prepare)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	struct script s = {.next = "abc"};
+	const struct luks_begin_params p = params_for(&s);
+	uint8_t before[32], after[32];
+
+	image_format(options);
+	must_run("%s", prepare);
+	image_hash(before);
+	assert_int_equal(luks_begin_plan(&p, &b), error);
+	image_hash(after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
+static void volumes_that_cannot_be_done_are_refused(void **state)
+{
+	(void)state;
+	assert_volume_refused("", -EINVAL, "truncate -s 0 image; truncate -s 24M image");
+	assert_volume_refused("", -ENOTSUP,
+			      "cryptsetup luksFormat -q --type luks1 --pbkdf-force-iterations 1000 "
+			      "image pass-a");
+	assert_volume_refused("", -EBUSY,
+			      "cryptsetup reencrypt -q --init-only --force-offline-reencrypt "
+			      "--key-file pass-a image");
+	assert_volume_refused("", -EINVAL, "truncate -s 16M image");
+	assert_volume_refused("--sector-size 4096", -EINVAL, "truncate -s 18000384 image");
+	/* Room for the old keyslot and one twin of 256 KiB, and nothing for resilience data. */
+	assert_volume_refused("--luks2-keyslots-size 516096", -ENOSPC, "true");
+	assert_volume_refused("--luks2-keyslots-size 258048", -ENOSPC, "true");
+}
+
+static void a_failed_commit_leaves_the_keyslots_as_they_were(void **state)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	_cleanup_(secret_freep) struct secret *o = NULL, *n = NULL;
+	_cleanup_(json_putp) json_object *before = NULL, *after = NULL;
+	struct script s = {.next = "ab"};
+	struct luks_begin_params p = params_for(&s);
+
+	(void)state;
+	image_format("");
+	add_keyslot("b");
+	must_run(
+		"cryptsetup token add --token-id 5 --key-description none:such --key-slot 1 image");
+	before = image_json();
+	p.resilience = "no-such-mode";
+	assert_int_equal(luks_begin_plan(&p, &b), 0);
+	assert_true(luks_begin_commit(b, &o, &n) < 0);
+	assert_null(o);
+	assert_null(n);
+	after = image_json();
+	assert_true(json_object_equal(before, after));
+	must_run("cryptsetup open --test-passphrase --key-file pass-b image");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refusals_leave_every_byte_as_it_was),
+		cmocka_unit_test(keyslots_are_never_left_behind_for_want_of_passphrases),
+		cmocka_unit_test(volumes_that_cannot_be_done_are_refused),
+		cmocka_unit_test(a_failed_commit_leaves_the_keyslots_as_they_were),
+	};
+
+	if (!image_is_possible())
+		return 77;
+	log_init("test-begin-refuse", getenv("DEBUG") ? LOG_DEBUG : LOG_NOTICE);
+	return cmocka_run_group_tests(tests, image_setup, image_teardown);
+}

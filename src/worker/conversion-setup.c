@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a conversion needs, in the order in which it is made, and the order in which it goes. */
+#include "worker/conversion-internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+
+#include "io/disk-uring.h"
+#include "util/checked.h"
+#include "util/log.h"
+#include "worker/process.h"
+
+enum { OLD, NEW };
+
+static bool stop_wanted(void *arg)
+{
+	const struct conversion *c = arg;
+
+	return c->watch->stop(c->watch->arg);
+}
+
+static void on_progress(void *arg, const struct engine_progress *p)
+{
+	struct conversion *c = arg;
+
+	c->longest_freeze_usec = p->longest_freeze_usec;
+	c->data_flushes = p->flushes;
+	if (c->watch->progress)
+		c->watch->progress(c->watch->arg, p);
+}
+
+static bool pause_due(void *arg, uint64_t converted)
+{
+	const struct conversion *c = arg;
+
+	return c->watch->pause_due(c->watch->arg, converted);
+}
+
+static int make_pause(void *arg, uint64_t converted, uint64_t *ret_hotzone_size)
+{
+	struct conversion *c = arg;
+
+	return c->watch->pause(c->watch->arg, &c->store, converted, ret_hotzone_size);
+}
+
+static void wake_disk(void *arg)
+{
+	struct disk *d = arg;
+
+	d->ops->wake(d);
+}
+
+static unsigned available_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return (unsigned)MAX(CPU_COUNT(&set), 1);
+}
+
+static int make_side(struct conversion *c, int which, const struct luks_side *side,
+		     const struct secret *key)
+{
+	int r = cipher_new(side->cipher, key, side->sector_size, pool_lanes(c->pool),
+			   &c->cipher[which]);
+
+	if (r == -EOPNOTSUPP) {
+		const struct stack_side s = conversion_stack_side(side, key);
+
+		return kernel_cipher_new(c->volume, side->offset, c->volume->reenc.data_size, &s,
+					 &c->kernel_cipher[which]);
+	}
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot set up cipher %s with a key of %zu bits",
+				       c->volume->data_path, side->cipher, key->size * 8);
+	return 0;
+}
+
+static int make_crypto(struct conversion *c)
+{
+	const struct luks_reenc *reenc = &c->volume->reenc;
+	int r = pool_new(available_cpus(), wake_disk, c->disk, &c->pool);
+
+	if (r < 0)
+		return log_error_errno(r, "cannot start threads");
+	if (reenc->resilience == LUKS_RESILIENCE_CHECKSUM) {
+		r = checksum_new(reenc->hash, pool_lanes(c->pool), &c->checksum);
+		if (r < 0)
+			return log_error_errno(r, "%s: OpenSSL has no hash %s for the checksums",
+					       c->volume->data_path, reenc->hash);
+	}
+	r = make_side(c, OLD, &reenc->old_side, c->keys->old_key);
+	if (r < 0)
+		return r;
+	return make_side(c, NEW, &reenc->new_side, c->keys->new_key);
+}
+
+static struct engine_side engine_side(const struct conversion *c, int which)
+{
+	const struct kernel_cipher *k = c->kernel_cipher[which];
+
+	return (struct engine_side){
+		.cipher = c->cipher[which],
+		.plaintext = k ? kernel_cipher_disk(k) : NULL,
+	};
+}
+
+uint64_t conversion_hotzone_size(const struct volume *v)
+{
+	if (v->options->hotzone_size > 0)
+		return MIN(v->options->hotzone_size, ENGINE_HOTZONE_MAX);
+	return v->name ? HOTZONE_ONLINE : HOTZONE_OFFLINE;
+}
+
+static int make_engine(struct conversion *c)
+{
+	const struct volume *v = c->volume;
+	const struct luks_reenc *reenc = &v->reenc;
+	const struct engine_config config = {
+		.disk = c->disk,
+		.disk_offset = reenc->data_offset,
+		.size = reenc->data_size,
+		.direction = reenc->direction == LUKS_FORWARD ? ENGINE_FORWARD : ENGINE_BACKWARD,
+		.resilience = reenc->resilience == LUKS_RESILIENCE_JOURNAL ? ENGINE_JOURNAL
+									   : ENGINE_CHECKSUM,
+		.old_side = engine_side(c, OLD),
+		.new_side = engine_side(c, NEW),
+		.checksum = c->checksum,
+		.block_size = reenc->block_size,
+		.hotzone_size = conversion_hotzone_size(v),
+		.header = &c->store.store,
+		.freezer = v->name ? &c->freezer.freezer : NULL,
+		.pool = c->pool,
+		.stop = stop_wanted,
+		.pause_due = c->watch->pause_due ? pause_due : NULL,
+		.pause = c->watch->pause ? make_pause : NULL,
+		.progress = on_progress,
+		.callback_arg = c,
+	};
+	int r = engine_new(&config, &c->engine);
+
+	if (r == -ENOSPC)
+		return log_error_errno(
+			r,
+			"%s: the keyslots area has no room for the resilience data of "
+			"even one block; a larger one needs a new header",
+			v->header_path);
+	if (r == -EINVAL)
+		return log_error_errno(
+			r,
+			"%s: %" PRIu64 " bytes of data from offset %" PRIu64 " are no "
+			"multiple of %u; use --device-size to leave the rest out",
+			v->data_path, reenc->data_size, reenc->data_offset, reenc->block_size);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot allocate and lock memory for the hotzone",
+				       v->data_path);
+	return 0;
+}
+
+static int make_disk(const struct volume *v, struct disk **ret)
+{
+	int r = disk_uring_new(v->data.fd, v->data_path, ret);
+
+	if (r == -EOPNOTSUPP)
+		return log_error_errno(r,
+				       "%s: this kernel has no usable io_uring, or forbids it "
+				       "(sysctl kernel.io_uring_disabled)",
+				       v->data_path);
+	return r < 0 ? log_error_errno(r, "%s: cannot set up I/O", v->data_path) : 0;
+}
+
+int conversion_check(const struct volume *v)
+{
+	struct disk *disk = NULL;
+	int r = process_stay_in_memory();
+
+	if (r == 0)
+		r = make_disk(v, &disk);
+	if (r < 0)
+		return r;
+	disk_free(disk);
+	return v->name ? conversion_check_stack(v) : 0;
+}
+
+int conversion_set_up(struct conversion *c)
+{
+	struct volume *v = c->volume;
+	int r = process_stay_in_memory();
+
+	if (r == 0)
+		r = make_disk(v, &c->disk);
+	if (r < 0)
+		return r;
+	luks_store_init(&c->store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_path,
+			v->header_on_data);
+	r = make_crypto(c);
+	if (r < 0)
+		return r;
+	r = make_engine(c);
+	if (r < 0 || !v->name)
+		return r;
+	return conversion_stack(c);
+}
+
+/* Jobs use the ciphers and the engine's memory, the pool wakes the disk, and the kernel uses the
+ * engine's memory until the disk is free. */
+void conversion_tear_down(struct conversion *c)
+{
+	c->pool = pool_free(c->pool);
+	c->disk = disk_free(c->disk);
+	c->engine = engine_free(c->engine);
+	c->stack = stack_free(c->stack);
+	for (int i = 0; i < 2; i++) {
+		c->cipher[i] = cipher_free(c->cipher[i]);
+		c->kernel_cipher[i] = kernel_cipher_free(c->kernel_cipher[i]);
+	}
+	c->checksum = checksum_free(c->checksum);
+}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Our programs and stock cryptsetup, run whole, stopped, or killed at the N-th system call. Ours are
+those of $BUILD, the build directory. OFFLINE_POINTS sets how many points a sweep of kills tries
+(default 6, 0 for every one).
+"""
+import atexit
+import functools
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+from scenarios import SEED, Failed, check
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+POINTS = int(os.environ.get("OFFLINE_POINTS", "6"))
+
+scratch = tempfile.mkdtemp(prefix="recryptd-offline-")
+atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+
+
+def fresh(kind):
+    fd, path = tempfile.mkstemp(prefix=f"{kind}-", dir=scratch)
+    os.close(fd)
+    return path
+
+
+def _build_dir():
+    if "BUILD" in os.environ:
+        return os.environ["BUILD"]
+    near = [os.path.join(TREE, name) for name in os.listdir(TREE)] + [os.getcwd()]
+    built = [d for d in near if os.path.exists(os.path.join(d, "src/ctl/recryptctl"))]
+    if not built:
+        sys.exit("no build directory with src/ctl/recryptctl found: set BUILD")
+    return max(built, key=lambda d: os.path.getmtime(os.path.join(d, "src/ctl/recryptctl")))
+
+
+class Result:
+    def __init__(self, command, code, out, err):
+        self.command, self.code, self.out, self.err = command, code, out, err
+
+    @property
+    def killed(self):
+        return self.code == -signal.SIGKILL
+
+    def __str__(self):
+        return f"{' '.join(self.command)}\nexit code {self.code}\n{self.out}{self.err}".rstrip()
+
+    def ok(self):
+        check(self.code == 0, f"failed: {self}")
+        return self
+
+    def fails(self, code):
+        check(self.code == code, f"exit code {code} expected: {self}")
+        return self
+
+
+STRACE = ("strace", "-f", "-qq")
+
+
+class At:
+    """Delivers a signal at the @number-th call of a system call, one thread's calls counted."""
+    def __init__(self, syscall, number, what="KILL"):
+        self.syscall, self.number, self.what = syscall, number, what
+
+    def wrap(self, command):
+        return [*STRACE, "-o", "/dev/null", "-e", f"trace={self.syscall}", "-e",
+                f"inject={self.syscall}:signal={self.what}:when={self.number}", *command]
+
+    def __str__(self):
+        return f"{self.what} at {self.syscall} {self.number}"
+
+
+def execute(command, at=None, stdin=b"", limit=120):
+    # Under strace the leak sanitizer cannot work and would fail the run for that.
+    env = dict(os.environ, LC_ALL="C")
+    command = at.wrap(command) if at else command
+    if command[0] == "strace":
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=env, cwd=scratch,
+                               start_new_session=True)
+    try:
+        out, err = process.communicate(stdin, timeout=limit)
+    except BaseException as e:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(e, subprocess.TimeoutExpired):
+            raise Failed(f"no end after {limit} s: {' '.join(command)}") from e
+        raise
+    return Result(command, process.returncode, out.decode(errors="replace"),
+                  err.decode(errors="replace"))
+
+
+@functools.cache
+def recryptctl():
+    return os.path.abspath(os.path.join(_build_dir(), "src/ctl/recryptctl"))
+
+
+def count_calls(command, syscalls):
+    """How often @command, run to its end, makes each system call (most of any of its threads)."""
+    log = fresh("calls")
+    execute([*STRACE, "-o", log, "-e", f"trace={','.join(syscalls)}", *command]).ok()
+    counts = dict.fromkeys(syscalls, 0)
+    seen = {}
+    with open(log, encoding="ascii", errors="replace") as f:
+        for line in f:
+            call = re.match(r"(\d+) +(\w+)\(", line)
+            if call:
+                seen[call.groups()] = seen.get(call.groups(), 0) + 1
+    for (_, syscall), count in seen.items():
+        counts[syscall] = max(counts[syscall], count)
+    os.unlink(log)
+    return counts
+
+
+# System calls by which the programs change a volume or wait for the disk.
+OUR_CALLS = ("io_uring_enter", "pwrite64", "fdatasync", "fsync")
+STOCK_CALLS = ("write", "fsync", "fdatasync")
+
+
+def kill_points(command, syscalls):
+    """Where to kill @command, which is run once to its end to find out; spoils its volume."""
+    counts = count_calls(command, syscalls)
+    check(any(counts.values()), f"none of {syscalls} in {' '.join(command)}")
+    return [At(syscall, number) for syscall, count in counts.items() for number in sweep(count)]
+
+
+def sweep(count):
+    """Numbers in 1..count to kill at: both ends and a spread between, or every one."""
+    if POINTS == 0 or count <= POINTS:
+        return list(range(1, count + 1))
+    rng = random.Random(SEED)
+    inner = rng.sample(range(2, count - 1), max(POINTS - 3, 0))
+    return sorted({1, count - 1, count, *inner})
