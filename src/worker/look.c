@@ -113,9 +113,10 @@ static int read_all(const struct options *o, struct look *l, struct luks_header 
 
 	if (r == 0)
 		r = luks_look_open(l->header_device, &meta, &unused);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot be opened",
-				       data ? l->header_device : l->device);
+	if (r < 0) {
+		log_error_errno(r, "%s: cannot be opened", data ? l->header_device : l->device);
+		return r == -ENOENT || r == -ENXIO ? -ENODEV : r;
+	}
 	r = luks_look_read(meta, &h, &why);
 	if (r == 0)
 		r = luks_status_get(h, data->size, o->device_size, block_size, &l->status, &why);
