@@ -33,3 +33,8 @@ UNIT_TESTS += tests/sim/test-failures
 tests_sim_test_failures_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_failures_SOURCES = tests/sim/test-failures.c
 tests_sim_test_failures_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-pause
+tests_sim_test_pause_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_pause_SOURCES = tests/sim/test-pause.c
+tests_sim_test_pause_LDADD = $(SIM_LDADD)
