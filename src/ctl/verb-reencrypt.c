@@ -34,10 +34,10 @@ static void print_progress(json_object *volume, void *userdata)
 {
 	struct progress *p = userdata;
 
-	if (!*json_text(volume, "Mode"))
-		return;
 	p->size = json_number(volume, "BytesTotal");
-	progress_update(p, json_number(volume, "BytesDone"), now_usec());
+	/* Nothing is done of a re-encryption that is not begun, or not there any more. */
+	if (!p->started || *json_text(volume, "Mode"))
+		progress_update(p, json_number(volume, "BytesDone"), now_usec());
 }
 
 /* One passphrase, or with a key file that one; further ones while the daemon wants them. */
@@ -112,6 +112,8 @@ static int follow(struct client *c, const struct options *o, const char *path, c
 	if (sigaction(SIGINT, &act, NULL) < 0 || sigaction(SIGTERM, &act, NULL) < 0)
 		return -errno;
 	r = watch_volume(c, path, job, print_progress, &p, &stop);
+	if (r == 0)
+		progress_update(&p, p.size, now_usec());
 	progress_break(&p);
 	if (r != -EINTR)
 		return r;

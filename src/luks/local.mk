@@ -60,6 +60,11 @@ src_luks_test_reencrypt_SOURCES = src/luks/test-reencrypt.c $(LUKS_TEST_SUPPORT)
 src_luks_test_reencrypt_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
 src_luks_test_reencrypt_LDADD = $(LUKS_TEST_LIBS)
 
+UNIT_TESTS += src/luks/test-record
+src_luks_test_record_SOURCES = src/luks/test-record.c $(LUKS_TEST_SUPPORT)
+src_luks_test_record_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
+src_luks_test_record_LDADD = $(LUKS_TEST_LIBS)
+
 UNIT_TESTS += src/luks/test-header src/luks/test-header-pick
 src_luks_test_header_SOURCES = src/luks/test-header.c $(LUKS_TEST_SUPPORT)
 src_luks_test_header_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)

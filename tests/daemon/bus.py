@@ -23,6 +23,7 @@ BUILD = os.environ.get("BUILD") or os.path.join(TREE, "build")
 RECRYPTD = os.path.join(BUILD, "src/daemon/recryptd")
 RECRYPTCTL = os.path.join(BUILD, "src/ctl/recryptctl")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+POLKITD = "/usr/lib/polkit-1/polkitd"
 LIMIT = 60
 
 NAME = "org.recryptd1"
@@ -49,6 +50,7 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configurat
     <allow send_destination="org.freedesktop.DBus"/>
   </policy>
   <include>{policy}</include>
+  <include ignore_missing="yes">/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
 </busconfig>
 """
 
@@ -122,9 +124,26 @@ class Daemon:
         check(self.recryptd.poll() is None, f"recryptd ended: {self.log()}")
         return self
 
-    def owner(self):
+    def start_polkit(self, rules):
+        """A polkitd on this bus that knows our actions and these rules, and no others."""
+        actions, directory = (os.path.join(self.scratch, d) for d in ("actions", "rules.d"))
+        os.mkdir(actions)
+        os.mkdir(directory)
+        shutil.copy(os.path.join(TREE, "systemd/org.recryptd1.policy"), actions)
+        with open(os.path.join(directory, "test.rules"), "w", encoding="ascii") as f:
+            f.write(rules)
+        with open(os.path.join(self.scratch, "log"), "a", encoding="utf-8") as log:
+            p = self._spawn(["unshare", "--mount", "sh", "-euc",
+                             f"mount --bind {actions} /usr/share/polkit-1/actions\n"
+                             f"mount --bind {directory} /etc/polkit-1/rules.d\n"
+                             f"exec {POLKITD} --no-debug"], stdout=log, stderr=log)
+        wait_until(lambda: self.owner("org.freedesktop.PolicyKit1") or p.poll() is not None,
+                   "a polkitd")
+        check(p.poll() is None, f"polkitd ended: {self.log()}")
+
+    def owner(self, name=NAME):
         p = self._busctl("call", "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                         "org.freedesktop.DBus", "NameHasOwner", "s", NAME)
+                         "org.freedesktop.DBus", "NameHasOwner", "s", name)
         return p.returncode == 0 and json.loads(p.stdout)["data"][0]
 
     def log(self):

@@ -23,3 +23,8 @@ tests_sim_test_invariants_SOURCES = tests/sim/test-invariants.c
 tests_sim_test_invariants_LDADD = $(SIM_LDADD)
 tests_sim_test_failures_SOURCES = tests/sim/test-failures.c
 tests_sim_test_failures_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-pause
+tests_sim_test_pause_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_pause_SOURCES = tests/sim/test-pause.c
+tests_sim_test_pause_LDADD = $(SIM_LDADD)

@@ -218,6 +218,27 @@ static void progress(void *arg, const struct engine_progress *p)
 		r->on_progress(r->on_progress_arg);
 }
 
+static bool pause_due(void *arg, uint64_t converted)
+{
+	const struct run *r = arg;
+
+	(void)converted;
+	return r->on_pause;
+}
+
+static int make_pause(void *arg, uint64_t converted, uint64_t *ret_hotzone_size)
+{
+	struct run *r = arg;
+	const struct position p = engine_position(r->engine);
+
+	CHECK(p.hotzone_size == 0 && r->reenc.state == LUKS_REENC_CLEAN);
+	CHECK(converted ==
+	      (r->reenc.direction == LUKS_FORWARD ? p.boundary : r->reenc.data_size - p.boundary));
+	*ret_hotzone_size = r->on_pause ? r->on_pause(r) : 0;
+	r->pauses++;
+	return 0;
+}
+
 static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *freezer,
 		       struct header_store *store)
 {
@@ -238,6 +259,8 @@ static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *fre
 		.freezer = freezer,
 		.pool = v->pool,
 		.stop = stop,
+		.pause_due = pause_due,
+		.pause = make_pause,
 		.progress = progress,
 		.callback_arg = r,
 	};

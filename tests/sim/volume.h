@@ -61,6 +61,9 @@ struct run {
 	unsigned hotzones;
 	void (*on_progress)(void *arg); /* or NULL */
 	void *on_progress_arg;
+	/* After every hotzone, and what the next ones shall have, bytes; or NULL. */
+	uint64_t (*on_pause)(struct run *r);
+	unsigned pauses;
 };
 
 /*
