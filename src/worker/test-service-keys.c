@@ -81,6 +81,26 @@ static void the_next_worker_adopts_the_keys(void **state)
 	(void)close(fd[1]);
 }
 
+/* The manager that died before it had them would have to ask a person, after the next crash. */
+static void keys_wait_for_the_next_manager(void **state)
+{
+	struct worker w;
+	int fd[2];
+
+	(void)state;
+	make_volume(4, "");
+	worker_start(&w, NULL);
+	unlock(&w, "a");
+	/* About a second of work: the connection is gone long before it is done. */
+	call(&w, "Prepare", "a{sv}", 2, "Pbkdf", "s", "pbkdf2", "PbkdfIterations", "u", 3000000);
+	worker_disconnect(&w);
+	worker_connect(&w);
+	take_keys(&w, fd);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	worker_quit(&w);
+}
+
 static void a_volume_key_opens_as_well_as_a_passphrase(void **state)
 {
 	struct worker w;
@@ -310,6 +330,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_next_worker_adopts_the_keys),
+		cmocka_unit_test(keys_wait_for_the_next_manager),
 		cmocka_unit_test(a_volume_key_opens_as_well_as_a_passphrase),
 		cmocka_unit_test(a_key_file_provides),
 		cmocka_unit_test(a_provider_that_hangs_is_given_up),
