@@ -21,3 +21,8 @@ src_ctl_test_status_SOURCES = src/ctl/test-status.c \
 	src/ctl/active.c src/ctl/bus-json.c src/ctl/client.c src/ctl/status.c \
 	src/ctl/status-format.c src/ctl/volume-view.c $(LUKS_TEST_IMAGE)
 src_ctl_test_status_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/ctl/test-view
+src_ctl_test_view_SOURCES = src/ctl/test-view.c src/ctl/bus-json.c src/ctl/client.c \
+	src/ctl/volume-view.c
+src_ctl_test_view_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)

@@ -18,11 +18,14 @@ char *printable(const char *text)
 {
 	char *copy = strdup(text);
 
-	/* C0, DEL, and the first byte of C1 in UTF-8 when its second says so. */
-	for (char *c = copy; c && *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f ||
-		    ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0))
-			*c = '?';
+	/* C0, DEL, and C1 as UTF-8 has them: two bytes. */
+	for (char *c = copy; c && *c; c++) {
+		if ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0 && c[1])
+			*c++ = '?';
+		else if ((unsigned char)*c >= ' ' && *c != 0x7f)
+			continue;
+		*c = '?';
+	}
 	return copy;
 }
 

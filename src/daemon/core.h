@@ -51,6 +51,7 @@ struct volume_core {
 
 	bool keys;           /* the worker has them */
 	bool provider_asked; /* and it could not help */
+	bool used_up;        /* the rotation that they were for is over */
 	bool locked_by_user; /* the provider is not to be asked */
 	char lock_reason[512];
 	int old_key_fd, new_key_fd; /* sealed memfds of the fd store, or -1 */
@@ -133,6 +134,8 @@ extern const struct worker_handler volume_worker_handler;
 int volume_need_worker(struct volume *v);
 void volume_drop_worker(struct volume *v);
 void volume_drop_keys(struct volume *v);
+/* Out of re-encryption, with the new key or the old one. */
+void volume_rotation_over(struct volume *v, bool cancelled);
 
 /* volume-request.c */
 int request_add(struct volume *v, const struct request *r);

@@ -95,6 +95,7 @@ static void on_ended(void *userdata, struct worker_end *e)
 			(void)failure_set(&f, r, "out of memory");
 		} else {
 			p->link = NULL;
+			v->core->looked = !p->adopted; /* only the status makes it whole */
 			if (p->adopted && worker_link_get_status(link) < 0)
 				volume_worker_handler.died(v);
 		}
@@ -167,13 +168,22 @@ static void start_waiting(struct manager *m)
 {
 	unsigned running = 0;
 
-	for (const struct probe *p = m->core->probes; p; p = p->next)
+	for (const struct probe *p = m->core->probes; p; p = p->next) {
 		running += p->link != NULL;
+		if (p->adopted)
+			return; /* those that are at work have a say first */
+	}
 	for (struct probe *p = m->core->probes; p && running < PROBES_AT_ONCE; p = p->next) {
+		struct volume *known;
 		int r;
 
 		if (p->link)
 			continue;
+		known = *p->uuid ? manager_volume_by_uuid(m, p->uuid) : NULL;
+		if (known) {
+			finish(p, known, 0, &(struct failure){});
+			return;
+		}
 		r = start(p);
 		if (r < 0) {
 			struct failure f;

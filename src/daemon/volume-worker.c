@@ -196,7 +196,7 @@ static void got_keys(struct volume *v, const struct worker_end *e)
 		return;
 	}
 	c->keys = true;
-	c->locked_by_user = false;
+	c->locked_by_user = c->used_up = false;
 	c->lock_reason[0] = '\0';
 }
 
@@ -219,8 +219,7 @@ static void prepared(struct volume *v, const struct worker_end *e)
 		group_member_prepared(v);
 }
 
-/* Out of re-encryption, with the new key or the old one. */
-static void rotation_over(struct volume *v, bool cancelled)
+void volume_rotation_over(struct volume *v, bool cancelled)
 {
 	struct volume_core *c = v->core;
 	struct job *j;
@@ -229,13 +228,14 @@ static void rotation_over(struct volume *v, bool cancelled)
 	(void)volume_record_changed(v);
 	volume_drop_keys(v);
 	c->event_started = c->failed = false;
+	c->used_up = !c->record.has_queued;
 	if (cancelled)
 		event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
 	else
 		event_volume(v, EVENT_ROTATION_FINISHED, LOG_NOTICE, "rotation finished");
 	if (v->job)
 		job_member_ended(v->job, v, 0, NULL);
-	if (!c->record.has_queued)
+	if (c->used_up)
 		c->keys = false; /* no longer than they are needed */
 	else if (job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)
 		log_warning("%s: the queued rotation has no job", v->device);
@@ -248,7 +248,7 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 	if (c->reverse_sent)
 		c->at_work = WORKER_REVERSE;
 	if (e->error == 0 && e->finished)
-		rotation_over(v, backward);
+		volume_rotation_over(v, backward);
 	else if (no_key(e->error))
 		lock(v, e);
 	else if (e->error < 0 && e->error != -ECANCELED && e->error != -EINTR)
@@ -258,7 +258,7 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 static void undone(struct volume *v, const struct worker_end *e)
 {
 	if (e->error == 0)
-		rotation_over(v, true);
+		volume_rotation_over(v, true);
 	else if (no_key(e->error))
 		lock(v, e);
 	else
@@ -342,7 +342,7 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 					v->device);
 		volume_drop_worker(v);
 	} else {
-		c->keys = s->unlocked || s->passphrases > 0;
+		c->keys = (s->unlocked || s->passphrases > 0) && !c->used_up;
 		c->at_work = s->job;
 		if (s->job != WORKER_NONE)
 			worker_link_expect(c->link, s->job);

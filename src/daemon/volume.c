@@ -215,8 +215,7 @@ static void settle_record(struct volume *v)
 	const bool beginning = strcmp(r->last.outcome, "preparing") == 0;
 
 	if (c->reencryption == REENCRYPTION_NONE && begun) {
-		record_ended(r, r->cancel, wall_clock_usec());
-		(void)volume_record_changed(v);
+		volume_rotation_over(v, r->cancel);
 	} else if (c->reencryption != REENCRYPTION_NONE && beginning) {
 		record_prepared(r, wall_clock_usec());
 		r->has_queued = false;

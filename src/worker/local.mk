@@ -66,3 +66,13 @@ src_worker_test_service_limits_SOURCES = src/worker/test-service-limits.c $(SERV
 src_worker_test_service_limits_LDADD = $(SERVICE_TEST_LIBS)
 src_worker_test_service_keys_SOURCES = src/worker/test-service-keys.c $(SERVICE_TEST_SUPPORT)
 src_worker_test_service_keys_LDADD = $(SERVICE_TEST_LIBS)
+
+# A plugin is found by its file name and its symbol version.
+SERVICE_TEST_PLUGIN = src/worker/libcryptsetup-token-recryptd-test.so
+check_DATA = $(SERVICE_TEST_PLUGIN)
+CLEANFILES += $(SERVICE_TEST_PLUGIN)
+EXTRA_DIST += src/worker/test-token-plugin.c src/worker/test-token-plugin.map
+$(SERVICE_TEST_PLUGIN): src/worker/test-token-plugin.c src/worker/test-token-plugin.map
+	$(AM_V_CCLD)$(CC) $(CPPFLAGS) $(CRYPTSETUP_CFLAGS) -std=gnu17 -Wall -Wextra $(CFLAGS) -shared -fPIC \
+		-Wl,--version-script=$(srcdir)/src/worker/test-token-plugin.map -o $@ \
+		$(srcdir)/src/worker/test-token-plugin.c $(CRYPTSETUP_LIBS)

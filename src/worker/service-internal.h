@@ -23,6 +23,7 @@ struct service {
 	struct service_call call[SERVICE_CALLS_MAX];
 	unsigned n_calls;
 	sd_event_source *progress_timer;
+	struct report *kept_keys; /* for the next connection: there was none */
 	/* What the last Progress said. */
 	uint64_t last_usec, last_converted;
 	struct position last_position;
@@ -42,6 +43,9 @@ void service_drop_calls(struct service *s);
 int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state);
 int service_append_progress(sd_bus_message *m, const struct service *s,
 			    const struct control_state *state);
+
+/* Keys that nobody could be given so far. */
+void service_send_kept_keys(struct service *s);
 
 /* Sends what the working thread has reported: replies and signals. */
 void service_send_reports(struct service *s);

@@ -241,7 +241,7 @@ static void send_done(struct service *s, const struct report *p)
 		log_warning_errno(r, "the end of a job could not be told");
 }
 
-static void send_keys(struct service *s, const struct report *p)
+static int send_keys(struct service *s, const struct report *p)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_signal(s, "KeysAvailable", &m);
@@ -252,6 +252,13 @@ static void send_keys(struct service *s, const struct report *p)
 		r = sd_bus_send(s->bus, m, NULL);
 	if (r < 0 && r != -ENOTCONN)
 		log_warning_errno(r, "volume keys could not be handed over");
+	return r;
+}
+
+void service_send_kept_keys(struct service *s)
+{
+	if (s->kept_keys && send_keys(s, s->kept_keys) >= 0)
+		s->kept_keys = report_free(s->kept_keys);
 }
 
 static int reply_look(sd_bus_message *call, const struct report *p,
@@ -314,11 +321,17 @@ static void reply_calls(struct service *s, const struct report *p)
 	s->n_calls = left;
 }
 
-static void send_report(struct service *s, const struct report *p)
+/* @report is taken over when it is kept for the next connection. */
+static void send_report(struct service *s, struct report **report)
 {
+	const struct report *p = *report;
+
 	switch (p->kind) {
 	case REPORT_KEYS:
-		send_keys(s, p);
+		if (send_keys(s, p) != -ENOTCONN)
+			break;
+		report_free(s->kept_keys);
+		s->kept_keys = TAKE_PTR(*report);
 		break;
 	case REPORT_RECORD:
 		reply_calls(s, p);
@@ -342,7 +355,7 @@ void service_send_reports(struct service *s)
 
 		if (!p)
 			return;
-		send_report(s, p);
+		send_report(s, &p);
 	}
 }
 

@@ -147,6 +147,8 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents, void *a
 	r = start_bus(s, connection, &s->bus);
 	if (r < 0)
 		log_error_errno(r, "a connection of the manager cannot be served");
+	else
+		service_send_kept_keys(s);
 	return 0;
 }
 
@@ -233,6 +235,7 @@ static int run_loop(struct service *s)
 		r = sd_event_loop(s->event);
 	send_the_rest(s);
 	disconnect(s);
+	s->kept_keys = report_free(s->kept_keys);
 	s->progress_timer = sd_event_source_unref(s->progress_timer);
 	s->event = sd_event_unref(s->event);
 	return r;

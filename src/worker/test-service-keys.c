@@ -4,14 +4,19 @@
  * with their time limits. The token plugin is test-token-plugin.c. Needs root.
  */
 #include <fcntl.h>
+#include <libcryptsetup.h>
 #include <linux/keyctl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -74,6 +79,26 @@ static void the_next_worker_adopts_the_keys(void **state)
 	worker_quit(&w);
 	(void)close(fd[0]);
 	(void)close(fd[1]);
+}
+
+/* The manager that died before it had them would have to ask a person, after the next crash. */
+static void keys_wait_for_the_next_manager(void **state)
+{
+	struct worker w;
+	int fd[2];
+
+	(void)state;
+	make_volume(4, "");
+	worker_start(&w, NULL);
+	unlock(&w, "a");
+	/* About a second of work: the connection is gone long before it is done. */
+	call(&w, "Prepare", "a{sv}", 2, "Pbkdf", "s", "pbkdf2", "PbkdfIterations", "u", 3000000);
+	worker_disconnect(&w);
+	worker_connect(&w);
+	take_keys(&w, fd);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	worker_quit(&w);
 }
 
 static void a_volume_key_opens_as_well_as_a_passphrase(void **state)
@@ -155,17 +180,23 @@ static void a_provider_that_hangs_is_given_up(void **state)
 	worker_quit(&w);
 }
 
+static void pass_credentials(void)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/credentials", test_dir);
+	if (setenv("CREDENTIALS_DIRECTORY", path, 1) < 0)
+		_exit(126);
+}
+
 static void a_credential_provides(void **state)
 {
 	struct worker w;
-	char environment[128];
 
 	(void)state;
 	make_volume(4, "");
 	RUN("mkdir -p credentials && printf a >credentials/data");
-	(void)snprintf(environment, sizeof(environment), "CREDENTIALS_DIRECTORY=%s/credentials",
-		       test_dir);
-	worker_start(&w, environment);
+	worker_start(&w, pass_credentials);
 	call(&w, "UseProvider", "a{sv}", 2, "Provider", "s", "credential", "Name", "s",
 	     "../pass-a");
 	sd_bus_message_unref(wait_done(&w, "use-provider", "InvalidArgument"));
@@ -194,15 +225,119 @@ static void the_keyring_provides(void **state)
 	(void)syscall(SYS_keyctl, (unsigned long)KEYCTL_UNLINK, key, KEY_SPEC_USER_KEYRING);
 }
 
+/* libcryptsetup knows one directory of plugins: a worker in a mount namespace sees ours there. */
+static void mount_plugins(void)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/plugins", test_dir);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(path, crypt_token_external_path(), NULL, MS_BIND, NULL) < 0)
+		_exit(126);
+}
+
+static bool can_mount_plugins(void)
+{
+	int status;
+	const pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		mount_plugins();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* The plugin is built beside this program. */
+static void install_plugin(void)
+{
+	char self[3072];
+	const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	assert_true(n > 0);
+	self[n] = '\0';
+	*strrchr(self, '/') = '\0';
+	RUN("mkdir -p plugins && cp %.500s/libcryptsetup-token-recryptd-test.so plugins", self);
+}
+
+static void add_token(int number, int keyslot, char passphrase)
+{
+	RUN("printf '{\"type\":\"recryptd-test\",\"keyslots\":[\"%d\"],\"passphrase\":\"%c\"}' "
+	    "| cryptsetup token import --token-id %d image",
+	    keyslot, passphrase, number);
+}
+
+static void a_token_plugin_provides(void **state)
+{
+	struct worker w;
+	_cleanup_message_ sd_bus_message *m = NULL;
+
+	(void)state;
+	install_plugin();
+	if (!can_mount_plugins()) {
+		print_message("the directory of plugins cannot be covered here\n");
+		skip();
+	}
+	make_volume(4, "");
+	worker_start(&w, mount_plugins);
+	call(&w, "UseProvider", "a{sv}", 1, "Provider", "s", "token");
+	sd_bus_message_unref(wait_done(&w, "use-provider", "Locked"));
+	add_token(3, 0, 'x');
+	call(&w, "UseProvider", "a{sv}", 1, "Provider", "s", "token");
+	sd_bus_message_unref(wait_done(&w, "use-provider", "Locked"));
+	add_token(5, 0, 'a');
+	call(&w, "UseProvider", "a{sv}", 2, "Provider", "s", "token", "Token", "i", 3);
+	sd_bus_message_unref(wait_done(&w, "use-provider", "Locked"));
+	call(&w, "UseProvider", "a{sv}", 1, "Provider", "s", "token");
+	m = wait_done(&w, "use-provider", "");
+	assert_numbers(m, "OpenedKeyslots", "0");
+	prepare(&w);
+	do_job(&w, "Convert", "convert");
+	worker_quit(&w);
+	assert_plaintext("a");
+	RUN("cryptsetup luksDump image | grep -A1 'recryptd-test' | grep -q 'Keyslot: *1'");
+}
+
+/* One that never answers holds up neither the service nor another token. */
+static void a_token_plugin_that_hangs_is_given_up(void **state)
+{
+	struct worker w;
+	_cleanup_message_ sd_bus_message *status = NULL;
+
+	(void)state;
+	if (!can_mount_plugins()) {
+		print_message("the directory of plugins cannot be covered here\n");
+		skip();
+	}
+	make_volume(4, "");
+	add_token(1, 0, '?');
+	worker_start(&w, mount_plugins);
+	call(&w, "UseProvider", "a{sv}", 2, "Provider", "s", "token", "Timeout", "t", SECONDS / 2);
+	status = get_status(&w);
+	assert_string_equal(get_text(status, "Job"), "use-provider");
+	sd_bus_message_unref(wait_done(&w, "use-provider", "TimedOut"));
+	/* Nor is it asked when keyslots are opened by passphrases. */
+	unlock(&w, "a");
+	prepare(&w);
+	do_job(&w, "Convert", "convert");
+	worker_quit(&w);
+	assert_plaintext("a");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_next_worker_adopts_the_keys),
+		cmocka_unit_test(keys_wait_for_the_next_manager),
 		cmocka_unit_test(a_volume_key_opens_as_well_as_a_passphrase),
 		cmocka_unit_test(a_key_file_provides),
 		cmocka_unit_test(a_provider_that_hangs_is_given_up),
 		cmocka_unit_test(a_credential_provides),
 		cmocka_unit_test(the_keyring_provides),
+		cmocka_unit_test(a_token_plugin_provides),
+		cmocka_unit_test(a_token_plugin_that_hangs_is_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -167,17 +167,17 @@ static void worker_path(char path[static PATH_MAX])
 	(void)snprintf(path, PATH_MAX, "%s/recrypt-worker", self);
 }
 
-static void become_worker(const char *path, int fd, const char *environment)
+static void become_worker(const char *path, int fd, void (*set_up)(void))
 {
-	if (environment && putenv(strdup(environment)) != 0)
-		_exit(127);
+	if (set_up)
+		set_up();
 	if (fd == CONTROL_FD ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, CONTROL_FD) < 0)
 		_exit(127);
 	(void)execl(path, "recrypt-worker", "serve", "--control-fd=3", test_image, (char *)NULL);
 	_exit(127);
 }
 
-void worker_start(struct worker *w, const char *environment)
+void worker_start(struct worker *w, void (*set_up)(void))
 {
 	char path[PATH_MAX];
 	int pair[2];
@@ -187,7 +187,7 @@ void worker_start(struct worker *w, const char *environment)
 	w->pid = fork();
 	assert_true(w->pid >= 0);
 	if (w->pid == 0)
-		become_worker(path, pair[1], environment);
+		become_worker(path, pair[1], set_up);
 	(void)close(pair[1]);
 	w->control_fd = pair[0];
 	w->bus = NULL;

@@ -37,8 +37,8 @@ struct worker {
 	sd_bus *bus;
 };
 
-/* Started on test_image, connected. @environment: NULL, or one more "NAME=VALUE". */
-void worker_start(struct worker *w, const char *environment);
+/* Started on test_image, connected. @set_up (may be NULL) runs in its process before it. */
+void worker_start(struct worker *w, void (*set_up)(void));
 void worker_connect(struct worker *w);
 /* Drops the connection, not the control socket. */
 void worker_disconnect(struct worker *w);

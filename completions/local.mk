@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+dist_bashcompletion_DATA = completions/recryptctl
+dist_zshcompletion_DATA = completions/_recryptctl

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What people see of a volume, from what the daemon tells. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ctl/volume-view.h"
+
+/* A stream's contents, the caller's to free. */
+static char *shown(int (*view)(json_object *, FILE *), const char *json)
+{
+	json_object *o = json_tokener_parse(json);
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(o);
+	assert_non_null(f);
+	assert_int_equal(view(o, f), 0);
+	assert_int_equal(fclose(f), 0);
+	json_object_put(o);
+	return text;
+}
+
+static void assert_shows(int (*view)(json_object *, FILE *), const char *json, const char *part)
+{
+	char *text = shown(view, json);
+
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in:\n%s", part, text);
+	free(text);
+}
+
+static void numbers_have_units(void **state)
+{
+	char text[VIEW_TEXT];
+
+	(void)state;
+	view_bytes(1023, text);
+	assert_string_equal(text, "1023 B");
+	view_bytes(UINT64_C(1536) << 20, text);
+	assert_string_equal(text, "1.5 GiB");
+	view_bytes(UINT64_MAX, text);
+	assert_string_equal(text, "16.0 EiB");
+	view_rate(UINT64_C(2) << 20, text);
+	assert_string_equal(text, "2.0 MiB/s");
+	view_duration(UINT64_C(59999999), text);
+	assert_string_equal(text, "59s");
+	view_duration(UINT64_C(3599) * 1000000, text);
+	assert_string_equal(text, "59m59s");
+	view_duration(UINT64_C(7260) * 1000000, text);
+	assert_string_equal(text, "2h01m");
+	view_duration(UINT64_MAX, text);
+	assert_string_equal(text, "213503982 days");
+	view_time(0, text);
+	assert_string_equal(text, "-");
+}
+
+static void text_of_a_header_cannot_move_the_cursor(void **state)
+{
+	char *text;
+
+	(void)state;
+	text = printable("a\33[2Jb\x7f"
+			 "c\xc2\x9b"
+			 "d\xc3\xa9\n");
+	assert_string_equal(text, "a?[2Jb?c??"
+				  "d\xc3\xa9?");
+	free(text);
+	assert_shows(view_volume, "{\"Name\": \"x\\u001b[31m\", \"State\": \"idle\"}", "x?[31m\n");
+}
+
+static void a_volume_at_work_has_its_figures(void **state)
+{
+	static const char json[] =
+		"[{\"Name\": \"home\", \"Device\": \"/dev/sda2\", \"State\": \"running\","
+		"\"Mode\": \"reencrypt\", \"BytesTotal\": 1048576, \"BytesDone\": 131072,"
+		"\"Rate\": 65536, \"RateLimit\": 131072}]";
+
+	(void)state;
+	assert_shows(view_list, json,
+		     "home                 running       1.0 MiB   12.5%   "
+		     "64.0 KiB/s  128.0 KiB/s         -  /dev/sda2\n");
+}
+
+static void an_idle_volume_has_none(void **state)
+{
+	(void)state;
+	assert_shows(view_list,
+		     "[{\"Name\": \"\", \"Device\": \"/img\", \"State\": \"idle\", \"Mode\": \"\","
+		     "\"BytesTotal\": 1024}]",
+		     "/img                 idle          1.0 KiB       -            -            - "
+		     "        -  /img\n");
+}
+
+static void an_obstacle_is_told(void **state)
+{
+	static const char json[] = "{\"Obstacle\": \"no room\", \"OldCipher\": \"a\","
+				   "\"OldSectorSize\": 512, \"LostKeyslots\": [1, 3],"
+				   "\"KeptKeyslots\": [], \"BytesTotal\": 1}";
+
+	(void)state;
+	assert_shows(view_check, json, "Lost slots:   1 3\n");
+	assert_shows(view_check, json, "Kept slots:   none\n");
+	assert_shows(view_check, json, "Obstacle:     no room\n");
+}
+
+static void keys_of_another_shape_are_refused(void **state)
+{
+	json_object *o = json_tokener_parse("{\"Keys\": [[\"id\"]]}");
+	FILE *f = fopen("/dev/null", "w");
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(view_keys(o, f), -EBADMSG);
+	(void)fclose(f);
+	json_object_put(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_have_units),
+		cmocka_unit_test(text_of_a_header_cannot_move_the_cursor),
+		cmocka_unit_test(a_volume_at_work_has_its_figures),
+		cmocka_unit_test(an_idle_volume_has_none),
+		cmocka_unit_test(an_obstacle_is_told),
+		cmocka_unit_test(keys_of_another_shape_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+What systemd is to the daemon, for tests without it: a notify socket with an fd store, and starts
+that hand the store's descriptors over. Volumes are image files with a known plaintext.
+"""
+import array
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import bus
+from bus import TREE, VOLUME, JOB, BusError, Daemon, check, wait_until
+
+sys.path.insert(0, os.path.join(TREE, "tests/offline"))
+from lab import make_volume  # pylint: disable=wrong-import-position,unused-import
+
+LISTEN_FDS_START = 3
+OUT_OF_THE_WAY = 200
+
+
+class Store:
+    """The notify socket, and what was stored through it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.lock = threading.Lock()
+        self.fds = []  # (name, fd)
+        self.status, self.ready = "", False
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            fds = array.array("i")
+            data, ancillary, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(64 * 4))
+            for level, kind, payload in ancillary:
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                    fds.frombytes(payload)
+            lines = dict(line.split("=", 1) for line in data.decode().splitlines() if "=" in line)
+            with self.lock:
+                self._take(lines, list(fds))
+
+    def _take(self, lines, fds):
+        name = lines.get("FDNAME", "")
+        self.status = lines.get("STATUS", self.status)
+        self.ready = self.ready or "READY" in lines
+        if "FDSTOREREMOVE" in lines:
+            for _, fd in [f for f in self.fds if f[0] == name]:
+                os.close(fd)
+            self.fds = [f for f in self.fds if f[0] != name]
+        if "FDSTORE" in lines:
+            self.fds += [(name, fd) for fd in fds]
+        else:
+            for fd in fds:
+                os.close(fd)
+
+    def _drop_dead(self):
+        """As systemd does with a descriptor whose other end has hung up."""
+        poll = select.poll()
+        for _, fd in self.fds:
+            poll.register(fd, 0)
+        for fd, _ in poll.poll(0):
+            os.close(fd)
+            self.fds = [f for f in self.fds if f[1] != fd]
+
+    def names(self):
+        with self.lock:
+            self._drop_dead()
+            return sorted(name for name, _ in self.fds)
+
+    def clear(self):
+        with self.lock:
+            for _, fd in self.fds:
+                os.close(fd)
+            self.fds = []
+
+
+def hand_over(fds):
+    """In the child: the descriptors become 3, 4, ..."""
+    high = [(os.dup2(fd, OUT_OF_THE_WAY + i), OUT_OF_THE_WAY + i)[1] for i, fd in enumerate(fds)]
+    for i, fd in enumerate(high):
+        os.dup2(fd, LISTEN_FDS_START + i)
+        os.close(fd)
+
+
+class Service(Daemon):
+    """A recryptd under a service manager."""
+
+    def __init__(self, *options, config=""):
+        super().__init__(*options, config=config)
+        self.store = Store(os.path.join(self.scratch, "notify"))
+        self.volumes = []
+
+    def start(self):
+        names = self.store.names()
+        fds = [fd for _, fd in self.store.fds]
+        self.store.ready = False
+        environment = {**self.environment, "NOTIFY_SOCKET": self.store.path}
+        if fds:
+            environment["LISTEN_FDS"] = str(len(fds))
+            environment["LISTEN_FDNAMES"] = ":".join(name for name, _ in self.store.fds)
+        with open(os.path.join(self.scratch, "log"), "a", encoding="utf-8") as log:
+            self.recryptd = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
+                ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", bus.RECRYPTD,
+                 f"--config={self.config}", f"--state-directory={self.scratch}/state",
+                 "--no-devices", *self.options],
+                env=environment, stdin=subprocess.DEVNULL, stderr=log, close_fds=False,
+                preexec_fn=lambda: hand_over(fds))
+        self.processes.append(self.recryptd)
+        wait_until(lambda: (self.owner() and self.store.ready) or
+                   self.recryptd.poll() is not None, f"a recryptd ({names})")
+        check(self.recryptd.poll() is None, f"recryptd ended: {self.log()}")
+        return self
+
+    def kill(self):
+        self.recryptd.send_signal(signal.SIGKILL)
+        self.recryptd.wait()
+
+    def add(self, volume, uuid, config=""):
+        """Names a volume in the configuration, under a UUID of its own."""
+        subprocess.run(["cryptsetup", "luksUUID", "-q", "--uuid", uuid, volume.path], check=True,
+                       capture_output=True)
+        with open(self.config, "a", encoding="utf-8") as f:
+            f.write(f"[Volume {uuid}]\nDevice={volume.path}\n{config}\n")
+        shown = Shown(self, volume, uuid)
+        self.volumes.append(shown)
+        return shown
+
+    def close(self):
+        self.store.clear()
+        super().close()
+
+
+class Shown:
+    """A volume as the bus shows it."""
+
+    def __init__(self, daemon, volume, uuid):
+        self.daemon, self.volume, self.uuid = daemon, volume, uuid
+        self.path = f"{bus.PATH}/volume/{uuid.replace('-', '_')}"
+
+    def get(self, name):
+        return self.daemon.get(self.path, VOLUME, name)
+
+    def state(self):
+        try:
+            return self.get("State")
+        except BusError:
+            return "unknown"
+
+    def call(self, method, *arguments):
+        return self.daemon.call(self.path, VOLUME, method, *arguments)
+
+    def rotate(self, *options):
+        """The path of the job."""
+        return self.call("Rotate", "a{sv}", *(options or (0,)))[0]
+
+    def wait_for(self, *states, limit=30):
+        wait_until(lambda: self.state() in states,
+                   f"{self.path} is {self.state()} ({self.reason()}), not {states}", limit)
+
+    def reason(self):
+        try:
+            return self.get("StateReason")
+        except BusError as e:
+            return str(e)
+
+    def workers(self):
+        """Process ids."""
+        found = subprocess.run(["pgrep", "-f", f"recrypt-worker serve .*{self.volume.path}$"],
+                               capture_output=True, text=True, check=False)
+        return [int(pid) for pid in found.stdout.split()]
+
+    def unlock(self, passphrase):
+        p = self.daemon.ctl("unlock", self.uuid, "--key-file", "-", stdin=passphrase.encode())
+        if p.returncode != 0:
+            raise BusError(p.stderr.decode().strip())
+
+
+def job_state(daemon, path):
+    return daemon.get(path, JOB, "State")
+
+
+def wait_for_job(daemon, path, *states, limit=30):
+    wait_until(lambda: job_state(daemon, path) in states,
+               f"{path} is {job_state(daemon, path)}, not {states}", limit)
+
+
+def run():
+    bus.Daemon = Service
+    bus.run()
