@@ -8,7 +8,7 @@ dist_dbussystemservices_DATA = systemd/org.recryptd1.service
 dist_polkitaction_DATA = systemd/org.recryptd1.policy
 
 systemd/recryptd.service: systemd/recryptd.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) systemd && sed 's|@sbindir@|$(sbindir)|' \
+	$(AM_V_GEN)$(MKDIR_P) systemd && sed 's|[@]sbindir[@]|$(sbindir)|' \
 		$(srcdir)/systemd/recryptd.service.in >$@.new && mv $@.new $@
 
 # An example: the defaults are in the program.
