@@ -115,6 +115,7 @@ class Guest:
         self.args = args
         self.job = tempfile.mkdtemp(prefix='guest.')
         self.proc = None
+        self.end = None
         os.mkdir(self.file('results'))
 
     def file(self, name):
@@ -154,9 +155,9 @@ class Guest:
         """Copies what the script writes (read from @fd) to stdout until the guest ends.
 
         @on_line sees each whole line; when it returns true the guest is killed on the spot.
-        Returns 'ended', 'timeout' or 'cut'.
+        Returns 'ended', 'timeout' or 'cut'. The time of a guest that is started again goes on.
         """
-        end = time.monotonic() + self.args.timeout
+        self.end = end = self.end or time.monotonic() + self.args.timeout
         pending = b''
         with selectors.DefaultSelector() as wait:
             wait.register(fd, selectors.EVENT_READ)

@@ -4,7 +4,8 @@
 # For every test in tests/vm/. Sourced on the host it runs the test in a guest, as comments at the
 # test's top say; sourced in the guest it is a set of small helpers:
 #
-#     # runner: uml | qemu        (uml: fast, one CPU, the host's tools; qemu: SMP, Debian's kernel)
+#     # runner: uml | qemu | systemd    (uml: fast, one CPU, the host's tools; qemu: SMP, Debian's
+#                                  kernel; systemd: that with systemd, see systemd.sh)
 #     # disk: NAME SIZE           (any number; the node is in $DISK_NAME)
 #     # timeout: SECONDS
 #     # modules: NAME,NAME        (beyond dm-crypt)

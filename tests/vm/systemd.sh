@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# For scenarios of the service on a machine with systemd ("# runner: systemd"); sourced after lib.sh.
+# There the script runs once a boot, from its start; $BOOT says which boot it is, and what must live on
+# is on the root file system or a disk:
+#
+#     case $BOOT in
+#     1) ...; reboot ;;
+#     2) ...; power_cut ;;
+#     3) ... ;;
+#     esac
+
+RECRYPTCTL=$(command -v recryptctl || true)
+export RECRYPTCTL
+bus_name=org.recryptd1
+manager_path=/org/recryptd1
+
+# reboot: orderly, as systemctl does it; does not return. A mount may be busy: systemd's affair.
+reboot() {
+	echo "guest: reboot"
+	systemctl reboot
+	sleep infinity
+}
+
+# power_cut: nothing more reaches any disk; does not return.
+power_cut() {
+	echo "guest: power cut"
+	sleep infinity
+}
+
+# as_user COMMAND...: without any privilege.
+as_user() { setpriv --reuid guest --regid guest --clear-groups "$@"; }
+
+# start_service: as an operator does, and to come up by itself with each boot.
+start_service() { systemctl enable --now recryptd.service; }
+
+# service_pid: of the manager. worker_pids: its workers, one a line.
+service_pid() { systemctl show -P MainPID recryptd.service; }
+worker_pids() { pgrep -x recrypt-worker || true; }
+
+# find_volume WHICH: sets $volume, the object that the following are about.
+find_volume() {
+	volume=$(busctl call "$bus_name" "$manager_path" "$bus_name.Manager" GetVolume 'sa{sv}' "$1" 0 |
+		sed -n 's/^o "\(.*\)"$/\1/p') && [ -n "$volume" ] || fail "the volume $1 is not known"
+}
+
+# volume_call METHOD [SIGNATURE ARGUMENT...]: an a{sv} without options is 0.
+volume_call() { busctl call "$bus_name" "$volume" "$bus_name.Volume" "$@"; }
+
+# property NAME: without its type, a string without its quotes.
+property() {
+	busctl get-property "$bus_name" "$volume" "$bus_name.Volume" "$1" |
+		sed 's/^[a-z(){}]* //; s/^"\(.*\)"$/\1/'
+}
+
+# wait_property NAME VALUE [SECONDS], wait_at_least NAME NUMBER [SECONDS]
+wait_property() {
+	local limit=$((SECONDS + ${3:-60})) value
+	until value=$(property "$1" 2>&1) && [ "$value" = "$2" ]; do
+		[ "$SECONDS" -lt "$limit" ] || fail "$1 is '$value', not '$2': $(property StateReason)"
+		sleep 0.1
+	done
+}
+wait_at_least() {
+	local limit=$((SECONDS + ${3:-60})) value
+	until value=$(property "$1" 2>&1) && [ "$value" -ge "$2" ]; do
+		[ "$SECONDS" -lt "$limit" ] || fail "$1 is '$value', less than $2: $(property StateReason)"
+		sleep 0.1
+	done
+}
+
+# event MESSAGE-ID: its lines in the journal, of all boots.
+event() { journalctl -q -o cat --no-pager -u recryptd "MESSAGE_ID=$1"; }
+
+# expect_events MESSAGE-ID COUNT
+expect_events() {
+	local lines
+	lines=$(event "$1")
+	expect_equal "$2" "$(grep -c . <<<"$lines" || true)" "lines in the journal with $1 ($lines)"
+}
+# Of src/daemon/events.h.
+started=970a1712c0e3421aa0ab5d84a739bf48
+suspended=7ac7f30fe33b468182fbf30fa8b5a9f3
+resumed=54395b6eb5dd4197870b8f88cac75c80
+finished=c805a81d37cf4d0c80d05da4a68332d1
+failed=203541e1b5444f5d97b8c8daccb6f121
+locked=bcfdc1db189c41dbba3507a571ef77a7
+export started suspended resumed finished failed locked
+
+# volume_in_use: a LUKS2 volume "vol" on $DISK_data, opened at each boot by systemd, with an ext4 on
+# /mnt and a file of which $file_sum is the checksum. Its key is in $key, where the service finds it.
+key=/etc/vol.key
+volume_in_use() {
+	make_volume "$DISK_data" "$key" --luks2-keyslots-size 768k --sector-size 512
+	echo "vol $DISK_data $key luks" >/etc/crypttab
+	echo "/dev/mapper/vol /mnt ext4 nofail" >/etc/fstab
+	mkdir -p /etc/recryptd/recryptd.conf.d
+	cat >/etc/recryptd/recryptd.conf.d/vol.conf <<-CONF
+		[Volume $(cryptsetup luksUUID "$DISK_data")]
+		KeyProvider=key-file
+		KeyFile=$key
+	CONF
+	systemctl daemon-reload
+	systemctl start systemd-cryptsetup@vol
+	mkfs.ext4 -q -b 4096 /dev/mapper/vol
+	systemctl start mnt.mount
+	head -c 8M /dev/urandom >/mnt/file
+	sha256sum </mnt/file >/mnt/file.sum
+	sync
+}
+expect_file() {
+	echo 3 >/proc/sys/vm/drop_caches
+	expect_equal "$(cat /mnt/file.sum)" "$(sha256sum </mnt/file)" "a file"
+}
+
+show_journal() {
+	journalctl --no-pager -q -o short-monotonic -u recryptd -n 100
+	dmsetup table
+}
+# What the service said, where a scenario fails.
+trap '[ $? = 0 ] || show_journal' EXIT
