@@ -48,6 +48,9 @@ struct volume_core {
 	unsigned deaths; /* in a row, without progress between them */
 	sd_event_source *restart;
 	bool restart_due; /* not before the timer */
+	unsigned busy;    /* tries in a row that found another process at it */
+	sd_event_source *retry;
+	bool retry_due; /* not before the timer */
 
 	bool keys;           /* the worker has them */
 	bool provider_asked; /* and it could not help */
@@ -65,6 +68,7 @@ struct volume_core {
 	struct record record;
 	char *record_json;                                   /* as it is in the header */
 	uint64_t record_wanted, record_sent, record_durable; /* 0: as it was found */
+	bool record_only_here;                               /* the header would not take it */
 
 	struct schedule_entry prepare, convert;
 	char **disks; /* NULL-terminated */
@@ -134,6 +138,8 @@ extern const struct worker_handler volume_worker_handler;
 int volume_need_worker(struct volume *v);
 void volume_drop_worker(struct volume *v);
 void volume_drop_keys(struct volume *v);
+/* No more is tried to write the record. */
+void volume_give_up_record(struct volume *v, int error, const struct failure *f);
 /* Out of re-encryption, with the new key or the old one. */
 void volume_rotation_over(struct volume *v, bool cancelled);
 

@@ -35,7 +35,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.suspended = c->record.suspended,
 		.cancel = c->record.cancel,
 		.held = *c->record.held != '\0',
-		.paused = m->core->paused || m->stopping,
+		.paused = m->core->paused || m->stopping || c->retry_due,
 		.failed = c->failed,
 		.keys = c->keys,
 		.may_get_keys =
@@ -75,6 +75,8 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 		return c->failed ? c->failure.text
 				 : "only cryptsetup can go on with this re-encryption";
 	case VOLUME_QUEUED:
+		if (c->retry_due)
+			return "another process is at it; it is tried again in a moment";
 		return v->manager->core->paused ? "waits until the machine is awake again"
 						: "waits for its turn";
 	case VOLUME_IDLE:
@@ -369,13 +371,13 @@ void volume_step(struct volume *v)
 		group_failed(v, -ENOKEY, &f);
 		return;
 	}
+	request_answer(v); /* who has an answer needs no worker any more */
 	if (!needs_worker(v, &s))
 		volume_drop_worker(v);
 	else if (!c->link)
 		(void)volume_need_worker(v);
 	else if (c->looked)
 		talk(v, s.action);
-	request_answer(v);
 }
 
 void volume_fail(struct volume *v, int error, const struct failure *f)

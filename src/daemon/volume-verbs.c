@@ -151,7 +151,7 @@ int volume_resume(struct volume *v, struct failure *f, volume_done_t done, void 
 		(void)volume_record_changed(v);
 	}
 	c->failed = c->provider_asked = false;
-	c->deaths = 0;
+	c->deaths = c->busy = 0;
 	volume_mark(v, VOLUME_CHANGED_STATE);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }

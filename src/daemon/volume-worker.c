@@ -14,6 +14,8 @@
 
 #define DEATHS_MAX       5
 #define RESTART_DELAY    UINT64_C(200000) /* after the second death in a row; then it doubles */
+#define BUSY_TRIES       7
+#define BUSY_DELAY       UINT64_C(200000) /* after the first try; then it doubles */
 #define DELAY_SHIFT_MAX  6U
 #define RATE_SMOOTHING_N 8 /* a new figure counts one part in so many */
 
@@ -69,6 +71,15 @@ int volume_need_worker(struct volume *v)
 	return 0;
 }
 
+void volume_give_up_record(struct volume *v, int error, const struct failure *f)
+{
+	struct volume_core *c = v->core;
+
+	c->record_only_here = c->record_only_here || c->record_durable != c->record_wanted;
+	c->record_durable = c->record_sent = c->record_wanted;
+	request_record_failed(v, c->record_wanted, error, f);
+}
+
 static int on_restart(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct volume *v = userdata;
@@ -116,11 +127,9 @@ static void on_died(void *userdata)
 				  "%s: its worker died %u times; see the messages before this one",
 				  v->device, c->deaths);
 		c->deaths = 0;
-		c->record_durable = c->record_sent = c->record_wanted;
-		request_record_failed(v, c->record_wanted, -EIO, &f);
 		c->looked = true; /* no more attempts until somebody asks */
 		volume_fail(v, -EIO, &f);
-		c->record_durable = c->record_sent = c->record_wanted;
+		volume_give_up_record(v, -EIO, &f);
 	} else {
 		pause_before_restart(v);
 	}
@@ -132,17 +141,14 @@ static void unreachable(struct volume *v, int error, const struct failure *f)
 {
 	struct volume_core *c = v->core;
 
-	c->record_durable = c->record_sent = c->record_wanted;
-	request_record_failed(v, c->record_wanted, error, f);
 	request_ended(v, REQUEST_LOOK, error, f, NULL);
 	for (struct request *q; (q = request_to_send(v));)
 		request_ended(v, q->kind, error, f, NULL);
-	if (c->record.has_queued || c->reencryption != REENCRYPTION_NONE) {
+	if (c->record.has_queued || c->reencryption != REENCRYPTION_NONE)
 		volume_fail(v, error, f);
-		c->record_durable = c->record_sent = c->record_wanted;
-	} else {
+	else
 		log_warning("%s", f->text);
-	}
+	volume_give_up_record(v, error, f);
 	volume_drop_worker(v);
 	c->looked = true;
 }
@@ -241,6 +247,35 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 		log_warning("%s: the queued rotation has no job", v->device);
 }
 
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct volume *v = userdata;
+
+	(void)s;
+	(void)usec;
+	v->core->retry_due = false;
+	volume_mark(v, 0);
+	return 0;
+}
+
+/*
+ * Another process has the volume: perhaps a worker that ends because its manager was killed. True
+ * when it is worth another try.
+ */
+static bool retry_later(struct volume *v, int error)
+{
+	struct volume_core *c = v->core;
+	int r;
+
+	if (error != -EBUSY || c->busy >= BUSY_TRIES)
+		return false;
+	c->retry = sd_event_source_disable_unref(c->retry);
+	r = sd_event_add_time_relative(v->manager->event, &c->retry, CLOCK_MONOTONIC,
+				       BUSY_DELAY << c->busy++, 10000, on_retry, v);
+	c->retry_due = r >= 0;
+	return c->retry_due;
+}
+
 static void converted(struct volume *v, const struct worker_end *e, bool backward)
 {
 	struct volume_core *c = v->core;
@@ -251,7 +286,8 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 		volume_rotation_over(v, backward);
 	else if (no_key(e->error))
 		lock(v, e);
-	else if (e->error < 0 && e->error != -ECANCELED && e->error != -EINTR)
+	else if (e->error < 0 && e->error != -ECANCELED && e->error != -EINTR &&
+		 !retry_later(v, e->error))
 		volume_fail(v, e->error, &e->failure);
 }
 
@@ -261,7 +297,7 @@ static void undone(struct volume *v, const struct worker_end *e)
 		volume_rotation_over(v, true);
 	else if (no_key(e->error))
 		lock(v, e);
-	else
+	else if (!retry_later(v, e->error))
 		volume_fail(v, e->error, &e->failure);
 }
 
@@ -276,6 +312,8 @@ static void settled(struct volume *v, const struct worker_end *e, bool done)
 		lock(v, e);
 		return;
 	}
+	if (retry_later(v, error))
+		return;
 	if (error == 0 && !done)
 		error = failure_set(&f, -ESTALE, "%s: it could not be brought to a clean state",
 				    v->device);
@@ -364,6 +402,7 @@ static void on_replied(void *userdata, enum worker_call call, int error, const s
 
 	if (call == WORKER_CALL_SET_RECORD) {
 		c->record_durable = c->record_sent;
+		c->record_only_here = error < 0;
 		if (error < 0) {
 			log_warning("%s: its record cannot be written: %s", v->device, f->text);
 			request_record_failed(v, c->record_durable, error, f);
@@ -390,7 +429,7 @@ static void on_progress(void *userdata, const struct worker_progress *p)
 	const uint64_t target = config_for_volume(v->manager->config, v->uuid)->stall_target_usec;
 
 	if (p->bytes_done != v->bytes_done)
-		c->deaths = 0;
+		c->deaths = c->busy = 0;
 	v->bytes_total = p->bytes_total;
 	v->bytes_done = p->bytes_done;
 	v->hotzone_offset = p->hotzone_offset;

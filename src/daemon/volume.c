@@ -58,6 +58,7 @@ static void volume_free(struct volume *v)
 		request_free_all(v);
 		(void)worker_link_free(c->link);
 		(void)sd_event_source_disable_unref(c->restart);
+		(void)sd_event_source_disable_unref(c->retry);
 		if (c->old_key_fd >= 0)
 			(void)close(c->old_key_fd);
 		if (c->new_key_fd >= 0)
@@ -123,7 +124,7 @@ static int apply_record(struct volume *v, struct worker_look *look)
 	struct volume_core *c = v->core;
 	int r = 0;
 
-	if (c->record_wanted == c->record_durable) {
+	if (c->record_wanted == c->record_durable && !c->record_only_here) {
 		r = record_parse(look->record, &c->record);
 		if (r == -EBADMSG) {
 			log_warning("%s: its record is not understood, and will be replaced",

@@ -175,6 +175,11 @@ class Shown:
                                capture_output=True, text=True, check=False)
         return [int(pid) for pid in found.stdout.split()]
 
+    def check_finished(self, **how):
+        """Its worker has written the last record and gone, and the volume is as it should be."""
+        wait_until(lambda: not self.workers(), "no worker is left")
+        self.volume.check_finished(**how)
+
     def unlock(self, passphrase):
         p = self.daemon.ctl("unlock", self.uuid, "--key-file", "-", stdin=passphrase.encode())
         if p.returncode != 0:
