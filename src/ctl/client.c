@@ -12,7 +12,7 @@
 #include "util/log.h"
 
 /* A person may have to find a password, and a slow disk to end its hotzone. */
-#define CALL_TIMEOUT_USEC (10 * 60 * UINT64_C(1000000))
+#define CALL_TIMEOUT_USEC (UINT64_C(600) * 1000000)
 
 int client_open(const struct options *o, struct client *ret)
 {

@@ -56,7 +56,7 @@ void view_duration(uint64_t usec, char *text)
 		(void)snprintf(text, VIEW_TEXT, "%" PRIu64 "s", s);
 	else if (s < 3600)
 		(void)snprintf(text, VIEW_TEXT, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
-	else if (s < 48 * 3600)
+	else if (s < UINT64_C(48) * 3600)
 		(void)snprintf(text, VIEW_TEXT, "%" PRIu64 "h%02" PRIu64 "m", s / 3600,
 			       s / 60 % 60);
 	else

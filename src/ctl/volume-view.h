@@ -31,16 +31,16 @@ char *view_name(json_object *volume);
 int view_list(json_object *volumes, FILE *out);
 
 /* All of one volume that is not empty, lines of "Name: value". */
-int view_volume(json_object *volume, FILE *out);
+int view_volume(json_object *v, FILE *out);
 
 /* What the daemon does with it, for behind what the header says. */
-int view_work(json_object *volume, FILE *out);
+int view_work(json_object *v, FILE *out);
 
 /* A table of the keys. */
 int view_keys(json_object *volume, FILE *out);
 
 /* What Check() returned. */
-int view_check(json_object *result, FILE *out);
+int view_check(json_object *o, FILE *out);
 
 /* One line with a bar, for a terminal of @columns. */
-int view_bar(json_object *volume, unsigned columns, FILE *out);
+int view_bar(json_object *v, unsigned columns, FILE *out);

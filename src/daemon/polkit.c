@@ -7,7 +7,7 @@
 #include "util/cleanup.h"
 
 /* A person may have to find a password; the caller gives up earlier than this. */
-#define POLKIT_TIMEOUT_USEC (5 * 60 * UINT64_C(1000000))
+#define POLKIT_TIMEOUT_USEC (UINT64_C(300) * 1000000)
 
 #define POLKIT_ALLOW_INTERACTION 1U /* CheckAuthorizationFlags of polkit's interface */
 
