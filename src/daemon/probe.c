@@ -52,7 +52,7 @@ static void remember(struct manager *m, const struct volume *v)
 		log_warning("%s: will not be known after a restart", v->device);
 }
 
-/* Answers and ends it. */
+/* Answers and ends it. @v: NULL on an error. */
 static void finish(struct probe *p, struct volume *v, int error, const struct failure *f)
 {
 	struct manager *m = p->manager;
@@ -64,7 +64,7 @@ static void finish(struct probe *p, struct volume *v, int error, const struct fa
 	} else if (error < 0 && !p->done) {
 		log_message(p->quiet ? LOG_DEBUG : LOG_WARNING, "%s: no volume: %s", what, f->text);
 	}
-	if (error == 0 && p->remember)
+	if (v && p->remember)
 		remember(m, v);
 	if (p->done)
 		p->done(v, error, f, p->userdata);
