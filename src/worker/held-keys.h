@@ -35,6 +35,11 @@ static inline bool held_keys_is_empty(const struct held_keys *h)
 	return h->n_passphrases == 0 && h->n_keys == 0 && h->tokens == 0;
 }
 
+static inline bool held_keys_can_make_keyslots(const struct held_keys *h)
+{
+	return h->n_passphrases > 0 || h->tokens != 0;
+}
+
 /* The volume key that belongs to @digest of @header; NULL: none. Stays the holder's. */
 const struct secret *held_keys_find(const struct held_keys *h, const struct luks_header *header,
 				    int digest);

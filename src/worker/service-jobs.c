@@ -100,11 +100,25 @@ static int open_steps(struct work *w)
 	return 0;
 }
 
-/* With keyslots to be opened again the volume key is no substitute for their passphrases. */
-static void prefer_passphrases(struct work *w)
+/*
+ * A new key needs keyslots, and so passphrases or tokens for them; where these are at hand they
+ * also say which keyslots are carried over, and the volume key by itself says nothing.
+ */
+static int check_can_begin(struct work *w)
 {
-	if (w->v->keys.n_passphrases > 0 || w->v->keys.tokens)
+	const struct held_keys *keys = &w->v->keys;
+
+	if (held_keys_can_make_keyslots(keys)) {
 		w->steps.volume_key = NULL;
+		return 0;
+	}
+	if (!w->steps.volume_key)
+		return refuse_locked(w);
+	if (!w->request->keep_key)
+		return log_refusal(
+			-ENOKEY, "%s: is locked: keyslots for a new key need a passphrase or token",
+			w->steps.volume.data_path);
+	return 0;
 }
 
 static int refuse_lost_keyslots(const struct work *w, const struct luks_begin_plan *plan)
@@ -134,9 +148,9 @@ static int plan(struct work *w, struct luks_begin **ret)
 	if (w->steps.volume.reenc.state != LUKS_REENC_NONE)
 		return log_refusal(-EINPROGRESS, "%s: a re-encryption is in progress already",
 				   w->steps.volume.data_path);
-	if (held_keys_is_empty(&w->v->keys))
-		return refuse_locked(w);
-	prefer_passphrases(w);
+	r = check_can_begin(w);
+	if (r < 0)
+		return r;
 	r = steps_plan(&w->steps, ret);
 	if (r < 0)
 		return r;

@@ -161,7 +161,7 @@ bool service_is_unlocked(const struct service_volume *v)
 	const struct luks_reenc *r = &v->look.status.reenc;
 
 	if (r->state == LUKS_REENC_NONE)
-		return !held_keys_is_empty(&v->keys);
+		return held_keys_can_make_keyslots(&v->keys);
 	return held_keys_find(&v->keys, v->header, r->new_side.digest) &&
 	       (r->state == LUKS_REENC_FINISH ||
 		held_keys_find(&v->keys, v->header, r->old_side.digest));

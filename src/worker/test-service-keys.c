@@ -81,6 +81,40 @@ static void the_next_worker_adopts_the_keys(void **state)
 	(void)close(fd[1]);
 }
 
+/* Killed anywhere, perhaps with a hot header: its heir needs nobody to go on. */
+static void the_heir_of_a_killed_worker_goes_on(void **state)
+{
+	struct worker w;
+	int fd[2];
+
+	(void)state;
+	make_volume(32, "");
+	worker_start(&w, NULL);
+	unlock(&w, "a");
+	call(&w, "Prepare", "a{sv}", 0);
+	take_keys(&w, fd);
+	sd_bus_message_unref(wait_done(&w, "prepare", ""));
+	for (int i = 0; i < 4; i++) {
+		_cleanup_message_ sd_bus_message *m = NULL;
+
+		call(&w, "SetLimits", "tt", UINT64_C(4) << 20, UINT64_C(0));
+		call(&w, "Convert", "");
+		m = wait_signal(&w, "Progress");
+		assert_true(get_number(m, "BytesDone") > 0);
+		worker_kill(&w);
+		worker_start(&w, NULL);
+		call(&w, "Adopt", "hh", fd[0], fd[1]);
+		sd_bus_message_unref(wait_done(&w, "adopt", ""));
+		if (i < 3)
+			do_job(&w, "Recover", "recover");
+	}
+	do_job(&w, "Convert", "convert");
+	worker_quit(&w);
+	assert_plaintext("a");
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+}
+
 /* The manager that died before it had them would have to ask a person, after the next crash. */
 static void keys_wait_for_the_next_manager(void **state)
 {
@@ -124,6 +158,33 @@ static void a_volume_key_opens_as_well_as_a_passphrase(void **state)
 	call(&w, "Convert", "");
 	sd_bus_message_unref(wait_done(&w, "convert", "KeyRejected"));
 	unlock(&w, "a");
+	do_job(&w, "Convert", "convert");
+	worker_quit(&w);
+	assert_plaintext("a");
+}
+
+/* There would be no keyslot to open the volume with. */
+static void a_volume_key_alone_begins_nothing_but_with_the_key_kept(void **state)
+{
+	struct worker w;
+	char path[128];
+	_cleanup_close_ int fd = -1;
+
+	(void)state;
+	make_volume(4, "--sector-size 512");
+	RUN("rm -f key && cryptsetup luksDump -q --dump-volume-key --volume-key-file key "
+	    "--key-file pass-a image");
+	(void)snprintf(path, sizeof(path), "%s/key", test_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	worker_start(&w, NULL);
+	call(&w, "Unlock", "ha{sv}", fd, 1, "Type", "s", "volume-key");
+	sd_bus_message_unref(wait_done(&w, "unlock", ""));
+	call(&w, "Prepare", "a{sv}", 0);
+	sd_bus_message_unref(wait_done(&w, "prepare", "Locked"));
+	call(&w, "Prepare", "a{sv}", 3, "KeepKey", "b", 1, "SectorSize", "u", 4096, "ForceOffline",
+	     "b", 1);
+	sd_bus_message_unref(wait_done(&w, "prepare", ""));
 	do_job(&w, "Convert", "convert");
 	worker_quit(&w);
 	assert_plaintext("a");
@@ -330,8 +391,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_next_worker_adopts_the_keys),
+		cmocka_unit_test(the_heir_of_a_killed_worker_goes_on),
 		cmocka_unit_test(keys_wait_for_the_next_manager),
 		cmocka_unit_test(a_volume_key_opens_as_well_as_a_passphrase),
+		cmocka_unit_test(a_volume_key_alone_begins_nothing_but_with_the_key_kept),
 		cmocka_unit_test(a_key_file_provides),
 		cmocka_unit_test(a_provider_that_hangs_is_given_up),
 		cmocka_unit_test(a_credential_provides),

@@ -226,6 +226,17 @@ void worker_wait(struct worker *w)
 	w->control_fd = -1;
 }
 
+void worker_kill(struct worker *w)
+{
+	int status;
+
+	assert_int_equal(kill(w->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	worker_disconnect(w);
+	cleanup_close(&w->control_fd);
+	w->control_fd = -1;
+}
+
 void worker_quit(struct worker *w)
 {
 	call(w, "Quit", "");

@@ -44,12 +44,14 @@ void worker_connect(struct worker *w);
 void worker_disconnect(struct worker *w);
 /* Asserts that it ends by itself, with exit code 0. */
 void worker_wait(struct worker *w);
+/* SIGKILL. */
+void worker_kill(struct worker *w);
 /* Quit(), and the same. */
 void worker_quit(struct worker *w);
 
-/* Calls that must succeed, and what must fail with SERVICE_ERROR_PREFIX @error. */
+/* Calls that must succeed, and what must fail with SERVICE_ERROR_PREFIX @name. */
 void call(struct worker *w, const char *method, const char *types, ...);
-void call_fails(struct worker *w, const char *error, const char *method, const char *types, ...);
+void call_fails(struct worker *w, const char *name, const char *method, const char *types, ...);
 
 /* A pipe or memfd that gives @secret to its end. */
 int secret_pipe(const char *secret);
