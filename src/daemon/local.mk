@@ -46,7 +46,8 @@ sbin_PROGRAMS += src/daemon/recryptd
 src_daemon_recryptd_SOURCES = src/daemon/main.c
 src_daemon_recryptd_LDADD = $(DAEMON_LIBS)
 
-UNIT_TESTS += src/daemon/test-config src/daemon/test-plan src/daemon/test-record src/daemon/test-schedule
+UNIT_TESTS += src/daemon/test-config src/daemon/test-crypttab src/daemon/test-plan \
+	src/daemon/test-record src/daemon/test-schedule
 src_daemon_test_config_SOURCES = src/daemon/test-config.c
 src_daemon_test_config_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_schedule_SOURCES = src/daemon/test-schedule.c
@@ -55,3 +56,5 @@ src_daemon_test_record_SOURCES = src/daemon/test-record.c
 src_daemon_test_record_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_plan_SOURCES = src/daemon/test-plan.c
 src_daemon_test_plan_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+src_daemon_test_crypttab_SOURCES = src/daemon/test-crypttab.c
+src_daemon_test_crypttab_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -152,7 +152,7 @@ static void write_record(struct volume *v)
 	_cleanup_free_ char *json = NULL;
 	int r;
 
-	if (record_is_durable(v) || c->record_sent != c->record_durable)
+	if (record_is_durable(v) || c->record_sent != c->record_durable || c->retry_due)
 		return;
 	r = record_format(&c->record, c->record_json, &json);
 	if (r == 0)

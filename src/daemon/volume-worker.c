@@ -153,6 +153,35 @@ static void unreachable(struct volume *v, int error, const struct failure *f)
 	c->looked = true;
 }
 
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct volume *v = userdata;
+
+	(void)s;
+	(void)usec;
+	v->core->retry_due = false;
+	volume_mark(v, 0);
+	return 0;
+}
+
+/*
+ * Another process has the volume: perhaps a worker that ends because its manager was killed. True
+ * when it is worth another try.
+ */
+static bool retry_later(struct volume *v, int error)
+{
+	struct volume_core *c = v->core;
+	int r;
+
+	if (error != -EBUSY || c->busy >= BUSY_TRIES)
+		return false;
+	c->retry = sd_event_source_disable_unref(c->retry);
+	r = sd_event_add_time_relative(v->manager->event, &c->retry, CLOCK_MONOTONIC,
+				       BUSY_DELAY << c->busy++, 10000, on_retry, v);
+	c->retry_due = r >= 0;
+	return c->retry_due;
+}
+
 static void inspected(struct volume *v, struct worker_end *e)
 {
 	struct failure f = e->failure;
@@ -245,35 +274,6 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 		c->keys = false; /* no longer than they are needed */
 	else if (job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)
 		log_warning("%s: the queued rotation has no job", v->device);
-}
-
-static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
-{
-	struct volume *v = userdata;
-
-	(void)s;
-	(void)usec;
-	v->core->retry_due = false;
-	volume_mark(v, 0);
-	return 0;
-}
-
-/*
- * Another process has the volume: perhaps a worker that ends because its manager was killed. True
- * when it is worth another try.
- */
-static bool retry_later(struct volume *v, int error)
-{
-	struct volume_core *c = v->core;
-	int r;
-
-	if (error != -EBUSY || c->busy >= BUSY_TRIES)
-		return false;
-	c->retry = sd_event_source_disable_unref(c->retry);
-	r = sd_event_add_time_relative(v->manager->event, &c->retry, CLOCK_MONOTONIC,
-				       BUSY_DELAY << c->busy++, 10000, on_retry, v);
-	c->retry_due = r >= 0;
-	return c->retry_due;
 }
 
 static void converted(struct volume *v, const struct worker_end *e, bool backward)
@@ -395,18 +395,31 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 	volume_mark(v, VOLUME_CHANGED_STATE);
 }
 
+static void record_written(struct volume *v, int error, const struct failure *f)
+{
+	struct volume_core *c = v->core;
+
+	if (retry_later(v, error)) {
+		c->record_sent = c->record_durable;
+		return;
+	}
+	c->record_durable = c->record_sent;
+	c->record_only_here = error < 0;
+	if (error < 0) {
+		log_warning("%s: its record cannot be written: %s", v->device, f->text);
+		request_record_failed(v, c->record_durable, error, f);
+	} else {
+		c->busy = 0;
+	}
+}
+
 static void on_replied(void *userdata, enum worker_call call, int error, const struct failure *f)
 {
 	struct volume *v = userdata;
 	struct volume_core *c = v->core;
 
 	if (call == WORKER_CALL_SET_RECORD) {
-		c->record_durable = c->record_sent;
-		c->record_only_here = error < 0;
-		if (error < 0) {
-			log_warning("%s: its record cannot be written: %s", v->device, f->text);
-			request_record_failed(v, c->record_durable, error, f);
-		}
+		record_written(v, error, f);
 	} else if (call == WORKER_CALL_LOCK) {
 		if (error == 0) {
 			c->keys = false;

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "io/device.h"
+#include "io/stacking.h"
 #include "io/test-loop.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -141,7 +142,7 @@ static void a_disk_has_the_attributes_of_sysfs(void **state)
 }
 
 /* The directory of a partition has a size of its own and no queue. */
-static void a_partition_has_the_queue_of_its_disk(void **state)
+static void a_partition_has_the_queue_of_its_disk_and_lies_on_it(void **state)
 {
 	char link[64], path[32];
 	_cleanup_close_ int file = nameless_file(FILE_SIZE, link);
@@ -150,6 +151,7 @@ static void a_partition_has_the_queue_of_its_disk(void **state)
 	struct blkpg_ioctl_arg arg = {
 		.op = BLKPG_ADD_PARTITION, .datalen = sizeof(part), .data = &part};
 	char name[128], dev[32] = {0};
+	struct disk_names disks;
 	unsigned major, minor;
 	uint64_t v;
 
@@ -166,6 +168,12 @@ static void a_partition_has_the_queue_of_its_disk(void **state)
 	assert_int_equal(sysfs_block_number(makedev(major, minor), "queue/logical_block_size", &v),
 			 0);
 	assert_true(v == 4096);
+
+	device_disks(makedev(major, minor), &disks);
+	assert_int_equal(disks.n, 1);
+	assert_string_equal(disks.name[0], strrchr(path, '/') + 1);
+	device_disks(makedev(0, 4242), &disks);
+	assert_int_equal(disks.n, 0);
 }
 
 static void what_is_no_disk_is_refused(void **state)
@@ -193,7 +201,7 @@ int main(void)
 		cmocka_unit_test(a_read_only_device_is_refused),
 		cmocka_unit_test(a_claimed_device_is_busy_for_exclusive_use_only),
 		cmocka_unit_test(a_disk_has_the_attributes_of_sysfs),
-		cmocka_unit_test(a_partition_has_the_queue_of_its_disk),
+		cmocka_unit_test(a_partition_has_the_queue_of_its_disk_and_lies_on_it),
 		cmocka_unit_test(what_is_no_disk_is_refused),
 	};
 

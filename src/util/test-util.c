@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checked arithmetic, secret memory and whole-file I/O. */
+/* Checked arithmetic, secret memory, whole-file I/O, and what of the log is captured. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/io.h"
+#include "util/log.h"
 #include "util/secret.h"
 
 static void overflow_is_reported(void **state)
@@ -90,6 +91,26 @@ static void read_past_the_end_is_an_error(void **state)
 	assert_int_equal(pread_full(fd, buf, 8, UINT64_MAX), -EOVERFLOW);
 }
 
+/* What a caller is answered has the errors, as far as there is room, also those not logged. */
+static void captured_errors_are_lines_of_this_thread(void **state)
+{
+	char text[23];
+
+	(void)state;
+	log_init("test", LOG_EMERG);
+	log_capture(text, sizeof(text));
+	log_notice("no error");
+	assert_string_equal(text, "");
+	log_error("first");
+	log_hold();
+	assert_int_equal(log_error_errno(-EIO, "%d", 2), -EIO);
+	log_release();
+	assert_string_equal(text, "first\n2: Input/output ");
+	log_capture(NULL, 0);
+	log_error("third");
+	assert_string_equal(text, "first\n2: Input/output ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +118,7 @@ int main(void)
 		cmocka_unit_test(range_inside_does_not_wrap),
 		cmocka_unit_test(secret_is_locked_and_released),
 		cmocka_unit_test(read_past_the_end_is_an_error),
+		cmocka_unit_test(captured_errors_are_lines_of_this_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

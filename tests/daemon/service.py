@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import threading
+from uuid import uuid4
 
 import bus
-from bus import TREE, VOLUME, JOB, BusError, Daemon, check, wait_until
+from bus import TREE, VOLUME, JOB, BusError, Daemon, Failed, check, wait_until
 
 sys.path.insert(0, os.path.join(TREE, "tests/offline"))
 from lab import make_volume  # pylint: disable=wrong-import-position,unused-import
@@ -121,8 +122,12 @@ class Service(Daemon):
         self.recryptd.send_signal(signal.SIGKILL)
         self.recryptd.wait()
 
-    def add(self, volume, uuid, config=""):
-        """Names a volume in the configuration, under a UUID of its own."""
+    def add(self, volume, config=""):
+        """
+        Names a volume in the configuration, under a UUID of its own: the lock that cryptsetup takes
+        is by UUID, for the whole machine.
+        """
+        uuid = str(uuid4())
         subprocess.run(["cryptsetup", "luksUUID", "-q", "--uuid", uuid, volume.path], check=True,
                        capture_output=True)
         with open(self.config, "a", encoding="utf-8") as f:
@@ -160,8 +165,10 @@ class Shown:
         return self.call("Rotate", "a{sv}", *(options or (0,)))[0]
 
     def wait_for(self, *states, limit=30):
-        wait_until(lambda: self.state() in states,
-                   f"{self.path} is {self.state()} ({self.reason()}), not {states}", limit)
+        try:
+            wait_until(lambda: self.state() in states, " or ".join(states), limit)
+        except Failed as e:
+            raise Failed(f"{e}; it is {self.state()} ({self.reason()})") from e
 
     def reason(self):
         try:
@@ -191,8 +198,17 @@ def job_state(daemon, path):
 
 
 def wait_for_job(daemon, path, *states, limit=30):
-    wait_until(lambda: job_state(daemon, path) in states,
-               f"{path} is {job_state(daemon, path)}, not {states}", limit)
+    try:
+        wait_until(lambda: job_state(daemon, path) in states, " or ".join(states), limit)
+    except Failed as e:
+        raise Failed(f"{e}; {path} is {job_state(daemon, path)}") from e
+
+
+def states_at_once(daemon):
+    """Of all volumes, at one moment."""
+    objects = daemon.call("/org/recryptd1", "org.freedesktop.DBus.ObjectManager",
+                          "GetManagedObjects")[0]
+    return [o[VOLUME]["State"]["data"] for o in objects.values() if VOLUME in o]
 
 
 def run():
