@@ -96,19 +96,6 @@ static int set_resilience(char **target, const char *value)
 		       : set_string(target, value);
 }
 
-const char *provider_kind_name(enum provider_kind kind)
-{
-	static const char *const names[] = {
-		[PROVIDER_NONE] = "none",
-		[PROVIDER_KEY_FILE] = "key-file",
-		[PROVIDER_CREDENTIAL] = "credential",
-		[PROVIDER_KEYRING] = "keyring",
-		[PROVIDER_TOKEN] = "token",
-	};
-
-	return kind < ARRAY_SIZE(names) ? names[kind] : "none";
-}
-
 /* A setting of [Manager]. -ENOENT: there is none of this name. */
 static int set_manager(struct place *p, const char *key, const char *value)
 {
@@ -235,17 +222,9 @@ static int set_in_volume(struct place *p, const char *key, const char *value)
 	return r;
 }
 
-static struct volume_config *find_volume(const struct config *c, const char *uuid)
-{
-	for (size_t i = 0; i < c->n_volumes; i++)
-		if (strcmp(c->volumes[i].uuid, uuid) == 0)
-			return &c->volumes[i];
-	return NULL;
-}
-
 static int add_section(struct config *c, const char *uuid, struct volume_config **ret)
 {
-	struct volume_config *v = find_volume(c, uuid), *grown;
+	struct volume_config *v = config_find_volume(c, uuid), *grown;
 
 	if (!v) {
 		grown = reallocarray(c->volumes, c->n_volumes + 1, sizeof(*grown));
@@ -454,44 +433,6 @@ int config_load(const char *path, const char *state_path, struct config **ret)
 	return 0;
 }
 
-static void volume_config_clear(struct volume_config *v)
-{
-	free(v->device);
-	free(v->header_device);
-	free(v->name);
-	free(v->group);
-	free(v->resilience);
-	free(v->resilience_hash);
-	free(v->provider.key_file);
-	free(v->provider.credential);
-	free(v->provider.keyring_key);
-}
-
-struct config *config_free(struct config *c)
-{
-	if (!c)
-		return NULL;
-	for (size_t i = 0; i < c->n_volumes; i++)
-		volume_config_clear(&c->volumes[i]);
-	free(c->volumes);
-	volume_config_clear(&c->defaults);
-	free(c->crypttab);
-	free(c);
-	return NULL;
-}
-
-const struct volume_config *config_for_volume(const struct config *c, const char *uuid)
-{
-	const struct volume_config *v = find_volume(c, uuid);
-
-	return v ? v : &c->defaults;
-}
-
-uint64_t config_rate_limit(const struct config *c)
-{
-	return c->keep_rate && c->has_kept_rate ? c->kept_rate_limit : c->rate_limit;
-}
-
 int config_remember(struct config *c, const char *uuid, const char *device,
 		    const char *header_device, const char *name)
 {
@@ -508,17 +449,4 @@ int config_remember(struct config *c, const char *uuid, const char *device,
 	if (r == 0)
 		r = inherit(v, &c->defaults);
 	return r;
-}
-
-void config_forget(struct config *c, const char *uuid)
-{
-	struct volume_config *v = find_volume(c, uuid);
-	size_t i;
-
-	if (!v || !v->remembered)
-		return;
-	i = (size_t)(v - c->volumes);
-	volume_config_clear(v);
-	memmove(v, v + 1, (c->n_volumes - i - 1) * sizeof(*v));
-	c->n_volumes--;
 }

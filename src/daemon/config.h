@@ -85,6 +85,9 @@ const char *provider_kind_name(enum provider_kind kind);
 /* The host's rate that holds: the kept one with KeepRate=. */
 uint64_t config_rate_limit(const struct config *c);
 
+/* The volume's own section, or NULL. */
+struct volume_config *config_find_volume(const struct config *c, const char *uuid);
+
 /* The section for the volume, or the defaults. */
 const struct volume_config *config_for_volume(const struct config *c, const char *uuid);
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A rotation of several volumes: all are prepared before one is converted. Until then each is held
- * (in its header too); the first that cannot be prepared takes all others back.
+ * (in its header too); the first that cannot be prepared takes all others back, and so does a
+ * manager that dies in between.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/core.h"
@@ -111,8 +113,12 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 	if (job_new(m, JOB_ROTATE, volumes, n, ret_job) < 0)
 		return failure_set(f, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		volumes[i]->core->group = *ret_job;
-		volume_wish_rotation(volumes[i], options);
+		struct volume *v = volumes[i];
+
+		v->core->group = *ret_job;
+		(void)snprintf(v->core->record.held, sizeof(v->core->record.held), "%llu",
+			       (unsigned long long)(*ret_job)->id);
+		volume_wish_rotation(v, options);
 	}
 	return 0;
 }

@@ -12,7 +12,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/log-control.c src/daemon/log-control.h \
 	src/daemon/polkit.c src/daemon/polkit.h \
 	src/daemon/config.c src/daemon/config.h \
-	src/daemon/config-parse.c \
+	src/daemon/config-data.c src/daemon/config-parse.c \
 	src/daemon/core.h \
 	src/daemon/crypttab.c src/daemon/crypttab.h \
 	src/daemon/discover.c src/daemon/discover.h \

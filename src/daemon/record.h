@@ -46,7 +46,7 @@ struct record {
 	bool has_queued;
 	struct rotate_options queued;
 	bool cancel;   /* turn around */
-	char held[37]; /* prepared, and waits for the others of this group; "": not */
+	char held[37]; /* may be prepared, and then waits for the others of this group; "": not */
 	struct last_rotation last;
 };
 

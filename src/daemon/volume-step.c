@@ -203,9 +203,6 @@ static void prepare(struct volume *v)
 		if (r < 0)
 			(void)log_warning_errno(r, "%s: its new key gets no name", v->device);
 		(void)snprintf(record->last.outcome, sizeof(record->last.outcome), "preparing");
-		if (v->core->group)
-			(void)snprintf(record->held, sizeof(record->held), "%llu",
-				       (unsigned long long)v->core->group->id);
 		(void)volume_record_changed(v);
 		return;
 	}

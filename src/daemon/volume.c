@@ -223,9 +223,12 @@ static void settle_record(struct volume *v)
 		(void)volume_record_changed(v);
 	}
 	/* Its group was never complete: nothing of the others is converted either. */
-	if (*r->held && c->reencryption != REENCRYPTION_NONE && !v->job) {
+	if (*r->held && !v->job) {
+		if (c->reencryption == REENCRYPTION_NONE)
+			record_failed(r, "the daemon ended while its group was being prepared",
+				      wall_clock_usec());
+		r->cancel = c->reencryption != REENCRYPTION_NONE;
 		r->held[0] = '\0';
-		r->cancel = true;
 		(void)volume_record_changed(v);
 	}
 	if (r->suspended && !v->manager->config->keep_suspended && !c->stored) {

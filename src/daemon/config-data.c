@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration once it is read: what holds for whom, and its end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config.h"
+#include "util/checked.h"
+
+const char *provider_kind_name(enum provider_kind kind)
+{
+	static const char *const names[] = {
+		[PROVIDER_NONE] = "none",
+		[PROVIDER_KEY_FILE] = "key-file",
+		[PROVIDER_CREDENTIAL] = "credential",
+		[PROVIDER_KEYRING] = "keyring",
+		[PROVIDER_TOKEN] = "token",
+	};
+
+	return kind < ARRAY_SIZE(names) ? names[kind] : "none";
+}
+
+struct volume_config *config_find_volume(const struct config *c, const char *uuid)
+{
+	for (size_t i = 0; i < c->n_volumes; i++)
+		if (strcmp(c->volumes[i].uuid, uuid) == 0)
+			return &c->volumes[i];
+	return NULL;
+}
+
+const struct volume_config *config_for_volume(const struct config *c, const char *uuid)
+{
+	const struct volume_config *v = config_find_volume(c, uuid);
+
+	return v ? v : &c->defaults;
+}
+
+uint64_t config_rate_limit(const struct config *c)
+{
+	return c->keep_rate && c->has_kept_rate ? c->kept_rate_limit : c->rate_limit;
+}
+
+static void volume_config_clear(struct volume_config *v)
+{
+	free(v->device);
+	free(v->header_device);
+	free(v->name);
+	free(v->group);
+	free(v->resilience);
+	free(v->resilience_hash);
+	free(v->provider.key_file);
+	free(v->provider.credential);
+	free(v->provider.keyring_key);
+}
+
+struct config *config_free(struct config *c)
+{
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < c->n_volumes; i++)
+		volume_config_clear(&c->volumes[i]);
+	free(c->volumes);
+	volume_config_clear(&c->defaults);
+	free(c->crypttab);
+	free(c);
+	return NULL;
+}
+
+void config_forget(struct config *c, const char *uuid)
+{
+	struct volume_config *v = config_find_volume(c, uuid);
+	size_t i;
+
+	if (!v || !v->remembered)
+		return;
+	i = (size_t)(v - c->volumes);
+	volume_config_clear(v);
+	memmove(v, v + 1, (c->n_volumes - i - 1) * sizeof(*v));
+	c->n_volumes--;
+}
