@@ -114,12 +114,12 @@ static int set_keyslot(const struct option_spec *s, const char *value, int *wher
 	return 0;
 }
 
-static int set_resilience(const char *value, enum resilience *where)
+int options_parse_resilience(const char *value, enum resilience *ret)
 {
 	if (strcmp(value, "checksum") == 0)
-		*where = RESILIENCE_CHECKSUM;
+		*ret = RESILIENCE_CHECKSUM;
 	else if (strcmp(value, "journal") == 0)
-		*where = RESILIENCE_JOURNAL;
+		*ret = RESILIENCE_JOURNAL;
 	else if (strcmp(value, "none") == 0) {
 		log_error("--resilience none is refused: a kill would corrupt the volume silently");
 		return -ENOTSUP;
@@ -172,7 +172,7 @@ int option_set(const struct option_spec *s, const char *value, struct options *o
 	case KIND_KEYSLOT:
 		return set_keyslot(s, value, where);
 	case KIND_RESILIENCE:
-		return set_resilience(value, where);
+		return options_parse_resilience(value, where);
 	case KIND_JSON:
 		return set_json(value, where);
 	case KIND_REFUSED_FLAG:

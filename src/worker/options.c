@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The command line as a whole: getopt_long() over the table of options, and the rules between
- * options, in check_combinations().
+ * options, in options_check().
  */
 #include "worker/options.h"
 
@@ -142,13 +142,10 @@ static int check_operands(const struct options *o)
 	return refuse("a device (or --active-name) is missing");
 }
 
-static int check_combinations(const struct options *o)
+int options_check(const struct options *o)
 {
-	int r = check_operands(o);
-
-	if (r < 0)
-		return r;
-	if (o->sector_size && !is_power_of_2(o->sector_size)) {
+	if (o->sector_size && (!is_power_of_2(o->sector_size) || o->sector_size < SECTOR_SIZE ||
+			       o->sector_size > 4096)) {
 		log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32,
 			  o->sector_size);
 		return -EINVAL;
@@ -197,7 +194,9 @@ int options_parse(int argc, char **argv, struct options *ret)
 		r = parse_verb_options(argc - 1, argv + 1, v->max, &o);
 		if (r < 0)
 			return r;
-		r = check_combinations(&o);
+		r = check_operands(&o);
+		if (r == 0)
+			r = options_check(&o);
 		if (r < 0)
 			return r;
 	}

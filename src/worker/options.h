@@ -85,6 +85,12 @@ struct options {
  */
 int options_parse(int argc, char **argv, struct options *ret);
 
+/* "checksum" or "journal". What it is not is logged: -EINVAL, -ENOTSUP as above. */
+int options_parse_resilience(const char *value, enum resilience *ret);
+
+/* Do the values go together? options_parse() has looked at it. Logs what does not: -EINVAL. */
+int options_check(const struct options *o);
+
 /* The usage of all verbs, on standard output. */
 int options_print_help(const char *program);
 

@@ -51,7 +51,7 @@ static int hold_keys(struct work *w)
 	return r;
 }
 
-static void set_options(struct work *w)
+static int set_options(struct work *w)
 {
 	const struct request *q = w->request;
 	struct options *o = &w->options;
@@ -63,9 +63,6 @@ static void set_options(struct work *w)
 	o->keep_key = q->keep_key;
 	o->force_offline = q->force_offline;
 	o->key_slot = q->keyslot < 0 ? OPTION_ANY_KEYSLOT : q->keyslot;
-	o->resilience = q->resilience && strcmp(q->resilience, "journal") == 0
-				? RESILIENCE_JOURNAL
-				: RESILIENCE_CHECKSUM;
 	o->resilience_hash = q->resilience_hash;
 	o->pbkdf = q->pbkdf;
 	o->pbkdf_hash = q->pbkdf_hash;
@@ -73,6 +70,13 @@ static void set_options(struct work *w)
 	o->pbkdf_iterations = q->pbkdf_iterations;
 	o->pbkdf_memory_kib = q->pbkdf_memory_kib;
 	o->pbkdf_parallel = q->pbkdf_parallel;
+	if (q->resilience) {
+		int r = options_parse_resilience(q->resilience, &o->resilience);
+
+		if (r < 0)
+			return r;
+	}
+	return options_check(o);
 }
 
 static int refuse_locked(const struct work *w)
@@ -369,8 +373,9 @@ static void serve(struct service_volume *v, const struct request *q, struct repo
 	int r, r2;
 
 	log_capture(report->message, sizeof(report->message));
-	set_options(&w);
-	r = q->job == JOB_INSPECT ? 0 : look_again(v);
+	r = set_options(&w);
+	if (r == 0 && q->job != JOB_INSPECT)
+		r = look_again(v);
 	if (r == 0)
 		r = execute(&w);
 	steps_close(&w.steps);

@@ -376,6 +376,17 @@ static void unknown_options_and_garbage_are_refused(void **state)
 	call_fails(&w, "InvalidArgument", "Prepare", "a{sv}", 1, "NoSuchOption", "s", "x");
 	call_fails(&w, "InvalidArgument", "Prepare", "a{sv}", 1, "Cipher", "u", 1);
 	call_fails(&w, "InvalidArgument", "Prepare", "a{sv}", 1, "Keyslot", "i", 32);
+	unlock(&w, "a");
+	call(&w, "Prepare", "a{sv}", 1, "Resilience", "s", "none");
+	sd_bus_message_unref(wait_done(&w, "prepare", "NotSupported"));
+	call(&w, "Prepare", "a{sv}", 1, "Resilience", "s", "checksums");
+	sd_bus_message_unref(wait_done(&w, "prepare", "InvalidArgument"));
+	call(&w, "Prepare", "a{sv}", 1, "SectorSize", "u", 8192);
+	sd_bus_message_unref(wait_done(&w, "prepare", "InvalidArgument"));
+	call(&w, "Prepare", "a{sv}", 1, "Pbkdf", "s", "md5");
+	sd_bus_message_unref(wait_done(&w, "prepare", "InvalidArgument"));
+	call(&w, "Prepare", "a{sv}", 1, "Cipher", "s", "\"}rot13-");
+	sd_bus_message_unref(wait_done(&w, "prepare", "InvalidArgument"));
 	assert_int_equal(send(w.control_fd, "x", 1, 0), 1);
 	assert_state(&w, "none");
 	worker_quit(&w);
