@@ -39,14 +39,18 @@ start_service() { systemctl enable --now recryptd.service; }
 service_pid() { systemctl show -P MainPID recryptd.service; }
 worker_pids() { pgrep -x recrypt-worker || true; }
 
-# find_volume WHICH: sets $volume, the object that the following are about.
+# find_volume WHICH: sets $volume, the object that the following are about. The service looks for
+# volumes after it has said that it is ready.
 find_volume() {
-	volume=$(busctl call "$bus_name" "$manager_path" "$bus_name.Manager" GetVolume 'sa{sv}' "$1" 0 |
-		sed -n 's/^o "\(.*\)"$/\1/p') && [ -n "$volume" ] || fail "the volume $1 is not known"
+	poll_until 30 is_known "$1"
+	volume=$(get_volume "$1" | sed -n 's/^o "\(.*\)"$/\1/p')
 }
+get_volume() { busctl call "$bus_name" "$manager_path" "$bus_name.Manager" GetVolume 'sa{sv}' "$1" 0; }
+is_known() { get_volume "$1" >/tmp/get-volume 2>&1; }
 
-# volume_call METHOD [SIGNATURE ARGUMENT...]: an a{sv} without options is 0.
-volume_call() { busctl call "$bus_name" "$volume" "$bus_name.Volume" "$@"; }
+# volume_call METHOD [SIGNATURE ARGUMENT...]: an a{sv} without options is 0. The end of a hotzone may
+# be some time off: udev, emulated, takes long for all that it has to look at.
+volume_call() { busctl --timeout=120 call "$bus_name" "$volume" "$bus_name.Volume" "$@"; }
 
 # property NAME: without its type, a string without its quotes.
 property() {
@@ -112,6 +116,13 @@ volume_in_use() {
 expect_file() {
 	echo 3 >/proc/sys/vm/drop_caches
 	expect_equal "$(cat /mnt/file.sum)" "$(sha256sum </mnt/file)" "a file"
+}
+
+# expect_clean_header: in re-encryption, with no range in work.
+expect_clean_header() {
+	cryptsetup luksDump --dump-json-metadata "$DISK_data" >/tmp/header
+	grep -q online-reencrypt /tmp/header || fail "not in re-encryption"
+	! grep -q in-reencryption /tmp/header || fail "a range is in work"
 }
 
 show_journal() {
