@@ -188,6 +188,13 @@ class Daemon:
         return subprocess.run([*user, RECRYPTCTL, *arguments], input=stdin, capture_output=True,
                               env=self.environment, timeout=limit, check=False)
 
+    def restart_bus(self):
+        """Takes the bus away from under everybody, and gives a new one."""
+        self.bus.kill()
+        self.bus.wait()
+        os.unlink(os.path.join(self.scratch, "bus"))
+        self.bus = self._start_bus()
+
     def introspect(self, path):
         return self.call(path, "org.freedesktop.DBus.Introspectable", "Introspect")[0]
 
