@@ -209,8 +209,7 @@ int client_volumes(struct client *c, json_object **ret)
 int print_json(json_object *o, enum json_format format, FILE *out)
 {
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
-		    (format == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
-					   : JSON_C_TO_STRING_PLAIN);
+		    (format == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY : JSON_C_TO_STRING_PLAIN);
 
 	fprintf(out, "%s\n", json_object_to_json_string_ext(o, flags));
 	return fflush(out) == 0 ? 0 : log_error_errno(-errno, "cannot write to standard output");
