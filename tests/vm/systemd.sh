@@ -114,6 +114,7 @@ volume_in_use() {
 	sync
 }
 expect_file() {
+	mountpoint -q /mnt || fail "/mnt is not mounted any more"
 	echo 3 >/proc/sys/vm/drop_caches
 	expect_equal "$(cat /mnt/file.sum)" "$(sha256sum </mnt/file)" "a file"
 }
