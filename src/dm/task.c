@@ -279,7 +279,7 @@ int task_suspend(const char *name)
 
 int task_resume(const char *name)
 {
-	int r;
+	int r, sync;
 
 	do {
 		_cleanup_task_ struct dm_task *t = NULL;
@@ -287,13 +287,19 @@ int task_resume(const char *name)
 		r = new_task(DM_DEVICE_RESUME, name, &t);
 		if (r < 0)
 			return r;
-		/*
-		 * No cookie: udev sees a change of a device that it knows already and keeps the
-		 * flags of its first start. The node exists, so the library need not look for it.
-		 */
+		/* The node exists, so the library need not look for it. */
 		if (!dm_task_skip_lockfs(t) || !dm_task_set_add_node(t, DM_ADD_NODE_ON_CREATE))
 			return -ENOMEM;
+		/*
+		 * No cookie, as udev is not waited for: it sees a change of a device that it knows
+		 * and keeps the flags of its first start. But where the library synchronizes, it
+		 * takes a missing cookie for carelessness and has udev drop the links of the
+		 * device; systemd would then unmount what is on it.
+		 */
+		sync = dm_udev_get_sync_support();
+		dm_udev_set_sync_support(0);
 		r = run_task(t);
+		dm_udev_set_sync_support(sync);
 	} while (r == -EINTR);
 	return r;
 }
