@@ -8,7 +8,13 @@
 #include "luks/lock.h"
 #include "luks/record.h"
 #include "util/checked.h"
+#include "util/clock.h"
 #include "util/log.h"
+
+/* Of the pause after the lock was held. */
+#define PAUSE_SHARE    50
+#define PAUSE_MIN_USEC UINT64_C(200)
+#define PAUSE_MAX_USEC UINT64_C(10000)
 
 static struct luks_store *of(struct header_store *s)
 {
@@ -40,15 +46,22 @@ static int enter(struct luks_store *s, struct luks_lock **ret)
 
 int luks_store_hold(struct luks_store *s)
 {
-	return luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, &s->held);
+	int r = luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, &s->held);
+
+	s->held_since = now_usec();
+	return r;
 }
 
 void luks_store_release(struct luks_store *s)
 {
-	const struct timespec pause = {.tv_nsec = 200000};
+	struct timespec pause = {0};
+	uint64_t usec;
 
 	if (!s->held)
 		return;
+	usec = MIN((now_usec() - s->held_since) / PAUSE_SHARE, PAUSE_MAX_USEC);
+	usec = MAX(usec, PAUSE_MIN_USEC);
+	pause.tv_nsec = 1000 * (long)usec;
 	s->held = luks_lock_free(s->held);
 	(void)nanosleep(&pause, NULL);
 }
