@@ -14,6 +14,7 @@
 #include <sys/random.h>
 
 #include "luks/begin-internal.h"
+#include "luks/begin-leftover.h"
 #include "luks/context.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -265,6 +266,21 @@ static int remove_bridge(struct luks_begin *b, const struct start *start)
 	return 0;
 }
 
+/* For the keyslots to come, and for their removal should this be killed. */
+static int make_way(struct luks_begin *b)
+{
+	int r = luks_begin_remove_leftovers(b);
+
+	if (r < 0 || b->plan.keeps_key)
+		return r;
+	r = luks_begin_mark(b);
+	/* With all tokens in use it goes without. */
+	if (r < 0)
+		log_debug("%s: no token marks the keyslots to be added: %s", b->params.device,
+			  luks_context_error());
+	return 0;
+}
+
 static int begin(struct luks_begin *b)
 {
 	_cleanup_(secret_freep) struct secret *bridge = NULL;
@@ -272,7 +288,9 @@ static int begin(struct luks_begin *b)
 	int r;
 
 	luks_context_capture_log();
-	r = add_twins(b, &start);
+	r = make_way(b);
+	if (r == 0)
+		r = add_twins(b, &start);
 	if (r == 0 && b->new_passphrase) {
 		r = set_pbkdf(b, -1);
 		if (r == 0)
@@ -303,6 +321,8 @@ static void undo(struct luks_begin *b)
 		return;
 	for (size_t i = 0; i < b->n_added; i++)
 		left |= crypt_keyslot_destroy(b->cd, b->added[i]) < 0;
+	if (!left)
+		luks_begin_unmark(b->cd);
 	if (left)
 		log_warning(
 			"%s: keyslots that were added could not be removed again; see cryptsetup "

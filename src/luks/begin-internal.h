@@ -18,6 +18,7 @@ struct luks_begin {
 	struct luks_begin_plan plan;
 	struct luks_keyslots keyslots;
 	struct luks_begin_opener openers[LUKS_MAX_KEYSLOTS];
+	uint32_t leftovers; /* bit n: keyslot n, see begin-leftover.h */
 	struct secret *old_key, *new_key;
 	struct secret *new_passphrase; /* opens no old keyslot; the volume key was given instead */
 	struct crypt_device *cd;

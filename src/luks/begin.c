@@ -12,6 +12,7 @@
 #include "crypto/cipher.h"
 #include "luks/begin-check.h"
 #include "luks/begin-internal.h"
+#include "luks/begin-leftover.h"
 #include "luks/context.h"
 #include "util/log.h"
 
@@ -206,8 +207,10 @@ static int make_plan(struct luks_begin *b)
 		r = make_new_key(b);
 	if (r == 0)
 		r = check_algorithms(b);
-	if (r == 0)
-		r = check_room(b);
+	if (r < 0)
+		return r;
+	luks_begin_find_leftovers(b);
+	r = check_room(b);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < b->plan.n_slots; i++) {

@@ -4,6 +4,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/begin.c src/luks/begin.h \
 	src/luks/begin-check.c src/luks/begin-check.h \
 	src/luks/begin-commit.c src/luks/begin-internal.h \
+	src/luks/begin-leftover.c src/luks/begin-leftover.h \
 	src/luks/begin-open.c \
 	src/luks/context.c src/luks/context.h \
 	src/luks/fields.c src/luks/fields.h \

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "luks/begin-leftover.h"
 #include "luks/fields.h"
 #include "luks/reencrypt-layout.h"
 #include "luks/reencrypt.h"
@@ -143,9 +144,11 @@ static int finish_json(json_object *json, const struct luks_reenc *r, struct luk
 		error = delete_digest(json, r->old_side.digest, freed);
 	if (error == 0)
 		error = delete_digest(json, r->digest, freed);
-	if (error == 0)
-		requirement_drop_reencrypt(json);
-	return error;
+	if (error < 0)
+		return error;
+	requirement_drop_reencrypt(json);
+	luks_begin_drop_mark(json);
+	return 0;
 }
 
 int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_areas *ret)
