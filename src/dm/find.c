@@ -123,47 +123,6 @@ int find_active_volume(const char *uuid, struct active_volume *ret)
 	return r;
 }
 
-struct helper_search {
-	char prefix[DM_UUID_MAX + 1];
-	const char *suffix;
-	char *names;
-	size_t size;
-};
-
-static int note_helper(const char *name, void *arg)
-{
-	struct helper_search *s = arg;
-	const size_t length = strlen(name), end = strlen(s->suffix), used = strlen(s->names);
-	struct device_info info;
-	int r;
-
-	if (length <= end || strcmp(name + length - end, s->suffix) != 0)
-		return 0;
-	r = task_info(name, &info);
-	if (r < 0)
-		return r;
-	if (!info.exists || strncmp(info.uuid, s->prefix, strlen(s->prefix)) != 0)
-		return 0;
-	return (size_t)snprintf(s->names + used, s->size - used, " %s", name) < s->size - used
-		       ? 0
-		       : -ENOSPC;
-}
-
-int find_helpers(const char *uuid, char *names, size_t size)
-{
-	static const char *const suffixes[] = {SUFFIX_PIECES, SUFFIX_HOTZONE, SUFFIX_OLD,
-					       SUFFIX_NEW};
-	struct helper_search s = {.names = names, .size = size};
-	int r = name_uuid(UUID_HELPER, uuid, "", s.prefix);
-
-	names[0] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && r == 0; i++) {
-		s.suffix = suffixes[i];
-		r = task_list(note_helper, &s);
-	}
-	return r;
-}
-
 /* Puts the dashes back into the UUID of "CRYPT-LUKS2-<32 digits>-<name>". */
 static int luks_uuid_of(const char *dm_uuid, char ret[37])
 {

@@ -30,14 +30,6 @@ int find_active_volume(const char *uuid, struct active_volume *ret);
 int find_volume_by_name(const char *name, struct active_volume *ret);
 
 /*
- * Helper devices of the volume, in the order in which they can be removed, with a space before
- * each;
- * "" where there are none. Those of a worker that died while it set them up are there still when
- * `cryptsetup close`, which did not find them below the volume, is through. -ENOSPC: @size.
- */
-int find_helpers(const char *uuid, char *names, size_t size);
-
-/*
  * The kernel's own name of a block device, which needs no udev: "/dev/sda1". What open(2) of its
  * description below /sys fails with, or -ENODEV, -ENAMETOOLONG.
  */

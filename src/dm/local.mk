@@ -6,6 +6,7 @@ src_dm_libdm_a_SOURCES = \
 	src/dm/kernel-key.c src/dm/kernel-key.h \
 	src/dm/layout.c src/dm/layout.h \
 	src/dm/names.c src/dm/names.h \
+	src/dm/orphans.c src/dm/orphans.h \
 	src/dm/stack.c src/dm/stack.h src/dm/stack-private.h \
 	src/dm/stock-stack.c src/dm/stock-stack.h \
 	src/dm/table.c src/dm/table.h \

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dm/find.h"
+#include "dm/orphans.h"
 #include "io/stacking.h"
 #include "luks/validate.h"
 #include "util/checked.h"
@@ -355,27 +356,25 @@ int volume_reload(struct volume *v)
 	return r < 0 ? r : understand(v);
 }
 
-static int explain_in_use(const struct volume *v, int error)
-{
-	char helpers[4 * (DM_NAME_MAX + 2)];
-
-	if (find_helpers(v->header->uuid, helpers, sizeof(helpers)) == 0 && *helpers)
-		return log_refusal(error,
-				   "%s: is in use by devices that a killed worker left and that "
-				   "closing the volume did not remove; remove them with: dmsetup "
-				   "remove%s",
-				   v->data_path, helpers);
-	return log_refusal(error, "%s: is in use (mounted, mapped, or part of something)",
-			   v->data_path);
-}
-
 /* Offline: nobody may mount or map the device while we are at it. */
 static int claim(struct volume *v)
 {
+	int removed;
+
 	if (v->name || !v->data.geometry.is_block)
 		return 0;
 	v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
-	return v->exclusive_fd < 0 ? explain_in_use(v, -errno) : 0;
+	if (v->exclusive_fd < 0 && errno == EBUSY) {
+		removed = orphans_remove(v->header->uuid);
+		if (removed > 0)
+			log_info("%s: %d devices that a killed worker left are removed",
+				 v->data_path, removed);
+		v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	}
+	if (v->exclusive_fd < 0)
+		return log_refusal(-errno, "%s: is in use (mounted, mapped, or part of something)",
+				   v->data_path);
+	return 0;
 }
 
 int volume_check_idle(struct volume *v)
@@ -385,8 +384,8 @@ int volume_check_idle(struct volume *v)
 
 	if (r < 0)
 		return r;
-	luks_lock_free(lock);
 	r = claim(v);
+	luks_lock_free(lock);
 	cleanup_close(&v->exclusive_fd);
 	v->exclusive_fd = -1;
 	return r;

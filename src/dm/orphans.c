@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dm/orphans.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dm/names.h"
+#include "dm/task.h"
+#include "util/checked.h"
+
+struct search {
+	char uuid[DM_UUID_MAX + 1]; /* how it begins */
+	const char *suffix;
+	int removed;
+};
+
+static int remove_helper(const char *name, void *arg)
+{
+	struct search *s = arg;
+	const size_t length = strlen(name), end = strlen(s->suffix);
+	struct device_info info;
+	int r;
+
+	if (length <= end || strcmp(name + length - end, s->suffix) != 0)
+		return 0;
+	r = task_info(name, &info);
+	if (r < 0)
+		return r;
+	if (!info.exists || strncmp(info.uuid, s->uuid, strlen(s->uuid)) != 0)
+		return 0;
+	r = task_remove(name);
+	s->removed += r == 0;
+	return r;
+}
+
+int orphans_remove(const char *uuid)
+{
+	/* From the top down. */
+	static const char *const suffixes[] = {SUFFIX_PIECES, SUFFIX_HOTZONE, SUFFIX_OLD,
+					       SUFFIX_NEW};
+	struct search s = {0};
+	int r = name_uuid(UUID_HELPER, uuid, "", s.uuid);
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && r == 0; i++) {
+		s.suffix = suffixes[i];
+		r = task_list(remove_helper, &s);
+	}
+	return r < 0 ? r : s.removed;
+}
