@@ -2,12 +2,15 @@
 #include "dm/task.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
 
 #include "util/checked.h"
 #include "util/log.h"
@@ -51,19 +54,32 @@ static void libdm_message(int level, const char *file, int line, int error, cons
 	log_debug("libdevmapper: %s", text);
 }
 
-static void init_library(void)
+static int control_fd = -1;
+
+static void do_init(void)
 {
+	char version[64];
+
 	dm_log_with_errno_init(libdm_message);
 	/* Nothing is to be opened while a range is frozen. */
 	dm_hold_control_dev(1);
+	/* Where there is no node, the library makes it. */
+	(void)dm_driver_version(version, sizeof(version));
+	control_fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+}
+
+static void init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, do_init);
 }
 
 static int new_task(int type, const char *name, struct dm_task **ret)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	_cleanup_task_ struct dm_task *t = NULL;
 
-	(void)pthread_once(&once, init_library);
+	init();
 	t = dm_task_create(type);
 	if (!t)
 		return -EOPNOTSUPP;
@@ -277,31 +293,30 @@ int task_suspend(const char *name)
 	return r;
 }
 
+/*
+ * The ioctl itself, see linux/dm-ioctl.h: the library would put a cookie into the event, and udev
+ * then starts two processes for it, forgets what it was told of a helper, so that it probes it
+ * (frozen or not), and can drop the links of a volume in use. An event without a cookie it takes
+ * for one that nobody meant, and goes by what it was told at the start of the device.
+ */
 int task_resume(const char *name)
 {
-	int r, sync;
+	struct dm_ioctl d;
+	int r;
 
+	init();
 	do {
-		_cleanup_task_ struct dm_task *t = NULL;
-
-		r = new_task(DM_DEVICE_RESUME, name, &t);
-		if (r < 0)
-			return r;
-		/* The node exists, so the library need not look for it. */
-		if (!dm_task_skip_lockfs(t) || !dm_task_set_add_node(t, DM_ADD_NODE_ON_CREATE))
-			return -ENOMEM;
-		/*
-		 * No cookie, as udev is not waited for: it sees a change of a device that it knows
-		 * and keeps the flags of its first start. But where the library synchronizes, it
-		 * takes a missing cookie for carelessness and has udev drop the links of the
-		 * device; systemd would then unmount what is on it.
-		 */
-		sync = dm_udev_get_sync_support();
-		dm_udev_set_sync_support(0);
-		r = run_task(t);
-		dm_udev_set_sync_support(sync);
+		d = (struct dm_ioctl){
+			.version = {DM_VERSION_MAJOR},
+			.data_size = sizeof(d),
+			.flags = DM_SKIP_LOCKFS_FLAG,
+		};
+		if (strlen(name) >= sizeof(d.name))
+			return -EINVAL;
+		(void)snprintf(d.name, sizeof(d.name), "%s", name);
+		r = ioctl(control_fd, DM_DEV_SUSPEND, &d) < 0 ? -errno : 0;
 	} while (r == -EINTR);
-	return r;
+	return r == -EBADF ? -EOPNOTSUPP : r;
 }
 
 /* Runs a task whose uevent udev has to see through; without udev the library makes the nodes. */
@@ -331,17 +346,23 @@ int task_start(const char *name)
 	return run_and_wait(t);
 }
 
+/* Without a cookie: udev has a queue for each device, and may not be through with its events. */
 int task_remove(const char *name)
 {
 	_cleanup_task_ struct dm_task *t = NULL;
-	int r = new_task(DM_DEVICE_REMOVE, name, &t);
+	int sync, r = new_task(DM_DEVICE_REMOVE, name, &t);
 
 	if (r < 0)
 		return r;
 	/* Somebody who only looks (blkid) has it open for a moment. */
 	if (!dm_task_retry_remove(t))
 		return -ENOMEM;
-	return run_and_wait(t);
+	sync = dm_udev_get_sync_support();
+	dm_udev_set_sync_support(0);
+	r = run_task(t);
+	dm_task_update_nodes(); /* the link, if udev has not seen to it yet */
+	dm_udev_set_sync_support(sync);
+	return r;
 }
 
 int task_remove_on_close(const char *name)

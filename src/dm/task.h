@@ -2,7 +2,7 @@
 /*
  * One device-mapper ioctl, one function. Suspending and resuming never syncs the file system above,
  * never waits for udev, and touches no file: the root file system may be on the device. Only
- * task_start() and task_remove(), for helpers that nobody uses (yet), wait for udev.
+ * task_start(), for helpers that nobody uses yet, waits for udev.
  *
  * All return 0 or what the ioctl failed with; -EOPNOTSUPP where the kernel has no device-mapper.
  */
