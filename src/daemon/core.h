@@ -63,7 +63,8 @@ struct volume_core {
 	bool stacked, supported;
 	bool failed;
 	struct failure failure;
-	bool event_started; /* it was said that the rotation has */
+	bool found;          /* in re-encryption, by this manager, and it does not go on yet */
+	bool suspended_told; /* there is a line in the journal */
 
 	struct record record;
 	char *record_json;                                   /* as it is in the header */

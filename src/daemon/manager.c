@@ -171,7 +171,7 @@ struct job *manager_job_by_id(struct manager *m, uint64_t id)
 }
 
 /* The same node under another name: a link of udev, another path to the file. */
-static struct volume *find_by_node(struct manager *m, const char *path)
+struct volume *manager_volume_by_node(struct manager *m, const char *path)
 {
 	struct stat wanted, st;
 
@@ -199,7 +199,7 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 		if ((*o->name && strcmp(o->name, name) == 0) || strcmp(o->device, what) == 0)
 			v = o;
 	if (!v)
-		v = find_by_node(m, what);
+		v = manager_volume_by_node(m, what);
 	if (!v)
 		return failure_set(f, -ENODEV,
 				   "%s: no such volume is known; add it, or name it in "

@@ -164,6 +164,14 @@ static int start(struct probe *p)
 	return r < 0 ? r : worker_link_inspect(p->link);
 }
 
+/* What is found by itself is not looked at twice; who names a device wants it to be. */
+static struct volume *find_known(const struct probe *p)
+{
+	struct volume *v = *p->uuid ? manager_volume_by_uuid(p->manager, p->uuid) : NULL;
+
+	return v || p->done ? v : manager_volume_by_node(p->manager, p->device);
+}
+
 static void start_waiting(struct manager *m)
 {
 	unsigned running = 0;
@@ -179,7 +187,7 @@ static void start_waiting(struct manager *m)
 
 		if (p->link)
 			continue;
-		known = *p->uuid ? manager_volume_by_uuid(m, p->uuid) : NULL;
+		known = find_known(p);
 		if (known) {
 			finish(p, known, 0, &(struct failure){});
 			return;

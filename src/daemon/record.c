@@ -112,6 +112,7 @@ static void get_last(json_object *o, struct record *r)
 	get_text(last, "outcome", r->last.outcome, sizeof(r->last.outcome));
 	get_text(last, "message", r->last.message, sizeof(r->last.message));
 	r->last.started_usec = get_number(last, "started");
+	r->last.converting_usec = get_number(last, "converting");
 	r->last.ended_usec = get_number(last, "ended");
 }
 
@@ -258,6 +259,8 @@ static int put_last(json_object *o, const struct last_rotation *last)
 	if (r == 0)
 		r = put_number(j, "started", last->started_usec);
 	if (r == 0)
+		r = put_number(j, "converting", last->converting_usec);
+	if (r == 0)
 		r = put_number(j, "ended", last->ended_usec);
 	return r < 0 ? r : put(o, "last", TAKE_PTR(j));
 }
@@ -366,10 +369,7 @@ int record_begin(struct record *r, bool keep_key, uint64_t now)
 			return q;
 		k->registered_usec = now;
 	}
-	r->last.started_usec = now;
-	r->last.ended_usec = 0;
-	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "preparing");
-	r->last.message[0] = '\0';
+	r->last = (struct last_rotation){.outcome = "preparing", .started_usec = now};
 	return 0;
 }
 
@@ -383,6 +383,16 @@ void record_prepared(struct record *r, uint64_t now)
 	}
 	if (strcmp(r->last.outcome, "preparing") == 0)
 		(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "running");
+}
+
+bool record_started(struct record *r, uint64_t now)
+{
+	if (strcmp(r->last.outcome, "running") != 0)
+		r->last = (struct last_rotation){.outcome = "running", .started_usec = now};
+	else if (r->last.converting_usec > 0)
+		return false;
+	r->last.converting_usec = now;
+	return true;
 }
 
 void record_converting(struct record *r, uint64_t now)

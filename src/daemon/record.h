@@ -6,7 +6,7 @@
  *
  *   {"keys":[{"id","generation","state","registered","populated","activated","retired"}],
  *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true, "held":"group id",
- *    "last":{"outcome","message","started","ended"}}
+ *    "last":{"outcome","message","started","converting","ended"}}
  *
  *   a key:  registered (named) -> populated (in a keyslot) -> active (written with) -> retired
  *
@@ -34,6 +34,7 @@ struct last_rotation {
 	char outcome[16];
 	char message[128];
 	uint64_t started_usec, ended_usec;
+	uint64_t converting_usec; /* told that it has started, and converts since */
 };
 
 struct record {
@@ -61,8 +62,13 @@ int record_format(const struct record *r, const char *json, char **ret);
  * key of ours has had one since before we came: it is registered as active, generation 0. -EIO etc.
  * from the random number generator.
  */
-int record_begin(struct record *r, bool keep_key, uint64_t now);   /* before the header's commit */
-void record_prepared(struct record *r, uint64_t now);              /* in re-encryption */
+int record_begin(struct record *r, bool keep_key, uint64_t now); /* before the header's commit */
+void record_prepared(struct record *r, uint64_t now);            /* in re-encryption */
+/*
+ * False when it converts already, be it before a reboot. A re-encryption that somebody else began
+ * is a rotation from here on.
+ */
+bool record_started(struct record *r, uint64_t now);
 void record_converting(struct record *r, uint64_t now);            /* the new key is written with */
 void record_ended(struct record *r, bool cancelled, uint64_t now); /* out of re-encryption */
 /* Preparing has failed: the new key is forgotten, and so is the wish. */

@@ -120,6 +120,33 @@ static void a_cancelled_rotation_makes_the_old_key_active_again(void **state)
 	assert_string_equal(r.last.outcome, "cancelled");
 }
 
+static void a_rotation_starts_once_also_where_its_record_was_read_again(void **state)
+{
+	_cleanup_free_ char *json = NULL;
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("", &r), 0);
+	assert_int_equal(record_begin(&r, true, 1), 0);
+	record_prepared(&r, 2);
+	assert_true(record_started(&r, 3));
+	assert_false(record_started(&r, 4));
+	assert_int_equal(record_format(&r, "", &json), 0);
+	assert_int_equal(record_parse(json, &r), 0);
+	assert_false(record_started(&r, 5));
+	assert_int_equal(r.last.started_usec, 1);
+	assert_int_equal(r.last.converting_usec, 3);
+	/* The next one is another, also when cryptsetup began it. */
+	record_ended(&r, false, 6);
+	assert_true(record_started(&r, 7));
+	assert_string_equal(r.last.outcome, "running");
+	assert_int_equal(r.last.started_usec, 7);
+	assert_int_equal(r.last.ended_usec, 0);
+	assert_int_equal(record_begin(&r, false, 8), 0);
+	record_prepared(&r, 9);
+	assert_true(record_started(&r, 10));
+}
+
 static void the_history_of_keys_is_short_and_generations_go_on(void **state)
 {
 	struct record r;
@@ -146,6 +173,7 @@ int main(void)
 		cmocka_unit_test(nonsense_is_left_out),
 		cmocka_unit_test(a_finished_rotation_retires_the_old_key),
 		cmocka_unit_test(a_cancelled_rotation_makes_the_old_key_active_again),
+		cmocka_unit_test(a_rotation_starts_once_also_where_its_record_was_read_again),
 		cmocka_unit_test(the_history_of_keys_is_short_and_generations_go_on),
 	};
 

@@ -100,13 +100,16 @@ static void set_state(struct volume *v, enum volume_state state)
 		v->rate = v->expected_end_usec = 0;
 		volume_mark(v, VOLUME_CHANGED_PROGRESS);
 	}
+	c->suspended_told = c->suspended_told && c->record.suspended;
 	if (state == v->state && strcmp(reason, v->state_reason) == 0 && v->unlocked == c->keys)
 		return;
 	if (state == VOLUME_LOCKED && v->state != VOLUME_LOCKED)
 		event_volume(v, EVENT_VOLUME_LOCKED, LOG_WARNING, "is locked: %s", reason);
-	if (state == VOLUME_SUSPENDED && v->state != VOLUME_SUSPENDED)
+	if (state == VOLUME_SUSPENDED && !c->suspended_told) {
+		c->suspended_told = true;
 		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended%s%s",
 			     *reason ? ": " : "", reason);
+	}
 	v->state = state;
 	v->unlocked = c->keys;
 	(void)snprintf(v->state_reason, sizeof(v->state_reason), "%s", reason);
@@ -227,10 +230,28 @@ void volume_send_limits(struct volume *v, uint64_t rate)
 		log_warning("%s: its worker cannot be told of its rate", v->device);
 }
 
+/* Once a rotation: the record that says so is durable before anything is converted. */
+static bool start(struct volume *v)
+{
+	struct record *record = &v->core->record;
+	const uint64_t now = wall_clock_usec();
+
+	if (!record_started(record, now))
+		return false;
+	if (!record->cancel)
+		record_converting(record, now);
+	(void)volume_record_changed(v);
+	v->core->found = false;
+	event_volume(v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
+	return true;
+}
+
 static void convert(struct volume *v)
 {
 	struct volume_core *c = v->core;
 
+	if (start(v))
+		return;
 	manager_share_rate(v->manager); /* before the first byte */
 	c->stop_sent = c->reverse_sent = false;
 	v->longest_stall_usec = 0;
@@ -239,16 +260,9 @@ static void convert(struct volume *v)
 		return;
 	if (v->job)
 		job_member_started(v->job, v);
-	if (!c->event_started)
-		event_volume(v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
-	c->event_started = true;
-	if (!c->record.cancel) {
-		const struct volume_key *before = record_active_key(&c->record);
-
-		record_converting(&c->record, wall_clock_usec());
-		if (record_active_key(&c->record) != before)
-			(void)volume_record_changed(v);
-	}
+	if (c->found)
+		log_info("%s: goes on with the rotation that it was found in", v->device);
+	c->found = false;
 }
 
 static void stop(struct volume *v)

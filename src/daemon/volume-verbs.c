@@ -150,7 +150,7 @@ int volume_resume(struct volume *v, struct failure *f, volume_done_t done, void 
 		c->record.suspended = false;
 		(void)volume_record_changed(v);
 	}
-	c->failed = c->provider_asked = false;
+	c->failed = c->provider_asked = c->found = false;
 	c->deaths = c->busy = 0;
 	volume_mark(v, VOLUME_CHANGED_STATE);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);

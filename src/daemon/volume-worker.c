@@ -262,7 +262,7 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 	record_ended(&c->record, cancelled, wall_clock_usec());
 	(void)volume_record_changed(v);
 	volume_drop_keys(v);
-	c->event_started = c->failed = false;
+	c->failed = false;
 	c->used_up = !c->record.has_queued;
 	if (cancelled)
 		event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
@@ -386,7 +386,6 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 			worker_link_expect(c->link, s->job);
 		if (s->job == WORKER_CONVERT) {
 			schedule_add_running(&v->manager->core->convert, &c->convert);
-			c->event_started = true;
 			if (v->job)
 				job_member_started(v->job, v);
 		}

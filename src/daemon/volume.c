@@ -245,8 +245,18 @@ static void add_found_job(struct volume *v)
 
 	if (v->core->reencryption == REENCRYPTION_NONE && !r->has_queued)
 		return;
-	if (job_new(v->manager, r->cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) == 0)
-		log_info("%s: goes on with the rotation that it was found in", v->device);
+	if (job_new(v->manager, r->cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
+		log_error("%s: out of memory", v->device);
+}
+
+/* What need not be told again: an earlier manager has. */
+static void settle_events(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	c->found = c->reencryption != REENCRYPTION_NONE && !c->stored;
+	c->suspended_told =
+		c->record.suspended && c->reencryption != REENCRYPTION_HOT && !c->stacked;
 }
 
 int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool stored,
@@ -286,6 +296,7 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	if (m->core->observer.volume_added)
 		m->core->observer.volume_added(v, m->core->observer.userdata);
 	settle_record(v);
+	settle_events(v);
 	add_found_job(v);
 	manager_mark(m, MANAGER_CHANGED_VOLUMES);
 	*ret = v;
