@@ -163,6 +163,8 @@ bool request_pending(const struct volume *v);
 
 /* group.c */
 void group_member_prepared(struct volume *v);
+/* What was left undecided goes on, or back, where it is known by now which. */
+void group_settle(struct manager *m);
 /* All are undone; the job fails with this. */
 void group_failed(struct volume *v, int error, const struct failure *f);
 

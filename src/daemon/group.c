@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A rotation of several volumes: all are prepared before one is converted. Until then each is held
- * (in its header too); the first that cannot be prepared takes all others back, and so does a
- * manager that dies in between.
+ * A rotation of several volumes: all are prepared before one is converted. Until then each is held,
+ * in its header too; the first that cannot be prepared takes all others back.
+ *
+ *   header of     all are prepared                 in it                      in theirs
+ *   the first     held ------------------> held --------> not held
+ *   the others    held ------------------> held ------------------> held --------> not held
+ *                 `------- after a crash: back -------'   `--- after a crash: on ---'
+ *
+ * So whether the group goes on is one fact in one header, that of the job's first volume. A manager
+ * that finds a held volume asks that header; until it is there, the volume waits.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
 
 #include "daemon/core.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+
+static void let_go(struct volume *v)
+{
+	v->core->record.held[0] = '\0';
+	(void)volume_record_changed(v);
+}
 
 static void release(struct job *j)
 {
@@ -20,9 +35,34 @@ static void release(struct job *j)
 		if (!v || v->core->group != j)
 			continue;
 		v->core->group = NULL;
-		v->core->record.held[0] = '\0';
-		(void)volume_record_changed(v);
+		if (*v->core->record.held)
+			let_go(v);
 	}
+}
+
+/* The first's record is in its header, or cannot get there. */
+static void on_decided(struct volume *v, int error, const struct failure *f, void *userdata)
+{
+	(void)userdata;
+	if (!v || !v->core->group) /* it is gone, or was taken back meanwhile */
+		return;
+	if (error < 0)
+		group_failed(v, error, f);
+	else
+		release(v->core->group);
+}
+
+static void decide(struct volume *first)
+{
+	struct request r = {.kind = REQUEST_RECORD, .fd = -1, .done = on_decided};
+	struct failure f;
+
+	let_go(first);
+	r.sequence = first->core->record_wanted;
+	if (request_add(first, &r) == 0)
+		return;
+	(void)failure_set(&f, -ENOMEM, "out of memory");
+	group_failed(first, -ENOMEM, &f);
 }
 
 void group_member_prepared(struct volume *v)
@@ -36,43 +76,72 @@ void group_member_prepared(struct volume *v)
 		all = all && j->members[i].prepared;
 	}
 	if (all)
-		release(j);
+		decide(j->members[0].volume);
 }
 
-static void take_back(struct volume *v)
+static void take_back(struct volume *v, const char *why)
 {
 	struct volume_core *c = v->core;
 
 	c->group = NULL;
 	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE) {
-		record_failed(&c->record, "another volume of the group could not be prepared",
-			      wall_clock_usec());
+		record_failed(&c->record, why, wall_clock_usec());
 		c->keys = false;
+		c->used_up = true;
 	} else {
 		c->record.cancel = true;
 		c->record.has_queued = false;
-		c->record.held[0] = '\0';
+		c->record.group[0] = c->record.held[0] = '\0';
 	}
 	(void)volume_record_changed(v);
 }
 
 void group_failed(struct volume *v, int error, const struct failure *f)
 {
+	static const char why[] = "another volume of the group could not be prepared";
 	struct job *j = v->core->group;
 	struct failure other;
 
 	(void)failure_set(&other, -ECANCELED,
 			  "taken back, because another volume cannot be prepared: %.400s", f->text);
-	take_back(v);
+	take_back(v, why);
 	job_member_ended(j, v, error, f);
 	for (size_t i = 0; i < j->n_members; i++) {
 		struct volume *o = j->members[i].volume;
 
 		if (!o || o->core->group != j)
 			continue;
-		take_back(o);
+		take_back(o, why);
 		job_member_ended(j, o, -ECANCELED, &other);
 	}
+}
+
+/* @first: whose word it waits for; NULL: not there yet. */
+static void settle(struct volume *v, const struct volume *first)
+{
+	static const char why[] = "the daemon ended while its group was being prepared";
+	const struct record *r = &v->core->record;
+	const bool prepared = v->core->reencryption != REENCRYPTION_NONE;
+	struct failure f;
+
+	if (prepared && !first)
+		return;
+	if (prepared && !*first->core->record.held &&
+	    strcmp(first->core->record.group, r->group) == 0) {
+		let_go(v);
+		return;
+	}
+	take_back(v, why);
+	(void)failure_set(&f, -ECANCELED, "%s: %s", v->device, why);
+	if (v->job)
+		job_member_ended(v->job, v, -ECANCELED, &f);
+}
+
+void group_settle(struct manager *m)
+{
+	for (struct volume *v = m->volumes; v; v = v->next)
+		if (*v->core->record.held && !v->core->group)
+			settle(v, manager_volume_by_uuid(m, v->core->record.held));
 }
 
 static int collect(struct manager *m, const struct volume_filter *filter, struct failure *f,
@@ -100,6 +169,8 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 		       struct job **ret_job)
 {
 	_cleanup_free_ struct volume **volumes = calloc(m->n_volumes + 1, sizeof(struct volume *));
+	char group[SD_ID128_UUID_STRING_MAX];
+	sd_id128_t id;
 	size_t n = 0;
 	int r;
 
@@ -110,15 +181,19 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 	r = collect(m, filter, f, volumes, &n);
 	if (r < 0)
 		return r;
+	r = sd_id128_randomize(&id);
+	if (r < 0)
+		return failure_set(f, r, "no random number for the name of the group");
 	if (job_new(m, JOB_ROTATE, volumes, n, ret_job) < 0)
 		return failure_set(f, -ENOMEM, "out of memory");
+	(void)sd_id128_to_uuid_string(id, group);
 	for (size_t i = 0; i < n; i++) {
-		struct volume *v = volumes[i];
+		struct record *record = &volumes[i]->core->record;
 
-		v->core->group = *ret_job;
-		(void)snprintf(v->core->record.held, sizeof(v->core->record.held), "%llu",
-			       (unsigned long long)(*ret_job)->id);
-		volume_wish_rotation(v, options);
+		volumes[i]->core->group = *ret_job;
+		volume_wish_rotation(volumes[i], options);
+		memcpy(record->group, group, sizeof(record->group));
+		memcpy(record->held, volumes[0]->uuid, sizeof(record->held));
 	}
 	return 0;
 }

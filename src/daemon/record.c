@@ -132,6 +132,7 @@ int record_parse(const char *json, struct record *ret)
 		r.rate = get_number(o, "rate");
 		get_queued(o, &r);
 		r.cancel = get_bool(o, "cancel");
+		get_text(o, "group", r.group, sizeof(r.group));
 		get_text(o, "held", r.held, sizeof(r.held));
 		get_last(o, &r);
 	}
@@ -281,6 +282,8 @@ static int put_wishes(json_object *o, const struct record *r)
 		q = put_queued(o, &r->queued);
 	if (q == 0)
 		q = put_bool(o, "cancel", r->cancel);
+	if (q == 0)
+		q = put_text(o, "group", r->group);
 	if (q == 0)
 		q = put_text(o, "held", r->held);
 	json_object_object_del(o, "last");
@@ -435,7 +438,7 @@ void record_failed(struct record *r, const char *message, uint64_t now)
 {
 	drop_unused(r);
 	r->has_queued = r->cancel = false;
-	r->held[0] = '\0';
+	r->group[0] = r->held[0] = '\0';
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");
 	(void)snprintf(r->last.message, sizeof(r->last.message), "%s", message);
 	r->last.ended_usec = now;

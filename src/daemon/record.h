@@ -5,7 +5,8 @@
  * header is small.
  *
  *   {"keys":[{"id","generation","state","registered","populated","activated","retired"}],
- *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true, "held":"group id",
+ *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true,
+ *    "group":"id", "held":"UUID of a volume",
  *    "last":{"outcome","message","started","converting","ended"}}
  *
  *   a key:  registered (named) -> populated (in a keyslot) -> active (written with) -> retired
@@ -46,8 +47,9 @@ struct record {
 	uint64_t rate; /* bytes/s, 0: none */
 	bool has_queued;
 	struct rotate_options queued;
-	bool cancel;   /* turn around */
-	char held[37]; /* may be prepared, and then waits for the others of this group; "": not */
+	bool cancel;    /* turn around */
+	char group[37]; /* what it is rotated together with, see group.c; "": by itself */
+	char held[37];  /* may be prepared, and then waits for this volume's word; "": not */
 	struct last_rotation last;
 };
 

@@ -28,14 +28,16 @@ static void a_record_survives_its_json(void **state)
 	strcpy(r.queued.cipher, "aes-xts-plain64");
 	r.queued.keyslot = 0;
 	r.cancel = true;
-	strcpy(r.held, "group");
+	strcpy(r.group, "group");
+	strcpy(r.held, "volume");
 	assert_int_equal(record_format(&r, "", &json), 0);
 	assert_int_equal(record_parse(json, &back), 0);
 	assert_int_equal(back.n_keys, 2);
 	assert_memory_equal(back.keys, r.keys, 2 * sizeof(r.keys[0]));
 	assert_true(back.suspended && back.has_rate && back.cancel && back.has_queued);
 	assert_string_equal(back.suspend_reason, r.suspend_reason);
-	assert_string_equal(back.held, "group");
+	assert_string_equal(back.group, "group");
+	assert_string_equal(back.held, "volume");
 	assert_int_equal(back.rate, 0);
 	assert_memory_equal(&back.queued, &r.queued, sizeof(r.queued));
 	assert_int_equal(back.last.started_usec, 1000);

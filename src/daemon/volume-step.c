@@ -79,8 +79,12 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 			return "another process is at it; it is tried again in a moment";
 		return v->manager->core->paused ? "waits until the machine is awake again"
 						: "waits for its turn";
-	case VOLUME_IDLE:
 	case VOLUME_PREPARING:
+		return *c->record.held && !c->group
+			       ? "waits for another volume of its group, whose header says whether "
+				 "all are prepared; resume or cancel it to go on without"
+			       : "";
+	case VOLUME_IDLE:
 	case VOLUME_RUNNING:
 	case VOLUME_REVERSING:
 	case VOLUME_FINISHING:

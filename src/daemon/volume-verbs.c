@@ -114,6 +114,7 @@ void volume_wish_rotation(struct volume *v, const struct rotate_options *options
 	c->record.queued = *options;
 	c->record.last = (struct last_rotation){};
 	c->record.suspended = c->record.cancel = false;
+	c->record.group[0] = '\0';
 	c->provider_asked = c->locked_by_user = c->failed = false;
 	(void)volume_record_changed(v);
 }
@@ -146,8 +147,10 @@ int volume_resume(struct volume *v, struct failure *f, volume_done_t done, void 
 		return no_memory(v, f);
 	if (c->record.suspended || c->failed)
 		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed");
-	if (c->record.suspended) {
+	if (c->record.suspended || (*c->record.held && !c->group)) {
 		c->record.suspended = false;
+		if (!c->group)
+			c->record.held[0] = '\0'; /* whatever the others of its group do */
 		(void)volume_record_changed(v);
 	}
 	c->failed = c->provider_asked = c->found = false;

@@ -230,8 +230,11 @@ static void got_keys(struct volume *v, const struct worker_end *e)
 		lock(v, e);
 		return;
 	}
-	c->keys = true;
-	c->locked_by_user = c->used_up = false;
+	/* A provider's may come when the rotation has been taken back. */
+	c->used_up = e->job != WORKER_UNLOCK && c->reencryption == REENCRYPTION_NONE &&
+		     !c->record.has_queued;
+	c->keys = !c->used_up;
+	c->locked_by_user = false;
 	c->lock_reason[0] = '\0';
 }
 
@@ -248,6 +251,8 @@ static void prepared(struct volume *v, const struct worker_end *e)
 		return;
 	}
 	record_prepared(&c->record, wall_clock_usec());
+	if (!c->record.has_queued)
+		c->record.cancel = true; /* it was taken back meanwhile */
 	c->record.has_queued = false;
 	(void)volume_record_changed(v);
 	if (c->group)

@@ -222,15 +222,6 @@ static void settle_record(struct volume *v)
 		r->has_queued = false;
 		(void)volume_record_changed(v);
 	}
-	/* Its group was never complete: nothing of the others is converted either. */
-	if (*r->held && !v->job) {
-		if (c->reencryption == REENCRYPTION_NONE)
-			record_failed(r, "the daemon ended while its group was being prepared",
-				      wall_clock_usec());
-		r->cancel = c->reencryption != REENCRYPTION_NONE;
-		r->held[0] = '\0';
-		(void)volume_record_changed(v);
-	}
 	if (r->suspended && !v->manager->config->keep_suspended && !c->stored) {
 		r->suspended = false;
 		(void)volume_record_changed(v);
@@ -296,6 +287,7 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	if (m->core->observer.volume_added)
 		m->core->observer.volume_added(v, m->core->observer.userdata);
 	settle_record(v);
+	group_settle(m);
 	settle_events(v);
 	add_found_job(v);
 	manager_mark(m, MANAGER_CHANGED_VOLUMES);

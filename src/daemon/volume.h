@@ -74,7 +74,7 @@ struct volume {
 	char *group;         /* of the configuration; "" */
 
 	enum volume_state state;
-	char state_reason[512]; /* of suspended, locked, failed, queued; else "" */
+	char state_reason[512]; /* of suspended, locked, failed, queued ...; else "" */
 	bool unlocked;          /* the worker has keys */
 
 	char mode[16];      /* "reencrypt", ...; "" out of re-encryption, as the following */
