@@ -402,6 +402,7 @@ static const sd_bus_vtable vtable[] = {
 	NUMBER("HotzoneOffset", "t", hotzone_offset),
 	NUMBER("HotzoneSize", "t", hotzone_size),
 	NUMBER("LongestStall", "t", longest_stall_usec),
+	NUMBER("StallTarget", "t", stall_target_usec),
 	ARRAY("KeyId", key_id),
 	NUMBER("KeyGeneration", "u", key_generation),
 	SD_BUS_PROPERTY("Keys", "a(sustttt)", get_keys, 0, EMITS),
@@ -461,7 +462,7 @@ void volume_emit(struct volume *v, uint64_t what)
 		{VOLUME_CHANGED_PROGRESS,
 		 {"BytesTotal", "BytesDone", "BytesLeft", "Rate", "ExpectedEndTime",
 		  "HotzoneOffset", "HotzoneSize", "LongestStall"}},
-		{VOLUME_CHANGED_LIMIT, {"RateLimit"}},
+		{VOLUME_CHANGED_LIMIT, {"RateLimit", "StallTarget"}},
 		{VOLUME_CHANGED_KEYS, {"Keys", "KeyId", "KeyGeneration"}},
 		{VOLUME_CHANGED_ROTATION, {"QueuedRotation", "LastRotation"}},
 	};

@@ -74,7 +74,7 @@ struct volume_core {
 	struct schedule_entry prepare, convert;
 	char **disks; /* NULL-terminated */
 	bool limits_sent;
-	uint64_t sent_rate, sent_hotzone_max;
+	struct worker_limits sent_limits;
 	bool rate_set; /* through the bus */
 
 	struct request *requests;
@@ -117,6 +117,7 @@ void volume_mark(struct volume *v, uint64_t what);
 /* The fields as the header says; strings may be taken out of @look. */
 int volume_apply_look(struct volume *v, struct worker_look *look);
 void volume_apply_config(struct volume *v);
+void volume_apply_rate(struct volume *v);
 void volume_show_record(struct volume *v);
 
 /* The record is to be written; returns its sequence. */

@@ -223,15 +223,20 @@ void volume_send_limits(struct volume *v, uint64_t rate)
 {
 	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
 	struct volume_core *c = v->core;
+	const struct worker_limits limits = {
+		.rate = rate,
+		.hotzone_max = config->hotzone_size_max,
+		.stall_target_usec = config->stall_target_usec,
+	};
 
-	if (!c->link || (c->limits_sent && c->sent_rate == rate &&
-			 c->sent_hotzone_max == config->hotzone_size_max))
+	if (!c->link || (c->limits_sent && c->sent_limits.rate == limits.rate &&
+			 c->sent_limits.hotzone_max == limits.hotzone_max &&
+			 c->sent_limits.stall_target_usec == limits.stall_target_usec))
 		return;
 	c->limits_sent = true;
-	c->sent_rate = rate;
-	c->sent_hotzone_max = config->hotzone_size_max;
-	if (worker_link_set_limits(c->link, rate, config->hotzone_size_max) < 0)
-		log_warning("%s: its worker cannot be told of its rate", v->device);
+	c->sent_limits = limits;
+	if (worker_link_set_limits(c->link, &limits) < 0)
+		log_warning("%s: its worker cannot be told of its limits", v->device);
 }
 
 /* Once a rotation: the record that says so is durable before anything is converted. */

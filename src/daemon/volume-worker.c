@@ -443,7 +443,7 @@ static void on_progress(void *userdata, const struct worker_progress *p)
 	struct volume *v = userdata;
 	struct volume_core *c = v->core;
 	const uint64_t stall_before = v->longest_stall_usec;
-	const uint64_t target = config_for_volume(v->manager->config, v->uuid)->stall_target_usec;
+	const uint64_t target = v->stall_target_usec;
 
 	if (p->bytes_done != v->bytes_done)
 		c->deaths = c->busy = 0;
@@ -459,7 +459,7 @@ static void on_progress(void *userdata, const struct worker_progress *p)
 		v->expected_end_usec = wall_clock_usec() + (uint64_t)((double)volume_bytes_left(v) /
 								      (double)v->rate * 1e6);
 	/* Once a run, and not for what is within the disk's ups and downs. */
-	if (stall_before <= 2 * target && v->longest_stall_usec > 2 * target)
+	if (target > 0 && stall_before <= 2 * target && v->longest_stall_usec > 2 * target)
 		event_volume(v, EVENT_HOTZONE_FROZEN_LONG, LOG_WARNING,
 			     "I/O to the range in work waited %llu ms, StallTarget= is %llu ms",
 			     (unsigned long long)(v->longest_stall_usec / 1000),

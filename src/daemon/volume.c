@@ -181,21 +181,29 @@ int volume_apply_look(struct volume *v, struct worker_look *look)
 	return 0;
 }
 
-void volume_apply_config(struct volume *v)
+void volume_apply_rate(struct volume *v)
 {
 	const struct config *config = v->manager->config;
-	const struct volume_config *c = config_for_volume(config, v->uuid);
 	const struct record *r = &v->core->record;
+
+	v->rate_limit = r->has_rate && (config->keep_rate || v->core->rate_set)
+				? r->rate
+				: config_for_volume(config, v->uuid)->rate_limit;
+	volume_mark(v, VOLUME_CHANGED_LIMIT);
+}
+
+void volume_apply_config(struct volume *v)
+{
+	const struct volume_config *c = config_for_volume(v->manager->config, v->uuid);
 	char *group = strdup(c->group ? c->group : "");
 
 	if (group) {
 		free(v->group);
 		v->group = group;
 	}
-	v->rate_limit =
-		r->has_rate && (config->keep_rate || v->core->rate_set) ? r->rate : c->rate_limit;
+	volume_apply_rate(v);
+	v->stall_target_usec = c->stall_target_usec;
 	v->core->provider_asked = false;
-	volume_mark(v, VOLUME_CHANGED_LIMIT);
 }
 
 uint64_t volume_record_changed(struct volume *v)

@@ -54,7 +54,7 @@ const char *volume_state_name(enum volume_state state);
 #define VOLUME_CHANGED_IDENTITY   UINT64_C(0x02) /* name, device, header_device */
 #define VOLUME_CHANGED_PARAMETERS UINT64_C(0x04) /* mode .. new_sector_size */
 #define VOLUME_CHANGED_PROGRESS   UINT64_C(0x08) /* bytes_* .. longest_stall, at most 2/s */
-#define VOLUME_CHANGED_LIMIT      UINT64_C(0x10) /* rate_limit */
+#define VOLUME_CHANGED_LIMIT      UINT64_C(0x10) /* rate_limit, stall_target */
 #define VOLUME_CHANGED_KEYS       UINT64_C(0x20) /* keys, key_id, key_generation */
 #define VOLUME_CHANGED_ROTATION   UINT64_C(0x40) /* queued rotation, last rotation */
 #define VOLUME_CHANGED_ALL        UINT64_C(0x7f)
@@ -91,6 +91,8 @@ struct volume {
 	uint64_t longest_stall_usec; /* of the present run */
 
 	uint64_t rate_limit; /* bytes/s of this volume, 0: none (the host's still holds) */
+
+	uint64_t stall_target_usec; /* of the configuration, 0: none */
 
 	size_t n_keys;
 	struct volume_key *keys;

@@ -394,13 +394,14 @@ int worker_link_stop(struct worker_link *l)
 	return send_simple(l, WORKER_CALL_STOP, "Stop");
 }
 
-int worker_link_set_limits(struct worker_link *l, uint64_t rate, uint64_t hotzone_max)
+int worker_link_set_limits(struct worker_link *l, const struct worker_limits *limits)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_call(l, "SetLimits", &m);
 
 	if (r >= 0)
-		r = sd_bus_message_append(m, "tt", rate, hotzone_max);
+		r = sd_bus_message_append(m, "ttt", limits->rate, limits->hotzone_max,
+					  limits->stall_target_usec);
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_LIMITS]);
 }
 

@@ -86,6 +86,13 @@ struct worker_status {
 	struct worker_progress progress;
 };
 
+/* 0: none, or the worker's own. */
+struct worker_limits {
+	uint64_t rate;        /* bytes/s */
+	uint64_t hotzone_max; /* bytes */
+	uint64_t stall_target_usec;
+};
+
 /* How the owner hears of things. The link may be freed in any of them. */
 struct worker_handler {
 	/* A job has ended, or was not accepted. The look may be taken from @end. */
@@ -146,7 +153,7 @@ void worker_link_expect(struct worker_link *l, enum worker_job job);
 int worker_link_get_status(struct worker_link *l);
 int worker_link_lock(struct worker_link *l);
 int worker_link_stop(struct worker_link *l);
-int worker_link_set_limits(struct worker_link *l, uint64_t rate, uint64_t hotzone_max);
+int worker_link_set_limits(struct worker_link *l, const struct worker_limits *limits);
 int worker_link_set_record(struct worker_link *l, const char *json);
 
 /* Tells it to end, and closes when it has. The link is no longer the caller's. */

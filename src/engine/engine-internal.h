@@ -5,6 +5,7 @@
 #include "engine/batch.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
+#include "engine/stall.h"
 
 struct engine {
 	struct engine_config config;
@@ -14,7 +15,9 @@ struct engine {
 	struct engine_progress progress;
 	uint64_t hotzone_max; /* bytes */
 	uint64_t limit;       /* hotzone size at present: small near read errors */
-	uint64_t paced;       /* hotzone size that pause() asked for; 0: none */
+	struct engine_limits limits;
+	struct stall stall;
+	struct stall_sample sample; /* of the hotzone that is frozen, or was last */
 	uint64_t frozen_since;
 	bool read_failed; /* all that failed is reading a hotzone: clean header, nothing frozen */
 	bool uncertain;   /* the last commit failed, and the header may have its position */

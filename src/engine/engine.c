@@ -18,6 +18,7 @@
 #include <inttypes.h>
 
 #include "util/checked.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 /* A flush that fails this often, with the data written again before each, is given up. */
@@ -57,16 +58,26 @@ static int make_pause(struct engine *e)
 
 	if (!cfg->pause)
 		return 0;
-	return cfg->pause(cfg->callback_arg, plan_converted(cfg, e->position.boundary), &e->paced);
+	return cfg->pause(cfg->callback_arg, plan_converted(cfg, e->position.boundary), &e->limits);
 }
 
 static struct hotzone next_hotzone(const struct engine *e, uint64_t boundary)
 {
 	struct hotzone z = plan_next(&e->config, boundary, e->limit);
 
-	if (e->paced > 0)
-		plan_cut(&e->config, &z, e->paced);
+	if (e->limits.hotzone_size > 0)
+		plan_cut(&e->config, &z, e->limits.hotzone_size);
+	if (e->config.freezer && e->limits.stall_target > 0)
+		plan_cut(&e->config, &z, e->stall.size);
 	return z;
+}
+
+/* The hotzone that was thawed last says how large the next one may be. */
+static void heed_stall(struct engine *e)
+{
+	if (e->config.freezer && e->limits.stall_target > 0)
+		stall_update(&e->stall, &e->sample, e->limits.stall_target, e->config.block_size,
+			     e->hotzone_max);
 }
 
 /* Waits until nothing of @b is under way. */
@@ -157,6 +168,7 @@ static int write_all(struct engine *e, struct batch *b)
 /* Step 5: on success the hotzone's new data is durable. */
 static int store(struct engine *e, struct batch *b)
 {
+	const uint64_t begin = now_usec();
 	int r;
 
 	for (unsigned tries = 0;; tries++) {
@@ -166,8 +178,10 @@ static int store(struct engine *e, struct batch *b)
 			return r;
 		}
 		r = engine_flush(e);
-		if (r == 0)
+		if (r == 0) {
+			e->sample.data += now_usec() - begin;
 			return 0;
+		}
 		if (tries + 1 == FLUSH_TRIES || has_plaintext_side(&e->config))
 			break;
 		/* What a failed flush was to save may be lost: write it again. */
@@ -182,14 +196,17 @@ static int store(struct engine *e, struct batch *b)
 static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 {
 	const struct position clean = e->position;
+	uint64_t loading;
 	bool unreadable = false;
 	int r = engine_freeze(e, z), undo;
 
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot freeze the hotzone at offset %" PRIu64,
 				       e->config.disk->name, z->offset);
+	loading = now_usec();
 	batch_load(b, z->offset, z->size);
 	r = wait_loaded(e, b);
+	e->sample.data = now_usec() - loading;
 	if (r < 0) {
 		unreadable = b->error < 0;
 	} else {
@@ -380,6 +397,7 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 			e->limit = MIN(e->limit * 2, e->hotzone_max);
 		if (r < 0)
 			return r;
+		heed_stall(e);
 	}
 	if (!e->finished) {
 		r = cfg->header->ops->finish(cfg->header);

@@ -43,6 +43,12 @@ struct engine_progress {
 	uint64_t flushes; /* of the data disk; the header store counts its own */
 };
 
+/* What may change while a run goes on; 0: no limit. */
+struct engine_limits {
+	uint64_t hotzone_size; /* bytes */
+	uint64_t stall_target; /* how long a range may be frozen, microseconds (stall.h) */
+};
+
 struct engine_config {
 	struct disk *disk;    /* raw data device */
 	uint64_t disk_offset; /* where the data starts on it, bytes */
@@ -53,6 +59,7 @@ struct engine_config {
 	struct checksum *checksum; /* ENGINE_CHECKSUM only */
 	uint32_t block_size;       /* bytes: checksum block; also what positions are aligned to */
 	uint64_t hotzone_size;     /* wanted, bytes; lowered to what area and memory allow */
+	struct engine_limits limits;
 	struct header_store *header;
 	struct freezer *freezer; /* NULL: offline */
 	struct pool *pool;
@@ -61,11 +68,11 @@ struct engine_config {
 	/*
 	 * Both NULL or neither. pause_due() is called where @converted bytes are durable; true asks
 	 * for a clean header and pause(). That is called before the first hotzone too, always with
-	 * nothing frozen; it may take its time and touch the header, and returns the size of the
-	 * hotzones to come, bytes (0: no limit).
+	 * nothing frozen; it may take its time and touch the header, and changes the limits for
+	 * the hotzones to come as it likes.
 	 */
 	bool (*pause_due)(void *arg, uint64_t converted);
-	int (*pause)(void *arg, uint64_t converted, uint64_t *ret_hotzone_size);
+	int (*pause)(void *arg, uint64_t converted, struct engine_limits *limits);
 	void (*progress)(void *arg, const struct engine_progress *p);
 	void *callback_arg;
 };

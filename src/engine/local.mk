@@ -8,4 +8,9 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/memory.c \
 	src/engine/plan.c src/engine/plan.h \
 	src/engine/recover.c \
+	src/engine/stall.c src/engine/stall.h \
 	src/engine/steps.c
+
+UNIT_TESTS += src/engine/test-stall
+src_engine_test_stall_SOURCES = src/engine/test-stall.c
+src_engine_test_stall_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

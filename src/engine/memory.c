@@ -95,6 +95,8 @@ int engine_new(const struct engine_config *config, struct engine **ret)
 	    !range_inside(config->disk_offset, config->size, config->disk->size))
 		return -EINVAL;
 	e->limit = e->hotzone_max;
+	e->limits = config->limits;
+	e->stall.size = STALL_FIRST_SIZE;
 	r = allocate(e);
 	if (r < 0)
 		return r;

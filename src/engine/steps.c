@@ -18,6 +18,7 @@ int engine_freeze(struct engine *e, const struct hotzone *z)
 
 	if (!f)
 		return 0;
+	e->sample = (struct stall_sample){.size = z->size};
 	e->frozen_since = now_usec();
 	/* A message could wait for the very volume that is frozen. */
 	log_hold();
@@ -30,7 +31,6 @@ int engine_freeze(struct engine *e, const struct hotzone *z)
 int engine_thaw(struct engine *e)
 {
 	struct freezer *f = e->config.freezer;
-	uint64_t usec;
 	int r;
 
 	if (!f)
@@ -42,8 +42,8 @@ int engine_thaw(struct engine *e)
 				       "%s: cannot release the I/O that waits at offset %" PRIu64
 				       "; run the same command again to release it",
 				       e->config.disk->name, e->position.boundary);
-	usec = now_usec() - e->frozen_since;
-	e->progress.longest_freeze_usec = MAX(e->progress.longest_freeze_usec, usec);
+	e->sample.frozen = now_usec() - e->frozen_since;
+	e->progress.longest_freeze_usec = MAX(e->progress.longest_freeze_usec, e->sample.frozen);
 	return 0;
 }
 
@@ -64,8 +64,10 @@ int engine_give_up(struct engine *e, int error)
 int engine_commit(struct engine *e, const struct position *p)
 {
 	struct header_store *h = e->config.header;
+	const uint64_t begin = now_usec();
 	int r = h->ops->commit(h, p);
 
+	e->sample.commit = now_usec() - begin;
 	e->uncertain = r < 0 && r != -ESTALE;
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "util/log.h"
+#include "worker/conversion.h"
 
 const char *service_job_name(enum service_job job)
 {
@@ -85,7 +86,7 @@ int control_init(struct control *c)
 {
 	int r;
 
-	*c = (struct control){.event_fd = -1};
+	*c = (struct control){.event_fd = -1, .state.limits.stall_target = STALL_TARGET};
 	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->event_fd < 0)
 		return -errno;
@@ -193,14 +194,13 @@ void control_quit(struct control *c)
 	unlock_and_wake(c);
 }
 
-void control_set_limits(struct control *c, uint64_t rate, uint64_t hotzone_max)
+void control_set_limits(struct control *c, const struct service_limits *limits)
 {
 	lock(c);
-	c->state.rate_limit = rate;
-	c->state.hotzone_max = hotzone_max;
+	c->state.limits = *limits;
 	c->new_limits = true;
 	unlock(c);
-	rate_set(&c->rate, rate);
+	rate_set(&c->rate, limits->rate);
 }
 
 uint64_t control_set_record(struct control *c, char *text)
@@ -320,14 +320,14 @@ bool control_wants_stop(struct control *c)
 	return stop;
 }
 
-uint64_t control_hotzone_max(struct control *c)
+struct service_limits control_limits(struct control *c)
 {
-	uint64_t size;
+	struct service_limits limits;
 
 	lock(c);
-	size = c->state.hotzone_max;
+	limits = c->state.limits;
 	unlock(c);
-	return size;
+	return limits;
 }
 
 static void wake_control_thread(struct control *c)

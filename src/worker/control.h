@@ -94,12 +94,19 @@ struct report *report_new(enum report_kind kind);
 struct report *report_free(struct report *r);
 DEFINE_CLEANUP(struct report, report_free)
 
+/* As SetLimits() has them; 0: none. */
+struct service_limits {
+	uint64_t rate;         /* bytes per second */
+	uint64_t hotzone_max;  /* bytes */
+	uint64_t stall_target; /* microseconds */
+};
+
 struct control_state {
 	enum service_job job; /* one that Done will be sent for, and until it is */
 	bool unlocked;
 	unsigned passphrases;
-	uint64_t rate_limit, hotzone_max; /* bytes per second, bytes */
-	bool converting;                  /* progress is of a run */
+	struct service_limits limits;
+	bool converting; /* progress is of a run */
 	struct engine_progress progress;
 	bool looked;
 	struct look look;
@@ -132,7 +139,7 @@ int control_submit(struct control *c, struct request *r);
 void control_stop(struct control *c);
 /* No job is begun any more, and the running one stops. */
 void control_quit(struct control *c);
-void control_set_limits(struct control *c, uint64_t rate, uint64_t hotzone_max);
+void control_set_limits(struct control *c, const struct service_limits *limits);
 /* Takes over @text. The report with the serial that this returns, or a later one, answers it. */
 uint64_t control_set_record(struct control *c, char *text);
 /* NULL: no more. */
@@ -153,7 +160,7 @@ char *control_take_record(struct control *c, uint64_t *ret_serial);
 /* A record, or limits that have not been taken up. */
 bool control_pause_wanted(struct control *c);
 bool control_wants_stop(struct control *c);
-uint64_t control_hotzone_max(struct control *c);
+struct service_limits control_limits(struct control *c);
 /* Takes over @r. */
 void control_report(struct control *c, struct report *r);
 void control_set_look(struct control *c, const struct look *l);

@@ -37,11 +37,11 @@ static bool pause_due(void *arg, uint64_t converted)
 	return c->watch->pause_due(c->watch->arg, converted);
 }
 
-static int make_pause(void *arg, uint64_t converted, uint64_t *ret_hotzone_size)
+static int make_pause(void *arg, uint64_t converted, struct engine_limits *limits)
 {
 	struct conversion *c = arg;
 
-	return c->watch->pause(c->watch->arg, &c->store, converted, ret_hotzone_size);
+	return c->watch->pause(c->watch->arg, &c->store, converted, limits);
 }
 
 static void wake_disk(void *arg)
@@ -114,6 +114,13 @@ uint64_t conversion_hotzone_size(const struct volume *v)
 	return v->name ? HOTZONE_ONLINE : HOTZONE_OFFLINE;
 }
 
+static uint64_t stall_target(const struct volume *v)
+{
+	const uint32_t ms = v->options->stall_target_ms;
+
+	return ms == OPTION_NOT_GIVEN ? STALL_TARGET : ms * UINT64_C(1000);
+}
+
 static int make_engine(struct conversion *c)
 {
 	const struct volume *v = c->volume;
@@ -130,6 +137,7 @@ static int make_engine(struct conversion *c)
 		.checksum = c->checksum,
 		.block_size = reenc->block_size,
 		.hotzone_size = conversion_hotzone_size(v),
+		.limits = {.stall_target = stall_target(v)},
 		.header = &c->store.store,
 		.freezer = v->name ? &c->freezer.freezer : NULL,
 		.pool = c->pool,

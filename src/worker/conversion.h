@@ -13,11 +13,14 @@
 #include "worker/volume.h"
 
 /*
- * Bytes. Online an application may have to wait for all of one. Offline nobody waits, and half the
- * flushes made it 1.2 to 1.4 times as fast as 16 MiB (bench/offline).
+ * Bytes. Online an application may have to wait for all of one, so these are the most. Offline
+ * nobody waits, and half the flushes made it 1.2 to 1.4 times as fast as 16 MiB (bench/offline).
  */
 #define HOTZONE_ONLINE  (UINT64_C(16) << 20)
 #define HOTZONE_OFFLINE (UINT64_C(32) << 20)
+
+/* How long I/O to a range may wait unless the options say it, microseconds. */
+#define STALL_TARGET UINT64_C(50000)
 
 /* The hotzone that the options or these defaults want. */
 uint64_t conversion_hotzone_size(const struct volume *v);
@@ -37,7 +40,7 @@ struct conversion_watch {
 	void (*ended)(void *arg);
 	bool (*pause_due)(void *arg, uint64_t converted);
 	int (*pause)(void *arg, struct luks_store *store, uint64_t converted,
-		     uint64_t *ret_hotzone_size);
+		     struct engine_limits *limits);
 	void *arg;
 };
 

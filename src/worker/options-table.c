@@ -83,6 +83,8 @@ const struct option_spec option_specs[] = {
 	     "hash of checksum (sha256)"),
 	OTHER("hotzone-size", 0, KIND_SIZE, hotzone_size, CONVERTS, "SIZE",
 	      "the most that is converted in one step"),
+	NUMBER("stall-target", 0, stall_target_ms, CONVERTS, 0, 3600000, "MS",
+	       "how long I/O to a volume in use may wait for one step (50)"),
 	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",
 	      "re-encrypt only that much from the start of the data"),
 	FLAG("init-only", 0, init_only, BEGINS, "write the start to the header, convert nothing"),

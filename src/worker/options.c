@@ -174,7 +174,11 @@ static bool is_help(const char *arg)
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	struct options o = {.key_slot = OPTION_ANY_KEYSLOT, .tries = 3};
+	struct options o = {
+		.key_slot = OPTION_ANY_KEYSLOT,
+		.tries = 3,
+		.stall_target_ms = OPTION_NOT_GIVEN,
+	};
 	const struct verb_spec *v = verb_specs;
 	int r;
 

@@ -38,6 +38,7 @@ enum json_format { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
 
 #define OPTION_ANY_KEYSLOT (-1)
+#define OPTION_NOT_GIVEN   UINT32_MAX
 
 /* Strings point into argv or are NULL where not given; numbers are 0 where not given. */
 struct options {
@@ -61,8 +62,9 @@ struct options {
 
 	enum resilience resilience;
 	const char *resilience_hash;
-	uint64_t hotzone_size; /* bytes, multiple of 512 */
-	uint64_t device_size;  /* bytes, multiple of 512 */
+	uint64_t hotzone_size;    /* bytes, multiple of 512 */
+	uint64_t device_size;     /* bytes, multiple of 512 */
+	uint32_t stall_target_ms; /* 0: none; or OPTION_NOT_GIVEN */
 
 	const char *pbkdf, *pbkdf_hash;
 	uint32_t iter_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;

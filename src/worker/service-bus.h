@@ -64,14 +64,15 @@
  *	Turns around; Convert() then leads back. Accepted during Convert(), which is stopped
  *	first: Done comes for both.
  *   Stop() -> ()	Ends Convert() at the next hotzone boundary; does nothing else.
- *   SetLimits(t rate, t hotzone_max) -> ()
- *	Bytes/s and bytes; 0: none, and the default. At any time, at work within a second.
+ *   SetLimits(t rate, t hotzone_max, t stall_target) -> ()
+ *	Bytes/s, bytes, and microseconds that I/O may wait for a hotzone; 0: none, the default, and
+ *	none. At any time, at work within a second.
  *   SetRecord(s json) -> ()
  *	Replaces our token in the header; "" removes it. At any time; the reply comes when it is
  *	durable. "type" and "keyslots" are added.
  *   GetStatus() -> a{sv}
  *	Job s ("none", or as in Done), Unlocked b (all keys that Convert() needs are at hand),
- *	Passphrases u, RateLimit t, HotzoneMax t, and the fields of Progress.
+ *	Passphrases u, RateLimit t, HotzoneMax t, StallTarget t, and the fields of Progress.
  *   Quit() -> ()
  *
  * Signals:

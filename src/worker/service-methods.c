@@ -244,13 +244,14 @@ static int method_quit(sd_bus_message *m, void *arg, sd_bus_error *error)
 static int method_set_limits(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
 	struct service *s = arg;
-	uint64_t rate, hotzone_max;
-	int r = sd_bus_message_read(m, "tt", &rate, &hotzone_max);
+	struct service_limits limits;
+	int r = sd_bus_message_read(m, "ttt", &limits.rate, &limits.hotzone_max,
+				    &limits.stall_target);
 
 	(void)error;
 	if (r < 0)
 		return r;
-	control_set_limits(s->control, rate, hotzone_max);
+	control_set_limits(s->control, &limits);
 	return sd_bus_reply_method_return(m, NULL);
 }
 
@@ -298,9 +299,10 @@ static int fill_status(sd_bus_message *m, const struct service *s,
 		       const struct control_state *state)
 {
 	int r = sd_bus_message_append(
-		m, "{sv}{sv}{sv}{sv}{sv}", "Job", "s", service_job_name(state->job), "Unlocked",
+		m, "{sv}{sv}{sv}{sv}{sv}{sv}", "Job", "s", service_job_name(state->job), "Unlocked",
 		"b", (int)state->unlocked, "Passphrases", "u", state->passphrases, "RateLimit", "t",
-		state->rate_limit, "HotzoneMax", "t", state->hotzone_max);
+		state->limits.rate, "HotzoneMax", "t", state->limits.hotzone_max, "StallTarget",
+		"t", state->limits.stall_target);
 
 	return r < 0 ? r : service_append_progress(m, s, state);
 }
@@ -353,7 +355,7 @@ const sd_bus_vtable service_vtable[] = {
 	SD_BUS_METHOD("Recover", "", "", method_recover, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Reverse", "", "", method_reverse, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Stop", "", "", method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("SetLimits", "tt", "", method_set_limits, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("SetLimits", "ttt", "", method_set_limits, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetRecord", "s", "", method_set_record, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("GetStatus", "", "a{sv}", method_get_status, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Quit", "", "", method_quit, SD_BUS_VTABLE_UNPRIVILEGED),

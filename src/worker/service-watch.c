@@ -80,11 +80,12 @@ static void set_record(struct service_volume *v, struct luks_store *store, const
 
 /* A header that cannot be written stops the conversion with its next commit, if not here. */
 static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
-		      uint64_t *ret_hotzone_size)
+		      struct engine_limits *limits)
 {
 	struct watch *w = arg;
 	struct control *c = w->v->control;
-	uint64_t by_rate, wanted;
+	struct service_limits wanted;
+	uint64_t by_rate;
 
 	do {
 		uint64_t serial;
@@ -94,9 +95,12 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 			set_record(w->v, store, record, serial);
 		rate_wait(&c->rate, converted, interrupted, c);
 	} while (!control_wants_stop(c) && control_pause_wanted(c));
-	wanted = control_hotzone_max(c);
+	wanted = control_limits(c);
 	by_rate = rate_hotzone(&c->rate);
-	*ret_hotzone_size = wanted == 0 ? by_rate : by_rate == 0 ? wanted : MIN(by_rate, wanted);
+	limits->hotzone_size = wanted.hotzone_max == 0 ? by_rate
+			       : by_rate == 0          ? wanted.hotzone_max
+						       : MIN(by_rate, wanted.hotzone_max);
+	limits->stall_target = wanted.stall_target;
 	return 0;
 }
 

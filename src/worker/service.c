@@ -373,7 +373,10 @@ static int check_control_fd(int fd)
 
 int service_main(int argc, char **argv)
 {
-	struct options o = {.key_slot = OPTION_ANY_KEYSLOT};
+	struct options o = {
+		.key_slot = OPTION_ANY_KEYSLOT,
+		.stall_target_ms = OPTION_NOT_GIVEN,
+	};
 	int control_fd, r;
 
 	log_init("recrypt-worker", LOG_NOTICE);

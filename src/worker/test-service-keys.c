@@ -97,7 +97,7 @@ static void the_heir_of_a_killed_worker_goes_on(void **state)
 	for (int i = 0; i < 4; i++) {
 		_cleanup_message_ sd_bus_message *m = NULL;
 
-		call(&w, "SetLimits", "tt", UINT64_C(4) << 20, UINT64_C(0));
+		call(&w, "SetLimits", "ttt", UINT64_C(4) << 20, UINT64_C(0), UINT64_C(0));
 		call(&w, "Convert", "");
 		m = wait_signal(&w, "Progress");
 		assert_true(get_number(m, "BytesDone") > 0);

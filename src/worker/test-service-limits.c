@@ -49,7 +49,7 @@ static void start(struct worker *w, unsigned mib, uint64_t rate)
 	unlock(w, "a");
 	call(w, "Prepare", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(w, "prepare", ""));
-	call(w, "SetLimits", "tt", rate, UINT64_C(0));
+	call(w, "SetLimits", "ttt", rate, UINT64_C(0), UINT64_C(0));
 	call(w, "Convert", "");
 	sd_bus_message_unref(wait_signal(w, "Progress"));
 }
@@ -87,9 +87,9 @@ static void a_change_is_at_work_within_a_second(void **state)
 
 		do {
 			assert_true(tries++ <= TRIES);
-			call(&w, "SetLimits", "tt", UINT64_C(64) * KIB, UINT64_C(0));
+			call(&w, "SetLimits", "ttt", UINT64_C(64) * KIB, UINT64_C(0), UINT64_C(0));
 			(void)usleep(SECONDS / 4);
-			call(&w, "SetLimits", "tt", rates[i], UINT64_C(0));
+			call(&w, "SetLimits", "ttt", rates[i], UINT64_C(0), UINT64_C(0));
 			(void)usleep(SECONDS);
 		} while (!measure(&w, rates[i], 3 * SECONDS, 6));
 	}
@@ -105,7 +105,7 @@ static void a_wait_for_the_rate_is_interrupted(void **state)
 	(void)state;
 	start(&w, 8, KIB);
 	begin = now_usec();
-	call(&w, "SetLimits", "tt", UINT64_C(0), UINT64_C(0));
+	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
 	sd_bus_message_unref(wait_done(&w, "convert", ""));
 	assert_in_range(now_usec() - begin, 0, 3 * SECONDS);
 	worker_quit(&w);
@@ -131,7 +131,7 @@ static void hotzones_are_cut_to_the_limit(void **state)
 	unlock(&w, "a");
 	call(&w, "Prepare", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "prepare", ""));
-	call(&w, "SetLimits", "tt", 256 * KIB, 8 * KIB);
+	call(&w, "SetLimits", "ttt", 256 * KIB, 8 * KIB, UINT64_C(0));
 	call(&w, "Convert", "");
 	sd_bus_message_unref(wait_signal(&w, "Progress"));
 	last = bytes_done(&w);

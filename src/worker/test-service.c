@@ -42,7 +42,7 @@ static void convert_slowly(struct worker *w, uint64_t rate)
 {
 	_cleanup_message_ sd_bus_message *m = NULL;
 
-	call(w, "SetLimits", "tt", rate, UINT64_C(0));
+	call(w, "SetLimits", "ttt", rate, UINT64_C(0), UINT64_C(0));
 	call(w, "Convert", "");
 	m = wait_signal(w, "Progress");
 	assert_true(get_number(m, "BytesDone") > 0);
@@ -127,7 +127,7 @@ static void progress_goes_up_and_a_stop_leaves_a_clean_header(void **state)
 	worker_start(&w, NULL);
 	unlock(&w, "a");
 	prepare(&w);
-	call(&w, "SetLimits", "tt", MIB, UINT64_C(0));
+	call(&w, "SetLimits", "ttt", MIB, UINT64_C(0), UINT64_C(0));
 	call(&w, "Convert", "");
 	call_fails(&w, "Busy", "Convert", "");
 	call_fails(&w, "Busy", "Lock", "");
@@ -146,7 +146,7 @@ static void progress_goes_up_and_a_stop_leaves_a_clean_header(void **state)
 	assert_string_equal(get_text(stopped, "Outcome"), "stopped");
 	assert_string_equal(get_text(stopped, "Reencryption"), "clean");
 	assert_in_range(get_number(stopped, "BytesDone"), last, 8 * MIB - 1);
-	call(&w, "SetLimits", "tt", UINT64_C(0), UINT64_C(0));
+	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
 	do_job(&w, "Convert", "convert");
 	assert_state(&w, "none");
 	worker_quit(&w);
@@ -246,7 +246,7 @@ static void a_conversion_is_turned_around_in_the_middle(void **state)
 	assert_int_equal(get_number(reversed, "NewSectorSize"), 512);
 	call(&w, "Undo", "");
 	sd_bus_message_unref(wait_done(&w, "undo", "AlreadyReversing"));
-	call(&w, "SetLimits", "tt", UINT64_C(0), UINT64_C(0));
+	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
 	call(&w, "Convert", "");
 	back = wait_done(&w, "convert", "");
 	assert_string_equal(get_text(back, "Reencryption"), "none");
@@ -280,7 +280,7 @@ static void a_record_is_kept_in_the_header_through_everything(void **state)
 	convert_slowly(&w, MIB);
 	call(&w, "SetRecord", "s", "{\"generation\":1,\"later\":{\"x\":[1,2]}}");
 	assert_record(&w, second);
-	call(&w, "SetLimits", "tt", UINT64_C(0), UINT64_C(0));
+	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
 	sd_bus_message_unref(wait_done(&w, "convert", ""));
 	assert_record(&w, second);
 	RUN("cryptsetup luksDump image | grep -q 'recryptd'");
@@ -311,7 +311,7 @@ static void a_new_manager_finds_the_work_going_on(void **state)
 	assert_string_equal(get_text(status, "Job"), "convert");
 	look = inspect(&w);
 	assert_true(get_number(look, "BytesDone") > 0);
-	call(&w, "SetLimits", "tt", UINT64_C(0), UINT64_C(0));
+	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
 	sd_bus_message_unref(wait_done(&w, "convert", ""));
 	worker_quit(&w);
 	assert_plaintext("a");

@@ -28,3 +28,8 @@ UNIT_TESTS += tests/sim/test-pause
 tests_sim_test_pause_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_pause_SOURCES = tests/sim/test-pause.c
 tests_sim_test_pause_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-stall
+tests_sim_test_stall_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_stall_SOURCES = tests/sim/test-stall.c
+tests_sim_test_stall_LDADD = $(SIM_LDADD)

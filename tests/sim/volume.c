@@ -226,7 +226,7 @@ static bool pause_due(void *arg, uint64_t converted)
 	return r->on_pause;
 }
 
-static int make_pause(void *arg, uint64_t converted, uint64_t *ret_hotzone_size)
+static int make_pause(void *arg, uint64_t converted, struct engine_limits *limits)
 {
 	struct run *r = arg;
 	const struct position p = engine_position(r->engine);
@@ -234,7 +234,8 @@ static int make_pause(void *arg, uint64_t converted, uint64_t *ret_hotzone_size)
 	CHECK(p.hotzone_size == 0 && r->reenc.state == LUKS_REENC_CLEAN);
 	CHECK(converted ==
 	      (r->reenc.direction == LUKS_FORWARD ? p.boundary : r->reenc.data_size - p.boundary));
-	*ret_hotzone_size = r->on_pause ? r->on_pause(r) : 0;
+	limits->hotzone_size = r->on_pause ? r->on_pause(r) : 0;
+	limits->stall_target = r->stall_target;
 	r->pauses++;
 	return 0;
 }

@@ -64,6 +64,7 @@ struct run {
 	/* After every hotzone, and what the next ones shall have, bytes; or NULL. */
 	uint64_t (*on_pause)(struct run *r);
 	unsigned pauses;
+	uint64_t stall_target; /* microseconds, from the first pause on */
 };
 
 /*

@@ -58,21 +58,24 @@ verify_records() {
 	"$WRITER" --verify --slots 64 --acked "$(grep -c '^ACK' /tmp/writer.out)" "$records"
 }
 
+# As large as they are wanted, however slow the disk is just then.
+hotzones=(--hotzone-size 1M --stall-target 0)
+
 # reencrypt [option...]: to its end, or in the background as $worker.
 reencrypt() {
 	recryptctl reencrypt --batch-mode --progress-frequency 1000 --key-file "$key" \
-		"${FAST_PBKDF[@]}" --hotzone-size 1M "${header[@]}" "$@" "$DISK_data"
+		"${FAST_PBKDF[@]}" "${hotzones[@]}" "${header[@]}" "$@" "$DISK_data"
 }
 start_reencrypt() {
 	"$RECRYPTCTL" reencrypt --batch-mode --progress-frequency 1000 --key-file "$key" \
-		"${FAST_PBKDF[@]}" --hotzone-size 1M "${header[@]}" "$@" "$DISK_data" \
+		"${FAST_PBKDF[@]}" "${hotzones[@]}" "${header[@]}" "$@" "$DISK_data" \
 		>/tmp/worker.out 2>&1 &
 	worker=$!
 }
 
 # start_cancel: in the background as $worker.
 start_cancel() {
-	"$RECRYPTCTL" cancel --progress-frequency 1000 --key-file "$key" --hotzone-size 1M \
+	"$RECRYPTCTL" cancel --progress-frequency 1000 --key-file "$key" "${hotzones[@]}" \
 		"$DISK_data" >/tmp/worker.out 2>&1 &
 	worker=$!
 }
