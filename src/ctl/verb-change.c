@@ -339,8 +339,12 @@ static int set_rate(struct client *c, const char *path, const char *value)
 {
 	uint64_t rate;
 
-	if (config_parse_bytes(value, &rate) < 0) {
-		log_error("\"%s\" is not a rate (such as 2.5M, 500K, 10MB; 0 is no limit)", value);
+	if (strcmp(value, "default") == 0) {
+		rate = RATE_AS_CONFIGURED;
+	} else if (config_parse_bytes(value, &rate) < 0) {
+		log_error("\"%s\" is not a rate (such as 2.5M, 500K, 10MB; 0 is no limit, default "
+			  "what is configured)",
+			  value);
 		return -EINVAL;
 	}
 	if (path)

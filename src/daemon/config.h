@@ -22,6 +22,9 @@
 #include "util/cleanup.h"
 
 /* Where the passphrase of a volume comes from when nobody sends one. */
+/* In place of a rate that is set at run time: what the configuration says. */
+#define RATE_AS_CONFIGURED UINT64_MAX
+
 enum provider_kind {
 	PROVIDER_NONE,       /* only Unlock() */
 	PROVIDER_KEY_FILE,   /* KeyFile= is its path */

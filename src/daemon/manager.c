@@ -257,9 +257,9 @@ int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f
 int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f)
 {
 	(void)f;
-	m->rate_limit = rate;
-	m->config->has_kept_rate = true;
-	m->config->kept_rate_limit = rate;
+	m->config->has_kept_rate = rate != RATE_AS_CONFIGURED;
+	m->config->kept_rate_limit = m->config->has_kept_rate ? rate : 0;
+	m->rate_limit = m->config->has_kept_rate ? rate : m->config->rate_limit;
 	manager_write_state(m);
 	manager_mark(m, MANAGER_CHANGED_RATE_LIMIT);
 	return 0;

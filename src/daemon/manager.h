@@ -131,5 +131,8 @@ int manager_suspend_all(struct manager *m, const struct volume_filter *filter, c
 int manager_resume_all(struct manager *m, const struct volume_filter *filter, struct failure *f,
 		       volume_done_t done, void *userdata, size_t *ret_count);
 
-/* Bytes per second for the host, 0: none; remembered over restarts (KeepRate=). */
+/*
+ * Bytes per second for the host, 0: none, RATE_AS_CONFIGURED: what the configuration says;
+ * remembered over restarts (KeepRate=).
+ */
 int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f);

@@ -224,12 +224,10 @@ int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, vo
 {
 	struct volume_core *c = v->core;
 
-	v->rate_limit = rate;
-	c->rate_set = true;
-	c->record.has_rate = true;
-	c->record.rate = rate;
+	c->rate_set = c->record.has_rate = rate != RATE_AS_CONFIGURED;
+	c->record.rate = c->record.has_rate ? rate : 0;
+	volume_apply_rate(v);
 	(void)volume_record_changed(v);
-	volume_mark(v, VOLUME_CHANGED_LIMIT);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }
 

@@ -141,7 +141,10 @@ int volume_resume(struct volume *v, struct failure *f, volume_done_t done, void 
  */
 int volume_cancel(struct volume *v, struct failure *f, struct job **ret_job);
 
-/* Bytes per second, 0: none. Holds within a second; done when it is durable in the header. */
+/*
+ * Bytes per second, 0: none, RATE_AS_CONFIGURED: what the configuration says, now and later. Holds
+ * within a second; done when it is durable in the header.
+ */
 int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, volume_done_t done,
 			  void *userdata);
 
