@@ -90,7 +90,10 @@ struct manager_core {
 	sd_event_source *turn;
 	bool marked;
 	uint64_t changed;
-	bool paused; /* the host sleeps */
+	bool paused;    /* the host sleeps */
+	bool ready;     /* the service manager knows that we are */
+	bool ready_due; /* whatever is not found yet */
+	sd_event_source *ready_limit;
 	struct schedule prepare, convert;
 	struct probe *probes;
 	struct discover *discover;

@@ -9,7 +9,6 @@
 
 #include "daemon/bus.h"
 #include "daemon/manager.h"
-#include "daemon/store.h"
 #include "util/checked.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -168,10 +167,8 @@ static int run(const struct manager_options *options)
 		r = manager_start(m);
 	if (r >= 0)
 		r = bus_start(b);
-	if (r >= 0) {
-		store_notify_ready();
+	if (r >= 0)
 		r = sd_event_loop(event);
-	}
 	return r;
 }
 

@@ -162,6 +162,20 @@ static void tell_calm(struct manager *m)
 	}
 }
 
+/* When all is found that is there, or when that takes too long. */
+static void tell_ready(struct manager *m)
+{
+	struct manager_core *c = m->core;
+
+	if (c->ready || (c->probes && !c->ready_due))
+		return;
+	if (c->probes)
+		log_warning("a device does not answer; not all volumes are known yet");
+	c->ready = true;
+	c->ready_limit = sd_event_source_disable_unref(c->ready_limit);
+	store_notify_ready();
+}
+
 static int on_turn(sd_event_source *s, void *userdata)
 {
 	struct manager *m = userdata;
@@ -173,6 +187,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 	manager_share_rate(m);
 	tell_observer(m);
 	tell_status(m);
+	tell_ready(m);
 	tell_calm(m);
 	return 0;
 }

@@ -18,6 +18,9 @@
 
 #define PREPARE_AT_ONCE 2 /* a key derivation may take a gigabyte */
 
+/* How long volumes that do not answer hold up what waits for the service, microseconds. */
+#define READY_LIMIT UINT64_C(10000000)
+
 static void apply_config(struct manager *m)
 {
 	m->core->prepare.max_concurrent = PREPARE_AT_ONCE;
@@ -68,6 +71,7 @@ struct manager *manager_free(struct manager *m)
 		worker_link_free_retired();
 		job_free_all(m);
 		store_close();
+		(void)sd_event_source_disable_unref(m->core->ready_limit);
 		(void)sd_event_source_disable_unref(m->core->turn);
 		free(m->core->state_path);
 		free(m->core);
@@ -83,6 +87,14 @@ void manager_set_observer(struct manager *m, const struct manager_observer *obse
 	m->core->observer = *observer;
 }
 
+static int on_ready_limit(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	(void)s;
+	(void)usec;
+	probe_wait_no_longer(userdata);
+	return 0;
+}
+
 int manager_start(struct manager *m)
 {
 	char uuid[37];
@@ -94,8 +106,11 @@ int manager_start(struct manager *m)
 			(void)log_warning_errno(r, "%s: its worker is gone", uuid);
 	}
 	r = discover_new(m, &m->core->discover);
+	if (r == 0)
+		r = sd_event_add_time_relative(m->event, &m->core->ready_limit, CLOCK_MONOTONIC,
+					       READY_LIMIT, 10000, on_ready_limit, m);
 	manager_mark(m, 0);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static void mark_all(struct manager *m)
@@ -150,7 +165,8 @@ int manager_reload(struct manager *m, struct failure *f)
 		(void)failure_set(f, r, "%s: cannot be read; the configuration stays as it is",
 				  m->options->config_path);
 	}
-	store_notify_ready();
+	if (m->core->ready)
+		store_notify_ready();
 	return r;
 }
 

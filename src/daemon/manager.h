@@ -73,7 +73,10 @@ DEFINE_CLEANUP(struct manager, manager_free)
 /* One observer; set before manager_start(). */
 void manager_set_observer(struct manager *m, const struct manager_observer *observer);
 
-/* Adopts workers of the fd store, begins to discover volumes; the rest happens in the loop. */
+/*
+ * Adopts workers of the fd store, begins to discover volumes; the rest happens in the loop. The
+ * service manager is told that we are ready when all of that is known, or after 10 s.
+ */
 int manager_start(struct manager *m);
 
 /* Stops all workers at a hotzone boundary; @done is called when none is left. */

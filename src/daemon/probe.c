@@ -69,6 +69,7 @@ static void finish(struct probe *p, struct volume *v, int error, const struct fa
 	if (p->done)
 		p->done(v, error, f, p->userdata);
 	probe_free(p);
+	manager_mark(m, 0);
 	if (!m->stopping)
 		start_waiting(m);
 }
@@ -172,20 +173,29 @@ static struct volume *find_known(const struct probe *p)
 	return v || p->done ? v : manager_volume_by_node(p->manager, p->device);
 }
 
+/* Has this volume a worker that has not answered yet? */
+static bool is_adopted(const struct manager *m, const char *uuid)
+{
+	for (const struct probe *p = m->core->probes; p; p = p->next)
+		if (p->adopted && strcmp(p->uuid, uuid) == 0)
+			return true;
+	return false;
+}
+
 static void start_waiting(struct manager *m)
 {
 	unsigned running = 0;
 
 	for (const struct probe *p = m->core->probes; p; p = p->next) {
 		running += p->link != NULL;
-		if (p->adopted)
+		if (p->adopted && !m->core->ready_due)
 			return; /* those that are at work have a say first */
 	}
 	for (struct probe *p = m->core->probes; p && running < PROBES_AT_ONCE; p = p->next) {
 		struct volume *known;
 		int r;
 
-		if (p->link)
+		if (p->link || is_adopted(m, p->uuid))
 			continue;
 		known = find_known(p);
 		if (known) {
@@ -243,6 +253,13 @@ int probe_new(struct manager *m, const struct probe_spec *spec)
 	if (r == 0)
 		start_waiting(m);
 	return r;
+}
+
+void probe_wait_no_longer(struct manager *m)
+{
+	m->core->ready_due = true;
+	start_waiting(m);
+	manager_mark(m, 0);
 }
 
 int probe_adopt(struct manager *m, const char *uuid, int control_fd)

@@ -26,6 +26,9 @@ int probe_new(struct manager *m, const struct probe_spec *spec);
 /* The same with a worker of the fd store, which may be at work. Takes @control_fd. */
 int probe_adopt(struct manager *m, const char *uuid, int control_fd);
 
+/* What has not answered by now keeps neither the others nor the service manager waiting. */
+void probe_wait_no_longer(struct manager *m);
+
 /* Whoever waits is answered so. */
 void probe_end_all(struct manager *m, int error, const struct failure *f);
 void probe_free_all(struct manager *m);
