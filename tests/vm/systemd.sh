@@ -38,6 +38,23 @@ start_service() { systemctl enable --now recryptd.service; }
 # service_pid: of the manager. worker_pids: its workers, one a line.
 service_pid() { systemctl show -P MainPID recryptd.service; }
 worker_pids() { pgrep -x recrypt-worker || true; }
+worker_is_another() { [ -n "$(worker_pids)" ] && [ "$(worker_pids)" != "$1" ]; }
+manager_is_another() { [ "$(service_pid)" != 0 ] && [ "$(service_pid)" != "$1" ]; }
+
+# count_workers: from now on. workers_started: how many the service has since.
+count_workers() {
+	local worker=/usr/local/libexec/recryptd/recrypt-worker
+	mkdir "${worker%/*}/real"
+	mv "$worker" "${worker%/*}/real/"
+	cat >"$worker" <<-SCRIPT
+		#!/bin/sh
+		echo started >>/run/workers
+		exec "${worker%/*}/real/recrypt-worker" "\$@"
+	SCRIPT
+	chmod +x "$worker"
+	: >/run/workers
+}
+workers_started() { wc -l </run/workers; }
 
 # find_volume WHICH: sets $volume, the object that the following are about. The service looks for
 # volumes after it has said that it is ready.
@@ -119,11 +136,28 @@ expect_file() {
 	expect_equal "$(cat /mnt/file.sum)" "$(sha256sum </mnt/file)" "a file"
 }
 
-# expect_clean_header: in re-encryption, with no range in work.
+# expect_clean_header [FILE]: in re-encryption, with no range in work; as it is, or as FILE has it.
 expect_clean_header() {
-	cryptsetup luksDump --dump-json-metadata "$DISK_data" >/tmp/header
-	grep -q online-reencrypt /tmp/header || fail "not in re-encryption"
-	! grep -q in-reencryption /tmp/header || fail "a range is in work"
+	local json=${1:-/tmp/header}
+	[ $# = 1 ] || cryptsetup luksDump --dump-json-metadata "$DISK_data" >"$json"
+	grep -q online-reencrypt "$json" || fail "not in re-encryption"
+	! grep -q in-reencryption "$json" || fail "a range is in work"
+}
+
+# note_header: from the next boot on, $noted_header is the header as the service finds it.
+noted_header=/run/header
+note_header() {
+	cat >/etc/systemd/system/note-header.service <<-UNIT
+		[Unit]
+		Before=recryptd.service
+		[Service]
+		Type=oneshot
+		ExecStart=sh -c 'until [ -b $DISK_data ]; do sleep 0.05; done; \
+			cryptsetup luksDump --dump-json-metadata $DISK_data >$noted_header'
+		[Install]
+		WantedBy=recryptd.service
+	UNIT
+	systemctl enable note-header.service
 }
 
 show_journal() {
