@@ -108,7 +108,7 @@ static int try_tokens(struct luks_begin *b)
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		int r;
 
-		if (!(assigned & ~b->params.skip_tokens & UINT32_C(1) << t))
+		if (!(assigned & UINT32_C(1) << t))
 			continue;
 		r = luks_token_passphrase(b->cd, t, &passphrase);
 		if (r == 0)
@@ -219,7 +219,7 @@ int luks_begin_open_keyslots(struct luks_begin *b)
 	r = plan_slots(b);
 	if (r == 0 && b->params.volume_key)
 		r = take_volume_key(b);
-	if (r == 0)
+	if (r == 0 && !b->params.skip_tokens)
 		r = try_tokens(b);
 	if (r < 0)
 		return r;

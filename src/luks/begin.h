@@ -45,7 +45,7 @@ struct luks_begin_params {
 	const struct secret *volume_key;
 	const struct secret *new_volume_key; /* NULL: random */
 	struct luks_pbkdf pbkdf;
-	uint32_t skip_tokens; /* bit n: token n is not asked for a passphrase or key */
+	bool skip_tokens; /* none is asked for a passphrase or key */
 	struct luks_passphrases passphrases;
 };
 

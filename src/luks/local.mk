@@ -31,6 +31,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/requirement.c src/luks/requirement.h \
 	src/luks/segment.c src/luks/segment.h \
 	src/luks/status.c src/luks/status.h \
+	src/luks/token-plugin.c src/luks/token-plugin.h \
 	src/luks/unlock.c src/luks/unlock.h \
 	src/luks/validate.c src/luks/validate.h \
 	src/luks/wipe.c src/luks/wipe.h

@@ -151,7 +151,7 @@ static int try_tokens(struct unlock *u)
 	for (size_t i = 0; i < u->keyslots.n; i++)
 		assigned |= u->keyslots.slots[i].tokens;
 	for (int t = 0; t < (int)LUKS_MAX_TOKENS && r == 0 && any_wanted(u); t++)
-		if (assigned & ~u->params->skip_tokens & UINT32_C(1) << t)
+		if (assigned & UINT32_C(1) << t)
 			r = try_token(u, t);
 	return r;
 }

@@ -38,7 +38,6 @@ struct luks_unlock_params {
 	const struct secret *old_key, *new_key;
 	/* Let tokens open what they can by themselves before anybody is asked. */
 	bool tokens;
-	uint32_t skip_tokens; /* bit n: not token n */
 	struct luks_passphrases passphrases;
 };
 

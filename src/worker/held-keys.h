@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What a worker has been given to open its volume with, until it is told to forget it: passphrases,
- * volume keys, and the numbers of tokens that may be asked. All of it has opened something once.
+ * and volume keys. All of it has opened something once.
  */
 #pragma once
 
@@ -20,8 +20,7 @@ struct held_keys {
 	unsigned n_passphrases;
 	struct secret *key[HELD_KEYS_MAX];
 	unsigned n_keys;
-	uint32_t tokens; /* bit n: token n */
-	unsigned asked;  /* passphrases that the present job has had */
+	unsigned asked; /* passphrases that the present job has had */
 };
 
 void held_keys_forget(struct held_keys *h);
@@ -32,12 +31,12 @@ int held_keys_add_key(struct held_keys *h, const struct secret *key);
 
 static inline bool held_keys_is_empty(const struct held_keys *h)
 {
-	return h->n_passphrases == 0 && h->n_keys == 0 && h->tokens == 0;
+	return h->n_passphrases == 0 && h->n_keys == 0;
 }
 
 static inline bool held_keys_can_make_keyslots(const struct held_keys *h)
 {
-	return h->n_passphrases > 0 || h->tokens != 0;
+	return h->n_passphrases > 0;
 }
 
 /* The volume key that belongs to @digest of @header; NULL: none. Stays the holder's. */

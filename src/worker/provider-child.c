@@ -11,6 +11,7 @@
 #include "luks/context.h"
 #include "luks/key-file.h"
 #include "luks/keyslots.h"
+#include "luks/token-plugin.h"
 #include "util/log.h"
 #include "worker/process.h"
 #include "worker/provider-frame.h"
@@ -98,28 +99,22 @@ static int ask_keyring(const char *description)
 	return send_passphrase(s);
 }
 
-static int try_token(struct crypt_device *cd, const struct luks_keyslot *slot, int token)
+static int try_token(struct crypt_device *cd, int token)
 {
-	_cleanup_(secret_freep) struct secret *passphrase = NULL, *key = NULL;
-	struct provider_frame frame = {.kind = PROVIDER_KEY, .token = (uint32_t)token};
+	_cleanup_(secret_freep) struct secret *passphrase = NULL;
 	int r = luks_token_passphrase(cd, token, &passphrase);
 
-	if (r == 0)
-		r = luks_keyslot_open(cd, slot->id, passphrase, &key);
-	else if (r == -EINVAL)
-		r = luks_keyslot_open_by_token(cd, slot->id, token, &key);
-	if (r < 0)
-		return r;
-	frame.keyslot = (uint32_t)slot->id;
-	frame.size = (uint32_t)key->size;
-	return send_frame(&frame, key->data);
+	if (r == -EINVAL)
+		r = luks_token_plugin_passphrase(cd, token, &passphrase);
+	return r < 0 ? r : send_passphrase(passphrase);
 }
 
 static int ask_token(const char *device, const char *header, int wanted)
 {
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
 	struct luks_keyslots keyslots;
-	unsigned opened = 0;
+	uint32_t assigned = 0;
+	unsigned given = 0;
 	int r = luks_context_open(device, header, &cd);
 
 	if (r == 0)
@@ -127,12 +122,12 @@ static int ask_token(const char *device, const char *header, int wanted)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < keyslots.n; i++)
-		for (int t = 0; t < (int)LUKS_MAX_TOKENS; t++)
-			if (keyslots.slots[i].tokens & UINT32_C(1) << t &&
-			    (wanted < 0 || wanted == t))
-				opened += try_token(cd, &keyslots.slots[i], t) == 0;
-	if (opened == 0)
-		return log_refusal(-ENOKEY, "%s: no token opens a keyslot%s%s", device,
+		assigned |= keyslots.slots[i].tokens;
+	for (int t = 0; t < (int)LUKS_MAX_TOKENS; t++)
+		if (assigned & UINT32_C(1) << t && (wanted < 0 || wanted == t))
+			given += try_token(cd, t) == 0;
+	if (given == 0)
+		return log_refusal(-ENOKEY, "%s: no token gives a passphrase%s%s", device,
 				   *luks_context_error() ? ": " : "", luks_context_error());
 	return 0;
 }

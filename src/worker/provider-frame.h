@@ -6,11 +6,10 @@
 
 #define PROVIDER_FD 3 /* the pipe, in the process that is asked */
 
-enum provider_kind { PROVIDER_PASSPHRASE, PROVIDER_KEY, PROVIDER_ERROR };
+enum provider_kind { PROVIDER_PASSPHRASE, PROVIDER_ERROR };
 
 struct provider_frame {
 	uint32_t kind;
-	uint32_t token, keyslot; /* PROVIDER_KEY */
-	int32_t error;           /* PROVIDER_ERROR: a negative errno */
-	uint32_t size;           /* bytes that follow */
+	int32_t error; /* PROVIDER_ERROR: a negative errno */
+	uint32_t size; /* bytes that follow */
 };

@@ -117,16 +117,9 @@ static int take_frame(const struct provider_frame *f, const uint8_t *data,
 {
 	switch ((enum provider_kind)f->kind) {
 	case PROVIDER_PASSPHRASE:
-		secret_free(a->passphrase);
-		a->passphrase = NULL;
-		return secret_copy(data, f->size, &a->passphrase);
-	case PROVIDER_KEY:
-		if (a->n_keys == ARRAY_SIZE(a->key) || f->token >= LUKS_MAX_TOKENS ||
-		    f->keyslot >= LUKS_MAX_KEYSLOTS)
+		if (a->n == ARRAY_SIZE(a->passphrase))
 			return -EBADMSG;
-		a->key[a->n_keys].token = f->token;
-		a->key[a->n_keys].keyslot = f->keyslot;
-		return secret_copy(data, f->size, &a->key[a->n_keys++].key);
+		return secret_copy(data, f->size, &a->passphrase[a->n++]);
 	case PROVIDER_ERROR:
 		return log_refusal(f->error < 0 ? f->error : -EBADMSG, "%.*s", (int)f->size,
 				   (const char *)data);
@@ -195,8 +188,7 @@ int provider_ask(const struct provider_question *q, uint64_t timeout_usec,
 
 void provider_answer_clear(struct provider_answer *a)
 {
-	a->passphrase = secret_free(a->passphrase);
-	for (unsigned i = 0; i < a->n_keys; i++)
-		secret_free(a->key[i].key);
-	a->n_keys = 0;
+	for (unsigned i = 0; i < a->n; i++)
+		secret_free(a->passphrase[i]);
+	a->n = 0;
 }

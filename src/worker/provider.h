@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Whoever has a passphrase or key without a person: a key file, a credential of systemd, the kernel
+ * Whoever has a passphrase without a person: a key file, a credential of systemd, the kernel
  * keyring, a token of the header with its plugin. Any of them may hang (a file on a dead server, a
  * plugin that waits for the network), so a process of its own asks, and is killed when the time is
  * over. It answers in frames on a pipe:
  *
- *     | kind | token | keyslot | size | passphrase, volume key, or text of an error |
+ *     | kind | error | size | passphrase, or text of an error |
  */
 #pragma once
 
@@ -27,12 +27,8 @@ struct provider_question {
 };
 
 struct provider_answer {
-	struct secret *passphrase; /* of all but tokens */
-	unsigned n_keys;
-	struct {
-		struct secret *key;
-		unsigned token, keyslot;
-	} key[LUKS_MAX_KEYSLOTS];
+	struct secret *passphrase[LUKS_MAX_TOKENS]; /* one, or one for each token that has it */
+	unsigned n;
 };
 
 /*

@@ -39,11 +39,11 @@
  *	Provider s: key-file (Path s, Offset t, Size t), credential (Name s, looked for in the
  *	worker's $CREDENTIALS_DIRECTORY), keyring (Description s, a "user" key), token (Token i,
  *	any by default); Keyslot i; Timeout t (30 s by default). What it gives is kept as by
- *	Unlock(); a token is remembered for the jobs to come.
+ *	Unlock(), and no token is asked again by the jobs to come.
  *   Adopt(h old, h new) *
  *	The volume keys of KeysAvailable. HeaderConflict when the header knows them no more.
  *   Lock() -> ()
- *	Forgets passphrases, keys and tokens; Busy while a job runs.
+ *	Forgets passphrases and keys; Busy while a job runs.
  *   Check(a{sv} options) *
  *	What Prepare() with these options would do, with what is unlocked; nothing is written.
  *	Done: NewCipher s and NewSectorSize u as they would be, OldKeySize u, NewKeySize u (bytes),

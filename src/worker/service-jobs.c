@@ -94,8 +94,7 @@ static int open_steps(struct work *w)
 
 	if (r < 0)
 		return r;
-	s->tokens = true;
-	s->skip_tokens = ~w->v->keys.tokens;
+	s->skip_tokens = true; /* which may hang: a provider has been asked for what they have */
 	s->passphrases = held_keys_passphrases(&w->v->keys);
 	s->volume_key = held_keys_find(&w->v->keys, s->volume.header, reenc->old_side.digest);
 	if (reenc->state != LUKS_REENC_NONE)
@@ -105,7 +104,7 @@ static int open_steps(struct work *w)
 }
 
 /*
- * A new key needs keyslots, and so passphrases or tokens for them; where these are at hand they
+ * A new key needs keyslots, and so passphrases for them; where these are at hand they
  * also say which keyslots are carried over, and the volume key by itself says nothing.
  */
 static int check_can_begin(struct work *w)
@@ -119,9 +118,9 @@ static int check_can_begin(struct work *w)
 	if (!w->steps.volume_key)
 		return refuse_locked(w);
 	if (!w->request->keep_key)
-		return log_refusal(
-			-ENOKEY, "%s: is locked: keyslots for a new key need a passphrase or token",
-			w->steps.volume.data_path);
+		return log_refusal(-ENOKEY,
+				   "%s: is locked: keyslots for a new key need a passphrase",
+				   w->steps.volume.data_path);
 	return 0;
 }
 

@@ -47,6 +47,12 @@ static int try_digest(struct service_volume *v, struct crypt_device *cd, int dig
 	return r;
 }
 
+static int refuse_passphrase(const struct service_volume *v)
+{
+	return log_refusal(-EPERM, "%s: no keyslot is opened by this passphrase", v->base->device);
+}
+
+/* -EPERM, without a word: it opens nothing. */
 static int take_passphrase(struct service_volume *v, const struct secret *passphrase, int keyslot,
 			   uint32_t *ret_keyslots)
 {
@@ -61,8 +67,7 @@ static int take_passphrase(struct service_volume *v, const struct secret *passph
 		if (digests[i] != LUKS_DIGEST_NONE)
 			r = try_digest(v, cd, digests[i], keyslot, passphrase, &opened);
 	if (r == 0 && opened == 0)
-		return log_refusal(-EPERM, "%s: no keyslot is opened by this passphrase",
-				   v->base->device);
+		return -EPERM;
 	if (r == 0)
 		r = held_keys_add_passphrase(&v->keys, passphrase);
 	if (r < 0)
@@ -95,8 +100,10 @@ int service_unlock(struct service_volume *v, const struct request *q, struct rep
 	if (r < 0)
 		return log_error_errno(r, "%s: no secret could be read from the descriptor given",
 				       v->base->device);
-	if (!q->type || strcmp(q->type, "passphrase") == 0)
-		return take_passphrase(v, secret, q->keyslot, &report->keyslots);
+	if (!q->type || strcmp(q->type, "passphrase") == 0) {
+		r = take_passphrase(v, secret, q->keyslot, &report->keyslots);
+		return r == -EPERM ? refuse_passphrase(v) : r;
+	}
 	r = take_volume_key(v, secret);
 	return r == -EPERM ? log_refusal(r, "%s: the volume key given is not the volume's",
 					 v->base->device)
@@ -117,20 +124,17 @@ int service_use_provider(struct service_volume *v, const struct request *q, stru
 		.header = v->base->header,
 		.token = q->token,
 	};
+	const bool is_token = q->provider && strcmp(q->provider, "token") == 0;
 	int r = provider_ask(&question, q->timeout > 0 ? q->timeout : READ_TIMEOUT, &answer);
 
-	if (r == 0 && answer.passphrase)
-		r = take_passphrase(v, answer.passphrase, q->keyslot, &report->keyslots);
-	for (unsigned i = 0; r == 0 && i < answer.n_keys; i++) {
-		r = take_volume_key(v, answer.key[i].key);
-		if (r < 0)
-			break;
-		v->keys.tokens |= UINT32_C(1) << answer.key[i].token;
-		report->keyslots |= UINT32_C(1) << answer.key[i].keyslot;
+	for (unsigned i = 0; r == 0 && i < answer.n; i++) {
+		r = take_passphrase(v, answer.passphrase[i], q->keyslot, &report->keyslots);
+		r = r == -EPERM ? 0 : r; /* another token's may do */
 	}
-	if (r == -EPERM && !answer.passphrase)
-		log_error("%s: what the token gave is not the volume's key", v->base->device);
 	provider_answer_clear(&answer);
+	if (r == 0 && report->keyslots == 0)
+		r = is_token ? log_refusal(-ENOKEY, "%s: no token opens a keyslot", v->base->device)
+			     : refuse_passphrase(v);
 	return r;
 }
 

@@ -60,7 +60,6 @@ int steps_unlock(struct steps *s)
 		.old_key = s->volume_key,
 		.new_key = s->new_volume_key,
 		.tokens = s->tokens,
-		.skip_tokens = s->skip_tokens,
 		.passphrases = s->passphrases,
 	};
 

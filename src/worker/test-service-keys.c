@@ -354,6 +354,11 @@ static void a_token_plugin_provides(void **state)
 	call(&w, "UseProvider", "a{sv}", 1, "Provider", "s", "token");
 	m = wait_done(&w, "use-provider", "");
 	assert_numbers(m, "OpenedKeyslots", "0");
+	/* From now on the plugin would not answer: it is not asked again. */
+	RUN("cryptsetup token remove --token-id 5 image");
+	add_token(5, 0, '?');
+	call(&w, "Check", "a{sv}", 0);
+	sd_bus_message_unref(wait_done(&w, "check", ""));
 	prepare(&w);
 	do_job(&w, "Convert", "convert");
 	worker_quit(&w);
