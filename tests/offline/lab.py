@@ -322,8 +322,11 @@ def begin_again_or_settle(volume, program, options, key_file):
     if not volume.begun():
         volume.check_untouched()
         # A keyslot that was added for the new key, and not yet used, looks like one that somebody
-        # made on purpose (luksAddKey --unbound), so it stays.
-        volume.orphans = luks2.luks_slots(volume.metadata()) - luks2.luks_slots(volume.before)
+        # made on purpose (luksAddKey --unbound), so it stays; but for ours, whose mark we know.
+        tree = volume.metadata()
+        marked = any(token["type"] == "recryptd-begin" for token in tree["tokens"].values())
+        if program != volume.ours or not marked:
+            volume.orphans = luks2.luks_slots(tree) - luks2.luks_slots(volume.before)
         program("reencrypt", *BEGIN, *options, key_file=key_file).ok()
     elif volume.state() == "none":
         # The last commit was made, but perhaps not its second copy: the next reader makes that.
