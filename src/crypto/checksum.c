@@ -8,12 +8,27 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/evp.h>
+#include <string.h>
+
+#include "crypto/multi-buffer.h"
+#include "util/checked.h"
+#include "util/clock.h"
+
+/* What the libraries are compared on: bytes, and how often. */
+#define SAMPLE_SIZE   ((size_t)256 * 1024)
+#define SAMPLE_ROUNDS 3
+
+struct lane {
+	EVP_MD_CTX *ctx;
+	struct multi_buffer *multi_buffer; /* NULL: not used */
+};
 
 struct checksum {
 	EVP_MD *md;
+	char hash[32];
 	size_t size;
 	unsigned lanes;
-	EVP_MD_CTX *lane[];
+	struct lane lane[];
 };
 
 int checksum_new(const char *hash, unsigned lanes, struct checksum **ret)
@@ -27,28 +42,36 @@ int checksum_new(const char *hash, unsigned lanes, struct checksum **ret)
 	if (!c)
 		return -ENOMEM;
 	c->lanes = lanes;
-	c->md = EVP_MD_fetch(NULL, hash, NULL);
+	c->md = strlen(hash) < sizeof(c->hash) ? EVP_MD_fetch(NULL, hash, NULL) : NULL;
 	if (!c->md)
 		return -EOPNOTSUPP;
+	memcpy(c->hash, hash, strlen(hash));
 	size = EVP_MD_get_size(c->md);
 	if (size <= 0)
 		return -EOPNOTSUPP;
 	c->size = (size_t)size;
 	for (unsigned i = 0; i < lanes; i++) {
-		c->lane[i] = EVP_MD_CTX_new();
-		if (!c->lane[i] || EVP_DigestInit_ex2(c->lane[i], c->md, NULL) != 1)
+		c->lane[i].ctx = EVP_MD_CTX_new();
+		if (!c->lane[i].ctx || EVP_DigestInit_ex2(c->lane[i].ctx, c->md, NULL) != 1)
 			return -ENOMEM;
 	}
 	*ret = TAKE_PTR(c);
 	return 0;
 }
 
+static void drop_multi_buffer(struct checksum *c)
+{
+	for (unsigned i = 0; i < c->lanes; i++)
+		c->lane[i].multi_buffer = multi_buffer_free(c->lane[i].multi_buffer);
+}
+
 struct checksum *checksum_free(struct checksum *c)
 {
 	if (!c)
 		return NULL;
+	drop_multi_buffer(c);
 	for (unsigned i = 0; i < c->lanes; i++)
-		EVP_MD_CTX_free(c->lane[i]);
+		EVP_MD_CTX_free(c->lane[i].ctx);
 	EVP_MD_free(c->md);
 	free(c);
 	return NULL;
@@ -59,20 +82,110 @@ size_t checksum_size(const struct checksum *c)
 	return c->size;
 }
 
+const char *checksum_library_name(const struct checksum *c)
+{
+	return c->lane[0].multi_buffer ? "multi-buffer" : "OpenSSL";
+}
+
+/* A library that is wrong would be found out in a recovery only: the two are compared first. */
+static int compare(struct checksum *c, size_t block_size)
+{
+	_cleanup_free_ uint8_t *data = calloc(16, block_size);
+	uint8_t other[16 * EVP_MAX_MD_SIZE], digests[16 * EVP_MAX_MD_SIZE];
+	struct multi_buffer *m = c->lane[0].multi_buffer;
+	int r;
+
+	if (!data)
+		return -ENOMEM;
+	for (size_t i = 0; i < 16 * block_size; i++)
+		data[i] = (uint8_t)(i * 7 + i / 251);
+	r = multi_buffer_digest(m, data, 16, block_size, other);
+	if (r < 0)
+		return -EOPNOTSUPP;
+	c->lane[0].multi_buffer = NULL;
+	r = checksum_blocks(c, 0, data, 16 * block_size, block_size, digests);
+	c->lane[0].multi_buffer = m;
+	if (r < 0)
+		return r;
+	return memcmp(digests, other, 16 * c->size) == 0 ? 0 : -EOPNOTSUPP;
+}
+
+int checksum_use(struct checksum *c, enum checksum_library library)
+{
+	int r = 0;
+
+	drop_multi_buffer(c);
+	if (library == CHECKSUM_OPENSSL)
+		return 0;
+	for (unsigned i = 0; i < c->lanes && r == 0; i++)
+		r = multi_buffer_new(c->hash, &c->lane[i].multi_buffer);
+	if (r == 0)
+		r = compare(c, 512);
+	if (r == 0)
+		r = compare(c, 4096);
+	if (r < 0)
+		drop_multi_buffer(c);
+	return r;
+}
+
+/* Microseconds of the best of some rounds. */
+static int measure(struct checksum *c, const void *sample, size_t block_size, uint8_t *digests,
+		   uint64_t *ret)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (unsigned i = 0; i < SAMPLE_ROUNDS; i++) {
+		uint64_t start = now_usec();
+		int r = checksum_blocks(c, 0, sample, SAMPLE_SIZE, block_size, digests);
+
+		if (r < 0)
+			return r;
+		best = MIN(best, now_usec() - start);
+	}
+	*ret = best;
+	return 0;
+}
+
+int checksum_use_fastest(struct checksum *c, size_t block_size)
+{
+	_cleanup_free_ uint8_t *sample = NULL, *digests = NULL;
+	uint64_t openssl, multi_buffer;
+	int r;
+
+	r = checksum_use(c, CHECKSUM_MULTI_BUFFER);
+	if (r < 0)
+		return r == -EOPNOTSUPP ? 0 : r;
+	sample = calloc(1, SAMPLE_SIZE);
+	digests = calloc(SAMPLE_SIZE / block_size, c->size);
+	if (!sample || !digests)
+		return -ENOMEM;
+	r = measure(c, sample, block_size, digests, &multi_buffer);
+	if (r == 0)
+		r = checksum_use(c, CHECKSUM_OPENSSL);
+	if (r == 0)
+		r = measure(c, sample, block_size, digests, &openssl);
+	if (r == 0 && multi_buffer < openssl)
+		r = checksum_use(c, CHECKSUM_MULTI_BUFFER);
+	return r;
+}
+
 int checksum_blocks(struct checksum *c, unsigned lane, const void *data, size_t size,
 		    size_t block_size, uint8_t *digests)
 {
 	const uint8_t *block = data;
-	EVP_MD_CTX *ctx;
+	struct lane *l;
 
 	assert(lane < c->lanes);
-	ctx = c->lane[lane];
+	l = &c->lane[lane];
 	if (block_size == 0 || size % block_size)
 		return -EINVAL;
+	if (l->multi_buffer)
+		return multi_buffer_digest(l->multi_buffer, data, size / block_size, block_size,
+					   digests);
 	for (; size > 0; size -= block_size) {
-		if (EVP_DigestInit_ex2(ctx, NULL, NULL) != 1 ||
-		    EVP_DigestUpdate(ctx, block, block_size) != 1 ||
-		    EVP_DigestFinal_ex(ctx, digests, NULL) != 1)
+		if (EVP_DigestInit_ex2(l->ctx, NULL, NULL) != 1 ||
+		    EVP_DigestUpdate(l->ctx, block, block_size) != 1 ||
+		    EVP_DigestFinal_ex(l->ctx, digests, NULL) != 1)
 			return -EIO;
 		block += block_size;
 		digests += c->size;

@@ -5,6 +5,7 @@ src_crypto_librcrypto_a_SOURCES = \
 	src/crypto/checksum.c src/crypto/checksum.h \
 	src/crypto/cipher.c src/crypto/cipher.h \
 	src/crypto/iv.c src/crypto/iv.h \
+	src/crypto/multi-buffer.c src/crypto/multi-buffer.h \
 	src/crypto/pool.c src/crypto/pool.h
 
 CRYPTO_TEST_LIBS = src/crypto/librcrypto.a src/util/libutil.a \

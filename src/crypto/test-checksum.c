@@ -137,6 +137,64 @@ static void the_heap_does_not_grow_per_block(void **state)
 	}
 }
 
+/* Blocks of each size a sector or checksum may have, in numbers that fill no vector evenly. */
+static void both_libraries_make_the_same_digests(void **state)
+{
+	static const char *const hashes[] = {"sha1", "sha224", "sha256", "sha384", "sha512"};
+	static uint8_t data[37 * 4096], digests[2][37 * EVP_MAX_MD_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 31 + (i >> 8) * 17 + (i >> 13));
+	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
+		_cleanup_(checksum_freep) struct checksum *c = NULL;
+
+		assert_int_equal(checksum_new(hashes[i], 2, &c), 0);
+		assert_string_equal(checksum_library_name(c), "OpenSSL");
+		for (size_t size = 512; size <= 4096; size *= 2) {
+			for (size_t n = 1; n <= 37; n += 6) {
+				assert_int_equal(checksum_use(c, CHECKSUM_OPENSSL), 0);
+				assert_int_equal(
+					checksum_blocks(c, 1, data, n * size, size, digests[0]), 0);
+				if (checksum_use(c, CHECKSUM_MULTI_BUFFER) == -EOPNOTSUPP)
+					skip();
+				assert_string_equal(checksum_library_name(c), "multi-buffer");
+				memset(digests[1], 0, sizeof(digests[1]));
+				assert_int_equal(
+					checksum_blocks(c, 1, data, n * size, size, digests[1]), 0);
+				assert_memory_equal(digests[0], digests[1], n * checksum_size(c));
+			}
+		}
+	}
+}
+
+static void the_fastest_is_one_of_the_two(void **state)
+{
+	static const char *const hashes[] = {"sha256", "sha3-256"};
+	uint8_t block[512] = {1}, digest[2][EVP_MAX_MD_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
+		_cleanup_(checksum_freep) struct checksum *c = NULL;
+
+		assert_int_equal(checksum_new(hashes[i], 1, &c), 0);
+		assert_int_equal(checksum_blocks(c, 0, block, 512, 512, digest[0]), 0);
+		assert_int_equal(checksum_use_fastest(c, 4096), 0);
+		assert_int_equal(checksum_blocks(c, 0, block, 512, 512, digest[1]), 0);
+		assert_memory_equal(digest[0], digest[1], checksum_size(c));
+	}
+}
+
+static void a_hash_that_only_openssl_has_stays_with_it(void **state)
+{
+	_cleanup_(checksum_freep) struct checksum *c = NULL;
+
+	(void)state;
+	assert_int_equal(checksum_new("sha3-256", 1, &c), 0);
+	assert_int_equal(checksum_use(c, CHECKSUM_MULTI_BUFFER), -EOPNOTSUPP);
+	assert_string_equal(checksum_library_name(c), "OpenSSL");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +202,9 @@ int main(void)
 		cmocka_unit_test(each_block_has_its_own_digest_back_to_back),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(the_heap_does_not_grow_per_block),
+		cmocka_unit_test(both_libraries_make_the_same_digests),
+		cmocka_unit_test(the_fastest_is_one_of_the_two),
+		cmocka_unit_test(a_hash_that_only_openssl_has_stays_with_it),
 	};
 
 	if (CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1)

@@ -90,6 +90,10 @@ static int make_crypto(struct conversion *c)
 		if (r < 0)
 			return log_error_errno(r, "%s: OpenSSL has no hash %s for the checksums",
 					       c->volume->data_path, reenc->hash);
+		r = checksum_use_fastest(c->checksum, reenc->block_size);
+		if (r < 0)
+			return log_error_errno(r, "cannot compare the libraries for checksums");
+		log_debug("checksums by %s", checksum_library_name(c->checksum));
 	}
 	r = make_side(c, OLD, &reenc->old_side, c->keys->old_key);
 	if (r < 0)
