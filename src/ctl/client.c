@@ -106,6 +106,11 @@ int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_rep
 	return 0;
 }
 
+bool client_has_refused_key(const struct client *c)
+{
+	return strcmp(c->last_error, BUS_ERROR_PREFIX "KeyRejected") == 0;
+}
+
 int client_new_call(struct client *c, const char *path, const char *interface, const char *member,
 		    sd_bus_message **ret)
 {

@@ -27,6 +27,9 @@ void client_close(struct client *c);
 /* Is there a daemon? It is not started for that. */
 bool client_has_daemon(struct client *c);
 
+/* Was the last failure that of a passphrase or key? */
+bool client_has_refused_key(const struct client *c);
+
 /*
  * Calls a method; @types and what follows as of sd_bus_message_append(). @ret_reply may be NULL.
  */

@@ -40,8 +40,9 @@ static void print_progress(json_object *volume, void *userdata)
 		progress_update(p, json_number(volume, "BytesDone"), now_usec());
 }
 
-/* One passphrase, or with a key file that one; further ones while the daemon wants them. */
-static int unlock(struct client *c, const struct options *o, const char *path)
+/* One passphrase, where the daemon has none yet. */
+static int unlock(struct client *c, const struct options *o, const char *path,
+		  struct passphrase_source *source)
 {
 	json_object *volume;
 	bool unlocked;
@@ -52,18 +53,21 @@ static int unlock(struct client *c, const struct options *o, const char *path)
 		return r;
 	unlocked = json_number(volume, "Unlocked");
 	json_object_put(volume);
-	return unlocked ? 0 : unlock_volume(c, o, path, o->device);
+	return unlocked ? 0 : unlock_volume(c, o, path, source);
 }
 
-static int begin(struct client *c, const struct options *o, const char *path, char **ret_job)
+static int begin(struct client *c, const struct options *o, const char *path,
+		 struct passphrase_source *source, char **ret_job)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+	struct options agreed = *o;
 	const char *job;
-	int r;
+	int r = carry_keyslots_over(c, o, path, source, &agreed.lose_keyslots);
 
-	r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Rotate", &call);
+	if (r == 0)
+		r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Rotate", &call);
 	if (r >= 0)
-		r = append_rotation(call, o);
+		r = append_rotation(call, &agreed);
 	if (r >= 0)
 		r = client_send(c, TAKE_PTR(call), &reply);
 	if (r >= 0)
@@ -76,7 +80,7 @@ static int begin(struct client *c, const struct options *o, const char *path, ch
 
 /* Begins, or goes on with what the header says. */
 static int begin_or_resume(struct client *c, const struct options *o, const char *path,
-			   char **ret_job)
+			   struct passphrase_source *source, char **ret_job)
 {
 	json_object *volume;
 	bool begun;
@@ -94,7 +98,7 @@ static int begin_or_resume(struct client *c, const struct options *o, const char
 			  o->device);
 		return -EINVAL;
 	}
-	return begin(c, o, path, ret_job);
+	return begin(c, o, path, source, ret_job);
 }
 
 static int follow(struct client *c, const struct options *o, const char *path, const char *job)
@@ -129,6 +133,7 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL, *job = NULL;
+	struct passphrase_source source = passphrases_of(o, o->device);
 	int r;
 
 	*ret_done = false;
@@ -137,8 +142,8 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 	*ret_done = true;
 	r = add_volume(&c, o, &path);
 	if (r == 0)
-		r = unlock(&c, o, path);
+		r = unlock(&c, o, path, &source);
 	if (r == 0)
-		r = begin_or_resume(&c, o, path, &job);
+		r = begin_or_resume(&c, o, path, &source, &job);
 	return r < 0 ? r : follow(&c, o, path, job);
 }

@@ -134,7 +134,6 @@ int verb_keys(const struct options *o)
 int verb_check(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
 	_cleanup_free_ char *path = NULL;
 	json_object *result;
 	int r;
@@ -143,16 +142,9 @@ int verb_check(const struct options *o)
 	if (r == 0)
 		r = find_volume(&c, o, o->device, &path);
 	if (r == 0)
-		r = client_new_call(&c, path, BUS_VOLUME_INTERFACE, "Check", &call);
-	if (r >= 0)
-		r = append_rotation(call, o);
-	if (r >= 0)
-		r = client_send(&c, TAKE_PTR(call), &reply);
+		r = check_rotation(&c, o, path, &result);
 	if (r < 0)
 		return r;
-	r = json_from_message(reply, &result);
-	if (r < 0)
-		return log_error_errno(r, "the answer of recryptd cannot be read");
 	r = show(o, result, view_check);
 	if (r == 0 && *json_text(result, "Obstacle"))
 		r = -EINVAL;

@@ -33,10 +33,9 @@ static int make_memfd(const struct secret *s)
 }
 
 static int send_secret(struct client *c, const struct options *o, const char *path,
-		       const struct secret *s)
+		       const struct secret *s, const char *type)
 {
 	_cleanup_close_ int fd = make_memfd(s);
-	const char *type = o->volume_key_file ? "volume-key" : "passphrase";
 
 	if (fd < 0)
 		return log_error_errno(fd, "the passphrase cannot be handed on");
@@ -52,32 +51,45 @@ static int unlock_by_volume_key(struct client *c, const struct options *o, const
 	_cleanup_(secret_freep) struct secret *s = NULL;
 	int r = key_file_read(o->volume_key_file, 0, 0, &s);
 
-	return r < 0 ? r : send_secret(c, o, path, s);
+	return r < 0 ? r : send_secret(c, o, path, s, "volume-key");
 }
 
-int unlock_volume(struct client *c, const struct options *o, const char *path, const char *name)
+struct passphrase_source passphrases_of(const struct options *o, const char *name)
 {
-	struct passphrase_source source = {
+	return (struct passphrase_source){
 		.key_file = o->key_file,
 		.keyfile_offset = o->keyfile_offset,
 		.keyfile_size = (size_t)o->keyfile_size,
 		.device = name,
 		.timeout = o->timeout,
 	};
+}
+
+int unlock_by(struct client *c, const struct options *o, const char *path,
+	      const struct secret *passphrase)
+{
+	return send_secret(c, o, path, passphrase, "passphrase");
+}
+
+int unlock_volume(struct client *c, const struct options *o, const char *path,
+		  struct passphrase_source *source)
+{
 	int r = -EPERM;
 
 	if (o->volume_key_file)
 		return unlock_by_volume_key(c, o, path);
 	for (unsigned try = 0; try < o->tries && r == -EPERM; try++) {
 		_cleanup_(secret_freep) struct secret *s = NULL;
-		int asked = passphrase_ask(&source, o->key_slot, try > 0, &s);
+		int asked = passphrase_ask(source, o->key_slot, try > 0, &s);
 
 		if (asked == -ENODATA || asked == -ENOKEY)
-			return try > 0 ? r : log_error_errno(-ENOKEY, "%s: no passphrase", name);
+			return try > 0 ? r
+				       : log_error_errno(-ENOKEY, "%s: no passphrase",
+							 source->device);
 		if (asked < 0)
 			return asked;
-		r = send_secret(c, o, path, s);
-		if (strcmp(c->last_error, BUS_ERROR_PREFIX "NotAuthorized") == 0)
+		r = unlock_by(c, o, path, s);
+		if (!client_has_refused_key(c))
 			break;
 	}
 	return r;
@@ -87,10 +99,11 @@ int verb_unlock(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
+	struct passphrase_source source = passphrases_of(o, o->device);
 	int r;
 
 	r = open_client(o, &c);
 	if (r == 0)
 		r = find_volume(&c, o, o->device, &path);
-	return r < 0 ? r : unlock_volume(&c, o, path, o->device);
+	return r < 0 ? r : unlock_volume(&c, o, path, &source);
 }

@@ -8,6 +8,7 @@
 
 #include "ctl/client.h"
 #include "worker/options.h"
+#include "worker/passphrase.h"
 
 int verb_list(const struct options *o);
 int verb_status(const struct options *o); /* of one volume */
@@ -45,11 +46,26 @@ int add_volume(struct client *c, const struct options *o, char **ret_path);
 /* The options of Rotate(). */
 int append_rotation(sd_bus_message *m, const struct options *o);
 
+/* Where the passphrases of this command line come from; @name is shown in prompts. */
+struct passphrase_source passphrases_of(const struct options *o, const char *name);
+
+/* Hands one on. */
+int unlock_by(struct client *c, const struct options *o, const char *path,
+	      const struct secret *passphrase);
+
+/* Asks for passphrases until one is taken; gives up after --tries. */
+int unlock_volume(struct client *c, const struct options *o, const char *path,
+		  struct passphrase_source *source);
+
+/* Check() with the options of Rotate(); the caller's to put. */
+int check_rotation(struct client *c, const struct options *o, const char *path, json_object **ret);
+
 /*
- * Asks for passphrases, of the terminal, standard input or a key file, until one is taken; gives up
- * after --tries.
+ * Asks for the passphrase of each keyslot that would be lost, and whether those may be that are
+ * left then. @o is of a verb with one device.
  */
-int unlock_volume(struct client *c, const struct options *o, const char *path, const char *name);
+int carry_keyslots_over(struct client *c, const struct options *o, const char *path,
+			struct passphrase_source *source, bool *ret_some_lost);
 
 /* Prints progress, when it changes; @volume are the properties. */
 typedef void (*watch_fn)(json_object *volume, void *userdata);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which keyslots live on when recryptctl reencrypt begins by the daemon: as in the foreground each
+ * is asked for, and what would be lost is said before anything is written.
+ *
+ *     Check() -> lost keyslots -> a passphrase for the first of them -> Unlock() -> Check() ...
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/bus-json.h"
+#include "ctl/verbs.h"
+#include "luks/fields.h"
+#include "util/log.h"
+#include "worker/terminal.h"
+
+struct carry_over {
+	struct client *client;
+	const struct options *o;
+	const char *path;
+	struct passphrase_source *source;
+	uint32_t lost; /* bit n: keyslot n, as things are */
+};
+
+int check_rotation(struct client *c, const struct options *o, const char *path, json_object **ret)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+	int r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Check", &call);
+
+	if (r >= 0)
+		r = append_rotation(call, o);
+	if (r >= 0)
+		r = client_send(c, TAKE_PTR(call), &reply);
+	if (r < 0)
+		return r;
+	r = json_from_message(reply, ret);
+	return r < 0 ? log_error_errno(r, "the answer of recryptd cannot be read") : 0;
+}
+
+static int look_what_is_lost(struct carry_over *a)
+{
+	json_object *result, *lost;
+	int r = check_rotation(a->client, a->o, a->path, &result);
+
+	if (r < 0)
+		return r;
+	a->lost = 0;
+	if (json_object_object_get_ex(result, "LostKeyslots", &lost) &&
+	    json_object_is_type(lost, json_type_array))
+		for (size_t i = 0; i < json_object_array_length(lost); i++)
+			a->lost |=
+				UINT32_C(1)
+				<< (json_object_get_int(json_object_array_get_idx(lost, i)) & 31);
+	json_object_put(result);
+	return 0;
+}
+
+static int refuse(const struct carry_over *a, int keyslot)
+{
+	return log_refusal(-EINVAL,
+			   "%s: no passphrase for keyslot %d was given; without it only one "
+			   "keyslot can be carried over, chosen with --key-slot",
+			   a->o->device, keyslot);
+}
+
+/* Until it is open, or given up with an empty line. */
+static int ask_for(struct carry_over *a, int keyslot)
+{
+	unsigned wrong = 0;
+
+	while (a->lost & UINT32_C(1) << keyslot) {
+		_cleanup_(secret_freep) struct secret *passphrase = NULL;
+		int r = passphrase_ask(a->source, keyslot, wrong > 0, &passphrase);
+
+		if (r == -ENOKEY)
+			return 0;
+		if (r == -ENODATA)
+			return refuse(a, keyslot);
+		if (r == 0)
+			r = unlock_by(a->client, a->o, a->path, passphrase);
+		if (r == 0)
+			r = look_what_is_lost(a);
+		else if (client_has_refused_key(a->client))
+			r = ++wrong < a->o->tries ? 0 : refuse(a, keyslot);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int confirm(const struct carry_over *a)
+{
+	bool yes;
+	int r;
+
+	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS; n++)
+		if (a->lost & UINT32_C(1) << n)
+			log_warning("%s: keyslot %d will be lost: its passphrase was not given",
+				    a->o->device, n);
+	if (a->o->batch_mode)
+		return 0;
+	r = terminal_confirm("Go on without these keyslots?", &yes);
+	if (r < 0)
+		return log_error_errno(
+			r,
+			"%s: cannot ask on a terminal whether these keyslots may be lost; "
+			"give their passphrases, or --batch-mode",
+			a->o->device);
+	return yes ? 0 : log_refusal(-ECANCELED, "%s: nothing was changed", a->o->device);
+}
+
+int carry_keyslots_over(struct client *c, const struct options *o, const char *path,
+			struct passphrase_source *source, bool *ret_some_lost)
+{
+	struct carry_over a = {.client = c, .o = o, .path = path, .source = source};
+	int r = look_what_is_lost(&a);
+
+	for (int n = 0; r == 0 && n < (int)LUKS_MAX_KEYSLOTS; n++)
+		if (o->key_slot == OPTION_ANY_KEYSLOT)
+			r = ask_for(&a, n);
+	if (r == 0 && a.lost)
+		r = confirm(&a);
+	*ret_some_lost = a.lost != 0;
+	return r;
+}
