@@ -376,6 +376,18 @@ static void talk(struct volume *v, enum volume_action action)
 		act(v, action);
 }
 
+/*
+ * The service ends, perhaps for a newer version of it: a worker whose keys the next one gets from
+ * the fd store ends, too. One that holds a passphrase only is left to the next manager.
+ */
+static bool may_end(const struct volume *v)
+{
+	const struct volume_core *c = v->core;
+
+	return v->manager->stopping && c->at_work == WORKER_NONE && c->old_key_fd >= 0 &&
+	       c->record_durable == c->record_wanted;
+}
+
 void volume_step(struct volume *v)
 {
 	struct volume_core *c = v->core;
@@ -392,11 +404,11 @@ void volume_step(struct volume *v)
 		return;
 	}
 	request_answer(v); /* who has an answer needs no worker any more */
-	if (!needs_worker(v, &s))
+	if (!needs_worker(v, &s) || may_end(v))
 		volume_drop_worker(v);
-	else if (!c->link)
+	else if (!c->link && !v->manager->stopping)
 		(void)volume_need_worker(v);
-	else if (c->looked)
+	else if (c->link && c->looked)
 		talk(v, s.action);
 }
 
