@@ -378,14 +378,14 @@ static void talk(struct volume *v, enum volume_action action)
 
 /*
  * The service ends, perhaps for a newer version of it: a worker whose keys the next one gets from
- * the fd store ends, too. One that holds a passphrase only is left to the next manager.
+ * the fd store ends, too. One whose passphrase will be needed is left to the next manager.
  */
 static bool may_end(const struct volume *v)
 {
 	const struct volume_core *c = v->core;
 
 	return v->manager->stopping && c->at_work == WORKER_NONE && c->old_key_fd >= 0 &&
-	       c->record_durable == c->record_wanted;
+	       !c->record.has_queued && c->record_durable == c->record_wanted;
 }
 
 void volume_step(struct volume *v)
