@@ -56,6 +56,19 @@ static void without_a_key_it_asks_and_then_waits(void **state)
 	       .supported = true);
 }
 
+static void a_provider_is_not_waited_for_when_its_key_is_not_wanted_any_more(void **state)
+{
+	(void)state;
+	EXPECT(VOLUME_QUEUED, ACTION_NONE, LINE_PREPARE, .rotation_wanted = true,
+	       .may_get_keys = true, .prepare_turn = true, .at_work = WORKER_USE_PROVIDER);
+	EXPECT(VOLUME_QUEUED, ACTION_STOP, LINE_NONE, .rotation_wanted = true, .paused = true,
+	       .may_get_keys = true, .prepare_turn = true, .at_work = WORKER_USE_PROVIDER);
+	EXPECT(VOLUME_SUSPENDED, ACTION_STOP, LINE_NONE, .rotation_wanted = true, .suspended = true,
+	       .may_get_keys = true, .at_work = WORKER_USE_PROVIDER);
+	EXPECT(VOLUME_IDLE, ACTION_STOP, LINE_NONE, .may_get_keys = true,
+	       .at_work = WORKER_USE_PROVIDER);
+}
+
 static void what_a_dead_worker_left_is_recovered_at_once_even_when_suspended(void **state)
 {
 	(void)state;
@@ -165,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rotation_takes_its_way),
 		cmocka_unit_test(without_a_key_it_asks_and_then_waits),
+		cmocka_unit_test(a_provider_is_not_waited_for_when_its_key_is_not_wanted_any_more),
 		cmocka_unit_test(what_a_dead_worker_left_is_recovered_at_once_even_when_suspended),
 		cmocka_unit_test(suspend_stops_and_a_pause_does_too),
 		cmocka_unit_test(cancel_undoes_or_turns_around),

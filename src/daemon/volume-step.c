@@ -180,6 +180,7 @@ static void get_keys(struct volume *v)
 		return;
 	}
 	c->provider_asked = true;
+	c->stop_sent = false;
 	sent(v, WORKER_USE_PROVIDER,
 	     worker_link_use_provider(c->link,
 				      &config_for_volume(v->manager->config, v->uuid)->provider));

@@ -224,6 +224,10 @@ static void got_keys(struct volume *v, const struct worker_end *e)
 		request_ended(v, REQUEST_UNLOCK, e->error, &e->failure, NULL);
 	if (e->error < 0 && e->job == WORKER_UNLOCK && c->keys)
 		return; /* those that are there stay */
+	if (e->error == -ECANCELED && e->job == WORKER_USE_PROVIDER) {
+		c->provider_asked = false; /* it was not waited for, and may be asked again */
+		return;
+	}
 	if (e->error < 0) {
 		if (e->job == WORKER_ADOPT)
 			volume_drop_keys(v);

@@ -86,9 +86,13 @@ int control_init(struct control *c)
 {
 	int r;
 
-	*c = (struct control){.event_fd = -1, .state.limits.stall_target = STALL_TARGET};
+	*c = (struct control){
+		.event_fd = -1, .stop_fd = -1, .state.limits.stall_target = STALL_TARGET};
 	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->event_fd < 0)
+		return -errno;
+	c->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->stop_fd < 0)
 		return -errno;
 	r = rate_init(&c->rate, 0);
 	if (r == 0)
@@ -112,6 +116,7 @@ void control_destroy(struct control *c)
 	}
 	free(c->record);
 	cleanup_close(&c->event_fd);
+	cleanup_close(&c->stop_fd);
 	rate_destroy(&c->rate);
 	(void)pthread_cond_destroy(&c->work);
 	(void)pthread_mutex_destroy(&c->lock);
@@ -135,6 +140,18 @@ static void unlock_and_wake(struct control *c)
 	rate_wake(&c->rate);
 }
 
+/* Under the lock. An eventfd that is not blocking fails only where it is as it should be. */
+static void set_stop(struct control *c, bool stop)
+{
+	eventfd_t old;
+
+	c->stop = stop;
+	if (stop)
+		(void)eventfd_write(c->stop_fd, 1);
+	else
+		(void)eventfd_read(c->stop_fd, &old);
+}
+
 static bool is_no_job(enum service_job job)
 {
 	return job == JOB_INSPECT || job == JOB_LOCK;
@@ -151,13 +168,13 @@ static int accept_job(struct control *c, enum service_job job)
 		return 0;
 	if (job == JOB_REVERSE && c->state.job == JOB_CONVERT && c->after == JOB_NONE) {
 		c->after = job;
-		c->stop = true;
+		set_stop(c, true);
 		return 0;
 	}
 	if (c->state.job != JOB_NONE)
 		return -EBUSY;
 	c->state.job = job;
-	c->stop = false;
+	set_stop(c, false);
 	return 0;
 }
 
@@ -183,14 +200,15 @@ int control_submit(struct control *c, struct request *r)
 void control_stop(struct control *c)
 {
 	lock(c);
-	c->stop = true;
+	set_stop(c, true);
 	unlock_and_wake(c);
 }
 
 void control_quit(struct control *c)
 {
 	lock(c);
-	c->stop = c->quit = true;
+	c->quit = true;
+	set_stop(c, true);
 	unlock_and_wake(c);
 }
 
@@ -282,7 +300,7 @@ struct request *control_next(struct control *c, char **ret_record, uint64_t *ret
 		c->requests = r->next;
 		/* A stop was for the job before. */
 		if (r->job == JOB_REVERSE)
-			c->stop = false;
+			set_stop(c, false);
 	}
 	unlock(c);
 	return r;

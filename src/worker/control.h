@@ -116,6 +116,7 @@ struct control {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	int event_fd; /* readable: control_take() has something */
+	int stop_fd;  /* readable while @stop is set */
 	struct rate rate;
 	struct request *requests; /* not begun yet, oldest first */
 	struct report *reports;

@@ -31,16 +31,19 @@ int key_memfd_new(const struct secret *key, int *ret)
 }
 
 /* Until something can be read, or the end be seen. */
-static int wait_readable(int fd, uint64_t deadline)
+static int wait_readable(int fd, int stop_fd, uint64_t deadline)
 {
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pollfd p[] = {{.fd = fd, .events = POLLIN},
+				     {.fd = stop_fd, .events = POLLIN}};
 		const uint64_t now = now_usec();
 		const uint64_t left = now < deadline ? (deadline - now + 999) / 1000 : 0;
-		const int n = poll(&p, 1, (int)MIN(left, UINT64_C(1000000)));
+		const int n = poll(p, ARRAY_SIZE(p), (int)MIN(left, UINT64_C(1000000)));
 
+		if (n > 0 && p[1].revents)
+			return -ECANCELED;
 		if (n > 0)
-			return p.revents & POLLNVAL ? -EBADF : 0;
+			return p[0].revents & POLLNVAL ? -EBADF : 0;
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n == 0 && left == 0)
@@ -62,7 +65,7 @@ static int grow(struct secret **s)
 	return 0;
 }
 
-int secret_read_fd(int fd, size_t max, uint64_t deadline, struct secret **ret)
+int secret_read_fd(int fd, int stop_fd, size_t max, uint64_t deadline, struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
 	size_t used = 0;
@@ -73,7 +76,7 @@ int secret_read_fd(int fd, size_t max, uint64_t deadline, struct secret **ret)
 	while (r == 0) {
 		ssize_t n;
 
-		r = wait_readable(fd, deadline);
+		r = wait_readable(fd, stop_fd, deadline);
 		if (r < 0)
 			return r;
 		n = read(fd, s->data + used, s->size - used);

@@ -14,7 +14,8 @@ int key_memfd_new(const struct secret *key, int *ret);
 
 /*
  * All that @fd has to give, to its end: from the start of a memfd or file, from where a pipe or
- * socket stands. At most @max bytes, and until @deadline (as of now_usec()). -ENODATA: nothing,
- * -EFBIG: more than @max, -ETIMEDOUT.
+ * socket stands. At most @max bytes, and until @deadline (as of now_usec()) or until @stop_fd can
+ * be read from (-1: there is none). -ENODATA: nothing, -EFBIG: more than @max, -ETIMEDOUT,
+ * -ECANCELED.
  */
-int secret_read_fd(int fd, size_t max, uint64_t deadline, struct secret **ret);
+int secret_read_fd(int fd, int stop_fd, size_t max, uint64_t deadline, struct secret **ret);

@@ -152,11 +152,14 @@ static int explain(const struct provider_question *q, int error)
 	if (error == -ETIMEDOUT)
 		return log_refusal(error, "%s: the key provider %s did not answer in time",
 				   q->device, q->provider);
+	if (error == -ECANCELED)
+		return log_refusal(error, "%s: the key provider %s is not waited for any more",
+				   q->device, q->provider);
 	return log_error_errno(error, "%s: the key provider %s gave no answer", q->device,
 			       q->provider);
 }
 
-int provider_ask(const struct provider_question *q, uint64_t timeout_usec,
+int provider_ask(const struct provider_question *q, uint64_t timeout_usec, int stop_fd,
 		 struct provider_answer *ret)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
@@ -178,7 +181,7 @@ int provider_ask(const struct provider_question *q, uint64_t timeout_usec,
 	if (r < 0)
 		return explain(q, r);
 	(void)close(TAKE_FD(write_end));
-	r = secret_read_fd(read_end, ANSWER_MAX, deadline, &s);
+	r = secret_read_fd(read_end, stop_fd, ANSWER_MAX, deadline, &s);
 	end(pid);
 	if (r < 0)
 		return explain(q, r);

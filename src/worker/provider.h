@@ -33,9 +33,10 @@ struct provider_answer {
 
 /*
  * Logs why it fails. -EINVAL: no such provider, or it needs something else; -ENOKEY: it has
- * nothing; -ETIMEDOUT: no answer within @timeout_usec.
+ * nothing; -ETIMEDOUT: no answer within @timeout_usec; -ECANCELED: none until @stop_fd could be
+ * read from.
  */
-int provider_ask(const struct provider_question *q, uint64_t timeout_usec,
+int provider_ask(const struct provider_question *q, uint64_t timeout_usec, int stop_fd,
 		 struct provider_answer *ret);
 void provider_answer_clear(struct provider_answer *a);
 

@@ -95,7 +95,8 @@ static int take_volume_key(struct service_volume *v, const struct secret *key)
 int service_unlock(struct service_volume *v, const struct request *q, struct report *report)
 {
 	_cleanup_(secret_freep) struct secret *secret = NULL;
-	int r = secret_read_fd(q->fd[0], SECRET_MAX, now_usec() + READ_TIMEOUT, &secret);
+	int r = secret_read_fd(q->fd[0], v->control->stop_fd, SECRET_MAX, now_usec() + READ_TIMEOUT,
+			       &secret);
 
 	if (r < 0)
 		return log_error_errno(r, "%s: no secret could be read from the descriptor given",
@@ -125,7 +126,8 @@ int service_use_provider(struct service_volume *v, const struct request *q, stru
 		.token = q->token,
 	};
 	const bool is_token = q->provider && strcmp(q->provider, "token") == 0;
-	int r = provider_ask(&question, q->timeout > 0 ? q->timeout : READ_TIMEOUT, &answer);
+	int r = provider_ask(&question, q->timeout > 0 ? q->timeout : READ_TIMEOUT,
+			     v->control->stop_fd, &answer);
 
 	for (unsigned i = 0; r == 0 && i < answer.n; i++) {
 		r = take_passphrase(v, answer.passphrase[i], q->keyslot, &report->keyslots);
@@ -144,7 +146,8 @@ int service_adopt(struct service_volume *v, const struct request *q)
 
 	for (size_t i = 0; i < ARRAY_SIZE(q->fd); i++) {
 		_cleanup_(secret_freep) struct secret *key = NULL;
-		int r = secret_read_fd(q->fd[i], SECRET_MAX, now_usec() + READ_TIMEOUT, &key);
+		int r = secret_read_fd(q->fd[i], v->control->stop_fd, SECRET_MAX,
+				       now_usec() + READ_TIMEOUT, &key);
 
 		if (r < 0)
 			return log_error_errno(r, "%s: no volume key could be read from the memfd",

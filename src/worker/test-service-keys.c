@@ -241,6 +241,24 @@ static void a_provider_that_hangs_is_given_up(void **state)
 	worker_quit(&w);
 }
 
+static void a_provider_that_hangs_is_not_waited_for_after_a_stop(void **state)
+{
+	struct worker w;
+	char path[128];
+
+	(void)state;
+	make_volume(4, "");
+	RUN("rm -f fifo && mkfifo fifo");
+	(void)snprintf(path, sizeof(path), "%s/fifo", test_dir);
+	worker_start(&w, NULL);
+	call(&w, "UseProvider", "a{sv}", 3, "Provider", "s", "key-file", "Path", "s", path,
+	     "Timeout", "t", 3600 * SECONDS);
+	call(&w, "Stop", "");
+	sd_bus_message_unref(wait_done(&w, "use-provider", "Cancelled"));
+	unlock(&w, "a");
+	worker_quit(&w);
+}
+
 static void pass_credentials(void)
 {
 	char path[128];
@@ -402,6 +420,7 @@ int main(void)
 		cmocka_unit_test(a_volume_key_alone_begins_nothing_but_with_the_key_kept),
 		cmocka_unit_test(a_key_file_provides),
 		cmocka_unit_test(a_provider_that_hangs_is_given_up),
+		cmocka_unit_test(a_provider_that_hangs_is_not_waited_for_after_a_stop),
 		cmocka_unit_test(a_credential_provides),
 		cmocka_unit_test(the_keyring_provides),
 		cmocka_unit_test(a_token_plugin_provides),
