@@ -274,6 +274,7 @@ static int make_way(struct luks_begin *b)
 	if (r < 0 || b->plan.keeps_key)
 		return r;
 	r = luks_begin_mark(b);
+	b->marked = r == 0;
 	/* With all tokens in use it goes without. */
 	if (r < 0)
 		log_debug("%s: no token marks the keyslots to be added: %s", b->params.device,
@@ -313,7 +314,7 @@ static void undo(struct luks_begin *b)
 {
 	bool left = false;
 
-	if (b->n_added == 0)
+	if (b->n_added == 0 && !b->marked)
 		return;
 	b->cd = luks_context_close(b->cd);
 	if (luks_context_open(b->params.device, b->params.header, &b->cd) < 0 ||

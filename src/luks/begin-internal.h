@@ -19,6 +19,7 @@ struct luks_begin {
 	struct luks_keyslots keyslots;
 	struct luks_begin_opener openers[LUKS_MAX_KEYSLOTS];
 	uint32_t leftovers; /* bit n: keyslot n, see begin-leftover.h */
+	bool marked;
 	struct secret *old_key, *new_key;
 	struct secret *new_passphrase; /* opens no old keyslot; the volume key was given instead */
 	struct crypt_device *cd;
