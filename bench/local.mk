@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 EXTRA_DIST += bench/README.md bench/offline
+
+noinst_PROGRAMS = bench/crypto
+bench_crypto_SOURCES = bench/crypto.c
+bench_crypto_LDADD = src/crypto/librcrypto.a src/util/libutil.a $(JSONC_LIBS) $(LIBCRYPTO_LIBS) \
+	$(LIBSYSTEMD_LIBS)

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the CPUs alone could re-encrypt: one thread a CPU runs the program's own code over blocks in
+ * memory, each step by itself and then all that a hotzone in checksum mode takes.
+ *
+ *     bench/crypto [--json] [SECTOR-SIZE...]        512 and 4096 by default
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "crypto/checksum.h"
+#include "crypto/cipher.h"
+#include "util/checked.h"
+#include "util/clock.h"
+
+/* Of a chunk, as the engine cuts them; it stays in the cache between the steps, as there. */
+#define CHUNK    ((size_t)256 * 1024)
+#define CPUS_MAX 256
+#define SECONDS  1 /* of each row */
+#define SECONDS  1 /* of each row */
+
+static const enum checksum_library libraries[] = {CHECKSUM_OPENSSL, CHECKSUM_MULTI_BUFFER};
+
+struct row {
+	const char *name;
+	bool checksum, ciphers;
+	struct checksum *sums;
+	struct cipher *old, *new;
+	uint32_t block_size;
+};
+
+struct thread {
+	pthread_t thread;
+	unsigned lane;
+	const struct row *row;
+	atomic_bool *stop;
+	uint64_t bytes;
+	int error;
+};
+
+static int one_chunk(const struct row *row, unsigned lane, uint8_t *data, uint8_t *digests)
+{
+	int r = 0;
+
+	if (row->checksum)
+		r = checksum_blocks(row->sums, lane, data, CHUNK, row->block_size, digests);
+	if (r == 0 && row->ciphers)
+		r = cipher_decrypt(row->old, lane, 0, data, CHUNK);
+	if (r == 0 && row->ciphers)
+		r = cipher_encrypt(row->new, lane, 0, data, CHUNK);
+	return r;
+}
+
+static void *work(void *arg)
+{
+	struct thread *t = arg;
+	_cleanup_free_ uint8_t *data = calloc(1, CHUNK);
+	_cleanup_free_ uint8_t *digests = calloc(CHUNK / 512, EVP_MAX_MD_SIZE);
+
+	t->error = data && digests ? 0 : -ENOMEM;
+	while (t->error == 0 && !atomic_load(t->stop)) {
+		t->error = one_chunk(t->row, t->lane, data, digests);
+		t->bytes += CHUNK;
+	}
+	return NULL;
+}
+
+static int run_row(const struct row *row, unsigned cpus, double *ret)
+{
+	struct thread threads[CPUS_MAX] = {0};
+	atomic_bool stop = false;
+	const uint64_t begin = now_usec();
+	uint64_t bytes = 0, time;
+	unsigned n;
+	int r = 0;
+
+	for (n = 0; n < cpus; n++) {
+		threads[n] = (struct thread){.lane = n, .row = row, .stop = &stop};
+		r = -pthread_create(&threads[n].thread, NULL, work, &threads[n]);
+		if (r < 0)
+			break;
+	}
+	if (r == 0)
+		(void)sleep(SECONDS);
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < n; i++) {
+		(void)pthread_join(threads[i].thread, NULL);
+		bytes += threads[i].bytes;
+		if (r == 0)
+			r = threads[i].error;
+	}
+	time = now_usec() - begin;
+	if (r == 0)
+		*ret = (double)bytes / (double)time * 1e6;
+	return r;
+}
+
+static int add_result(json_object *list, const struct row *row, const char *library,
+		      uint32_t sector, double speed)
+{
+	json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "what", json_object_new_string(row->name));
+	json_object_object_add(o, "library", json_object_new_string(library));
+	json_object_object_add(o, "sector_size", json_object_new_int64(sector));
+	json_object_object_add(o, "bytes_per_second", json_object_new_double(speed));
+	return json_object_array_add(list, o);
+}
+
+/* One line of the table. */
+static int measure(struct row *row, const char *library, uint32_t sector, unsigned cpus,
+		   json_object *list)
+{
+	double speed;
+	int r = run_row(row, cpus, &speed);
+
+	if (r < 0)
+		return r;
+	if (list)
+		return add_result(list, row, library, sector, speed);
+	printf("%-24s %-14s %6u %10.0f\n", row->name, library, sector, speed / (1 << 20));
+	return 0;
+}
+
+static int make_cipher(uint32_t sector_size, unsigned cpus, struct cipher **ret)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	int r = secret_new(64, &key);
+
+	if (r < 0)
+		return r;
+	if (getrandom(key->data, key->size, 0) != (ssize_t)key->size)
+		return -EIO;
+	return cipher_new("aes-xts-plain64", key, sector_size, cpus, ret);
+}
+
+static int of_sector_size(uint32_t sector, unsigned cpus, json_object *list)
+{
+	_cleanup_(checksum_freep) struct checksum *sums = NULL;
+	_cleanup_(cipher_freep) struct cipher *old = NULL, *new = NULL;
+	struct row row;
+	int r = checksum_new("sha256", cpus, &sums);
+
+	if (r == 0)
+		r = make_cipher(sector, cpus, &old);
+	if (r == 0)
+		r = make_cipher(sector, cpus, &new);
+	row = (struct row){.name = "decrypt and encrypt", .ciphers = true, .old = old, .new = new};
+	if (r == 0)
+		r = measure(&row, "OpenSSL", sector, cpus, list);
+	for (size_t i = 0; i < ARRAY_SIZE(libraries) && r == 0; i++) {
+		const char *name;
+
+		if (checksum_use(sums, libraries[i]) < 0)
+			continue;
+		name = checksum_library_name(sums);
+		row = (struct row){"checksum", true, false, sums, old, new, sector};
+		r = measure(&row, name, sector, cpus, list);
+		row.name = "all three";
+		row.ciphers = true;
+		if (r == 0)
+			r = measure(&row, name, sector, cpus, list);
+	}
+	return r;
+}
+
+static int of_argument(const char *text, unsigned cpus, json_object *list)
+{
+	const unsigned long size = strtoul(text, NULL, 10);
+
+	if (size < 512 || size > 4096 || !is_power_of_2(size))
+		return -EINVAL;
+	return of_sector_size((uint32_t)size, cpus, list);
+}
+
+int main(int argc, char *argv[])
+{
+	const char *const defaults[] = {"512", "4096", NULL};
+	const bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+	const char *const *sizes =
+		argc > 1 + json ? (const char *const *)argv + 1 + json : defaults;
+	const long online = MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+	const unsigned cpus = (unsigned)MIN(online, (long)CPUS_MAX);
+	json_object *list = json ? json_object_new_array() : NULL;
+	int r = 0;
+
+	if (!json)
+		printf("aes-xts-plain64 with 512 bits, sha256, on %u CPUs\n%-24s %-14s %6s %10s\n",
+		       cpus, "", "checksums by", "sector", "MiB/s");
+	for (; *sizes && r == 0; sizes++)
+		r = of_argument(*sizes, cpus, list);
+	if (r == 0 && json)
+		puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY));
+	json_object_put(list);
+	if (r == -EINVAL)
+		(void)fprintf(stderr, "usage: crypto [--json] [SECTOR-SIZE...]\n");
+	else if (r < 0)
+		(void)fprintf(stderr, "crypto: %s\n", strerrordesc_np(-r));
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
