@@ -12,7 +12,6 @@
 #include "ctl/verbs.h"
 #include "luks/fields.h"
 #include "util/log.h"
-#include "worker/terminal.h"
 
 struct carry_over {
 	struct client *client;
@@ -90,23 +89,11 @@ static int ask_for(struct carry_over *a, int keyslot)
 
 static int confirm(const struct carry_over *a)
 {
-	bool yes;
-	int r;
-
 	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS; n++)
 		if (a->lost & UINT32_C(1) << n)
 			log_warning("%s: keyslot %d will be lost: its passphrase was not given",
 				    a->o->device, n);
-	if (a->o->batch_mode)
-		return 0;
-	r = terminal_confirm("Go on without these keyslots?", &yes);
-	if (r < 0)
-		return log_error_errno(
-			r,
-			"%s: cannot ask on a terminal whether these keyslots may be lost; "
-			"give their passphrases, or --batch-mode",
-			a->o->device);
-	return yes ? 0 : log_refusal(-ECANCELED, "%s: nothing was changed", a->o->device);
+	return a->o->batch_mode ? 0 : passphrase_confirm_lost(a->o->device);
 }
 
 int carry_keyslots_over(struct client *c, const struct options *o, const char *path,

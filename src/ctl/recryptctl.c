@@ -18,29 +18,6 @@
 #include "util/log.h"
 #include "worker/program.h"
 
-#define WORKER "recrypt-worker"
-
-/* In a build tree we are DIR/src/ctl/recryptctl, and the worker is DIR/src/worker/recrypt-worker.
- */
-static int find_worker(char *path, size_t size)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *end;
-
-	if (n > 0) {
-		self[n] = '\0';
-		end = strstr(self, "/src/ctl/recryptctl");
-		if (end && strcmp(end, "/src/ctl/recryptctl") == 0) {
-			*end = '\0';
-			if ((size_t)snprintf(path, size, "%s/src/worker/" WORKER, self) < size &&
-			    access(path, X_OK) == 0)
-				return 0;
-		}
-	}
-	return (size_t)snprintf(path, size, "%s/" WORKER, PKGLIBEXECDIR) < size ? 0 : -ENAMETOOLONG;
-}
-
 /* Returns only when the worker cannot be started. */
 static int run_worker(const struct options *o, char **argv)
 {
@@ -48,7 +25,7 @@ static int run_worker(const struct options *o, char **argv)
 	int r;
 
 	(void)o;
-	r = find_worker(path, sizeof(path));
+	r = program_find_worker(path, sizeof(path));
 	if (r == 0) {
 		(void)execv(path, argv);
 		r = -errno;

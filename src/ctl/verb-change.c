@@ -375,11 +375,8 @@ int verb_lock(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
-	int r;
+	int r = open_volume(o, &c, &path);
 
-	r = open_client(o, &c);
-	if (r == 0)
-		r = find_volume(&c, o, o->device, &path);
 	if (r == 0)
 		r = client_call(&c, path, BUS_VOLUME_INTERFACE, "Lock", NULL, "a{sv}", 0);
 	return r;
@@ -439,11 +436,8 @@ int verb_remove(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
-	int r;
+	int r = open_volume(o, &c, &path);
 
-	r = open_client(o, &c);
-	if (r == 0)
-		r = find_volume(&c, o, o->device, &path);
 	if (r == 0)
 		r = client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL, "oa{sv}",
 				path, 0);

@@ -36,6 +36,13 @@ int find_volume(struct client *c, const struct options *o, const char *operand, 
 	return r == 0 ? 0 : client_find_volume(c, operand, ret_path);
 }
 
+int open_volume(const struct options *o, struct client *ret, char **ret_path)
+{
+	int r = open_client(o, ret);
+
+	return r < 0 ? r : find_volume(ret, o, o->device, ret_path);
+}
+
 /* Prints @volume with @view, or as JSON. */
 static int show(const struct options *o, json_object *value, int (*view)(json_object *, FILE *))
 {
@@ -114,11 +121,8 @@ int verb_keys(const struct options *o)
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
 	json_object *volume, *keys;
-	int r;
+	int r = open_volume(o, &c, &path);
 
-	r = open_client(o, &c);
-	if (r == 0)
-		r = find_volume(&c, o, o->device, &path);
 	if (r == 0)
 		r = client_properties(&c, path, BUS_VOLUME_INTERFACE, &volume);
 	if (r < 0)
@@ -136,11 +140,8 @@ int verb_check(const struct options *o)
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
 	json_object *result;
-	int r;
+	int r = open_volume(o, &c, &path);
 
-	r = open_client(o, &c);
-	if (r == 0)
-		r = find_volume(&c, o, o->device, &path);
 	if (r == 0)
 		r = check_rotation(&c, o, path, &result);
 	if (r < 0)

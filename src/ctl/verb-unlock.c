@@ -100,10 +100,7 @@ int verb_unlock(const struct options *o)
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
 	struct passphrase_source source = passphrases_of(o, o->device);
-	int r;
+	int r = open_volume(o, &c, &path);
 
-	r = open_client(o, &c);
-	if (r == 0)
-		r = find_volume(&c, o, o->device, &path);
 	return r < 0 ? r : unlock_volume(&c, o, path, &source);
 }

@@ -40,6 +40,9 @@ int open_client(const struct options *o, struct client *ret);
 /* The object of the volume @operand; of a file also by a relative path. */
 int find_volume(struct client *c, const struct options *o, const char *operand, char **ret_path);
 
+/* Both, for a verb with one volume. */
+int open_volume(const struct options *o, struct client *ret, char **ret_path);
+
 /* AddVolume() of the first operand. */
 int add_volume(struct client *c, const struct options *o, char **ret_path);
 

@@ -63,8 +63,22 @@ int append_text(sd_bus_message *m, const char *text);
 			__attribute__((unused)) void *userdata,                                    \
 			__attribute__((unused)) sd_bus_error *error)
 
-/* Frees a list of an enumerator that cannot be ended; returns -ENOMEM. */
-int free_paths(char **paths);
+/* The head of a node enumerator; @userdata is the bus. */
+#define DEFINE_ENUMERATOR(name)                                                                    \
+	static int name(__attribute__((unused)) sd_bus *bus,                                       \
+			__attribute__((unused)) const char *prefix, void *userdata, char ***ret,   \
+			__attribute__((unused)) sd_bus_error *error)
+
+/* What an enumerator lists. */
+struct path_list {
+	char **paths;
+	size_t n;
+	int error; /* of an addition */
+};
+
+void path_list_add(struct path_list *l, const struct object_path *path);
+/* Hands the list over, or frees it: 0 or a negative errno, for the enumerator to return. */
+int path_list_end(struct path_list *l, char ***ret);
 
 /* Appends one entry of an a{sv}; @type is that of a basic value or "s". */
 int append_entry(sd_bus_message *m, const char *key, const char *type, const void *value);

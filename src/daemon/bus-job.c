@@ -162,27 +162,17 @@ static const sd_bus_vtable vtable[] = {
 };
 /* clang-format on */
 
-static int list_job_paths(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
-			  sd_bus_error *error)
+DEFINE_ENUMERATOR(list_job_paths)
 {
 	const struct manager *m = ((struct bus *)userdata)->manager;
-	size_t n = 0;
-	char **paths;
+	struct path_list l = {};
 
-	(void)bus;
-	(void)prefix;
-	(void)error;
-	paths = calloc((m ? m->n_jobs : 0) + 1, sizeof(char *));
-	if (!paths)
-		return -ENOMEM;
-	for (const struct job *j = m ? m->jobs : NULL; j && n < m->n_jobs; j = j->next) {
-		paths[n] = strdup(job_path(j).text);
-		if (!paths[n])
-			return free_paths(paths);
-		n++;
+	for (const struct job *j = m ? m->jobs : NULL; j; j = j->next) {
+		const struct object_path path = job_path(j);
+
+		path_list_add(&l, &path);
 	}
-	*ret = paths;
-	return 0;
+	return path_list_end(&l, ret);
 }
 
 int bus_add_jobs(struct bus *b, sd_bus *bus)

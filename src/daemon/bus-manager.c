@@ -10,8 +10,6 @@
 #include "daemon/bus-internal.h"
 #include "daemon/bus-options.h"
 
-#define REASON_MAX 255
-
 /* --- finding volumes: reads, so nobody is asked --- */
 
 static int compare_uuid(const void *a, const void *b)
@@ -105,7 +103,7 @@ static int parse_add_volume(sd_bus_message *m, struct arguments *a, struct failu
 	};
 	int r;
 
-	r = read_arguments(m, f, "s", &a->text);
+	r = read_reason(m, f, &a->text);
 	if (r == 0)
 		r = read_options(m, keys, a, f);
 	if (r < 0)
@@ -215,25 +213,28 @@ static int parse_suspend_all(sd_bus_message *m, struct arguments *a, struct fail
 
 	r = parse_filter(m, a, f);
 	if (r == 0)
-		r = read_arguments(m, f, "s", &a->text);
-	if (r == 0)
-		r = read_options(m, no_option_keys, NULL, f);
-	if (r == 0 && strlen(a->text) > REASON_MAX)
-		r = failure_set(f, -EINVAL, "the reason is longer than %d bytes", REASON_MAX);
-	return r;
+		r = read_reason(m, f, &a->text);
+	return r < 0 ? r : read_options(m, no_option_keys, NULL, f);
+}
+
+/* @suspend: else they are resumed. */
+static int run_for_all(struct call *c, const struct arguments *a, bool suspend, struct failure *f)
+{
+	const char *uuids[sizeof(a->volumes) / sizeof(a->volumes[0])];
+	struct manager *m = c->bus->manager;
+	struct volume_filter filter;
+	size_t count;
+	int r = make_filter(c->bus, a, uuids, &filter, f);
+
+	if (r < 0)
+		return r;
+	return suspend ? manager_suspend_all(m, &filter, a->text, f, call_done, c, &count)
+		       : manager_resume_all(m, &filter, f, call_done, c, &count);
 }
 
 static int run_suspend_all(struct call *c, const struct arguments *a, struct failure *f)
 {
-	const char *uuids[sizeof(a->volumes) / sizeof(a->volumes[0])];
-	struct volume_filter filter;
-	size_t count;
-	int r;
-
-	r = make_filter(c->bus, a, uuids, &filter, f);
-	if (r < 0)
-		return r;
-	return manager_suspend_all(c->bus->manager, &filter, a->text, f, call_done, c, &count);
+	return run_for_all(c, a, true, f);
 }
 
 static int parse_resume_all(sd_bus_message *m, struct arguments *a, struct failure *f)
@@ -245,15 +246,7 @@ static int parse_resume_all(sd_bus_message *m, struct arguments *a, struct failu
 
 static int run_resume_all(struct call *c, const struct arguments *a, struct failure *f)
 {
-	const char *uuids[sizeof(a->volumes) / sizeof(a->volumes[0])];
-	struct volume_filter filter;
-	size_t count;
-	int r;
-
-	r = make_filter(c->bus, a, uuids, &filter, f);
-	if (r < 0)
-		return r;
-	return manager_resume_all(c->bus->manager, &filter, f, call_done, c, &count);
+	return run_for_all(c, a, false, f);
 }
 
 /* Set() of org.freedesktop.DBus.Properties. */

@@ -96,10 +96,29 @@ int get_text_array(sd_bus *bus, const char *path, const char *interface, const c
 	return append_text(reply, userdata);
 }
 
-int free_paths(char **paths)
+void path_list_add(struct path_list *l, const struct object_path *path)
 {
-	for (size_t i = 0; paths[i]; i++)
-		free(paths[i]);
-	free((void *)paths);
-	return -ENOMEM;
+	char **grown = reallocarray(l->paths, l->n + 2, sizeof(*grown));
+
+	if (grown) {
+		l->paths = grown;
+		grown[l->n] = strdup(path->text);
+		grown[l->n + 1] = NULL;
+	}
+	if (!grown || !grown[l->n])
+		l->error = -ENOMEM;
+	else
+		l->n++;
+}
+
+int path_list_end(struct path_list *l, char ***ret)
+{
+	if (l->error == 0) {
+		*ret = l->paths;
+		return 0;
+	}
+	for (size_t i = 0; i < l->n; i++)
+		free(l->paths[i]);
+	free((void *)l->paths);
+	return l->error;
 }

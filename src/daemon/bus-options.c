@@ -8,6 +8,8 @@
 
 #include "daemon/bus-internal.h"
 
+#define REASON_MAX 255 /* bytes */
+
 #define AT(field) offsetof(struct rotate_options, field)
 #define BUFFER(key, field)                                                                         \
 	{                                                                                          \
@@ -190,6 +192,15 @@ int read_arguments(sd_bus_message *m, struct failure *f, const char *types, ...)
 	r = sd_bus_message_readv(m, types, ap);
 	va_end(ap);
 	return r < 0 ? failure_set(f, -EINVAL, "the arguments cannot be read") : 0;
+}
+
+int read_reason(sd_bus_message *m, struct failure *f, const char **ret)
+{
+	int r = read_arguments(m, f, "s", ret);
+
+	if (r == 0 && strlen(*ret) > REASON_MAX)
+		r = failure_set(f, -EINVAL, "the reason is longer than %d bytes", REASON_MAX);
+	return r;
 }
 
 static bool is_set(const struct option_key *k, const void *where)

@@ -34,6 +34,9 @@ extern const struct option_key no_option_keys[];
 /* Reads the dictionary that comes next in @m into @out. -EINVAL with the failure filled. */
 int read_options(sd_bus_message *m, const struct option_key *keys, void *out, struct failure *f);
 
+/* The reason of a suspension; a text of the message. */
+int read_reason(sd_bus_message *m, struct failure *f, const char **ret);
+
 /* Arguments in front of the options, as of sd_bus_message_read(). */
 int read_arguments(sd_bus_message *m, struct failure *f, const char *types, ...);
 

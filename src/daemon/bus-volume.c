@@ -10,8 +10,6 @@
 #include "daemon/bus-options.h"
 #include "util/checked.h"
 
-#define REASON_MAX 255
-
 struct object_path volume_path(const char *uuid)
 {
 	struct object_path p;
@@ -85,14 +83,9 @@ static int run_rotate(struct call *c, const struct arguments *a, struct failure 
 
 static int parse_suspend(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	int r;
+	int r = read_reason(m, f, &a->text);
 
-	r = read_arguments(m, f, "s", &a->text);
-	if (r == 0)
-		r = read_options(m, no_option_keys, NULL, f);
-	if (r == 0 && strlen(a->text) > REASON_MAX)
-		r = failure_set(f, -EINVAL, "the reason is longer than %d bytes", REASON_MAX);
-	return r;
+	return r < 0 ? r : read_options(m, no_option_keys, NULL, f);
 }
 
 static int run_suspend(struct call *c, const struct arguments *a, struct failure *f)
@@ -412,27 +405,17 @@ static const sd_bus_vtable vtable[] = {
 };
 /* clang-format on */
 
-static int list_volume_paths(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
-			     sd_bus_error *error)
+DEFINE_ENUMERATOR(list_volume_paths)
 {
 	const struct manager *m = ((struct bus *)userdata)->manager;
-	size_t n = 0;
-	char **paths;
+	struct path_list l = {};
 
-	(void)bus;
-	(void)prefix;
-	(void)error;
-	paths = calloc((m ? m->n_volumes : 0) + 1, sizeof(char *));
-	if (!paths)
-		return -ENOMEM;
-	for (const struct volume *v = m ? m->volumes : NULL; v && n < m->n_volumes; v = v->next) {
-		paths[n] = strdup(volume_path(v->uuid).text);
-		if (!paths[n])
-			return free_paths(paths);
-		n++;
+	for (const struct volume *v = m ? m->volumes : NULL; v; v = v->next) {
+		const struct object_path path = volume_path(v->uuid);
+
+		path_list_add(&l, &path);
 	}
-	*ret = paths;
-	return 0;
+	return path_list_end(&l, ret);
 }
 
 int bus_add_volumes(struct bus *b, sd_bus *bus)

@@ -114,41 +114,9 @@ static void on_died(void *userdata)
 	finish(userdata, NULL, -EIO, &f);
 }
 
-/* What an adopted worker is doing goes on while it is asked. */
-static void on_status(void *userdata, int error, const struct worker_status *s)
-{
-	(void)userdata;
-	(void)error;
-	(void)s;
-}
-
-static void on_replied(void *userdata, enum worker_call call, int error, const struct failure *f)
-{
-	(void)userdata;
-	(void)call;
-	(void)error;
-	(void)f;
-}
-
-static void on_progress(void *userdata, const struct worker_progress *progress)
-{
-	(void)userdata;
-	(void)progress;
-}
-
-static void on_keys(void *userdata, int old_fd, int new_fd)
-{
-	(void)userdata;
-	(void)old_fd;
-	(void)new_fd;
-}
-
+/* What an adopted worker is doing goes on while it is asked, and is nobody's business yet. */
 static const struct worker_handler handler = {
 	.ended = on_ended,
-	.status = on_status,
-	.replied = on_replied,
-	.progress = on_progress,
-	.keys = on_keys,
 	.died = on_died,
 };
 

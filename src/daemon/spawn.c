@@ -18,34 +18,12 @@
 
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "worker/program.h"
 
 #define WORKER_CONTROL_FD 3
 #define WORKER_ARGS_MAX   8
 
 extern char **environ;
-
-/* In a build tree we are DIR/src/daemon/NAME, and the worker is DIR/src/worker/recrypt-worker. */
-static int find_worker(char *path, size_t size)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *end;
-
-	if (n > 0) {
-		self[n] = '\0';
-		end = strstr(self, "/src/daemon/");
-		if (end && !strchr(end + strlen("/src/daemon/"), '/')) {
-			*end = '\0';
-			if ((size_t)snprintf(path, size, "%s/src/worker/recrypt-worker", self) <
-				    size &&
-			    access(path, X_OK) == 0)
-				return 0;
-		}
-	}
-	return (size_t)snprintf(path, size, "%s/recrypt-worker", PKGLIBEXECDIR) < size
-		       ? 0
-		       : -ENAMETOOLONG;
-}
 
 /* What systemd told us is not for the worker: it has neither our fds nor our watchdog. */
 static char **worker_environment(void)
@@ -205,7 +183,7 @@ int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_contr
 
 	r = spec->path && (size_t)snprintf(path, sizeof(path), "%s", spec->path) < sizeof(path)
 		    ? 0
-		    : find_worker(path, sizeof(path));
+		    : program_find_worker(path, sizeof(path));
 	if (r < 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

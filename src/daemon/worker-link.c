@@ -83,7 +83,7 @@ static int on_progress(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	struct worker_progress p;
 
 	(void)error;
-	if (worker_message_read_progress(m, &p) >= 0)
+	if (l->handler->progress && worker_message_read_progress(m, &p) >= 0)
 		l->handler->progress(l->userdata, &p);
 	return 0;
 }
@@ -94,7 +94,7 @@ static int on_keys(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	int old_fd, new_fd;
 
 	(void)error;
-	if (sd_bus_message_read(m, "hh", &old_fd, &new_fd) >= 0)
+	if (l->handler->keys && sd_bus_message_read(m, "hh", &old_fd, &new_fd) >= 0)
 		l->handler->keys(l->userdata, old_fd, new_fd);
 	return 0;
 }

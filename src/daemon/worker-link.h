@@ -93,7 +93,10 @@ struct worker_limits {
 	uint64_t stall_target_usec;
 };
 
-/* How the owner hears of things. The link may be freed in any of them. */
+/*
+ * How the owner hears of things. The link may be freed in any of them. Of who
+ * only looks, and calls nothing that they answer, all but ended() and died() may be NULL.
+ */
 struct worker_handler {
 	/* A job has ended, or was not accepted. The look may be taken from @end. */
 	void (*ended)(void *userdata, struct worker_end *end);

@@ -14,7 +14,6 @@
 #include "worker/passphrase.h"
 #include "worker/progress.h"
 #include "worker/steps.h"
-#include "worker/terminal.h"
 
 /* All that a job owns. */
 struct job {
@@ -144,9 +143,6 @@ static int convert(struct job *j)
 
 static int confirm_lost_keyslots(const struct job *j, const struct luks_begin_plan *plan)
 {
-	bool yes;
-	int r;
-
 	if (plan->n_lost == 0)
 		return 0;
 	for (size_t i = 0; i < plan->n_slots; i++)
@@ -154,19 +150,7 @@ static int confirm_lost_keyslots(const struct job *j, const struct luks_begin_pl
 			log_warning("%s: keyslot %d will be lost%s: its passphrase was not given",
 				    j->steps.volume.data_path, plan->slots[i].keyslot,
 				    plan->slots[i].tokens ? " (and leaves its token)" : "");
-	if (j->o->batch_mode)
-		return 0;
-	r = terminal_confirm("Go on without these keyslots?", &yes);
-	if (r < 0)
-		return log_error_errno(
-			r,
-			"%s: cannot ask on a terminal whether these keyslots may be lost; "
-			"give their passphrases, or --batch-mode",
-			j->steps.volume.data_path);
-	if (!yes)
-		return log_refusal(-ECANCELED, "%s: nothing was changed",
-				   j->steps.volume.data_path);
-	return 0;
+	return j->o->batch_mode ? 0 : passphrase_confirm_lost(j->steps.volume.data_path);
 }
 
 static int begin(struct job *j)

@@ -133,3 +133,17 @@ int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 		(void)snprintf(prompt, sizeof(prompt), "Enter passphrase for %s: ", s->device);
 	return read_terminal(s, prompt, ret);
 }
+
+int passphrase_confirm_lost(const char *device)
+{
+	bool yes;
+	int r = terminal_confirm("Go on without these keyslots?", &yes);
+
+	if (r < 0)
+		return log_error_errno(
+			r,
+			"%s: cannot ask on a terminal whether these keyslots may be lost; "
+			"give their passphrases, or --batch-mode",
+			device);
+	return yes ? 0 : log_refusal(-ECANCELED, "%s: nothing was changed", device);
+}

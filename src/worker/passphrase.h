@@ -33,3 +33,9 @@ struct passphrase_source {
  * -EINTR, -ETIME as of terminal_read(); these and other failures are logged.
  */
 int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret);
+
+/*
+ * Asks at the terminal whether the keyslots of @device that were named just now may be lost for
+ * want of a passphrase. -ECANCELED: no, which is logged, as is that nobody can be asked.
+ */
+int passphrase_confirm_lost(const char *device);

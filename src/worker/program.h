@@ -2,6 +2,8 @@
 /* How recryptctl and recrypt-worker start and end: alike, since one becomes the other. */
 #pragma once
 
+#include <stddef.h>
+
 #include "worker/options.h"
 
 /*
@@ -9,6 +11,12 @@
  * been logged where that was possible; errors as of options_parse().
  */
 int program_start(int argc, char **argv, struct options *ret);
+
+/*
+ * Where recrypt-worker is: of a build tree when this program, DIR/src/FOLDER/NAME, is, else as
+ * installed. -ENAMETOOLONG.
+ */
+int program_find_worker(char *path, size_t size);
 
 /* Level for log_init() that --verbose and --debug ask for. */
 int program_log_level(const struct options *o);
