@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "util/checked.h"
+#include "util/clock.h"
 
 /* A write that fails this often is given up. */
 #define WRITE_TRIES 3
@@ -101,22 +102,26 @@ void batch_store_again(struct batch *b)
 
 static int hash_chunk(void *arg, unsigned lane)
 {
-	const struct chunk *c = arg;
+	struct chunk *c = arg;
 	const struct engine_config *cfg = c->batch->config;
+	const uint64_t begin = now_usec();
+	int r = checksum_blocks(cfg->checksum, lane, c->data, c->size, cfg->block_size, c->digests);
 
-	return checksum_blocks(cfg->checksum, lane, c->data, c->size, cfg->block_size, c->digests);
+	c->job_usec = now_usec() - begin;
+	return r;
 }
 
 static int convert_chunk(void *arg, unsigned lane)
 {
-	const struct chunk *c = arg;
+	struct chunk *c = arg;
 	const struct engine_config *cfg = c->batch->config;
-	const uint64_t iv = c->offset >> SECTOR_SHIFT;
+	const uint64_t iv = c->offset >> SECTOR_SHIFT, begin = now_usec();
 	int r = cipher_decrypt(cfg->old_side.cipher, lane, iv, c->data, c->size);
 
-	if (r < 0)
-		return r;
-	return cipher_encrypt(cfg->new_side.cipher, lane, iv, c->data, c->size);
+	if (r == 0)
+		r = cipher_encrypt(cfg->new_side.cipher, lane, iv, c->data, c->size);
+	c->job_usec = now_usec() - begin;
+	return r;
 }
 
 static void start_job(struct batch_queue *q, struct chunk *c, enum chunk_state state,
@@ -187,6 +192,7 @@ static void job_done(struct batch_queue *q, struct pool_job *job)
 	struct chunk *c = job->arg;
 
 	q->jobs--;
+	q->stages.usec[c->state == CHUNK_HASHING ? STAGE_CHECKSUM : STAGE_CONVERT] += c->job_usec;
 	if (job->result < 0)
 		chunk_fail(c, job->result);
 	else

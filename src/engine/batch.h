@@ -41,6 +41,7 @@ struct chunk {
 	uint8_t *data;
 	uint8_t *digests;
 	unsigned write_failures;
+	uint64_t job_usec; /* of the job that ended last */
 	struct disk_request request;
 	struct pool_job job;
 };
@@ -65,6 +66,7 @@ struct batch_queue {
 	unsigned jobs;      /* with the pool */
 	struct disk_request flush;
 	bool flushing;
+	struct stages stages; /* of the jobs */
 };
 
 /* Bytes a chunk has at most: a multiple of 4096 and of the checksum block. */

@@ -35,6 +35,8 @@ int engine_thaw(struct engine *e);
 int engine_give_up(struct engine *e, int error);
 int engine_commit(struct engine *e, const struct position *p);
 int engine_flush(struct engine *e);
+/* Counts what @stage took, which started at @begin (now_usec()). */
+void engine_count(struct engine *e, enum stage stage, uint64_t begin);
 void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,
 		   uint64_t size);
 

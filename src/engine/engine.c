@@ -35,6 +35,8 @@ static void report(struct engine *e)
 
 	e->progress.position = e->position;
 	e->progress.converted = plan_converted(cfg, e->position.boundary);
+	for (enum stage s = STAGE_CHECKSUM; s < STAGES; s++)
+		e->progress.stages.usec[s] = e->queue.stages.usec[s];
 	if (cfg->progress)
 		cfg->progress(cfg->callback_arg, &e->progress);
 }
@@ -94,6 +96,7 @@ static int drain(struct engine *e, struct batch *b)
 
 static int wait_loaded(struct engine *e, struct batch *b)
 {
+	const uint64_t begin = now_usec();
 	int r;
 
 	while (!batch_is_loaded(b) && !b->error) {
@@ -102,6 +105,7 @@ static int wait_loaded(struct engine *e, struct batch *b)
 			return r;
 	}
 	r = drain(e, b);
+	engine_count(e, STAGE_LOAD, begin);
 	return r < 0 ? r : b->error;
 }
 
@@ -115,6 +119,7 @@ static int make_hot(struct engine *e, struct batch *b)
 		.boundary = cfg->direction == ENGINE_FORWARD ? b->offset : b->offset + b->size,
 		.hotzone_size = b->size,
 	};
+	uint64_t begin;
 	int r;
 
 	if (cfg->resilience == ENGINE_CHECKSUM && !has_plaintext_side(cfg))
@@ -122,7 +127,9 @@ static int make_hot(struct engine *e, struct batch *b)
 	r = batch_submit(&e->queue);
 	if (r < 0)
 		return r;
+	begin = now_usec();
 	r = cfg->header->ops->protect(cfg->header, data, (size_t)size);
+	engine_count(e, STAGE_PROTECT, begin);
 	if (r < 0)
 		return log_error_errno(
 			r,
@@ -150,6 +157,7 @@ static int store_by_mapping(struct engine *e, struct batch *b)
 
 static int write_all(struct engine *e, struct batch *b)
 {
+	const uint64_t begin = now_usec();
 	int r;
 
 	if (has_plaintext_side(&e->config))
@@ -162,6 +170,7 @@ static int write_all(struct engine *e, struct batch *b)
 			return r;
 	}
 	r = drain(e, b);
+	engine_count(e, STAGE_STORE, begin);
 	return r < 0 ? r : b->error;
 }
 

@@ -14,6 +14,7 @@
 #include "crypto/pool.h"
 #include "engine/freezer.h"
 #include "engine/header-store.h"
+#include "engine/stages.h"
 #include "io/disk.h"
 
 /*
@@ -41,6 +42,7 @@ struct engine_progress {
 	uint64_t converted; /* bytes that are converted for good */
 	uint64_t longest_freeze_usec;
 	uint64_t flushes; /* of the data disk; the header store counts its own */
+	struct stages stages;
 };
 
 /* What may change while a run goes on; 0: no limit. */

@@ -11,6 +11,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+void engine_count(struct engine *e, enum stage stage, uint64_t begin)
+{
+	e->progress.stages.usec[stage] += now_usec() - begin;
+}
+
 int engine_freeze(struct engine *e, const struct hotzone *z)
 {
 	struct freezer *f = e->config.freezer;
@@ -23,6 +28,7 @@ int engine_freeze(struct engine *e, const struct hotzone *z)
 	/* A message could wait for the very volume that is frozen. */
 	log_hold();
 	r = f->ops->freeze(f, z->offset, z->size);
+	engine_count(e, STAGE_FREEZE, e->frozen_since);
 	if (r < 0)
 		log_release();
 	return r;
@@ -31,11 +37,13 @@ int engine_freeze(struct engine *e, const struct hotzone *z)
 int engine_thaw(struct engine *e)
 {
 	struct freezer *f = e->config.freezer;
+	const uint64_t begin = now_usec();
 	int r;
 
 	if (!f)
 		return 0;
 	r = f->ops->thaw(f, &e->position);
+	engine_count(e, STAGE_FREEZE, begin);
 	log_release();
 	if (r < 0)
 		return log_error_errno(r,
@@ -68,6 +76,7 @@ int engine_commit(struct engine *e, const struct position *p)
 	int r = h->ops->commit(h, p);
 
 	e->sample.commit = now_usec() - begin;
+	engine_count(e, STAGE_COMMIT, begin);
 	e->uncertain = r < 0 && r != -ESTALE;
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,
@@ -80,6 +89,7 @@ int engine_flush(struct engine *e)
 {
 	struct header_store *h = e->config.header;
 	struct disk *plain = e->config.new_side.plaintext;
+	const uint64_t begin = now_usec();
 	int r = 0;
 
 	e->progress.flushes++;
@@ -87,6 +97,7 @@ int engine_flush(struct engine *e)
 		r = disk_run(plain, DISK_FLUSH, 0, NULL, 0);
 	if (r == 0)
 		r = batch_flush(&e->queue);
+	engine_count(e, STAGE_FLUSH, begin);
 	if (r == 0)
 		h->ops->data_flushed(h);
 	else

@@ -26,6 +26,7 @@ struct conversion {
 	struct engine *engine;
 	struct position position; /* what the header says, or may say after an error */
 	uint64_t longest_freeze_usec, data_flushes;
+	struct stages stages;
 };
 
 /*

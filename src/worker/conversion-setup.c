@@ -26,6 +26,7 @@ static void on_progress(void *arg, const struct engine_progress *p)
 
 	c->longest_freeze_usec = p->longest_freeze_usec;
 	c->data_flushes = p->flushes;
+	c->stages = p->stages;
 	if (c->watch->progress)
 		c->watch->progress(c->watch->arg, p);
 }

@@ -98,6 +98,20 @@ int conversion_finish(struct volume *v)
 	return wipe_freed(v, &store.freed);
 }
 
+/* For bench/offline. */
+static void tell_stages(const struct conversion *c)
+{
+	static const char *const names[STAGES] = {
+		[STAGE_FREEZE] = "freeze",     [STAGE_LOAD] = "load",
+		[STAGE_PROTECT] = "protect",   [STAGE_COMMIT] = "commit",
+		[STAGE_STORE] = "store",       [STAGE_FLUSH] = "flush",
+		[STAGE_CHECKSUM] = "checksum", [STAGE_CONVERT] = "convert",
+	};
+
+	for (enum stage s = 0; s < STAGES; s++)
+		log_debug("stage %s: %" PRIu64 " us", names[s], c->stages.usec[s]);
+}
+
 int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
 		   const struct conversion_watch *watch, enum engine_outcome *ret)
 {
@@ -120,6 +134,7 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 	r2 = conversion_unstack(&c);
 	if (r == 0 && *ret == ENGINE_FINISHED && r2 == 0)
 		r2 = wipe_freed(v, &c.store.freed);
+	tell_stages(&c);
 	log_debug("flushes: %" PRIu64 " of data, %" PRIu64 " of the header; longest freeze %" PRIu64
 		  " us",
 		  c.data_flushes, c.store.flushes, c.longest_freeze_usec);
