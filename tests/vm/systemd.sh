@@ -121,6 +121,8 @@ volume_in_use() {
 		[Volume $(cryptsetup luksUUID "$DISK_data")]
 		KeyProvider=key-file
 		KeyFile=$key
+		# An emulated machine is slow.
+		StallTarget=1s
 	CONF
 	systemctl daemon-reload
 	systemctl start systemd-cryptsetup@vol
