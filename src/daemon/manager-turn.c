@@ -130,6 +130,15 @@ static bool is_calm(const struct manager *m)
 	return true;
 }
 
+/* What callers were told to be remembered is, unless it has no way into the header. */
+static bool records_are_written(const struct manager *m)
+{
+	for (const struct volume *v = m->volumes; v; v = v->next)
+		if (v->core->link && v->core->record_wanted != v->core->record_durable)
+			return false;
+	return true;
+}
+
 /* Those who still wait are told while there is a bus. */
 static void end_requests(struct manager *m)
 {
@@ -153,7 +162,7 @@ static void tell_calm(struct manager *m)
 		c->calm = NULL;
 		calm(c->calm_userdata);
 	}
-	if (c->stopped) {
+	if (c->stopped && records_are_written(m)) {
 		void (*stopped)(void *userdata) = c->stopped;
 
 		c->stopped = NULL;

@@ -95,6 +95,7 @@ static void get_queued(json_object *o, struct record *r)
 	out->keep_key = get_bool(q, "keep_key");
 	out->lose_keyslots = get_bool(q, "lose_keyslots");
 	out->force_offline = get_bool(q, "force_offline");
+	out->queue = get_bool(q, "queue");
 	if (member(q, "keyslot", json_type_int))
 		out->keyslot = (int)MIN(get_number32(q, "keyslot"), UINT32_C(31));
 	out->pbkdf_time_ms = get_number32(q, "pbkdf_time_ms");
@@ -235,6 +236,8 @@ static int put_queued(json_object *o, const struct rotate_options *q)
 		r = put_bool(j, "lose_keyslots", q->lose_keyslots);
 	if (r == 0)
 		r = put_bool(j, "force_offline", q->force_offline);
+	if (r == 0)
+		r = put_bool(j, "queue", q->queue);
 	if (r == 0 && q->keyslot >= 0)
 		r = put(j, "keyslot", json_object_new_int64(q->keyslot));
 	if (r == 0)

@@ -27,6 +27,7 @@ static void a_record_survives_its_json(void **state)
 	r.has_queued = true;
 	strcpy(r.queued.cipher, "aes-xts-plain64");
 	r.queued.keyslot = 0;
+	r.queued.queue = true;
 	r.cancel = true;
 	strcpy(r.group, "group");
 	strcpy(r.held, "volume");
