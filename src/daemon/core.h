@@ -57,7 +57,7 @@ struct volume_core {
 	bool used_up;        /* the rotation that they were for is over */
 	bool locked_by_user; /* the provider is not to be asked */
 	char lock_reason[512];
-	int old_key_fd, new_key_fd; /* sealed memfds of the fd store, or -1 */
+	int old_key_fd, new_key_fd; /* memfds of the fd store, or -1 */
 
 	enum reencryption reencryption;
 	bool stacked, supported;

@@ -4,7 +4,7 @@
  * watchdog (sd_notify(3), FILE_DESCRIPTOR_STORE). Without systemd all of it does nothing.
  *
  *   worker-UUID              control socket of a worker; systemd drops it when the worker dies
- *   old-key-UUID, new-key-UUID   sealed memfds with volume keys, never mapped here
+ *   old-key-UUID, new-key-UUID   memfds with volume keys, never mapped here
  */
 #pragma once
 

@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/checked.h"
@@ -14,7 +16,28 @@
 
 #define FIRST_SIZE 4096 /* bytes: of all but odd key files */
 
-int key_memfd_new(const struct secret *key, int *ret)
+/*
+ * Memory that is never swapped, in no core dump, and not even in the kernel's own map: Linux 5.14,
+ * from 6.5 on without a boot option. It can only be mapped, and is as large as it was made first.
+ */
+static int new_secret_memory(const struct secret *key, int *ret)
+{
+	_cleanup_close_ int fd = (int)syscall(SYS_memfd_secret, (unsigned)O_CLOEXEC);
+	void *p;
+
+	if (fd < 0 || ftruncate(fd, (off_t)key->size) < 0)
+		return -errno;
+	p = mmap(NULL, key->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	memcpy(p, key->data, key->size);
+	(void)munmap(p, key->size);
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+/* What every kernel has. Its pages may be swapped. */
+static int new_sealed_memory(const struct secret *key, int *ret)
 {
 	_cleanup_close_ int fd = memfd_create("volume-key", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r;
@@ -28,6 +51,37 @@ int key_memfd_new(const struct secret *key, int *ret)
 		return -errno;
 	*ret = TAKE_FD(fd);
 	return 0;
+}
+
+int key_memfd_new(const struct secret *key, int *ret)
+{
+	return new_secret_memory(key, ret) == 0 ? 0 : new_sealed_memory(key, ret);
+}
+
+int key_memfd_read(int fd, size_t max, struct secret **ret)
+{
+	struct stat st;
+	size_t size;
+	void *p;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size <= 0)
+		return -ENODATA;
+	size = (size_t)st.st_size;
+	if (size > max)
+		return -EFBIG;
+	/* The one kind cannot be mapped but shared, and a sealed one cannot be, before Linux 6.7.
+	 */
+	p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r = secret_copy(p, size, ret);
+	(void)munmap(p, size);
+	return r;
 }
 
 /* Until something can be read, or the end be seen. */

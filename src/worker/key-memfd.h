@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Secrets that come and go as descriptors: a volume key in a sealed memfd, which the manager puts
+ * Secrets that come and go as descriptors: a volume key in a memfd, which the manager puts
  * into systemd's fd store without ever looking into it, and a passphrase from a pipe or memfd.
  */
 #pragma once
@@ -9,8 +9,14 @@
 
 #include "util/secret.h"
 
-/* A memfd with @key that nobody can change any more; the caller's to close. */
+/*
+ * A memfd with @key, the caller's to close: of memory that is never swapped (memfd_secret(2)) where
+ * the kernel has it, else a sealed one.
+ */
 int key_memfd_new(const struct secret *key, int *ret);
+
+/* The key out of either, of @max bytes at most. -ENODATA: empty; -EFBIG; -ENODEV: no memory. */
+int key_memfd_read(int fd, size_t max, struct secret **ret);
 
 /*
  * All that @fd has to give, to its end: from the start of a memfd or file, from where a pipe or

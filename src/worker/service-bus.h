@@ -86,7 +86,7 @@
  *	0), @message the text that the command line shows. @result: the fields of Inspect() as they
  *	are now (as far as the volume can be read), and those of the job.
  *   KeysAvailable(h old, h new)
- *	Sealed memfds with the volume keys of a re-encryption, whenever a job gets them; for the fd
+ *	Memfds with the volume keys of a re-encryption, whenever a job gets them; for the fd
  *	store, and for Adopt(). Twice the same key where it is kept. While there is no connection
  *	they wait for the next one.
  *

@@ -146,8 +146,7 @@ int service_adopt(struct service_volume *v, const struct request *q)
 
 	for (size_t i = 0; i < ARRAY_SIZE(q->fd); i++) {
 		_cleanup_(secret_freep) struct secret *key = NULL;
-		int r = secret_read_fd(q->fd[i], v->control->stop_fd, SECRET_MAX,
-				       now_usec() + READ_TIMEOUT, &key);
+		int r = key_memfd_read(q->fd[i], SECRET_MAX, &key);
 
 		if (r < 0)
 			return log_error_errno(r, "%s: no volume key could be read from the memfd",
