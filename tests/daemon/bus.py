@@ -24,7 +24,7 @@ RECRYPTD = os.path.join(BUILD, "src/daemon/recryptd")
 RECRYPTCTL = os.path.join(BUILD, "src/ctl/recryptctl")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 POLKITD = "/usr/lib/polkit-1/polkitd"
-LIMIT = 60
+LIMIT = 120  # s: of conditions that come true in a few, on a machine that is busy with other things
 
 NAME = "org.recryptd1"
 PATH = "/org/recryptd1"

@@ -14,7 +14,7 @@ import threading
 from uuid import uuid4
 
 import bus
-from bus import TREE, VOLUME, JOB, BusError, Daemon, Failed, check, wait_until
+from bus import LIMIT, TREE, VOLUME, JOB, BusError, Daemon, Failed, check, wait_until
 
 sys.path.insert(0, os.path.join(TREE, "tests/offline"))
 from lab import make_volume  # pylint: disable=wrong-import-position,unused-import
@@ -164,7 +164,7 @@ class Shown:
         """The path of the job."""
         return self.call("Rotate", "a{sv}", *(options or (0,)))[0]
 
-    def wait_for(self, *states, limit=30):
+    def wait_for(self, *states, limit=LIMIT):
         try:
             wait_until(lambda: self.state() in states, " or ".join(states), limit)
         except Failed as e:
@@ -197,7 +197,7 @@ def job_state(daemon, path):
     return daemon.get(path, JOB, "State")
 
 
-def wait_for_job(daemon, path, *states, limit=30):
+def wait_for_job(daemon, path, *states, limit=LIMIT):
     try:
         wait_until(lambda: job_state(daemon, path) in states, " or ".join(states), limit)
     except Failed as e:
