@@ -7,6 +7,7 @@ src_worker_libworker_a_SOURCES = \
 	src/worker/passphrase.c src/worker/passphrase.h \
 	src/worker/program.c src/worker/program.h \
 	src/worker/progress.c src/worker/progress.h \
+	src/worker/fd-packet.c src/worker/fd-packet.h \
 	src/worker/service-client.c src/worker/service-bus.h \
 	src/worker/terminal.c src/worker/terminal.h
 

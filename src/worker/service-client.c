@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What both ends of a worker's connection need: how it is made, and the names of errors. */
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "worker/fd-packet.h"
 #include "worker/service-bus.h"
 
 const char *service_error_name(int error)
@@ -50,28 +49,6 @@ const char *service_error_name(int error)
 	return "Failed";
 }
 
-static int send_fd(int control_fd, int fd)
-{
-	char byte = 0;
-	struct iovec iov = {.iov_base = &byte, .iov_len = sizeof(byte)};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
-	return sendmsg(control_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 int service_connect(int control_fd, sd_bus **ret)
 {
 	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
@@ -82,7 +59,7 @@ int service_connect(int control_fd, sd_bus **ret)
 		return -errno;
 	ours = pair[0];
 	theirs = pair[1];
-	r = send_fd(control_fd, theirs);
+	r = fd_packet_send(control_fd, theirs);
 	if (r == 0)
 		r = sd_bus_new(&bus);
 	if (r >= 0)

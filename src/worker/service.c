@@ -15,12 +15,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "worker/fd-packet.h"
 #include "worker/process.h"
 #include "worker/program.h"
 #include "worker/service-bus.h"
@@ -98,43 +98,13 @@ static int start_bus(struct service *s, int fd, sd_bus **ret)
 	return 0;
 }
 
-/* One packet of the control socket. 0: the last one who could send one is gone; -EBADMSG: no fd. */
-static int receive_fd(int control_fd, int *ret)
-{
-	char byte;
-	struct iovec iov = {.iov_base = &byte, .iov_len = sizeof(byte)};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	const ssize_t n = recvmsg(control_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	const struct cmsghdr *c;
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
-	if (n == 0)
-		return 0;
-	c = CMSG_FIRSTHDR(&message);
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -EBADMSG;
-	memcpy(ret, CMSG_DATA(c), sizeof(int));
-	return 1;
-}
-
 static int on_control(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct service *s = arg;
 	int connection = -1, r;
 
 	(void)revents;
-	r = receive_fd(fd, &connection);
+	r = fd_packet_receive(fd, &connection);
 	if (r == -EAGAIN || r == -EBADMSG)
 		return 0;
 	if (r <= 0) {

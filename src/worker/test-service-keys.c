@@ -45,6 +45,26 @@ static void take_keys(struct worker *w, int fd[2])
 	}
 }
 
+static void prepare_for_keys(struct worker *w, int fd[2])
+{
+	call(w, "Prepare", "a{sv}", 0);
+	take_keys(w, fd);
+	sd_bus_message_unref(wait_done(w, "prepare", ""));
+}
+
+static void close_keys(const int fd[2])
+{
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+}
+
+static void convert_and_quit(struct worker *w)
+{
+	do_job(w, "Convert", "convert");
+	worker_quit(w);
+	assert_plaintext("a");
+}
+
 /* Memory that is never swapped, of a fixed size; or where the kernel has none, what is sealed. */
 static void assert_key_memory(int fd)
 {
@@ -71,9 +91,7 @@ static void the_next_worker_adopts_the_keys(void **state)
 	make_volume(4, "");
 	worker_start(&w, NULL);
 	unlock(&w, "a");
-	call(&w, "Prepare", "a{sv}", 0);
-	take_keys(&w, fd);
-	sd_bus_message_unref(wait_done(&w, "prepare", ""));
+	prepare_for_keys(&w, fd);
 	worker_quit(&w);
 
 	for (int i = 0; i < 2; i++)
@@ -81,9 +99,7 @@ static void the_next_worker_adopts_the_keys(void **state)
 	worker_start(&w, NULL);
 	call(&w, "Adopt", "hh", fd[0], fd[1]);
 	sd_bus_message_unref(wait_done(&w, "adopt", ""));
-	do_job(&w, "Convert", "convert");
-	worker_quit(&w);
-	assert_plaintext("a");
+	convert_and_quit(&w);
 
 	/* Of another volume. */
 	make_volume(4, "");
@@ -91,8 +107,7 @@ static void the_next_worker_adopts_the_keys(void **state)
 	call(&w, "Adopt", "hh", fd[0], fd[1]);
 	sd_bus_message_unref(wait_done(&w, "adopt", "HeaderConflict"));
 	worker_quit(&w);
-	(void)close(fd[0]);
-	(void)close(fd[1]);
+	close_keys(fd);
 }
 
 /* Killed anywhere, perhaps with a hot header: its heir needs nobody to go on. */
@@ -105,9 +120,7 @@ static void the_heir_of_a_killed_worker_goes_on(void **state)
 	make_volume(32, "");
 	worker_start(&w, NULL);
 	unlock(&w, "a");
-	call(&w, "Prepare", "a{sv}", 0);
-	take_keys(&w, fd);
-	sd_bus_message_unref(wait_done(&w, "prepare", ""));
+	prepare_for_keys(&w, fd);
 	for (int i = 0; i < 4; i++) {
 		_cleanup_message_ sd_bus_message *m = NULL;
 
@@ -122,11 +135,8 @@ static void the_heir_of_a_killed_worker_goes_on(void **state)
 		if (i < 3)
 			do_job(&w, "Recover", "recover");
 	}
-	do_job(&w, "Convert", "convert");
-	worker_quit(&w);
-	assert_plaintext("a");
-	(void)close(fd[0]);
-	(void)close(fd[1]);
+	convert_and_quit(&w);
+	close_keys(fd);
 }
 
 /* The manager that died before it had them would have to ask a person, after the next crash. */
@@ -144,8 +154,7 @@ static void keys_wait_for_the_next_manager(void **state)
 	worker_disconnect(&w);
 	worker_connect(&w);
 	take_keys(&w, fd);
-	(void)close(fd[0]);
-	(void)close(fd[1]);
+	close_keys(fd);
 	worker_quit(&w);
 }
 
@@ -172,9 +181,7 @@ static void a_volume_key_opens_as_well_as_a_passphrase(void **state)
 	call(&w, "Convert", "");
 	sd_bus_message_unref(wait_done(&w, "convert", "KeyRejected"));
 	unlock(&w, "a");
-	do_job(&w, "Convert", "convert");
-	worker_quit(&w);
-	assert_plaintext("a");
+	convert_and_quit(&w);
 }
 
 /* There would be no keyslot to open the volume with. */
@@ -199,9 +206,7 @@ static void a_volume_key_alone_begins_nothing_but_with_the_key_kept(void **state
 	call(&w, "Prepare", "a{sv}", 3, "KeepKey", "b", 1, "SectorSize", "u", 4096, "ForceOffline",
 	     "b", 1);
 	sd_bus_message_unref(wait_done(&w, "prepare", ""));
-	do_job(&w, "Convert", "convert");
-	worker_quit(&w);
-	assert_plaintext("a");
+	convert_and_quit(&w);
 }
 
 /* From beginning to end without a person. */
@@ -209,9 +214,7 @@ static void rotate_unattended(struct worker *w)
 {
 	sd_bus_message_unref(wait_done(w, "use-provider", ""));
 	prepare(w);
-	do_job(w, "Convert", "convert");
-	worker_quit(w);
-	assert_plaintext("a");
+	convert_and_quit(w);
 }
 
 static void a_key_file_provides(void **state)
@@ -392,9 +395,7 @@ static void a_token_plugin_provides(void **state)
 	call(&w, "Check", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "check", ""));
 	prepare(&w);
-	do_job(&w, "Convert", "convert");
-	worker_quit(&w);
-	assert_plaintext("a");
+	convert_and_quit(&w);
 	RUN("cryptsetup luksDump image | grep -A1 'recryptd-test' | grep -q 'Keyslot: *1'");
 }
 
@@ -419,9 +420,7 @@ static void a_token_plugin_that_hangs_is_given_up(void **state)
 	/* Nor is it asked when keyslots are opened by passphrases. */
 	unlock(&w, "a");
 	prepare(&w);
-	do_job(&w, "Convert", "convert");
-	worker_quit(&w);
-	assert_plaintext("a");
+	convert_and_quit(&w);
 }
 
 int main(void)
