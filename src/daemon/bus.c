@@ -54,8 +54,6 @@ static void manager_changed(struct manager *m, uint64_t what, void *userdata)
 	if (b->bus && n > 0)
 		told(b, sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, BUS_MANAGER_INTERFACE,
 							    (void *)names));
-	if (b->inhibit && (what & MANAGER_CHANGED_JOBS_RUNNING))
-		inhibit_jobs_changed(b->inhibit);
 }
 
 static void volume_added(struct volume *v, void *userdata)
@@ -140,6 +138,8 @@ static void volume_changed(struct volume *v, uint64_t what, void *userdata)
 	struct bus *b = userdata;
 	uint64_t now = now_usec();
 
+	if (b->inhibit && (what & VOLUME_CHANGED_STATE))
+		inhibit_work_changed(b->inhibit);
 	if (!slot || !b->bus)
 		return;
 	if (what & VOLUME_CHANGED_PROGRESS) {

@@ -45,15 +45,37 @@ static int on_lock(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	if (i->asleep)
 		let_go(i); /* it comes too late */
 	else
-		inhibit_jobs_changed(i);
+		inhibit_work_changed(i);
 	return 0;
 }
 
-void inhibit_jobs_changed(struct inhibit *i)
+/* A volume whose turn comes is at work in a moment; one that is suspended is at rest for days. */
+static bool work_is_done(const struct manager *m)
+{
+	for (const struct volume *v = m->volumes; v; v = v->next)
+		switch (v->state) {
+		case VOLUME_QUEUED:
+		case VOLUME_PREPARING:
+		case VOLUME_RUNNING:
+		case VOLUME_REVERSING:
+		case VOLUME_FINISHING:
+			return true;
+		case VOLUME_IDLE:
+		case VOLUME_SUSPENDED:
+		case VOLUME_LOCKED:
+		case VOLUME_FAILED:
+		case VOLUME_STATE_COUNT:
+		default:
+			break;
+		}
+	return false;
+}
+
+void inhibit_work_changed(struct inhibit *i)
 {
 	int r;
 
-	if (i->manager->jobs_running == 0 || i->asleep) {
+	if (!work_is_done(i->manager) || i->asleep) {
 		if (!i->asleep)
 			let_go(i);
 		return;
@@ -80,7 +102,7 @@ static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		manager_pause(i->manager, let_go, i);
 	} else {
 		manager_unpause(i->manager);
-		inhibit_jobs_changed(i);
+		inhibit_work_changed(i);
 	}
 	return 0;
 }
@@ -103,7 +125,7 @@ int inhibit_new(struct manager *m, sd_bus *bus, struct inhibit **ret)
 					      NULL, i);
 	if (r < 0)
 		return r;
-	inhibit_jobs_changed(i);
+	inhibit_work_changed(i);
 	*ret = TAKE_PTR(i);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Sleep and shutdown wait for the end of the hotzone in work: while a job runs we hold a delay lock
- * of logind (INHIBITOR_LOCKS). When it announces sleep all work stops and the lock goes; afterwards
- * all goes on.
+ * Sleep and shutdown wait for the end of the hotzone in work: while a volume is at work we hold a
+ * delay lock of logind (INHIBITOR_LOCKS). When it announces sleep all work stops and the lock goes;
+ * afterwards all goes on.
  */
 #pragma once
 
@@ -19,5 +19,5 @@ int inhibit_new(struct manager *m, sd_bus *bus, struct inhibit **ret);
 struct inhibit *inhibit_free(struct inhibit *i);
 DEFINE_CLEANUP(struct inhibit, inhibit_free)
 
-/* Jobs have begun or ended: takes the lock, or lets it go. */
-void inhibit_jobs_changed(struct inhibit *i);
+/* Volumes have gone to work or come to rest: takes the lock, or lets it go. */
+void inhibit_work_changed(struct inhibit *i);
