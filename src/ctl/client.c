@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/agent.h"
 #include "ctl/bus-json.h"
 #include "ctl/volume-view.h"
 #include "util/checked.h"
@@ -27,13 +28,17 @@ int client_open(const struct options *o, struct client *ret)
 		r = sd_bus_set_allow_interactive_authorization(bus, !o->no_ask_password);
 	if (r < 0)
 		return r;
-	*ret = (struct client){.bus = TAKE_PTR(bus)};
+	*ret = (struct client){.bus = TAKE_PTR(bus),
+			       .remote = o->remote,
+			       .may_ask = !o->no_ask_password && !o->remote};
 	return 0;
 }
 
 void client_close(struct client *c)
 {
 	c->bus = c->bus ? sd_bus_flush_close_unref(c->bus) : NULL;
+	agent_stop(c->agent);
+	c->agent = 0;
 }
 
 bool client_has_daemon(struct client *c)
@@ -74,7 +79,12 @@ static int errno_of(const sd_bus_error *e, int r)
 	return r < 0 ? r : -EIO;
 }
 
-static void log_failure(const struct client *c, const sd_bus_error *e)
+static bool is_disconnect(int error)
+{
+	return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE || error == -ESHUTDOWN;
+}
+
+static void log_failure(const struct client *c, const sd_bus_error *e, int error)
 {
 	_cleanup_free_ char *text = NULL;
 
@@ -85,20 +95,43 @@ static void log_failure(const struct client *c, const sd_bus_error *e)
 		log_error("recryptd does not run; start it with: systemctl start recryptd");
 		return;
 	}
+	if (c->remote && is_disconnect(error)) {
+		log_error("%s: its bus cannot be reached; ssh must get there without asking, and "
+			  "the host needs systemd-stdio-bridge",
+			  c->remote);
+		return;
+	}
 	text = printable(e->message ?: e->name ?: "the call failed");
 	log_error("%s", text ?: "the call failed");
+}
+
+/* Whatever changes something may have to be allowed by somebody who knows a password. */
+static bool only_reads(sd_bus_message *call)
+{
+	static const char *const members[] = {"GetAll", "GetManagedObjects", "GetVolume"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		if (strcmp(sd_bus_message_get_member(call), members[i]) == 0)
+			return true;
+	return false;
 }
 
 int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_reply)
 {
 	_cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = call, *reply = NULL;
-	int r = sd_bus_call(c->bus, m, 0, &e, &reply);
+	int r;
+
+	if (c->may_ask && !only_reads(m)) {
+		c->agent = agent_start();
+		c->may_ask = false;
+	}
+	r = sd_bus_call(c->bus, m, 0, &e, &reply);
 
 	*c->last_error = '\0';
 	if (r < 0) {
 		(void)snprintf(c->last_error, sizeof(c->last_error), "%s", e.name ?: "");
-		log_failure(c, &e);
+		log_failure(c, &e, r);
 		return errno_of(&e, r);
 	}
 	if (ret_reply)

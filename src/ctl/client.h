@@ -16,6 +16,9 @@
 
 struct client {
 	sd_bus *bus;
+	const char *remote;   /* NULL: this host */
+	bool may_ask;         /* for a password, in this terminal */
+	pid_t agent;          /* that asks, or 0 */
 	bool log_off;         /* a failure is nobody's business */
 	char last_error[128]; /* name of the last error, as on the bus */
 };

@@ -8,6 +8,7 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/active.c src/ctl/active.h \
 	src/ctl/bus-json.c src/ctl/bus-json.h \
 	src/ctl/carry-over.c \
+	src/ctl/agent.c src/ctl/agent.h \
 	src/ctl/client.c src/ctl/client.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \
@@ -19,11 +20,11 @@ src_ctl_recryptctl_LDADD = src/daemon/libdaemon.a $(CTL_LIBS)
 
 UNIT_TESTS += src/ctl/test-status
 src_ctl_test_status_SOURCES = src/ctl/test-status.c \
-	src/ctl/active.c src/ctl/bus-json.c src/ctl/client.c src/ctl/status.c \
+	src/ctl/active.c src/ctl/agent.c src/ctl/bus-json.c src/ctl/client.c src/ctl/status.c \
 	src/ctl/status-format.c src/ctl/volume-view.c $(LUKS_TEST_IMAGE)
 src_ctl_test_status_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/ctl/test-view
-src_ctl_test_view_SOURCES = src/ctl/test-view.c src/ctl/bus-json.c src/ctl/client.c \
+src_ctl_test_view_SOURCES = src/ctl/test-view.c src/ctl/agent.c src/ctl/bus-json.c src/ctl/client.c \
 	src/ctl/volume-view.c
 src_ctl_test_view_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)

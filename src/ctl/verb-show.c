@@ -17,10 +17,13 @@ int open_client(const struct options *o, struct client *ret)
 {
 	int r = client_open(o, ret);
 
+	if (r < 0 && o->remote)
+		return log_error_errno(r, "%s: ssh cannot be started", o->remote);
 	if (r < 0)
-		return log_error_errno(r, "%s: the bus cannot be reached",
-				       o->remote ?: "this host");
-	return 0;
+		log_error("the system bus, and so recryptd, cannot be reached (%s); reencrypt, "
+			  "recover, cancel and the status of a device need no daemon",
+			  strerrordesc_np(-r));
+	return r;
 }
 
 int find_volume(struct client *c, const struct options *o, const char *operand, char **ret_path)

@@ -76,6 +76,13 @@ int unlock_volume(struct client *c, const struct options *o, const char *path,
 {
 	int r = -EPERM;
 
+	/* It goes through a descriptor, which ssh does not hand on. */
+	if (o->remote) {
+		log_error("%s: a passphrase cannot be handed on with -H; try: ssh -t %s "
+			  "recryptctl unlock %s",
+			  o->remote, o->remote, o->device);
+		return -ENOTSUP;
+	}
 	if (o->volume_key_file)
 		return unlock_by_volume_key(c, o, path);
 	for (unsigned try = 0; try < o->tries && r == -EPERM; try++) {
