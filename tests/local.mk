@@ -8,6 +8,11 @@ check_PROGRAMS += tests/vm/writer
 tests_vm_writer_SOURCES = tests/vm/writer.c
 tests_vm_writer_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS)
 
+# The client of the service that means no good.
+check_PROGRAMS += tests/vm/hostile
+tests_vm_hostile_SOURCES = tests/vm/hostile.c
+tests_vm_hostile_LDADD = $(LIBSYSTEMD_LIBS)
+
 # Prints how a source is compiled, for tests/static.
 list-compile-flags:
 	@echo $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(LUKS_TEST_CPPFLAGS) $(AM_CFLAGS)

@@ -30,7 +30,8 @@ fi
 # Where the programs under test are.
 RECRYPTCTL=$BUILD/src/ctl/recryptctl
 WRITER=$BUILD/tests/vm/writer
-export RECRYPTCTL WRITER
+HOSTILE=$BUILD/tests/vm/hostile
+export RECRYPTCTL WRITER HOSTILE
 [ ! -d "$BUILD/src/ctl" ] || PATH=$BUILD/src/ctl:$PATH
 
 FAST_PBKDF=(--pbkdf pbkdf2 --pbkdf-force-iterations 1000)
