@@ -75,19 +75,20 @@ property() {
 		sed 's/^[a-z(){}]* //; s/^"\(.*\)"$/\1/'
 }
 
-# wait_property NAME VALUE [SECONDS], wait_at_least NAME NUMBER [SECONDS]
+# wait_property NAME VALUE [SECONDS], wait_at_least NAME NUMBER [SECONDS]. Each look costs an emulated
+# machine about as much as a hotzone, so they are few.
 wait_property() {
-	local limit=$((SECONDS + ${3:-60})) value
+	local limit=$((SECONDS + ${3:-240})) value
 	until value=$(property "$1" 2>&1) && [ "$value" = "$2" ]; do
 		[ "$SECONDS" -lt "$limit" ] || fail "$1 is '$value', not '$2': $(property StateReason)"
-		sleep 0.1
+		sleep 0.5
 	done
 }
 wait_at_least() {
-	local limit=$((SECONDS + ${3:-60})) value
+	local limit=$((SECONDS + ${3:-240})) value
 	until value=$(property "$1" 2>&1) && [ "$value" -ge "$2" ]; do
 		[ "$SECONDS" -lt "$limit" ] || fail "$1 is '$value', less than $2: $(property StateReason)"
-		sleep 0.1
+		sleep 0.5
 	done
 }
 
