@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 
 import luks2
 import sectors
@@ -58,6 +59,12 @@ class Volume:
         return self.header_path or self.path
 
     def metadata(self):
+        """Read without the lock: while a worker writes, neither copy may seem whole."""
+        for _ in range(20):
+            try:
+                return luks2.metadata(self.meta)
+            except luks2.BadHeader:
+                time.sleep(0.05)
         return luks2.metadata(self.meta)
 
     def state(self):
