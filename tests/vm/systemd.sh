@@ -155,6 +155,7 @@ note_header() {
 		Before=recryptd.service
 		[Service]
 		Type=oneshot
+		TimeoutStartSec=120
 		ExecStart=sh -c 'until [ -b $DISK_data ]; do sleep 0.05; done; \
 			cryptsetup luksDump --dump-json-metadata $DISK_data >$noted_header'
 		[Install]
