@@ -53,13 +53,16 @@ static int allocate(struct engine *e)
 						 4096);
 	e->memory_size = (size_t)((l.data + l.digests + l.chunks) * e->queue.n_batches) +
 			 e->recovery_digests_size;
-	p = mmap(NULL, e->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* Where all memory to come is locked, a mapping gets its pages at once, small ones. Without
+	 * access it gets none, so that huge ones can be asked for first. */
+	p = mmap(NULL, e->memory_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	e->memory = p;
-	/* Huge pages are cheaper to make and to pin; a kernel without them fails this. */
+	/* They are cheaper to make and to pin; a kernel without them fails this. */
 	(void)madvise(p, e->memory_size, MADV_HUGEPAGE);
-	if (madvise(p, e->memory_size, MADV_DONTDUMP) < 0 || mlock(p, e->memory_size) < 0)
+	if (madvise(p, e->memory_size, MADV_DONTDUMP) < 0 ||
+	    mprotect(p, e->memory_size, PROT_READ | PROT_WRITE) < 0 || mlock(p, e->memory_size) < 0)
 		return -ENOMEM;
 	for (unsigned i = 0; i < e->queue.n_batches; i++) {
 		struct batch *b = &e->batch[i];
