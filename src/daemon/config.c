@@ -12,6 +12,7 @@
 
 #include "util/checked.h"
 #include "util/log.h"
+#include "worker/options.h"
 
 #define DEFAULT_STALL_TARGET UINT64_C(50000)    /* 50 ms */
 #define DEFAULT_KEY_TIMEOUT  UINT64_C(30000000) /* 30 s */
@@ -79,6 +80,16 @@ static int set_token(int *target, const char *value)
 	return 0;
 }
 
+static int set_threads(unsigned *target, const char *value)
+{
+	unsigned n;
+
+	if (set_count(&n, value) < 0 || n > OPTION_THREADS_MAX)
+		return -EINVAL;
+	*target = n;
+	return 0;
+}
+
 static int set_provider(enum provider_kind *target, const char *value)
 {
 	for (unsigned i = 0; i <= PROVIDER_TOKEN; i++)
@@ -132,6 +143,7 @@ enum setting {
 	SET_RATE_LIMIT,
 	SET_STALL_TARGET,
 	SET_HOTZONE_SIZE_MAX,
+	SET_THREADS,
 	SET_RESILIENCE,
 	SET_RESILIENCE_HASH,
 	SET_KEY_PROVIDER,
@@ -159,6 +171,8 @@ static int set_volume(struct volume_config *v, enum setting setting, const char 
 		return config_parse_usec(value, &v->stall_target_usec);
 	case SET_HOTZONE_SIZE_MAX:
 		return config_parse_bytes(value, &v->hotzone_size_max);
+	case SET_THREADS:
+		return set_threads(&v->threads, value);
 	case SET_RESILIENCE:
 		return set_resilience(&v->resilience, value);
 	case SET_RESILIENCE_HASH:
@@ -190,6 +204,7 @@ static int find_setting(const char *key, enum setting *ret)
 		[SET_RATE_LIMIT] = "RateLimit",
 		[SET_STALL_TARGET] = "StallTarget",
 		[SET_HOTZONE_SIZE_MAX] = "HotzoneSizeMax",
+		[SET_THREADS] = "Threads",
 		[SET_RESILIENCE] = "Resilience",
 		[SET_RESILIENCE_HASH] = "ResilienceHash",
 		[SET_KEY_PROVIDER] = "KeyProvider",
@@ -381,6 +396,8 @@ static int inherit(struct volume_config *v, const struct volume_config *d)
 		v->stall_target_usec = d->stall_target_usec;
 	if (!(v->set & UINT32_C(1) << SET_HOTZONE_SIZE_MAX))
 		v->hotzone_size_max = d->hotzone_size_max;
+	if (!(v->set & UINT32_C(1) << SET_THREADS))
+		v->threads = d->threads;
 	if (r == 0 && !(v->set & UINT32_C(1) << SET_RESILIENCE) && d->resilience)
 		r = set_string(&v->resilience, d->resilience);
 	if (r == 0 && !(v->set & UINT32_C(1) << SET_RESILIENCE_HASH) && d->resilience_hash)

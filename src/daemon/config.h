@@ -8,7 +8,7 @@
  *
  *   [Manager]      RateLimit= MaxConcurrent= MaxConcurrentPerDisk= KeepSuspended= KeepRate=
  *                  CryptTab= DiscoverActive= DiscoverCryptTab=
- *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Resilience= ResilienceHash=
+ *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Threads= Resilience= ResilienceHash=
  *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout= Group=
  *   [Volume UUID]  the same, and Device= HeaderDevice= Name=
  */
@@ -21,10 +21,10 @@
 
 #include "util/cleanup.h"
 
-/* Where the passphrase of a volume comes from when nobody sends one. */
 /* In place of a rate that is set at run time: what the configuration says. */
 #define RATE_AS_CONFIGURED UINT64_MAX
 
+/* Where the passphrase of a volume comes from when nobody sends one. */
 enum provider_kind {
 	PROVIDER_NONE,       /* only Unlock() */
 	PROVIDER_KEY_FILE,   /* KeyFile= is its path */
@@ -51,6 +51,7 @@ struct volume_config {
 	uint64_t rate_limit;        /* bytes/s, 0: none */
 	uint64_t stall_target_usec; /* longest wait of I/O for a hotzone */
 	uint64_t hotzone_size_max;  /* bytes, 0: the engine's own */
+	unsigned threads;           /* for ciphers and checksums, 0: one for each CPU */
 	char *resilience;           /* "checksum", "journal" */
 	char *resilience_hash;      /* NULL: the engine's own */
 	struct provider provider;

@@ -131,6 +131,8 @@ static int run(const struct worker_spec *spec, const char *path, int control_fd,
 		r = add(&a, "--header=%s", spec->header_device);
 	if (r == 0 && spec->name && *spec->name)
 		r = add(&a, "--active-name=%s", spec->name);
+	if (r == 0 && spec->threads > 0)
+		r = add(&a, "--threads=%u", spec->threads);
 	if (r == 0)
 		r = add(&a, "--");
 	if (r == 0)

@@ -48,12 +48,14 @@ void volume_drop_worker(struct volume *v)
 int volume_need_worker(struct volume *v)
 {
 	struct volume_core *c = v->core;
+	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
 	const struct worker_spec spec = {
 		.path = v->manager->options->worker_path,
 		.device = v->device,
 		.header_device = v->header_device,
 		/* Left out, the worker finds whatever is active. */
-		.name = config_for_volume(v->manager->config, v->uuid)->name,
+		.name = config->name,
+		.threads = config->threads,
 	};
 	int r;
 

@@ -116,6 +116,7 @@ struct worker_spec {
 	const char *device;
 	const char *header_device; /* NULL or "": on the device */
 	const char *name;          /* dm name, NULL or "": closed */
+	unsigned threads;          /* for ciphers and checksums, 0: one for each CPU */
 };
 
 /* Starts a worker; returns at once. @userdata is the handler's. */

@@ -82,7 +82,8 @@ static int make_side(struct conversion *c, int which, const struct luks_side *si
 static int make_crypto(struct conversion *c)
 {
 	const struct luks_reenc *reenc = &c->volume->reenc;
-	int r = pool_new(available_cpus(), wake_disk, c->disk, &c->pool);
+	const unsigned threads = c->volume->options->threads ?: available_cpus();
+	int r = pool_new(threads, wake_disk, c->disk, &c->pool);
 
 	if (r < 0)
 		return log_error_errno(r, "cannot start threads");

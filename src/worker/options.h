@@ -39,6 +39,7 @@ enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
 
 #define OPTION_ANY_KEYSLOT (-1)
 #define OPTION_NOT_GIVEN   UINT32_MAX
+#define OPTION_THREADS_MAX 256
 
 /* Strings point into argv or are NULL where not given; numbers are 0 where not given. */
 struct options {
@@ -65,6 +66,7 @@ struct options {
 	uint64_t hotzone_size;    /* bytes, multiple of 512 */
 	uint64_t device_size;     /* bytes, multiple of 512 */
 	uint32_t stall_target_ms; /* 0: none; or OPTION_NOT_GIVEN */
+	uint32_t threads;         /* for the ciphers and checksums; 0: one for each CPU */
 
 	const char *pbkdf, *pbkdf_hash;
 	uint32_t iter_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;

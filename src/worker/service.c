@@ -289,16 +289,17 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 
 static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 {
-	enum { CONTROL_FD = 256, HEADER, ACTIVE_NAME, DEVICE_SIZE, DEBUG };
+	enum { CONTROL_FD = 256, HEADER, ACTIVE_NAME, DEVICE_SIZE, THREADS, DEBUG };
 	static const struct option longs[] = {
 		{"control-fd", required_argument, NULL, CONTROL_FD},
 		{"header", required_argument, NULL, HEADER},
 		{"active-name", required_argument, NULL, ACTIVE_NAME},
 		{"device-size", required_argument, NULL, DEVICE_SIZE},
+		{"threads", required_argument, NULL, THREADS},
 		{"debug", no_argument, NULL, DEBUG},
 		{},
 	};
-	uint64_t fd = UINT64_MAX;
+	uint64_t fd = UINT64_MAX, threads = 0;
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -315,6 +316,9 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 		case DEVICE_SIZE:
 			r = parse_number(optarg, UINT64_MAX, &o->device_size);
 			break;
+		case THREADS:
+			r = parse_number(optarg, OPTION_THREADS_MAX, &threads);
+			break;
 		case DEBUG:
 			o->debug = true;
 			break;
@@ -327,6 +331,7 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 	if (fd == UINT64_MAX || argc - optind != 1)
 		return log_refusal(-EINVAL, "recrypt-worker serve is started by recryptd");
 	o->device = argv[optind];
+	o->threads = (uint32_t)threads;
 	*ret_control_fd = (int)fd;
 	return 0;
 }

@@ -100,8 +100,9 @@ static void every_option_reaches_its_field(void **state)
 		   "--keyfile-offset 7 --key-slot 0 --volume-key-file v --new-volume-key-file n "
 		   "--key-size 512 --cipher aes-xts-plain64 --sector-size 4096 "
 		   "--resilience journal --resilience-hash sha512 --hotzone-size 16M "
-		   "--device-size 1G --header h --active-name a --init-only",
+		   "--device-size 1G --header h --active-name a --init-only --threads 3",
 		   &o);
+	assert_int_equal(o.threads, 3);
 	assert_true(o.foreground);
 	assert_string_equal(o.key_file, "k");
 	assert_int_equal(o.keyfile_size, 32);
@@ -285,6 +286,8 @@ static void nonsense_is_refused(void **state)
 	assert_refused("recryptctl reencrypt a --sector-size 8192", -EINVAL, "--sector-size");
 	assert_refused("recryptctl reencrypt a --hotzone-size 1000", -EINVAL, "multiple of 512");
 	assert_refused("recryptctl reencrypt a --hotzone-size 0", -EINVAL, "not 0");
+	assert_refused("recryptctl reencrypt a --threads 0", -EINVAL, "between");
+	assert_refused("recryptctl reencrypt a --threads 257", -EINVAL, "between");
 	assert_refused("recryptctl reencrypt a --device-size 12Q", -EINVAL, "not a size");
 	assert_refused("recryptctl reencrypt a --resilience maybe", -EINVAL, "--resilience must");
 	assert_refused("recryptctl reencrypt a --pbkdf scrypt", -EINVAL, "--pbkdf must");
