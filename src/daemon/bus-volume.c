@@ -395,6 +395,8 @@ static const sd_bus_vtable vtable[] = {
 	NUMBER("HotzoneOffset", "t", hotzone_offset),
 	NUMBER("HotzoneSize", "t", hotzone_size),
 	NUMBER("LongestStall", "t", longest_stall_usec),
+	NUMBER("StallPercentile999", "t", stall_999_usec),
+	NUMBER("LongestSuspend", "t", longest_suspend_usec),
 	NUMBER("StallTarget", "t", stall_target_usec),
 	ARRAY("KeyId", key_id),
 	NUMBER("KeyGeneration", "u", key_generation),
@@ -435,7 +437,7 @@ void volume_emit(struct volume *v, uint64_t what)
 {
 	static const struct {
 		uint64_t what;
-		const char *names[10];
+		const char *names[12];
 	} groups[] = {
 		{VOLUME_CHANGED_STATE, {"State", "StateReason", "Unlocked", "Job"}},
 		{VOLUME_CHANGED_IDENTITY, {"Name", "Device", "HeaderDevice", "Group"}},
@@ -444,13 +446,14 @@ void volume_emit(struct volume *v, uint64_t what)
 		  "NewSectorSize"}},
 		{VOLUME_CHANGED_PROGRESS,
 		 {"BytesTotal", "BytesDone", "BytesLeft", "Rate", "ExpectedEndTime",
-		  "HotzoneOffset", "HotzoneSize", "LongestStall"}},
+		  "HotzoneOffset", "HotzoneSize", "LongestStall", "StallPercentile999",
+		  "LongestSuspend"}},
 		{VOLUME_CHANGED_LIMIT, {"RateLimit", "StallTarget"}},
 		{VOLUME_CHANGED_KEYS, {"Keys", "KeyId", "KeyGeneration"}},
 		{VOLUME_CHANGED_ROTATION, {"QueuedRotation", "LastRotation"}},
 	};
 	const struct volume_slot *slot = v->bus_slot;
-	const char *names[10 * ARRAY_SIZE(groups) + 1];
+	const char *names[12 * ARRAY_SIZE(groups) + 1];
 	size_t n = 0;
 
 	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)

@@ -264,7 +264,7 @@ static void convert(struct volume *v)
 		return;
 	manager_share_rate(v->manager); /* before the first byte */
 	c->stop_sent = c->reverse_sent = false;
-	v->longest_stall_usec = 0;
+	v->longest_stall_usec = v->stall_999_usec = v->longest_suspend_usec = 0;
 	sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT));
 	if (c->at_work != WORKER_CONVERT)
 		return;

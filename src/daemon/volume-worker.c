@@ -458,6 +458,8 @@ static void on_progress(void *userdata, const struct worker_progress *p)
 	v->hotzone_offset = p->hotzone_offset;
 	v->hotzone_size = p->hotzone_size;
 	v->longest_stall_usec = p->longest_stall_usec;
+	v->stall_999_usec = p->stall_999_usec;
+	v->longest_suspend_usec = p->longest_suspend_usec;
 	v->rate = v->rate == 0 ? p->rate
 			       : v->rate - v->rate / RATE_SMOOTHING_N + p->rate / RATE_SMOOTHING_N;
 	v->expected_end_usec = 0;

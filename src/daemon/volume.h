@@ -53,7 +53,7 @@ const char *volume_state_name(enum volume_state state);
 #define VOLUME_CHANGED_STATE      UINT64_C(0x01) /* state, state_reason, unlocked */
 #define VOLUME_CHANGED_IDENTITY   UINT64_C(0x02) /* name, device, header_device */
 #define VOLUME_CHANGED_PARAMETERS UINT64_C(0x04) /* mode .. new_sector_size */
-#define VOLUME_CHANGED_PROGRESS   UINT64_C(0x08) /* bytes_* .. longest_stall, at most 2/s */
+#define VOLUME_CHANGED_PROGRESS   UINT64_C(0x08) /* bytes_* .. longest_suspend, at most 2/s */
 #define VOLUME_CHANGED_LIMIT      UINT64_C(0x10) /* rate_limit, stall_target */
 #define VOLUME_CHANGED_KEYS       UINT64_C(0x20) /* keys, key_id, key_generation */
 #define VOLUME_CHANGED_ROTATION   UINT64_C(0x40) /* queued rotation, last rotation */
@@ -88,7 +88,7 @@ struct volume {
 	uint64_t rate;              /* bytes/s, smoothed; 0 when nothing runs */
 	uint64_t expected_end_usec; /* realtime; 0: unknown */
 	uint64_t hotzone_offset, hotzone_size;
-	uint64_t longest_stall_usec; /* of the present run */
+	uint64_t longest_stall_usec, stall_999_usec, longest_suspend_usec; /* of the present run */
 
 	uint64_t rate_limit; /* bytes/s of this volume, 0: none (the host's still holds) */
 

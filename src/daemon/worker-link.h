@@ -51,8 +51,8 @@ enum reencryption { REENCRYPTION_NONE, REENCRYPTION_CLEAN, REENCRYPTION_HOT, REE
 
 struct worker_progress {
 	uint64_t bytes_done, bytes_total, hotzone_offset, hotzone_size;
-	uint64_t rate;               /* bytes/s since the last one */
-	uint64_t longest_stall_usec; /* of this run */
+	uint64_t rate; /* bytes/s since the last one */
+	uint64_t longest_stall_usec, stall_999_usec, longest_suspend_usec; /* of this run */
 };
 
 /* What Inspect() says of the volume. Strings are never NULL. */

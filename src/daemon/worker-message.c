@@ -290,6 +290,8 @@ int worker_message_read_progress(sd_bus_message *m, struct worker_progress *ret)
 		U64("HotzoneSize", p.hotzone_size),
 		U64("Rate", p.rate),
 		U64("LongestStall", p.longest_stall_usec),
+		U64("StallPercentile999", p.stall_999_usec),
+		U64("LongestSuspend", p.longest_suspend_usec),
 	};
 	int r = read_fields(m, fields, ARRAY_SIZE(fields));
 
@@ -314,6 +316,8 @@ int worker_message_read_status(sd_bus_message *m, struct worker_status *ret)
 		U64("HotzoneSize", p->hotzone_size),
 		U64("Rate", p->rate),
 		U64("LongestStall", p->longest_stall_usec),
+		U64("StallPercentile999", p->stall_999_usec),
+		U64("LongestSuspend", p->longest_suspend_usec),
 	};
 	int r = read_fields(m, fields, ARRAY_SIZE(fields));
 

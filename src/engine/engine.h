@@ -14,6 +14,7 @@
 #include "crypto/pool.h"
 #include "engine/freezer.h"
 #include "engine/header-store.h"
+#include "engine/histogram.h"
 #include "engine/stages.h"
 #include "io/disk.h"
 
@@ -40,7 +41,9 @@ struct engine_progress {
 	struct position position;
 	uint64_t total;     /* bytes of the volume */
 	uint64_t converted; /* bytes that are converted for good */
-	uint64_t longest_freeze_usec;
+	/* How long hotzones were frozen, and what of that it took to freeze them: the device above
+	 * is suspended for some of it, so that all I/O waits. */
+	struct histogram frozen, freezing;
 	uint64_t flushes; /* of the data disk; the header store counts its own */
 	struct stages stages;
 };

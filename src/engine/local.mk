@@ -5,12 +5,17 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/engine.c src/engine/engine.h src/engine/engine-internal.h \
 	src/engine/freezer.h \
 	src/engine/header-store.h \
+	src/engine/histogram.c src/engine/histogram.h \
 	src/engine/memory.c \
 	src/engine/plan.c src/engine/plan.h \
 	src/engine/recover.c \
 	src/engine/stages.h \
 	src/engine/stall.c src/engine/stall.h \
 	src/engine/steps.c
+
+UNIT_TESTS += src/engine/test-histogram
+src_engine_test_histogram_SOURCES = src/engine/test-histogram.c
+src_engine_test_histogram_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/engine/test-stall
 src_engine_test_stall_SOURCES = src/engine/test-stall.c

@@ -29,6 +29,7 @@ int engine_freeze(struct engine *e, const struct hotzone *z)
 	log_hold();
 	r = f->ops->freeze(f, z->offset, z->size);
 	engine_count(e, STAGE_FREEZE, e->frozen_since);
+	histogram_add(&e->progress.freezing, now_usec() - e->frozen_since);
 	if (r < 0)
 		log_release();
 	return r;
@@ -51,7 +52,7 @@ int engine_thaw(struct engine *e)
 				       "; run the same command again to release it",
 				       e->config.disk->name, e->position.boundary);
 	e->sample.frozen = now_usec() - e->frozen_since;
-	e->progress.longest_freeze_usec = MAX(e->progress.longest_freeze_usec, e->sample.frozen);
+	histogram_add(&e->progress.frozen, e->sample.frozen);
 	return 0;
 }
 

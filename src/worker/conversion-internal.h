@@ -24,9 +24,8 @@ struct conversion {
 	struct stack *stack;
 	struct freezer_dm freezer;
 	struct engine *engine;
-	struct position position; /* what the header says, or may say after an error */
-	uint64_t longest_freeze_usec, data_flushes;
-	struct stages stages;
+	struct position position;        /* what the header says, or may say after an error */
+	struct engine_progress progress; /* the last one */
 };
 
 /*

@@ -24,9 +24,7 @@ static void on_progress(void *arg, const struct engine_progress *p)
 {
 	struct conversion *c = arg;
 
-	c->longest_freeze_usec = p->longest_freeze_usec;
-	c->data_flushes = p->flushes;
-	c->stages = p->stages;
+	c->progress = *p;
 	if (c->watch->progress)
 		c->watch->progress(c->watch->arg, p);
 }

@@ -109,7 +109,16 @@ static void tell_stages(const struct conversion *c)
 	};
 
 	for (enum stage s = 0; s < STAGES; s++)
-		log_debug("stage %s: %" PRIu64 " us", names[s], c->stages.usec[s]);
+		log_debug("stage %s: %" PRIu64 " us", names[s], c->progress.stages.usec[s]);
+}
+
+/* For bench/online. */
+static void tell_times(const char *what, const struct histogram *h)
+{
+	log_debug("%s: %" PRIu64 " times; microseconds of half %" PRIu64 ", of 99 %% %" PRIu64
+		  ", of 99.9 %% %" PRIu64 ", of all %" PRIu64,
+		  what, h->n, histogram_percentile(h, 500), histogram_percentile(h, 990),
+		  histogram_percentile(h, 999), h->max);
 }
 
 int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
@@ -137,7 +146,9 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 	tell_stages(&c);
 	log_debug("flushes: %" PRIu64 " of data, %" PRIu64 " of the header; longest freeze %" PRIu64
 		  " us",
-		  c.data_flushes, c.store.flushes, c.longest_freeze_usec);
+		  c.progress.flushes, c.store.flushes, c.progress.frozen.max);
+	tell_times("hotzones frozen", &c.progress.frozen);
+	tell_times("to freeze them", &c.progress.freezing);
 	conversion_tear_down(&c);
 	return r < 0 ? r : r2;
 }

@@ -78,8 +78,8 @@
  * Signals:
  *   Progress(a{sv})
  *	BytesDone t, BytesTotal t, HotzoneOffset t, HotzoneSize t, Rate t (bytes/s since the last
- *	one), LongestStall t (of this run). During Convert(), at most every 500 ms and when
- *	something changed.
+ *	one), LongestStall t, StallPercentile999 t, LongestSuspend t (of this run, microseconds). During
+ *	Convert(), at most every 500 ms and when something changed.
  *   Done(s job, i error, s name, s message, a{sv} result)
  *	@job: inspect, unlock, use-provider, adopt, check, prepare, undo, convert, recover or
  *	reverse. @error: 0 or a negative errno, @name the last part of an error name below ("" with

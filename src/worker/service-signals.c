@@ -368,7 +368,11 @@ int service_append_progress(sd_bus_message *m, const struct service *s,
 
 	if (r >= 0)
 		r = append(m, "Rate", "t", s->rate);
-	return r < 0 ? r : append(m, "LongestStall", "t", p->longest_freeze_usec);
+	if (r >= 0)
+		r = append(m, "LongestStall", "t", p->frozen.max);
+	if (r >= 0)
+		r = append(m, "StallPercentile999", "t", histogram_percentile(&p->frozen, 999));
+	return r < 0 ? r : append(m, "LongestSuspend", "t", p->freezing.max);
 }
 
 /* Who does not read what there is already gets no more of it. */
