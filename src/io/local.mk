@@ -5,6 +5,8 @@ src_io_librio_a_SOURCES = \
 	src/io/disk.c src/io/disk.h \
 	src/io/disk-uring.c src/io/disk-uring.h \
 	src/io/geometry.c src/io/geometry.h \
+	src/io/governor.c src/io/governor.h \
+	src/io/load.c src/io/load.h \
 	src/io/rate.c src/io/rate.h \
 	src/io/stacking.c src/io/stacking.h
 
@@ -22,6 +24,10 @@ src_io_test_disk_LDADD = $(IO_TEST_LIBS)
 src_io_test_disk_load_SOURCES = src/io/test-disk-load.c $(IO_TEST_HELPERS)
 src_io_test_disk_load_LDADD = $(IO_TEST_LIBS)
 
-UNIT_TESTS += src/io/test-rate
+UNIT_TESTS += src/io/test-governor src/io/test-load src/io/test-rate
+src_io_test_governor_SOURCES = src/io/test-governor.c
+src_io_test_governor_LDADD = src/io/librio.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_io_test_load_SOURCES = src/io/test-load.c
+src_io_test_load_LDADD = src/io/librio.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_io_test_rate_SOURCES = src/io/test-rate.c
 src_io_test_rate_LDADD = src/io/librio.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

@@ -91,12 +91,16 @@ static void pay(struct rate *r, uint64_t total, uint64_t now)
 	r->started = true;
 }
 
-/* Under the lock. */
+/* Under the lock. A debt is paid at the higher of both rates. */
 static void take_up(struct rate *r, uint64_t now)
 {
 	if (r->wanted == r->current)
 		return;
-	r->due = r->wanted > 0 ? MIN(r->due, now + RATE_HOTZONE_USEC) : now;
+	if (r->wanted == 0)
+		r->due = now;
+	else if (r->due > now && r->wanted > r->current)
+		r->due = now + (uint64_t)((double)(r->due - now) * (double)r->current /
+					  (double)r->wanted);
 	r->current = r->wanted;
 }
 

@@ -45,8 +45,8 @@ bool rate_is_due(struct rate *r, uint64_t total, uint64_t now);
 
 /*
  * Waits until @total bytes are paid for, in all; the first call sets the mark. Ends early when
- * @interrupted(), which is asked at each rate_wake(); what is not paid is kept. A debt under the
- * rate of before is cut to RATE_HOTZONE_USEC when the rate changes.
+ * @interrupted(), which is asked at each rate_wake(); what is not paid is kept. When the rate
+ * changes, a debt is paid at the higher of both.
  */
 void rate_wait(struct rate *r, uint64_t total, bool (*interrupted)(void *arg), void *arg);
 

@@ -2,6 +2,7 @@
 #include "worker/control.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -217,8 +218,15 @@ void control_set_limits(struct control *c, const struct service_limits *limits)
 	lock(c);
 	c->state.limits = *limits;
 	c->new_limits = true;
-	unlock(c);
-	rate_set(&c->rate, limits->rate);
+	unlock_and_wake(c);
+}
+
+void control_set_governor(struct control *c, const struct governor_config *governor)
+{
+	lock(c);
+	c->state.governor = *governor;
+	c->new_limits = true;
+	unlock_and_wake(c);
 }
 
 uint64_t control_set_record(struct control *c, char *text)
@@ -346,6 +354,24 @@ struct service_limits control_limits(struct control *c)
 	limits = c->state.limits;
 	unlock(c);
 	return limits;
+}
+
+struct governor_config control_governor(struct control *c)
+{
+	struct governor_config governor;
+
+	lock(c);
+	governor = c->state.governor;
+	unlock(c);
+	return governor;
+}
+
+void control_set_governed(struct control *c, uint64_t rate, const char *reason)
+{
+	lock(c);
+	c->state.governor_rate = rate;
+	(void)snprintf(c->state.governor_reason, sizeof(c->state.governor_reason), "%s", reason);
+	unlock(c);
 }
 
 static void wake_control_thread(struct control *c)

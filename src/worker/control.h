@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "io/governor.h"
 #include "io/rate.h"
 #include "luks/begin.h"
 #include "util/secret.h"
@@ -106,7 +107,10 @@ struct control_state {
 	bool unlocked;
 	unsigned passphrases;
 	struct service_limits limits;
-	bool converting; /* progress is of a run */
+	struct governor_config governor;
+	uint64_t governor_rate;    /* what it allows now, bytes/s; 0: no limit */
+	char governor_reason[128]; /* "": it has nothing to do */
+	bool converting;           /* progress is of a run */
 	struct engine_progress progress;
 	bool looked;
 	struct look look;
@@ -115,9 +119,9 @@ struct control_state {
 struct control {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	int event_fd; /* readable: control_take() has something */
-	int stop_fd;  /* readable while @stop is set */
-	struct rate rate;
+	int event_fd;             /* readable: control_take() has something */
+	int stop_fd;              /* readable while @stop is set */
+	struct rate rate;         /* of the working thread, but for rate_wake() */
 	struct request *requests; /* not begun yet, oldest first */
 	struct report *reports;
 	struct control_state state;
@@ -141,6 +145,7 @@ void control_stop(struct control *c);
 /* No job is begun any more, and the running one stops. */
 void control_quit(struct control *c);
 void control_set_limits(struct control *c, const struct service_limits *limits);
+void control_set_governor(struct control *c, const struct governor_config *governor);
 /* Takes over @text. The report with the serial that this returns, or a later one, answers it. */
 uint64_t control_set_record(struct control *c, char *text);
 /* NULL: no more. */
@@ -162,6 +167,9 @@ char *control_take_record(struct control *c, uint64_t *ret_serial);
 bool control_pause_wanted(struct control *c);
 bool control_wants_stop(struct control *c);
 struct service_limits control_limits(struct control *c);
+struct governor_config control_governor(struct control *c);
+/* What it has come to; shown with the progress. */
+void control_set_governed(struct control *c, uint64_t rate, const char *reason);
 /* Takes over @r. */
 void control_report(struct control *c, struct report *r);
 void control_set_look(struct control *c, const struct look *l);

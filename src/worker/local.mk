@@ -33,6 +33,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/conversion-stack.c \
 	src/worker/control.c src/worker/control.h \
 	src/worker/freezer-dm.c src/worker/freezer-dm.h \
+	src/worker/governed.c src/worker/governed.h \
 	src/worker/held-keys.c src/worker/held-keys.h \
 	src/worker/jobs.c src/worker/jobs.h \
 	src/worker/key-memfd.c src/worker/key-memfd.h \

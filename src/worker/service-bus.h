@@ -67,6 +67,9 @@
  *   SetLimits(t rate, t hotzone_max, t stall_target) -> ()
  *	Bytes/s, bytes, and microseconds that I/O may wait for a hotzone; 0: none, the default, and
  *	none. At any time, at work within a second.
+ *   SetGovernor(s mode, t rate_min, t rate_max, t latency_target) -> ()
+ *	none, idle or latency (io/governor.h); bytes/s, bytes/s (0: none), microseconds. At any
+ *	time. Its rate and the limit both hold. Offline it does nothing.
  *   SetRecord(s json) -> ()
  *	Replaces our token in the header; "" removes it. At any time; the reply comes when it is
  *	durable. "type" and "keyslots" are added.
@@ -78,7 +81,8 @@
  * Signals:
  *   Progress(a{sv})
  *	BytesDone t, BytesTotal t, HotzoneOffset t, HotzoneSize t, Rate t (bytes/s since the last
- *	one), LongestStall t, StallPercentile999 t, LongestSuspend t (of this run, microseconds). During
+ *	one), LongestStall t, StallPercentile999 t, LongestSuspend t (of this run, microseconds),
+ *	GovernorRate t (0: no limit by it) and GovernorReason s ("": there is nothing to govern). During
  *	Convert(), at most every 500 ms and when something changed.
  *   Done(s job, i error, s name, s message, a{sv} result)
  *	@job: inspect, unlock, use-provider, adopt, check, prepare, undo, convert, recover or

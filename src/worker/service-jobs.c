@@ -220,7 +220,7 @@ static int convert(struct work *w, bool recover_only)
 	enum engine_outcome outcome;
 	int r;
 
-	watch_init(&watch, w->v, &w->steps.volume.reenc);
+	watch_init(&watch, w->v, &w->steps.volume);
 	w->steps.watch = &watch.watch;
 	r = steps_convert(&w->steps, recover_only, &outcome);
 	watch_end(&watch);

@@ -255,6 +255,22 @@ static int method_set_limits(sd_bus_message *m, void *arg, sd_bus_error *error)
 	return sd_bus_reply_method_return(m, NULL);
 }
 
+static int method_set_governor(sd_bus_message *m, void *arg, sd_bus_error *error)
+{
+	struct service *s = arg;
+	struct governor_config governor;
+	const char *mode;
+	int r = sd_bus_message_read(m, "sttt", &mode, &governor.rate_min, &governor.rate_max,
+				    &governor.latency_target);
+
+	if (r < 0)
+		return r;
+	if (governor_mode_parse(mode, &governor.mode) < 0)
+		return set_error(error, -EINVAL, "there is no such governor");
+	control_set_governor(s->control, &governor);
+	return sd_bus_reply_method_return(m, NULL);
+}
+
 static int method_set_record(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
 	struct service *s = arg;
@@ -356,6 +372,7 @@ const sd_bus_vtable service_vtable[] = {
 	SD_BUS_METHOD("Reverse", "", "", method_reverse, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Stop", "", "", method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetLimits", "ttt", "", method_set_limits, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("SetGovernor", "sttt", "", method_set_governor, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetRecord", "s", "", method_set_record, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("GetStatus", "", "a{sv}", method_get_status, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Quit", "", "", method_quit, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -372,7 +372,11 @@ int service_append_progress(sd_bus_message *m, const struct service *s,
 		r = append(m, "LongestStall", "t", p->frozen.max);
 	if (r >= 0)
 		r = append(m, "StallPercentile999", "t", histogram_percentile(&p->frozen, 999));
-	return r < 0 ? r : append(m, "LongestSuspend", "t", p->freezing.max);
+	if (r >= 0)
+		r = append(m, "LongestSuspend", "t", p->freezing.max);
+	if (r >= 0)
+		r = append(m, "GovernorRate", "t", state->governor_rate);
+	return r < 0 ? r : append(m, "GovernorReason", "s", state->governor_reason);
 }
 
 /* Who does not read what there is already gets no more of it. */

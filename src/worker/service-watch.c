@@ -78,6 +78,11 @@ static void set_record(struct service_volume *v, struct luks_store *store, const
 	report_record(v, serial, r, &why);
 }
 
+static uint64_t lower_limit(uint64_t a, uint64_t b)
+{
+	return a == 0 ? b : b == 0 ? a : MIN(a, b);
+}
+
 /* A header that cannot be written stops the conversion with its next commit, if not here. */
 static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 		      struct engine_limits *limits)
@@ -85,7 +90,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 	struct watch *w = arg;
 	struct control *c = w->v->control;
 	struct service_limits wanted;
-	uint64_t by_rate;
+	uint64_t governed, by_rate;
 
 	do {
 		uint64_t serial;
@@ -93,19 +98,23 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 
 		if (record)
 			set_record(w->v, store, record, serial);
+		wanted = control_limits(c);
+		governed = governed_rate(&w->governed, c, converted);
+		rate_set(&c->rate, lower_limit(wanted.rate, governed));
 		rate_wait(&c->rate, converted, interrupted, c);
 	} while (!control_wants_stop(c) && control_pause_wanted(c));
-	wanted = control_limits(c);
 	by_rate = rate_hotzone(&c->rate);
-	limits->hotzone_size = wanted.hotzone_max == 0 ? by_rate
-			       : by_rate == 0          ? wanted.hotzone_max
-						       : MIN(by_rate, wanted.hotzone_max);
+	/* Each hotzone has its flushes, so who steps back makes one a second and not eight. */
+	if (governed > 0 && governed == rate_get(&c->rate))
+		by_rate = governed;
+	limits->hotzone_size = lower_limit(by_rate, wanted.hotzone_max);
 	limits->stall_target = wanted.stall_target;
 	return 0;
 }
 
-void watch_init(struct watch *w, struct service_volume *v, const struct luks_reenc *reenc)
+void watch_init(struct watch *w, struct service_volume *v, const struct volume *volume)
 {
+	const struct luks_reenc *reenc = &volume->reenc;
 	const struct engine_progress start = {
 		.position = {reenc->boundary, reenc->hot_size},
 		.total = reenc->data_size,
@@ -123,12 +132,16 @@ void watch_init(struct watch *w, struct service_volume *v, const struct luks_ree
 				.pause = make_pause,
 				.arg = w,
 			},
+		.governed = {.name = volume->name, .load = LOAD_NONE},
 	};
+	control_set_governed(v->control, 0, "");
 	control_set_progress(v->control, true, &start);
 }
 
 void watch_end(struct watch *w)
 {
+	load_close(&w->governed.load);
+	control_set_governed(w->v->control, 0, "");
 	control_set_progress(w->v->control, false, NULL);
 }
 
@@ -187,7 +200,7 @@ static uint64_t read_speed(const struct volume *volume)
 
 uint64_t watch_estimate(struct service_volume *v, const struct volume *volume)
 {
-	const uint64_t limit = rate_get(&v->control->rate);
+	const uint64_t limit = control_limits(v->control).rate;
 	uint64_t speed;
 
 	if (volume->data.fd < 0)

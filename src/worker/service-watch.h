@@ -5,15 +5,17 @@
  */
 #pragma once
 
+#include "worker/governed.h"
 #include "worker/service-jobs.h"
 #include "worker/steps.h"
 
 struct watch {
 	struct service_volume *v;
 	struct conversion_watch watch;
+	struct governed governed;
 };
 
-void watch_init(struct watch *w, struct service_volume *v, const struct luks_reenc *reenc);
+void watch_init(struct watch *w, struct service_volume *v, const struct volume *volume);
 void watch_end(struct watch *w);
 
 /* Puts @text into the header while no job runs, and reports it under @serial. */

@@ -146,10 +146,32 @@ static void hotzones_are_cut_to_the_limit(void **state)
 	stop(&w);
 }
 
+/* Nobody is in the way offline: 64 MiB would take hours at the least rate of the governor. */
+static void offline_there_is_nothing_to_govern(void **state)
+{
+	struct worker w;
+	sd_bus_message *m;
+
+	(void)state;
+	start(&w, 64, 64 * KIB);
+	call_fails(&w, "InvalidArgument", "SetGovernor", "sttt", "polite", UINT64_C(0), UINT64_C(0),
+		   UINT64_C(0));
+	call(&w, "SetGovernor", "sttt", "idle", UINT64_C(1), UINT64_C(1), UINT64_C(0));
+	m = get_status(&w);
+	assert_int_equal(get_number(m, "GovernorRate"), 0);
+	assert_string_equal(get_text(m, "GovernorReason"), "");
+	sd_bus_message_unref(m);
+	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
+	sd_bus_message_unref(wait_done(&w, "convert", ""));
+	worker_quit(&w);
+	assert_plaintext("a");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hotzones_are_cut_to_the_limit),
+		cmocka_unit_test(offline_there_is_nothing_to_govern),
 		cmocka_unit_test(a_wait_for_the_rate_is_interrupted),
 		cmocka_unit_test(a_change_is_at_work_within_a_second),
 		cmocka_unit_test(ten_seconds_are_exact_to_2_percent),
