@@ -92,8 +92,9 @@ int config_parse_bytes(const char *text, uint64_t *ret)
 int config_parse_usec(const char *text, uint64_t *ret)
 {
 	static const struct unit units[] = {
-		{"", 1000000},    {"us", 1},       {"ms", 1000},      {"s", 1000000},
-		{"sec", 1000000}, {"m", 60000000}, {"min", 60000000}, {"h", 3600000000},
+		{"", 1000000},     {"us", 1},         {"ms", 1000},
+		{"s", 1000000},    {"sec", 1000000},  {"m", 60000000},
+		{"min", 60000000}, {"h", 3600000000}, {"d", 86400000000},
 	};
 
 	return parse_with_unit(text, units, ARRAY_SIZE(units), ret);

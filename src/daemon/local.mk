@@ -11,6 +11,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus-volume.c \
 	src/daemon/log-control.c src/daemon/log-control.h \
 	src/daemon/polkit.c src/daemon/polkit.h \
+	src/daemon/calendar.c src/daemon/calendar.h \
 	src/daemon/config.c src/daemon/config.h \
 	src/daemon/config-data.c src/daemon/config-parse.c \
 	src/daemon/core.h \
@@ -37,6 +38,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/volume-step.c \
 	src/daemon/volume-verbs.c \
 	src/daemon/volume-worker.c \
+	src/daemon/window.c src/daemon/window.h \
 	src/daemon/worker-link.c src/daemon/worker-link.h \
 	src/daemon/worker-message.c src/daemon/worker-message.h
 DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/dm/libdm.a src/util/libutil.a \
@@ -47,7 +49,9 @@ src_daemon_recryptd_SOURCES = src/daemon/main.c
 src_daemon_recryptd_LDADD = $(DAEMON_LIBS)
 
 UNIT_TESTS += src/daemon/test-config src/daemon/test-crypttab src/daemon/test-plan \
-	src/daemon/test-record src/daemon/test-schedule
+	src/daemon/test-record src/daemon/test-schedule src/daemon/test-window
+src_daemon_test_window_SOURCES = src/daemon/test-window.c
+src_daemon_test_window_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_config_SOURCES = src/daemon/test-config.c
 src_daemon_test_config_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_schedule_SOURCES = src/daemon/test-schedule.c
