@@ -22,7 +22,7 @@ DEFINE_CLEANUP(struct checksum, checksum_free)
 
 /*
  * OpenSSL is what a new one uses. -EOPNOTSUPP: this hash, or this machine, has no multi-buffer
- * library, or one whose digests are not OpenSSL's. Not while a lane is at work.
+ * library; -EBADMSG: one whose digests are not OpenSSL's. Not while a lane is at work.
  */
 int checksum_use(struct checksum *c, enum checksum_library library);
 
