@@ -42,7 +42,6 @@ struct manager_observer {
 struct manager_options {
 	const char *config_path; /* recryptd.conf */
 	const char *state_dir;   /* where the state file is; NULL: nothing is remembered */
-	const char *worker_path; /* NULL: found beside this program or in libexec */
 	bool no_devices; /* look at no dm table and no udev: for tests beside a live system */
 };
 

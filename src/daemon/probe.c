@@ -123,7 +123,6 @@ static const struct worker_handler handler = {
 static int start(struct probe *p)
 {
 	const struct worker_spec spec = {
-		.path = p->manager->options->worker_path,
 		.device = p->device,
 		.header_device = p->header_device,
 		.name = p->name,

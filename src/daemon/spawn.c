@@ -183,9 +183,7 @@ int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_contr
 	int pair[2], r;
 	pid_t pid;
 
-	r = spec->path && (size_t)snprintf(path, sizeof(path), "%s", spec->path) < sizeof(path)
-		    ? 0
-		    : program_find_worker(path, sizeof(path));
+	r = program_find_worker(path, sizeof(path));
 	if (r < 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

@@ -50,7 +50,6 @@ int volume_need_worker(struct volume *v)
 	struct volume_core *c = v->core;
 	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
 	const struct worker_spec spec = {
-		.path = v->manager->options->worker_path,
 		.device = v->device,
 		.header_device = v->header_device,
 		/* Left out, the worker finds whatever is active. */
@@ -389,6 +388,12 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 	if (error < 0) {
 		(void)log_warning_errno(error, "%s: its worker does not say what it does",
 					v->device);
+		volume_drop_worker(v);
+	} else if (s->other_version) {
+		/* Its manager was killed in the middle of an upgrade. It ends at the next hotzone
+		 * boundary, and what it had in hand its successor looks up in the header. */
+		log_notice("%s: its worker is of another version of the program and is replaced",
+			   v->device);
 		volume_drop_worker(v);
 	} else {
 		c->keys = (s->unlocked || s->passphrases > 0) && !c->used_up;

@@ -81,6 +81,7 @@ struct worker_end {
 
 struct worker_status {
 	enum worker_job job;
+	bool other_version; /* than this program's */
 	bool unlocked;
 	unsigned passphrases;
 	struct worker_progress progress;
@@ -112,7 +113,6 @@ struct worker_handler {
 };
 
 struct worker_spec {
-	const char *path; /* of recrypt-worker; NULL: as installed or built */
 	const char *device;
 	const char *header_device; /* NULL or "": on the device */
 	const char *name;          /* dm name, NULL or "": closed */

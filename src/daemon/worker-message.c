@@ -304,10 +304,11 @@ int worker_message_read_status(sd_bus_message *m, struct worker_status *ret)
 {
 	struct worker_status s = {};
 	struct worker_progress *p = &s.progress;
-	char job[16] = "";
+	char job[16] = "", version[32] = "";
 	uint32_t passphrases = 0;
 	const struct field fields[] = {
 		BUFFER("Job", job),
+		BUFFER("Version", version),
 		BOOL("Unlocked", s.unlocked),
 		U32("Passphrases", passphrases),
 		U64("BytesDone", p->bytes_done),
@@ -324,6 +325,7 @@ int worker_message_read_status(sd_bus_message *m, struct worker_status *ret)
 	if (r < 0)
 		return r;
 	s.job = worker_job_by_name(job);
+	s.other_version = strcmp(version, PACKAGE_VERSION) != 0;
 	s.passphrases = passphrases;
 	*ret = s;
 	return 0;

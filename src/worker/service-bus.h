@@ -74,8 +74,8 @@
  *	Replaces our token in the header; "" removes it. At any time; the reply comes when it is
  *	durable. "type" and "keyslots" are added.
  *   GetStatus() -> a{sv}
- *	Job s ("none", or as in Done), Unlocked b (all keys that Convert() needs are at hand),
- *	Passphrases u, RateLimit t, HotzoneMax t, StallTarget t, and the fields of Progress.
+ *	Job s ("none", or as in Done), Version s, Unlocked b (all keys that Convert() needs are at
+ *	hand), Passphrases u, RateLimit t, HotzoneMax t, StallTarget t, and the fields of Progress.
  *   Quit() -> ()
  *
  * Signals:

@@ -314,11 +314,12 @@ static int fill_look(sd_bus_message *m, const struct service *s, const struct co
 static int fill_status(sd_bus_message *m, const struct service *s,
 		       const struct control_state *state)
 {
-	int r = sd_bus_message_append(
-		m, "{sv}{sv}{sv}{sv}{sv}{sv}", "Job", "s", service_job_name(state->job), "Unlocked",
-		"b", (int)state->unlocked, "Passphrases", "u", state->passphrases, "RateLimit", "t",
-		state->limits.rate, "HotzoneMax", "t", state->limits.hotzone_max, "StallTarget",
-		"t", state->limits.stall_target);
+	int r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Job", "s",
+				      service_job_name(state->job), "Version", "s", PACKAGE_VERSION,
+				      "Unlocked", "b", (int)state->unlocked, "Passphrases", "u",
+				      state->passphrases, "RateLimit", "t", state->limits.rate,
+				      "HotzoneMax", "t", state->limits.hotzone_max, "StallTarget",
+				      "t", state->limits.stall_target);
 
 	return r < 0 ? r : service_append_progress(m, s, state);
 }
