@@ -60,3 +60,8 @@ int process_stay_in_memory(void)
 		log_debug("cannot ask the kernel to spare this process when memory runs out");
 	return 0;
 }
+
+void process_outlive_final_kill(void)
+{
+	program_invocation_name[0] = '@';
+}

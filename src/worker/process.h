@@ -11,3 +11,13 @@ int process_protect(void);
  * that it starts; may be called again. Logs failures.
  */
 int process_stay_in_memory(void);
+
+/*
+ * For when SIGTERM has come, also in its handler. The last thing that systemd does before it
+ * unmounts the root file system is to send SIGTERM to all that is left, to wait, and to send
+ * SIGKILL. Killed with a range frozen, we would leave the root file system (or swap) waiting for
+ * us. So the SIGKILL has to pass us over, which it does with a first argument that begins with '@'
+ * (systemd.io/ROOT_STORAGE_DAEMONS). Not from the start: the SIGTERM would pass us over as well,
+ * and the machine go down in the middle of a hotzone instead of waiting for its end.
+ */
+void process_outlive_final_kill(void);

@@ -140,7 +140,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
 	struct service *s = arg;
 
 	(void)source;
-	(void)si;
+	if (si->ssi_signo == SIGTERM)
+		process_outlive_final_kill();
 	control_quit(s->control);
 	return 0;
 }

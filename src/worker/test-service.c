@@ -4,13 +4,16 @@
  * and their ends, the record, limits, and what becomes of it all when the manager goes. Needs root,
  * as the lock directory of cryptsetup does.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -366,6 +369,49 @@ static void a_signal_or_quit_ends_the_worker_with_a_clean_header(void **state)
 	stopped_in_the_middle(quit);
 }
 
+static char first_of_command_line(const struct worker *w)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64], c = '\0';
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)w->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(read(fd, &c, 1) >= 0);
+	return c;
+}
+
+/* The worker cannot end, since it waits for the metadata lock that the test has. */
+static void from_sigterm_on_the_final_kill_passes_the_worker_over(void **state)
+{
+	const uint64_t deadline = now_usec() + UINT64_C(60000000);
+	_cleanup_close_ int lock = -1;
+	struct worker w;
+	char waits[80];
+
+	(void)state;
+	make_volume(8, "");
+	worker_start(&w, NULL);
+	unlock(&w, "a");
+	prepare(&w);
+	convert_slowly(&w, 64 * KIB);
+	lock = open(test_image, O_RDWR | O_CLOEXEC);
+	assert_true(lock >= 0);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	(void)snprintf(waits, sizeof(waits), "grep -q -e '-> FLOCK .* %d ' /proc/locks",
+		       (int)w.pid);
+	while (system(waits) != 0)
+		assert_true(now_usec() < deadline);
+	assert_int_not_equal(first_of_command_line(&w), '@');
+	assert_int_equal(kill(w.pid, SIGTERM), 0);
+	while (first_of_command_line(&w) != '@') {
+		assert_true(now_usec() < deadline);
+		(void)usleep(2000);
+	}
+	assert_int_equal(flock(lock, LOCK_UN), 0);
+	worker_wait(&w);
+}
+
 static void unknown_options_and_garbage_are_refused(void **state)
 {
 	struct worker w;
@@ -407,6 +453,7 @@ int main(void)
 		cmocka_unit_test(a_new_manager_finds_the_work_going_on),
 		cmocka_unit_test(a_manager_that_is_gone_for_good_ends_the_worker),
 		cmocka_unit_test(a_signal_or_quit_ends_the_worker_with_a_clean_header),
+		cmocka_unit_test(from_sigterm_on_the_final_kill_passes_the_worker_over),
 		cmocka_unit_test(unknown_options_and_garbage_are_refused),
 	};
 

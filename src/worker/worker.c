@@ -23,7 +23,8 @@ static volatile sig_atomic_t stop;
 
 static void on_signal(int signal)
 {
-	(void)signal;
+	if (signal == SIGTERM)
+		process_outlive_final_kill();
 	stop = 1;
 }
 
