@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/rate.h"
 #include "luks/begin.h"
 #include "luks/status.h"
 #include "util/clock.h"
@@ -23,12 +24,15 @@ struct job {
 	struct passphrase_source source;
 	struct progress progress;
 	struct conversion_watch watch;
+	struct rate rate;                           /* with watch.pause */
 	struct secret *volume_key, *new_volume_key; /* from files */
 };
 
 static void job_close(struct job *j)
 {
 	steps_close(&j->steps);
+	if (j->watch.pause)
+		rate_destroy(&j->rate);
 	j->volume_key = secret_free(j->volume_key);
 	j->new_volume_key = secret_free(j->new_volume_key);
 }
@@ -58,6 +62,24 @@ static void on_progress(void *arg, const struct engine_progress *p)
 	struct job *j = arg;
 
 	progress_update(&j->progress, p->converted, now_usec());
+}
+
+static bool pause_due(void *arg, uint64_t converted)
+{
+	struct job *j = arg;
+
+	return rate_is_due(&j->rate, converted, now_usec());
+}
+
+static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
+		      struct engine_limits *limits)
+{
+	struct job *j = arg;
+
+	(void)store;
+	rate_wait(&j->rate, converted, stop_wanted, j);
+	limits->hotzone_size = rate_hotzone(&j->rate);
+	return 0;
 }
 
 static void on_end(void *arg)
@@ -95,6 +117,13 @@ static int job_open(struct job *j, const struct options *o, const volatile sig_a
 		.arg = &j->source,
 		.tries = o->tries,
 	};
+	if (o->rate > 0) {
+		r = rate_init(&j->rate, o->rate);
+		if (r < 0)
+			return log_error_errno(r, "cannot set up the limit of the rate");
+		j->watch.pause_due = pause_due;
+		j->watch.pause = make_pause;
+	}
 	return read_key_files(j);
 }
 

@@ -85,6 +85,8 @@ const struct option_spec option_specs[] = {
 	      "the most that is converted in one step"),
 	NUMBER("stall-target", 0, stall_target_ms, CONVERTS, 0, 3600000, "MS",
 	       "how long I/O to a volume in use may wait for one step (50)"),
+	OTHER("rate", 0, KIND_RATE, rate, CONVERTS, "RATE",
+	      "the most that is converted in a second, such as 20M"),
 	NUMBER("threads", 0, threads, CONVERTS, 1, OPTION_THREADS_MAX, "INT",
 	       "threads for ciphers and checksums (one for each CPU)"),
 	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",

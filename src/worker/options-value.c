@@ -101,6 +101,16 @@ static int set_size(const struct option_spec *s, const char *value, uint64_t *wh
 	return 0;
 }
 
+static int set_rate(const struct option_spec *s, const char *value, uint64_t *where)
+{
+	if (options_parse_size(value, where) < 0 || *where == 0) {
+		log_error("--%s \"%s\" is not a rate (such as 20000000, 20M, 20MiB or 20MB)",
+			  s->name, value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int set_keyslot(const struct option_spec *s, const char *value, int *where)
 {
 	uint64_t v;
@@ -169,6 +179,8 @@ int option_set(const struct option_spec *s, const char *value, struct options *o
 		return set_number(s, value, where);
 	case KIND_SIZE:
 		return set_size(s, value, where);
+	case KIND_RATE:
+		return set_rate(s, value, where);
 	case KIND_KEYSLOT:
 		return set_keyslot(s, value, where);
 	case KIND_RESILIENCE:

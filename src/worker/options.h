@@ -66,6 +66,7 @@ struct options {
 	uint64_t hotzone_size;    /* bytes, multiple of 512 */
 	uint64_t device_size;     /* bytes, multiple of 512 */
 	uint32_t stall_target_ms; /* 0: none; or OPTION_NOT_GIVEN */
+	uint64_t rate;            /* bytes per second, 0: no limit */
 	uint32_t threads;         /* for the ciphers and checksums; 0: one for each CPU */
 
 	const char *pbkdf, *pbkdf_hash;

@@ -193,7 +193,8 @@ static void verbs_are_known_and_know_their_options(void **state)
 	assert_true(o.json);
 	parse_good("recryptctl recover img --key-file k", &o);
 	assert_int_equal(o.verb, VERB_RECOVER);
-	parse_good("recryptctl cancel img --hotzone-size 1M --progress-json", &o);
+	parse_good("recryptctl cancel img --hotzone-size 1M --rate 2MB --progress-json", &o);
+	assert_int_equal(o.rate, 2000000);
 	assert_int_equal(o.verb, VERB_CANCEL);
 	parse_good("recryptctl --help", &o);
 	assert_int_equal(o.verb, VERB_HELP);
@@ -286,6 +287,8 @@ static void nonsense_is_refused(void **state)
 	assert_refused("recryptctl reencrypt a --sector-size 8192", -EINVAL, "--sector-size");
 	assert_refused("recryptctl reencrypt a --hotzone-size 1000", -EINVAL, "multiple of 512");
 	assert_refused("recryptctl reencrypt a --hotzone-size 0", -EINVAL, "not 0");
+	assert_refused("recryptctl reencrypt a --rate 0", -EINVAL, "not a rate");
+	assert_refused("recryptctl reencrypt a --rate fast", -EINVAL, "not a rate");
 	assert_refused("recryptctl reencrypt a --threads 0", -EINVAL, "between");
 	assert_refused("recryptctl reencrypt a --threads 257", -EINVAL, "between");
 	assert_refused("recryptctl reencrypt a --device-size 12Q", -EINVAL, "not a size");
