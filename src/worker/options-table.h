@@ -17,7 +17,7 @@ enum option_kind {
 	KIND_U32,  /* a number between min and max */
 	KIND_U64,  /* bytes without a unit */
 	KIND_SIZE, /* size[unit], a multiple of 512 bytes */
-	KIND_RATE, /* size[unit] per second, not 0 */
+	KIND_RATE, /* size[unit] per second, 64K at least */
 	KIND_BITS, /* bits, kept as bytes */
 	KIND_KEYSLOT,
 	KIND_RESILIENCE,

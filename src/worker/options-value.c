@@ -101,11 +101,18 @@ static int set_size(const struct option_spec *s, const char *value, uint64_t *wh
 	return 0;
 }
 
+/* A signal does not end the wait that a hotzone costs: here it is an eighth of a second. */
+#define RATE_MIN UINT64_C(65536)
+
 static int set_rate(const struct option_spec *s, const char *value, uint64_t *where)
 {
-	if (options_parse_size(value, where) < 0 || *where == 0) {
+	if (options_parse_size(value, where) < 0) {
 		log_error("--%s \"%s\" is not a rate (such as 20000000, 20M, 20MiB or 20MB)",
 			  s->name, value);
+		return -EINVAL;
+	}
+	if (*where < RATE_MIN) {
+		log_error("--%s must be 64K at least", s->name);
 		return -EINVAL;
 	}
 	return 0;

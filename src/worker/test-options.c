@@ -287,7 +287,7 @@ static void nonsense_is_refused(void **state)
 	assert_refused("recryptctl reencrypt a --sector-size 8192", -EINVAL, "--sector-size");
 	assert_refused("recryptctl reencrypt a --hotzone-size 1000", -EINVAL, "multiple of 512");
 	assert_refused("recryptctl reencrypt a --hotzone-size 0", -EINVAL, "not 0");
-	assert_refused("recryptctl reencrypt a --rate 0", -EINVAL, "not a rate");
+	assert_refused("recryptctl reencrypt a --rate 0", -EINVAL, "64K at least");
 	assert_refused("recryptctl reencrypt a --rate fast", -EINVAL, "not a rate");
 	assert_refused("recryptctl reencrypt a --threads 0", -EINVAL, "between");
 	assert_refused("recryptctl reencrypt a --threads 257", -EINVAL, "between");
