@@ -134,12 +134,19 @@ static void call_run(struct call *c)
 		call_reply_failure(c, r, &f);
 }
 
+static void call_refuse(struct call *c, const char *why)
+{
+	struct failure f = {};
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "not authorized for %s: %s", c->verb->action, why);
+	call_reply_failure(c, refuse(&f, BUS_ERROR_NOT_AUTHORIZED, text), &f);
+}
+
 static int on_polkit(sd_bus_message *answer, void *userdata, sd_bus_error *error)
 {
 	struct call *c = userdata;
-	struct failure f = {};
 	const char *why;
-	char text[256];
 
 	(void)error;
 	switch (read_polkit(answer)) {
@@ -159,8 +166,7 @@ static int on_polkit(sd_bus_message *answer, void *userdata, sd_bus_error *error
 		why = "polkit cannot be asked";
 		break;
 	}
-	(void)snprintf(text, sizeof(text), "not authorized for %s: %s", c->verb->action, why);
-	call_reply_failure(c, refuse(&f, BUS_ERROR_NOT_AUTHORIZED, text), &f);
+	call_refuse(c, why);
 	return 0;
 }
 
@@ -184,7 +190,7 @@ static int on_uid(sd_bus_message *answer, void *userdata, sd_bus_error *error)
 	r = ask_polkit(c->message, c->verb->action, on_polkit, c, &c->slot);
 	if (r < 0) {
 		log_warning_errno(r, "polkit cannot be asked");
-		call_free(c);
+		call_refuse(c, "polkit cannot be asked");
 	}
 	return 0;
 }
