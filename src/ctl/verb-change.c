@@ -17,22 +17,6 @@
 
 /* --- options of a rotation --- */
 
-static int append_option(sd_bus_message *m, const char *key, const char *type, const void *value)
-{
-	int r;
-
-	r = sd_bus_message_open_container(m, 'e', "sv");
-	if (r >= 0)
-		r = sd_bus_message_append_basic(m, 's', key);
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', type);
-	if (r >= 0)
-		r = sd_bus_message_append_basic(m, *type, value);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
 static int append_texts(sd_bus_message *m, const struct options *o)
 {
 	const struct {
@@ -50,7 +34,7 @@ static int append_texts(sd_bus_message *m, const struct options *o)
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts) && r >= 0; i++)
 		if (texts[i].value)
-			r = append_option(m, texts[i].key, "s", texts[i].value);
+			r = sd_bus_message_append(m, "{sv}", texts[i].key, "s", texts[i].value);
 	return r;
 }
 
@@ -71,7 +55,7 @@ static int append_numbers(sd_bus_message *m, const struct options *o)
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers) && r >= 0; i++)
 		if (numbers[i].value)
-			r = append_option(m, numbers[i].key, "u", &numbers[i].value);
+			r = sd_bus_message_append(m, "{sv}", numbers[i].key, "u", numbers[i].value);
 	return r;
 }
 
@@ -86,11 +70,11 @@ static int append_flags(sd_bus_message *m, const struct options *o)
 		{"ForceOffline", o->force_offline},
 		{"Queue", o->queue},
 	};
-	int r = 0, yes = 1;
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags) && r >= 0; i++)
 		if (flags[i].value)
-			r = append_option(m, flags[i].key, "b", &yes);
+			r = sd_bus_message_append(m, "{sv}", flags[i].key, "b", 1);
 	return r;
 }
 
@@ -106,7 +90,7 @@ int append_rotation(sd_bus_message *m, const struct options *o)
 	if (r >= 0)
 		r = append_flags(m, o);
 	if (r >= 0 && o->key_slot != OPTION_ANY_KEYSLOT)
-		r = append_option(m, "Keyslot", "i", &o->key_slot);
+		r = sd_bus_message_append(m, "{sv}", "Keyslot", "i", o->key_slot);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 ? log_error_errno(r, "the options cannot be sent") : 0;
@@ -148,7 +132,7 @@ static int append_filter(sd_bus_message *m, struct client *c, const struct optio
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
 	if (r >= 0 && o->group)
-		r = append_option(m, "Group", "s", o->group);
+		r = sd_bus_message_append(m, "{sv}", "Group", "s", o->group);
 	if (r >= 0 && o->device)
 		r = append_volumes(m, c, o);
 	return r < 0 ? r : sd_bus_message_close_container(m);
@@ -408,9 +392,9 @@ int add_volume(struct client *c, const struct options *o, char **ret_path)
 	if (r >= 0)
 		r = sd_bus_message_open_container(call, 'a', "{sv}");
 	if (r >= 0 && o->header)
-		r = append_option(call, "HeaderDevice", "s", header);
+		r = sd_bus_message_append(call, "{sv}", "HeaderDevice", "s", header);
 	if (r >= 0 && o->active_name)
-		r = append_option(call, "Name", "s", o->active_name);
+		r = sd_bus_message_append(call, "{sv}", "Name", "s", o->active_name);
 	if (r >= 0)
 		r = sd_bus_message_close_container(call);
 	if (r >= 0)
