@@ -88,6 +88,22 @@ static void a_volume_at_work_has_its_figures(void **state)
 		     "64.0 KiB/s  128.0 KiB/s         -  /dev/sda2\n");
 }
 
+static void all_is_done_while_it_is_finishing(void **state)
+{
+	json_object *o = json_tokener_parse("{\"Name\": \"home\", \"State\": \"finishing\","
+					    "\"Mode\": \"\", \"BytesTotal\": 1024,"
+					    "\"BytesDone\": 0}");
+	char line[256] = "";
+	FILE *f = fmemopen(line, sizeof(line), "w");
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(view_bar(o, 0, f), 0);
+	(void)fclose(f);
+	assert_non_null(strstr(line, "finishing  [##########] 100.0%"));
+	json_object_put(o);
+}
+
 static void an_idle_volume_has_none(void **state)
 {
 	(void)state;
@@ -110,6 +126,20 @@ static void an_obstacle_is_told(void **state)
 	assert_shows(view_check, json, "Obstacle:     no room\n");
 }
 
+static void a_key_is_active_since_it_is_in_use(void **state)
+{
+	/* Registered, populated, activated and retired a day after one another. */
+	static const char json[] =
+		"{\"Keys\": [[\"id\", 1, \"active\", 86400000000, 172800000000, 259200000000, 0]]}";
+	char active[VIEW_TEXT], line[256];
+
+	(void)state;
+	view_time(UINT64_C(259200000000), active);
+	(void)snprintf(line, sizeof(line), "%10d %-10s %-36s  %-19s  -\n", 1, "active", "id",
+		       active);
+	assert_shows(view_keys, json, line);
+}
+
 static void keys_of_another_shape_are_refused(void **state)
 {
 	json_object *o = json_tokener_parse("{\"Keys\": [[\"id\"]]}");
@@ -128,8 +158,10 @@ int main(void)
 		cmocka_unit_test(numbers_have_units),
 		cmocka_unit_test(text_of_a_header_cannot_move_the_cursor),
 		cmocka_unit_test(a_volume_at_work_has_its_figures),
+		cmocka_unit_test(all_is_done_while_it_is_finishing),
 		cmocka_unit_test(an_idle_volume_has_none),
 		cmocka_unit_test(an_obstacle_is_told),
+		cmocka_unit_test(a_key_is_active_since_it_is_in_use),
 		cmocka_unit_test(keys_of_another_shape_are_refused),
 	};
 

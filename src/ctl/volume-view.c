@@ -77,6 +77,9 @@ double view_percent(json_object *volume)
 {
 	uint64_t total = json_number(volume, "BytesTotal");
 
+	/* There the header, of which the bytes are, is being cleaned or clean already. */
+	if (strcmp(json_text(volume, "State"), "finishing") == 0)
+		return 100;
 	return total ? (double)json_number(volume, "BytesDone") / (double)total * 100 : 0;
 }
 
