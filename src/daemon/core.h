@@ -65,6 +65,7 @@ struct volume_core {
 	struct failure failure;
 	bool found;          /* in re-encryption, by this manager, and it does not go on yet */
 	bool suspended_told; /* there is a line in the journal */
+	bool locked_told;    /* the same */
 
 	struct record record;
 	char *record_json;                                   /* as it is in the header */

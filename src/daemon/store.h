@@ -5,6 +5,7 @@
  *
  *   worker-UUID              control socket of a worker; systemd drops it when the worker dies
  *   old-key-UUID, new-key-UUID   memfds with volume keys, never mapped here
+ *   locked-UUID              an empty memfd: that the volume is locked has been told
  */
 #pragma once
 
@@ -32,6 +33,7 @@ void store_drop(const char *prefix, const char *uuid);
 #define STORE_WORKER  "worker-"
 #define STORE_OLD_KEY "old-key-"
 #define STORE_NEW_KEY "new-key-"
+#define STORE_LOCKED  "locked-"
 
 void store_notify_ready(void);
 void store_notify_reloading(void);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "daemon/core.h"
 #include "daemon/events.h"
@@ -94,6 +95,28 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 	}
 }
 
+/* Once until there are keys again, or no need of them: not by each manager that finds it so. */
+static void tell_locked(struct volume *v, const char *reason)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (v->core->locked_told)
+		return;
+	v->core->locked_told = true;
+	event_volume(v, EVENT_VOLUME_LOCKED, LOG_WARNING, "is locked: %s", reason);
+	fd = memfd_create(STORE_LOCKED, MFD_CLOEXEC);
+	if (fd >= 0)
+		(void)store_put(STORE_LOCKED, v->uuid, fd);
+}
+
+static void forget_locked(struct volume *v)
+{
+	if (!v->core->locked_told)
+		return;
+	v->core->locked_told = false;
+	store_drop(STORE_LOCKED, v->uuid);
+}
+
 static void set_state(struct volume *v, enum volume_state state)
 {
 	const char *reason = state_reason(v, state);
@@ -107,8 +130,10 @@ static void set_state(struct volume *v, enum volume_state state)
 	c->suspended_told = c->suspended_told && c->record.suspended;
 	if (state == v->state && strcmp(reason, v->state_reason) == 0 && v->unlocked == c->keys)
 		return;
-	if (state == VOLUME_LOCKED && v->state != VOLUME_LOCKED)
-		event_volume(v, EVENT_VOLUME_LOCKED, LOG_WARNING, "is locked: %s", reason);
+	if (state == VOLUME_LOCKED)
+		tell_locked(v, reason);
+	else if (c->keys || state == VOLUME_IDLE)
+		forget_locked(v);
 	if (state == VOLUME_SUSPENDED && !c->suspended_told) {
 		c->suspended_told = true;
 		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended%s%s",

@@ -251,11 +251,14 @@ static void add_found_job(struct volume *v)
 /* What need not be told again: an earlier manager has. */
 static void settle_events(struct volume *v)
 {
+	_cleanup_close_ int fd = -1;
 	struct volume_core *c = v->core;
 
 	c->found = c->reencryption != REENCRYPTION_NONE && !c->stored;
 	c->suspended_told =
 		c->record.suspended && c->reencryption != REENCRYPTION_HOT && !c->stacked;
+	fd = store_take(STORE_LOCKED, v->uuid);
+	c->locked_told = fd >= 0;
 }
 
 int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool stored,
