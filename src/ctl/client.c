@@ -84,6 +84,11 @@ static bool is_disconnect(int error)
 	return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE || error == -ESHUTDOWN;
 }
 
+int client_log_lost(const struct client *c, int error)
+{
+	return log_error_errno(error, "%s: the connection is lost", c->remote ?: "the system bus");
+}
+
 static void log_failure(const struct client *c, const sd_bus_error *e, int error)
 {
 	_cleanup_free_ char *text = NULL;
@@ -95,10 +100,14 @@ static void log_failure(const struct client *c, const sd_bus_error *e, int error
 		log_error("recryptd does not run; start it with: systemctl start recryptd");
 		return;
 	}
-	if (c->remote && is_disconnect(error)) {
+	if (c->remote && !c->reached && (is_disconnect(error) || error == -ETIMEDOUT)) {
 		log_error("%s: its bus cannot be reached; ssh must get there without asking, and "
 			  "the host needs systemd-stdio-bridge",
 			  c->remote);
+		return;
+	}
+	if (is_disconnect(error)) {
+		(void)client_log_lost(c, error);
 		return;
 	}
 	text = printable(e->message ?: e->name ?: "the call failed");
@@ -129,6 +138,7 @@ int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_rep
 	r = sd_bus_call(c->bus, m, 0, &e, &reply);
 
 	*c->last_error = '\0';
+	c->reached = c->reached || r >= 0;
 	if (r < 0) {
 		(void)snprintf(c->last_error, sizeof(c->last_error), "%s", e.name ?: "");
 		log_failure(c, &e, r);

@@ -20,6 +20,7 @@ struct client {
 	bool may_ask;         /* for a password, in this terminal */
 	pid_t agent;          /* that asks, or 0 */
 	bool log_off;         /* a failure is nobody's business */
+	bool reached;         /* somebody answered */
 	char last_error[128]; /* name of the last error, as on the bus */
 };
 
@@ -29,6 +30,9 @@ void client_close(struct client *c);
 
 /* Is there a daemon? It is not started for that. */
 bool client_has_daemon(struct client *c);
+
+/* Says that the connection has ended in the middle; returns @error. */
+int client_log_lost(const struct client *c, int error);
 
 /* Was the last failure that of a passphrase or key? */
 bool client_has_refused_key(const struct client *c);

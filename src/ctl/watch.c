@@ -54,7 +54,7 @@ int watch_wait(struct watch *w, uint64_t usec, const volatile sig_atomic_t *stop
 		if (r == 0)
 			r = sd_bus_wait(w->client->bus, usec - spent);
 		if (r < 0 && r != -EINTR)
-			return log_error_errno(r, "the connection to recryptd is lost");
+			return client_log_lost(w->client, r);
 		spent = now_usec() - start;
 	}
 	w->changed = false;
