@@ -7,6 +7,7 @@ A test is a function with @test; run() runs them all, or those whose name holds 
 a bus of its own.
 """
 import atexit
+import contextlib
 import json
 import os
 import shutil
@@ -203,6 +204,25 @@ class Daemon:
         self.recryptd.send_signal(signal.SIGTERM)
         check(self.recryptd.wait(LIMIT) == 0, f"recryptd ended badly: {self.log()}")
 
+    def _left_behind(self):
+        """Processes that know this bus: workers that outlived their manager, and who they asked."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as f:
+                    if f"DBUS_SYSTEM_BUS_ADDRESS={self.address}".encode() in f.read().split(b"\0"):
+                        found.append(int(pid))
+            except OSError:
+                pass  # it has ended
+        return found
+
+    def _kill_left_behind(self):
+        """A worker that a test has stopped would hold our output, and whoever reads it, for good."""
+        for pid in self._left_behind():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not self._left_behind()
+
     def close(self):
         for p in reversed(self.processes):
             if p.poll() is None:
@@ -212,6 +232,7 @@ class Daemon:
                 except subprocess.TimeoutExpired:
                     p.kill()
                     p.wait()
+        wait_until(self._kill_left_behind, "all processes have ended")
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
