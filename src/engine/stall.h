@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How long a range stays frozen decides how large the next one is, so that I/O waits for no longer
- * than a target:
+ * How long a range stays frozen decides how large the next one is, so that 999 of 1000 times I/O
+ * waits for no longer than a target. What is aimed at lies below it, by as much as the times vary:
  *
- *     frozen for     0 ... target/4 ... target/2 ... target ... 2*target ...
- *     the next is      + 1/4     + 1/16      as large    - 1/4       half
+ *     frozen for     0 ... aim/2 ... aim ... aim*5/4 ... target ... 2*target ...
+ *     the next is      + 1/4   + 1/16  as large   - 1/16     - 1/4       half
  *
- * Freezing costs a fixed time and one for each byte, so a step up from below half the target stays
- * well below it, and one that is right is kept: nothing swings. Where the fixed time alone is over
- * the target (slow flushes) smaller ranges would lose throughput for nothing: they shrink while the
- * bytes take a quarter of the time, and grow by 1/16 where they take less than an eighth.
+ * The aim is half the target at first, a quarter less after each one that was over the target, and
+ * returns slowly; never under a sixth. The steps of 1/16 go by the smoothed time, too, so that
+ * nothing swings. Where the fixed time alone is over the target (slow flushes) smaller ranges would
+ * lose throughput for nothing: they shrink while the bytes take a quarter of the time, and grow by
+ * 1/16 where they take less than an eighth.
  */
 #pragma once
 
@@ -22,6 +23,7 @@ struct stall {
 	uint64_t
 		size; /* of the next hotzone at most, bytes; whole blocks are the caller's matter */
 	uint64_t frozen, bytes; /* microseconds, smoothed: in all, and what of it the bytes take */
+	uint32_t aim;           /* share of the target, in 2^20ths; 0: none was seen yet */
 };
 
 /* One hotzone that has been frozen; microseconds, bytes. */
