@@ -104,6 +104,26 @@ static void all_is_done_while_it_is_finishing(void **state)
 	json_object_put(o);
 }
 
+static void who_is_made_way_for_and_until_when_is_told(void **state)
+{
+	static const char json[] =
+		"{\"State\": \"running\", \"Governor\": \"idle\", \"GovernorRate\": 2097152,"
+		"\"GovernorReason\": \"the volume is in use\\u001b\", \"Deadline\": 1,"
+		"\"DeadlineAtRisk\": true, \"Windows\": [\"Mon 22:00 for 8h\", \"daily for 1h\"]}";
+	char *text;
+
+	(void)state;
+	assert_shows(view_work, json,
+		     "Governor:     idle, the volume is in use?: 2.0 MiB/s\n"
+		     "Window:       Mon 22:00 for 8h\n"
+		     "Window:       daily for 1h\n");
+	assert_shows(view_work, json, ", cannot be held\n");
+	text = shown(view_work, "{\"State\": \"idle\", \"Governor\": \"none\", \"Windows\": [],"
+				"\"Deadline\": 0}");
+	assert_string_equal(text, "Daemon:       idle\n");
+	free(text);
+}
+
 static void an_idle_volume_has_none(void **state)
 {
 	(void)state;
@@ -159,6 +179,7 @@ int main(void)
 		cmocka_unit_test(text_of_a_header_cannot_move_the_cursor),
 		cmocka_unit_test(a_volume_at_work_has_its_figures),
 		cmocka_unit_test(all_is_done_while_it_is_finishing),
+		cmocka_unit_test(who_is_made_way_for_and_until_when_is_told),
 		cmocka_unit_test(an_idle_volume_has_none),
 		cmocka_unit_test(an_obstacle_is_told),
 		cmocka_unit_test(a_key_is_active_since_it_is_in_use),

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "daemon/config.h"
+#include "daemon/deadline.h"
 #include "util/checked.h"
 #include "util/log.h"
 
@@ -78,6 +80,22 @@ static int append_flags(sd_bus_message *m, const struct options *o)
 	return r;
 }
 
+/* A span or a time, both from now on. */
+static int append_deadline(sd_bus_message *m, const char *text)
+{
+	struct deadline d;
+	struct timespec now;
+	uint64_t usec;
+
+	if (deadline_parse(text, &d) < 0 || !d.set)
+		return log_refusal(-EINVAL,
+				   "\"%s\" is not a deadline (such as 12h, 3d, 2026-12-01 06:00)",
+				   text);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	usec = deadline_at(&d, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	return sd_bus_message_append(m, "{sv}", "Deadline", "t", usec);
+}
+
 int append_rotation(sd_bus_message *m, const struct options *o)
 {
 	int r;
@@ -91,9 +109,11 @@ int append_rotation(sd_bus_message *m, const struct options *o)
 		r = append_flags(m, o);
 	if (r >= 0 && o->key_slot != OPTION_ANY_KEYSLOT)
 		r = sd_bus_message_append(m, "{sv}", "Keyslot", "i", o->key_slot);
+	if (r >= 0 && o->deadline)
+		r = append_deadline(m, o->deadline);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
-	return r < 0 ? log_error_errno(r, "the options cannot be sent") : 0;
+	return r < 0 && r != -EINVAL ? log_error_errno(r, "the options cannot be sent") : r;
 }
 
 /* --- several volumes --- */
@@ -174,8 +194,8 @@ static int call_rotate(struct client *c, const struct options *o, const char *pa
 	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
 }
 
-/* A rotation that cannot begin says what it is waiting for. */
-static void tell_if_locked(struct client *c, const char *path)
+/* What cannot begin, or go on, says what it is waiting for. */
+static void tell_if_it_waits(struct client *c, const char *path)
 {
 	_cleanup_free_ char *name = NULL;
 	json_object *volume;
@@ -186,6 +206,9 @@ static void tell_if_locked(struct client *c, const char *path)
 	if (strcmp(json_text(volume, "State"), "locked") == 0 && name)
 		log_notice("%s: waits for a key, give it one with: recryptctl unlock %s", name,
 			   name);
+	else if (strcmp(json_text(volume, "State"), "suspended") == 0 && name)
+		log_notice("%s: %s; not to wait: recryptctl resume --now %s", name,
+			   json_text(volume, "StateReason"), name);
 	json_object_put(volume);
 }
 
@@ -208,7 +231,7 @@ int verb_rotate(const struct options *o)
 	if (r < 0)
 		return log_error_errno(r, "the answer of recryptd cannot be read");
 	if (path)
-		tell_if_locked(&c, path);
+		tell_if_it_waits(&c, path);
 	return o->wait ? watch_volume(&c, path, job, NULL, NULL, NULL) : 0;
 }
 
@@ -220,14 +243,28 @@ static int suspend_one(struct client *c, const struct options *o, const char *pa
 			   o->reason ?: "", 0);
 }
 
+/* The options of Resume(). */
+static int append_resume(sd_bus_message *m, const struct options *o)
+{
+	return o->now ? sd_bus_message_append(m, "a{sv}", 1, "Now", "b", 1)
+		      : sd_bus_message_append(m, "a{sv}", 0);
+}
+
 static int resume_one(struct client *c, const struct options *o, const char *path)
 {
-	int r = client_call(c, path, BUS_VOLUME_INTERFACE, "Resume", NULL, "a{sv}", 0);
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Resume", &call);
 
+	if (r >= 0)
+		r = append_resume(call, o);
+	if (r >= 0)
+		r = client_send(c, TAKE_PTR(call), NULL);
+	if (r == 0)
+		tell_if_it_waits(c, path);
 	return r == 0 && o->wait ? watch_volume(c, path, NULL, NULL, NULL, NULL) : r;
 }
 
-/* SuspendAll or ResumeAll; the latter has no @reason. */
+/* SuspendAll with a @reason, or ResumeAll. */
 static int call_all(struct client *c, const struct options *o, const char *member,
 		    const char *reason)
 {
@@ -237,10 +274,9 @@ static int call_all(struct client *c, const struct options *o, const char *membe
 	r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, member, &call);
 	if (r >= 0)
 		r = append_filter(call, c, o);
-	if (r >= 0 && reason)
-		r = sd_bus_message_append(call, "s", reason);
 	if (r >= 0)
-		r = sd_bus_message_append(call, "a{sv}", 0);
+		r = reason ? sd_bus_message_append(call, "sa{sv}", reason, 0)
+			   : append_resume(call, o);
 	return r < 0 ? r : client_send(c, TAKE_PTR(call), NULL);
 }
 

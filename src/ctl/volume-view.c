@@ -223,11 +223,44 @@ static int print_last(json_object *v, FILE *out)
 	return 0;
 }
 
+/* How it stays out of the way, and what may not wait for all that. */
+static int print_politeness(json_object *v, FILE *out)
+{
+	const char *governor = json_text(v, "Governor");
+	_cleanup_free_ char *reason = printable(json_text(v, "GovernorReason"));
+	json_object *windows;
+	char text[VIEW_TEXT];
+	size_t n = 0;
+	int r = 0;
+
+	if (!reason)
+		return -ENOMEM;
+	if (*governor && strcmp(governor, "none") != 0) {
+		view_rate(json_number(v, "GovernorRate"), text);
+		fprintf(out, "%-13s %s%s%s", "Governor:", governor, *reason ? ", " : "", reason);
+		if (json_number(v, "GovernorRate"))
+			fprintf(out, ": %s", text);
+		fprintf(out, "\n");
+	}
+	if (json_object_object_get_ex(v, "Windows", &windows))
+		n = json_object_array_length(windows);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = print_text("Window:",
+			       json_object_get_string(json_object_array_get_idx(windows, i)), out);
+	if (json_number(v, "Deadline")) {
+		view_time(json_number(v, "Deadline"), text);
+		fprintf(out, "%-13s %s%s\n", "Deadline:", text,
+			json_number(v, "DeadlineAtRisk") ? ", cannot be held" : "");
+	}
+	return r;
+}
+
 /* What the header does not say. */
 static int print_work(json_object *v, FILE *out)
 {
 	json_object *queued;
 	char text[VIEW_TEXT];
+	int r;
 
 	if (json_number(v, "Rate")) {
 		view_rate(json_number(v, "Rate"), text);
@@ -243,6 +276,9 @@ static int print_work(json_object *v, FILE *out)
 		view_rate(json_number(v, "RateLimit"), text);
 		fprintf(out, "%-13s %s\n", "Limit:", text);
 	}
+	r = print_politeness(v, out);
+	if (r < 0)
+		return r;
 	if (json_object_object_get_ex(v, "QueuedRotation", &queued) &&
 	    json_object_object_length(queued) > 0)
 		fprintf(out, "%-13s another rotation begins when this one is done\n", "Queued:");

@@ -35,6 +35,7 @@ struct arguments {
 	int fd; /* the message's */
 	struct rotate_options rotate;
 	struct unlock_options unlock;
+	bool now; /* of resume */
 };
 
 struct call {

@@ -188,8 +188,7 @@ static int parse_rotate_all(sd_bus_message *m, struct arguments *a, struct failu
 {
 	int r = parse_filter(m, a, f);
 
-	a->rotate = (struct rotate_options)ROTATE_OPTIONS_NONE;
-	return r < 0 ? r : read_options(m, rotate_option_keys, &a->rotate, f);
+	return r < 0 ? r : read_rotate_options(m, &a->rotate, f);
 }
 
 static int run_rotate_all(struct call *c, const struct arguments *a, struct failure *f)
@@ -229,7 +228,7 @@ static int run_for_all(struct call *c, const struct arguments *a, bool suspend, 
 	if (r < 0)
 		return r;
 	return suspend ? manager_suspend_all(m, &filter, a->text, f, call_done, c, &count)
-		       : manager_resume_all(m, &filter, f, call_done, c, &count);
+		       : manager_resume_all(m, &filter, a->now, f, call_done, c, &count);
 }
 
 static int run_suspend_all(struct call *c, const struct arguments *a, struct failure *f)
@@ -241,7 +240,7 @@ static int parse_resume_all(sd_bus_message *m, struct arguments *a, struct failu
 {
 	int r = parse_filter(m, a, f);
 
-	return r < 0 ? r : read_options(m, no_option_keys, NULL, f);
+	return r < 0 ? r : read_resume_options(m, &a->now, f);
 }
 
 static int run_resume_all(struct call *c, const struct arguments *a, struct failure *f)

@@ -20,7 +20,7 @@
 		key, kind, AT(field), 0                                                            \
 	}
 
-const struct option_key rotate_option_keys[] = {
+static const struct option_key rotate_option_keys[] = {
 	BUFFER("Cipher", cipher),
 	VALUE("KeySize", OPTION_U32, key_size),
 	VALUE("SectorSize", OPTION_U32, sector_size),
@@ -37,6 +37,7 @@ const struct option_key rotate_option_keys[] = {
 	VALUE("PbkdfMemory", OPTION_U32, pbkdf_memory_kib),
 	VALUE("PbkdfParallel", OPTION_U32, pbkdf_parallel),
 	VALUE("Queue", OPTION_BOOL, queue),
+	VALUE("Deadline", OPTION_U64, deadline_usec),
 	{},
 };
 
@@ -58,6 +59,8 @@ static const char *type_of(enum option_kind kind)
 		return "s";
 	case OPTION_U32:
 		return "u";
+	case OPTION_U64:
+		return "t";
 	case OPTION_INT:
 		return "i";
 	case OPTION_BOOL:
@@ -183,6 +186,20 @@ int read_options(sd_bus_message *m, const struct option_key *keys, void *out, st
 	return r < 0 ? r : 0;
 }
 
+int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct failure *f)
+{
+	*out = (struct rotate_options)ROTATE_OPTIONS_NONE;
+	return read_options(m, rotate_option_keys, out, f);
+}
+
+int read_resume_options(sd_bus_message *m, bool *ret_now, struct failure *f)
+{
+	static const struct option_key keys[] = {{"Now", OPTION_BOOL, 0, 0}, {}};
+
+	*ret_now = false;
+	return read_options(m, keys, ret_now, f);
+}
+
 int read_arguments(sd_bus_message *m, struct failure *f, const char *types, ...)
 {
 	va_list ap;
@@ -210,6 +227,8 @@ static bool is_set(const struct option_key *k, const void *where)
 		return *(const char *)where != '\0';
 	case OPTION_U32:
 		return *(const uint32_t *)where != 0;
+	case OPTION_U64:
+		return *(const uint64_t *)where != 0;
 	case OPTION_INT:
 		return *(const int *)where >= 0;
 	case OPTION_BOOL:

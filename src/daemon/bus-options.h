@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-bus.h>
@@ -16,6 +17,7 @@ enum option_kind {
 	OPTION_BUFFER, /* s, copied; size is that of the array */
 	OPTION_TEXT,   /* s, a const char * into the message; size is the most it may have */
 	OPTION_U32,    /* u */
+	OPTION_U64,    /* t */
 	OPTION_INT,    /* i */
 	OPTION_BOOL,   /* b */
 	OPTION_TEXTS,  /* as, a NULL-terminated array of const char *; size is its length */
@@ -28,11 +30,14 @@ struct option_key {
 	size_t size;
 };
 
-extern const struct option_key rotate_option_keys[]; /* of struct rotate_options */
 extern const struct option_key no_option_keys[];
 
 /* Reads the dictionary that comes next in @m into @out. -EINVAL with the failure filled. */
 int read_options(sd_bus_message *m, const struct option_key *keys, void *out, struct failure *f);
+
+/* Those of Rotate() and Resume(). */
+int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct failure *f);
+int read_resume_options(sd_bus_message *m, bool *ret_now, struct failure *f);
 
 /* The reason of a suspension; a text of the message. */
 int read_reason(sd_bus_message *m, struct failure *f, const char **ret);

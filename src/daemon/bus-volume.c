@@ -8,6 +8,7 @@
 #include "daemon/bus-call.h"
 #include "daemon/bus-internal.h"
 #include "daemon/bus-options.h"
+#include "daemon/config.h"
 #include "util/checked.h"
 
 struct object_path volume_path(const char *uuid)
@@ -63,8 +64,7 @@ static int parse_nothing(sd_bus_message *m, struct arguments *a, struct failure 
 
 static int parse_rotate(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	a->rotate = (struct rotate_options)ROTATE_OPTIONS_NONE;
-	return read_options(m, rotate_option_keys, &a->rotate, f);
+	return read_rotate_options(m, &a->rotate, f);
 }
 
 static int run_rotate(struct call *c, const struct arguments *a, struct failure *f)
@@ -96,13 +96,17 @@ static int run_suspend(struct call *c, const struct arguments *a, struct failure
 	return r < 0 ? r : volume_suspend(v, a->text, f, call_done, c);
 }
 
+static int parse_resume(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	return read_resume_options(m, &a->now, f);
+}
+
 static int run_resume(struct call *c, const struct arguments *a, struct failure *f)
 {
 	struct volume *v;
 	int r = volume_of(c, f, &v);
 
-	(void)a;
-	return r < 0 ? r : volume_resume(v, f, call_done, c);
+	return r < 0 ? r : volume_resume(v, a->now, f, call_done, c);
 }
 
 static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
@@ -238,7 +242,7 @@ static int run_check(struct call *c, const struct arguments *a, struct failure *
 static const struct verb verbs[] = {
 	{"Rotate", "org.recryptd1.rotate", parse_rotate, run_rotate},
 	{"Suspend", "org.recryptd1.suspend", parse_suspend, run_suspend},
-	{"Resume", "org.recryptd1.resume", parse_nothing, run_resume},
+	{"Resume", "org.recryptd1.resume", parse_resume, run_resume},
 	{"Cancel", "org.recryptd1.cancel", parse_nothing, run_cancel},
 	{"SetRateLimit", "org.recryptd1.set-rate-limit", parse_set_rate_limit, run_set_rate_limit},
 	{"Unlock", "org.recryptd1.unlock", parse_unlock, run_unlock},
@@ -271,6 +275,49 @@ DEFINE_GETTER(get_bytes_left)
 	const struct volume *v = userdata;
 
 	return sd_bus_message_append(reply, "t", *v->mode ? volume_bytes_left(v) : 0);
+}
+
+static const struct politeness *politeness_of(const struct volume *v)
+{
+	return &config_for_volume(v->manager->config, v->uuid)->polite;
+}
+
+DEFINE_GETTER(get_governor)
+{
+	return sd_bus_message_append(reply, "s",
+				     governor_mode_name(politeness_of(userdata)->governor.mode));
+}
+
+DEFINE_GETTER(get_rate_min)
+{
+	return sd_bus_message_append(reply, "t", politeness_of(userdata)->governor.rate_min);
+}
+
+DEFINE_GETTER(get_rate_max)
+{
+	return sd_bus_message_append(reply, "t", politeness_of(userdata)->governor.rate_max);
+}
+
+DEFINE_GETTER(get_latency_target)
+{
+	return sd_bus_message_append(reply, "t", politeness_of(userdata)->governor.latency_target);
+}
+
+DEFINE_GETTER(get_windows)
+{
+	const struct politeness *p = politeness_of(userdata);
+	int r = sd_bus_message_open_container(reply, 'a', "s");
+
+	for (size_t i = 0; r >= 0 && i < p->n_windows; i++)
+		r = append_text(reply, p->windows[i].text);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DEFINE_GETTER(get_deadline_at_risk)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(reply, "b", v->deadline_at_risk);
 }
 
 DEFINE_GETTER(get_unlocked)
@@ -391,6 +438,15 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_PROPERTY("BytesLeft", "t", get_bytes_left, 0, EMITS),
 	NUMBER("Rate", "t", rate),
 	NUMBER("RateLimit", "t", rate_limit),
+	SD_BUS_PROPERTY("Governor", "s", get_governor, 0, EMITS),
+	ARRAY("GovernorReason", governor_reason),
+	NUMBER("GovernorRate", "t", governor_rate),
+	SD_BUS_PROPERTY("RateMin", "t", get_rate_min, 0, EMITS),
+	SD_BUS_PROPERTY("RateMax", "t", get_rate_max, 0, EMITS),
+	SD_BUS_PROPERTY("LatencyTarget", "t", get_latency_target, 0, EMITS),
+	SD_BUS_PROPERTY("Windows", "as", get_windows, 0, EMITS),
+	NUMBER("Deadline", "t", deadline_usec),
+	SD_BUS_PROPERTY("DeadlineAtRisk", "b", get_deadline_at_risk, 0, EMITS),
 	NUMBER("ExpectedEndTime", "t", expected_end_usec),
 	NUMBER("HotzoneOffset", "t", hotzone_offset),
 	NUMBER("HotzoneSize", "t", hotzone_size),
@@ -437,7 +493,7 @@ void volume_emit(struct volume *v, uint64_t what)
 {
 	static const struct {
 		uint64_t what;
-		const char *names[12];
+		const char *names[16];
 	} groups[] = {
 		{VOLUME_CHANGED_STATE, {"State", "StateReason", "Unlocked", "Job"}},
 		{VOLUME_CHANGED_IDENTITY, {"Name", "Device", "HeaderDevice", "Group"}},
@@ -447,13 +503,16 @@ void volume_emit(struct volume *v, uint64_t what)
 		{VOLUME_CHANGED_PROGRESS,
 		 {"BytesTotal", "BytesDone", "BytesLeft", "Rate", "ExpectedEndTime",
 		  "HotzoneOffset", "HotzoneSize", "LongestStall", "StallPercentile999",
-		  "LongestSuspend"}},
-		{VOLUME_CHANGED_LIMIT, {"RateLimit", "StallTarget"}},
+		  "LongestSuspend", "GovernorReason", "GovernorRate"}},
+		{VOLUME_CHANGED_LIMIT,
+		 {"RateLimit", "StallTarget", "Governor", "RateMin", "RateMax", "LatencyTarget",
+		  "Windows"}},
+		{VOLUME_CHANGED_DEADLINE, {"Deadline", "DeadlineAtRisk"}},
 		{VOLUME_CHANGED_KEYS, {"Keys", "KeyId", "KeyGeneration"}},
 		{VOLUME_CHANGED_ROTATION, {"QueuedRotation", "LastRotation"}},
 	};
 	const struct volume_slot *slot = v->bus_slot;
-	const char *names[12 * ARRAY_SIZE(groups) + 1];
+	const char *names[16 * ARRAY_SIZE(groups) + 1];
 	size_t n = 0;
 
 	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)

@@ -50,6 +50,7 @@ static void volume_config_clear(struct volume_config *v)
 	free(v->provider.key_file);
 	free(v->provider.credential);
 	free(v->provider.keyring_key);
+	politeness_clear(&v->polite);
 }
 
 struct config *config_free(struct config *c)

@@ -227,8 +227,11 @@ static int find_setting(const char *key, enum setting *ret)
 static int set_in_volume(struct place *p, const char *key, const char *value)
 {
 	enum setting setting;
-	int r = find_setting(key, &setting);
+	int r = politeness_set(&p->volume->polite, key, value);
 
+	if (r != -ENOENT)
+		return r;
+	r = find_setting(key, &setting);
 	if (r < 0 || (!*p->volume->uuid && setting <= SET_NAME))
 		return -ENOENT;
 	r = set_volume(p->volume, setting, value);
@@ -386,9 +389,9 @@ static int parse_drop_ins(struct config *c, const char *path)
 static int inherit(struct volume_config *v, const struct volume_config *d)
 {
 	const uint32_t provider = UINT32_C(1) << SET_KEY_PROVIDER;
-	int r = 0;
+	int r = politeness_inherit(&v->polite, &d->polite);
 
-	if (!(v->set & UINT32_C(1) << SET_GROUP) && d->group)
+	if (r == 0 && !(v->set & UINT32_C(1) << SET_GROUP) && d->group)
 		r = set_string(&v->group, d->group);
 	if (!(v->set & UINT32_C(1) << SET_RATE_LIMIT))
 		v->rate_limit = d->rate_limit;
@@ -423,6 +426,7 @@ static int set_defaults(struct config *c)
 	c->discover_active = c->discover_crypttab = true;
 	c->max_concurrent_per_disk = 1;
 	c->defaults.stall_target_usec = DEFAULT_STALL_TARGET;
+	c->defaults.polite = politeness_defaults;
 	c->defaults.provider.token = -1;
 	c->defaults.provider.timeout_usec = DEFAULT_KEY_TIMEOUT;
 	return set_string(&c->crypttab, "/etc/crypttab");

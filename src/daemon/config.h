@@ -10,6 +10,7 @@
  *                  CryptTab= DiscoverActive= DiscoverCryptTab=
  *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Threads= Resilience= ResilienceHash=
  *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout= Group=
+ *                  and those of politeness.h
  *   [Volume UUID]  the same, and Device= HeaderDevice= Name=
  */
 #pragma once
@@ -19,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/politeness.h"
 #include "util/cleanup.h"
 
 /* In place of a rate that is set at run time: what the configuration says. */
@@ -55,6 +57,7 @@ struct volume_config {
 	char *resilience;           /* "checksum", "journal" */
 	char *resilience_hash;      /* NULL: the engine's own */
 	struct provider provider;
+	struct politeness polite;
 	bool remembered; /* only in the state file (AddVolume), not in the administrator's */
 	uint32_t set;    /* which settings the section itself has; of the parser */
 };
@@ -97,7 +100,7 @@ const struct volume_config *config_for_volume(const struct config *c, const char
 
 /*
  * Pure, and strict about what follows the number. Sizes and rates: "64M", "1GiB" (powers of 1024),
- * "2.5MB" (of 1000), "0"; times: "50ms", "1s", "2min", "500us", a bare number is seconds.
+ * "2.5MB" (of 1000), "0"; times: "50ms", "1s", "2min", "500us", "3d", a bare number is seconds.
  * -EINVAL, -ERANGE.
  */
 int config_parse_bytes(const char *text, uint64_t *ret);

@@ -77,6 +77,17 @@ struct volume_core {
 	bool limits_sent;
 	struct worker_limits sent_limits;
 	bool rate_set; /* through the bus */
+	bool governor_sent;
+	struct governor_config sent_governor;
+
+	bool outside;             /* of its windows */
+	uint64_t window_change;   /* realtime, when that changes; 0: to be looked at */
+	char window_reason[96];   /* while outside */
+	bool suspended_by_window; /* and not by the operator */
+	struct deadline_watch deadline;
+	uint64_t deadline_looked; /* realtime; 0: not yet */
+	uint64_t rate_floor;      /* bytes/s that the deadline needs; 0: none */
+	char deadline_reason[96]; /* while it is at risk */
 
 	struct request *requests;
 	struct job *group; /* while it prepares together with others */
@@ -101,6 +112,9 @@ struct manager_core {
 	char *state_path; /* NULL: nothing is remembered */
 	char status[256]; /* as the service manager was told */
 	uint64_t last_job;
+	int clock_fd; /* -1: there was nothing to wait for yet */
+	sd_event_source *clock, *zone;
+	uint64_t clock_due; /* realtime; 0: off */
 	void (*stopped)(void *userdata);
 	void *stopped_userdata;
 	void (*calm)(void *userdata); /* of manager_pause() */
@@ -135,7 +149,22 @@ void volume_send_limits(struct volume *v, uint64_t rate);
 void volume_fail(struct volume *v, int error, const struct failure *f);
 bool volume_is_calm(const struct volume *v);
 
+/* volume-clock.c: windows and deadline */
+void volume_look_at_clock(struct volume *v);
+/* What was found of it may hold no longer: another configuration, clock or zone. */
+void volume_forget_clock(struct volume *v);
+/* Realtime; CALENDAR_NEVER: nothing changes by the clock. */
+uint64_t volume_next_look(const struct volume *v);
+/* When the work is done at the present rate, in its windows; 0: not known. */
+uint64_t volume_end_at_rate(const struct volume *v);
+/* Of the one that is open, else of the next one; CALENDAR_NEVER: none is to come. 0: none at all.
+ */
+uint64_t volume_end_of_next_window(const struct volume *v);
+void volume_send_governor(struct volume *v);
+
 /* volume-verbs.c */
+/* A deadline that is behind us cannot be asked for. */
+int volume_check_deadline(const struct rotate_options *options, struct failure *f);
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options);
 
 /* volume-worker.c */
@@ -179,6 +208,11 @@ int manager_turn_new(struct manager *m);
 void manager_tell_job(struct job *j, uint64_t what);
 /* Works out the shares of the host's rate and tells the workers. */
 void manager_share_rate(struct manager *m);
+
+/* manager-clock.c */
+/* Waits for the next of all volumes, if it is another than before. */
+void manager_set_clock(struct manager *m);
+void manager_free_clock(struct manager *m);
 
 /* manager.c */
 /* Stops all work at a hotzone boundary until unpaused; @calm is called once when it stands still.

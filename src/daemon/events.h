@@ -13,6 +13,7 @@
 #define EVENT_ROTATION_FAILED     "203541e1b5444f5d97b8c8daccb6f121"
 #define EVENT_VOLUME_LOCKED       "bcfdc1db189c41dbba3507a571ef77a7"
 #define EVENT_HOTZONE_FROZEN_LONG "9804e0e6b1974ee78e6d0e4c79b9a6fa"
+#define EVENT_DEADLINE_AT_RISK    "e96a10d49e1a44ce9d85e51feb72cbc9"
 
 struct volume;
 

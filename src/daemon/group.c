@@ -178,6 +178,9 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 		return failure_set(f, -ESHUTDOWN, "the daemon is being stopped");
 	if (!volumes)
 		return failure_set(f, -ENOMEM, "out of memory");
+	r = volume_check_deadline(options, f);
+	if (r < 0)
+		return r;
 	r = collect(m, filter, f, volumes, &n);
 	if (r < 0)
 		return r;

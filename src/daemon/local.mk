@@ -10,12 +10,14 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus-options.c src/daemon/bus-options.h \
 	src/daemon/bus-volume.c \
 	src/daemon/log-control.c src/daemon/log-control.h \
+	src/daemon/politeness.c src/daemon/politeness.h \
 	src/daemon/polkit.c src/daemon/polkit.h \
 	src/daemon/calendar.c src/daemon/calendar.h \
 	src/daemon/config.c src/daemon/config.h \
 	src/daemon/config-data.c src/daemon/config-parse.c \
 	src/daemon/core.h \
 	src/daemon/crypttab.c src/daemon/crypttab.h \
+	src/daemon/deadline.c src/daemon/deadline.h \
 	src/daemon/discover.c src/daemon/discover.h \
 	src/daemon/events.c src/daemon/events.h \
 	src/daemon/failure.c src/daemon/failure.h \
@@ -23,6 +25,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/inhibit.c src/daemon/inhibit.h \
 	src/daemon/job.c src/daemon/job.h \
 	src/daemon/manager.c src/daemon/manager.h \
+	src/daemon/manager-clock.c \
 	src/daemon/manager-turn.c \
 	src/daemon/many.c \
 	src/daemon/probe.c src/daemon/probe.h \
@@ -33,6 +36,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/state-file.c \
 	src/daemon/store.c src/daemon/store.h \
 	src/daemon/volume.c src/daemon/volume.h \
+	src/daemon/volume-clock.c \
 	src/daemon/volume-plan.c src/daemon/volume-plan.h \
 	src/daemon/volume-request.c \
 	src/daemon/volume-step.c \
@@ -41,7 +45,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/window.c src/daemon/window.h \
 	src/daemon/worker-link.c src/daemon/worker-link.h \
 	src/daemon/worker-message.c src/daemon/worker-message.h
-DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/dm/libdm.a src/util/libutil.a \
+DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/io/librio.a src/dm/libdm.a src/util/libutil.a \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
 
 sbin_PROGRAMS += src/daemon/recryptd
@@ -49,7 +53,9 @@ src_daemon_recryptd_SOURCES = src/daemon/main.c
 src_daemon_recryptd_LDADD = $(DAEMON_LIBS)
 
 UNIT_TESTS += src/daemon/test-config src/daemon/test-crypttab src/daemon/test-plan \
-	src/daemon/test-record src/daemon/test-schedule src/daemon/test-window
+	src/daemon/test-deadline src/daemon/test-record src/daemon/test-schedule src/daemon/test-window
+src_daemon_test_deadline_SOURCES = src/daemon/test-deadline.c
+src_daemon_test_deadline_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_window_SOURCES = src/daemon/test-window.c
 src_daemon_test_window_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 src_daemon_test_config_SOURCES = src/daemon/test-config.c

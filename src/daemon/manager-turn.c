@@ -67,8 +67,10 @@ void manager_share_rate(struct manager *m)
 	schedule_share(m->rate_limit, limits, shares, n);
 	i = 0;
 	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
-		if (e->running)
+		if (e->running) {
 			volume_send_limits(e->owner, shares[i++]);
+			volume_send_governor(e->owner);
+		}
 }
 
 static void tell_observer(struct manager *m)
@@ -194,6 +196,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 	give_turns(&m->core->prepare);
 	give_turns(&m->core->convert);
 	manager_share_rate(m);
+	manager_set_clock(m);
 	tell_observer(m);
 	tell_status(m);
 	tell_ready(m);

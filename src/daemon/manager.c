@@ -40,6 +40,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	m->core = calloc(1, sizeof(*m->core));
 	if (!m->core)
 		return -ENOMEM;
+	m->core->clock_fd = -1;
 	m->event = sd_event_ref(event);
 	m->options = options;
 	if (options->state_dir &&
@@ -71,6 +72,7 @@ struct manager *manager_free(struct manager *m)
 		worker_link_free_retired();
 		job_free_all(m);
 		store_close();
+		manager_free_clock(m);
 		(void)sd_event_source_disable_unref(m->core->ready_limit);
 		(void)sd_event_source_disable_unref(m->core->turn);
 		free(m->core->state_path);

@@ -50,9 +50,10 @@ static void on_done(struct volume *v, int error, const struct failure *f, void *
 	one_done(m);
 }
 
-/* @suspend: with this reason; NULL: resume. */
+/* @suspend: with this reason; NULL: resume, @now or in the next window. */
 static int for_all(struct manager *manager, const struct volume_filter *filter, const char *suspend,
-		   struct failure *f, volume_done_t done, void *userdata, size_t *ret_count)
+		   bool now, struct failure *f, volume_done_t done, void *userdata,
+		   size_t *ret_count)
 {
 	struct many *m = calloc(1, sizeof(*m));
 	size_t count = 0;
@@ -70,7 +71,7 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 			continue;
 		m->pending++;
 		r = suspend ? volume_suspend(v, suspend, &why, on_done, m)
-			    : volume_resume(v, &why, on_done, m);
+			    : volume_resume(v, now, &why, on_done, m);
 		if (r < 0)
 			on_done(v, r, &why, m);
 		else
@@ -84,11 +85,11 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 int manager_suspend_all(struct manager *m, const struct volume_filter *filter, const char *reason,
 			struct failure *f, volume_done_t done, void *userdata, size_t *ret_count)
 {
-	return for_all(m, filter, reason, f, done, userdata, ret_count);
+	return for_all(m, filter, reason, false, f, done, userdata, ret_count);
 }
 
-int manager_resume_all(struct manager *m, const struct volume_filter *filter, struct failure *f,
-		       volume_done_t done, void *userdata, size_t *ret_count)
+int manager_resume_all(struct manager *m, const struct volume_filter *filter, bool now,
+		       struct failure *f, volume_done_t done, void *userdata, size_t *ret_count)
 {
-	return for_all(m, filter, NULL, f, done, userdata, ret_count);
+	return for_all(m, filter, NULL, now, f, done, userdata, ret_count);
 }

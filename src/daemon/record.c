@@ -102,6 +102,7 @@ static void get_queued(json_object *o, struct record *r)
 	out->pbkdf_iterations = get_number32(q, "pbkdf_iterations");
 	out->pbkdf_memory_kib = get_number32(q, "pbkdf_memory_kib");
 	out->pbkdf_parallel = get_number32(q, "pbkdf_parallel");
+	out->deadline_usec = get_number(q, "deadline");
 }
 
 static void get_last(json_object *o, struct record *r)
@@ -135,6 +136,9 @@ int record_parse(const char *json, struct record *ret)
 		r.cancel = get_bool(o, "cancel");
 		get_text(o, "group", r.group, sizeof(r.group));
 		get_text(o, "held", r.held, sizeof(r.held));
+		r.deadline_usec = get_number(o, "deadline");
+		r.late = get_bool(o, "late");
+		r.now_until = get_number(o, "now_until");
 		get_last(o, &r);
 	}
 	*ret = r;
@@ -248,6 +252,8 @@ static int put_queued(json_object *o, const struct rotate_options *q)
 		r = put_number(j, "pbkdf_memory_kib", q->pbkdf_memory_kib);
 	if (r == 0)
 		r = put_number(j, "pbkdf_parallel", q->pbkdf_parallel);
+	if (r == 0)
+		r = put_number(j, "deadline", q->deadline_usec);
 	return r < 0 ? r : put(o, "queued", TAKE_PTR(j));
 }
 
@@ -289,6 +295,12 @@ static int put_wishes(json_object *o, const struct record *r)
 		q = put_text(o, "group", r->group);
 	if (q == 0)
 		q = put_text(o, "held", r->held);
+	if (q == 0)
+		q = put_number(o, "deadline", r->deadline_usec);
+	if (q == 0)
+		q = put_bool(o, "late", r->late);
+	if (q == 0)
+		q = put_number(o, "now_until", r->now_until);
 	json_object_object_del(o, "last");
 	if (q == 0 && *r->last.outcome)
 		q = put_last(o, &r->last);
@@ -387,8 +399,10 @@ void record_prepared(struct record *r, uint64_t now)
 		key_set(k, "populated");
 		k->populated_usec = now;
 	}
-	if (strcmp(r->last.outcome, "preparing") == 0)
+	if (strcmp(r->last.outcome, "preparing") == 0) {
+		r->deadline_usec = r->queued.deadline_usec;
 		(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "running");
+	}
 }
 
 bool record_started(struct record *r, uint64_t now)
@@ -418,7 +432,8 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 {
 	struct volume_key *old = r->n_keys > 1 ? &r->keys[r->n_keys - 2] : NULL;
 
-	r->cancel = r->suspended = false;
+	r->cancel = r->suspended = r->late = false;
+	r->deadline_usec = r->now_until = 0;
 	r->held[0] = '\0';
 	if (!cancelled)
 		record_converting(r, now);
@@ -440,7 +455,8 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 void record_failed(struct record *r, const char *message, uint64_t now)
 {
 	drop_unused(r);
-	r->has_queued = r->cancel = false;
+	r->has_queued = r->cancel = r->late = false;
+	r->now_until = 0;
 	r->group[0] = r->held[0] = '\0';
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");
 	(void)snprintf(r->last.message, sizeof(r->last.message), "%s", message);

@@ -21,7 +21,8 @@ struct rotate_options {
 	bool force_offline;   /* no file system depends on the sector size */
 	char pbkdf[16], pbkdf_hash[32];
 	uint32_t pbkdf_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
-	bool queue; /* remember it when one runs */
+	bool queue;             /* remember it when one runs */
+	uint64_t deadline_usec; /* realtime, 0: as configured */
 };
 #define ROTATE_OPTIONS_NONE                                                                        \
 	{                                                                                          \

@@ -202,6 +202,52 @@ static void what_is_remembered_comes_back(void **test_state)
 	}
 }
 
+static void politeness_is_a_part_of_each_section(void **test_state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	const struct politeness *a, *b;
+
+	(void)test_state;
+	write_file(conf, "[Volume]\nGovernor=idle\nRateMin=2M\nWindow=22:00 for 8h\n"
+			 "Window=Sat,Sun 00:00 for 1d\nDeadline=3d\n"
+			 "[Volume " UUID_A "]\nGovernor=latency\nLatencyTarget=5ms\nRateMax=50M\n"
+			 "Window=Mon 01:00 for 1h\nDeadline=2027-01-01 06:00\n"
+			 "[Volume " UUID_B "]\nWindow=\nDeadline=\n");
+	write_file(drop_in_a, "[Volume " UUID_A "]\nWindow=Tue 01:00 for 1h\n");
+	c = load();
+	a = &config_for_volume(c, UUID_A)->polite;
+	b = &config_for_volume(c, UUID_B)->polite;
+	assert_int_equal(c->defaults.polite.n_windows, 2);
+	assert_int_equal(a->governor.mode, GOVERNOR_LATENCY);
+	assert_int_equal(a->governor.latency_target, 5000);
+	assert_int_equal(a->governor.rate_min, 2 << 20);
+	assert_int_equal(a->governor.rate_max, 50 << 20);
+	assert_int_equal(a->n_windows, 2); /* later lines add */
+	assert_string_equal(a->windows[1].text, "Tue 01:00 for 1h");
+	assert_true(a->deadline.set && a->deadline.span_usec == 0);
+	assert_int_equal(b->governor.mode, GOVERNOR_IDLE);
+	assert_int_equal(b->n_windows, 0);
+	assert_false(b->deadline.set);
+	b = &config_for_volume(c, "no such")->polite;
+	assert_int_equal(b->n_windows, 2);
+	assert_int_equal(b->deadline.span_usec, UINT64_C(3) * 86400 * 1000000);
+}
+
+static void politeness_that_makes_no_sense_is_left_out(void **test_state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+
+	(void)test_state;
+	write_file(conf, "[Volume]\nGovernor=nice\nLatencyTarget=0\nWindow=22:00\n"
+			 "Deadline=soon\nDeadline=0\nRateMin=x\n");
+	c = load();
+	assert_int_equal(c->defaults.polite.governor.mode, GOVERNOR_NONE);
+	assert_int_equal(c->defaults.polite.governor.latency_target, 10000);
+	assert_int_equal(c->defaults.polite.governor.rate_min, 1 << 20);
+	assert_int_equal(c->defaults.polite.n_windows, 0);
+	assert_false(c->defaults.polite.deadline.set);
+}
+
 static void values_are_understood_exactly(void **test_state)
 {
 	uint64_t v = 77;
@@ -228,6 +274,8 @@ static void values_are_understood_exactly(void **test_state)
 	assert_int_equal(v, 50000);
 	assert_int_equal(config_parse_usec("1.5", &v), 0);
 	assert_int_equal(v, 1500000);
+	assert_int_equal(config_parse_usec("1.5d", &v), 0);
+	assert_int_equal(v, UINT64_C(129600000000));
 	assert_int_equal(config_parse_bool("Yes", &b), 0);
 	assert_true(b);
 	assert_int_equal(config_parse_bool("off", &b), 0);
@@ -249,6 +297,8 @@ int main(void)
 		cmocka_unit_test_teardown(what_is_wrong_is_warned_of_with_file_and_line,
 					  remove_files),
 		cmocka_unit_test_teardown(what_is_remembered_comes_back, remove_files),
+		cmocka_unit_test_teardown(politeness_is_a_part_of_each_section, remove_files),
+		cmocka_unit_test_teardown(politeness_that_makes_no_sense_is_left_out, remove_files),
 		cmocka_unit_test_teardown(values_are_understood_exactly, remove_files),
 	};
 

@@ -110,6 +110,23 @@ static void a_member_of_a_group_waits_for_the_others(void **state)
 	EXPECT(VOLUME_PREPARING, ACTION_NONE, LINE_NONE, READY, .held = true);
 }
 
+/* All but converting is done, so that what is wrong is known before the window opens. */
+static void outside_of_its_windows_it_is_prepared_and_then_waits(void **state)
+{
+	(void)state;
+	EXPECT(VOLUME_PREPARING, ACTION_PREPARE, LINE_PREPARE, .rotation_wanted = true,
+	       .keys = true, .prepare_turn = true, .outside = true);
+	EXPECT(VOLUME_SUSPENDED, ACTION_NONE, LINE_NONE, READY, .outside = true);
+	EXPECT(VOLUME_RUNNING, ACTION_STOP, LINE_CONVERT, READY, .at_work = WORKER_CONVERT,
+	       .outside = true);
+	EXPECT(VOLUME_QUEUED, ACTION_RECOVER, LINE_NONE, .reencryption = REENCRYPTION_HOT,
+	       .supported = true, .keys = true, .outside = true);
+	EXPECT(VOLUME_LOCKED, ACTION_NONE, LINE_NONE, .reencryption = REENCRYPTION_CLEAN,
+	       .supported = true, .outside = true);
+	EXPECT(VOLUME_REVERSING, ACTION_UNDO, LINE_NONE, .reencryption = REENCRYPTION_CLEAN,
+	       .supported = true, .keys = true, .cancel = true, .outside = true);
+}
+
 static void a_failure_waits_for_a_person(void **state)
 {
 	(void)state;
@@ -144,6 +161,7 @@ static void no_combination_leads_astray(void **state)
 			.may_get_keys = bits >> 16 & 1,
 			.prepare_turn = bits >> 17 & 1,
 			.convert_turn = bits >> 18 & 1,
+			.outside = bits >> 19 & 1,
 		};
 		const struct volume_step s = volume_decide(&f);
 		const bool converting = f.at_work == WORKER_CONVERT;
@@ -155,7 +173,8 @@ static void no_combination_leads_astray(void **state)
 				     (s.action == ACTION_STOP || s.action == ACTION_REVERSE)));
 		if (s.action == ACTION_CONVERT)
 			assert_true(f.convert_turn && f.keys && !f.suspended && !f.paused &&
-				    !f.held && !f.failed && !(f.cancel && !f.backward) &&
+				    !f.held && !f.failed && !f.outside &&
+				    !(f.cancel && !f.backward) &&
 				    f.reencryption != REENCRYPTION_NONE);
 		if (s.action == ACTION_PREPARE)
 			assert_true(f.reencryption == REENCRYPTION_NONE && f.keys &&
@@ -163,7 +182,7 @@ static void no_combination_leads_astray(void **state)
 		if (s.action == ACTION_UNDO)
 			assert_true(!f.something_done && f.cancel && f.keys);
 		if (s.state == VOLUME_SUSPENDED)
-			assert_true(f.suspended &&
+			assert_true((f.suspended || f.outside) &&
 				    (!converting || f.reencryption == REENCRYPTION_NONE));
 		/* Who waits for a turn or has one stands in the line for it. */
 		if (s.state == VOLUME_LOCKED || s.state == VOLUME_FAILED)
@@ -183,6 +202,7 @@ int main(void)
 		cmocka_unit_test(suspend_stops_and_a_pause_does_too),
 		cmocka_unit_test(cancel_undoes_or_turns_around),
 		cmocka_unit_test(a_member_of_a_group_waits_for_the_others),
+		cmocka_unit_test(outside_of_its_windows_it_is_prepared_and_then_waits),
 		cmocka_unit_test(a_failure_waits_for_a_person),
 		cmocka_unit_test(no_combination_leads_astray),
 	};

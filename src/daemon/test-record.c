@@ -31,6 +31,10 @@ static void a_record_survives_its_json(void **state)
 	r.cancel = true;
 	strcpy(r.group, "group");
 	strcpy(r.held, "volume");
+	r.queued.deadline_usec = 1798700000000000;
+	r.deadline_usec = 1798700000000001;
+	r.now_until = 1798700000000002;
+	r.late = true;
 	assert_int_equal(record_format(&r, "", &json), 0);
 	assert_int_equal(record_parse(json, &back), 0);
 	assert_int_equal(back.n_keys, 2);
@@ -40,8 +44,34 @@ static void a_record_survives_its_json(void **state)
 	assert_string_equal(back.group, "group");
 	assert_string_equal(back.held, "volume");
 	assert_int_equal(back.rate, 0);
+	assert_int_equal(back.deadline_usec, r.deadline_usec);
+	assert_int_equal(back.now_until, r.now_until);
+	assert_true(back.late);
 	assert_memory_equal(&back.queued, &r.queued, sizeof(r.queued));
 	assert_int_equal(back.last.started_usec, 1000);
+}
+
+/* It is of the rotation that was asked for with it, and of none before or after. */
+static void a_deadline_goes_with_its_rotation(void **state)
+{
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("", &r), 0);
+	r.has_queued = true;
+	r.queued.deadline_usec = 5000;
+	assert_int_equal(record_begin(&r, false, 1), 0);
+	record_prepared(&r, 2);
+	assert_int_equal(r.deadline_usec, 5000);
+	r.queued.deadline_usec = 9000; /* of the next one */
+	record_converting(&r, 3);
+	assert_int_equal(r.deadline_usec, 5000);
+	r.now_until = 4000;
+	r.late = true;
+	record_ended(&r, false, 4);
+	assert_int_equal(r.deadline_usec, 0);
+	assert_int_equal(r.now_until, 0);
+	assert_false(r.late);
 }
 
 static void unknown_members_are_kept_and_known_ones_can_go(void **state)
@@ -171,6 +201,7 @@ static void the_history_of_keys_is_short_and_generations_go_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_deadline_goes_with_its_rotation),
 		cmocka_unit_test(a_record_survives_its_json),
 		cmocka_unit_test(unknown_members_are_kept_and_known_ones_can_go),
 		cmocka_unit_test(nonsense_is_left_out),

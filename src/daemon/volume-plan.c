@@ -45,7 +45,7 @@ static struct volume_step decide_converting(const struct volume_facts *f)
 {
 	enum volume_action action = ACTION_NONE;
 
-	if (f->paused || f->suspended)
+	if (f->paused || f->suspended || f->outside)
 		action = ACTION_STOP;
 	else if (f->cancel && !f->backward)
 		action = ACTION_REVERSE;
@@ -73,6 +73,8 @@ static struct volume_step decide_standing(const struct volume_facts *f)
 					 : step(VOLUME_REVERSING, ACTION_UNDO, LINE_NONE);
 	if (f->held)
 		return step(VOLUME_PREPARING, ACTION_NONE, LINE_NONE);
+	if (f->outside)
+		return step(VOLUME_SUSPENDED, ACTION_NONE, LINE_NONE);
 	if (!f->convert_turn)
 		return step(VOLUME_QUEUED, ACTION_NONE, LINE_CONVERT);
 	return step(running(f), ACTION_CONVERT, LINE_CONVERT);

@@ -38,6 +38,7 @@ struct volume_facts {
 	enum worker_job at_work;
 	bool rotation_wanted;         /* one is to begin when none is there */
 	bool suspended, cancel, held; /* of the record */
+	bool outside;                 /* of its windows */
 	bool paused;                  /* the host sleeps or the manager ends */
 	bool failed;                  /* waits for a person */
 	bool keys;                    /* at hand */

@@ -36,6 +36,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.suspended = c->record.suspended,
 		.cancel = c->record.cancel,
 		.held = *c->record.held != '\0',
+		.outside = c->outside,
 		.paused = m->core->paused || m->stopping || c->retry_due,
 		.failed = c->failed,
 		.keys = c->keys,
@@ -67,7 +68,7 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 
 	switch (state) {
 	case VOLUME_SUSPENDED:
-		return c->record.suspend_reason;
+		return c->record.suspended ? c->record.suspend_reason : c->window_reason;
 	case VOLUME_LOCKED:
 		return *c->lock_reason ? c->lock_reason
 				       : "a key is awaited: unlock the volume, or configure a key "
@@ -85,8 +86,9 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 			       ? "waits for another volume of its group, whose header says whether "
 				 "all are prepared; resume or cancel it to go on without"
 			       : "";
-	case VOLUME_IDLE:
 	case VOLUME_RUNNING:
+		return v->deadline_at_risk ? c->deadline_reason : "";
+	case VOLUME_IDLE:
 	case VOLUME_REVERSING:
 	case VOLUME_FINISHING:
 	case VOLUME_STATE_COUNT:
@@ -117,14 +119,38 @@ static void forget_locked(struct volume *v)
 	store_drop(STORE_LOCKED, v->uuid);
 }
 
+static bool is_at_work(enum volume_state state)
+{
+	return state == VOLUME_RUNNING || state == VOLUME_REVERSING || state == VOLUME_FINISHING;
+}
+
+/* That a window has closed or opened, where the work goes on or ends with it. */
+static void tell_window(struct volume *v, enum volume_state state)
+{
+	struct volume_core *c = v->core;
+	const bool closed = state == VOLUME_SUSPENDED && !c->record.suspended;
+
+	if (closed && !c->suspended_by_window && is_at_work(v->state))
+		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended: %s",
+			     c->window_reason);
+	else if (closed && !c->suspended_by_window)
+		log_info("%s: %s", v->device, c->window_reason);
+	else if (c->suspended_by_window && is_at_work(state) && c->record.last.converting_usec > 0)
+		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed: %s",
+			     wall_clock_usec() < c->record.now_until ? "not waiting for its window"
+								     : "its window is open");
+	if (closed || state != VOLUME_QUEUED)
+		c->suspended_by_window = closed;
+}
+
 static void set_state(struct volume *v, enum volume_state state)
 {
 	const char *reason = state_reason(v, state);
 	struct volume_core *c = v->core;
 
-	if (state != VOLUME_RUNNING && state != VOLUME_REVERSING && state != VOLUME_FINISHING &&
-	    v->rate > 0) {
-		v->rate = v->expected_end_usec = 0;
+	if (!is_at_work(state) && (v->rate > 0 || *v->governor_reason)) {
+		v->rate = v->expected_end_usec = v->governor_rate = 0;
+		v->governor_reason[0] = '\0';
 		volume_mark(v, VOLUME_CHANGED_PROGRESS);
 	}
 	c->suspended_told = c->suspended_told && c->record.suspended;
@@ -134,7 +160,8 @@ static void set_state(struct volume *v, enum volume_state state)
 		tell_locked(v, reason);
 	else if (c->keys || state == VOLUME_IDLE)
 		forget_locked(v);
-	if (state == VOLUME_SUSPENDED && !c->suspended_told) {
+	tell_window(v, state);
+	if (state == VOLUME_SUSPENDED && c->record.suspended && !c->suspended_told) {
 		c->suspended_told = true;
 		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended%s%s",
 			     *reason ? ": " : "", reason);
@@ -417,9 +444,12 @@ static bool may_end(const struct volume *v)
 void volume_step(struct volume *v)
 {
 	struct volume_core *c = v->core;
-	const struct volume_facts facts = volume_facts(v);
-	const struct volume_step s = volume_decide(&facts);
+	struct volume_facts facts;
+	struct volume_step s;
 
+	volume_look_at_clock(v);
+	facts = volume_facts(v);
+	s = volume_decide(&facts);
 	stand_in_line(v, s.line);
 	set_state(v, s.state);
 	if (c->group && s.state == VOLUME_LOCKED) {

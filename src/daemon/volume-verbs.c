@@ -88,11 +88,20 @@ static int queue_rotation(struct volume *v, const struct rotate_options *options
 	return 0;
 }
 
+int volume_check_deadline(const struct rotate_options *options, struct failure *f)
+{
+	return options->deadline_usec > 0 && options->deadline_usec <= wall_clock_usec()
+		       ? failure_set(f, -EINVAL, "the deadline has passed already")
+		       : 0;
+}
+
 int volume_rotate(struct volume *v, const struct rotate_options *options, struct failure *f,
 		  struct job **ret_job)
 {
 	int r = refuse_stopping(v, f);
 
+	if (r == 0)
+		r = volume_check_deadline(options, f);
 	if (r < 0)
 		return r;
 	if (in_rotation(v))
@@ -113,7 +122,9 @@ void volume_wish_rotation(struct volume *v, const struct rotate_options *options
 	c->record.has_queued = true;
 	c->record.queued = *options;
 	c->record.last = (struct last_rotation){};
-	c->record.suspended = c->record.cancel = false;
+	c->record.suspended = c->record.cancel = c->record.late = false;
+	c->record.deadline_usec = c->record.now_until = 0;
+	volume_forget_clock(v);
 	c->record.group[0] = '\0';
 	c->provider_asked = c->locked_by_user = c->failed = false;
 	(void)volume_record_changed(v);
@@ -127,12 +138,14 @@ int volume_suspend(struct volume *v, const char *reason, struct failure *f, volu
 	if (!in_rotation(v))
 		return no_rotation(v, f);
 	record->suspended = true;
+	record->now_until = 0;
+	volume_forget_clock(v);
 	(void)snprintf(record->suspend_reason, sizeof(record->suspend_reason), "%s", reason);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
 }
 
-int volume_resume(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
+int volume_resume(struct volume *v, bool now, struct failure *f, volume_done_t done, void *userdata)
 {
 	struct volume_core *c = v->core;
 	int r = refuse_stopping(v, f);
@@ -151,6 +164,11 @@ int volume_resume(struct volume *v, struct failure *f, volume_done_t done, void 
 		c->record.suspended = false;
 		if (!c->group)
 			c->record.held[0] = '\0'; /* whatever the others of its group do */
+		(void)volume_record_changed(v);
+	}
+	if (now) {
+		c->record.now_until = volume_end_of_next_window(v);
+		volume_forget_clock(v);
 		(void)volume_record_changed(v);
 	}
 	c->failed = c->provider_asked = c->found = false;

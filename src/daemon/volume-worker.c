@@ -40,7 +40,7 @@ void volume_drop_worker(struct volume *v)
 	if (c->stored)
 		store_drop(STORE_WORKER, v->uuid);
 	worker_link_retire(TAKE_PTR(c->link));
-	c->stored = c->limits_sent = false;
+	c->stored = c->limits_sent = c->governor_sent = false;
 	c->at_work = WORKER_NONE;
 }
 
@@ -116,7 +116,7 @@ static void on_died(void *userdata)
 	if (c->stored)
 		store_drop(STORE_WORKER, v->uuid);
 	c->link = worker_link_free(c->link);
-	c->stored = c->limits_sent = c->looked = c->keys = false;
+	c->stored = c->limits_sent = c->governor_sent = c->looked = c->keys = false;
 	c->at_work = WORKER_NONE;
 	c->record_sent = c->record_durable;
 	request_worker_died(v);
@@ -467,10 +467,9 @@ static void on_progress(void *userdata, const struct worker_progress *p)
 	v->longest_suspend_usec = p->longest_suspend_usec;
 	v->rate = v->rate == 0 ? p->rate
 			       : v->rate - v->rate / RATE_SMOOTHING_N + p->rate / RATE_SMOOTHING_N;
-	v->expected_end_usec = 0;
-	if (v->rate > 0)
-		v->expected_end_usec = wall_clock_usec() + (uint64_t)((double)volume_bytes_left(v) /
-								      (double)v->rate * 1e6);
+	v->expected_end_usec = volume_end_at_rate(v);
+	v->governor_rate = p->governor_rate;
+	(void)snprintf(v->governor_reason, sizeof(v->governor_reason), "%s", p->governor_reason);
 	/* Once a run, and not for what is within the disk's ups and downs. */
 	if (target > 0 && stall_before <= 2 * target && v->longest_stall_usec > 2 * target)
 		event_volume(v, EVENT_HOTZONE_FROZEN_LONG, LOG_WARNING,

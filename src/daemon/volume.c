@@ -204,6 +204,7 @@ void volume_apply_config(struct volume *v)
 	volume_apply_rate(v);
 	v->stall_target_usec = c->stall_target_usec;
 	v->core->provider_asked = false;
+	volume_forget_clock(v);
 }
 
 uint64_t volume_record_changed(struct volume *v)

@@ -54,10 +54,11 @@ const char *volume_state_name(enum volume_state state);
 #define VOLUME_CHANGED_IDENTITY   UINT64_C(0x02) /* name, device, header_device */
 #define VOLUME_CHANGED_PARAMETERS UINT64_C(0x04) /* mode .. new_sector_size */
 #define VOLUME_CHANGED_PROGRESS   UINT64_C(0x08) /* bytes_* .. longest_suspend, at most 2/s */
-#define VOLUME_CHANGED_LIMIT      UINT64_C(0x10) /* rate_limit, stall_target */
+#define VOLUME_CHANGED_LIMIT      UINT64_C(0x10) /* rate_limit, stall_target, governor .. */
 #define VOLUME_CHANGED_KEYS       UINT64_C(0x20) /* keys, key_id, key_generation */
 #define VOLUME_CHANGED_ROTATION   UINT64_C(0x40) /* queued rotation, last rotation */
-#define VOLUME_CHANGED_ALL        UINT64_C(0x7f)
+#define VOLUME_CHANGED_DEADLINE   UINT64_C(0x80) /* deadline, deadline_at_risk */
+#define VOLUME_CHANGED_ALL        UINT64_C(0xff)
 
 typedef void (*volume_done_t)(struct volume *v, int error, const struct failure *f, void *userdata);
 typedef void (*volume_check_done_t)(struct volume *v, int error, const struct failure *f,
@@ -93,6 +94,12 @@ struct volume {
 	uint64_t rate_limit; /* bytes/s of this volume, 0: none (the host's still holds) */
 
 	uint64_t stall_target_usec; /* of the configuration, 0: none */
+
+	uint64_t governor_rate;    /* bytes/s that the governor allows; 0: no limit */
+	char governor_reason[128]; /* "": it has nothing to do */
+
+	uint64_t deadline_usec; /* realtime; 0: none */
+	bool deadline_at_risk;
 
 	size_t n_keys;
 	struct volume_key *keys;
@@ -132,8 +139,12 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 int volume_suspend(struct volume *v, const char *reason, struct failure *f, volume_done_t done,
 		   void *userdata);
 
-/* Also out of "failed". Done when the wish is durable; the volume is queued or running then. */
-int volume_resume(struct volume *v, struct failure *f, volume_done_t done, void *userdata);
+/*
+ * Also out of "failed". Done when the wish is durable; the volume is queued or running then, or
+ * waits for its window. @now: until the next window ends, it waits for none.
+ */
+int volume_resume(struct volume *v, bool now, struct failure *f, volume_done_t done,
+		  void *userdata);
 
 /*
  * Takes the rotation back: undone at once where nothing is converted, else turned around. The

@@ -14,7 +14,7 @@
 /* Windows that follow each other without a gap are looked through so far, for one answer. */
 #define CHAIN_MAX 32U
 /* And changes from open to closed or back, for a sum; what is beyond is taken to be alike. */
-#define CHANGES_MAX 400U
+#define CHANGES_MAX 100U
 
 int window_parse(const char *text, struct window *ret)
 {

@@ -405,6 +405,18 @@ int worker_link_set_limits(struct worker_link *l, const struct worker_limits *li
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_LIMITS]);
 }
 
+int worker_link_set_governor(struct worker_link *l, const struct governor_config *governor)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, "SetGovernor", &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "sttt", governor_mode_name(governor->mode),
+					  governor->rate_min, governor->rate_max,
+					  governor->latency_target);
+	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_GOVERNOR]);
+}
+
 int worker_link_set_record(struct worker_link *l, const char *json)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;

@@ -42,6 +42,7 @@ enum worker_call {
 	WORKER_CALL_LOCK,
 	WORKER_CALL_STOP,
 	WORKER_CALL_SET_LIMITS,
+	WORKER_CALL_SET_GOVERNOR,
 	WORKER_CALL_SET_RECORD,
 	WORKER_CALL_QUIT,
 	WORKER_CALL_COUNT
@@ -53,6 +54,8 @@ struct worker_progress {
 	uint64_t bytes_done, bytes_total, hotzone_offset, hotzone_size;
 	uint64_t rate; /* bytes/s since the last one */
 	uint64_t longest_stall_usec, stall_999_usec, longest_suspend_usec; /* of this run */
+	uint64_t governor_rate; /* bytes/s; 0: no limit by it */
+	char governor_reason[128];
 };
 
 /* What Inspect() says of the volume. Strings are never NULL. */
@@ -158,6 +161,7 @@ int worker_link_get_status(struct worker_link *l);
 int worker_link_lock(struct worker_link *l);
 int worker_link_stop(struct worker_link *l);
 int worker_link_set_limits(struct worker_link *l, const struct worker_limits *limits);
+int worker_link_set_governor(struct worker_link *l, const struct governor_config *governor);
 int worker_link_set_record(struct worker_link *l, const char *json);
 
 /* Tells it to end, and closes when it has. The link is no longer the caller's. */

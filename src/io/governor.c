@@ -98,8 +98,9 @@ uint64_t governor_update(struct governor *g, const struct governor_config *c,
 	measure(g, s, seconds);
 	if (c->mode == GOVERNOR_NONE)
 		return 0;
-	g->need = c->mode == GOVERNOR_LATENCY ? g->latency / (double)MAX(c->latency_target, UINT64_C(1))
-					      : MAX(g->busy, g->pressure);
+	g->need = c->mode == GOVERNOR_LATENCY
+			  ? g->latency / (double)MAX(c->latency_target, UINT64_C(1))
+			  : MAX(g->busy, g->pressure);
 	max = c->rate_max > 0 ? (double)c->rate_max : MAX(g->fastest * HEADROOM, 4 * min);
 	max = MAX(max, min);
 	wanted = wanted_rate(g, c, min, max);

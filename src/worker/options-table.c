@@ -128,6 +128,9 @@ const struct option_spec option_specs[] = {
 	     "agree to lose keyslots whose passphrase is not at hand"),
 	FLAG("wait", 0, wait, ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL),
 	     "wait until it is done"),
+	TEXT("deadline", 0, deadline, ON(VERB_ROTATE), "TIME",
+	     "when it is to be done: 12h, 3d, \"2026-12-01 06:00\""),
+	FLAG("now", 0, now, ON(VERB_RESUME), "wait for no window, until the next one ends"),
 	FLAG("host", 0, host, ON(VERB_RATE), "the rate of all volumes of the host together"),
 
 	REFUSED("encrypt", 0, KIND_REFUSED_FLAG, NO_ENCRYPT),

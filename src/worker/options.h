@@ -82,6 +82,8 @@ struct options {
 	const char *reason, *group;
 	bool no_ask_password, all, queue, lose_keyslots, wait;
 	bool host; /* the rate of the host */
+	bool now;  /* without waiting for a window */
+	const char *deadline;
 };
 
 /*

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/deadline.h"
+
+#include <errno.h>
+
+#include "daemon/config.h"
+#include "util/checked.h"
+
+#define SECOND UINT64_C(1000000)
+/* A rate has its ups and downs: so long below what is needed counts. */
+#define SLOW_USEC (15 * SECOND)
+
+int deadline_parse(const char *text, struct deadline *ret)
+{
+	struct deadline d = {.set = *text != '\0'};
+	int r = 0;
+
+	if (d.set)
+		r = config_parse_usec(text, &d.span_usec);
+	if (r == -EINVAL) {
+		d.span_usec = 0;
+		r = calendar_parse(text, &d.calendar);
+	} else if (r == 0 && d.set && d.span_usec == 0) {
+		r = -EINVAL;
+	}
+	if (r < 0)
+		return r;
+	*ret = d;
+	return 0;
+}
+
+uint64_t deadline_at(const struct deadline *d, uint64_t started)
+{
+	uint64_t at;
+
+	if (!d->set)
+		return 0;
+	if (d->span_usec > 0)
+		return started + d->span_usec;
+	at = calendar_next(&d->calendar, started);
+	/* Begun too late for it: it has passed, which is worse than none. */
+	return at != CALENDAR_NEVER ? at : calendar_next(&d->calendar, 0);
+}
+
+uint64_t deadline_rate(uint64_t bytes, uint64_t usec)
+{
+	__uint128_t rate;
+
+	if (bytes == 0)
+		return 0;
+	if (usec == 0)
+		return UINT64_MAX;
+	rate = ((__uint128_t)bytes * SECOND + usec - 1) / usec;
+	return rate < UINT64_MAX ? (uint64_t)rate : UINT64_MAX;
+}
+
+uint64_t deadline_floor(uint64_t rate)
+{
+	return rate > UINT64_MAX / 2 ? UINT64_MAX : rate + rate / 20;
+}
+
+void deadline_update(struct deadline_watch *w, const struct deadline_look *l)
+{
+	const uint64_t limit = l->limit == 0 ? UINT64_MAX - 1 : l->limit;
+
+	if (l->rate == 0 || l->rate >= l->needed)
+		w->slow_since_usec = 0;
+	else if (w->slow_since_usec == 0)
+		w->slow_since_usec = l->now_usec;
+	if (l->needed > limit ||
+	    (w->slow_since_usec > 0 && l->now_usec - w->slow_since_usec >= SLOW_USEC))
+		w->at_risk = true;
+	else if (w->slow_since_usec == 0 && l->needed <= limit - limit / 10)
+		w->at_risk = false;
+}

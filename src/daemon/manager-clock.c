@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One timer for all that the clock on the wall decides: windows and deadlines of volumes in
+ * rotation. It fires at the next of them, and when the clock is set; and a change of the time zone
+ * is heard of, too. Where there is nothing to wait for there is no timer.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/core.h"
+#include "util/log.h"
+
+#define SECOND  UINT64_C(1000000)
+#define ZONE    "/etc/localtime"
+#define ZONE_IS (IN_ATTRIB | IN_MOVE_SELF | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_DONT_FOLLOW)
+
+static void watch_zone(struct manager *m);
+
+static void look_again(struct manager *m)
+{
+	m->core->clock_due = 0;
+	tzset();
+	for (struct volume *v = m->volumes; v; v = v->next)
+		volume_forget_clock(v);
+}
+
+/* It has fired, or (ECANCELED) the clock was set. */
+static int on_clock(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+	uint64_t count;
+
+	(void)s;
+	(void)revents;
+	if (read(fd, &count, sizeof(count)) < 0 && errno == EAGAIN)
+		return 0;
+	look_again(userdata);
+	return 0;
+}
+
+/* The link is replaced by another one: that has to be watched from now on. */
+static int on_zone(sd_event_source *s, const struct inotify_event *e, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)s;
+	(void)e;
+	m->core->zone = sd_event_source_disable_unref(m->core->zone);
+	watch_zone(m);
+	look_again(m);
+	return 0;
+}
+
+static void watch_zone(struct manager *m)
+{
+	/* Without the file the zone is UTC. */
+	if (sd_event_add_inotify(m->event, &m->core->zone, ZONE, ZONE_IS, on_zone, m) < 0)
+		log_debug(ZONE ": its changes cannot be seen");
+}
+
+static int make_timer(struct manager *m)
+{
+	struct manager_core *c = m->core;
+	int r;
+
+	c->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->clock_fd < 0)
+		return -errno;
+	r = sd_event_add_io(m->event, &c->clock, c->clock_fd, EPOLLIN, on_clock, m);
+	if (r < 0) {
+		c->clock_fd = (close(c->clock_fd), -1);
+		return r;
+	}
+	watch_zone(m);
+	return 0;
+}
+
+/* @when 0: off. */
+static int set_timer(struct manager *m, uint64_t when)
+{
+	const struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(when / SECOND),
+						     .tv_nsec = (long)(when % SECOND * 1000)}};
+	int r = 0;
+
+	if (m->core->clock_fd < 0)
+		r = make_timer(m);
+	if (r == 0 && timerfd_settime(m->core->clock_fd,
+				      TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0)
+		r = -errno;
+	return r;
+}
+
+void manager_set_clock(struct manager *m)
+{
+	uint64_t next = CALENDAR_NEVER;
+	int r;
+
+	for (const struct volume *v = m->volumes; v; v = v->next) {
+		const uint64_t look = volume_next_look(v);
+
+		if (look < next)
+			next = look;
+	}
+	next = next == CALENDAR_NEVER ? 0 : next;
+	if (next == m->core->clock_due)
+		return;
+	r = set_timer(m, next);
+	if (r < 0)
+		(void)log_error_errno(r, "windows of time cannot be waited for");
+	m->core->clock_due = next;
+}
+
+void manager_free_clock(struct manager *m)
+{
+	struct manager_core *c = m->core;
+
+	c->zone = sd_event_source_disable_unref(c->zone);
+	c->clock = sd_event_source_disable_unref(c->clock);
+	if (c->clock_fd >= 0)
+		c->clock_fd = (close(c->clock_fd), -1);
+}
