@@ -2,6 +2,7 @@
 # What the daemon needs around it. No sysusers (it runs as root), no tmpfiles (its only directory in
 # /run is that of cryptsetup).
 nodist_systemdsystemunit_DATA = systemd/recryptd.service
+dist_systemdsystemunit_DATA = systemd/recryptd.slice
 dist_systemdcatalog_DATA = systemd/recryptd.catalog
 dist_dbuspolicy_DATA = systemd/org.recryptd1.conf
 dist_dbussystemservices_DATA = systemd/org.recryptd1.service
