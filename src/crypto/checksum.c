@@ -48,7 +48,7 @@ int checksum_new(const char *hash, unsigned lanes, struct checksum **ret)
 		return -EOPNOTSUPP;
 	memcpy(c->hash, hash, strlen(hash));
 	size = EVP_MD_get_size(c->md);
-	if (size <= 0)
+	if (size <= 0 || size > (int)CHECKSUM_MAX)
 		return -EOPNOTSUPP;
 	c->size = (size_t)size;
 	for (unsigned i = 0; i < lanes; i++) {
@@ -155,8 +155,9 @@ int checksum_use_fastest(struct checksum *c, size_t block_size)
 
 	r = checksum_use(c, CHECKSUM_MULTI_BUFFER);
 	if (r == -EBADMSG)
-		log_warning("the multi-buffer library gives other %s digests than OpenSSL: not used",
-			    c->hash);
+		log_warning(
+			"the multi-buffer library gives other %s digests than OpenSSL: not used",
+			c->hash);
 	if (r < 0)
 		return r == -EOPNOTSUPP || r == -EBADMSG ? 0 : r;
 	sample = calloc(1, SAMPLE_SIZE);

@@ -32,7 +32,8 @@ int checksum_use_fastest(struct checksum *c, size_t block_size);
 /* "OpenSSL" or "multi-buffer" */
 const char *checksum_library_name(const struct checksum *c);
 
-/* Bytes of one digest. */
+/* Bytes of one digest, which no hash exceeds. */
+#define CHECKSUM_MAX 64U
 size_t checksum_size(const struct checksum *c);
 
 /* Digests of the @size / @block_size blocks (in bytes) of @data, written to @digests. -EINVAL where

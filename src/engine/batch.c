@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
+#include "engine/unwritten.h"
 #include "util/checked.h"
 #include "util/clock.h"
 
@@ -70,6 +72,25 @@ bool batch_is_stored(const struct batch *b)
 	return batch_has_reached(b, CHUNK_STORED);
 }
 
+uint64_t batch_unwritten(const struct batch *b)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < b->n_chunks; i++)
+		bytes += b->chunks[i].unwritten;
+	return bytes;
+}
+
+bool batch_ends_unwritten(const struct batch *b)
+{
+	const struct engine_config *cfg = b->config;
+	const uint64_t last = cfg->direction == ENGINE_FORWARD ? b->size - cfg->block_size : 0;
+	bool unwritten;
+
+	(void)unwritten_run(b->data + last, cfg->block_size, cfg->block_size, &unwritten);
+	return unwritten;
+}
+
 static bool chunk_is_busy(const struct chunk *c)
 {
 	return c->state == CHUNK_READING || c->state == CHUNK_HASHING ||
@@ -96,17 +117,51 @@ void batch_store(struct batch *b)
 
 void batch_store_again(struct batch *b)
 {
-	for (unsigned i = 0; i < b->n_chunks; i++)
+	for (unsigned i = 0; i < b->n_chunks; i++) {
 		b->chunks[i].state = CHUNK_CONVERTED;
+		b->chunks[i].done = 0;
+	}
+}
+
+uint32_t batch_run(const struct chunk *c, uint32_t at, bool *ret_unwritten)
+{
+	const struct engine_config *cfg = c->batch->config;
+
+	if (cfg->skip_unwritten)
+		return unwritten_run(c->data + at, c->size - at, cfg->block_size, ret_unwritten);
+	*ret_unwritten = false;
+	return c->size - at;
+}
+
+static int hash_run(struct chunk *c, unsigned lane, uint32_t at, uint32_t size, bool unwritten)
+{
+	const struct engine_config *cfg = c->batch->config;
+	const size_t digest = checksum_size(cfg->checksum);
+	uint8_t *to = c->digests + at / cfg->block_size * digest;
+
+	if (!unwritten)
+		return checksum_blocks(cfg->checksum, lane, c->data + at, size, cfg->block_size,
+				       to);
+	/* Recovery, which knows nothing of all this, finds such a block unconverted. */
+	for (uint32_t n = size / cfg->block_size; n > 0; n--, to += digest)
+		memcpy(to, c->batch->unwritten_digest, digest);
+	return 0;
 }
 
 static int hash_chunk(void *arg, unsigned lane)
 {
 	struct chunk *c = arg;
-	const struct engine_config *cfg = c->batch->config;
 	const uint64_t begin = now_usec();
-	int r = checksum_blocks(cfg->checksum, lane, c->data, c->size, cfg->block_size, c->digests);
+	int r = 0;
 
+	for (uint32_t at = 0, n; at < c->size && r == 0; at += n) {
+		bool unwritten;
+
+		n = batch_run(c, at, &unwritten);
+		c->unwritten += unwritten ? n : 0;
+		if (c->batch->config->resilience == ENGINE_CHECKSUM)
+			r = hash_run(c, lane, at, n, unwritten);
+	}
 	c->job_usec = now_usec() - begin;
 	return r;
 }
@@ -115,11 +170,20 @@ static int convert_chunk(void *arg, unsigned lane)
 {
 	struct chunk *c = arg;
 	const struct engine_config *cfg = c->batch->config;
-	const uint64_t iv = c->offset >> SECTOR_SHIFT, begin = now_usec();
-	int r = cipher_decrypt(cfg->old_side.cipher, lane, iv, c->data, c->size);
+	const uint64_t begin = now_usec();
+	int r = 0;
 
-	if (r == 0)
-		r = cipher_encrypt(cfg->new_side.cipher, lane, iv, c->data, c->size);
+	for (uint32_t at = 0, n; at < c->size && c->unwritten < c->size && r == 0; at += n) {
+		const uint64_t iv = (c->offset + at) >> SECTOR_SHIFT;
+		bool unwritten;
+
+		n = batch_run(c, at, &unwritten);
+		if (unwritten)
+			continue;
+		r = cipher_decrypt(cfg->old_side.cipher, lane, iv, c->data + at, n);
+		if (r == 0)
+			r = cipher_encrypt(cfg->new_side.cipher, lane, iv, c->data + at, n);
+	}
 	c->job_usec = now_usec() - begin;
 	return r;
 }
@@ -133,16 +197,18 @@ static void start_job(struct batch_queue *q, struct chunk *c, enum chunk_state s
 	pool_submit(c->batch->config->pool, &c->job);
 }
 
-static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state state, enum disk_op op)
+/* @at, @size: which bytes of the chunk. */
+static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state state, enum disk_op op,
+		    uint32_t at, uint32_t size)
 {
 	const struct engine_config *cfg = c->batch->config;
 	int r;
 
 	c->request = (struct disk_request){
 		.op = op,
-		.offset = cfg->disk_offset + c->offset,
-		.buf = c->data,
-		.size = c->size,
+		.offset = cfg->disk_offset + c->offset + at,
+		.buf = c->data + at,
+		.size = size,
 		.user = c,
 	};
 	r = cfg->disk->ops->submit(cfg->disk, &c->request);
@@ -150,6 +216,23 @@ static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state sta
 		return r;
 	c->state = state;
 	q->in_flight++;
+	return 0;
+}
+
+/* New ciphertext is as little all zeros as the old was, so what is, is unwritten still. */
+static int write_next(struct batch_queue *q, struct chunk *c)
+{
+	if (c->unwritten == c->size)
+		c->done = c->size;
+	while (c->done < c->size) {
+		bool unwritten;
+		const uint32_t n = batch_run(c, c->done, &unwritten);
+
+		if (!unwritten)
+			return start_io(q, c, CHUNK_WRITING, DISK_WRITE, c->done, n);
+		c->done += n;
+	}
+	c->state = CHUNK_STORED;
 	return 0;
 }
 
@@ -162,9 +245,9 @@ static int chunk_advance(struct batch_queue *q, struct chunk *c)
 
 	switch (c->state) {
 	case CHUNK_WANT_READ:
-		return may_io ? start_io(q, c, CHUNK_READING, DISK_READ) : 0;
+		return may_io ? start_io(q, c, CHUNK_READING, DISK_READ, 0, c->size) : 0;
 	case CHUNK_READ:
-		if (cfg->resilience == ENGINE_CHECKSUM)
+		if (cfg->resilience == ENGINE_CHECKSUM || cfg->skip_unwritten)
 			start_job(q, c, CHUNK_HASHING, hash_chunk);
 		else
 			c->state = CHUNK_LOADED;
@@ -175,7 +258,7 @@ static int chunk_advance(struct batch_queue *q, struct chunk *c)
 			start_job(q, c, CHUNK_CONVERTING, convert_chunk);
 		return 0;
 	case CHUNK_CONVERTED:
-		return b->store && may_io ? start_io(q, c, CHUNK_WRITING, DISK_WRITE) : 0;
+		return b->store && may_io ? write_next(q, c) : 0;
 	case CHUNK_READING:
 	case CHUNK_HASHING:
 	case CHUNK_CONVERTING:
@@ -208,9 +291,12 @@ static void io_done(struct batch_queue *q, struct disk_request *rq)
 		q->flushing = false;
 		return;
 	}
-	if (rq->result == 0)
-		c->state = c->state == CHUNK_READING ? CHUNK_READ : CHUNK_STORED;
-	else if (c->state == CHUNK_WRITING && ++c->write_failures < WRITE_TRIES)
+	if (rq->result == 0 && c->state == CHUNK_READING)
+		c->state = CHUNK_READ;
+	else if (rq->result == 0) {
+		c->done += rq->size;
+		c->state = c->done == c->size ? CHUNK_STORED : CHUNK_CONVERTED;
+	} else if (c->state == CHUNK_WRITING && ++c->write_failures < WRITE_TRIES)
 		c->state = CHUNK_CONVERTED;
 	else
 		chunk_fail(c, rq->result);

@@ -7,6 +7,9 @@
  *     WANT_READ -> READING -> READ -> HASHING -> LOADED -> CONVERTING -> CONVERTED -> WRITING ->
  * STORED
  *
+ * With skip_unwritten the written parts of a chunk are written one after the other, and what is
+ * unwritten in it stays as it is on the way: zeros.
+ *
  * Every arrow is an event that batch_step() handles; two batches can be under way at once. A chunk
  * that fails stops where it is, and the batch ends with the error and the offset of the first
  * failure.
@@ -40,6 +43,8 @@ struct chunk {
 	uint32_t size;
 	uint8_t *data;
 	uint8_t *digests;
+	uint32_t unwritten; /* bytes of it that are left as they are; known once it is loaded */
+	uint32_t done;      /* bytes from its start that are written, or need not be */
 	unsigned write_failures;
 	uint64_t job_usec; /* of the job that ended last */
 	struct disk_request request;
@@ -53,7 +58,8 @@ struct batch {
 	uint8_t *digests;      /* packed as the checksum area has them, 4096-aligned */
 	struct chunk *chunks;
 	unsigned n_chunks;
-	bool convert, store; /* how far its chunks may go */
+	const uint8_t *unwritten_digest; /* of an unwritten block */
+	bool convert, store;             /* how far its chunks may go */
 	int error;
 	uint64_t error_offset;
 };
@@ -75,6 +81,12 @@ uint32_t batch_chunk_size(const struct engine_config *config);
 /* Starts reading [offset, offset + size) into the batch, which is idle. */
 void batch_load(struct batch *b, uint64_t offset, uint64_t size);
 bool batch_is_loaded(const struct batch *b);
+/* The bytes of @c from @at on that go the same way: those that are left as they are, or others. */
+uint32_t batch_run(const struct chunk *c, uint32_t at, bool *ret_unwritten);
+/* Bytes that are left as they are, of a batch that is loaded. */
+uint64_t batch_unwritten(const struct batch *b);
+/* Is the block beside the one that the next batch begins with unwritten? */
+bool batch_ends_unwritten(const struct batch *b);
 /* From now on loaded chunks are converted. In journal mode only once the old data is protected. */
 void batch_convert(struct batch *b);
 /* From now on converted chunks are written: the header must say so, durably. */

@@ -14,14 +14,19 @@ struct engine {
 	struct position position; /* what the header says; hot also where it only may be */
 	struct engine_progress progress;
 	uint64_t hotzone_max; /* bytes */
+	uint64_t jumped;      /* bytes of holes that were not read */
 	uint64_t limit;       /* hotzone size at present: small near read errors */
 	struct engine_limits limits;
 	struct stall stall;
-	struct stall_sample sample; /* of the hotzone that is frozen, or was last */
+	struct stall stall_unwritten; /* of hotzones with nothing to do */
+	struct stall_sample sample;   /* of the hotzone that is frozen, or was last */
+	struct stall *sampled;        /* the one that it says something about, or NULL */
+	bool after_unwritten;         /* the last hotzone ended with an unwritten block */
 	uint64_t frozen_since;
 	bool read_failed; /* all that failed is reading a hotzone: clean header, nothing frozen */
 	bool uncertain;   /* the last commit failed, and the header may have its position */
 	bool finished;    /* the final commit is made */
+	uint8_t unwritten_digest[CHECKSUM_MAX];
 	uint8_t *recovery_digests; /* of one chunk: stored, then present */
 	size_t recovery_digests_size;
 	void *memory;
@@ -39,6 +44,19 @@ int engine_flush(struct engine *e);
 void engine_count(struct engine *e, enum stage stage, uint64_t begin);
 void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,
 		   uint64_t size);
+
+/*
+ * A hole at @boundary that is worth a commit of its own: its bytes at least, 0: none is known.
+ * Online never, since there somebody could write into it at any time.
+ */
+uint64_t skip_hole_at(const struct engine *e, uint64_t boundary);
+/* As much of it as can be had with few questions: in steps that double, and halve again. */
+uint64_t skip_whole_hole_at(const struct engine *e, uint64_t boundary);
+/*
+ * How many bytes of @z seem to be unwritten from the boundary on: a hint, since others may write.
+ * Nothing may be under way.
+ */
+uint64_t skip_look_ahead(struct engine *e, const struct hotzone *z);
 
 /*
  * Converts @size bytes at @offset, whose old ciphertext is in @data, and writes them, all on this

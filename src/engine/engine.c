@@ -46,12 +46,18 @@ static bool wants_stop(const struct engine *e)
 	return e->config.stop && e->config.stop(e->config.callback_arg);
 }
 
+/* What has been read on the way to @boundary, in this run and before. */
+static uint64_t passed(const struct engine *e, uint64_t boundary)
+{
+	return plan_converted(&e->config, boundary) - e->jumped;
+}
+
 static bool pause_due(const struct engine *e, const struct hotzone *z)
 {
 	const struct engine_config *cfg = &e->config;
 
 	return cfg->pause_due &&
-	       cfg->pause_due(cfg->callback_arg, plan_converted(cfg, plan_boundary_after(cfg, z)));
+	       cfg->pause_due(cfg->callback_arg, passed(e, plan_boundary_after(cfg, z)));
 }
 
 static int make_pause(struct engine *e)
@@ -60,26 +66,84 @@ static int make_pause(struct engine *e)
 
 	if (!cfg->pause)
 		return 0;
-	return cfg->pause(cfg->callback_arg, plan_converted(cfg, e->position.boundary), &e->limits);
+	return cfg->pause(cfg->callback_arg, passed(e, e->position.boundary), &e->limits);
 }
 
-static struct hotzone next_hotzone(const struct engine *e, uint64_t boundary)
+static struct hotzone longest_hotzone(const struct engine *e, uint64_t boundary)
 {
 	struct hotzone z = plan_next(&e->config, boundary, e->limit);
 
 	if (e->limits.hotzone_size > 0)
 		plan_cut(&e->config, &z, e->limits.hotzone_size);
+	return z;
+}
+
+static struct hotzone next_hotzone(const struct engine *e, uint64_t boundary)
+{
+	struct hotzone z = longest_hotzone(e, boundary);
+
 	if (e->config.freezer && e->limits.stall_target > 0)
 		plan_cut(&e->config, &z, e->stall.size);
 	return z;
 }
 
-/* The hotzone that was thawed last says how large the next one may be. */
+/* Longer where a look ahead finds nothing written, and so next to nothing to be done. */
+static struct hotzone first_hotzone(struct engine *e)
+{
+	struct hotzone z = next_hotzone(e, e->position.boundary), longer;
+
+	if (!e->config.skip_unwritten || !e->config.freezer || e->limits.stall_target == 0 ||
+	    !e->after_unwritten)
+		return z;
+	longer = longest_hotzone(e, e->position.boundary);
+	plan_cut(&e->config, &longer, e->stall_unwritten.size);
+	plan_cut(&e->config, &longer, skip_look_ahead(e, &longer));
+	return longer.size > z.size ? longer : z;
+}
+
+/* The hotzone that was thawed last says how large the next one of its kind may be. */
 static void heed_stall(struct engine *e)
 {
-	if (e->config.freezer && e->limits.stall_target > 0)
-		stall_update(&e->stall, &e->sample, e->limits.stall_target, e->config.block_size,
+	if (e->sampled && e->config.freezer && e->limits.stall_target > 0)
+		stall_update(e->sampled, &e->sample, e->limits.stall_target, e->config.block_size,
 			     e->hotzone_max);
+}
+
+/* One that is mostly empty says little of how long others will take. */
+static void note_unwritten(struct engine *e, const struct batch *b)
+{
+	const uint64_t unwritten = batch_unwritten(b);
+
+	if (unwritten == b->size)
+		e->sampled = &e->stall_unwritten;
+	else
+		e->sampled = unwritten > b->size / 2 ? NULL : &e->stall;
+	e->after_unwritten = batch_ends_unwritten(b);
+}
+
+static bool is_hot(const struct engine *e)
+{
+	return e->position.hotzone_size > 0;
+}
+
+static struct position hot_position(const struct engine_config *cfg, const struct hotzone *z)
+{
+	return (struct position){
+		.boundary = cfg->direction == ENGINE_FORWARD ? z->offset : z->offset + z->size,
+		.hotzone_size = z->size,
+	};
+}
+
+/*
+ * Nothing of it is to be written, so it needs no protection and no hot header. The last hotzone has
+ * both whatever it holds: only from there on may the header say that all is done.
+ */
+static bool is_unwritten(const struct batch *b)
+{
+	const struct hotzone z = {b->offset, b->size};
+
+	return batch_unwritten(b) == b->size &&
+	       !plan_is_at_end(b->config, plan_boundary_after(b->config, &z));
 }
 
 /* Waits until nothing of @b is under way. */
@@ -115,10 +179,7 @@ static int make_hot(struct engine *e, struct batch *b)
 	const struct engine_config *cfg = &e->config;
 	const uint64_t size = plan_resilience_size(cfg, b->size);
 	const void *data = cfg->resilience == ENGINE_CHECKSUM ? b->digests : b->data;
-	const struct position hot = {
-		.boundary = cfg->direction == ENGINE_FORWARD ? b->offset : b->offset + b->size,
-		.hotzone_size = b->size,
-	};
+	const struct position hot = hot_position(cfg, &(struct hotzone){b->offset, b->size});
 	uint64_t begin;
 	int r;
 
@@ -144,8 +205,16 @@ static int store_by_mapping(struct engine *e, struct batch *b)
 {
 	for (unsigned i = 0; i < b->n_chunks; i++) {
 		struct chunk *c = &b->chunks[i];
-		int r = engine_convert_now(e, c->offset, c->data, c->size);
+		int r = 0;
 
+		for (uint32_t n; c->done < c->size && r == 0; c->done += n) {
+			bool unwritten;
+
+			n = batch_run(c, c->done, &unwritten);
+			if (!unwritten)
+				r = engine_convert_now(e, c->offset + c->done, c->data + c->done,
+						       n);
+		}
 		if (r < 0) {
 			b->error = r;
 			b->error_offset = c->offset;
@@ -186,9 +255,11 @@ static int store(struct engine *e, struct batch *b)
 			engine_log_io(e, r, "write", b->error_offset, batch_chunk_size(&e->config));
 			return r;
 		}
+		/* Also what is unwritten, lest a discard be forgotten behind the boundary. */
 		r = engine_flush(e);
 		if (r == 0) {
 			e->sample.data += now_usec() - begin;
+			e->progress.unwritten += batch_unwritten(b);
 			return 0;
 		}
 		if (tries + 1 == FLUSH_TRIES || has_plaintext_side(&e->config))
@@ -200,7 +271,9 @@ static int store(struct engine *e, struct batch *b)
 	return r;
 }
 
-/* Steps 1 to 4 for a first hotzone. After an error the header is clean and nothing frozen, or hot.
+/*
+ * Steps 1 to 4 for a first hotzone, of an unwritten one 1 and 2. After an error the header is clean
+ * and nothing frozen, or hot.
  */
 static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 {
@@ -219,7 +292,8 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 	if (r < 0) {
 		unreadable = b->error < 0;
 	} else {
-		r = make_hot(e, b);
+		note_unwritten(e, b);
+		r = is_unwritten(b) ? 0 : make_hot(e, b);
 		if (r == 0)
 			return 0;
 		undo = drain(e, b);
@@ -228,7 +302,7 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 		if (undo == 0 && e->uncertain)
 			undo = engine_commit(e, &clean);
 		if (undo < 0) {
-			e->position = (struct position){clean.boundary, z->size};
+			e->position = hot_position(&e->config, z);
 			return engine_give_up(e, r);
 		}
 	}
@@ -237,6 +311,25 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 		return undo;
 	e->read_failed = unreadable;
 	return r;
+}
+
+/* Step 5 has failed with @error, or for an unwritten hotzone just the flush. */
+static int leave(struct engine *e, int error)
+{
+	int r;
+
+	if (is_hot(e))
+		return engine_give_up(e, error);
+	r = engine_thaw(e);
+	return r < 0 ? r : error;
+}
+
+/* The header may say either: nobody shall write there by one key or the other. */
+static int give_up_between(struct engine *e, const struct hotzone *z, int error)
+{
+	if (e->config.freezer)
+		e->position = hot_position(&e->config, z);
+	return engine_give_up(e, error);
 }
 
 /* Steps 6 and 7. */
@@ -250,11 +343,12 @@ static int end(struct engine *e, const struct hotzone *z)
 		/* One commit says both: never "all converted, still in re-encryption" (P1). */
 		r = cfg->header->ops->finish(cfg->header);
 		if (r < 0)
-			return engine_give_up(
-				e, log_error_errno(r,
-						   "%s: cannot make the final commit of the "
-						   "LUKS2 header",
-						   cfg->disk->name));
+			return give_up_between(
+				e, z,
+				log_error_errno(r,
+						"%s: cannot make the final commit of the "
+						"LUKS2 header",
+						cfg->disk->name));
 		e->position = clean;
 		e->finished = true;
 	} else {
@@ -262,11 +356,41 @@ static int end(struct engine *e, const struct hotzone *z)
 		if (r < 0 && r != -ESTALE)
 			r = engine_commit(e, &clean);
 		if (r < 0)
-			return engine_give_up(e, r);
+			return give_up_between(e, z, r);
 	}
 	r = engine_thaw(e);
 	report(e);
 	return r;
+}
+
+/*
+ * Moves the boundary over the hole beside it: one commit, since there is nothing to protect. 1:
+ * done, 0: there is no hole. What is a hole after a flush stays one: offline nobody else writes.
+ */
+static int pass_hole(struct engine *e)
+{
+	const struct engine_config *cfg = &e->config;
+	const uint64_t boundary = e->position.boundary;
+	struct hotzone hole = {.size = skip_hole_at(e, boundary)};
+	int r;
+
+	if (hole.size == 0)
+		return 0;
+	r = engine_flush(e);
+	if (r < 0) {
+		engine_log_io(e, r, "flush", boundary, hole.size);
+		return r;
+	}
+	hole.size = skip_whole_hole_at(e, boundary);
+	if (hole.size == 0)
+		return 0;
+	hole.offset = cfg->direction == ENGINE_FORWARD ? boundary : boundary - hole.size;
+	log_debug("%s: %" PRIu64 " bytes at offset %" PRIu64 " were never written", cfg->disk->name,
+		  hole.size, hole.offset);
+	e->progress.unwritten += hole.size;
+	e->jumped += hole.size;
+	r = end(e, &hole);
+	return r < 0 ? r : 1;
 }
 
 /* Starts to read the hotzone after @z into @b. That one is returned, or one of size 0. */
@@ -276,7 +400,8 @@ static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct
 	const uint64_t boundary = plan_boundary_after(cfg, z);
 	struct hotzone ahead;
 
-	if (cfg->freezer || has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary))
+	if (cfg->freezer || has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary) ||
+	    skip_hole_at(e, boundary) > 0)
 		return (struct hotzone){0};
 	ahead = next_hotzone(e, boundary);
 	batch_load(b, ahead.offset, ahead.size);
@@ -290,7 +415,8 @@ static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct
 
 /*
  * From the hotzone in @b, durable but hot in the header, to the one in @next. Checksum mode says
- * both in one commit; the journal must be clean before it is overwritten.
+ * both in one commit; the journal must be clean before it is overwritten. An unwritten one is not
+ * made hot.
  */
 static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 {
@@ -304,6 +430,8 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 			return r;
 	}
 	r = wait_loaded(e, next);
+	if (r == 0 && is_unwritten(next))
+		return cfg->resilience == ENGINE_JOURNAL ? 0 : end(e, z);
 	if (r < 0)
 		unreadable = next->error < 0;
 	else
@@ -313,7 +441,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 
 		/* Clean after @z, which is right whether or not a failed commit reached the disk.
 		 */
-		if (undo == 0 && (e->uncertain || (e->position.hotzone_size > 0 && r != -ESTALE)))
+		if (undo == 0 && (e->uncertain || (is_hot(e) && r != -ESTALE)))
 			undo = end(e, z);
 		if (undo < 0)
 			return undo;
@@ -327,7 +455,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 /* Hotzones one after the other, until the end, a stop, an error, or (online) just one. */
 static int convert_hotzones(struct engine *e)
 {
-	struct hotzone z = next_hotzone(e, e->position.boundary), next, third;
+	struct hotzone z = first_hotzone(e), next, third;
 	int r = begin(e, &e->batch[0], &z);
 
 	if (r < 0)
@@ -339,7 +467,7 @@ static int convert_hotzones(struct engine *e)
 			/* None of its writes may reach the disk after its I/O is let go with EIO.
 			 */
 			(void)drain(e, &e->batch[i]);
-			return engine_give_up(e, r);
+			return leave(e, r);
 		}
 		if (next.size == 0 || wants_stop(e) || pause_due(e, &z))
 			return end(e, &z);
@@ -389,6 +517,8 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	assert(from->hotzone_size == 0);
 	e->position = *from;
 	e->finished = e->read_failed = false;
+	e->jumped = 0;
+	e->after_unwritten = true;
 	while (!plan_is_at_end(cfg, e->position.boundary)) {
 		if (wants_stop(e)) {
 			*ret = ENGINE_STOPPED;
@@ -399,7 +529,11 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 			return r;
 		if (wants_stop(e))
 			continue;
-		r = convert(e);
+		r = pass_hole(e);
+		if (r > 0)
+			continue;
+		if (r == 0)
+			r = convert(e);
 		if (r < 0 && e->read_failed)
 			r = retry_smaller(e, r);
 		else if (r == 0)

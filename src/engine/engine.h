@@ -41,6 +41,7 @@ struct engine_progress {
 	struct position position;
 	uint64_t total;     /* bytes of the volume */
 	uint64_t converted; /* bytes that are converted for good */
+	uint64_t unwritten; /* of those in this run, the ones that were left as they are */
 	/* How long hotzones were frozen, and what of that it took to freeze them: the device above
 	 * is suspended for some of it, so that all I/O waits. */
 	struct histogram frozen, freezing;
@@ -64,6 +65,11 @@ struct engine_config {
 	struct checksum *checksum; /* ENGINE_CHECKSUM only */
 	uint32_t block_size;       /* bytes: checksum block; also what positions are aligned to */
 	uint64_t hotzone_size;     /* wanted, bytes; lowered to what area and memory allow */
+	/*
+	 * Blocks of ciphertext that are all zero stay so. Both sides' ciphers must be such that no
+	 * data looks like that (cipher_tells_unwritten()).
+	 */
+	bool skip_unwritten;
 	struct engine_limits limits;
 	struct header_store *header;
 	struct freezer *freezer; /* NULL: offline */
@@ -71,13 +77,14 @@ struct engine_config {
 	/* Called at every hotzone boundary; true asks for a stop with a clean header. */
 	bool (*stop)(void *arg);
 	/*
-	 * Both NULL or neither. pause_due() is called where @converted bytes are durable; true asks
+	 * Both NULL or neither. pause_due() is called where @passed bytes are durable; true asks
 	 * for a clean header and pause(). That is called before the first hotzone too, always with
 	 * nothing frozen; it may take its time and touch the header, and changes the limits for
-	 * the hotzones to come as it likes.
+	 * the hotzones to come as it likes. @passed: bytes that are converted, but for the holes
+	 * that this run did not even read.
 	 */
-	bool (*pause_due)(void *arg, uint64_t converted);
-	int (*pause)(void *arg, uint64_t converted, struct engine_limits *limits);
+	bool (*pause_due)(void *arg, uint64_t passed);
+	int (*pause)(void *arg, uint64_t passed, struct engine_limits *limits);
 	void (*progress)(void *arg, const struct engine_progress *p);
 	void *callback_arg;
 };

@@ -9,9 +9,11 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/memory.c \
 	src/engine/plan.c src/engine/plan.h \
 	src/engine/recover.c \
+	src/engine/skip.c \
 	src/engine/stages.h \
 	src/engine/stall.c src/engine/stall.h \
-	src/engine/steps.c
+	src/engine/steps.c \
+	src/engine/unwritten.c src/engine/unwritten.h
 
 UNIT_TESTS += src/engine/test-histogram
 src_engine_test_histogram_SOURCES = src/engine/test-histogram.c

@@ -71,6 +71,7 @@ static int allocate(struct engine *e)
 		b->data = p;
 		b->digests = p + l.data;
 		b->chunks = (struct chunk *)(p + l.data + l.digests);
+		b->unwritten_digest = e->unwritten_digest;
 		p += l.data + l.digests + l.chunks;
 		e->queue.batches[i] = b;
 		r = add_memory(cfg->disk, b->data, l.data);
@@ -78,7 +79,11 @@ static int allocate(struct engine *e)
 			return r;
 	}
 	e->recovery_digests = p;
-	return 0;
+	if (!cfg->skip_unwritten || cfg->resilience == ENGINE_JOURNAL)
+		return 0;
+	/* The memory is still all zeros. */
+	return checksum_blocks(cfg->checksum, 0, e->batch[0].data, cfg->block_size, cfg->block_size,
+			       e->unwritten_digest);
 }
 
 int engine_new(const struct engine_config *config, struct engine **ret)
@@ -99,7 +104,7 @@ int engine_new(const struct engine_config *config, struct engine **ret)
 		return -EINVAL;
 	e->limit = e->hotzone_max;
 	e->limits = config->limits;
-	e->stall.size = STALL_FIRST_SIZE;
+	e->stall.size = e->stall_unwritten.size = STALL_FIRST_SIZE;
 	r = allocate(e);
 	if (r < 0)
 		return r;

@@ -62,6 +62,15 @@ void plan_cut(const struct engine_config *cfg, struct hotzone *z, uint64_t size)
 	z->size = size;
 }
 
+uint64_t plan_jump_max(const struct engine_config *cfg, uint64_t boundary)
+{
+	const bool forward = cfg->direction == ENGINE_FORWARD;
+	const uint64_t left = forward ? cfg->size - boundary : boundary;
+	const uint64_t last = forward ? plan_hotzone_max(cfg) : capacity(cfg);
+
+	return left > last ? left - last : 0;
+}
+
 uint64_t plan_boundary_after(const struct engine_config *cfg, const struct hotzone *z)
 {
 	return cfg->direction == ENGINE_FORWARD ? z->offset + z->size : z->offset;

@@ -37,6 +37,12 @@ struct hotzone plan_next(const struct engine_config *cfg, uint64_t boundary, uin
  */
 void plan_cut(const struct engine_config *cfg, struct hotzone *z, uint64_t size);
 
+/*
+ * How far the edge may move at once, over what needs no hotzone: bytes. A last hotzone always
+ * remains, backward as long as plan_next() has it.
+ */
+uint64_t plan_jump_max(const struct engine_config *cfg, uint64_t boundary);
+
 /* The edge once @z is converted. */
 uint64_t plan_boundary_after(const struct engine_config *cfg, const struct hotzone *z);
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "io/geometry.h"
 #include "util/checked.h"
@@ -275,11 +276,24 @@ static struct disk *uring_free(struct disk *d)
 	return NULL;
 }
 
+/* A block device has no holes to show: it says that all of it is data. */
+static bool uring_is_hole(struct disk *d, uint64_t offset, uint64_t size)
+{
+	off_t data;
+
+	if (!range_inside(offset, size, d->size))
+		return false;
+	data = lseek(uring_of(d)->fd, (off_t)offset, SEEK_DATA);
+	/* ENXIO: none up to the end of the file. */
+	return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + size;
+}
+
 static const struct disk_ops uring_ops = {
 	.submit = uring_submit,
 	.wait = uring_wait,
 	.wake = uring_wake,
 	.add_memory = uring_add_memory,
+	.is_hole = uring_is_hole,
 	.free = uring_free,
 };
 

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum disk_op {
@@ -41,6 +42,11 @@ struct disk_ops {
 	/* Announces the memory that buffers come from, before the first request; optional for
 	 * callers. */
 	int (*add_memory)(struct disk *d, void *memory, uint64_t size);
+	/*
+	 * Is nothing stored in this range (bytes), so that it reads as zeros? NULL, or false: not
+	 * known. No request for it may be in flight.
+	 */
+	bool (*is_hole)(struct disk *d, uint64_t offset, uint64_t size);
 	struct disk *(*free)(struct disk *d);
 };
 

@@ -184,7 +184,7 @@ void application_done(struct application *a)
 static bool accepts_sector(const struct application *a, const uint8_t *found, uint64_t offset,
 			   unsigned event)
 {
-	bool ok = memcmp(found, a->run->volume->plain + offset, SECTOR_SIZE) == 0;
+	bool ok = volume_accepts_untouched(a->run->volume, offset, found);
 
 	for (unsigned i = 0; i < a->n_writes; i++) {
 		const struct app_write *w = &a->writes[i];

@@ -33,3 +33,8 @@ UNIT_TESTS += tests/sim/test-stall
 tests_sim_test_stall_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_stall_SOURCES = tests/sim/test-stall.c
 tests_sim_test_stall_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-skip
+tests_sim_test_skip_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_skip_SOURCES = tests/sim/test-skip.c
+tests_sim_test_skip_LDADD = $(SIM_LDADD)

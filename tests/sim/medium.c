@@ -56,6 +56,7 @@ struct medium {
 	unsigned n_events;
 	struct in_flight in_flight[DEPTH];
 	unsigned n_in_flight;
+	bool shows_holes;
 	bool woken, drop_data_flushes, drop_meta_flushes;
 	uint64_t header_disk_size; /* detached: the bytes below this are a disk of their own */
 	struct fault faults[3];    /* by disk_op */
@@ -215,6 +216,22 @@ static void disk_wake(struct disk *d)
 	of_disk(d)->woken = true;
 }
 
+static bool disk_is_hole(struct disk *d, uint64_t offset, uint64_t size)
+{
+	const struct medium *m = of_disk(d);
+
+	assert(size > 0 && range_inside(offset, size, m->size));
+	for (uint64_t i = offset; i < offset + size; i++)
+		if (m->content[i] != 0)
+			return false;
+	return m->shows_holes;
+}
+
+void medium_show_holes(struct medium *m)
+{
+	m->shows_holes = true;
+}
+
 static struct medium *of_meta(struct meta_io *io)
 {
 	return (struct medium *)((char *)io - offsetof(struct medium, meta));
@@ -268,6 +285,7 @@ struct medium *medium_new(const void *image, size_t size, uint32_t block_size, u
 		.submit = disk_submit,
 		.wait = disk_wait,
 		.wake = disk_wake,
+		.is_hole = disk_is_hole,
 	};
 	static const struct meta_io_ops meta_ops = {
 		.read = meta_read,

@@ -48,6 +48,9 @@ void medium_flush(struct medium *m);
  */
 void medium_detach_header(struct medium *m, uint64_t size);
 
+/* The disk knows where nothing is stored: wherever it holds zeros. */
+void medium_show_holes(struct medium *m);
+
 /* The event at which a failed flush first lost something; medium_events() where none did. */
 unsigned medium_first_loss(const struct medium *m);
 

@@ -22,14 +22,14 @@ static uint64_t seed;
 static bool full;
 
 static const struct volume_kind kinds[] = {
-	{"checksum-512", 512, 512, "checksum", NULL, false, false},
-	{"checksum-512-4096", 512, 4096, "checksum", NULL, false, false},
-	{"checksum-4096-cbc", 4096, 4096, "checksum", "aes-cbc-essiv:sha256", false, false},
-	{"checksum-keep-key", 512, 4096, "checksum", NULL, true, false},
-	{"journal-512", 512, 512, "journal", NULL, false, false},
-	{"journal-4096", 4096, 4096, "journal", NULL, false, false},
-	{"checksum-detached", 512, 4096, "checksum", NULL, false, true},
-	{"journal-detached", 512, 512, "journal", NULL, false, true},
+	{"checksum-512", 512, 512, "checksum", NULL, false, false, NULL},
+	{"checksum-512-4096", 512, 4096, "checksum", NULL, false, false, NULL},
+	{"checksum-4096-cbc", 4096, 4096, "checksum", "aes-cbc-essiv:sha256", false, false, NULL},
+	{"checksum-keep-key", 512, 4096, "checksum", NULL, true, false, NULL},
+	{"journal-512", 512, 512, "journal", NULL, false, false, NULL},
+	{"journal-4096", 4096, 4096, "journal", NULL, false, false, NULL},
+	{"checksum-detached", 512, 4096, "checksum", NULL, false, true, NULL},
+	{"journal-detached", 512, 512, "journal", NULL, false, true, NULL},
 };
 
 static struct exploration exploration_of(const struct volume *v)

@@ -23,9 +23,9 @@
 static uint64_t seed;
 
 static const struct volume_kind kinds[] = {
-	{"checksum", 512, 4096, "checksum", NULL, false, false},
-	{"journal", 512, 512, "journal", NULL, false, false},
-	{"checksum-detached", 512, 512, "checksum", NULL, false, true},
+	{"checksum", 512, 4096, "checksum", NULL, false, false, NULL},
+	{"journal", 512, 512, "journal", NULL, false, false, NULL},
+	{"checksum-detached", 512, 512, "checksum", NULL, false, true, NULL},
 };
 
 /* The faults are gone: what is on the disk is brought to the end. */

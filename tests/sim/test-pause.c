@@ -22,9 +22,9 @@
 static uint64_t seed;
 
 static const struct volume_kind kinds[] = {
-	{"checksum", 512, 512, "checksum", NULL, false, false},
-	{"journal", 512, 4096, "journal", NULL, false, false},
-	{"checksum, detached", 512, 4096, "checksum", NULL, false, true},
+	{"checksum", 512, 512, "checksum", NULL, false, false, NULL},
+	{"journal", 512, 4096, "journal", NULL, false, false, NULL},
+	{"checksum, detached", 512, 4096, "checksum", NULL, false, true, NULL},
 };
 
 /* 0 is no limit; 5000 is no multiple of a block, and 1 is less than one. */

@@ -17,6 +17,7 @@
 #include "util/checked.h"
 #include "util/io.h"
 
+#define BLOCK            UINT64_C(4096) /* of the checksums */
 #define PASSPHRASE       "simulated"
 #define PBKDF            "--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
 #define CHECK(condition) check(condition, __FILE__, __LINE__, #condition)
@@ -120,6 +121,37 @@ static void no_wake(void *arg)
 	(void)arg;
 }
 
+static bool is_zero(const struct volume *v, uint64_t offset)
+{
+	const char block = v->kind->blocks ? v->kind->blocks[offset / BLOCK] : 'w';
+
+	return block == 'z' || (block == 'p' && offset % BLOCK >= v->sector_size[0]);
+}
+
+/* In a block that is converted, zeros are data like any other. */
+static bool is_unwritten(const struct volume *v, uint64_t offset)
+{
+	const bool small = strcmp(v->kind->resilience, "journal") == 0 &&
+			   v->sector_size[0] < BLOCK && v->sector_size[1] < BLOCK;
+
+	return is_zero(v, offset) && (small || v->kind->blocks[offset / BLOCK] == 'z');
+}
+
+/* What was never written is zero on the disk, and reads as whatever the key makes of that. */
+static void punch_holes(struct volume *v)
+{
+	v->zeros = calloc(1, DATA_SIZE);
+	CHECK(v->zeros && cipher_decrypt(v->cipher[1], 0, 0, v->zeros, DATA_SIZE) == 0);
+	for (uint64_t at = 0; at < DATA_SIZE; at += v->sector_size[0]) {
+		if (!is_zero(v, at))
+			continue;
+		memset(v->image + v->data_offset + at, 0, v->sector_size[0]);
+		memset(v->plain + at, 0, v->sector_size[0]);
+		CHECK(cipher_decrypt(v->cipher[0], 0, at >> SECTOR_SHIFT, v->plain + at,
+				     v->sector_size[0]) == 0);
+	}
+}
+
 struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 {
 	struct volume *v = calloc(1, sizeof(*v));
@@ -166,6 +198,7 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 	}
 	memcpy(v->image + v->data_offset, v->plain, DATA_SIZE);
 	CHECK(cipher_encrypt(v->cipher[0], 0, 0, v->image + v->data_offset, DATA_SIZE) == 0);
+	punch_holes(v);
 	return v;
 }
 
@@ -182,6 +215,7 @@ struct volume *volume_free(struct volume *v)
 	checksum_free(v->checksum);
 	pool_free(v->pool);
 	free(v->plain);
+	free(v->zeros);
 	free(v->image);
 	(void)snprintf(line, sizeof(line), "rm -rf %s", v->dir);
 	CHECK(system(line) == 0);
@@ -226,14 +260,15 @@ static bool pause_due(void *arg, uint64_t converted)
 	return r->on_pause;
 }
 
-static int make_pause(void *arg, uint64_t converted, struct engine_limits *limits)
+static int make_pause(void *arg, uint64_t passed, struct engine_limits *limits)
 {
 	struct run *r = arg;
 	const struct position p = engine_position(r->engine);
+	const uint64_t converted =
+		r->reenc.direction == LUKS_FORWARD ? p.boundary : r->reenc.data_size - p.boundary;
 
 	CHECK(p.hotzone_size == 0 && r->reenc.state == LUKS_REENC_CLEAN);
-	CHECK(converted ==
-	      (r->reenc.direction == LUKS_FORWARD ? p.boundary : r->reenc.data_size - p.boundary));
+	CHECK(r->volume->show_holes ? passed <= converted : passed == converted);
 	limits->hotzone_size = r->on_pause ? r->on_pause(r) : 0;
 	limits->stall_target = r->stall_target;
 	r->pauses++;
@@ -256,6 +291,7 @@ static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *fre
 		.checksum = v->checksum,
 		.block_size = r->reenc.block_size,
 		.hotzone_size = hotzone_size,
+		.skip_unwritten = r->skip,
 		.header = store,
 		.freezer = freezer,
 		.pool = v->pool,
@@ -289,7 +325,12 @@ int run_open(struct run *r, const struct volume *v, const uint8_t *image, uint64
 	int x;
 
 	*r = (struct run){.volume = v, .hotzone_size = hotzone_size, .freezer = freezer};
+	r->skip = v->skip == SKIP_ALWAYS || (v->skip == SKIP_DRAWN && seed % 2 == 0);
 	r->medium = medium_new(image, v->size, 512, seed);
+	if (v->show_holes)
+		medium_show_holes(r->medium);
+	if (v->transfer_size > 0)
+		medium_disk(r->medium)->transfer_size = v->transfer_size;
 	if (v->kind->detached)
 		medium_detach_header(r->medium, v->data_offset);
 	io = medium_meta_io(r->medium);
@@ -381,14 +422,32 @@ uint8_t *volume_decrypt_finished(const struct volume *v, const uint8_t *image)
 	return x < 0 ? NULL : TAKE_PTR(data);
 }
 
+bool volume_accepts_untouched(const struct volume *v, uint64_t offset, const uint8_t *found)
+{
+	return memcmp(found, v->plain + offset, SECTOR_SIZE) == 0 ||
+	       (is_unwritten(v, offset) && memcmp(found, v->zeros + offset, SECTOR_SIZE) == 0);
+}
+
+bool volume_is_still_sparse(const struct volume *v, const uint8_t *image)
+{
+	for (uint64_t at = 0; at < v->data_size; at++)
+		if (is_unwritten(v, at) && image[v->data_offset + at] != 0) {
+			fprintf(stderr, "# written at offset %" PRIu64 "\n", at);
+			return false;
+		}
+	return true;
+}
+
 bool volume_check_finished(const struct volume *v, const uint8_t *image, const uint8_t *plain)
 {
 	_cleanup_free_ uint8_t *data = volume_decrypt_finished(v, image);
 
 	if (!data)
 		return false;
-	for (uint64_t i = 0; i < v->data_size; i += 512)
-		if (memcmp(data + i, plain + i, 512) != 0) {
+	for (uint64_t i = 0; i < v->data_size; i += SECTOR_SIZE)
+		if (memcmp(data + i, plain + i, SECTOR_SIZE) != 0 &&
+		    (memcmp(plain + i, v->plain + i, SECTOR_SIZE) != 0 ||
+		     !volume_accepts_untouched(v, i, data + i))) {
 			fprintf(stderr, "# wrong data at offset %" PRIu64 "\n", i);
 			return false;
 		}

@@ -23,15 +23,24 @@ struct volume_kind {
 	const char *new_cipher; /* NULL: as before */
 	bool keep_key;
 	bool detached; /* the header is on a disk of its own, with a cache of its own */
+	/* A letter for each block: 'w'ritten, 'z'ero as if never, 'p'artly written; NULL: all w. */
+	const char *blocks;
 };
+
+/* Does a run leave unwritten blocks as they are? */
+enum volume_skip { SKIP_NEVER, SKIP_ALWAYS, SKIP_DRAWN /* from the seed of the run */ };
 
 struct volume {
 	const struct volume_kind *kind;
 	uint8_t *image; /* as `cryptsetup reencrypt --init-only` left it, with data */
 	size_t size;
 	uint64_t data_offset, data_size;
-	uint8_t *plain;        /* data_size bytes */
-	struct secret *key[2]; /* old, new */
+	uint8_t *plain;         /* data_size bytes */
+	uint8_t *zeros;         /* what zeros on the disk are by the new key; data_size bytes */
+	enum volume_skip skip;  /* of the runs to come; so is show_holes */
+	bool show_holes;        /* of a disk that knows them */
+	uint32_t transfer_size; /* of the disk, bytes; 0: one block */
+	struct secret *key[2];  /* old, new */
 	struct cipher *cipher[2];
 	char cipher_name[2][64];
 	uint32_t sector_size[2];
@@ -59,6 +68,7 @@ struct run {
 	struct freezer *freezer;
 	unsigned stop_after; /* hotzones, 0: never */
 	unsigned hotzones;
+	bool skip;                      /* unwritten blocks */
 	void (*on_progress)(void *arg); /* or NULL */
 	void *on_progress_arg;
 	/* After every hotzone, and what the next ones shall have, bytes; or NULL. */
@@ -86,6 +96,15 @@ int run_reverse(struct run *r, uint64_t hotzone_size);
 
 /* All plaintext of a finished volume; NULL (with a word on stderr) when it is not finished. */
 uint8_t *volume_decrypt_finished(const struct volume *v, const uint8_t *image);
+
+/*
+ * May the sector at @offset, which the application left alone, read as @found? One that was
+ * never written may look otherwise by the new key.
+ */
+bool volume_accepts_untouched(const struct volume *v, uint64_t offset, const uint8_t *found);
+
+/* Are the blocks that were never written still zero in @image, all of them? */
+bool volume_is_still_sparse(const struct volume *v, const uint8_t *image);
 
 /* Is the whole data of the finished volume in @image right? Says what is wrong on stderr. */
 bool volume_check_finished(const struct volume *v, const uint8_t *image, const uint8_t *plain);
