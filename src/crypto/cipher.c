@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -146,6 +145,16 @@ int cipher_new(const char *spec, const struct secret *key, uint32_t sector_size,
 	}
 	*ret = TAKE_PTR(c);
 	return 0;
+}
+
+bool cipher_tells_unwritten(const char *spec)
+{
+	struct cipher_spec s;
+
+	return parse_spec(spec, &s) == 0 && strcmp(s.cipher, "cipher_null") != 0 &&
+	       (strcmp(s.mode, "xts") == 0 || strcmp(s.mode, "cbc") == 0) &&
+	       (strncmp(s.iv, "plain", strlen("plain")) == 0 ||
+		strncmp(s.iv, "essiv:", strlen("essiv:")) == 0);
 }
 
 struct cipher *cipher_free(struct cipher *c)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/secret.h"
@@ -21,6 +22,14 @@ int cipher_new(const char *spec, const struct secret *key, uint32_t sector_size,
 	       struct cipher **ret);
 struct cipher *cipher_free(struct cipher *c);
 DEFINE_CLEANUP(struct cipher, cipher_free)
+
+/*
+ * Does a sector of ciphertext that is all zeros mean that nothing was written there? Where each
+ * sector is encrypted in its own way, no data comes out like that. Not so with cipher_null, whose
+ * ciphertext is the data, nor where what is read from one sector that was never written, and put
+ * into another, becomes zeros there (ecb, null IV). False for any @spec that is not known.
+ */
+bool cipher_tells_unwritten(const char *spec);
 
 /*
  * @size bytes in place, a multiple of the sector size. @iv_sector is the IV of the first sector, in

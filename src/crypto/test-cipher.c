@@ -384,6 +384,21 @@ static void an_xts_key_of_equal_halves_is_refused(void **state)
 	assert_null(c);
 }
 
+static void zeros_tell_of_unwritten_sectors_where_each_has_its_own_iv(void **state)
+{
+	static const char *const yes[] = {"aes-xts-plain64", "aes-xts-plain", "serpent-xts-plain64",
+					  "aes-cbc-essiv:sha256", "twofish-cbc-plain64"};
+	static const char *const no[] = {"cipher_null-ecb", "cipher_null-xts-plain64", "aes-ecb",
+					 "aes-cbc-null",    "aes-ctr-plain64",         "aes",
+					 "aes-xts-random",  "capi:xts(aes)-plain64",   ""};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
+		assert_true(cipher_tells_unwritten(yes[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
+		assert_false(cipher_tells_unwritten(no[i]));
+}
+
 static void part_of_a_sector_is_refused(void **state)
 {
 	_cleanup_(secret_freep) struct secret *key = key_sized(64);
@@ -431,6 +446,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(an_xts_key_of_equal_halves_is_refused),
 		cmocka_unit_test(part_of_a_sector_is_refused),
+		cmocka_unit_test(zeros_tell_of_unwritten_sectors_where_each_has_its_own_iv),
 		cmocka_unit_test(nothing_is_allocated_after_cipher_new),
 	};
 

@@ -125,6 +125,24 @@ static uint64_t stall_target(const struct volume *v)
 	return ms == OPTION_NOT_GIVEN ? STALL_TARGET : ms * UINT64_C(1000);
 }
 
+/*
+ * Zeros on the disk must be no data: nor are they, where both sides are encrypted so. What
+ * @direction says of old and new makes no difference, as a cancel swaps them.
+ */
+int conversion_check_skip(const struct volume *v, const char *old_cipher, const char *new_cipher)
+{
+	const char *bad = !cipher_tells_unwritten(old_cipher)   ? old_cipher
+			  : !cipher_tells_unwritten(new_cipher) ? new_cipher
+								: NULL;
+
+	if (!v->options->skip_unwritten || !bad)
+		return 0;
+	return log_refusal(-ENOTSUP,
+			   "%s: unwritten blocks cannot be told from data with cipher %s; go on "
+			   "without --skip-unwritten (SkipUnwritten=)",
+			   v->data_path, bad);
+}
+
 static int make_engine(struct conversion *c)
 {
 	const struct volume *v = c->volume;
@@ -141,6 +159,7 @@ static int make_engine(struct conversion *c)
 		.checksum = c->checksum,
 		.block_size = reenc->block_size,
 		.hotzone_size = conversion_hotzone_size(v),
+		.skip_unwritten = v->options->skip_unwritten,
 		.limits = {.stall_target = stall_target(v)},
 		.header = &c->store.store,
 		.freezer = v->name ? &c->freezer.freezer : NULL,
@@ -207,6 +226,9 @@ int conversion_set_up(struct conversion *c)
 		return r;
 	luks_store_init(&c->store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_path,
 			v->header_on_data);
+	r = conversion_check_skip(v, v->reenc.old_side.cipher, v->reenc.new_side.cipher);
+	if (r < 0)
+		return r;
 	r = make_crypto(c);
 	if (r < 0)
 		return r;

@@ -140,6 +140,10 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 		watch->ended(watch->arg);
 	if (r < 0)
 		tell_how_to_go_on(&c);
+	else if (v->options->skip_unwritten)
+		log_notice("%s: %" PRIu64 " bytes were never written or were discarded, and are "
+			   "left as they are",
+			   v->data_path, c.progress.unwritten);
 	r2 = conversion_unstack(&c);
 	if (r == 0 && *ret == ENGINE_FINISHED && r2 == 0)
 		r2 = wipe_freed(v, &c.store.freed);

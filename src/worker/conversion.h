@@ -51,6 +51,12 @@ struct conversion_watch {
 int conversion_check(const struct volume *v);
 
 /*
+ * Can unwritten blocks be told from data, if the options want them to be left as they are? Logs
+ * -ENOTSUP.
+ */
+int conversion_check_skip(const struct volume *v, const char *old_cipher, const char *new_cipher);
+
+/*
  * Makes the one commit that is left when all is converted (LUKS_REENC_FINISH), and wipes what it
  * frees. No data is touched.
  */

@@ -87,6 +87,8 @@ const struct option_spec option_specs[] = {
 	       "how long I/O to a volume in use may wait for one step (50)"),
 	OTHER("rate", 0, KIND_RATE, rate, CONVERTS, "RATE",
 	      "the most that is converted in a second, such as 20M"),
+	FLAG("skip-unwritten", 0, skip_unwritten, CONVERTS,
+	     "leave blocks as they are that were never written or were discarded"),
 	NUMBER("threads", 0, threads, CONVERTS, 1, OPTION_THREADS_MAX, "INT",
 	       "threads for ciphers and checksums (one for each CPU)"),
 	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",

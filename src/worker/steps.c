@@ -151,6 +151,9 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	if (r < 0)
 		return r;
 	plan = luks_begin_get_plan(b);
+	r = conversion_check_skip(&s->volume, plan->old_cipher, plan->new_cipher);
+	if (r < 0)
+		return r;
 	r = cipher_check(&s->volume, plan->new_cipher, plan->new_key_size, plan->new_sector_size);
 	if (r < 0)
 		return r;

@@ -42,7 +42,8 @@ class Volume:
     """
     An image with a LUKS2 volume of @size bytes whose plaintext is plaintext(size); a scenario may
     lower volume.size to have only the first bytes checked, or set volume.plain to what it is instead
-    of that. @key is the volume key that it was made
+    of that, and volume.unwritten to the blocks (offset, size) that may as well be zeros on the disk.
+    @key is the volume key that it was made
     with, @keys are the key files of its keyslots by number.
     """
     def __init__(self, path, header, size, cipher, sector_size, key, keys):
@@ -53,6 +54,7 @@ class Volume:
         self.killed_at_end = False
         self.orphans = set()
         self.plain = None
+        self.unwritten = ()
 
     @property
     def meta(self):
@@ -153,6 +155,9 @@ class Volume:
         found = sectors.transform(segment["encryption"], key, segment["sector_size"], data, False,
                                   int(segment["iv_tweak"]))
         wanted = (self.plain or plaintext(self.made_size))[:self.size]
+        for offset, size in self.unwritten:
+            if not any(data[offset:offset + size]):
+                found = found[:offset] + wanted[offset:offset + size] + found[offset + size:]
         if found != wanted:
             step = segment["sector_size"]
             bad = [i for i in range(0, self.size, step) if found[i:i + step] != wanted[i:i + step]]
