@@ -100,7 +100,7 @@ static void log_failure(const struct client *c, const sd_bus_error *e, int error
 		log_error("recryptd does not run; start it with: systemctl start recryptd");
 		return;
 	}
-	if (c->remote && !c->reached && (is_disconnect(error) || error == -ETIMEDOUT)) {
+	if (c->remote && !c->reached && is_disconnect(error)) {
 		log_error("%s: its bus cannot be reached; ssh must get there without asking, and "
 			  "the host needs systemd-stdio-bridge",
 			  c->remote);
