@@ -155,8 +155,9 @@ int checksum_use_fastest(struct checksum *c, size_t block_size)
 
 	r = checksum_use(c, CHECKSUM_MULTI_BUFFER);
 	if (r == -EBADMSG)
-		log_warning("the multi-buffer library gives other %s digests than OpenSSL: not used",
-			    c->hash);
+		log_warning(
+			"the multi-buffer library gives other %s digests than OpenSSL: not used",
+			c->hash);
 	if (r < 0)
 		return r == -EOPNOTSUPP || r == -EBADMSG ? 0 : r;
 	sample = calloc(1, SAMPLE_SIZE);
