@@ -6,7 +6,8 @@
 #
 #     # runner: uml | qemu | systemd    (uml: fast, one CPU, the host's tools; qemu: SMP, Debian's
 #                                  kernel; systemd: that with systemd, see systemd.sh)
-#     # disk: NAME SIZE           (any number; the node is in $DISK_NAME)
+#     # disk: NAME SIZE [PROGRAM] (any number; the node is in $DISK_NAME; PROGRAM, beside this,
+#                                  is called with the image to put something on it)
 #     # timeout: SECONDS
 #     # modules: NAME,NAME        (beyond dm-crypt)
 set -euo pipefail
@@ -17,9 +18,10 @@ if [ -z "${GUEST:-}" ]; then
 	images=$(mktemp -d)
 	trap 'rm -rf "$images"' EXIT
 	options=(--timeout "$(header timeout | grep . || echo 300)" --modules "$(header modules)")
-	while read -r name size; do
+	while read -r name size program; do
 		[ -n "$name" ] || continue
 		truncate -s "$size" "$images/$name"
+		[ -z "$program" ] || "$here/$program" "$images/$name"
 		options+=(--disk "$images/$name:$name")
 	done < <(header disk)
 	rc=0
