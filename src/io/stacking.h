@@ -11,7 +11,8 @@
  */
 bool device_lies_on(dev_t upper, dev_t lower);
 
-#define DISKS_MAX 16
+/* A large array, and two paths to each of its disks. */
+#define DISKS_MAX 64
 
 struct disk_names {
 	unsigned n;
