@@ -164,6 +164,17 @@ note_header() {
 	systemctl enable note-header.service
 }
 
+# make_partitions DISK SECTORS START...: each of so many sectors; waits for their nodes. The kernel is told
+# of them, and no table is written: udev would read that again, and take the nodes away for a moment.
+make_partitions() {
+	local number=0 start
+	for start in "${@:3}"; do
+		number=$((number + 1))
+		addpart "$1" "$number" "$start" "$2"
+		poll_until 60 test -b "$1-part$number"
+	done
+}
+
 show_journal() {
 	journalctl --no-pager -q -o short-monotonic -u recryptd -n 100
 	dmsetup table
