@@ -220,6 +220,23 @@ static void noise_is_smoothed(void **state)
 	assert_true(low > high / 2);
 }
 
+/* Who comes for a tenth of a second, twice a second, is not met by the work at its fastest. */
+static void bursts_count_for_longer_than_they_last(void **state)
+{
+	struct machine m = machine(GOVERNOR_IDLE, MB, 100 * MB);
+	uint64_t low, high;
+	unsigned turns;
+
+	(void)state;
+	for (unsigned i = 0; i < 60 * SECOND / 5; i++) {
+		m.app.closed = true;
+		watch(&m, 1, &low, &high, &turns);
+		assert_true(i < 20 || high < 50 * MB);
+		m.app.closed = false;
+		run(&m, 4);
+	}
+}
+
 /* The rate is that at which requests take between half the target and all of it. */
 static void latency_is_held_below_the_target(void **state)
 {
@@ -325,6 +342,7 @@ int main(void)
 		cmocka_unit_test(when_the_application_ends_the_work_recovers),
 		cmocka_unit_test(a_steady_load_gives_a_steady_rate),
 		cmocka_unit_test(noise_is_smoothed),
+		cmocka_unit_test(bursts_count_for_longer_than_they_last),
 		cmocka_unit_test(latency_is_held_below_the_target),
 		cmocka_unit_test(a_target_out_of_reach_leaves_the_least),
 		cmocka_unit_test(a_stuck_request_counts),
