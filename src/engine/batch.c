@@ -19,15 +19,21 @@ uint32_t batch_chunk_size(const struct engine_config *config)
 	return MAX(unit, (uint32_t)round_down_u64(config->disk->transfer_size, unit));
 }
 
-static void chunk_fail(struct chunk *c, int error)
+/* @at: byte of the chunk. */
+static void chunk_fail_at(struct chunk *c, int error, uint32_t at)
 {
 	struct batch *b = c->batch;
 
 	c->state = CHUNK_FAILED;
-	if (b->error == 0 || c->offset < b->error_offset) {
+	if (b->error == 0 || c->offset + at < b->error_offset) {
 		b->error = error;
-		b->error_offset = c->offset;
+		b->error_offset = c->offset + at;
 	}
+}
+
+static void chunk_fail(struct chunk *c, int error)
+{
+	chunk_fail_at(c, error, 0);
 }
 
 void batch_load(struct batch *b, uint64_t offset, uint64_t size)
@@ -39,7 +45,7 @@ void batch_load(struct batch *b, uint64_t offset, uint64_t size)
 	assert(batch_is_idle(b));
 	b->offset = offset;
 	b->size = size;
-	b->convert = b->store = false;
+	b->convert = b->store = b->verify = false;
 	b->error = 0;
 	b->n_chunks = 0;
 	for (uint64_t at = 0; at < size; at += chunk_size) {
@@ -91,10 +97,16 @@ bool batch_ends_unwritten(const struct batch *b)
 	return unwritten;
 }
 
+bool batch_is_verified(const struct batch *b)
+{
+	return batch_has_reached(b, CHUNK_VERIFIED);
+}
+
 static bool chunk_is_busy(const struct chunk *c)
 {
 	return c->state == CHUNK_READING || c->state == CHUNK_HASHING ||
-	       c->state == CHUNK_CONVERTING || c->state == CHUNK_WRITING;
+	       c->state == CHUNK_CONVERTING || c->state == CHUNK_WRITING ||
+	       c->state == CHUNK_VERIFYING;
 }
 
 bool batch_is_idle(const struct batch *b)
@@ -115,8 +127,17 @@ void batch_store(struct batch *b)
 	b->store = true;
 }
 
+void batch_verify(struct batch *b)
+{
+	for (unsigned i = 0; i < b->n_chunks; i++)
+		b->chunks[i].done = 0;
+	b->verify = true;
+}
+
 void batch_store_again(struct batch *b)
 {
+	b->verify = false;
+	b->error = 0;
 	for (unsigned i = 0; i < b->n_chunks; i++) {
 		b->chunks[i].state = CHUNK_CONVERTED;
 		b->chunks[i].done = 0;
@@ -197,9 +218,9 @@ static void start_job(struct batch_queue *q, struct chunk *c, enum chunk_state s
 	pool_submit(c->batch->config->pool, &c->job);
 }
 
-/* @at, @size: which bytes of the chunk. */
+/* @at, @size: which bytes of the chunk; @buf: where they are. */
 static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state state, enum disk_op op,
-		    uint32_t at, uint32_t size)
+		    uint32_t at, uint32_t size, uint8_t *buf)
 {
 	const struct engine_config *cfg = c->batch->config;
 	int r;
@@ -207,7 +228,7 @@ static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state sta
 	c->request = (struct disk_request){
 		.op = op,
 		.offset = cfg->disk_offset + c->offset + at,
-		.buf = c->data + at,
+		.buf = buf,
 		.size = size,
 		.user = c,
 	};
@@ -219,8 +240,11 @@ static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state sta
 	return 0;
 }
 
-/* New ciphertext is as little all zeros as the old was, so what is, is unwritten still. */
-static int write_next(struct batch_queue *q, struct chunk *c)
+/*
+ * The size of the next part that is written or read back, 0 at the end. New ciphertext is as little
+ * all zeros as the old was, so what is, is unwritten still.
+ */
+static uint32_t next_written(struct chunk *c)
 {
 	if (c->unwritten == c->size)
 		c->done = c->size;
@@ -229,11 +253,55 @@ static int write_next(struct batch_queue *q, struct chunk *c)
 		const uint32_t n = batch_run(c, c->done, &unwritten);
 
 		if (!unwritten)
-			return start_io(q, c, CHUNK_WRITING, DISK_WRITE, c->done, n);
+			return n;
 		c->done += n;
 	}
+	return 0;
+}
+
+static int write_next(struct batch_queue *q, struct chunk *c)
+{
+	const uint32_t n = next_written(c);
+
+	if (n > 0)
+		return start_io(q, c, CHUNK_WRITING, DISK_WRITE, c->done, n, c->data + c->done);
 	c->state = CHUNK_STORED;
 	return 0;
+}
+
+static int verify_next(struct batch_queue *q, struct chunk *c)
+{
+	const uint32_t n = next_written(c);
+	int r;
+
+	if (n == 0) {
+		c->state = CHUNK_VERIFIED;
+		return 0;
+	}
+	if (q->n_spares == 0)
+		return 0;
+	c->spare = q->spare[--q->n_spares];
+	r = start_io(q, c, CHUNK_VERIFYING, DISK_READ, c->done, n, c->spare);
+	if (r < 0)
+		q->spare[q->n_spares++] = c->spare;
+	return r;
+}
+
+/* What was read back is in the spare buffer, which is free again. */
+static void compare(struct batch_queue *q, struct chunk *c, uint32_t size)
+{
+	const uint32_t block = c->batch->config->block_size;
+	uint32_t at = 0;
+
+	q->spare[q->n_spares++] = c->spare;
+	if (memcmp(c->spare, c->data + c->done, size) == 0) {
+		c->done += size;
+		c->state = CHUNK_STORED;
+		return;
+	}
+	while (memcmp(c->spare + at, c->data + c->done + at, block) == 0)
+		at += block;
+	chunk_fail_at(c, -EBADMSG, c->done + at);
 }
 
 /* Sends the chunk on as far as its batch may go. 0, or a negative errno of the disk. */
@@ -245,7 +313,7 @@ static int chunk_advance(struct batch_queue *q, struct chunk *c)
 
 	switch (c->state) {
 	case CHUNK_WANT_READ:
-		return may_io ? start_io(q, c, CHUNK_READING, DISK_READ, 0, c->size) : 0;
+		return may_io ? start_io(q, c, CHUNK_READING, DISK_READ, 0, c->size, c->data) : 0;
 	case CHUNK_READ:
 		if (cfg->resilience == ENGINE_CHECKSUM || cfg->skip_unwritten)
 			start_job(q, c, CHUNK_HASHING, hash_chunk);
@@ -259,11 +327,14 @@ static int chunk_advance(struct batch_queue *q, struct chunk *c)
 		return 0;
 	case CHUNK_CONVERTED:
 		return b->store && may_io ? write_next(q, c) : 0;
+	case CHUNK_STORED:
+		return b->verify && may_io ? verify_next(q, c) : 0;
 	case CHUNK_READING:
 	case CHUNK_HASHING:
 	case CHUNK_CONVERTING:
 	case CHUNK_WRITING:
-	case CHUNK_STORED:
+	case CHUNK_VERIFYING:
+	case CHUNK_VERIFIED:
 	case CHUNK_FAILED:
 		return 0;
 	}
@@ -291,15 +362,20 @@ static void io_done(struct batch_queue *q, struct disk_request *rq)
 		q->flushing = false;
 		return;
 	}
-	if (rq->result == 0 && c->state == CHUNK_READING)
+	if (c->state == CHUNK_VERIFYING && rq->result == 0) {
+		compare(q, c, rq->size);
+	} else if (c->state == CHUNK_READING && rq->result == 0) {
 		c->state = CHUNK_READ;
-	else if (rq->result == 0) {
+	} else if (c->state == CHUNK_WRITING && rq->result == 0) {
 		c->done += rq->size;
 		c->state = c->done == c->size ? CHUNK_STORED : CHUNK_CONVERTED;
-	} else if (c->state == CHUNK_WRITING && ++c->write_failures < WRITE_TRIES)
+	} else if (c->state == CHUNK_WRITING && ++c->write_failures < WRITE_TRIES) {
 		c->state = CHUNK_CONVERTED;
-	else
+	} else {
+		if (c->state == CHUNK_VERIFYING)
+			q->spare[q->n_spares++] = c->spare;
 		chunk_fail(c, rq->result);
+	}
 }
 
 int batch_submit(struct batch_queue *q)

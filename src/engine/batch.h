@@ -10,6 +10,10 @@
  * With skip_unwritten the written parts of a chunk are written one after the other, and what is
  * unwritten in it stays as it is on the way: zeros.
  *
+ * Once all is flushed, batch_verify() has it read back and compared:
+ *
+ *     STORED -> VERIFYING -> VERIFIED
+ *
  * Every arrow is an event that batch_step() handles; two batches can be under way at once. A chunk
  * that fails stops where it is, and the batch ends with the error and the offset of the first
  * failure.
@@ -31,6 +35,8 @@ enum chunk_state {
 	CHUNK_CONVERTED,
 	CHUNK_WRITING,
 	CHUNK_STORED,
+	CHUNK_VERIFYING,
+	CHUNK_VERIFIED,
 	CHUNK_FAILED,
 };
 
@@ -44,7 +50,8 @@ struct chunk {
 	uint8_t *data;
 	uint8_t *digests;
 	uint32_t unwritten; /* bytes of it that are left as they are; known once it is loaded */
-	uint32_t done;      /* bytes from its start that are written, or need not be */
+	uint32_t done;      /* bytes from its start that are written (verified), or need not be */
+	uint8_t *spare;     /* where it is read back to */
 	unsigned write_failures;
 	uint64_t job_usec; /* of the job that ended last */
 	struct disk_request request;
@@ -59,10 +66,13 @@ struct batch {
 	struct chunk *chunks;
 	unsigned n_chunks;
 	const uint8_t *unwritten_digest; /* of an unwritten block */
-	bool convert, store;             /* how far its chunks may go */
+	bool convert, store, verify;     /* how far its chunks may go */
 	int error;
 	uint64_t error_offset;
 };
+
+/* Chunks that are read back at once. */
+#define BATCH_SPARES 8
 
 /* Counts what is under way over all batches. */
 struct batch_queue {
@@ -72,6 +82,8 @@ struct batch_queue {
 	unsigned jobs;      /* with the pool */
 	struct disk_request flush;
 	bool flushing;
+	uint8_t *spare[BATCH_SPARES]; /* free ones, of a chunk's size each */
+	unsigned n_spares;
 	struct stages stages; /* of the jobs */
 };
 
@@ -92,9 +104,15 @@ void batch_convert(struct batch *b);
 /* From now on converted chunks are written: the header must say so, durably. */
 void batch_store(struct batch *b);
 bool batch_is_stored(const struct batch *b);
+/*
+ * From now on stored chunks are compared with what the disk has: all are stored and flushed. What
+ * differs is the error -EBADMSG, at the first block of it.
+ */
+void batch_verify(struct batch *b);
+bool batch_is_verified(const struct batch *b);
 /* Nothing of this batch is with the disk or the pool. */
 bool batch_is_idle(const struct batch *b);
-/* Converted chunks will be written again: the flush after them failed. */
+/* Converted chunks will be written again: the flush after them failed, or what came of it. */
 void batch_store_again(struct batch *b);
 
 /* Submits what can be submitted, and waits for nothing. */

@@ -59,6 +59,14 @@ uint64_t skip_whole_hole_at(const struct engine *e, uint64_t boundary);
 uint64_t skip_look_ahead(struct engine *e, const struct hotzone *z);
 
 /*
+ * Compares @size bytes at @offset, a chunk at most, with what engine_convert_now() left in @data:
+ * all is flushed, nothing under way. -EBADMSG: they differ.
+ */
+int engine_verify_now(struct engine *e, uint64_t offset, const void *data, uint32_t size);
+/* What the disk has of the hotzone that @offset is in is not what was written. Returns @error. */
+int engine_log_differs(const struct engine *e, int error, uint64_t offset);
+
+/*
  * Converts @size bytes at @offset, whose old ciphertext is in @data, and writes them, all on this
  * thread and with nothing else in flight.
  */

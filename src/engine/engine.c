@@ -243,10 +243,53 @@ static int write_all(struct engine *e, struct batch *b)
 	return r < 0 ? r : b->error;
 }
 
+/* Parts that look unwritten are left out, though plaintext may look so, too. */
+static int verify_by_mapping(struct engine *e, struct batch *b)
+{
+	for (unsigned i = 0; i < b->n_chunks; i++) {
+		struct chunk *c = &b->chunks[i];
+
+		for (uint32_t at = 0, n; at < c->size; at += n) {
+			bool unwritten;
+			int r;
+
+			n = batch_run(c, at, &unwritten);
+			r = unwritten ? 0 : engine_verify_now(e, c->offset + at, c->data + at, n);
+			if (r < 0) {
+				b->error_offset = c->offset + at;
+				return r;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Is what is durable now what was to be written? It goes no further before that is known. */
+static int verify(struct engine *e, struct batch *b)
+{
+	const uint64_t begin = now_usec();
+	int r;
+
+	if (!e->config.verify)
+		return 0;
+	if (has_plaintext_side(&e->config))
+		return verify_by_mapping(e, b);
+	batch_verify(b);
+	while (!batch_is_verified(b) && !b->error) {
+		r = batch_step(&e->queue);
+		if (r < 0)
+			return r;
+	}
+	r = drain(e, b);
+	engine_count(e, STAGE_VERIFY, begin);
+	return r < 0 ? r : b->error;
+}
+
 /* Step 5: on success the hotzone's new data is durable. */
 static int store(struct engine *e, struct batch *b)
 {
 	const uint64_t begin = now_usec();
+	bool flushed = false;
 	int r;
 
 	for (unsigned tries = 0;; tries++) {
@@ -257,16 +300,21 @@ static int store(struct engine *e, struct batch *b)
 		}
 		/* Also what is unwritten, lest a discard be forgotten behind the boundary. */
 		r = engine_flush(e);
+		flushed = r == 0;
+		if (flushed)
+			r = verify(e, b);
 		if (r == 0) {
 			e->sample.data += now_usec() - begin;
 			e->progress.unwritten += batch_unwritten(b);
 			return 0;
 		}
-		if (tries + 1 == FLUSH_TRIES || has_plaintext_side(&e->config))
+		if (tries + 1 == FLUSH_TRIES || has_plaintext_side(&e->config) || !batch_is_idle(b))
 			break;
 		/* What a failed flush was to save may be lost: write it again. */
 		batch_store_again(b);
 	}
+	if (flushed)
+		return engine_log_differs(e, r, b->error_offset);
 	engine_log_io(e, r, "flush", b->offset, b->size);
 	return r;
 }

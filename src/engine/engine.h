@@ -70,6 +70,7 @@ struct engine_config {
 	 * data looks like that (cipher_tells_unwritten()).
 	 */
 	bool skip_unwritten;
+	bool verify; /* read back what is durable before its protection is given up */
 	struct engine_limits limits;
 	struct header_store *header;
 	struct freezer *freezer; /* NULL: offline */
@@ -104,7 +105,8 @@ enum engine_outcome {
 /*
  * Converts from the clean position @from to the end, or to a stop. On an error the header is as
  * clean as could be had: engine_position() tells; a position with a hotzone needs engine_recover().
- * The message that names device and sectors has been logged then.
+ * The message that names device and sectors has been logged then. -EBADMSG: what was written reads
+ * back otherwise.
  */
 int engine_run(struct engine *e, const struct position *from, enum engine_outcome *ret);
 

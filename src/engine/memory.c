@@ -3,6 +3,7 @@
  * All memory of a run, in one locked mapping that is made before anything is frozen:
  *
  *    | data of batch 0 | digests 0 | chunks 0 | (offline: the same for 1) | recovery's digests |
+ *    | what verify reads |
  *
  * It holds plaintext in passing, so it stays out of core dumps and is wiped at the end.
  */
@@ -43,6 +44,7 @@ static int allocate(struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
 	const struct layout l = batch_layout(e);
+	const size_t spares = cfg->verify ? BATCH_SPARES * (size_t)batch_chunk_size(cfg) : 0;
 	uint8_t *p;
 	int r;
 
@@ -52,7 +54,7 @@ static int allocate(struct engine *e)
 			2 * (size_t)round_up_u64(plan_resilience_size(cfg, batch_chunk_size(cfg)),
 						 4096);
 	e->memory_size = (size_t)((l.data + l.digests + l.chunks) * e->queue.n_batches) +
-			 e->recovery_digests_size;
+			 e->recovery_digests_size + spares;
 	/* Where all memory to come is locked, a mapping gets its pages at once, small ones. Without
 	 * access it gets none, so that huge ones can be asked for first. */
 	p = mmap(NULL, e->memory_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -79,6 +81,9 @@ static int allocate(struct engine *e)
 			return r;
 	}
 	e->recovery_digests = p;
+	p += e->recovery_digests_size;
+	for (; e->queue.n_spares < (spares ? BATCH_SPARES : 0); p += batch_chunk_size(cfg))
+		e->queue.spare[e->queue.n_spares++] = p;
 	if (!cfg->skip_unwritten || cfg->resilience == ENGINE_JOURNAL)
 		return 0;
 	/* The memory is still all zeros. */

@@ -33,6 +33,26 @@ static int read_raw(struct engine *e, struct window *w)
 	return r;
 }
 
+/* With verify each piece is durable, and compared, before the next one. */
+static int convert_now(struct engine *e, uint64_t offset, void *data, uint32_t size)
+{
+	int r = engine_convert_now(e, offset, data, size);
+
+	if (r < 0) {
+		engine_log_io(e, r, "write", offset, size);
+		return r;
+	}
+	if (!e->config.verify)
+		return 0;
+	r = engine_flush(e);
+	if (r < 0) {
+		engine_log_io(e, r, "flush", offset, size);
+		return r;
+	}
+	r = engine_verify_now(e, offset, data, size);
+	return r < 0 ? engine_log_differs(e, r, offset) : 0;
+}
+
 /* Converts the runs of blocks whose checksum is still the stored one. */
 static int recover_by_checksum(struct engine *e, struct window *w)
 {
@@ -60,11 +80,9 @@ static int recover_by_checksum(struct engine *e, struct window *w)
 				break;
 		if (!old)
 			continue;
-		r = engine_convert_now(e, w->offset + i * bs, w->data + i * bs, (uint32_t)(n * bs));
-		if (r < 0) {
-			engine_log_io(e, r, "write", w->offset + i * bs, n * bs);
+		r = convert_now(e, w->offset + i * bs, w->data + i * bs, (uint32_t)(n * bs));
+		if (r < 0)
 			return r;
-		}
 	}
 	return 0;
 }
@@ -83,11 +101,11 @@ static int recover_by_journal(struct engine *e, struct window *w)
 		if (r == 0)
 			r = disk_run(cfg->disk, DISK_FLUSH, 0, NULL, 0);
 	}
-	if (r == 0)
-		r = engine_convert_now(e, w->offset, w->data, w->size);
-	if (r < 0)
+	if (r < 0) {
 		engine_log_io(e, r, "write", w->offset, w->size);
-	return r;
+		return r;
+	}
+	return convert_now(e, w->offset, w->data, w->size);
 }
 
 static int recover_data(struct engine *e, const struct hotzone *z)

@@ -2,7 +2,7 @@
 /*
  * Where the time of a run goes. The engine's thread waits for one stage after the other:
  *
- *     freeze -> load -> protect -> commit -> store -> flush -> commit -> thaw
+ *     freeze -> load -> protect -> commit -> store -> flush (-> verify) -> commit -> thaw
  *
  * while the crypto threads are at work on checksums and ciphers; theirs is the time of all of them.
  */
@@ -17,6 +17,7 @@ enum stage {
 	STAGE_COMMIT,
 	STAGE_STORE,
 	STAGE_FLUSH,
+	STAGE_VERIFY,
 	STAGE_CHECKSUM,
 	STAGE_CONVERT,
 	STAGES,

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "engine/engine-internal.h"
 #include "util/checked.h"
@@ -148,4 +149,37 @@ int engine_convert_now(struct engine *e, uint64_t offset, void *data, uint32_t s
 	int r = read_old(e, offset, data, size);
 
 	return r < 0 ? r : write_new(e, offset, data, size);
+}
+
+int engine_verify_now(struct engine *e, uint64_t offset, const void *data, uint32_t size)
+{
+	const struct engine_config *cfg = &e->config;
+	struct disk *plain = cfg->new_side.plaintext;
+	uint8_t *found = e->queue.spare[0];
+	int r = plain ? disk_run(plain, DISK_READ, offset, found, size)
+		      : disk_run(cfg->disk, DISK_READ, cfg->disk_offset + offset, found, size);
+
+	return r < 0 ? r : memcmp(found, data, size) == 0 ? 0 : -EBADMSG;
+}
+
+int engine_log_differs(const struct engine *e, int error, uint64_t offset)
+{
+	const struct engine_config *cfg = &e->config;
+
+	if (error != -EBADMSG) {
+		engine_log_io(e, error, "read back", offset, cfg->block_size);
+		return error;
+	}
+	log_error("%s: sectors from %" PRIu64 " (offset %" PRIu64
+		  " of the data) read back otherwise "
+		  "than they were written. Do not use this disk any longer, and copy it to another "
+		  "one as it is. %s",
+		  cfg->disk->name, (cfg->disk_offset + offset) >> SECTOR_SHIFT, offset,
+		  cfg->resilience == ENGINE_JOURNAL
+			  ? "The old data is safe in the header, and is written anew when the "
+			    "re-encryption goes on there"
+			  : "What was in them, perhaps in more of the hotzone, has to come from a "
+			    "backup (--resilience journal would have kept it); all else is right "
+			    "when the re-encryption goes on there");
+	return error;
 }

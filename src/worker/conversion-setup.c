@@ -160,6 +160,7 @@ static int make_engine(struct conversion *c)
 		.block_size = reenc->block_size,
 		.hotzone_size = conversion_hotzone_size(v),
 		.skip_unwritten = v->options->skip_unwritten,
+		.verify = v->options->verify,
 		.limits = {.stall_target = stall_target(v)},
 		.header = &c->store.store,
 		.freezer = v->name ? &c->freezer.freezer : NULL,

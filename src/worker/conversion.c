@@ -102,10 +102,11 @@ int conversion_finish(struct volume *v)
 static void tell_stages(const struct conversion *c)
 {
 	static const char *const names[STAGES] = {
-		[STAGE_FREEZE] = "freeze",     [STAGE_LOAD] = "load",
-		[STAGE_PROTECT] = "protect",   [STAGE_COMMIT] = "commit",
-		[STAGE_STORE] = "store",       [STAGE_FLUSH] = "flush",
-		[STAGE_CHECKSUM] = "checksum", [STAGE_CONVERT] = "convert",
+		[STAGE_FREEZE] = "freeze",   [STAGE_LOAD] = "load",
+		[STAGE_PROTECT] = "protect", [STAGE_COMMIT] = "commit",
+		[STAGE_STORE] = "store",     [STAGE_FLUSH] = "flush",
+		[STAGE_VERIFY] = "verify",   [STAGE_CHECKSUM] = "checksum",
+		[STAGE_CONVERT] = "convert",
 	};
 
 	for (enum stage s = 0; s < STAGES; s++)

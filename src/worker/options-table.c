@@ -89,6 +89,8 @@ const struct option_spec option_specs[] = {
 	      "the most that is converted in a second, such as 20M"),
 	FLAG("skip-unwritten", 0, skip_unwritten, CONVERTS,
 	     "leave blocks as they are that were never written or were discarded"),
+	FLAG("verify", 0, verify, CONVERTS | ON(VERB_RECOVER),
+	     "read back what was written while the old data is still protected"),
 	NUMBER("threads", 0, threads, CONVERTS, 1, OPTION_THREADS_MAX, "INT",
 	       "threads for ciphers and checksums (one for each CPU)"),
 	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",

@@ -68,7 +68,7 @@ struct options {
 	uint32_t stall_target_ms; /* 0: none; or OPTION_NOT_GIVEN */
 	uint64_t rate;            /* bytes per second, 0: no limit */
 	uint32_t threads;         /* for the ciphers and checksums; 0: one for each CPU */
-	bool skip_unwritten;
+	bool skip_unwritten, verify;
 
 	const char *pbkdf, *pbkdf_hash;
 	uint32_t iter_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;

@@ -38,3 +38,8 @@ UNIT_TESTS += tests/sim/test-skip
 tests_sim_test_skip_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_skip_SOURCES = tests/sim/test-skip.c
 tests_sim_test_skip_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-verify
+tests_sim_test_verify_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_verify_SOURCES = tests/sim/test-verify.c
+tests_sim_test_verify_LDADD = $(SIM_LDADD)

@@ -57,6 +57,9 @@ struct medium {
 	struct in_flight in_flight[DEPTH];
 	unsigned n_in_flight;
 	bool shows_holes;
+	uint64_t lies_first, lies_last; /* numbers of writes, where @lies */
+	uint64_t data_writes;
+	bool lies;
 	bool woken, drop_data_flushes, drop_meta_flushes;
 	uint64_t header_disk_size; /* detached: the bytes below this are a disk of their own */
 	struct fault faults[3];    /* by disk_op */
@@ -161,8 +164,13 @@ static int disk_submit(struct disk *d, struct disk_request *rq)
 		assert(range_inside(rq->offset, rq->size, d->size));
 	}
 	f.result = injected(m, rq->op, rq->offset, rq->size);
-	if (f.result == 0 && rq->op == DISK_WRITE)
+	if (f.result == 0 && rq->op == DISK_WRITE) {
+		const uint64_t n = m->data_writes++;
+
 		f.write = submit_write(m, rq->offset, rq->buf, rq->size);
+		if (m->lies && n >= m->lies_first && n <= m->lies_last)
+			m->writes[f.write].data[rq->size / 2] ^= 0x10;
+	}
 	if (f.result == 0 && rq->op == DISK_FLUSH && !m->drop_data_flushes)
 		f.write = add_event(m, EVENT_SUBMIT_FLUSH, flushed_disks(m, false));
 	if (f.result < 0 && rq->op == DISK_FLUSH)
@@ -230,6 +238,13 @@ static bool disk_is_hole(struct disk *d, uint64_t offset, uint64_t size)
 void medium_show_holes(struct medium *m)
 {
 	m->shows_holes = true;
+}
+
+void medium_corrupt(struct medium *m, uint64_t first, uint64_t last)
+{
+	m->lies = true;
+	m->lies_first = first;
+	m->lies_last = last;
 }
 
 static struct medium *of_meta(struct meta_io *io)

@@ -67,6 +67,9 @@ uint64_t medium_requests(const struct medium *m, enum disk_op op);
 /* Reads or writes that touch this range of bytes fail. */
 void medium_fail_range(struct medium *m, enum disk_op op, uint64_t offset, uint64_t size);
 
+/* Writes of the engine's number @first to @last are stored with one bit wrong, and say nothing. */
+void medium_corrupt(struct medium *m, uint64_t first, uint64_t last);
+
 unsigned medium_events(const struct medium *m);
 enum event_kind medium_event(const struct medium *m, unsigned event);
 

@@ -292,6 +292,7 @@ static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *fre
 		.block_size = r->reenc.block_size,
 		.hotzone_size = hotzone_size,
 		.skip_unwritten = r->skip,
+		.verify = v->verify,
 		.header = store,
 		.freezer = freezer,
 		.pool = v->pool,

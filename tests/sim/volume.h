@@ -38,6 +38,7 @@ struct volume {
 	uint8_t *plain;         /* data_size bytes */
 	uint8_t *zeros;         /* what zeros on the disk are by the new key; data_size bytes */
 	enum volume_skip skip;  /* of the runs to come; so is show_holes */
+	bool verify;            /* read back what was written */
 	bool show_holes;        /* of a disk that knows them */
 	uint32_t transfer_size; /* of the disk, bytes; 0: one block */
 	struct secret *key[2];  /* old, new */
