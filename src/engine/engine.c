@@ -173,11 +173,24 @@ static int wait_loaded(struct engine *e, struct batch *b)
 	return r < 0 ? r : b->error;
 }
 
+/*
+ * In whole blocks, so that none has to be read before it is written: what follows the checksums are
+ * older ones. Behind the old data there might be plaintext.
+ */
+static uint64_t protection_size(const struct engine_config *cfg, uint64_t size)
+{
+	const uint64_t needed = plan_resilience_size(cfg, size);
+
+	if (cfg->resilience != ENGINE_CHECKSUM)
+		return needed;
+	return MIN(round_up_u64(needed, 4096), cfg->header->area_size);
+}
+
 /* Steps 3 and 4, with the old data in @b and everything before it durable. */
 static int make_hot(struct engine *e, struct batch *b)
 {
 	const struct engine_config *cfg = &e->config;
-	const uint64_t size = plan_resilience_size(cfg, b->size);
+	const uint64_t size = protection_size(cfg, b->size);
 	const void *data = cfg->resilience == ENGINE_CHECKSUM ? b->digests : b->data;
 	const struct position hot = hot_position(cfg, &(struct hotzone){b->offset, b->size});
 	uint64_t begin;

@@ -16,6 +16,11 @@ struct freezer {
 /* All return 0 or a negative errno. After a failure the range is as it was before the call. */
 struct freezer_ops {
 	/*
+	 * What may take its time while nobody waits yet: freeze() comes next, and what this did is
+	 * undone when that fails, or by thaw() or fail(). May be NULL.
+	 */
+	int (*prepare)(struct freezer *f);
+	/*
 	 * I/O to [offset, offset + size) waits from now on, and none is in flight. Only one range
 	 * is frozen at a time.
 	 */

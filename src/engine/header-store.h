@@ -31,9 +31,10 @@ struct header_store {
  */
 struct header_store_ops {
 	/*
-	 * Writes resilience data (4096-aligned memory, a multiple of 4096 bytes) and flushes it; a
-	 * commit that was made before is whole on disk (both copies) afterwards. Must only be
-	 * called when the header on disk does not need what the area holds.
+	 * Writes resilience data (4096-aligned memory, checksums a multiple of 4096 bytes where the
+	 * area has room for that) and flushes it; a commit that was made before is whole on disk
+	 * (both copies) afterwards. Must only be called when the header on disk does not need what
+	 * the area holds.
 	 */
 	int (*protect)(struct header_store *s, const void *data, size_t size);
 	/* @offset is in bytes from the start of the area. */

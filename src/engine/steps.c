@@ -24,6 +24,9 @@ int engine_freeze(struct engine *e, const struct hotzone *z)
 
 	if (!f)
 		return 0;
+	r = f->ops->prepare ? f->ops->prepare(f) : 0;
+	if (r < 0)
+		return r;
 	e->sample = (struct stall_sample){.size = z->size};
 	e->frozen_since = now_usec();
 	/* A message could wait for the very volume that is frozen. */

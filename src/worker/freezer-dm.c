@@ -31,7 +31,7 @@ static void let_others(struct freezer_dm *f)
 	(void)pthread_sigmask(SIG_SETMASK, &f->signals, NULL);
 }
 
-static int dm_freeze(struct freezer *freezer, uint64_t offset, uint64_t size)
+static int dm_prepare(struct freezer *freezer)
 {
 	struct freezer_dm *f = of(freezer);
 	int r = luks_store_hold(f->store);
@@ -44,7 +44,14 @@ static int dm_freeze(struct freezer *freezer, uint64_t offset, uint64_t size)
 		return r;
 	}
 	f->frozen = true;
-	r = stack_freeze(f->stack, offset, size);
+	return 0;
+}
+
+static int dm_freeze(struct freezer *freezer, uint64_t offset, uint64_t size)
+{
+	struct freezer_dm *f = of(freezer);
+	int r = stack_freeze(f->stack, offset, size);
+
 	if (r < 0)
 		let_others(f);
 	return r;
@@ -71,6 +78,7 @@ static int dm_fail(struct freezer *freezer)
 void freezer_dm_init(struct freezer_dm *f, struct stack *stack, struct luks_store *store)
 {
 	static const struct freezer_ops ops = {
+		.prepare = dm_prepare,
 		.freeze = dm_freeze,
 		.thaw = dm_thaw,
 		.fail = dm_fail,

@@ -13,8 +13,8 @@ struct freezer_dm {
 	struct freezer freezer;
 	struct stack *stack;
 	struct luks_store *store;
-	sigset_t signals; /* before the freeze */
-	bool frozen;      /* by us, not by a worker that died */
+	sigset_t signals; /* before prepare() */
+	bool frozen;      /* by us, not by a worker that died; or about to be */
 };
 
 /* @stack and @store stay the caller's. */

@@ -29,7 +29,7 @@ static int lock_header(struct luks_store *s, struct luks_lock **ret)
 	return luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, ret);
 }
 
-/* The exclusive lock, and a header that is still the one we know. */
+/* The exclusive lock, and a header that is still the one we know. Held, it can be no other. */
 static int enter(struct luks_store *s, struct luks_lock **ret)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
@@ -37,7 +37,8 @@ static int enter(struct luks_store *s, struct luks_lock **ret)
 
 	if (r < 0)
 		return r;
-	r = luks_header_check_unmoved(s->header, s->io);
+	if (!s->held)
+		r = luks_header_check_unmoved(s->header, s->io);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(lock);
@@ -49,6 +50,10 @@ int luks_store_hold(struct luks_store *s)
 	int r = luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, &s->held);
 
 	s->held_since = now_usec();
+	if (r == 0)
+		r = luks_header_check_unmoved(s->header, s->io);
+	if (r < 0)
+		s->held = luks_lock_free(s->held);
 	return r;
 }
 
