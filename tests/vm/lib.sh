@@ -8,6 +8,7 @@
 #                                  kernel; systemd: that with systemd, see systemd.sh)
 #     # disk: NAME SIZE [PROGRAM] (any number; the node is in $DISK_NAME; PROGRAM, beside this,
 #                                  is called with the image to put something on it)
+#     # root: luks                (of systemd: its root file system is on a LUKS2 volume)
 #     # timeout: SECONDS
 #     # modules: NAME,NAME        (beyond dm-crypt)
 set -euo pipefail
@@ -24,6 +25,7 @@ if [ -z "${GUEST:-}" ]; then
 		[ -z "$program" ] || "$here/$program" "$images/$name"
 		options+=(--disk "$images/$name:$name")
 	done < <(header disk)
+	[ -z "$(header root)" ] || options+=("--$(header root)-root")
 	rc=0
 	"$here/run-$(header runner | grep . || echo uml)" "${options[@]}" "$0" "$@" || rc=$?
 	exit "$rc"
