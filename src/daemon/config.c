@@ -144,6 +144,8 @@ enum setting {
 	SET_STALL_TARGET,
 	SET_HOTZONE_SIZE_MAX,
 	SET_THREADS,
+	SET_SKIP_UNWRITTEN,
+	SET_VERIFY,
 	SET_RESILIENCE,
 	SET_RESILIENCE_HASH,
 	SET_KEY_PROVIDER,
@@ -173,6 +175,10 @@ static int set_volume(struct volume_config *v, enum setting setting, const char 
 		return config_parse_bytes(value, &v->hotzone_size_max);
 	case SET_THREADS:
 		return set_threads(&v->threads, value);
+	case SET_SKIP_UNWRITTEN:
+		return config_parse_bool(value, &v->skip_unwritten);
+	case SET_VERIFY:
+		return config_parse_bool(value, &v->verify);
 	case SET_RESILIENCE:
 		return set_resilience(&v->resilience, value);
 	case SET_RESILIENCE_HASH:
@@ -205,6 +211,8 @@ static int find_setting(const char *key, enum setting *ret)
 		[SET_STALL_TARGET] = "StallTarget",
 		[SET_HOTZONE_SIZE_MAX] = "HotzoneSizeMax",
 		[SET_THREADS] = "Threads",
+		[SET_SKIP_UNWRITTEN] = "SkipUnwritten",
+		[SET_VERIFY] = "Verify",
 		[SET_RESILIENCE] = "Resilience",
 		[SET_RESILIENCE_HASH] = "ResilienceHash",
 		[SET_KEY_PROVIDER] = "KeyProvider",
@@ -401,6 +409,10 @@ static int inherit(struct volume_config *v, const struct volume_config *d)
 		v->hotzone_size_max = d->hotzone_size_max;
 	if (!(v->set & UINT32_C(1) << SET_THREADS))
 		v->threads = d->threads;
+	if (!(v->set & UINT32_C(1) << SET_SKIP_UNWRITTEN))
+		v->skip_unwritten = d->skip_unwritten;
+	if (!(v->set & UINT32_C(1) << SET_VERIFY))
+		v->verify = d->verify;
 	if (r == 0 && !(v->set & UINT32_C(1) << SET_RESILIENCE) && d->resilience)
 		r = set_string(&v->resilience, d->resilience);
 	if (r == 0 && !(v->set & UINT32_C(1) << SET_RESILIENCE_HASH) && d->resilience_hash)

@@ -9,6 +9,7 @@
  *   [Manager]      RateLimit= MaxConcurrent= MaxConcurrentPerDisk= KeepSuspended= KeepRate=
  *                  CryptTab= DiscoverActive= DiscoverCryptTab=
  *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Threads= Resilience= ResilienceHash=
+ *                  SkipUnwritten= Verify=
  *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout= Group=
  *                  and those of politeness.h
  *   [Volume UUID]  the same, and Device= HeaderDevice= Name=
@@ -54,6 +55,8 @@ struct volume_config {
 	uint64_t stall_target_usec; /* longest wait of I/O for a hotzone */
 	uint64_t hotzone_size_max;  /* bytes, 0: the engine's own */
 	unsigned threads;           /* for ciphers and checksums, 0: one for each CPU */
+	bool skip_unwritten;        /* leave unwritten blocks as they are */
+	bool verify;                /* read back what was written */
 	char *resilience;           /* "checksum", "journal" */
 	char *resilience_hash;      /* NULL: the engine's own */
 	struct provider provider;

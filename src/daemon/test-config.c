@@ -87,6 +87,8 @@ static void without_files_the_defaults_hold(void **test_state)
 	assert_int_equal(c->max_concurrent_per_disk, 1);
 	assert_true(c->keep_suspended && c->keep_rate);
 	assert_int_equal(config_for_volume(c, UUID_A)->stall_target_usec, 50000);
+	assert_false(config_for_volume(c, UUID_A)->skip_unwritten);
+	assert_false(config_for_volume(c, UUID_A)->verify);
 	assert_int_equal(config_for_volume(c, UUID_A)->provider.kind, PROVIDER_NONE);
 	assert_string_equal(c->crypttab, "/etc/crypttab");
 }

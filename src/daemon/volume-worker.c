@@ -55,6 +55,8 @@ int volume_need_worker(struct volume *v)
 		/* Left out, the worker finds whatever is active. */
 		.name = config->name,
 		.threads = config->threads,
+		.skip_unwritten = config->skip_unwritten,
+		.verify = config->verify,
 	};
 	int r;
 

@@ -120,6 +120,8 @@ struct worker_spec {
 	const char *header_device; /* NULL or "": on the device */
 	const char *name;          /* dm name, NULL or "": closed */
 	unsigned threads;          /* for ciphers and checksums, 0: one for each CPU */
+	bool skip_unwritten;       /* leave unwritten blocks as they are */
+	bool verify;               /* read back what was written */
 };
 
 /* Starts a worker; returns at once. @userdata is the handler's. */
