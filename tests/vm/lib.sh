@@ -8,6 +8,7 @@
 #                                  kernel; systemd: that with systemd, see systemd.sh)
 #     # disk: NAME SIZE [PROGRAM] (any number; the node is in $DISK_NAME; PROGRAM, beside this,
 #                                  is called with the image to put something on it)
+#     # disk: NAME OTHER          (another path to the disk OTHER, above; systemd only)
 #     # root: luks                (of systemd: its root file system is on a LUKS2 volume)
 #     # timeout: SECONDS
 #     # modules: NAME,NAME        (beyond dm-crypt)
@@ -21,7 +22,11 @@ if [ -z "${GUEST:-}" ]; then
 	options=(--timeout "$(header timeout | grep . || echo 300)" --modules "$(header modules)")
 	while read -r name size program; do
 		[ -n "$name" ] || continue
-		truncate -s "$size" "$images/$name"
+		if [ -e "$images/$size" ]; then
+			ln "$images/$size" "$images/$name"
+		else
+			truncate -s "$size" "$images/$name"
+		fi
 		[ -z "$program" ] || "$here/$program" "$images/$name"
 		options+=(--disk "$images/$name:$name")
 	done < <(header disk)
