@@ -10,6 +10,7 @@
 #                                  is called with the image to put something on it)
 #     # disk: NAME OTHER          (another path to the disk OTHER, above; systemd only)
 #     # root: luks                (of systemd: its root file system is on a LUKS2 volume)
+#     # throttle: NAME BYTES      (of runner qemu: the disk does so many bytes a second)
 #     # timeout: SECONDS
 #     # modules: NAME,NAME        (beyond dm-crypt)
 set -euo pipefail
@@ -31,6 +32,9 @@ if [ -z "${GUEST:-}" ]; then
 		options+=(--disk "$images/$name:$name")
 	done < <(header disk)
 	[ -z "$(header root)" ] || options+=("--$(header root)-root")
+	while read -r name bytes; do
+		[ -z "$name" ] || options+=(--throttle "$name:$bytes")
+	done < <(header throttle)
 	rc=0
 	"$here/run-$(header runner | grep . || echo uml)" "${options[@]}" "$0" "$@" || rc=$?
 	exit "$rc"
