@@ -7,6 +7,9 @@
 #     writer (/tmp/writer.out) ---> /mnt/records or /dev/mapper/vol
 #     worker (/tmp/worker.out) ---> $DISK_data
 
+# A script whose lib.sh cannot be read, in the middle of a merge say, must not go on on the host.
+: "${GUEST:?only in a guest}"
+
 key=/tmp/key
 header=() # or --header FILE, for all commands
 records=/mnt/records

@@ -11,6 +11,9 @@
 #     3) ... ;;
 #     esac
 
+# A script whose lib.sh cannot be read, in the middle of a merge say, must not go on on the host.
+: "${GUEST:?only in a guest}"
+
 RECRYPTCTL=$(command -v recryptctl || true)
 export RECRYPTCTL
 bus_name=org.recryptd1
