@@ -39,6 +39,8 @@ int engine_freeze(struct engine *e, const struct hotzone *z);
 int engine_thaw(struct engine *e);
 int engine_give_up(struct engine *e, int error);
 int engine_commit(struct engine *e, const struct position *p);
+/* Somebody else moved the header on. Returns @error. */
+int engine_log_foreign(const struct engine *e, int error);
 int engine_flush(struct engine *e);
 /* Counts what @stage took, which started at @begin (now_usec()). */
 void engine_count(struct engine *e, enum stage stage, uint64_t begin);

@@ -343,6 +343,8 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 	bool unreadable = false;
 	int r = engine_freeze(e, z), undo;
 
+	if (r == -ESTALE)
+		return engine_log_foreign(e, r);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot freeze the hotzone at offset %" PRIu64,
 				       e->config.disk->name, z->offset);

@@ -73,6 +73,15 @@ int engine_give_up(struct engine *e, int error)
 	return error;
 }
 
+int engine_log_foreign(const struct engine *e, int error)
+{
+	log_error("%s: another program has changed the LUKS2 header meanwhile, so the work ends "
+		  "here, "
+		  "at offset %" PRIu64 "; see what \"recryptctl status\" says, and go on then",
+		  e->config.disk->name, e->position.boundary);
+	return error;
+}
+
 /* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
 int engine_commit(struct engine *e, const struct position *p)
 {
@@ -83,6 +92,8 @@ int engine_commit(struct engine *e, const struct position *p)
 	e->sample.commit = now_usec() - begin;
 	engine_count(e, STAGE_COMMIT, begin);
 	e->uncertain = r < 0 && r != -ESTALE;
+	if (r == -ESTALE)
+		return engine_log_foreign(e, r);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,
 				       e->config.disk->name, p->boundary);
