@@ -125,7 +125,9 @@ static bool is_zero(const struct volume *v, uint64_t offset)
 {
 	const char block = v->kind->blocks ? v->kind->blocks[offset / BLOCK] : 'w';
 
-	return block == 'z' || (block == 'p' && offset % BLOCK >= v->sector_size[0]);
+	if (block == 'p' && v->sector_size[0] < BLOCK)
+		return offset % BLOCK / v->sector_size[0] != BLOCK / v->sector_size[0] / 2;
+	return block == 'z';
 }
 
 /* In a block that is converted, zeros are data like any other. */

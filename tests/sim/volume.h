@@ -23,7 +23,8 @@ struct volume_kind {
 	const char *new_cipher; /* NULL: as before */
 	bool keep_key;
 	bool detached; /* the header is on a disk of its own, with a cache of its own */
-	/* A letter for each block: 'w'ritten, 'z'ero as if never, 'p'artly written; NULL: all w. */
+	/* A letter for each block: 'w'ritten, 'z'ero as if never, 'p'artly (in the middle); NULL:
+	 * all w. */
 	const char *blocks;
 };
 
