@@ -33,6 +33,18 @@ struct engine {
 	size_t memory_size;
 };
 
+/* A side that only the kernel can convert? Its data goes through a mapping, in order. */
+static inline bool engine_has_plaintext_side(const struct engine_config *cfg)
+{
+	return cfg->old_side.plaintext || cfg->new_side.plaintext;
+}
+
+/* Waits until nothing of @b is under way. */
+int engine_drain(struct engine *e, struct batch *b);
+
+/* On success the new data of the hotzone in @b is durable. Logs failures. */
+int engine_store(struct engine *e, struct batch *b);
+
 /* Online: I/O to @z waits from here on, and so do messages. */
 int engine_freeze(struct engine *e, const struct hotzone *z);
 /* Lets it go, to where the header says the data is. Logs failures. */

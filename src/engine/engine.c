@@ -21,14 +21,6 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-/* A flush that fails this often, with the data written again before each, is given up. */
-#define FLUSH_TRIES 3
-
-static bool has_plaintext_side(const struct engine_config *cfg)
-{
-	return cfg->old_side.plaintext || cfg->new_side.plaintext;
-}
-
 static void report(struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
@@ -146,18 +138,6 @@ static bool is_unwritten(const struct batch *b)
 	       !plan_is_at_end(b->config, plan_boundary_after(b->config, &z));
 }
 
-/* Waits until nothing of @b is under way. */
-static int drain(struct engine *e, struct batch *b)
-{
-	while (!batch_is_idle(b)) {
-		int r = batch_step(&e->queue);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int wait_loaded(struct engine *e, struct batch *b)
 {
 	const uint64_t begin = now_usec();
@@ -168,7 +148,7 @@ static int wait_loaded(struct engine *e, struct batch *b)
 		if (r < 0)
 			return r;
 	}
-	r = drain(e, b);
+	r = engine_drain(e, b);
 	engine_count(e, STAGE_LOAD, begin);
 	return r < 0 ? r : b->error;
 }
@@ -196,7 +176,7 @@ static int make_hot(struct engine *e, struct batch *b)
 	uint64_t begin;
 	int r;
 
-	if (cfg->resilience == ENGINE_CHECKSUM && !has_plaintext_side(cfg))
+	if (cfg->resilience == ENGINE_CHECKSUM && !engine_has_plaintext_side(cfg))
 		batch_convert(b); /* in memory, while this thread waits for the disk */
 	r = batch_submit(&e->queue);
 	if (r < 0)
@@ -211,125 +191,6 @@ static int make_hot(struct engine *e, struct batch *b)
 			"%" PRIu64,
 			cfg->disk->name, b->offset);
 	return engine_commit(e, &hot);
-}
-
-/* The part of step 5 for a side that only the kernel can convert: through its mapping, in order. */
-static int store_by_mapping(struct engine *e, struct batch *b)
-{
-	for (unsigned i = 0; i < b->n_chunks; i++) {
-		struct chunk *c = &b->chunks[i];
-		int r = 0;
-
-		for (uint32_t n; c->done < c->size && r == 0; c->done += n) {
-			bool unwritten;
-
-			n = batch_run(c, c->done, &unwritten);
-			if (!unwritten)
-				r = engine_convert_now(e, c->offset + c->done, c->data + c->done,
-						       n);
-		}
-		if (r < 0) {
-			b->error = r;
-			b->error_offset = c->offset;
-			return r;
-		}
-	}
-	return 0;
-}
-
-static int write_all(struct engine *e, struct batch *b)
-{
-	const uint64_t begin = now_usec();
-	int r;
-
-	if (has_plaintext_side(&e->config))
-		return store_by_mapping(e, b);
-	batch_convert(b);
-	batch_store(b);
-	while (!batch_is_stored(b) && !b->error) {
-		r = batch_step(&e->queue);
-		if (r < 0)
-			return r;
-	}
-	r = drain(e, b);
-	engine_count(e, STAGE_STORE, begin);
-	return r < 0 ? r : b->error;
-}
-
-/* Parts that look unwritten are left out, though plaintext may look so, too. */
-static int verify_by_mapping(struct engine *e, struct batch *b)
-{
-	for (unsigned i = 0; i < b->n_chunks; i++) {
-		struct chunk *c = &b->chunks[i];
-
-		for (uint32_t at = 0, n; at < c->size; at += n) {
-			bool unwritten;
-			int r;
-
-			n = batch_run(c, at, &unwritten);
-			r = unwritten ? 0 : engine_verify_now(e, c->offset + at, c->data + at, n);
-			if (r < 0) {
-				b->error_offset = c->offset + at;
-				return r;
-			}
-		}
-	}
-	return 0;
-}
-
-/* Is what is durable now what was to be written? It goes no further before that is known. */
-static int verify(struct engine *e, struct batch *b)
-{
-	const uint64_t begin = now_usec();
-	int r;
-
-	if (!e->config.verify)
-		return 0;
-	if (has_plaintext_side(&e->config))
-		return verify_by_mapping(e, b);
-	batch_verify(b);
-	while (!batch_is_verified(b) && !b->error) {
-		r = batch_step(&e->queue);
-		if (r < 0)
-			return r;
-	}
-	r = drain(e, b);
-	engine_count(e, STAGE_VERIFY, begin);
-	return r < 0 ? r : b->error;
-}
-
-/* Step 5: on success the hotzone's new data is durable. */
-static int store(struct engine *e, struct batch *b)
-{
-	const uint64_t begin = now_usec();
-	bool flushed = false;
-	int r;
-
-	for (unsigned tries = 0;; tries++) {
-		r = write_all(e, b);
-		if (r < 0) {
-			engine_log_io(e, r, "write", b->error_offset, batch_chunk_size(&e->config));
-			return r;
-		}
-		/* Also what is unwritten, lest a discard be forgotten behind the boundary. */
-		r = engine_flush(e);
-		flushed = r == 0;
-		if (flushed)
-			r = verify(e, b);
-		if (r == 0) {
-			e->sample.data += now_usec() - begin;
-			e->progress.unwritten += batch_unwritten(b);
-			return 0;
-		}
-		if (tries + 1 == FLUSH_TRIES || has_plaintext_side(&e->config) || !batch_is_idle(b))
-			break;
-		/* What a failed flush was to save may be lost: write it again. */
-		batch_store_again(b);
-	}
-	if (flushed)
-		return engine_log_differs(e, r, b->error_offset);
-	engine_log_io(e, r, "flush", b->offset, b->size);
-	return r;
 }
 
 /*
@@ -359,7 +220,7 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 		r = is_unwritten(b) ? 0 : make_hot(e, b);
 		if (r == 0)
 			return 0;
-		undo = drain(e, b);
+		undo = engine_drain(e, b);
 		/* The disk may say "hot" although the commit failed: nobody may write before it
 		 * does not. */
 		if (undo == 0 && e->uncertain)
@@ -463,7 +324,7 @@ static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct
 	const uint64_t boundary = plan_boundary_after(cfg, z);
 	struct hotzone ahead;
 
-	if (cfg->freezer || has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary) ||
+	if (cfg->freezer || engine_has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary) ||
 	    skip_hole_at(e, boundary) > 0)
 		return (struct hotzone){0};
 	ahead = next_hotzone(e, boundary);
@@ -500,7 +361,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 	else
 		r = make_hot(e, next);
 	if (r < 0) {
-		int undo = drain(e, next);
+		int undo = engine_drain(e, next);
 
 		/* Clean after @z, which is right whether or not a failed commit reached the disk.
 		 */
@@ -525,11 +386,11 @@ static int convert_hotzones(struct engine *e)
 		return r;
 	next = read_ahead(e, &e->batch[1], &z);
 	for (unsigned i = 0;; i = !i, z = next, next = third) {
-		r = store(e, &e->batch[i]);
+		r = engine_store(e, &e->batch[i]);
 		if (r < 0) {
 			/* None of its writes may reach the disk after its I/O is let go with EIO.
 			 */
-			(void)drain(e, &e->batch[i]);
+			(void)engine_drain(e, &e->batch[i]);
 			return leave(e, r);
 		}
 		if (next.size == 0 || wants_stop(e) || pause_due(e, &z))

@@ -13,6 +13,7 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/stages.h \
 	src/engine/stall.c src/engine/stall.h \
 	src/engine/steps.c \
+	src/engine/store.c \
 	src/engine/unwritten.c src/engine/unwritten.h
 
 UNIT_TESTS += src/engine/test-histogram

@@ -73,6 +73,17 @@ int engine_give_up(struct engine *e, int error)
 	return error;
 }
 
+int engine_drain(struct engine *e, struct batch *b)
+{
+	while (!batch_is_idle(b)) {
+		int r = batch_step(&e->queue);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int engine_log_foreign(const struct engine *e, int error)
 {
 	log_error("%s: another program has changed the LUKS2 header meanwhile, so the work ends "
