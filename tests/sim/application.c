@@ -88,7 +88,7 @@ void application_work(struct application *a)
 {
 	struct random rnd = {.state = a->seed++};
 
-	for (unsigned n = 0; n < 3; n++) {
+	for (unsigned n = 0; n < 3 && !a->late; n++) {
 		const uint64_t offset = random_below(&rnd, a->run->reenc.data_size / BLOCK) * BLOCK;
 
 		if (!is_frozen(a, offset))
@@ -105,6 +105,12 @@ static int app_freeze(struct freezer *f, uint64_t offset, uint64_t size)
 	if (a->frozen)
 		a->violations++;
 	application_work(a);
+	if (a->late && a->freezes % 3 == 2) {
+		struct random rnd = {.state = a->seed++};
+
+		write_block(a, offset + random_below(&rnd, size / BLOCK) * BLOCK, &rnd);
+		flush(a);
+	}
 	a->frozen = true;
 	a->frozen_offset = offset;
 	a->routing.hotzone_size = size;

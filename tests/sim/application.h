@@ -21,6 +21,7 @@ struct application {
 	struct position routing; /* hotzone_size: what is frozen */
 	uint64_t frozen_offset;
 	bool frozen, failed;
+	bool late; /* writes only into a range that is about to be frozen, one time in three */
 	unsigned freezes, violations;
 	struct app_write *writes;
 	unsigned n_writes;

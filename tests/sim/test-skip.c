@@ -59,6 +59,10 @@ static const struct volume_kind kinds[] = {
 static const struct volume_kind never_written = {"never-written", 512,   4096, "checksum", NULL,
 						 false,           false, NEVER};
 
+/* So much in one piece that hotzones grow on it. */
+static const struct volume_kind long_hole = {"long-hole", 512,   512,   "checksum",
+					     NULL,        false, false, "zzzzzzzzzzzzzzzzzzwwzzzw"};
+
 static struct volume *new_volume(const struct volume_kind *kind, bool show_holes)
 {
 	struct volume *v = volume_new(kind, seed);
@@ -189,7 +193,7 @@ static void open_scene(struct scene *s, struct volume *v, uint64_t app_seed)
 	s->v = v;
 	application_init(&s->app, &s->r, app_seed);
 	memcpy(s->app.plain, v->plain, v->data_size);
-	assert_int_equal(run_open(&s->r, v, v->image, HOTZONE, &s->app.freezer, seed), 0);
+	assert_int_equal(run_open(&s->r, v, v->image, 4 * HOTZONE, &s->app.freezer, seed), 0);
 	/* With a target the engine looks ahead, and takes longer hotzones where it sees zeros. */
 	s->r.stall_target = 1000000;
 }
@@ -198,6 +202,25 @@ static void close_scene(struct scene *s)
 {
 	run_close(&s->r);
 	application_done(&s->app);
+}
+
+/* Between the look ahead, which is a hint, and the freeze a hole gets data. */
+static void a_hole_that_is_written_before_the_freeze_is_converted(void **state)
+{
+	struct volume *v = new_volume(*state, false);
+
+	for (uint64_t i = 0; i < 8; i++) {
+		enum engine_outcome outcome;
+		struct scene s;
+
+		open_scene(&s, v, seed + i);
+		s.app.late = true;
+		assert_int_equal(run_all(&s.r, &outcome), 0);
+		assert_int_equal(s.app.violations, 0);
+		assert_true(volume_check_finished(v, medium_content(s.r.medium), s.app.plain));
+		close_scene(&s);
+	}
+	volume_free(v);
 }
 
 static void any_crash_under_load_is_recovered(void **state)
@@ -276,7 +299,7 @@ static void any_io_error_is_survived(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[3 * ARRAY_SIZE(kinds) + 6];
+	struct CMUnitTest tests[3 * ARRAY_SIZE(kinds) + 8];
 	size_t n = 0;
 
 	seed = program_seed();
@@ -298,6 +321,11 @@ int main(void)
 					 NULL, NULL, (void *)(uintptr_t)&kinds[0]};
 	tests[n++] = (struct CMUnitTest){"load_checksum", any_crash_under_load_is_recovered, NULL,
 					 NULL, (void *)(uintptr_t)&kinds[0]};
+	tests[n++] = (struct CMUnitTest){"late_write",
+					 a_hole_that_is_written_before_the_freeze_is_converted,
+					 NULL, NULL, (void *)(uintptr_t)&long_hole};
+	tests[n++] = (struct CMUnitTest){"load_long_hole", any_crash_under_load_is_recovered, NULL,
+					 NULL, (void *)(uintptr_t)&long_hole};
 	tests[n++] = (struct CMUnitTest){"load_journal", any_crash_under_load_is_recovered, NULL,
 					 NULL, (void *)(uintptr_t)&kinds[3]};
 	tests[n++] = (struct CMUnitTest){"io_error_checksum", any_io_error_is_survived, NULL, NULL,
