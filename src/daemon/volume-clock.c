@@ -221,7 +221,8 @@ void volume_send_governor(struct volume *v)
 	const struct governor_config *sent = &c->sent_governor;
 
 	g.rate_min = MAX(g.rate_min, c->rate_floor);
-	if (!c->link || (g.mode == GOVERNOR_NONE && !c->governor_sent))
+	/* One that is found at work may have another from before. */
+	if (!c->link)
 		return;
 	if (c->governor_sent && g.mode == sent->mode && g.rate_max == sent->rate_max &&
 	    g.latency_target == sent->latency_target && is_near(g.rate_min, sent->rate_min))
