@@ -10,7 +10,7 @@
 
 #define SECOND UINT64_C(1000000)
 /* The wall clock may be put back by so much within a window. */
-#define CLOCK_CHANGE (26 * 3600 * SECOND)
+#define CLOCK_CHANGE (UINT64_C(26) * 3600 * SECOND)
 /* Windows that follow each other without a gap are looked through so far, for one answer. */
 #define CHAIN_MAX 32U
 /* And changes from open to closed or back, for a sum; what is beyond is taken to be alike. */

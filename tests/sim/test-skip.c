@@ -304,7 +304,7 @@ int main(void)
 
 	seed = program_seed();
 	full = getenv("SIM_FULL") != NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i += USUALLY(1, 2)) {
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i += USUALLY(1, 4)) {
 		void *kind = (void *)(uintptr_t)&kinds[i];
 
 		tests[n++] = (struct CMUnitTest){kinds[i].name, any_crash_among_zeros_is_recovered,
