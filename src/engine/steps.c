@@ -86,9 +86,8 @@ int engine_drain(struct engine *e, struct batch *b)
 
 int engine_log_foreign(const struct engine *e, int error)
 {
-	log_error("%s: another program has changed the LUKS2 header meanwhile, so the work ends "
-		  "here, "
-		  "at offset %" PRIu64 "; see what \"recryptctl status\" says, and go on then",
+	log_error("%s: another program has changed the LUKS2 header, so the work ends here, at "
+		  "offset %" PRIu64 "; see what \"recryptctl status\" says, and go on then",
 		  e->config.disk->name, e->position.boundary);
 	return error;
 }
