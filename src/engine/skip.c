@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What lies ahead of the boundary and was never written. Offline the file system under an image
- * knows its holes, and they are not even read. Online a look without freezing is a hint how long
- * the next hotzone may be, and no more than that: what it has is seen once it is frozen.
+ * What lies ahead of the boundary and was never written. Offline the file system under an image or
+ * loop device knows its holes, and they are not even read. Online a look without freezing is a hint
+ * how long the next hotzone may be, and no more than that: what it has is seen once it is frozen.
  */
 #include "engine/engine-internal.h"
 #include "engine/unwritten.h"

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "io/geometry.h"
+#include "io/hole.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 
@@ -46,6 +47,7 @@ struct disk_uring {
 	struct disk disk;
 	char *name;
 	int fd;
+	struct hole_finder holes;
 	bool fixed_file;
 	struct io_uring ring;
 	int wake_fd;
@@ -270,22 +272,16 @@ static struct disk *uring_free(struct disk *d)
 	(void)io_uring_unregister_files(&u->ring);
 	(void)io_uring_unregister_buffers(&u->ring);
 	io_uring_queue_exit(&u->ring);
+	hole_finder_done(&u->holes);
 	(void)close(u->wake_fd);
 	free(u->name);
 	free(u);
 	return NULL;
 }
 
-/* A block device has no holes to show: it says that all of it is data. */
 static bool uring_is_hole(struct disk *d, uint64_t offset, uint64_t size)
 {
-	off_t data;
-
-	if (!range_inside(offset, size, d->size))
-		return false;
-	data = lseek(uring_of(d)->fd, (off_t)offset, SEEK_DATA);
-	/* ENXIO: none up to the end of the file. */
-	return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + size;
+	return range_inside(offset, size, d->size) && hole_at(&uring_of(d)->holes, offset, size);
 }
 
 static const struct disk_ops uring_ops = {
@@ -331,6 +327,7 @@ int disk_uring_new(int fd, const char *name, struct disk **ret)
 	u->fixed_file = io_uring_register_files(&u->ring, &fd, 1) == 0;
 	u->region_table = io_uring_register_buffers_sparse(&u->ring, MAX_REGIONS) == 0;
 	u->fd = fd;
+	u->holes = hole_finder(fd);
 	u->wake_fd = TAKE_FD(wake_fd);
 	u->name = TAKE_PTR(copy);
 	u->disk = (struct disk){

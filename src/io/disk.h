@@ -44,7 +44,8 @@ struct disk_ops {
 	int (*add_memory)(struct disk *d, void *memory, uint64_t size);
 	/*
 	 * Is nothing stored in this range (bytes), so that it reads as zeros? NULL, or false: not
-	 * known. No request for it may be in flight.
+	 * known. No request for it may be in flight, all that was written must have been flushed
+	 * since (before that the answer is a hint), and nothing may be frozen: files are opened.
 	 */
 	bool (*is_hole)(struct disk *d, uint64_t offset, uint64_t size);
 	struct disk *(*free)(struct disk *d);

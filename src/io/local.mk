@@ -6,6 +6,7 @@ src_io_librio_a_SOURCES = \
 	src/io/disk-uring.c src/io/disk-uring.h \
 	src/io/geometry.c src/io/geometry.h \
 	src/io/governor.c src/io/governor.h \
+	src/io/hole.c src/io/hole.h \
 	src/io/load.c src/io/load.h \
 	src/io/rate.c src/io/rate.h \
 	src/io/stacking.c src/io/stacking.h
@@ -16,13 +17,15 @@ IO_TEST_HELPERS = \
 	src/io/test-disk-util.c src/io/test-disk-util.h \
 	src/io/test-loop.c src/io/test-loop.h
 
-UNIT_TESTS += src/io/test-device src/io/test-disk src/io/test-disk-load
+UNIT_TESTS += src/io/test-device src/io/test-disk src/io/test-disk-load src/io/test-hole
 src_io_test_device_SOURCES = src/io/test-device.c $(IO_TEST_HELPERS)
 src_io_test_device_LDADD = $(IO_TEST_LIBS)
 src_io_test_disk_SOURCES = src/io/test-disk.c $(IO_TEST_HELPERS)
 src_io_test_disk_LDADD = $(IO_TEST_LIBS)
 src_io_test_disk_load_SOURCES = src/io/test-disk-load.c $(IO_TEST_HELPERS)
 src_io_test_disk_load_LDADD = $(IO_TEST_LIBS)
+src_io_test_hole_SOURCES = src/io/test-hole.c $(IO_TEST_HELPERS)
+src_io_test_hole_LDADD = $(IO_TEST_LIBS)
 
 UNIT_TESTS += src/io/test-governor src/io/test-load src/io/test-rate
 src_io_test_governor_SOURCES = src/io/test-governor.c

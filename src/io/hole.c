@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/hole.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "io/geometry.h"
+#include "util/checked.h"
+#include "util/cleanup.h"
+
+/* What the loop driver says of the file under a loop device. */
+struct backing {
+	dev_t dev;
+	ino_t ino;
+	uint64_t start; /* byte of the file that the disk begins with */
+};
+
+struct hole_finder hole_finder(int disk_fd)
+{
+	return (struct hole_finder){.disk_fd = disk_fd, .file_fd = -1};
+}
+
+void hole_finder_done(struct hole_finder *h)
+{
+	if (h->file_fd >= 0)
+		(void)close(TAKE_FD(h->file_fd));
+}
+
+/*
+ * The name of the file under loop device, or partition of one, @dev, as in the mount namespace of
+ * whoever reads it (Documentation/ABI/testing/sysfs-block-loop): here it may name anything, and no
+ * other driver has the attribute. -ENOENT: no loop device.
+ */
+static int backing_name(dev_t dev, char name[PATH_MAX])
+{
+	/* The directory of a partition lies in that of its disk. */
+	static const char *const parents[] = {"", "../"};
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	for (size_t i = 0; fd < 0 && i < ARRAY_SIZE(parents); i++) {
+		char path[128];
+
+		(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%sloop/backing_file",
+			       major(dev), minor(dev), parents[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return -errno;
+	n = read(fd, name, PATH_MAX);
+	if (n < 0)
+		return -errno;
+	/* A newline ends it, others may be part of it. */
+	if (n < 2 || name[n - 1] != '\n' || memchr(name, '\0', (size_t)n))
+		return -EINVAL;
+	name[n - 1] = '\0';
+	return 0;
+}
+
+/* Asked each time: the offset can be changed while the device is in use. */
+static int backing_get(int disk_fd, dev_t dev, struct backing *ret)
+{
+	struct loop_info64 info;
+	uint64_t first = 0, start;
+	int r;
+
+	if (ioctl(disk_fd, LOOP_GET_STATUS64, &info) < 0)
+		return -errno;
+	/* Kernels before 5.16 could encrypt on the way: zeros of the file are no zeros then. */
+	if (info.lo_encrypt_type != LO_CRYPT_NONE)
+		return -EOPNOTSUPP;
+	r = sysfs_block_number(dev, "start", &first); /* of a partition */
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = mul_u64(first, SECTOR_SIZE, &start);
+	if (r == 0)
+		r = add_u64(start, info.lo_offset, &start);
+	if (r < 0)
+		return r;
+	*ret = (struct backing){
+		.dev = (dev_t)info.lo_device, .ino = (ino_t)info.lo_inode, .start = start};
+	return 0;
+}
+
+static bool is_backing(const struct stat *st, const struct backing *b)
+{
+	return S_ISREG(st->st_mode) && st->st_dev == b->dev && st->st_ino == b->ino;
+}
+
+/* Its name may lead anywhere, so the file is not opened before it is seen to be the right one. */
+static int backing_open(int disk_fd, dev_t dev)
+{
+	char name[PATH_MAX], same[32];
+	_cleanup_close_ int path_fd = -1;
+	struct backing backing;
+	struct stat st;
+	int fd, r = backing_name(dev, name);
+
+	if (r == 0)
+		r = backing_get(disk_fd, dev, &backing);
+	if (r < 0)
+		return r;
+	path_fd = open(name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (path_fd < 0 || fstat(path_fd, &st) < 0)
+		return -errno;
+	if (!is_backing(&st, &backing))
+		return -ESTALE;
+	(void)snprintf(same, sizeof(same), "/proc/self/fd/%d", path_fd);
+	fd = open(same, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* ENXIO is no data up to the end of the file, and what is beyond reads as an error. */
+static bool file_hole_at(int fd, const struct stat *st, uint64_t offset, uint64_t size)
+{
+	off_t data;
+
+	if (st->st_size < 0 || !range_inside(offset, size, (uint64_t)st->st_size))
+		return false;
+	data = lseek(fd, (off_t)offset, SEEK_DATA);
+	return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + size;
+}
+
+static bool loop_hole_at(struct hole_finder *h, dev_t dev, uint64_t offset, uint64_t size)
+{
+	struct backing backing;
+	struct stat st;
+	uint64_t at;
+
+	if (!h->looked) {
+		h->looked = true;
+		h->file_fd = MAX(backing_open(h->disk_fd, dev), -1);
+	}
+	return h->file_fd >= 0 && backing_get(h->disk_fd, dev, &backing) == 0 &&
+	       fstat(h->file_fd, &st) == 0 && is_backing(&st, &backing) &&
+	       add_u64(backing.start, offset, &at) == 0 && file_hole_at(h->file_fd, &st, at, size);
+}
+
+bool hole_at(struct hole_finder *h, uint64_t offset, uint64_t size)
+{
+	struct stat st;
+
+	if (fstat(h->disk_fd, &st) < 0)
+		return false;
+	if (S_ISREG(st.st_mode))
+		return file_hole_at(h->disk_fd, &st, offset, size);
+	return S_ISBLK(st.st_mode) && loop_hole_at(h, st.st_rdev, offset, size);
+}
