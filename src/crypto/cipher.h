@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Sector ciphers as dm-crypt has them, through OpenSSL: cipher, mode and IV generator of a LUKS2
- * segment ("aes-xts-plain64"), applied in place to whole encryption sectors.
+ * Sector ciphers as dm-crypt has them, through OpenSSL, and aes-xts also through libgcrypt: cipher,
+ * mode and IV generator of a LUKS2 segment ("aes-xts-plain64"), applied in place to whole
+ * encryption sectors.
  */
 #pragma once
 
@@ -11,6 +12,8 @@
 #include "util/secret.h"
 
 struct cipher;
+
+enum cipher_library { CIPHER_OPENSSL, CIPHER_GCRYPT };
 
 /*
  * @spec is the "encryption" of a LUKS2 segment, @sector_size 512..4096 bytes. Up to @lanes threads
@@ -22,6 +25,18 @@ int cipher_new(const char *spec, const struct secret *key, uint32_t sector_size,
 	       struct cipher **ret);
 struct cipher *cipher_free(struct cipher *c);
 DEFINE_CLEANUP(struct cipher, cipher_free)
+
+/*
+ * OpenSSL is what a new one uses. -EOPNOTSUPP: this cipher, or this machine, has no other library;
+ * -EBADMSG: one that encrypts or decrypts otherwise than OpenSSL. Not while a lane is at work.
+ */
+int cipher_use(struct cipher *c, enum cipher_library library);
+
+/* Uses what is faster here, found out in a few milliseconds. */
+int cipher_use_fastest(struct cipher *c);
+
+/* "OpenSSL" or "libgcrypt" */
+const char *cipher_library_name(const struct cipher *c);
 
 /*
  * Does a sector of ciphertext that is all zeros mean that nothing was written there? Where each

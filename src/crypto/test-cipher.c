@@ -94,6 +94,13 @@ static void fill(uint8_t *data, size_t size)
 		data[i] = (uint8_t)(i + (i >> 8) * 7);
 }
 
+/* Of aes-xts: what was there when this was configured has to work. */
+#if HAVE_GCRYPT_H
+#define LIBRARIES 2U
+#else
+#define LIBRARIES 1U
+#endif
+
 #define PI "31415926535897932384626433832795"
 #define KEY_256                                                                                    \
 	"2718281828459045235360287471352662497757247093699959574966967627"                         \
@@ -126,20 +133,22 @@ static void xts_matches_the_vectors_of_ieee_1619(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
-		_cleanup_(secret_freep) struct secret *key = key_of(v[i].key);
-		_cleanup_(cipher_freep) struct cipher *c = cipher_of(v[i].spec, key, 512);
+	for (size_t i = 0; i < LIBRARIES * ARRAY_SIZE(v); i++) {
+		const size_t t = i / LIBRARIES;
+		_cleanup_(secret_freep) struct secret *key = key_of(v[t].key);
+		_cleanup_(cipher_freep) struct cipher *c = cipher_of(v[t].spec, key, 512);
 		uint8_t data[512], want[64];
 		size_t n;
 
+		assert_int_equal(cipher_use(c, i % LIBRARIES), 0);
 		for (size_t j = 0; j < sizeof(data); j++)
 			data[j] = (uint8_t)j;
-		assert_int_equal(cipher_encrypt(c, 0, v[i].sector, data, sizeof(data)), 0);
-		n = unhex(v[i].head, want);
+		assert_int_equal(cipher_encrypt(c, 0, v[t].sector, data, sizeof(data)), 0);
+		n = unhex(v[t].head, want);
 		assert_memory_equal(data, want, n);
-		n = unhex(v[i].tail, want);
+		n = unhex(v[t].tail, want);
 		assert_memory_equal(data + sizeof(data) - n, want, n);
-		assert_int_equal(cipher_decrypt(c, 0, v[i].sector, data, sizeof(data)), 0);
+		assert_int_equal(cipher_decrypt(c, 0, v[t].sector, data, sizeof(data)), 0);
 		for (size_t j = 0; j < sizeof(data); j++)
 			assert_int_equal(data[j], (uint8_t)j);
 	}
@@ -308,6 +317,52 @@ static void xts_takes_an_essiv_iv(void **state)
 	assert_memory_equal(data, want, sizeof(data));
 }
 
+#if HAVE_GCRYPT_H
+/* Many sectors of each size: each library has ways of its own for long and for short runs. */
+static void both_libraries_make_the_same_sectors(void **state)
+{
+	static const char *const specs[] = {"aes-xts-plain64", "aes-xts-plain", "aes-xts-plain64be",
+					    "aes-xts-essiv:sha256"};
+	static uint8_t data[2][17 * 4096];
+	static const uint8_t *const one = data[CIPHER_OPENSSL], *const other = data[CIPHER_GCRYPT];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(specs) * 8; i++) {
+		_cleanup_(secret_freep) struct secret *key = key_sized(i % 2 ? 64 : 32);
+		_cleanup_(cipher_freep) struct cipher *c =
+			cipher_of(specs[i / 8], key, 512U << i / 2 % 4);
+
+		for (unsigned l = 0; l < LIBRARIES; l++) {
+			assert_int_equal(cipher_use(c, l), 0);
+			assert_string_equal(cipher_library_name(c), l ? "libgcrypt" : "OpenSSL");
+			fill(data[l], sizeof(data[l]));
+			assert_int_equal(cipher_encrypt(c, 0, FIRST, data[l], sizeof(data[l])), 0);
+		}
+		assert_memory_equal(one, other, sizeof(data[0]));
+		for (unsigned l = 0; l < LIBRARIES; l++) {
+			assert_int_equal(cipher_use(c, l), 0);
+			assert_int_equal(cipher_decrypt(c, 0, 1, data[l], sizeof(data[l])), 0);
+		}
+		assert_memory_equal(one, other, sizeof(data[0]));
+	}
+}
+
+static void the_other_library_is_for_aes_xts_only(void **state)
+{
+	static const char *const specs[] = {"aes-cbc-plain64", "aes-ecb", "cipher_null-ecb"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		_cleanup_(secret_freep) struct secret *key = key_sized(32);
+		_cleanup_(cipher_freep) struct cipher *c = cipher_of(specs[i], key, 512);
+
+		assert_int_equal(cipher_use(c, CIPHER_GCRYPT), -EOPNOTSUPP);
+		assert_int_equal(cipher_use_fastest(c), 0);
+		assert_string_equal(cipher_library_name(c), "OpenSSL");
+	}
+}
+#endif
+
 static void cipher_null_changes_nothing(void **state)
 {
 	_cleanup_(secret_freep) struct secret *key = key_sized(32);
@@ -442,6 +497,10 @@ int main(void)
 		cmocka_unit_test(ecb_matches_the_vectors_of_sp800_38a),
 		cmocka_unit_test(cbc_is_a_chain_from_the_iv_of_the_sector),
 		cmocka_unit_test(xts_takes_an_essiv_iv),
+#if HAVE_GCRYPT_H
+		cmocka_unit_test(both_libraries_make_the_same_sectors),
+		cmocka_unit_test(the_other_library_is_for_aes_xts_only),
+#endif
 		cmocka_unit_test(cipher_null_changes_nothing),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(an_xts_key_of_equal_halves_is_refused),

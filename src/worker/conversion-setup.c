@@ -74,6 +74,10 @@ static int make_side(struct conversion *c, int which, const struct luks_side *si
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot set up cipher %s with a key of %zu bits",
 				       c->volume->data_path, side->cipher, key->size * 8);
+	r = cipher_use_fastest(c->cipher[which]);
+	if (r < 0)
+		return log_error_errno(r, "cannot compare the libraries for ciphers");
+	log_debug("%s by %s", side->cipher, cipher_library_name(c->cipher[which]));
 	return 0;
 }
 
