@@ -14,6 +14,7 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/io.h"
 
 /* Bytes. */
 #define TRANSFER_STEP (UINT64_C(64) * 1024)
@@ -26,15 +27,14 @@ static int read_number(const char *path, uint64_t *ret)
 {
 	char text[32];
 	uint64_t value;
-	ssize_t n;
+	int r;
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
+	r = read_kernel_text(fd, text, sizeof(text));
+	if (r < 0)
+		return r;
 	if (sscanf(text, "%" SCNu64, &value) != 1)
 		return -EINVAL;
 	*ret = value;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/io.h"
 
 #define CGROUPS "/sys/fs/cgroup"
 
@@ -44,15 +45,14 @@ static int own_group(char *ret, size_t size)
 {
 	char text[PATH_MAX];
 	const char *line;
-	ssize_t n;
+	int r;
 	_cleanup_close_ int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
+	r = read_kernel_text(fd, text, sizeof(text));
+	if (r < 0)
+		return r;
 	line = strstr(text, "0::/"); /* version 2 */
 	if (!line)
 		return -ENOENT;
@@ -108,22 +108,11 @@ void load_close(struct load *l)
 	l->stat_fd = -1;
 }
 
-/* From the start of a file of sysfs or cgroupfs: a small text. */
-static int read_text(int fd, char *buf, size_t size)
-{
-	const ssize_t n = pread(fd, buf, size - 1, 0);
-
-	if (n < 0)
-		return -errno;
-	buf[n] = '\0';
-	return 0;
-}
-
 int load_read(const struct load *l, struct load_figures *ret)
 {
 	struct load_figures f = {};
 	char text[512];
-	int r = read_text(l->stat_fd, text, sizeof(text));
+	int r = read_kernel_text(l->stat_fd, text, sizeof(text));
 
 	if (r == 0)
 		r = load_parse_stat(text, &f);
@@ -131,7 +120,7 @@ int load_read(const struct load *l, struct load_figures *ret)
 		uint64_t usec;
 
 		/* A group may have gone away: its file fails from then on. */
-		if (read_text(l->pressure_fd[i], text, sizeof(text)) == 0 &&
+		if (read_kernel_text(l->pressure_fd[i], text, sizeof(text)) == 0 &&
 		    load_parse_pressure(text, &usec) == 0)
 			f.pressure_usec += usec;
 	}

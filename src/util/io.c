@@ -59,6 +59,16 @@ int pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
 	return 0;
 }
 
+int read_kernel_text(int fd, char *buf, size_t size)
+{
+	const ssize_t n = pread(fd, buf, size - 1, 0);
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return 0;
+}
+
 int open_standard_streams(void)
 {
 	int fd;
