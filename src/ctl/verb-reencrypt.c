@@ -27,8 +27,8 @@ static void on_stop(int signal)
 static bool only_in_foreground(const struct options *o)
 {
 	return o->foreground || o->init_only || o->new_volume_key_file || o->device_size ||
-	       o->hotzone_size || o->stall_target_ms != OPTION_NOT_GIVEN || o->rate || o->threads ||
-	       o->skip_unwritten || o->verify || !o->device;
+	       o->hotzone_size || o->stall_target_ms != OPTION_NOT_GIVEN || o->rate ||
+	       o->governor || o->threads || o->skip_unwritten || o->verify || !o->device;
 }
 
 static void print_progress(json_object *volume, void *userdata)

@@ -9,7 +9,9 @@
 #include "util/checked.h"
 
 const struct politeness politeness_defaults = {
-	.governor = {.mode = GOVERNOR_NONE, .rate_min = UINT64_C(1) << 20, .latency_target = 10000},
+	.governor = {.mode = GOVERNOR_NONE,
+		     .rate_min = GOVERNOR_DEFAULT_RATE_MIN,
+		     .latency_target = GOVERNOR_DEFAULT_LATENCY_TARGET},
 };
 
 enum setting { GOVERNOR, RATE_MIN, RATE_MAX, LATENCY_TARGET, WINDOW, DEADLINE };

@@ -114,10 +114,15 @@ uint64_t governor_update(struct governor *g, const struct governor_config *c,
 	return (uint64_t)g->allowed;
 }
 
+bool governor_steps_back(const struct governor *g, const struct governor_config *c)
+{
+	return c->mode != GOVERNOR_NONE && g->need > slopes[c->mode].low;
+}
+
 void governor_reason(const struct governor *g, const struct governor_config *c, char *buf,
 		     size_t size)
 {
-	const char *how = g->need <= slopes[c->mode].low ? "" : ", so the work steps back";
+	const char *how = governor_steps_back(g, c) ? ", so the work steps back" : "";
 
 	if (c->mode == GOVERNOR_NONE)
 		(void)snprintf(buf, size, "%s", "");

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,10 @@ struct governor_config {
 
 /* The least that is ever allowed: one small hotzone in a while. */
 #define GOVERNOR_RATE_MIN UINT64_C(4096)
+
+/* Where nobody says otherwise: bytes/s, microseconds. */
+#define GOVERNOR_DEFAULT_RATE_MIN       (UINT64_C(1) << 20)
+#define GOVERNOR_DEFAULT_LATENCY_TARGET UINT64_C(10000)
 
 /* What has happened since the sample before; microseconds. */
 struct governor_sample {
@@ -51,6 +56,9 @@ struct governor {
 /* Bytes/s until the next sample; 0: no limit. An idle start is a slow one, from rate_min. */
 uint64_t governor_update(struct governor *g, const struct governor_config *c,
 			 const struct governor_sample *s);
+
+/* Is the need such that the rate is not rate_max? */
+bool governor_steps_back(const struct governor *g, const struct governor_config *c);
 
 /* Why it is that, in words. */
 void governor_reason(const struct governor *g, const struct governor_config *c, char *buf,

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/checked.h"
+
 /* A hotzone is at most that long at the rate, so that the figures of 10 s are exact to 1.3 %. */
 #define RATE_HOTZONE_USEC UINT64_C(125000)
 /* How much lost time is made up for. */
@@ -30,6 +32,12 @@ struct rate {
 	uint64_t counted; /* bytes that are paid for */
 	uint64_t due;     /* when the next hotzone may begin, microseconds */
 };
+
+/* The lower of two limits. */
+static inline uint64_t rate_lower(uint64_t a, uint64_t b)
+{
+	return a == 0 ? b : b == 0 ? a : MIN(a, b);
+}
 
 int rate_init(struct rate *r, uint64_t bytes_per_second);
 void rate_destroy(struct rate *r);

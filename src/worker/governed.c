@@ -68,19 +68,22 @@ static void take_sample(struct governed *g, const struct governor_config *config
 	g->last_converted = converted;
 }
 
-uint64_t governed_rate(struct governed *g, struct control *c, uint64_t converted)
+uint64_t governed_rate(struct governed *g, const struct governor_config *config, uint64_t converted)
 {
-	const struct governor_config config = control_governor(c);
 	const uint64_t now = now_usec();
-	char reason[128];
 
-	if (!g->name || config.mode == GOVERNOR_NONE || !have_load(g)) {
-		control_set_governed(c, 0, "");
+	if (!g->name || config->mode == GOVERNOR_NONE || !have_load(g)) {
+		*g->reason = '\0';
 		return 0;
 	}
 	if (now - g->last_usec >= LOOK_USEC)
-		take_sample(g, &config, converted, now);
-	governor_reason(&g->governor, &config, reason, sizeof(reason));
-	control_set_governed(c, g->rate, reason);
+		take_sample(g, config, converted, now);
+	governor_reason(&g->governor, config, g->reason, sizeof(g->reason));
 	return g->rate;
+}
+
+/* Each hotzone has its flushes, so who steps back makes one a second and not eight. */
+uint64_t governed_hotzone(uint64_t governed, struct rate *rate)
+{
+	return governed > 0 && governed == rate_get(rate) ? governed : rate_hotzone(rate);
 }

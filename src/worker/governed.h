@@ -7,7 +7,7 @@
 
 #include "io/governor.h"
 #include "io/load.h"
-#include "worker/control.h"
+#include "io/rate.h"
 
 struct governed {
 	const char *name; /* of the open mapping; NULL: offline, and there is nothing to govern */
@@ -17,7 +17,12 @@ struct governed {
 	struct load_figures last;
 	uint64_t last_usec, last_converted; /* 0: there was none */
 	uint64_t rate;
+	char reason[128]; /* why, in words; "": it has nothing to do */
 };
 
-/* Bytes/s for what follows, 0: no limit; @converted bytes are done in all. Shown by @c. */
-uint64_t governed_rate(struct governed *g, struct control *c, uint64_t converted);
+/* Bytes/s for what follows, 0: no limit; @converted bytes are done in all. */
+uint64_t governed_rate(struct governed *g, const struct governor_config *config,
+		       uint64_t converted);
+
+/* Bytes of a hotzone, 0: any size, where @rate is the lower of @governed and another limit. */
+uint64_t governed_hotzone(uint64_t governed, struct rate *rate);

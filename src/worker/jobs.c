@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/rate.h"
 #include "luks/begin.h"
 #include "luks/status.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "worker/governed.h"
 #include "worker/passphrase.h"
 #include "worker/progress.h"
 #include "worker/steps.h"
@@ -24,8 +24,12 @@ struct job {
 	struct passphrase_source source;
 	struct progress progress;
 	struct conversion_watch watch;
-	struct rate rate;                           /* with watch.pause */
 	struct secret *volume_key, *new_volume_key; /* from files */
+	/* With watch.pause: */
+	struct rate rate;
+	struct governor_config governor;
+	struct governed governed;
+	bool steps_back; /* what was said of it last */
 };
 
 static void job_close(struct job *j)
@@ -33,6 +37,7 @@ static void job_close(struct job *j)
 	steps_close(&j->steps);
 	if (j->watch.pause)
 		rate_destroy(&j->rate);
+	load_close(&j->governed.load);
 	j->volume_key = secret_free(j->volume_key);
 	j->new_volume_key = secret_free(j->new_volume_key);
 }
@@ -71,14 +76,26 @@ static bool pause_due(void *arg, uint64_t converted)
 	return rate_is_due(&j->rate, converted, now_usec());
 }
 
+static void tell_of_governor(struct job *j)
+{
+	const bool steps_back = governor_steps_back(&j->governed.governor, &j->governor);
+
+	if (steps_back != j->steps_back)
+		log_info("%s: %s", j->steps.volume.data_path, j->governed.reason);
+	j->steps_back = steps_back;
+}
+
 static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 		      struct engine_limits *limits)
 {
 	struct job *j = arg;
+	const uint64_t governed = governed_rate(&j->governed, &j->governor, converted);
 
 	(void)store;
+	tell_of_governor(j);
+	rate_set(&j->rate, rate_lower(j->o->rate, governed));
 	rate_wait(&j->rate, converted, stop_wanted, j);
-	limits->hotzone_size = rate_hotzone(&j->rate);
+	limits->hotzone_size = governed_hotzone(governed, &j->rate);
 	return 0;
 }
 
@@ -89,11 +106,34 @@ static void on_end(void *arg)
 	progress_break(&j->progress);
 }
 
+/* Without any limit nothing need pause. */
+static int set_limits(struct job *j)
+{
+	const struct options *o = j->o;
+	int r;
+
+	if (o->governor && governor_mode_parse(o->governor, &j->governor.mode) < 0)
+		return -EINVAL;
+	j->governor.rate_min = o->rate_min ?: GOVERNOR_DEFAULT_RATE_MIN;
+	j->governor.rate_max = o->rate_max;
+	j->governor.latency_target = o->latency_target_ms > 0
+					     ? o->latency_target_ms * UINT64_C(1000)
+					     : GOVERNOR_DEFAULT_LATENCY_TARGET;
+	if (o->rate == 0 && j->governor.mode == GOVERNOR_NONE)
+		return 0;
+	r = rate_init(&j->rate, o->rate);
+	if (r < 0)
+		return log_error_errno(r, "cannot set up the limit of the rate");
+	j->watch.pause_due = pause_due;
+	j->watch.pause = make_pause;
+	return 0;
+}
+
 static int job_open(struct job *j, const struct options *o, const volatile sig_atomic_t *stop)
 {
 	int r;
 
-	*j = (struct job){.o = o, .stop = stop};
+	*j = (struct job){.o = o, .stop = stop, .governed.load = LOAD_NONE};
 	r = steps_open(o, &j->steps);
 	if (r < 0)
 		return r;
@@ -117,14 +157,8 @@ static int job_open(struct job *j, const struct options *o, const volatile sig_a
 		.arg = &j->source,
 		.tries = o->tries,
 	};
-	if (o->rate > 0) {
-		r = rate_init(&j->rate, o->rate);
-		if (r < 0)
-			return log_error_errno(r, "cannot set up the limit of the rate");
-		j->watch.pause_due = pause_due;
-		j->watch.pause = make_pause;
-	}
-	return read_key_files(j);
+	r = set_limits(j);
+	return r < 0 ? r : read_key_files(j);
 }
 
 static struct progress progress_of(const struct job *j)
@@ -158,6 +192,7 @@ static int convert(struct job *j)
 	int r;
 
 	j->progress = progress_of(j);
+	j->governed.name = j->steps.volume.name;
 	r = steps_convert(&j->steps, false, &outcome);
 	if (r < 0)
 		return r;

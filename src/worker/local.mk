@@ -13,7 +13,7 @@ src_worker_libworker_a_SOURCES = \
 
 UNIT_TESTS += src/worker/test-options src/worker/test-passphrase src/worker/test-progress
 src_worker_test_options_SOURCES = src/worker/test-options.c
-src_worker_test_options_LDADD = src/worker/libworker.a src/util/libutil.a \
+src_worker_test_options_LDADD = src/worker/libworker.a src/io/librio.a src/util/libutil.a \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_worker_test_passphrase_SOURCES = src/worker/test-passphrase.c
 src_worker_test_passphrase_LDADD = src/worker/libworker.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \

@@ -101,7 +101,8 @@ static int set_size(const struct option_spec *s, const char *value, uint64_t *wh
 	return 0;
 }
 
-/* A signal does not end the wait that a hotzone costs: here it is an eighth of a second. */
+/* A signal does not end the wait that a hotzone costs: from here on it is an eighth of a second,
+ * and a second under the governor. */
 #define RATE_MIN UINT64_C(65536)
 
 static int set_rate(const struct option_spec *s, const char *value, uint64_t *where)

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "io/governor.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "worker/options-table.h"
@@ -142,8 +143,31 @@ static int check_operands(const struct options *o)
 	return refuse("a device (or --active-name) is missing");
 }
 
+static int check_governor(const struct options *o)
+{
+	enum governor_mode mode = GOVERNOR_NONE;
+
+	if (o->governor && governor_mode_parse(o->governor, &mode) < 0) {
+		log_error("--governor must be none, idle or latency, not \"%s\"", o->governor);
+		return -EINVAL;
+	}
+	if ((o->rate_min || o->rate_max) && mode == GOVERNOR_NONE)
+		return refuse("--rate-min and --rate-max are of the governor: give --governor idle "
+			      "or latency; --rate holds without one");
+	if (o->latency_target_ms && mode != GOVERNOR_LATENCY)
+		return refuse("--latency-target is of --governor latency, which is not given");
+	if (o->rate_max && o->rate_max < (o->rate_min ?: GOVERNOR_DEFAULT_RATE_MIN))
+		return refuse("--rate-max must not be less than --rate-min, which is 1M where it "
+			      "is not given");
+	return 0;
+}
+
 int options_check(const struct options *o)
 {
+	int r = check_governor(o);
+
+	if (r < 0)
+		return r;
 	if (o->sector_size && (!is_power_of_2(o->sector_size) || o->sector_size < SECTOR_SIZE ||
 			       o->sector_size > 4096)) {
 		log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32,

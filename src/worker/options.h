@@ -63,11 +63,14 @@ struct options {
 
 	enum resilience resilience;
 	const char *resilience_hash;
-	uint64_t hotzone_size;    /* bytes, multiple of 512 */
-	uint64_t device_size;     /* bytes, multiple of 512 */
-	uint32_t stall_target_ms; /* 0: none; or OPTION_NOT_GIVEN */
-	uint64_t rate;            /* bytes per second, 0: no limit */
-	uint32_t threads;         /* for the ciphers and checksums; 0: one for each CPU */
+	uint64_t hotzone_size;       /* bytes, multiple of 512 */
+	uint64_t device_size;        /* bytes, multiple of 512 */
+	uint32_t stall_target_ms;    /* 0: none; or OPTION_NOT_GIVEN */
+	uint64_t rate;               /* bytes per second, 0: no limit */
+	const char *governor;        /* the name of its mode */
+	uint64_t rate_min, rate_max; /* of it, bytes per second */
+	uint32_t latency_target_ms;
+	uint32_t threads; /* for the ciphers and checksums; 0: one for each CPU */
 	bool skip_unwritten, verify;
 
 	const char *pbkdf, *pbkdf_hash;

@@ -78,17 +78,13 @@ static void set_record(struct service_volume *v, struct luks_store *store, const
 	report_record(v, serial, r, &why);
 }
 
-static uint64_t lower_limit(uint64_t a, uint64_t b)
-{
-	return a == 0 ? b : b == 0 ? a : MIN(a, b);
-}
-
 /* A header that cannot be written stops the conversion with its next commit, if not here. */
 static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 		      struct engine_limits *limits)
 {
 	struct watch *w = arg;
 	struct control *c = w->v->control;
+	struct governor_config governor;
 	struct service_limits wanted;
 	uint64_t governed, by_rate;
 
@@ -99,15 +95,14 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 		if (record)
 			set_record(w->v, store, record, serial);
 		wanted = control_limits(c);
-		governed = governed_rate(&w->governed, c, converted);
-		rate_set(&c->rate, lower_limit(wanted.rate, governed));
+		governor = control_governor(c);
+		governed = governed_rate(&w->governed, &governor, converted);
+		control_set_governed(c, governed, w->governed.reason);
+		rate_set(&c->rate, rate_lower(wanted.rate, governed));
 		rate_wait(&c->rate, converted, interrupted, c);
 	} while (!control_wants_stop(c) && control_pause_wanted(c));
-	by_rate = rate_hotzone(&c->rate);
-	/* Each hotzone has its flushes, so who steps back makes one a second and not eight. */
-	if (governed > 0 && governed == rate_get(&c->rate))
-		by_rate = governed;
-	limits->hotzone_size = lower_limit(by_rate, wanted.hotzone_max);
+	by_rate = governed_hotzone(governed, &c->rate);
+	limits->hotzone_size = rate_lower(by_rate, wanted.hotzone_max);
 	limits->stall_target = wanted.stall_target;
 	return 0;
 }

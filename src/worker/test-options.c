@@ -121,6 +121,13 @@ static void every_option_reaches_its_field(void **state)
 	assert_string_equal(o.active_name, "a");
 	assert_null(o.device);
 	assert_true(o.init_only);
+	parse_good("recryptctl cancel img --governor latency --rate-min 64K --rate-max 3M "
+		   "--latency-target 7",
+		   &o);
+	assert_string_equal(o.governor, "latency");
+	assert_int_equal(o.rate_min, 65536);
+	assert_int_equal(o.rate_max, 3 << 20);
+	assert_int_equal(o.latency_target_ms, 7);
 }
 
 static void the_other_options_reach_their_fields(void **state)
@@ -289,6 +296,12 @@ static void nonsense_is_refused(void **state)
 	assert_refused("recryptctl reencrypt a --hotzone-size 0", -EINVAL, "not 0");
 	assert_refused("recryptctl reencrypt a --rate 0", -EINVAL, "64K at least");
 	assert_refused("recryptctl reencrypt a --rate fast", -EINVAL, "not a rate");
+	assert_refused("recryptctl reencrypt a --governor polite", -EINVAL,
+		       "none, idle or latency, not \"polite\"");
+	assert_refused("recryptctl reencrypt a --governor idle --rate-min 1K", -EINVAL,
+		       "--rate-min must be 64K at least");
+	assert_refused("recryptctl reencrypt a --governor latency --latency-target 0", -EINVAL,
+		       "--latency-target must be between");
 	assert_refused("recryptctl reencrypt a --threads 0", -EINVAL, "between");
 	assert_refused("recryptctl reencrypt a --threads 257", -EINVAL, "between");
 	assert_refused("recryptctl reencrypt a --device-size 12Q", -EINVAL, "not a size");
@@ -314,6 +327,11 @@ static void contradictions_are_refused(void **state)
 		"recryptctl reencrypt a --pbkdf pbkdf2 --pbkdf-parallel 1",
 		"recryptctl reencrypt a --pbkdf pbkdf2 --pbkdf-force-iterations 999",
 		"recryptctl reencrypt a --pbkdf-force-iterations 1000 --iter-time 10",
+		"recryptctl reencrypt a --rate-min 1M",
+		"recryptctl reencrypt a --governor none --rate-max 1M",
+		"recryptctl reencrypt a --governor idle --latency-target 5",
+		"recryptctl reencrypt a --governor idle --rate-max 512K",
+		"recryptctl reencrypt a --governor idle --rate-min 3M --rate-max 2M",
 	};
 
 	(void)state;
