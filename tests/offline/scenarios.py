@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Scenarios: functions with @scenario, of which run() runs all, or those of the command line."""
+import faulthandler
 import os
 import random
 import re
@@ -51,7 +52,8 @@ def run():
     run.
     """
     # So that loop devices and files go when the program is told to.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    faulthandler.enable()
     wanted = " ".join(sys.argv[1:])
     scenarios = [s for s in _scenarios if wanted in s[0]]
     if not scenarios:
