@@ -168,9 +168,9 @@ class Bench:
         self.args, self.volume, self.scratch = args, volume, scratch
         options = [*FAST_PBKDF, "-q", "--key-file", volume.key_file]
         ours = [os.path.join(args.build, "src/ctl/recryptctl"), "reencrypt", "--debug", *options]
-        if args.stall_target is not None:
-            ours += ["--stall-target", str(args.stall_target)]
-        self.programs = {"ours": ours, "limited": ours,
+        plain = ["--stall-target", str(args.stall_target)] if args.stall_target is not None else []
+        self.programs = {"ours": ours + plain,
+                         "limited": [*ours, "--stall-target", str(args.fast_stall_target)],
                          "stock": ["cryptsetup", "reencrypt", *options]}
 
     def reencrypt(self, kind, rate):
