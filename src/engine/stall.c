@@ -54,34 +54,42 @@ static void learn_aim(struct stall *s, uint64_t expected, uint64_t aim, bool ove
 		s->aim = MAX(s->aim - s->aim / AIM_LESS, AIM_LEAST);
 }
 
-/* Do the bytes take so much of the time that fewer of them would help? One sample is mostly noise.
+/*
+ * Do the bytes take so much of the time that fewer of them would help? One sample is mostly noise:
+ * so they must have done in those before it.
  */
 static bool are_bytes_to_blame(const struct stall *s, uint64_t bytes, uint64_t frozen)
 {
-	return bytes > frozen / 4 && s->bytes > s->frozen / 4;
+	return bytes > frozen / 4 && (s->frozen == 0 || s->bytes > s->frozen / 4);
+}
+
+/* Does the fixed time count for so much that more of them would be no matter? */
+static bool are_bytes_negligible(const struct stall *s, uint64_t bytes, uint64_t frozen)
+{
+	return bytes < frozen / 8 && s->bytes < s->frozen / 8;
 }
 
 /* The target is missed: the size that comes nearer to it, if any does. */
 static uint64_t size_over_target(const struct stall *s, const struct stall_sample *sample,
-				 uint64_t bytes, uint64_t target, bool as_wanted)
+				 uint64_t bytes, uint64_t target, bool as_wanted, bool blame)
 {
-	if (are_bytes_to_blame(s, bytes, sample->frozen))
+	if (blame)
 		return sample->frozen / 2 > target ? sample->size / 2
 						   : sample->size - sample->size / 4;
-	if (bytes < sample->frozen / 8 && s->bytes < s->frozen / 8 && as_wanted)
+	if (as_wanted && are_bytes_negligible(s, bytes, sample->frozen))
 		return s->size + s->size / 16;
 	return s->size;
 }
 
 /* The target is kept: towards what is aimed at. */
 static uint64_t size_under_target(const struct stall *s, uint64_t bytes, uint64_t frozen,
-				  uint64_t aim, bool as_wanted)
+				  uint64_t aim, bool as_wanted, bool blame)
 {
 	if (as_wanted && frozen < aim / 2)
 		return s->size + s->size / 4;
-	if (as_wanted && MAX(frozen, s->frozen) < aim)
+	if (as_wanted && (MAX(frozen, s->frozen) < aim || are_bytes_negligible(s, bytes, frozen)))
 		return s->size + s->size / 16;
-	if (MIN(frozen, s->frozen) > aim + aim / 4 && are_bytes_to_blame(s, bytes, frozen))
+	if (MIN(frozen, s->frozen) > aim + aim / 4 && blame)
 		return s->size - s->size / 16;
 	return s->size;
 }
@@ -93,12 +101,13 @@ void stall_update(struct stall *s, const struct stall_sample *sample, uint64_t t
 	const uint64_t bytes = sample->data > sample->commit ? sample->data - sample->commit : 0;
 	const uint64_t aim = aim_of(s, target), expected = s->frozen;
 	const bool over = sample->frozen > target;
+	const bool blame = are_bytes_to_blame(s, bytes, sample->frozen);
 
 	count(s, sample->frozen, bytes, target);
-	if (!over || are_bytes_to_blame(s, bytes, sample->frozen))
+	if (!over || blame)
 		learn_aim(s, expected, aim, over);
-	s->size = over ? size_over_target(s, sample, bytes, target, as_wanted)
-		       : size_under_target(s, bytes, sample->frozen, aim, as_wanted);
+	s->size = over ? size_over_target(s, sample, bytes, target, as_wanted, blame)
+		       : size_under_target(s, bytes, sample->frozen, aim, as_wanted, blame);
 	s->size = MIN(s->size, max);
 	s->size = MAX(s->size, (uint64_t)block);
 }

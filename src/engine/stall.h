@@ -8,9 +8,9 @@
  *
  * The aim is half the target at first, a quarter less after each one that was over the target, and
  * returns slowly; never under a sixth. The steps of 1/16 go by the smoothed time, too, so that
- * nothing swings. Where the fixed time alone is over the target (slow flushes) smaller ranges would
- * lose throughput for nothing: they shrink while the bytes take a quarter of the time, and grow by
- * 1/16 where they take less than an eighth.
+ * nothing swings. Where the fixed time alone is over target or aim (slow flushes, a machine that
+ * halts now and then) smaller ranges would lose throughput for nothing: they shrink while the bytes
+ * take a quarter of the time, and grow by 1/16 where they take less than an eighth.
  */
 #pragma once
 

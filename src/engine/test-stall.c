@@ -154,6 +154,23 @@ static void noise_starves_nobody(void **state)
 	assert_true(s.size > 32 * BLOCK);
 }
 
+/* What is aimed at sinks below the fixed time, and that no size makes up for. */
+static void a_machine_that_halts_now_and_then_starves_nobody(void **state)
+{
+	struct stall s = {.size = STALL_FIRST_SIZE};
+
+	(void)state;
+	for (unsigned n = 0; n < 10000; n++) {
+		struct stall_sample sample = {.size = round_down_u64(s.size, BLOCK),
+					      .commit = 2 * MS};
+
+		sample.data = 2 * MS + data_time(&ssd, sample.size) + (n % 20 ? 0 : 100 * MS);
+		sample.frozen = 16 * MS + sample.data;
+		stall_update(&s, &sample, 50 * MS, BLOCK, MAX_);
+	}
+	assert_in_range(data_time(&ssd, s.size), 2 * MS, 50 * MS);
+}
+
 /* A time that varies by @spread / 20: a sum of eight even ones is near a bell curve, 1020 +- 209.
  */
 static uint64_t vary(uint64_t *seed, uint64_t usec, uint64_t spread)
@@ -261,6 +278,7 @@ int main(void)
 		cmocka_unit_test(target_may_change_at_any_time),
 		cmocka_unit_test(no_throughput_is_lost_for_nothing),
 		cmocka_unit_test(noise_starves_nobody),
+		cmocka_unit_test(a_machine_that_halts_now_and_then_starves_nobody),
 		cmocka_unit_test(one_in_a_thousand_is_over_the_target),
 		cmocka_unit_test(never_less_than_a_block),
 		cmocka_unit_test(grows_from_a_block_again),
