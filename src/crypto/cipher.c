@@ -7,12 +7,12 @@
 #include "crypto/cipher.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "crypto/algorithm.h"
+#include "crypto/cipher-spec.h"
 #include "crypto/gcrypt-xts.h"
 #include "crypto/iv.h"
 #include "util/checked.h"
@@ -22,13 +22,6 @@
 /* What the libraries are compared on: bytes, and how often. */
 #define SAMPLE_SIZE   ((size_t)128 * 1024)
 #define SAMPLE_ROUNDS 3
-
-/* "aes-xts-plain64" in its parts; the IV is empty where the mode takes none. */
-struct cipher_spec {
-	char cipher[32];
-	char mode[32];
-	char iv[64];
-};
 
 struct cipher_lane {
 	EVP_CIPHER_CTX *encrypt, *decrypt;
@@ -43,54 +36,6 @@ struct cipher {
 	struct iv *iv; /* NULL: the mode takes none */
 	struct cipher_lane lane[];
 };
-
-/* dm-crypt's other notation, in the names of the kernel's crypto API: "capi:xts(aes)-plain64". */
-#define CAPI_PREFIX "capi:"
-
-/* Moves *text behind the part that ends at a dash or with the text. */
-static int take_part(const char **text, char *part, size_t size)
-{
-	const size_t n = strcspn(*text, "-");
-
-	if (n == 0 || n >= size)
-		return -EINVAL;
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)(*text)[i]) && (*text)[i] != '_')
-			return -EINVAL;
-	memcpy(part, *text, n);
-	part[n] = '\0';
-	*text += n;
-	return 0;
-}
-
-/* CIPHER-MODE or CIPHER-MODE-IV[:OPTION]; the option may hold dashes (essiv:sha3-256). */
-static int parse_spec(const char *text, struct cipher_spec *ret)
-{
-	struct cipher_spec s = {0};
-	int r;
-
-	if (strncmp(text, CAPI_PREFIX, strlen(CAPI_PREFIX)) == 0)
-		return -EOPNOTSUPP;
-	r = take_part(&text, s.cipher, sizeof(s.cipher));
-	if (r < 0)
-		return r;
-	if (*text++ != '-')
-		return -EINVAL;
-	r = take_part(&text, s.mode, sizeof(s.mode));
-	if (r < 0)
-		return r;
-	if (*text == '-') {
-		const size_t n = strlen(++text);
-
-		if (n == 0 || n >= sizeof(s.iv))
-			return -EINVAL;
-		memcpy(s.iv, text, n);
-	} else if (strcmp(s.mode, "ecb") != 0) {
-		return -EINVAL;
-	}
-	*ret = s;
-	return 0;
-}
 
 static int keyed_context(const EVP_CIPHER *evp, const struct secret *key, int encrypt,
 			 EVP_CIPHER_CTX **ret)
@@ -166,7 +111,7 @@ int cipher_new(const char *spec, const struct secret *key, uint32_t sector_size,
 	if (lanes == 0 || !is_power_of_2(sector_size) || sector_size < SECTOR_SIZE ||
 	    sector_size > 4096)
 		return -EINVAL;
-	r = parse_spec(spec, &s);
+	r = cipher_spec_parse(spec, &s);
 	if (r < 0)
 		return r;
 	c = calloc(1, sizeof(*c) + lanes * sizeof(c->lane[0]));
@@ -182,16 +127,6 @@ int cipher_new(const char *spec, const struct secret *key, uint32_t sector_size,
 	}
 	*ret = TAKE_PTR(c);
 	return 0;
-}
-
-bool cipher_tells_unwritten(const char *spec)
-{
-	struct cipher_spec s;
-
-	return parse_spec(spec, &s) == 0 && strcmp(s.cipher, "cipher_null") != 0 &&
-	       (strcmp(s.mode, "xts") == 0 || strcmp(s.mode, "cbc") == 0) &&
-	       (strncmp(s.iv, "plain", strlen("plain")) == 0 ||
-		strncmp(s.iv, "essiv:", strlen("essiv:")) == 0);
 }
 
 struct cipher *cipher_free(struct cipher *c)

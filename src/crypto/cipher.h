@@ -39,14 +39,6 @@ int cipher_use_fastest(struct cipher *c);
 const char *cipher_library_name(const struct cipher *c);
 
 /*
- * Does a sector of ciphertext that is all zeros mean that nothing was written there? Where each
- * sector is encrypted in its own way, no data comes out like that. Not so with cipher_null, whose
- * ciphertext is the data, nor where what is read from one sector that was never written, and put
- * into another, becomes zeros there (ecb, null IV). False for any @spec that is not known.
- */
-bool cipher_tells_unwritten(const char *spec);
-
-/*
  * @size bytes in place, a multiple of the sector size. @iv_sector is the IV of the first sector, in
  * 512-byte units also for larger sectors (no iv_large_sectors). -EINVAL: not a multiple.
  */

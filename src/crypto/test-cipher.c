@@ -17,6 +17,7 @@
 #include <openssl/evp.h>
 
 #include "crypto/cipher.h"
+#include "crypto/cipher-spec.h"
 #include "util/checked.h"
 
 #define BLOCK 16

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <sched.h>
 
+#include "crypto/cipher-spec.h"
 #include "io/disk-uring.h"
 #include "util/checked.h"
 #include "util/log.h"
