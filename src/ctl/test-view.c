@@ -109,7 +109,8 @@ static void who_is_made_way_for_and_until_when_is_told(void **state)
 	static const char json[] =
 		"{\"State\": \"running\", \"Governor\": \"idle\", \"GovernorRate\": 2097152,"
 		"\"GovernorReason\": \"the volume is in use\\u001b\", \"Deadline\": 1,"
-		"\"DeadlineAtRisk\": true, \"Windows\": [\"Mon 22:00 for 8h\", \"daily for 1h\"]}";
+		"\"DeadlineAtRisk\": true, \"SkipUnwritten\": true, \"Verify\": true,"
+		"\"Windows\": [\"Mon 22:00 for 8h\", \"daily for 1h\"]}";
 	char *text;
 
 	(void)state;
@@ -118,6 +119,9 @@ static void who_is_made_way_for_and_until_when_is_told(void **state)
 		     "Window:       Mon 22:00 for 8h\n"
 		     "Window:       daily for 1h\n");
 	assert_shows(view_work, json, ", cannot be held\n");
+	assert_shows(view_work, json,
+		     "Unwritten:    left as they are\n"
+		     "Verify:       what is written is read back\n");
 	text = shown(view_work, "{\"State\": \"idle\", \"Governor\": \"none\", \"Windows\": [],"
 				"\"Deadline\": 0}");
 	assert_string_equal(text, "Daemon:       idle\n");

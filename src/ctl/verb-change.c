@@ -61,23 +61,30 @@ static int append_numbers(sd_bus_message *m, const struct options *o)
 	return r;
 }
 
+static int append_flag(sd_bus_message *m, const char *key, bool value)
+{
+	return value ? sd_bus_message_append(m, "{sv}", key, "b", 1) : 0;
+}
+
+/* What may also be said of a rotation that has begun. */
+static int append_run_flags(sd_bus_message *m, const struct options *o)
+{
+	int r = append_flag(m, "SkipUnwritten", o->skip_unwritten);
+
+	return r < 0 ? r : append_flag(m, "Verify", o->verify);
+}
+
 static int append_flags(sd_bus_message *m, const struct options *o)
 {
-	const struct {
-		const char *key;
-		bool value;
-	} flags[] = {
-		{"KeepKey", o->keep_key},
-		{"LoseKeyslots", o->lose_keyslots},
-		{"ForceOffline", o->force_offline},
-		{"Queue", o->queue},
-	};
-	int r = 0;
+	int r = append_flag(m, "KeepKey", o->keep_key);
 
-	for (size_t i = 0; i < ARRAY_SIZE(flags) && r >= 0; i++)
-		if (flags[i].value)
-			r = sd_bus_message_append(m, "{sv}", flags[i].key, "b", 1);
-	return r;
+	if (r >= 0)
+		r = append_flag(m, "LoseKeyslots", o->lose_keyslots);
+	if (r >= 0)
+		r = append_flag(m, "ForceOffline", o->force_offline);
+	if (r >= 0)
+		r = append_flag(m, "Queue", o->queue);
+	return r < 0 ? r : append_run_flags(m, o);
 }
 
 /* A span or a time, both from now on. */
@@ -114,6 +121,17 @@ int append_rotation(sd_bus_message *m, const struct options *o)
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 && r != -EINVAL ? log_error_errno(r, "the options cannot be sent") : r;
+}
+
+int append_resume(sd_bus_message *m, const struct options *o)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0)
+		r = append_run_flags(m, o);
+	if (r >= 0)
+		r = append_flag(m, "Now", o->now);
+	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 /* --- several volumes --- */
@@ -243,13 +261,6 @@ static int suspend_one(struct client *c, const struct options *o, const char *pa
 			   o->reason ?: "", 0);
 }
 
-/* The options of Resume(). */
-static int append_resume(sd_bus_message *m, const struct options *o)
-{
-	return o->now ? sd_bus_message_append(m, "a{sv}", 1, "Now", "b", 1)
-		      : sd_bus_message_append(m, "a{sv}", 0);
-}
-
 static int resume_one(struct client *c, const struct options *o, const char *path)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -304,7 +315,7 @@ int verb_resume(const struct options *o)
 int verb_cancel(const struct options *o, bool *ret_done)
 {
 	_cleanup_(client_close) struct client c = {};
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
 	_cleanup_free_ char *path = NULL;
 	const char *job;
 	int r;
@@ -324,7 +335,11 @@ int verb_cancel(const struct options *o, bool *ret_done)
 		return 0; /* not one of the daemon's */
 	*ret_done = true;
 	if (r == 0)
-		r = client_call(&c, path, BUS_VOLUME_INTERFACE, "Cancel", &reply, "a{sv}", 0);
+		r = client_new_call(&c, path, BUS_VOLUME_INTERFACE, "Cancel", &call);
+	if (r >= 0)
+		r = append_resume(call, o);
+	if (r >= 0)
+		r = client_send(&c, TAKE_PTR(call), &reply);
 	if (r == 0)
 		r = sd_bus_message_read(reply, "o", &job);
 	if (r < 0)

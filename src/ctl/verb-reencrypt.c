@@ -28,7 +28,7 @@ static bool only_in_foreground(const struct options *o)
 {
 	return o->foreground || o->init_only || o->new_volume_key_file || o->device_size ||
 	       o->hotzone_size || o->stall_target_ms != OPTION_NOT_GIVEN || o->rate ||
-	       o->governor || o->threads || o->skip_unwritten || o->verify || !o->device;
+	       o->governor || o->threads || !o->device;
 }
 
 static void print_progress(json_object *volume, void *userdata)
@@ -79,6 +79,16 @@ static int begin(struct client *c, const struct options *o, const char *path,
 	return *ret_job ? 0 : -ENOMEM;
 }
 
+static int resume(struct client *c, const struct options *o, const char *path)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Resume", &call);
+
+	if (r >= 0)
+		r = append_resume(call, o);
+	return r < 0 ? r : client_send(c, TAKE_PTR(call), NULL);
+}
+
 /* Begins, or goes on with what the header says. */
 static int begin_or_resume(struct client *c, const struct options *o, const char *path,
 			   struct passphrase_source *source, char **ret_job)
@@ -93,7 +103,7 @@ static int begin_or_resume(struct client *c, const struct options *o, const char
 	begun = *json_text(volume, "Mode") != '\0';
 	json_object_put(volume);
 	if (begun)
-		return client_call(c, path, BUS_VOLUME_INTERFACE, "Resume", NULL, "a{sv}", 0);
+		return resume(c, o, path);
 	if (o->resume_only) {
 		log_error("%s: no re-encryption is begun, so there is nothing to go on with",
 			  o->device);

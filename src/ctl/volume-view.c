@@ -255,6 +255,15 @@ static int print_politeness(json_object *v, FILE *out)
 	return r;
 }
 
+/* What is done besides, or left out. */
+static void print_run(json_object *v, FILE *out)
+{
+	if (json_number(v, "SkipUnwritten"))
+		fprintf(out, "%-13s left as they are\n", "Unwritten:");
+	if (json_number(v, "Verify"))
+		fprintf(out, "%-13s what is written is read back\n", "Verify:");
+}
+
 /* What the header does not say. */
 static int print_work(json_object *v, FILE *out)
 {
@@ -276,6 +285,7 @@ static int print_work(json_object *v, FILE *out)
 		view_rate(json_number(v, "RateLimit"), text);
 		fprintf(out, "%-13s %s\n", "Limit:", text);
 	}
+	print_run(v, out);
 	r = print_politeness(v, out);
 	if (r < 0)
 		return r;

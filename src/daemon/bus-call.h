@@ -35,7 +35,8 @@ struct arguments {
 	int fd; /* the message's */
 	struct rotate_options rotate;
 	struct unlock_options unlock;
-	bool now; /* of resume */
+	struct resume_options resume;
+	struct run_choices cancel;
 };
 
 struct call {

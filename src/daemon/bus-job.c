@@ -48,8 +48,7 @@ struct object_path job_volume_path(const struct job *j)
 
 static int parse_cancel(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	(void)a;
-	return read_options(m, no_option_keys, NULL, f);
+	return read_cancel_options(m, &a->cancel, f);
 }
 
 static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
@@ -57,14 +56,13 @@ static int run_cancel(struct call *c, const struct arguments *a, struct failure 
 	struct job *j = job_at(c->bus, sd_bus_message_get_path(c->message)), *unused;
 	int r = 0;
 
-	(void)a;
 	if (!j)
 		return failure_set(f, -ENODEV, "the job is not known any more");
 	if (job_ended(j))
 		return failure_set(f, -ENOMSG, "the job has ended");
 	for (size_t i = 0; i < j->n_members && r == 0; i++)
 		if (j->members[i].volume && !j->members[i].ended)
-			r = volume_cancel(j->members[i].volume, f, &unused);
+			r = volume_cancel(j->members[i].volume, &a->cancel, f, &unused);
 	if (r == 0)
 		call_reply(c);
 	return r;

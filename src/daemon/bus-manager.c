@@ -228,7 +228,7 @@ static int run_for_all(struct call *c, const struct arguments *a, bool suspend, 
 	if (r < 0)
 		return r;
 	return suspend ? manager_suspend_all(m, &filter, a->text, f, call_done, c, &count)
-		       : manager_resume_all(m, &filter, a->now, f, call_done, c, &count);
+		       : manager_resume_all(m, &filter, &a->resume, f, call_done, c, &count);
 }
 
 static int run_suspend_all(struct call *c, const struct arguments *a, struct failure *f)
@@ -240,7 +240,7 @@ static int parse_resume_all(sd_bus_message *m, struct arguments *a, struct failu
 {
 	int r = parse_filter(m, a, f);
 
-	return r < 0 ? r : read_resume_options(m, &a->now, f);
+	return r < 0 ? r : read_resume_options(m, &a->resume, f);
 }
 
 static int run_resume_all(struct call *c, const struct arguments *a, struct failure *f)

@@ -38,6 +38,8 @@ static const struct option_key rotate_option_keys[] = {
 	VALUE("PbkdfParallel", OPTION_U32, pbkdf_parallel),
 	VALUE("Queue", OPTION_BOOL, queue),
 	VALUE("Deadline", OPTION_U64, deadline_usec),
+	VALUE("SkipUnwritten", OPTION_CHOICE, run.skip_unwritten),
+	VALUE("Verify", OPTION_CHOICE, run.verify),
 	{},
 };
 
@@ -64,6 +66,7 @@ static const char *type_of(enum option_kind kind)
 	case OPTION_INT:
 		return "i";
 	case OPTION_BOOL:
+	case OPTION_CHOICE:
 		return "b";
 	case OPTION_TEXTS:
 		return "as";
@@ -117,11 +120,13 @@ static int read_number(sd_bus_message *m, const struct option_key *k, void *wher
 	int flag;
 	int r;
 
-	if (k->kind != OPTION_BOOL)
+	if (k->kind != OPTION_BOOL && k->kind != OPTION_CHOICE)
 		return sd_bus_message_read_basic(m, *type_of(k->kind), where);
 	r = sd_bus_message_read_basic(m, 'b', &flag);
-	if (r >= 0)
+	if (r >= 0 && k->kind == OPTION_BOOL)
 		*(bool *)where = flag;
+	else if (r >= 0)
+		*(enum choice *)where = flag ? CHOICE_YES : CHOICE_NO;
 	return r;
 }
 
@@ -192,12 +197,30 @@ int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct fa
 	return read_options(m, rotate_option_keys, out, f);
 }
 
-int read_resume_options(sd_bus_message *m, bool *ret_now, struct failure *f)
+int read_resume_options(sd_bus_message *m, struct resume_options *out, struct failure *f)
 {
-	static const struct option_key keys[] = {{"Now", OPTION_BOOL, 0, 0}, {}};
+	static const struct option_key keys[] = {
+		{"Now", OPTION_BOOL, offsetof(struct resume_options, now), 0},
+		{"SkipUnwritten", OPTION_CHOICE,
+		 offsetof(struct resume_options, run.skip_unwritten), 0},
+		{"Verify", OPTION_CHOICE, offsetof(struct resume_options, run.verify), 0},
+		{},
+	};
 
-	*ret_now = false;
-	return read_options(m, keys, ret_now, f);
+	*out = (struct resume_options){};
+	return read_options(m, keys, out, f);
+}
+
+int read_cancel_options(sd_bus_message *m, struct run_choices *out, struct failure *f)
+{
+	static const struct option_key keys[] = {
+		{"SkipUnwritten", OPTION_CHOICE, offsetof(struct run_choices, skip_unwritten), 0},
+		{"Verify", OPTION_CHOICE, offsetof(struct run_choices, verify), 0},
+		{},
+	};
+
+	*out = (struct run_choices){};
+	return read_options(m, keys, out, f);
 }
 
 int read_arguments(sd_bus_message *m, struct failure *f, const char *types, ...)
@@ -233,6 +256,8 @@ static bool is_set(const struct option_key *k, const void *where)
 		return *(const int *)where >= 0;
 	case OPTION_BOOL:
 		return *(const bool *)where;
+	case OPTION_CHOICE:
+		return *(const enum choice *)where != CHOICE_CONFIGURED;
 	case OPTION_TEXT:
 	case OPTION_TEXTS:
 		break;
@@ -246,11 +271,12 @@ int append_rotate_options(sd_bus_message *m, const struct rotate_options *o)
 
 	for (const struct option_key *k = rotate_option_keys; k->key && r >= 0; k++) {
 		const void *where = (const char *)o + k->where;
-		int flag = 1;
+		const bool choice = k->kind == OPTION_CHOICE;
+		int flag = !choice || *(const enum choice *)where == CHOICE_YES;
 
 		if (is_set(k, where))
 			r = append_entry(m, k->key, type_of(k->kind),
-					 k->kind == OPTION_BOOL ? &flag : where);
+					 choice || k->kind == OPTION_BOOL ? &flag : where);
 	}
 	return r;
 }

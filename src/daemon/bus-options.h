@@ -20,6 +20,7 @@ enum option_kind {
 	OPTION_U64,    /* t */
 	OPTION_INT,    /* i */
 	OPTION_BOOL,   /* b */
+	OPTION_CHOICE, /* b, an enum choice */
 	OPTION_TEXTS,  /* as, a NULL-terminated array of const char *; size is its length */
 };
 
@@ -35,9 +36,10 @@ extern const struct option_key no_option_keys[];
 /* Reads the dictionary that comes next in @m into @out. -EINVAL with the failure filled. */
 int read_options(sd_bus_message *m, const struct option_key *keys, void *out, struct failure *f);
 
-/* Those of Rotate() and Resume(). */
+/* Those of Rotate(), Resume() and Cancel(). */
 int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct failure *f);
-int read_resume_options(sd_bus_message *m, bool *ret_now, struct failure *f);
+int read_resume_options(sd_bus_message *m, struct resume_options *out, struct failure *f);
+int read_cancel_options(sd_bus_message *m, struct run_choices *out, struct failure *f);
 
 /* The reason of a suspension; a text of the message. */
 int read_reason(sd_bus_message *m, struct failure *f, const char **ret);

@@ -98,7 +98,7 @@ static int run_suspend(struct call *c, const struct arguments *a, struct failure
 
 static int parse_resume(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	return read_resume_options(m, &a->now, f);
+	return read_resume_options(m, &a->resume, f);
 }
 
 static int run_resume(struct call *c, const struct arguments *a, struct failure *f)
@@ -106,7 +106,12 @@ static int run_resume(struct call *c, const struct arguments *a, struct failure 
 	struct volume *v;
 	int r = volume_of(c, f, &v);
 
-	return r < 0 ? r : volume_resume(v, a->now, f, call_done, c);
+	return r < 0 ? r : volume_resume(v, &a->resume, f, call_done, c);
+}
+
+static int parse_cancel(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	return read_cancel_options(m, &a->cancel, f);
 }
 
 static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
@@ -115,10 +120,9 @@ static int run_cancel(struct call *c, const struct arguments *a, struct failure 
 	struct job *j;
 	int r;
 
-	(void)a;
 	r = volume_of(c, f, &v);
 	if (r == 0)
-		r = volume_cancel(v, f, &j);
+		r = volume_cancel(v, &a->cancel, f, &j);
 	if (r == 0)
 		call_reply_path(c, job_path(j).text);
 	return r;
@@ -243,7 +247,7 @@ static const struct verb verbs[] = {
 	{"Rotate", "org.recryptd1.rotate", parse_rotate, run_rotate},
 	{"Suspend", "org.recryptd1.suspend", parse_suspend, run_suspend},
 	{"Resume", "org.recryptd1.resume", parse_resume, run_resume},
-	{"Cancel", "org.recryptd1.cancel", parse_nothing, run_cancel},
+	{"Cancel", "org.recryptd1.cancel", parse_cancel, run_cancel},
 	{"SetRateLimit", "org.recryptd1.set-rate-limit", parse_set_rate_limit, run_set_rate_limit},
 	{"Unlock", "org.recryptd1.unlock", parse_unlock, run_unlock},
 	{"Lock", "org.recryptd1.lock", parse_nothing, run_lock},
@@ -313,18 +317,10 @@ DEFINE_GETTER(get_windows)
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-DEFINE_GETTER(get_deadline_at_risk)
+/* sd-bus has no property of C's type. */
+DEFINE_GETTER(get_bool)
 {
-	const struct volume *v = userdata;
-
-	return sd_bus_message_append(reply, "b", v->deadline_at_risk);
-}
-
-DEFINE_GETTER(get_unlocked)
-{
-	const struct volume *v = userdata;
-
-	return sd_bus_message_append(reply, "b", v->unlocked);
+	return sd_bus_message_append(reply, "b", (int)*(const bool *)userdata);
 }
 
 static int append_key(sd_bus_message *m, const struct volume_key *k)
@@ -394,6 +390,8 @@ DEFINE_GETTER(get_job)
 	SD_BUS_PROPERTY(name, "s", get_text_pointer, offsetof(struct volume, field), EMITS)
 #define ARRAY(name, field)                                                                         \
 	SD_BUS_PROPERTY(name, "s", get_text_array, offsetof(struct volume, field), EMITS)
+#define BOOL(name, field)                                                                          \
+	SD_BUS_PROPERTY(name, "b", get_bool, offsetof(struct volume, field), EMITS)
 #define NUMBER(name, type, field)                                                                  \
 	SD_BUS_PROPERTY(name, type, NULL, offsetof(struct volume, field), EMITS)
 
@@ -424,11 +422,13 @@ static const sd_bus_vtable vtable[] = {
 	POINTER("Group", group),
 	SD_BUS_PROPERTY("State", "s", get_state, 0, EMITS),
 	ARRAY("StateReason", state_reason),
-	SD_BUS_PROPERTY("Unlocked", "b", get_unlocked, 0, EMITS),
+	BOOL("Unlocked", unlocked),
 	SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
 	ARRAY("Mode", mode),
 	ARRAY("Direction", direction),
 	ARRAY("Resilience", resilience),
+	BOOL("SkipUnwritten", run.skip_unwritten),
+	BOOL("Verify", run.verify),
 	ARRAY("OldCipher", old_cipher),
 	ARRAY("NewCipher", new_cipher),
 	NUMBER("OldSectorSize", "u", old_sector_size),
@@ -446,7 +446,7 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_PROPERTY("LatencyTarget", "t", get_latency_target, 0, EMITS),
 	SD_BUS_PROPERTY("Windows", "as", get_windows, 0, EMITS),
 	NUMBER("Deadline", "t", deadline_usec),
-	SD_BUS_PROPERTY("DeadlineAtRisk", "b", get_deadline_at_risk, 0, EMITS),
+	BOOL("DeadlineAtRisk", deadline_at_risk),
 	NUMBER("ExpectedEndTime", "t", expected_end_usec),
 	NUMBER("HotzoneOffset", "t", hotzone_offset),
 	NUMBER("HotzoneSize", "t", hotzone_size),
@@ -509,7 +509,8 @@ void volume_emit(struct volume *v, uint64_t what)
 		  "Windows"}},
 		{VOLUME_CHANGED_DEADLINE, {"Deadline", "DeadlineAtRisk"}},
 		{VOLUME_CHANGED_KEYS, {"Keys", "KeyId", "KeyGeneration"}},
-		{VOLUME_CHANGED_ROTATION, {"QueuedRotation", "LastRotation"}},
+		{VOLUME_CHANGED_ROTATION,
+		 {"QueuedRotation", "LastRotation", "SkipUnwritten", "Verify"}},
 	};
 	const struct volume_slot *slot = v->bus_slot;
 	const char *names[16 * ARRAY_SIZE(groups) + 1];

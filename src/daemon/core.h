@@ -76,7 +76,8 @@ struct volume_core {
 	char **disks; /* NULL-terminated */
 	bool limits_sent;
 	struct worker_limits sent_limits;
-	bool rate_set; /* through the bus */
+	struct run_options sent_run; /* of convert, while it is at work */
+	bool rate_set;               /* through the bus */
 	bool governor_sent;
 	struct governor_config sent_governor;
 
@@ -148,6 +149,18 @@ void volume_send_limits(struct volume *v, uint64_t rate);
 /* The rotation cannot be prepared, or the re-encryption cannot go on. */
 void volume_fail(struct volume *v, int error, const struct failure *f);
 bool volume_is_calm(const struct volume *v);
+
+/* volume-run.c: what a rotation says, and what is as configured */
+struct run_options volume_resolve_run(const struct volume *v, const struct run_choices *run);
+/* For the rotation that is there, or is to begin. */
+struct run_options volume_run_options(const struct volume *v);
+struct rotate_options volume_complete_options(const struct volume *v,
+					      const struct rotate_options *options);
+/* -ENOTSUP: with its ciphers it cannot be done so. */
+int volume_check_rotation(const struct volume *v, const struct rotate_options *options,
+			  struct failure *f);
+/* What @run says holds from now on; -ENOTSUP as above. */
+int volume_change_run(struct volume *v, const struct run_choices *run, struct failure *f);
 
 /* volume-clock.c: windows and deadline */
 void volume_look_at_clock(struct volume *v);

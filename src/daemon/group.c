@@ -144,10 +144,12 @@ void group_settle(struct manager *m)
 			settle(v, manager_volume_by_uuid(m, v->core->record.held));
 }
 
-static int collect(struct manager *m, const struct volume_filter *filter, struct failure *f,
-		   struct volume **volumes, size_t *ret_n)
+static int collect(struct manager *m, const struct volume_filter *filter,
+		   const struct rotate_options *options, struct failure *f, struct volume **volumes,
+		   size_t *ret_n)
 {
 	size_t n = 0;
+	int r;
 
 	for (struct volume *v = m->volumes; v; v = v->next) {
 		if (!volume_filter_matches(filter, v))
@@ -156,6 +158,9 @@ static int collect(struct manager *m, const struct volume_filter *filter, struct
 		    v->core->reencryption != REENCRYPTION_NONE)
 			return failure_set(f, -EINPROGRESS, "%s: a rotation is under way",
 					   v->device);
+		r = volume_check_rotation(v, options, f);
+		if (r < 0)
+			return r;
 		volumes[n++] = v;
 	}
 	if (n == 0)
@@ -181,7 +186,7 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 	r = volume_check_deadline(options, f);
 	if (r < 0)
 		return r;
-	r = collect(m, filter, f, volumes, &n);
+	r = collect(m, filter, options, f, volumes, &n);
 	if (r < 0)
 		return r;
 	r = sd_id128_randomize(&id);

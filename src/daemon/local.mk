@@ -39,13 +39,15 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/volume-clock.c \
 	src/daemon/volume-plan.c src/daemon/volume-plan.h \
 	src/daemon/volume-request.c \
+	src/daemon/volume-run.c \
 	src/daemon/volume-step.c \
 	src/daemon/volume-verbs.c \
 	src/daemon/volume-worker.c \
 	src/daemon/window.c src/daemon/window.h \
 	src/daemon/worker-link.c src/daemon/worker-link.h \
 	src/daemon/worker-message.c src/daemon/worker-message.h
-DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/io/librio.a src/dm/libdm.a src/util/libutil.a \
+DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/io/librio.a src/dm/libdm.a \
+	src/crypto/librcrypto.a src/util/libutil.a \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
 
 sbin_PROGRAMS += src/daemon/recryptd

@@ -130,8 +130,9 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
  */
 int manager_suspend_all(struct manager *m, const struct volume_filter *filter, const char *reason,
 			struct failure *f, volume_done_t done, void *userdata, size_t *ret_count);
-int manager_resume_all(struct manager *m, const struct volume_filter *filter, bool now,
-		       struct failure *f, volume_done_t done, void *userdata, size_t *ret_count);
+int manager_resume_all(struct manager *m, const struct volume_filter *filter,
+		       const struct resume_options *options, struct failure *f, volume_done_t done,
+		       void *userdata, size_t *ret_count);
 
 /*
  * Bytes per second for the host, 0: none, RATE_AS_CONFIGURED: what the configuration says;

@@ -50,10 +50,10 @@ static void on_done(struct volume *v, int error, const struct failure *f, void *
 	one_done(m);
 }
 
-/* @suspend: with this reason; NULL: resume, @now or in the next window. */
+/* @suspend: with this reason; or @resume. The other one is NULL. */
 static int for_all(struct manager *manager, const struct volume_filter *filter, const char *suspend,
-		   bool now, struct failure *f, volume_done_t done, void *userdata,
-		   size_t *ret_count)
+		   const struct resume_options *resume, struct failure *f, volume_done_t done,
+		   void *userdata, size_t *ret_count)
 {
 	struct many *m = calloc(1, sizeof(*m));
 	size_t count = 0;
@@ -71,7 +71,7 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 			continue;
 		m->pending++;
 		r = suspend ? volume_suspend(v, suspend, &why, on_done, m)
-			    : volume_resume(v, now, &why, on_done, m);
+			    : volume_resume(v, resume, &why, on_done, m);
 		if (r < 0)
 			on_done(v, r, &why, m);
 		else
@@ -85,11 +85,12 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 int manager_suspend_all(struct manager *m, const struct volume_filter *filter, const char *reason,
 			struct failure *f, volume_done_t done, void *userdata, size_t *ret_count)
 {
-	return for_all(m, filter, reason, false, f, done, userdata, ret_count);
+	return for_all(m, filter, reason, NULL, f, done, userdata, ret_count);
 }
 
-int manager_resume_all(struct manager *m, const struct volume_filter *filter, bool now,
-		       struct failure *f, volume_done_t done, void *userdata, size_t *ret_count)
+int manager_resume_all(struct manager *m, const struct volume_filter *filter,
+		       const struct resume_options *options, struct failure *f, volume_done_t done,
+		       void *userdata, size_t *ret_count)
 {
-	return for_all(m, filter, NULL, now, f, done, userdata, ret_count);
+	return for_all(m, filter, NULL, options, f, done, userdata, ret_count);
 }

@@ -53,6 +53,21 @@ static bool get_bool(json_object *o, const char *name)
 	return found && json_object_get_boolean(found);
 }
 
+static enum choice get_choice(json_object *o, const char *name)
+{
+	if (!member(o, name, json_type_boolean))
+		return CHOICE_CONFIGURED;
+	return get_bool(o, name) ? CHOICE_YES : CHOICE_NO;
+}
+
+static struct run_choices get_run(json_object *o)
+{
+	return (struct run_choices){
+		.skip_unwritten = get_choice(o, "skip_unwritten"),
+		.verify = get_choice(o, "verify"),
+	};
+}
+
 static void get_keys(json_object *o, struct record *r)
 {
 	json_object *keys = member(o, "keys", json_type_array);
@@ -103,6 +118,7 @@ static void get_queued(json_object *o, struct record *r)
 	out->pbkdf_memory_kib = get_number32(q, "pbkdf_memory_kib");
 	out->pbkdf_parallel = get_number32(q, "pbkdf_parallel");
 	out->deadline_usec = get_number(q, "deadline");
+	out->run = get_run(q);
 }
 
 static void get_last(json_object *o, struct record *r)
@@ -137,6 +153,7 @@ int record_parse(const char *json, struct record *ret)
 		get_text(o, "group", r.group, sizeof(r.group));
 		get_text(o, "held", r.held, sizeof(r.held));
 		r.deadline_usec = get_number(o, "deadline");
+		r.run = get_run(o);
 		r.late = get_bool(o, "late");
 		r.now_until = get_number(o, "now_until");
 		get_last(o, &r);
@@ -178,6 +195,21 @@ static int put_bool(json_object *o, const char *name, bool value)
 		return put(o, name, json_object_new_boolean(1));
 	json_object_object_del(o, name);
 	return 0;
+}
+
+static int put_choice(json_object *o, const char *name, enum choice choice)
+{
+	if (choice != CHOICE_CONFIGURED)
+		return put(o, name, json_object_new_boolean(choice == CHOICE_YES));
+	json_object_object_del(o, name);
+	return 0;
+}
+
+static int put_run(json_object *o, const struct run_choices *run)
+{
+	int r = put_choice(o, "skip_unwritten", run->skip_unwritten);
+
+	return r < 0 ? r : put_choice(o, "verify", run->verify);
 }
 
 static int put_key(json_object *array, const struct volume_key *k)
@@ -254,6 +286,8 @@ static int put_queued(json_object *o, const struct rotate_options *q)
 		r = put_number(j, "pbkdf_parallel", q->pbkdf_parallel);
 	if (r == 0)
 		r = put_number(j, "deadline", q->deadline_usec);
+	if (r == 0)
+		r = put_run(j, &q->run);
 	return r < 0 ? r : put(o, "queued", TAKE_PTR(j));
 }
 
@@ -297,6 +331,8 @@ static int put_wishes(json_object *o, const struct record *r)
 		q = put_text(o, "held", r->held);
 	if (q == 0)
 		q = put_number(o, "deadline", r->deadline_usec);
+	if (q == 0)
+		q = put_run(o, &r->run);
 	if (q == 0)
 		q = put_bool(o, "late", r->late);
 	if (q == 0)
@@ -401,6 +437,7 @@ void record_prepared(struct record *r, uint64_t now)
 	}
 	if (strcmp(r->last.outcome, "preparing") == 0) {
 		r->deadline_usec = r->queued.deadline_usec;
+		r->run = r->queued.run;
 		(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "running");
 	}
 }
@@ -434,6 +471,7 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 
 	r->cancel = r->suspended = r->late = false;
 	r->deadline_usec = r->now_until = 0;
+	r->run = (struct run_choices){};
 	r->held[0] = '\0';
 	if (!cancelled)
 		record_converting(r, now);

@@ -7,6 +7,7 @@
  *   {"keys":[{"id","generation","state","registered","populated","activated","retired"}],
  *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true,
  *    "group":"id", "held":"UUID of a volume", "deadline":N, "late":true, "now_until":N,
+ *    "skip_unwritten":true|false, "verify":true|false,
  *    "last":{"outcome","message","started","converting","ended"}}
  *
  *   a key:  registered (named) -> populated (in a keyslot) -> active (written with) -> retired
@@ -51,6 +52,7 @@ struct record {
 	char group[37]; /* what it is rotated together with, see group.c; "": by itself */
 	char held[37];  /* may be prepared, and then waits for this volume's word; "": not */
 	uint64_t deadline_usec; /* realtime, of this rotation; 0: as configured */
+	struct run_choices run; /* of this rotation */
 	bool late;              /* told that it cannot be held */
 	uint64_t now_until;     /* realtime: windows do not count till then */
 	struct last_rotation last;

@@ -8,6 +8,24 @@
 
 #include "daemon/failure.h"
 
+/* Whether; the configuration has a say in it, too. */
+enum choice {
+	CHOICE_CONFIGURED, /* as that says */
+	CHOICE_NO,
+	CHOICE_YES,
+};
+
+/* What a rotation says of all its runs, there and back. */
+struct run_choices {
+	enum choice skip_unwritten, verify;
+};
+
+/* What holds for one run of the worker. */
+struct run_options {
+	bool skip_unwritten; /* leave unwritten blocks as they are */
+	bool verify;         /* read back what was written */
+};
+
 /* What a rotation changes; an empty string or 0 leaves it as it is. */
 struct rotate_options {
 	char cipher[128];     /* "aes-xts-plain64" */
@@ -23,11 +41,17 @@ struct rotate_options {
 	uint32_t pbkdf_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
 	bool queue;             /* remember it when one runs */
 	uint64_t deadline_usec; /* realtime, 0: as configured */
+	struct run_choices run;
 };
 #define ROTATE_OPTIONS_NONE                                                                        \
 	{                                                                                          \
 		.keyslot = -1                                                                      \
 	}
+
+struct resume_options {
+	bool now;               /* until the next window ends, wait for none */
+	struct run_choices run; /* what it says replaces what the rotation said */
+};
 
 struct unlock_options {
 	char type[16]; /* "passphrase" (the default when empty), "volume-key" */

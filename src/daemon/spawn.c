@@ -21,7 +21,7 @@
 #include "worker/program.h"
 
 #define WORKER_CONTROL_FD 3
-#define WORKER_ARGS_MAX   8
+#define WORKER_ARGS_MAX   9
 
 extern char **environ;
 
@@ -133,10 +133,8 @@ static int run(const struct worker_spec *spec, const char *path, int control_fd,
 		r = add(&a, "--active-name=%s", spec->name);
 	if (r == 0 && spec->threads > 0)
 		r = add(&a, "--threads=%u", spec->threads);
-	if (r == 0 && spec->skip_unwritten)
-		r = add(&a, "--skip-unwritten");
-	if (r == 0 && spec->verify)
-		r = add(&a, "--verify");
+	if (r == 0 && log_level() >= LOG_DEBUG)
+		r = add(&a, "--debug");
 	if (r == 0)
 		r = add(&a, "--");
 	if (r == 0)

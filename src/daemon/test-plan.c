@@ -90,6 +90,16 @@ static void suspend_stops_and_a_pause_does_too(void **state)
 	       .keys = true, .prepare_turn = true);
 }
 
+static void other_options_end_a_run_and_the_next_one_has_them(void **state)
+{
+	(void)state;
+	EXPECT(VOLUME_RUNNING, ACTION_STOP, LINE_CONVERT, READY, .at_work = WORKER_CONVERT,
+	       .run_changed = true);
+	EXPECT(VOLUME_RUNNING, ACTION_CONVERT, LINE_CONVERT, READY, .run_changed = true);
+	EXPECT(VOLUME_RUNNING, ACTION_REVERSE, LINE_CONVERT, READY, .at_work = WORKER_CONVERT,
+	       .run_changed = true, .cancel = true);
+}
+
 static void cancel_undoes_or_turns_around(void **state)
 {
 	(void)state;
@@ -142,7 +152,7 @@ static void no_combination_leads_astray(void **state)
 					       WORKER_UNLOCK};
 
 	(void)state;
-	for (unsigned bits = 0; bits < 1U << 20; bits++) {
+	for (unsigned bits = 0; bits < 1U << 21; bits++) {
 		const struct volume_facts f = {
 			.reencryption = (enum reencryption)(bits & 3),
 			.at_work = jobs[bits >> 2 & 3],
@@ -162,6 +172,7 @@ static void no_combination_leads_astray(void **state)
 			.prepare_turn = bits >> 17 & 1,
 			.convert_turn = bits >> 18 & 1,
 			.outside = bits >> 19 & 1,
+			.run_changed = bits >> 20 & 1,
 		};
 		const struct volume_step s = volume_decide(&f);
 		const bool converting = f.at_work == WORKER_CONVERT;
@@ -200,6 +211,7 @@ int main(void)
 		cmocka_unit_test(a_provider_is_not_waited_for_when_its_key_is_not_wanted_any_more),
 		cmocka_unit_test(what_a_dead_worker_left_is_recovered_at_once_even_when_suspended),
 		cmocka_unit_test(suspend_stops_and_a_pause_does_too),
+		cmocka_unit_test(other_options_end_a_run_and_the_next_one_has_them),
 		cmocka_unit_test(cancel_undoes_or_turns_around),
 		cmocka_unit_test(a_member_of_a_group_waits_for_the_others),
 		cmocka_unit_test(outside_of_its_windows_it_is_prepared_and_then_waits),

@@ -35,6 +35,8 @@ static void a_record_survives_its_json(void **state)
 	r.deadline_usec = 1798700000000001;
 	r.now_until = 1798700000000002;
 	r.late = true;
+	r.run = (struct run_choices){CHOICE_YES, CHOICE_NO};
+	r.queued.run = (struct run_choices){CHOICE_NO, CHOICE_YES};
 	assert_int_equal(record_format(&r, "", &json), 0);
 	assert_int_equal(record_parse(json, &back), 0);
 	assert_int_equal(back.n_keys, 2);
@@ -47,6 +49,7 @@ static void a_record_survives_its_json(void **state)
 	assert_int_equal(back.deadline_usec, r.deadline_usec);
 	assert_int_equal(back.now_until, r.now_until);
 	assert_true(back.late);
+	assert_memory_equal(&back.run, &r.run, sizeof(r.run));
 	assert_memory_equal(&back.queued, &r.queued, sizeof(r.queued));
 	assert_int_equal(back.last.started_usec, 1000);
 }
@@ -74,6 +77,51 @@ static void a_deadline_goes_with_its_rotation(void **state)
 	assert_false(r.late);
 }
 
+/* As its deadline; on the way back, too, until it is over. */
+static void what_a_rotation_says_of_its_runs_goes_with_it(void **state)
+{
+	_cleanup_free_ char *json = NULL, *ended = NULL;
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("", &r), 0);
+	r.has_queued = true;
+	r.queued.run = (struct run_choices){CHOICE_YES, CHOICE_NO};
+	assert_int_equal(record_begin(&r, false, 1), 0);
+	record_prepared(&r, 2);
+	r.queued.run = (struct run_choices){}; /* of the next one */
+	r.cancel = true;
+	record_converting(&r, 3);
+	assert_int_equal(r.run.skip_unwritten, CHOICE_YES);
+	assert_int_equal(r.run.verify, CHOICE_NO);
+	assert_int_equal(record_format(&r, "", &json), 0);
+	record_ended(&r, true, 4);
+	assert_int_equal(r.run.skip_unwritten, CHOICE_CONFIGURED);
+	assert_int_equal(r.run.verify, CHOICE_CONFIGURED);
+	/* Nothing of it stays in the header. */
+	assert_non_null(strstr(json, "skip_unwritten"));
+	r.has_queued = false;
+	assert_int_equal(record_format(&r, json, &ended), 0);
+	assert_null(strstr(ended, "skip_unwritten"));
+	assert_null(strstr(ended, "verify"));
+}
+
+/* Headers of volumes that were rotated before there was such a thing. */
+static void a_record_without_it_leaves_it_to_the_configuration(void **state)
+{
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("{\"queued\":{\"queue\":true},\"last\":{\"outcome\":"
+				      "\"running\"}}",
+				      &r),
+			 0);
+	assert_int_equal(r.run.skip_unwritten, CHOICE_CONFIGURED);
+	assert_int_equal(r.run.verify, CHOICE_CONFIGURED);
+	assert_int_equal(r.queued.run.skip_unwritten, CHOICE_CONFIGURED);
+	assert_int_equal(r.queued.run.verify, CHOICE_CONFIGURED);
+}
+
 static void unknown_members_are_kept_and_known_ones_can_go(void **state)
 {
 	static const char json[] = "{\"future\":{\"a\":[1]},\"suspended\":\"x\",\"rate\":5}";
@@ -98,7 +146,9 @@ static void nonsense_is_left_out(void **state)
 	assert_int_equal(record_parse("[]", &r), -EBADMSG);
 	assert_int_equal(record_parse("{", &r), -EBADMSG);
 	assert_int_equal(record_parse("{\"keys\":[1,{\"id\":\"short\"}],\"rate\":-5,\"held\":7,"
-				      "\"queued\":{\"keyslot\":99,\"key_size\":99999999999}}",
+				      "\"skip_unwritten\":1,\"verify\":\"true\","
+				      "\"queued\":{\"keyslot\":99,\"key_size\":99999999999,"
+				      "\"skip_unwritten\":{},\"verify\":null}}",
 				      &r),
 			 0);
 	assert_int_equal(r.n_keys, 0);
@@ -106,6 +156,10 @@ static void nonsense_is_left_out(void **state)
 	assert_string_equal(r.held, "");
 	assert_int_equal(r.queued.keyslot, 31);
 	assert_int_equal(r.queued.key_size, UINT32_MAX);
+	assert_int_equal(r.run.skip_unwritten, CHOICE_CONFIGURED);
+	assert_int_equal(r.run.verify, CHOICE_CONFIGURED);
+	assert_int_equal(r.queued.run.skip_unwritten, CHOICE_CONFIGURED);
+	assert_int_equal(r.queued.run.verify, CHOICE_CONFIGURED);
 }
 
 static void a_finished_rotation_retires_the_old_key(void **state)
@@ -202,6 +256,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_deadline_goes_with_its_rotation),
+		cmocka_unit_test(what_a_rotation_says_of_its_runs_goes_with_it),
+		cmocka_unit_test(a_record_without_it_leaves_it_to_the_configuration),
 		cmocka_unit_test(a_record_survives_its_json),
 		cmocka_unit_test(unknown_members_are_kept_and_known_ones_can_go),
 		cmocka_unit_test(nonsense_is_left_out),

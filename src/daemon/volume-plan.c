@@ -49,6 +49,8 @@ static struct volume_step decide_converting(const struct volume_facts *f)
 		action = ACTION_STOP;
 	else if (f->cancel && !f->backward)
 		action = ACTION_REVERSE;
+	else if (f->run_changed)
+		action = ACTION_STOP; /* and then it is begun anew */
 	return step(running(f), action, LINE_CONVERT);
 }
 

@@ -39,6 +39,7 @@ struct volume_facts {
 	bool rotation_wanted;         /* one is to begin when none is there */
 	bool suspended, cancel, held; /* of the record */
 	bool outside;                 /* of its windows */
+	bool run_changed;             /* what converts was told other options than hold now */
 	bool paused;                  /* the host sleeps or the manager ends */
 	bool failed;                  /* waits for a person */
 	bool keys;                    /* at hand */

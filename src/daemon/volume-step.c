@@ -20,6 +20,7 @@ struct volume_facts volume_facts(const struct volume *v)
 	const struct manager *m = v->manager;
 	const struct provider *p = &config_for_volume(m->config, v->uuid)->provider;
 	const bool in_work = c->reencryption != REENCRYPTION_NONE;
+	const struct run_options run = volume_run_options(v);
 	const bool asking = c->at_work == WORKER_ADOPT || c->at_work == WORKER_USE_PROVIDER ||
 			    c->at_work == WORKER_UNLOCK;
 
@@ -37,6 +38,8 @@ struct volume_facts volume_facts(const struct volume *v)
 		.cancel = c->record.cancel,
 		.held = *c->record.held != '\0',
 		.outside = c->outside,
+		.run_changed = run.skip_unwritten != c->sent_run.skip_unwritten ||
+			       run.verify != c->sent_run.verify,
 		.paused = m->core->paused || m->stopping || c->retry_due,
 		.failed = c->failed,
 		.keys = c->keys,
@@ -238,23 +241,11 @@ static void get_keys(struct volume *v)
 				      &config_for_volume(v->manager->config, v->uuid)->provider));
 }
 
-/* What the rotation leaves open is as configured. */
-static struct rotate_options complete_options(const struct volume *v)
-{
-	const struct volume_config *c = config_for_volume(v->manager->config, v->uuid);
-	struct rotate_options o = v->core->record.queued;
-
-	if (!*o.resilience && c->resilience)
-		(void)snprintf(o.resilience, sizeof(o.resilience), "%s", c->resilience);
-	if (!*o.hash && c->resilience_hash && strcmp(o.resilience, "journal") != 0)
-		(void)snprintf(o.hash, sizeof(o.hash), "%s", c->resilience_hash);
-	return o;
-}
-
 /* The key gets its name first, so that a crash right after the commit finds it. */
 static void prepare(struct volume *v)
 {
 	struct record *record = &v->core->record;
+	const struct run_options run = volume_run_options(v);
 	struct rotate_options o;
 
 	if (strcmp(record->last.outcome, "preparing") != 0) {
@@ -266,8 +257,8 @@ static void prepare(struct volume *v)
 		(void)volume_record_changed(v);
 		return;
 	}
-	o = complete_options(v);
-	sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o));
+	o = volume_complete_options(v, &record->queued);
+	sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
 	if (v->job)
 		job_member_started(v->job, v);
 }
@@ -317,7 +308,8 @@ static void convert(struct volume *v)
 	manager_share_rate(v->manager); /* before the first byte */
 	c->stop_sent = c->reverse_sent = false;
 	v->longest_stall_usec = v->stall_999_usec = v->longest_suspend_usec = 0;
-	sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT));
+	c->sent_run = volume_run_options(v);
+	sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));
 	if (c->at_work != WORKER_CONVERT)
 		return;
 	if (v->job)
@@ -336,6 +328,13 @@ static void stop(struct volume *v)
 		log_warning("%s: its worker cannot be told to stop", v->device);
 }
 
+static int run(struct volume *v, enum worker_job job)
+{
+	const struct run_options options = volume_run_options(v);
+
+	return worker_link_run(v->core->link, job, &options);
+}
+
 static void reverse(struct volume *v)
 {
 	struct volume_core *c = v->core;
@@ -343,7 +342,7 @@ static void reverse(struct volume *v)
 
 	if (c->at_work == WORKER_CONVERT && c->reverse_sent)
 		return;
-	r = worker_link_run(c->link, WORKER_REVERSE);
+	r = run(v, WORKER_REVERSE);
 	if (r == 0 && c->at_work == WORKER_CONVERT)
 		c->reverse_sent = true;
 	else
@@ -364,11 +363,11 @@ static void act(struct volume *v, enum volume_action action)
 			prepare(v);
 		break;
 	case ACTION_RECOVER:
-		sent(v, WORKER_RECOVER, worker_link_run(v->core->link, WORKER_RECOVER));
+		sent(v, WORKER_RECOVER, run(v, WORKER_RECOVER));
 		break;
 	case ACTION_UNDO:
 		if (may)
-			sent(v, WORKER_UNDO, worker_link_run(v->core->link, WORKER_UNDO));
+			sent(v, WORKER_UNDO, run(v, WORKER_UNDO));
 		break;
 	case ACTION_REVERSE:
 		if (may)
@@ -387,6 +386,14 @@ static void act(struct volume *v, enum volume_action action)
 	}
 }
 
+static void check(struct volume *v, const struct rotate_options *options)
+{
+	const struct rotate_options o = volume_complete_options(v, options);
+	const struct run_options run = volume_resolve_run(v, &options->run);
+
+	sent(v, WORKER_CHECK, worker_link_check(v->core->link, &o, &run));
+}
+
 static void send_request(struct volume *v, struct request *q)
 {
 	struct worker_link *l = v->core->link;
@@ -397,7 +404,7 @@ static void send_request(struct volume *v, struct request *q)
 		sent(v, WORKER_UNLOCK, worker_link_unlock(l, q->fd, &q->unlock));
 		break;
 	case REQUEST_CHECK:
-		sent(v, WORKER_CHECK, worker_link_check(l, &q->rotate));
+		check(v, &q->rotate);
 		break;
 	case REQUEST_LOOK:
 		sent(v, WORKER_INSPECT, worker_link_inspect(l));

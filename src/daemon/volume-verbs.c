@@ -102,6 +102,8 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 
 	if (r == 0)
 		r = volume_check_deadline(options, f);
+	if (r == 0)
+		r = volume_check_rotation(v, options, f);
 	if (r < 0)
 		return r;
 	if (in_rotation(v))
@@ -124,6 +126,7 @@ void volume_wish_rotation(struct volume *v, const struct rotate_options *options
 	c->record.last = (struct last_rotation){};
 	c->record.suspended = c->record.cancel = c->record.late = false;
 	c->record.deadline_usec = c->record.now_until = 0;
+	c->record.run = (struct run_choices){};
 	volume_forget_clock(v);
 	c->record.group[0] = '\0';
 	c->provider_asked = c->locked_by_user = c->failed = false;
@@ -145,7 +148,8 @@ int volume_suspend(struct volume *v, const char *reason, struct failure *f, volu
 	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
 }
 
-int volume_resume(struct volume *v, bool now, struct failure *f, volume_done_t done, void *userdata)
+int volume_resume(struct volume *v, const struct resume_options *options, struct failure *f,
+		  volume_done_t done, void *userdata)
 {
 	struct volume_core *c = v->core;
 	int r = refuse_stopping(v, f);
@@ -155,6 +159,9 @@ int volume_resume(struct volume *v, bool now, struct failure *f, volume_done_t d
 		return r;
 	if (!in_rotation(v))
 		return no_rotation(v, f);
+	r = volume_change_run(v, &options->run, f);
+	if (r < 0)
+		return r;
 	if (!v->job &&
 	    job_new(v->manager, c->record.cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
 		return no_memory(v, f);
@@ -166,7 +173,7 @@ int volume_resume(struct volume *v, bool now, struct failure *f, volume_done_t d
 			c->record.held[0] = '\0'; /* whatever the others of its group do */
 		(void)volume_record_changed(v);
 	}
-	if (now) {
+	if (options->now) {
 		c->record.now_until = volume_end_of_next_window(v);
 		volume_forget_clock(v);
 		(void)volume_record_changed(v);
@@ -208,7 +215,8 @@ static void forget_wish(struct volume *v)
 	job_member_ended(v->job, v, 0, NULL);
 }
 
-int volume_cancel(struct volume *v, struct failure *f, struct job **ret_job)
+int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
+		  struct job **ret_job)
 {
 	struct volume_core *c = v->core;
 	int r = refuse_stopping(v, f);
@@ -222,7 +230,9 @@ int volume_cancel(struct volume *v, struct failure *f, struct job **ret_job)
 	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
 				   v->device);
-	r = begin_cancel(v, f, ret_job);
+	r = volume_change_run(v, run, f);
+	if (r == 0)
+		r = begin_cancel(v, f, ret_job);
 	if (r < 0)
 		return r;
 	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE) {

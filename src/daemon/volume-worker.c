@@ -55,8 +55,6 @@ int volume_need_worker(struct volume *v)
 		/* Left out, the worker finds whatever is active. */
 		.name = config->name,
 		.threads = config->threads,
-		.skip_unwritten = config->skip_unwritten,
-		.verify = config->verify,
 	};
 	int r;
 
@@ -400,6 +398,7 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 	} else {
 		c->keys = (s->unlocked || s->passphrases > 0) && !c->used_up;
 		c->at_work = s->job;
+		c->sent_run = s->run;
 		if (s->job != WORKER_NONE)
 			worker_link_expect(c->link, s->job);
 		if (s->job == WORKER_CONVERT) {

@@ -158,6 +158,7 @@ void volume_show_record(struct volume *v)
 	v->has_queued_rotation = r->has_queued;
 	v->queued_rotation = r->queued;
 	v->last_rotation = r->last;
+	v->run = volume_run_options(v);
 	volume_mark(v, VOLUME_CHANGED_KEYS | VOLUME_CHANGED_ROTATION);
 }
 
@@ -203,6 +204,8 @@ void volume_apply_config(struct volume *v)
 	}
 	volume_apply_rate(v);
 	v->stall_target_usec = c->stall_target_usec;
+	v->run = volume_run_options(v);
+	volume_mark(v, VOLUME_CHANGED_ROTATION);
 	v->core->provider_asked = false;
 	volume_forget_clock(v);
 }

@@ -56,7 +56,7 @@ const char *volume_state_name(enum volume_state state);
 #define VOLUME_CHANGED_PROGRESS   UINT64_C(0x08) /* bytes_* .. longest_suspend, at most 2/s */
 #define VOLUME_CHANGED_LIMIT      UINT64_C(0x10) /* rate_limit, stall_target, governor .. */
 #define VOLUME_CHANGED_KEYS       UINT64_C(0x20) /* keys, key_id, key_generation */
-#define VOLUME_CHANGED_ROTATION   UINT64_C(0x40) /* queued rotation, last rotation */
+#define VOLUME_CHANGED_ROTATION   UINT64_C(0x40) /* queued rotation, last rotation, run */
 #define VOLUME_CHANGED_DEADLINE   UINT64_C(0x80) /* deadline, deadline_at_risk */
 #define VOLUME_CHANGED_ALL        UINT64_C(0xff)
 
@@ -108,6 +108,7 @@ struct volume {
 
 	bool has_queued_rotation;
 	struct rotate_options queued_rotation;
+	struct run_options run; /* of the rotation that is there, or would be */
 	struct last_rotation last_rotation;
 
 	struct job *job; /* the present one, or NULL */
@@ -141,16 +142,18 @@ int volume_suspend(struct volume *v, const char *reason, struct failure *f, volu
 
 /*
  * Also out of "failed". Done when the wish is durable; the volume is queued or running then, or
- * waits for its window. @now: until the next window ends, it waits for none.
+ * waits for its window.
  */
-int volume_resume(struct volume *v, bool now, struct failure *f, volume_done_t done,
-		  void *userdata);
+int volume_resume(struct volume *v, const struct resume_options *options, struct failure *f,
+		  volume_done_t done, void *userdata);
 
 /*
  * Takes the rotation back: undone at once where nothing is converted, else turned around. The
  * rotation's job ends as cancelled; *ret_job is a new one that ends when the old key is back.
+ * What @run says replaces what the rotation said.
  */
-int volume_cancel(struct volume *v, struct failure *f, struct job **ret_job);
+int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
+		  struct job **ret_job);
 
 /*
  * Bytes per second, 0: none, RATE_AS_CONFIGURED: what the configuration says, now and later. Holds

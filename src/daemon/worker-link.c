@@ -270,17 +270,22 @@ static const char *job_method(enum worker_job job)
 	return names[job];
 }
 
-int worker_link_run(struct worker_link *l, enum worker_job job)
+int worker_link_run(struct worker_link *l, enum worker_job job, const struct run_options *options)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_call(l, job_method(job), &m);
 
+	if (r >= 0)
+		r = worker_message_append_run(m, options);
 	return r < 0 ? r : send_job(l, job, m);
 }
 
 int worker_link_inspect(struct worker_link *l)
 {
-	return worker_link_run(l, WORKER_INSPECT);
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, job_method(WORKER_INSPECT), &m);
+
+	return r < 0 ? r : send_job(l, WORKER_INSPECT, m);
 }
 
 int worker_link_unlock(struct worker_link *l, int fd, const struct unlock_options *options)
@@ -316,24 +321,26 @@ int worker_link_adopt_keys(struct worker_link *l, int old_fd, int new_fd)
 }
 
 static int rotate_job(struct worker_link *l, enum worker_job job,
-		      const struct rotate_options *options)
+		      const struct rotate_options *options, const struct run_options *run)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_call(l, job_method(job), &m);
 
 	if (r >= 0)
-		r = worker_message_append_rotate(m, options);
+		r = worker_message_append_rotate(m, options, run);
 	return r < 0 ? r : send_job(l, job, m);
 }
 
-int worker_link_check(struct worker_link *l, const struct rotate_options *options)
+int worker_link_check(struct worker_link *l, const struct rotate_options *options,
+		      const struct run_options *run)
 {
-	return rotate_job(l, WORKER_CHECK, options);
+	return rotate_job(l, WORKER_CHECK, options, run);
 }
 
-int worker_link_prepare(struct worker_link *l, const struct rotate_options *options)
+int worker_link_prepare(struct worker_link *l, const struct rotate_options *options,
+			const struct run_options *run)
 {
-	return rotate_job(l, WORKER_PREPARE, options);
+	return rotate_job(l, WORKER_PREPARE, options, run);
 }
 
 void worker_link_expect(struct worker_link *l, enum worker_job job)

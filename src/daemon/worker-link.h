@@ -87,6 +87,7 @@ struct worker_status {
 	bool other_version; /* than this program's */
 	bool unlocked;
 	unsigned passphrases;
+	struct run_options run; /* of convert */
 	struct worker_progress progress;
 };
 
@@ -120,8 +121,6 @@ struct worker_spec {
 	const char *header_device; /* NULL or "": on the device */
 	const char *name;          /* dm name, NULL or "": closed */
 	unsigned threads;          /* for ciphers and checksums, 0: one for each CPU */
-	bool skip_unwritten;       /* leave unwritten blocks as they are */
-	bool verify;               /* read back what was written */
 };
 
 /* Starts a worker; returns at once. @userdata is the handler's. */
@@ -151,10 +150,12 @@ int worker_link_inspect(struct worker_link *l);
 int worker_link_unlock(struct worker_link *l, int fd, const struct unlock_options *options);
 int worker_link_use_provider(struct worker_link *l, const struct provider *provider);
 int worker_link_adopt_keys(struct worker_link *l, int old_fd, int new_fd);
-int worker_link_check(struct worker_link *l, const struct rotate_options *options);
-int worker_link_prepare(struct worker_link *l, const struct rotate_options *options);
+int worker_link_check(struct worker_link *l, const struct rotate_options *options,
+		      const struct run_options *run);
+int worker_link_prepare(struct worker_link *l, const struct rotate_options *options,
+			const struct run_options *run);
 /* undo, convert, recover, reverse */
-int worker_link_run(struct worker_link *l, enum worker_job job);
+int worker_link_run(struct worker_link *l, enum worker_job job, const struct run_options *options);
 
 /* A found worker is at @job: handler->ended() will tell of its end. */
 void worker_link_expect(struct worker_link *l, enum worker_job job);

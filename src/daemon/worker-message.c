@@ -313,6 +313,8 @@ int worker_message_read_status(sd_bus_message *m, struct worker_status *ret)
 		BUFFER("Version", version),
 		BOOL("Unlocked", s.unlocked),
 		U32("Passphrases", passphrases),
+		BOOL("SkipUnwritten", s.run.skip_unwritten),
+		BOOL("Verify", s.run.verify),
 		U64("BytesDone", p->bytes_done),
 		U64("BytesTotal", p->bytes_total),
 		U64("HotzoneOffset", p->hotzone_offset),
@@ -394,12 +396,31 @@ static int append_rotate_fields(sd_bus_message *m, const struct rotate_options *
 	return r;
 }
 
-int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options)
+static int append_run_fields(sd_bus_message *m, const struct run_options *run)
+{
+	int r = append_bool(m, "SkipUnwritten", run->skip_unwritten);
+
+	return r < 0 ? r : append_bool(m, "Verify", run->verify);
+}
+
+int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options,
+				 const struct run_options *run)
 {
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
 	if (r >= 0)
 		r = append_rotate_fields(m, options);
+	if (r >= 0)
+		r = append_run_fields(m, run);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int worker_message_append_run(sd_bus_message *m, const struct run_options *run)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0)
+		r = append_run_fields(m, run);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

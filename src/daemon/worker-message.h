@@ -12,7 +12,9 @@ int worker_message_read_status(sd_bus_message *m, struct worker_status *ret);
 int worker_message_read_progress(sd_bus_message *m, struct worker_progress *ret);
 
 /* Each appends one a{sv}. */
-int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options);
+int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options,
+				 const struct run_options *run);
+int worker_message_append_run(sd_bus_message *m, const struct run_options *run);
 int worker_message_append_unlock(sd_bus_message *m, const struct unlock_options *options);
 int worker_message_append_provider(sd_bus_message *m, const struct provider *provider);
 

@@ -179,9 +179,22 @@ static int accept_job(struct control *c, enum service_job job)
 	return 0;
 }
 
-int control_submit(struct control *c, struct request *r)
+/* Under the lock. */
+static void append_request(struct control *c, struct request *r)
 {
 	struct request **end = &c->requests;
+
+	if (r->job == JOB_CONVERT) {
+		c->state.skip_unwritten = r->skip_unwritten;
+		c->state.verify = r->verify;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = r;
+}
+
+int control_submit(struct control *c, struct request *r)
+{
 	int error;
 
 	lock(c);
@@ -191,9 +204,7 @@ int control_submit(struct control *c, struct request *r)
 		request_free(r);
 		return error;
 	}
-	while (*end)
-		end = &(*end)->next;
-	*end = r;
+	append_request(c, r);
 	unlock_and_wake(c);
 	return 0;
 }

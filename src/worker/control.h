@@ -52,6 +52,7 @@ struct request {
 	uint32_t key_size, sector_size; /* bytes */
 	uint32_t pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel, pbkdf_time_ms;
 	bool keep_key, lose_keyslots, force_offline;
+	bool skip_unwritten, verify; /* also of all that may convert */
 	/* Of UNLOCK and USE_PROVIDER. */
 	char *type, *provider, *path, *name, *description;
 	uint64_t offset, size; /* bytes */
@@ -108,9 +109,10 @@ struct control_state {
 	unsigned passphrases;
 	struct service_limits limits;
 	struct governor_config governor;
-	uint64_t governor_rate;    /* what it allows now, bytes/s; 0: no limit */
-	char governor_reason[128]; /* "": it has nothing to do */
-	bool converting;           /* progress is of a run */
+	uint64_t governor_rate;      /* what it allows now, bytes/s; 0: no limit */
+	char governor_reason[128];   /* "": it has nothing to do */
+	bool converting;             /* progress is of a run */
+	bool skip_unwritten, verify; /* of the last CONVERT */
 	struct engine_progress progress;
 	bool looked;
 	struct look look;

@@ -55,12 +55,17 @@
  *	u, KeepKey b, Resilience s (checksum, journal), ResilienceHash s, Keyslot i (carry over
  *	only this one), LoseKeyslots b (else KeyslotsLost when one cannot be carried over), Pbkdf
  *	s, PbkdfHash s, PbkdfIterations u, PbkdfMemory u (KiB), PbkdfParallel u, PbkdfTime u (ms),
- *	ForceOffline b. Done: OldKeySize, NewKeySize, KeptKeyslots, LostKeyslots.
- *   Undo() *	Takes back what Prepare() did; InvalidArgument when a part is converted already.
- *   Convert() *
- *	Recovers when hot, and converts to the end or a stop. Done: Outcome s (finished, stopped).
- *   Recover() *	Makes a hot header clean, and settles what a dead worker left.
- *   Reverse() *
+ *	ForceOffline b, SkipUnwritten b and Verify b (as Convert() will be told, to see whether it
+ *	could). Done: OldKeySize, NewKeySize, KeptKeyslots, LostKeyslots.
+ *   Undo(a{sv} options) *
+ *	Takes back what Prepare() did; InvalidArgument when a part is converted already.
+ *   Convert(a{sv} options) *
+ *	Recovers when hot, and converts to the end or a stop. SkipUnwritten b (leave unwritten
+ *	blocks as they are), Verify b (read back what was written); so do Undo(), Recover() and
+ *	Reverse(). Done: Outcome s (finished, stopped).
+ *   Recover(a{sv} options) *
+ *	Makes a hot header clean, and settles what a dead worker left.
+ *   Reverse(a{sv} options) *
  *	Turns around; Convert() then leads back. Accepted during Convert(), which is stopped
  *	first: Done comes for both.
  *   Stop() -> ()	Ends Convert() at the next hotzone boundary; does nothing else.
@@ -75,7 +80,8 @@
  *	durable. "type" and "keyslots" are added.
  *   GetStatus() -> a{sv}
  *	Job s ("none", or as in Done), Version s, Unlocked b (all keys that Convert() needs are at
- *	hand), Passphrases u, RateLimit t, HotzoneMax t, StallTarget t, and the fields of Progress.
+ *	hand), Passphrases u, RateLimit t, HotzoneMax t, StallTarget t, SkipUnwritten b and Verify b (of
+ *	the last Convert()), and the fields of Progress.
  *   Quit() -> ()
  *
  * Signals:

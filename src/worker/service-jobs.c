@@ -70,6 +70,8 @@ static int set_options(struct work *w)
 	o->pbkdf_iterations = q->pbkdf_iterations;
 	o->pbkdf_memory_kib = q->pbkdf_memory_kib;
 	o->pbkdf_parallel = q->pbkdf_parallel;
+	o->skip_unwritten = q->skip_unwritten;
+	o->verify = q->verify;
 	if (q->resilience) {
 		int r = options_parse_resilience(q->resilience, &o->resilience);
 

@@ -37,6 +37,11 @@ static const struct option provider_options[] = {
 	OPTION("Timeout", 't', timeout),   {},
 };
 
+/* What it is read into is the same for all that may convert. */
+#define RUN_OPTIONS OPTION("SkipUnwritten", 'b', skip_unwritten), OPTION("Verify", 'b', verify)
+
+static const struct option run_options[] = {RUN_OPTIONS, {}};
+
 static const struct option prepare_options[] = {
 	OPTION("Cipher", 's', cipher),
 	OPTION("KeySize", 'u', key_size),
@@ -53,6 +58,7 @@ static const struct option prepare_options[] = {
 	OPTION("PbkdfParallel", 'u', pbkdf_parallel),
 	OPTION("PbkdfTime", 'u', pbkdf_time_ms),
 	OPTION("ForceOffline", 'b', force_offline),
+	RUN_OPTIONS,
 	{},
 };
 
@@ -205,22 +211,22 @@ static int method_prepare(sd_bus_message *m, void *arg, sd_bus_error *error)
 
 static int method_undo(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_UNDO, 0, NULL, error);
+	return accept_job(m, arg, JOB_UNDO, 0, run_options, error);
 }
 
 static int method_convert(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_CONVERT, 0, NULL, error);
+	return accept_job(m, arg, JOB_CONVERT, 0, run_options, error);
 }
 
 static int method_recover(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_RECOVER, 0, NULL, error);
+	return accept_job(m, arg, JOB_RECOVER, 0, run_options, error);
 }
 
 static int method_reverse(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_REVERSE, 0, NULL, error);
+	return accept_job(m, arg, JOB_REVERSE, 0, run_options, error);
 }
 
 static int method_stop(sd_bus_message *m, void *arg, sd_bus_error *error)
@@ -321,6 +327,11 @@ static int fill_status(sd_bus_message *m, const struct service *s,
 				      "HotzoneMax", "t", state->limits.hotzone_max, "StallTarget",
 				      "t", state->limits.stall_target);
 
+	if (r >= 0)
+		r = sd_bus_message_append(m, "{sv}{sv}", "SkipUnwritten", "b",
+					  (int)state->skip_unwritten, "Verify", "b",
+					  (int)state->verify);
+
 	return r < 0 ? r : service_append_progress(m, s, state);
 }
 
@@ -367,10 +378,10 @@ const sd_bus_vtable service_vtable[] = {
 	SD_BUS_METHOD("Lock", "", "", method_lock, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Check", "a{sv}", "", method_check, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Prepare", "a{sv}", "", method_prepare, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Undo", "", "", method_undo, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Convert", "", "", method_convert, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Recover", "", "", method_recover, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Reverse", "", "", method_reverse, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Undo", "a{sv}", "", method_undo, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Convert", "a{sv}", "", method_convert, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Recover", "a{sv}", "", method_recover, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Reverse", "a{sv}", "", method_reverse, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Stop", "", "", method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetLimits", "ttt", "", method_set_limits, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetGovernor", "sttt", "", method_set_governor, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -290,15 +290,13 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 
 static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 {
-	enum { CONTROL_FD = 256, HEADER, ACTIVE_NAME, DEVICE_SIZE, THREADS, SKIP, VERIFY, DEBUG };
+	enum { CONTROL_FD = 256, HEADER, ACTIVE_NAME, DEVICE_SIZE, THREADS, DEBUG };
 	static const struct option longs[] = {
 		{"control-fd", required_argument, NULL, CONTROL_FD},
 		{"header", required_argument, NULL, HEADER},
 		{"active-name", required_argument, NULL, ACTIVE_NAME},
 		{"device-size", required_argument, NULL, DEVICE_SIZE},
 		{"threads", required_argument, NULL, THREADS},
-		{"skip-unwritten", no_argument, NULL, SKIP},
-		{"verify", no_argument, NULL, VERIFY},
 		{"debug", no_argument, NULL, DEBUG},
 		{},
 	};
@@ -321,12 +319,6 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 			break;
 		case THREADS:
 			r = parse_number(optarg, OPTION_THREADS_MAX, &threads);
-			break;
-		case SKIP:
-			o->skip_unwritten = true;
-			break;
-		case VERIFY:
-			o->verify = true;
 			break;
 		case DEBUG:
 			o->debug = true;

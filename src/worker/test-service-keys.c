@@ -125,7 +125,7 @@ static void the_heir_of_a_killed_worker_goes_on(void **state)
 		_cleanup_message_ sd_bus_message *m = NULL;
 
 		call(&w, "SetLimits", "ttt", UINT64_C(4) << 20, UINT64_C(0), UINT64_C(0));
-		call(&w, "Convert", "");
+		call(&w, "Convert", "a{sv}", 0);
 		m = wait_signal(&w, "Progress");
 		assert_true(get_number(m, "BytesDone") > 0);
 		worker_kill(&w);
@@ -178,7 +178,7 @@ static void a_volume_key_opens_as_well_as_a_passphrase(void **state)
 	call(&w, "Unlock", "ha{sv}", fd, 1, "Type", "s", "volume-key");
 	sd_bus_message_unref(wait_done(&w, "unlock", ""));
 	/* The new key is still in its keyslot only. */
-	call(&w, "Convert", "");
+	call(&w, "Convert", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "convert", "KeyRejected"));
 	unlock(&w, "a");
 	convert_and_quit(&w);

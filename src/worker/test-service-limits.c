@@ -50,7 +50,7 @@ static void start(struct worker *w, unsigned mib, uint64_t rate)
 	call(w, "Prepare", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(w, "prepare", ""));
 	call(w, "SetLimits", "ttt", rate, UINT64_C(0), UINT64_C(0));
-	call(w, "Convert", "");
+	call(w, "Convert", "a{sv}", 0);
 	sd_bus_message_unref(wait_signal(w, "Progress"));
 }
 
@@ -132,7 +132,7 @@ static void hotzones_are_cut_to_the_limit(void **state)
 	call(&w, "Prepare", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "prepare", ""));
 	call(&w, "SetLimits", "ttt", 256 * KIB, 8 * KIB, UINT64_C(0));
-	call(&w, "Convert", "");
+	call(&w, "Convert", "a{sv}", 0);
 	sd_bus_message_unref(wait_signal(&w, "Progress"));
 	last = bytes_done(&w);
 	while (steps < 20) {

@@ -343,7 +343,7 @@ sd_bus_message *wait_done(struct worker *w, const char *job, const char *error)
 
 void do_job(struct worker *w, const char *method, const char *job)
 {
-	call(w, method, "");
+	call(w, method, "a{sv}", 0);
 	sd_bus_message_unref(wait_done(w, job, ""));
 }
 

@@ -46,7 +46,7 @@ static void convert_slowly(struct worker *w, uint64_t rate)
 	_cleanup_message_ sd_bus_message *m = NULL;
 
 	call(w, "SetLimits", "ttt", rate, UINT64_C(0), UINT64_C(0));
-	call(w, "Convert", "");
+	call(w, "Convert", "a{sv}", 0);
 	m = wait_signal(w, "Progress");
 	assert_true(get_number(m, "BytesDone") > 0);
 }
@@ -87,7 +87,7 @@ static void what_is_no_volume_is_an_error_of_the_call(void **state)
 	call_fails(&w, "InvalidArgument", "Inspect", "");
 	RUN("rm image");
 	call_fails(&w, "NotFound", "Inspect", "");
-	call(&w, "Convert", "");
+	call(&w, "Convert", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "convert", "NotFound"));
 	worker_quit(&w);
 }
@@ -110,7 +110,7 @@ static void a_volume_is_prepared_and_converted(void **state)
 	assert_string_equal(get_text(prepared, "Direction"), "forward");
 	assert_numbers(prepared, "KeptKeyslots", "0");
 	assert_numbers(prepared, "LostKeyslots", "");
-	call(&w, "Convert", "");
+	call(&w, "Convert", "a{sv}", 0);
 	converted = wait_done(&w, "convert", "");
 	assert_string_equal(get_text(converted, "Outcome"), "finished");
 	assert_string_equal(get_text(converted, "Reencryption"), "none");
@@ -131,8 +131,8 @@ static void progress_goes_up_and_a_stop_leaves_a_clean_header(void **state)
 	unlock(&w, "a");
 	prepare(&w);
 	call(&w, "SetLimits", "ttt", MIB, UINT64_C(0), UINT64_C(0));
-	call(&w, "Convert", "");
-	call_fails(&w, "Busy", "Convert", "");
+	call(&w, "Convert", "a{sv}", 0);
+	call_fails(&w, "Busy", "Convert", "a{sv}", 0);
 	call_fails(&w, "Busy", "Lock", "");
 	for (int i = 0; i < 3; i++) {
 		_cleanup_message_ sd_bus_message *m = wait_signal(&w, "Progress");
@@ -173,7 +173,7 @@ static void without_a_key_jobs_are_locked(void **state)
 	call(&w, "Prepare", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "prepare", "RotationInProgress"));
 	call(&w, "Lock", "");
-	call(&w, "Convert", "");
+	call(&w, "Convert", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "convert", "Locked"));
 	assert_state(&w, "clean");
 	worker_quit(&w);
@@ -217,10 +217,10 @@ static void what_is_prepared_can_be_undone(void **state)
 	make_volume(4, "");
 	worker_start(&w, NULL);
 	unlock(&w, "a");
-	call(&w, "Undo", "");
+	call(&w, "Undo", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "undo", "NoRotation"));
 	prepare(&w);
-	call(&w, "Undo", "");
+	call(&w, "Undo", "a{sv}", 0);
 	m = wait_done(&w, "undo", "");
 	assert_string_equal(get_text(m, "Reencryption"), "none");
 	assert_numbers(m, "Keyslots", "0");
@@ -240,17 +240,17 @@ static void a_conversion_is_turned_around_in_the_middle(void **state)
 	call(&w, "Prepare", "a{sv}", 2, "SectorSize", "u", 4096, "ForceOffline", "b", 1);
 	sd_bus_message_unref(wait_done(&w, "prepare", ""));
 	convert_slowly(&w, MIB);
-	call(&w, "Reverse", "");
-	call_fails(&w, "Busy", "Reverse", "");
+	call(&w, "Reverse", "a{sv}", 0);
+	call_fails(&w, "Busy", "Reverse", "a{sv}", 0);
 	stopped = wait_done(&w, "convert", "");
 	assert_string_equal(get_text(stopped, "Outcome"), "stopped");
 	reversed = wait_done(&w, "reverse", "");
 	assert_string_equal(get_text(reversed, "Direction"), "backward");
 	assert_int_equal(get_number(reversed, "NewSectorSize"), 512);
-	call(&w, "Undo", "");
+	call(&w, "Undo", "a{sv}", 0);
 	sd_bus_message_unref(wait_done(&w, "undo", "AlreadyReversing"));
 	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
-	call(&w, "Convert", "");
+	call(&w, "Convert", "a{sv}", 0);
 	back = wait_done(&w, "convert", "");
 	assert_string_equal(get_text(back, "Reencryption"), "none");
 	assert_int_equal(get_number(back, "OldSectorSize"), 512);
