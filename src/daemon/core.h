@@ -87,6 +87,7 @@ struct volume_core {
 	bool suspended_by_window; /* and not by the operator */
 	struct deadline_watch deadline;
 	uint64_t deadline_looked; /* realtime; 0: not yet */
+	uint64_t deadline_risk;   /* realtime, when it will be at risk if nothing is done */
 	uint64_t rate_floor;      /* bytes/s that the deadline needs; 0: none */
 	char deadline_reason[96]; /* while it is at risk */
 
@@ -176,7 +177,7 @@ uint64_t volume_end_of_next_window(const struct volume *v);
 void volume_send_governor(struct volume *v);
 
 /* volume-verbs.c */
-/* A deadline that is behind us cannot be asked for. */
+/* A deadline that is behind us, or no time that the record can hold, cannot be asked for. */
 int volume_check_deadline(const struct rotate_options *options, struct failure *f);
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options);
 

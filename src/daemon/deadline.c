@@ -59,6 +59,11 @@ uint64_t deadline_floor(uint64_t rate)
 	return rate > UINT64_MAX / 2 ? UINT64_MAX : rate + rate / 20;
 }
 
+uint64_t deadline_least(uint64_t bytes, uint64_t limit)
+{
+	return limit == 0 ? 0 : deadline_rate(bytes, limit);
+}
+
 void deadline_update(struct deadline_watch *w, const struct deadline_look *l)
 {
 	const uint64_t limit = l->limit == 0 ? UINT64_MAX - 1 : l->limit;

@@ -29,6 +29,9 @@ uint64_t deadline_rate(uint64_t bytes, uint64_t usec);
 /* That with a little room, for hotzones that take longer than the ones before. */
 uint64_t deadline_floor(uint64_t rate);
 
+/* How long @bytes take at least, with @limit bytes/s; 0: no limit. */
+uint64_t deadline_least(uint64_t bytes, uint64_t limit);
+
 struct deadline_look {
 	uint64_t needed;   /* bytes/s, deadline_rate() */
 	uint64_t limit;    /* bytes/s that are allowed at most; 0: no limit */

@@ -279,6 +279,8 @@ int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f)
 	m->config->kept_rate_limit = m->config->has_kept_rate ? rate : 0;
 	m->rate_limit = m->config->has_kept_rate ? rate : m->config->rate_limit;
 	manager_write_state(m);
+	for (struct volume *v = m->volumes; v; v = v->next)
+		volume_forget_clock(v); /* their deadlines may be at risk by that */
 	manager_mark(m, MANAGER_CHANGED_RATE_LIMIT);
 	return 0;
 }

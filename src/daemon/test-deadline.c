@@ -62,6 +62,10 @@ static void the_least_rate_is_in_time_to_the_byte(void **state)
 	assert_true(deadline_rate(1, 0) == UINT64_MAX);
 	assert_true(deadline_rate(UINT64_MAX, 1) == UINT64_MAX);
 	assert_true(deadline_rate(bytes, 1000 * HOUR) * 3600 * 1000 >= bytes);
+	assert_int_equal(deadline_least(1001, 1000), 1001000);
+	assert_int_equal(deadline_least(1, 3), 333334);
+	assert_int_equal(deadline_least(bytes, 0), 0);
+	assert_true(deadline_least(UINT64_MAX, 1) == UINT64_MAX);
 	assert_int_equal(deadline_floor(100 * MB), 105 * MB);
 	assert_true(deadline_floor(UINT64_MAX) == UINT64_MAX);
 }

@@ -136,12 +136,41 @@ static void set_risk(struct volume *v, bool at_risk, const struct deadline_look 
 	tell_risk(v, l);
 }
 
+/* The most that there may be: what it was told, or would be if it were at work. */
+static uint64_t allowed_rate(const struct volume *v)
+{
+	const uint64_t own = v->rate_limit, host = v->manager->rate_limit;
+
+	if (v->core->convert.running && v->core->limits_sent)
+		return v->core->sent_limits.rate;
+	return own == 0 || (host > 0 && host < own) ? host : own;
+}
+
+/*
+ * When it will be at risk, if nothing is done until then: nobody else looks at one that is
+ * suspended. A little later, so that it is so beyond the rounding.
+ */
+static uint64_t next_risk(const struct volume *v, uint64_t now, uint64_t inside, uint64_t limit)
+{
+	const struct politeness *p = politeness_of(v);
+	const uint64_t least = deadline_least(volume_bytes_left(v), limit);
+	uint64_t at = now;
+
+	if (volume_bytes_left(v) == 0)
+		return CALENDAR_NEVER;
+	if (inside > least)
+		at = windows_after(p->windows, p->n_windows, now, inside - least);
+	at = MIN(at, v->deadline_usec);
+	return at < CALENDAR_NEVER - SECOND ? at + SECOND : CALENDAR_NEVER;
+}
+
 static void look_at_deadline(struct volume *v, uint64_t now)
 {
 	const struct politeness *p = politeness_of(v);
 	const uint64_t at = deadline_of(v);
 	struct volume_core *c = v->core;
 	struct deadline_look l;
+	uint64_t inside;
 
 	if (at != v->deadline_usec) {
 		v->deadline_usec = at;
@@ -158,14 +187,15 @@ static void look_at_deadline(struct volume *v, uint64_t now)
 	if (c->deadline_looked > 0 && now - c->deadline_looked < SECOND)
 		return;
 	c->deadline_looked = now;
+	inside = windows_inside(p->windows, p->n_windows, now, at);
 	l = (struct deadline_look){
-		.needed = deadline_rate(volume_bytes_left(v),
-					windows_inside(p->windows, p->n_windows, now, at)),
-		.limit = c->limits_sent ? c->sent_limits.rate : v->rate_limit,
+		.needed = deadline_rate(volume_bytes_left(v), inside),
+		.limit = allowed_rate(v),
 		.rate = v->rate,
 		.now_usec = now_usec(),
 	};
 	c->rate_floor = deadline_floor(l.needed);
+	c->deadline_risk = next_risk(v, now, inside, l.limit);
 	deadline_update(&c->deadline, &l);
 	set_risk(v, c->deadline.at_risk, &l);
 }
@@ -189,11 +219,11 @@ void volume_forget_clock(struct volume *v)
 uint64_t volume_next_look(const struct volume *v)
 {
 	const struct volume_core *c = v->core;
-	const bool wait = v->deadline_usec > c->deadline_looked && !v->deadline_at_risk;
+	const bool wait = v->deadline_usec > 0 && !v->deadline_at_risk;
 
 	if (!in_rotation(v))
 		return CALENDAR_NEVER;
-	return wait ? MIN(c->window_change, v->deadline_usec) : c->window_change;
+	return wait ? MIN(c->window_change, c->deadline_risk) : c->window_change;
 }
 
 uint64_t volume_end_at_rate(const struct volume *v)

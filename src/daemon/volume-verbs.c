@@ -90,6 +90,8 @@ static int queue_rotation(struct volume *v, const struct rotate_options *options
 
 int volume_check_deadline(const struct rotate_options *options, struct failure *f)
 {
+	if (options->deadline_usec > INT64_MAX)
+		return failure_set(f, -EINVAL, "the deadline is later than any time");
 	return options->deadline_usec > 0 && options->deadline_usec <= wall_clock_usec()
 		       ? failure_set(f, -EINVAL, "the deadline has passed already")
 		       : 0;

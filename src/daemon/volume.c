@@ -190,6 +190,7 @@ void volume_apply_rate(struct volume *v)
 	v->rate_limit = r->has_rate && (config->keep_rate || v->core->rate_set)
 				? r->rate
 				: config_for_volume(config, v->uuid)->rate_limit;
+	v->core->deadline_looked = 0;
 	volume_mark(v, VOLUME_CHANGED_LIMIT);
 }
 
