@@ -74,9 +74,11 @@ uint64_t skip_look_ahead(struct engine *e, const struct hotzone *z);
 
 /*
  * Compares @size bytes at @offset, a chunk at most, with what engine_convert_now() left in @data:
- * all is flushed, nothing under way. -EBADMSG: they differ.
+ * all is flushed, nothing under way. -EBADMSG: they differ. @ret_error_offset: after an error, of
+ * the first block that differs or of what cannot be read.
  */
-int engine_verify_now(struct engine *e, uint64_t offset, const void *data, uint32_t size);
+int engine_verify_now(struct engine *e, uint64_t offset, const uint8_t *data, uint32_t size,
+		      uint64_t *ret_error_offset);
 /* What the disk has of the hotzone that @offset is in is not what was written. Returns @error. */
 int engine_log_differs(const struct engine *e, int error, uint64_t offset);
 

@@ -36,6 +36,7 @@ static int read_raw(struct engine *e, struct window *w)
 /* With verify each piece is durable, and compared, before the next one. */
 static int convert_now(struct engine *e, uint64_t offset, void *data, uint32_t size)
 {
+	uint64_t error_offset;
 	int r = engine_convert_now(e, offset, data, size);
 
 	if (r < 0) {
@@ -49,8 +50,8 @@ static int convert_now(struct engine *e, uint64_t offset, void *data, uint32_t s
 		engine_log_io(e, r, "flush", offset, size);
 		return r;
 	}
-	r = engine_verify_now(e, offset, data, size);
-	return r < 0 ? engine_log_differs(e, r, offset) : 0;
+	r = engine_verify_now(e, offset, data, size, &error_offset);
+	return r < 0 ? engine_log_differs(e, r, error_offset) : 0;
 }
 
 /* Converts the runs of blocks whose checksum is still the stored one. */

@@ -175,7 +175,8 @@ int engine_convert_now(struct engine *e, uint64_t offset, void *data, uint32_t s
 	return r < 0 ? r : write_new(e, offset, data, size);
 }
 
-int engine_verify_now(struct engine *e, uint64_t offset, const void *data, uint32_t size)
+int engine_verify_now(struct engine *e, uint64_t offset, const uint8_t *data, uint32_t size,
+		      uint64_t *ret_error_offset)
 {
 	const struct engine_config *cfg = &e->config;
 	struct disk *plain = cfg->new_side.plaintext;
@@ -183,7 +184,13 @@ int engine_verify_now(struct engine *e, uint64_t offset, const void *data, uint3
 	int r = plain ? disk_run(plain, DISK_READ, offset, found, size)
 		      : disk_run(cfg->disk, DISK_READ, cfg->disk_offset + offset, found, size);
 
-	return r < 0 ? r : memcmp(found, data, size) == 0 ? 0 : -EBADMSG;
+	*ret_error_offset = offset;
+	for (uint32_t at = 0; r == 0 && at < size; at += cfg->block_size)
+		if (memcmp(found + at, data + at, cfg->block_size) != 0) {
+			*ret_error_offset = offset + at;
+			r = -EBADMSG;
+		}
+	return r;
 }
 
 int engine_log_differs(const struct engine *e, int error, uint64_t offset)

@@ -68,11 +68,11 @@ static int verify_by_mapping(struct engine *e, struct batch *b)
 			int r;
 
 			n = batch_run(c, at, &unwritten);
-			r = unwritten ? 0 : engine_verify_now(e, c->offset + at, c->data + at, n);
-			if (r < 0) {
-				b->error_offset = c->offset + at;
+			r = unwritten ? 0
+				      : engine_verify_now(e, c->offset + at, c->data + at, n,
+							  &b->error_offset);
+			if (r < 0)
 				return r;
-			}
 		}
 	}
 	return 0;
