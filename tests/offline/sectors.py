@@ -51,6 +51,8 @@ def _iv_function(generator, key):
 
 def transform(spec, key, sector_size, data, encrypt, iv_sector=0):
     """@data, whole sectors of it, encrypted or decrypted as the LUKS2 cipher @spec says."""
+    if len(data) % sector_size:
+        raise ValueError(f"{len(data)} bytes are no whole sectors of {sector_size}")
     algorithm, mode, generator = spec.split("-", 2)
     bits = len(key) * 8 // (2 if mode == "xts" else 1)
     context = _Context(f"{algorithm}-{bits}-{mode}", key, int(encrypt))
