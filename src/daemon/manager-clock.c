@@ -5,6 +5,7 @@
  * is heard of, too. Where there is nothing to wait for there is no timer.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/timerfd.h>
@@ -14,11 +15,12 @@
 #include "daemon/core.h"
 #include "util/log.h"
 
-#define SECOND  UINT64_C(1000000)
-#define ZONE    "/etc/localtime"
-#define ZONE_IS (IN_ATTRIB | IN_MOVE_SELF | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_DONT_FOLLOW)
-
-static void watch_zone(struct manager *m);
+#define SECOND UINT64_C(1000000)
+/* The directory is watched, and not the file, which may come, go, or be replaced. */
+#define ZONE_DIRECTORY "/etc"
+#define ZONE_FILE      "localtime"
+#define ZONE_CHANGES                                                                               \
+	(IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
 static void look_again(struct manager *m)
 {
@@ -41,24 +43,19 @@ static int on_clock(sd_event_source *s, int fd, uint32_t revents, void *userdata
 	return 0;
 }
 
-/* The link is replaced by another one: that has to be watched from now on. */
 static int on_zone(sd_event_source *s, const struct inotify_event *e, void *userdata)
 {
-	struct manager *m = userdata;
-
 	(void)s;
-	(void)e;
-	m->core->zone = sd_event_source_disable_unref(m->core->zone);
-	watch_zone(m);
-	look_again(m);
+	if (e->mask & IN_Q_OVERFLOW || (e->len > 0 && strcmp(e->name, ZONE_FILE) == 0))
+		look_again(userdata);
 	return 0;
 }
 
 static void watch_zone(struct manager *m)
 {
-	/* Without the file the zone is UTC. */
-	if (sd_event_add_inotify(m->event, &m->core->zone, ZONE, ZONE_IS, on_zone, m) < 0)
-		log_debug(ZONE ": its changes cannot be seen");
+	if (sd_event_add_inotify(m->event, &m->core->zone, ZONE_DIRECTORY, ZONE_CHANGES, on_zone,
+				 m) < 0)
+		log_debug(ZONE_DIRECTORY "/" ZONE_FILE ": its changes cannot be seen");
 }
 
 static int make_timer(struct manager *m)
