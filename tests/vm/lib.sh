@@ -65,7 +65,7 @@ poll_until() {
 	shift
 	until "$@"; do
 		[ $((SECONDS - start)) -lt "$limit" ] || fail "not within $limit s: $*"
-		sleep 0.05
+		sleep "${POLL_PAUSE:-0.05}"
 	done
 }
 

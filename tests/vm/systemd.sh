@@ -16,6 +16,8 @@
 
 RECRYPTCTL=$(command -v recryptctl || true)
 export RECRYPTCTL
+# What is looked for costs an emulated machine much more than a look at a file does.
+export POLL_PAUSE=0.5
 bus_name=org.recryptd1
 manager_path=/org/recryptd1
 
@@ -84,14 +86,14 @@ wait_property() {
 	local limit=$((SECONDS + ${3:-240})) value
 	until value=$(property "$1" 2>&1) && [ "$value" = "$2" ]; do
 		[ "$SECONDS" -lt "$limit" ] || fail "$1 is '$value', not '$2': $(property StateReason)"
-		sleep 0.5
+		sleep 1
 	done
 }
 wait_at_least() {
 	local limit=$((SECONDS + ${3:-240})) value
 	until value=$(property "$1" 2>&1) && [ "$value" -ge "$2" ]; do
 		[ "$SECONDS" -lt "$limit" ] || fail "$1 is '$value', less than $2: $(property StateReason)"
-		sleep 0.5
+		sleep 1
 	done
 }
 
@@ -113,6 +115,9 @@ failed=203541e1b5444f5d97b8c8daccb6f121
 locked=bcfdc1db189c41dbba3507a571ef77a7
 export started suspended resumed finished failed locked
 
+# start_calm_writer: one that leaves the emulated machine time for something else.
+start_calm_writer() { start_writer /mnt/records --pause 200; }
+
 # volume_in_use: a LUKS2 volume "vol" on $DISK_data, opened at each boot by systemd, with an ext4 on
 # /mnt and a file of which $file_sum is the checksum. Its key is in $key, where the service finds it.
 key=/etc/vol.key
@@ -132,7 +137,7 @@ volume_in_use() {
 	systemctl start systemd-cryptsetup@vol
 	mkfs.ext4 -q -b 4096 /dev/mapper/vol
 	systemctl start mnt.mount
-	head -c 8M /dev/urandom >/mnt/file
+	head -c 2M /dev/urandom >/mnt/file
 	sha256sum </mnt/file >/mnt/file.sum
 	sync
 }

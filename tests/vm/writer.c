@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ struct options {
 	uint64_t records;
 	uint64_t seconds;
 	uint64_t acked;
+	uint64_t pause; /* milliseconds between records */
 	bool verify;
 	bool quiet;
 };
@@ -229,6 +231,9 @@ static int write_and_check(struct writer *w)
 		r = check_slot(w, mix(~w->opt.seed, n) % w->opt.slots, true);
 		if (r < 0)
 			return r;
+		/* SIGTERM ends it. */
+		if (w->opt.pause && !stop)
+			(void)poll(NULL, 0, (int)MIN(w->opt.pause, UINT64_C(60000)));
 	}
 	r = check_all(w, true);
 	if (r < 0)
@@ -296,7 +301,7 @@ static int parse_number(const char *text, uint64_t *ret)
 
 static const char usage[] =
 	"usage: writer [--seed N] [--slots N] [--records N] [--seconds N] [--marks DEVICE] "
-	"[--quiet] FILE\n"
+	"[--pause MS] [--quiet] FILE\n"
 	"       writer --verify --acked N [--seed N] [--slots N] FILE\n"
 	"Writes until SIGTERM, the number of records or the time; FILE takes 8 KiB a slot.\n";
 
@@ -308,6 +313,7 @@ static int parse(int argc, char **argv, struct options *opt)
 					      {"seconds", required_argument, NULL, 't'},
 					      {"acked", required_argument, NULL, 'a'},
 					      {"marks", required_argument, NULL, 'm'},
+					      {"pause", required_argument, NULL, 'p'},
 					      {"verify", no_argument, NULL, 'v'},
 					      {"quiet", no_argument, NULL, 'q'},
 					      {NULL, 0, NULL, 0}};
@@ -334,6 +340,9 @@ static int parse(int argc, char **argv, struct options *opt)
 			break;
 		case 'm':
 			opt->marks_path = optarg;
+			break;
+		case 'p':
+			number = &opt->pause;
 			break;
 		case 'v':
 			opt->verify = true;
