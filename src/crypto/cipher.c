@@ -231,7 +231,7 @@ static int compare(struct cipher *c, bool *faster)
 		return -ENOMEM;
 	for (unsigned i = 0; i < SAMPLE_ROUNDS; i++) {
 		for (unsigned l = CIPHER_OPENSSL; l <= CIPHER_GCRYPT; l++) {
-			uint8_t *to = data + l * 2 * SAMPLE_SIZE;
+			uint8_t *to = data + (size_t)l * 2 * SAMPLE_SIZE;
 			int r = try_library(c, l, to, to + SAMPLE_SIZE, &time);
 
 			if (r < 0)
