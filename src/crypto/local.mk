@@ -13,12 +13,15 @@ src_crypto_librcrypto_a_SOURCES = \
 CRYPTO_TEST_LIBS = src/crypto/librcrypto.a src/util/libutil.a \
 	$(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
-UNIT_TESTS += src/crypto/test-cipher src/crypto/test-checksum src/crypto/test-pool \
-	src/crypto/test-stock
+UNIT_TESTS += src/crypto/test-cipher src/crypto/test-checksum src/crypto/test-distrust \
+	src/crypto/test-pool src/crypto/test-stock
 src_crypto_test_cipher_SOURCES = src/crypto/test-cipher.c
 src_crypto_test_cipher_LDADD = $(CRYPTO_TEST_LIBS)
 src_crypto_test_checksum_SOURCES = src/crypto/test-checksum.c
 src_crypto_test_checksum_LDADD = $(CRYPTO_TEST_LIBS)
+# Its own object comes before that of the library, of which it stands in place of a part.
+src_crypto_test_distrust_SOURCES = src/crypto/test-distrust.c
+src_crypto_test_distrust_LDADD = $(CRYPTO_TEST_LIBS)
 src_crypto_test_pool_SOURCES = src/crypto/test-pool.c
 src_crypto_test_pool_LDADD = $(CRYPTO_TEST_LIBS)
 src_crypto_test_stock_SOURCES = src/crypto/test-stock.c
