@@ -264,9 +264,20 @@ static void prepared(struct volume *v, const struct worker_end *e)
 		group_member_prepared(v);
 }
 
+/* Whoever asked for the way back must not take the new key for the old one. */
+static int came_too_late(const struct volume *v, struct failure *f)
+{
+	return failure_set(f, -ENOMSG,
+			   "%s: the rotation had finished before it could be turned around; the "
+			   "new key is in use",
+			   v->device);
+}
+
 void volume_rotation_over(struct volume *v, bool cancelled)
 {
 	struct volume_core *c = v->core;
+	const bool too_late = c->record.cancel && !cancelled;
+	struct failure f = {};
 	struct job *j;
 
 	record_ended(&c->record, cancelled, wall_clock_usec());
@@ -279,7 +290,7 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 	else
 		event_volume(v, EVENT_ROTATION_FINISHED, LOG_NOTICE, "rotation finished");
 	if (v->job)
-		job_member_ended(v->job, v, 0, NULL);
+		job_member_ended(v->job, v, too_late ? came_too_late(v, &f) : 0, &f);
 	if (c->used_up)
 		c->keys = false; /* no longer than they are needed */
 	else if (job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)

@@ -149,7 +149,8 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 
 /*
  * Takes the rotation back: undone at once where nothing is converted, else turned around. The
- * rotation's job ends as cancelled; *ret_job is a new one that ends when the old key is back.
+ * rotation's job ends as cancelled; *ret_job is a new one that ends when the old key is back, or
+ * fails with NoRotation when the rotation was finished before its worker heard of it.
  * What @run says replaces what the rotation said.
  */
 int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
