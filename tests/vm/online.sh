@@ -21,14 +21,38 @@ slow_disk() {
 	dmsetup create slow --table "0 $(blockdev --getsz "$1") delay $1 0 0 $1 0 4"
 	DISK_data=/dev/mapper/slow
 }
-slow_down() {
-	dmsetup table slow | sed "s/[a-z]\+ \([0-9]*:[0-9]*\) .*/delay \1 0 0 \1 0 ${1:-4}/" |
-		dmsetup load slow
+slow_down() { remake_slow 'print 0, size, "delay", disk, 0, 0, disk, 0, '"${1:-4}"; }
+full_speed() { remake_slow 'print 0, size, "linear", disk, 0'; }
+
+# remake_slow PROGRAM: an awk program that prints the table. Writes that wait are let go.
+remake_slow() {
+	dmsetup table slow | awk "{ size = \$1 + \$2; disk = \$4 } END { $1 }" | dmsetup load slow
 	dmsetup resume slow
 }
-full_speed() {
-	dmsetup table slow | sed 's/delay \([^ ]*\) .*/linear \1 0/' | dmsetup load slow
-	dmsetup resume slow
+
+# hold_writes FIRST COUNT: writes to these sectors wait until full_speed or slow_down. Flushes, and all
+# other writes, are as fast as they can be.
+hold_writes() {
+	remake_slow '
+		first = '"$1"'; next_one = first + '"$2"'
+		if (first > 0)
+			print 0, first, "linear", disk, 0
+		print first, next_one - first, "delay", disk, first, 0, disk, first, 3600000, disk, first, 0
+		if (next_one < size)
+			print next_one, size - next_one, "linear", disk, next_one'
+}
+
+# work_until BYTES: a worker may convert so much of the data, in MiB; then it is held inside the hotzone
+# from there, of a MiB at least, which is hot in the header and not all written, until full_speed or
+# slow_down. No application may write there, or the worker waits for its write, and gets nowhere.
+# held_at BYTES: it has come there.
+work_until() { hold_writes $((($(data_offset) + $1) / 512)) 2048; }
+held_at() { poll_until 240 is_at hot "$1"; }
+is_at() { [ "$(status_of state) $(status_of bytes_done)" = "$1 $2" ]; }
+# data_offset: of the volume, in bytes
+data_offset() {
+	cryptsetup luksDump "${header[1]:-$DISK_data}" |
+		awk '/offset: [0-9]+ \[bytes\]/ && !n++ { print $2 }'
 }
 
 # start_writer FILE [option...]
