@@ -31,7 +31,8 @@ struct pool_lane {
 
 struct pool {
 	pthread_mutex_t lock;
-	pthread_cond_t work; /* todo is not empty, or stopping */
+	pthread_cond_t work;  /* todo is not empty, or stopping */
+	pthread_cond_t ready; /* done is not empty */
 	struct job_list todo, done;
 	bool stopping;
 	void (*wake)(void *arg);
@@ -79,6 +80,7 @@ static void run_job(struct pool *p, struct pool_job *job, unsigned lane)
 	job->result = job->run(job->arg, lane);
 	pool_lock(p);
 	job_append(&p->done, job);
+	(void)pthread_cond_signal(&p->ready);
 	pool_unlock(p);
 	if (p->wake)
 		p->wake(p->wake_arg);
@@ -110,7 +112,7 @@ static void *lane_main(void *arg)
 }
 
 /* The lane starts with all signals blocked: they are for the thread that runs the event loop. */
-static int start_lane(struct pool_lane *lane)
+static int start_lane(struct pool_lane *lane, const char *pool_name)
 {
 	char name[16];
 	pthread_attr_t attr;
@@ -131,12 +133,13 @@ static int start_lane(struct pool_lane *lane)
 	(void)pthread_attr_destroy(&attr);
 	if (r != 0)
 		return -r;
-	(void)snprintf(name, sizeof(name), "crypto-%u", lane->number);
+	(void)snprintf(name, sizeof(name), "%s-%u", pool_name, lane->number);
 	(void)pthread_setname_np(lane->thread, name);
 	return 0;
 }
 
-int pool_new(unsigned threads, void (*wake)(void *arg), void *wake_arg, struct pool **ret)
+int pool_new(const char *name, unsigned threads, void (*wake)(void *arg), void *wake_arg,
+	     struct pool **ret)
 {
 	_cleanup_(pool_freep) struct pool *p = NULL;
 
@@ -145,6 +148,7 @@ int pool_new(unsigned threads, void (*wake)(void *arg), void *wake_arg, struct p
 		return -ENOMEM;
 	(void)pthread_mutex_init(&p->lock, NULL);
 	(void)pthread_cond_init(&p->work, NULL);
+	(void)pthread_cond_init(&p->ready, NULL);
 	p->todo.tail = &p->todo.head;
 	p->done.tail = &p->done.head;
 	p->wake = wake;
@@ -154,7 +158,7 @@ int pool_new(unsigned threads, void (*wake)(void *arg), void *wake_arg, struct p
 
 		p->lane[i].pool = p;
 		p->lane[i].number = i;
-		r = start_lane(&p->lane[i]);
+		r = start_lane(&p->lane[i], name);
 		if (r < 0)
 			return r;
 		p->threads++;
@@ -177,6 +181,7 @@ struct pool *pool_free(struct pool *p)
 		assert(r == 0);
 	}
 	(void)pthread_cond_destroy(&p->work);
+	(void)pthread_cond_destroy(&p->ready);
 	(void)pthread_mutex_destroy(&p->lock);
 	free(p);
 	return NULL;
@@ -205,6 +210,20 @@ struct pool_job *pool_collect(struct pool *p)
 
 	pool_lock(p);
 	job = job_take(&p->done);
+	pool_unlock(p);
+	return job;
+}
+
+struct pool_job *pool_wait(struct pool *p)
+{
+	struct pool_job *job;
+
+	pool_lock(p);
+	while (!(job = job_take(&p->done))) {
+		int r = pthread_cond_wait(&p->ready, &p->lock);
+
+		assert(r == 0);
+	}
 	pool_unlock(p);
 	return job;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Worker threads for crypto: jobs go in, a thread (a "lane") runs each, and the owner collects the
- * finished ones without waiting. Nothing is allocated after pool_new().
+ * Worker threads: jobs go in, a thread (a "lane") runs each, and the owner collects the finished
+ * ones without waiting. Nothing is allocated after pool_new().
  */
 #pragma once
 
@@ -17,10 +17,12 @@ struct pool_job {
 };
 
 /*
- * @threads 0: jobs run in pool_submit() itself, in lane 0 (simulation, debugging). @wake is called
- * by a lane after each finished job; it must be thread-safe, and may be NULL.
+ * The lanes' threads are called @name-0, @name-1, ... @threads 0: jobs run in pool_submit() itself,
+ * in lane 0 (simulation, debugging). @wake is called by a lane after each finished job; it must be
+ * thread-safe, and may be NULL.
  */
-int pool_new(unsigned threads, void (*wake)(void *arg), void *wake_arg, struct pool **ret);
+int pool_new(const char *name, unsigned threads, void (*wake)(void *arg), void *wake_arg,
+	     struct pool **ret);
 /* Waits for the jobs in hand; those that nobody collected are forgotten. */
 struct pool *pool_free(struct pool *p);
 DEFINE_CLEANUP(struct pool, pool_free)
@@ -31,3 +33,5 @@ unsigned pool_lanes(const struct pool *p);
 void pool_submit(struct pool *p, struct pool_job *job);
 /* A finished job, or NULL when none is finished now. */
 struct pool_job *pool_collect(struct pool *p);
+/* The same, but waits for it: one must be in hand, or finished. */
+struct pool_job *pool_wait(struct pool *p);

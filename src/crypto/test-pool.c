@@ -74,7 +74,7 @@ static void every_job_runs_once_and_comes_back_with_its_result(void **state)
 
 	(void)state;
 	atomic_store(&order, 0);
-	assert_int_equal(pool_new(3, wake_fd, &fd, &p), 0);
+	assert_int_equal(pool_new("crypto", 3, wake_fd, &fd, &p), 0);
 	assert_int_equal(pool_lanes(p), 3);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++)
 		submit_numbered(p, &jobs[i], i);
@@ -97,7 +97,7 @@ static void one_lane_runs_jobs_in_the_order_they_came(void **state)
 
 	(void)state;
 	atomic_store(&order, 0);
-	assert_int_equal(pool_new(1, wake_fd, &fd, &p), 0);
+	assert_int_equal(pool_new("crypto", 1, wake_fd, &fd, &p), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++)
 		submit_numbered(p, &jobs[i], i);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++) {
@@ -150,7 +150,7 @@ static void lanes_run_at_the_same_time(void **state)
 	(void)state;
 	assert_int_equal(sem_init(&pair.mine, 0, 0), 0);
 	assert_int_equal(sem_init(&pair.other, 0, 0), 0);
-	assert_int_equal(pool_new(2, wake_fd, &fd, &p), 0);
+	assert_int_equal(pool_new("crypto", 2, wake_fd, &fd, &p), 0);
 	pool_submit(p, &a);
 	pool_submit(p, &b);
 	(void)collect(p, fd);
@@ -161,6 +161,24 @@ static void lanes_run_at_the_same_time(void **state)
 	(void)sem_destroy(&pair.other);
 }
 
+static void waiting_gives_each_job_once_it_has_run(void **state)
+{
+	struct numbered jobs[100];
+	_cleanup_(pool_freep) struct pool *p = NULL;
+
+	(void)state;
+	assert_int_equal(pool_new("crypto", 2, NULL, NULL, &p), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++) {
+		struct numbered *n;
+
+		submit_numbered(p, &jobs[i], i + 1);
+		n = pool_wait(p)->arg;
+		assert_ptr_equal(n, &jobs[i]);
+		assert_int_equal(n->job.result, -(int)n->value);
+	}
+	assert_null(pool_collect(p));
+}
+
 static void freeing_waits_for_the_jobs_in_hand(void **state)
 {
 	struct numbered jobs[100];
@@ -168,7 +186,7 @@ static void freeing_waits_for_the_jobs_in_hand(void **state)
 
 	(void)state;
 	atomic_store(&order, 0);
-	assert_int_equal(pool_new(2, NULL, NULL, &p), 0);
+	assert_int_equal(pool_new("crypto", 2, NULL, NULL, &p), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++)
 		submit_numbered(p, &jobs[i], i);
 	assert_null(pool_free(p));
@@ -187,7 +205,7 @@ static void without_threads_a_job_runs_when_submitted(void **state)
 	unsigned wakes = 0;
 
 	(void)state;
-	assert_int_equal(pool_new(0, count_wake, &wakes, &p), 0);
+	assert_int_equal(pool_new("crypto", 0, count_wake, &wakes, &p), 0);
 	assert_int_equal(pool_lanes(p), 1);
 	assert_null(pool_collect(p));
 	submit_numbered(p, &job, 7);
@@ -222,7 +240,7 @@ static void lanes_are_named_and_leave_signals_to_others(void **state)
 	sigset_t mine;
 
 	(void)state;
-	assert_int_equal(pool_new(1, wake_fd, &fd, &p), 0);
+	assert_int_equal(pool_new("crypto", 1, wake_fd, &fd, &p), 0);
 	pool_submit(p, &job);
 	assert_int_equal(collect(p, fd)->result, 0);
 	assert_string_equal(f.name, "crypto-0");
@@ -238,6 +256,7 @@ int main(void)
 		cmocka_unit_test(every_job_runs_once_and_comes_back_with_its_result),
 		cmocka_unit_test(one_lane_runs_jobs_in_the_order_they_came),
 		cmocka_unit_test(lanes_run_at_the_same_time),
+		cmocka_unit_test(waiting_gives_each_job_once_it_has_run),
 		cmocka_unit_test(freeing_waits_for_the_jobs_in_hand),
 		cmocka_unit_test(without_threads_a_job_runs_when_submitted),
 		cmocka_unit_test(lanes_are_named_and_leave_signals_to_others),

@@ -51,6 +51,8 @@ int engine_freeze(struct engine *e, const struct hotzone *z);
 int engine_thaw(struct engine *e);
 int engine_give_up(struct engine *e, int error);
 int engine_commit(struct engine *e, const struct position *p);
+/* Writes @data (header-store.h) to the resilience area. Logs nothing. */
+int engine_protect(struct engine *e, const void *data, size_t size);
 /* Somebody else moved the header on. Returns @error. */
 int engine_log_foreign(const struct engine *e, int error);
 int engine_flush(struct engine *e);

@@ -173,7 +173,6 @@ static int make_hot(struct engine *e, struct batch *b)
 	const uint64_t size = protection_size(cfg, b->size);
 	const void *data = cfg->resilience == ENGINE_CHECKSUM ? b->digests : b->data;
 	const struct position hot = hot_position(cfg, &(struct hotzone){b->offset, b->size});
-	uint64_t begin;
 	int r;
 
 	if (cfg->resilience == ENGINE_CHECKSUM && !engine_has_plaintext_side(cfg))
@@ -181,9 +180,7 @@ static int make_hot(struct engine *e, struct batch *b)
 	r = batch_submit(&e->queue);
 	if (r < 0)
 		return r;
-	begin = now_usec();
-	r = cfg->header->ops->protect(cfg->header, data, (size_t)size);
-	engine_count(e, STAGE_PROTECT, begin);
+	r = engine_protect(e, data, (size_t)size);
 	if (r < 0)
 		return log_error_errno(
 			r,

@@ -75,6 +75,9 @@ struct engine_config {
 	struct header_store *header;
 	struct freezer *freezer; /* NULL: offline */
 	struct pool *pool;
+	/* One lane of its own, in which the header store is called while requests and jobs go on;
+	 * NULL: they stand still meanwhile. Both pools wake the disk. */
+	struct pool *header_lane;
 	/* Called at every hotzone boundary; true asks for a stop with a clean header. */
 	bool (*stop)(void *arg);
 	/*

@@ -92,12 +92,68 @@ int engine_log_foreign(const struct engine *e, int error)
 	return error;
 }
 
+struct header_call {
+	struct header_store *header;
+	const void *data; /* to protect() */
+	size_t size;
+	const struct position *position; /* to commit() */
+};
+
+static int run_protect(void *arg, unsigned lane)
+{
+	struct header_call *c = arg;
+
+	(void)lane;
+	return c->header->ops->protect(c->header, c->data, c->size);
+}
+
+static int run_commit(void *arg, unsigned lane)
+{
+	struct header_call *c = arg;
+
+	(void)lane;
+	return c->header->ops->commit(c->header, c->position);
+}
+
+/*
+ * Offline what has been read is checksummed and converted while the header's disk is waited for.
+ * Whatever fails, the call has ended when this returns.
+ */
+static int call_header(struct engine *e, int (*run)(void *arg, unsigned lane),
+		       struct header_call *c)
+{
+	struct pool *lane = e->config.header_lane;
+	struct pool_job job = {.run = run, .arg = c};
+	int r = 0;
+
+	if (!lane)
+		return run(c, 0);
+	e->queue.jobs++; /* it wakes the disk, too */
+	pool_submit(lane, &job);
+	while (r == 0 && !pool_collect(lane))
+		r = batch_step(&e->queue);
+	if (r < 0)
+		(void)pool_wait(lane);
+	e->queue.jobs--;
+	return r < 0 ? r : job.result;
+}
+
+int engine_protect(struct engine *e, const void *data, size_t size)
+{
+	const uint64_t begin = now_usec();
+	struct header_call c = {.header = e->config.header, .data = data, .size = size};
+	int r = call_header(e, run_protect, &c);
+
+	engine_count(e, STAGE_PROTECT, begin);
+	return r;
+}
+
 /* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
 int engine_commit(struct engine *e, const struct position *p)
 {
-	struct header_store *h = e->config.header;
+	struct header_call c = {.header = e->config.header, .position = p};
 	const uint64_t begin = now_usec();
-	int r = h->ops->commit(h, p);
+	int r = call_header(e, run_commit, &c);
 
 	e->sample.commit = now_usec() - begin;
 	engine_count(e, STAGE_COMMIT, begin);

@@ -27,7 +27,8 @@ static struct {
 	} line[16];
 } held;
 
-static _Thread_local struct {
+static pthread_mutex_t capture_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
 	char *text;
 	size_t size;
 } captured;
@@ -85,18 +86,24 @@ static void log_write(int level, const char *line)
 
 void log_capture(char *text, size_t size)
 {
+	(void)pthread_mutex_lock(&capture_lock);
 	captured.text = text;
 	captured.size = size;
 	if (text)
 		*text = '\0';
+	(void)pthread_mutex_unlock(&capture_lock);
 }
 
 static void capture(const char *line)
 {
-	const size_t used = strlen(captured.text);
+	(void)pthread_mutex_lock(&capture_lock);
+	if (captured.text) {
+		const size_t used = strlen(captured.text);
 
-	(void)snprintf(captured.text + used, captured.size - used, "%s%s", used > 0 ? "\n" : "",
-		       line);
+		(void)snprintf(captured.text + used, captured.size - used, "%s%s",
+			       used > 0 ? "\n" : "", line);
+	}
+	(void)pthread_mutex_unlock(&capture_lock);
 }
 
 /* True when @line is kept for later. */
@@ -119,7 +126,7 @@ static bool hold_line(int level, const char *line)
 
 static void log_line(int level, const char *line)
 {
-	if (captured.text && level <= LOG_ERR)
+	if (level <= LOG_ERR)
 		capture(line);
 	if (level <= log_max_level && !hold_line(level, line))
 		log_write(level, line);
@@ -149,7 +156,7 @@ void log_release(void)
 
 static bool is_wanted(int level)
 {
-	return level <= log_max_level || (captured.text && level <= LOG_ERR);
+	return level <= MAX(log_max_level, LOG_ERR);
 }
 
 void log_message(int level, const char *format, ...)

@@ -31,7 +31,7 @@ void log_hold(void);
 void log_release(void);
 
 /*
- * Puts the errors of this thread into @text as well, from the start of @size bytes, a line each;
+ * Puts the errors of all threads into @text as well, from the start of @size bytes, a line each;
  * for an answer to somebody who does not see the log. NULL ends it. @text stays the caller's.
  */
 void log_capture(char *text, size_t size);

@@ -2,6 +2,7 @@
 /* Checked arithmetic, secret memory, whole-file I/O, and what of the log is captured. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,10 +92,18 @@ static void read_past_the_end_is_an_error(void **state)
 	assert_int_equal(pread_full(fd, buf, 8, UINT64_MAX), -EOVERFLOW);
 }
 
-/* What a caller is answered has the errors, as far as there is room, also those not logged. */
-static void captured_errors_are_lines_of_this_thread(void **state)
+static void *log_in_thread(void *arg)
 {
-	char text[23];
+	(void)arg;
+	log_error("in");
+	return NULL;
+}
+
+/* What a caller is answered has the errors, as far as there is room, also those not logged. */
+static void captured_errors_are_lines(void **state)
+{
+	char text[26];
+	pthread_t thread;
 
 	(void)state;
 	log_init("test", LOG_EMERG);
@@ -102,13 +111,15 @@ static void captured_errors_are_lines_of_this_thread(void **state)
 	log_notice("no error");
 	assert_string_equal(text, "");
 	log_error("first");
+	assert_int_equal(pthread_create(&thread, NULL, log_in_thread, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
 	log_hold();
 	assert_int_equal(log_error_errno(-EIO, "%d", 2), -EIO);
 	log_release();
-	assert_string_equal(text, "first\n2: Input/output ");
+	assert_string_equal(text, "first\nin\n2: Input/output ");
 	log_capture(NULL, 0);
 	log_error("third");
-	assert_string_equal(text, "first\n2: Input/output ");
+	assert_string_equal(text, "first\nin\n2: Input/output ");
 }
 
 int main(void)
@@ -118,7 +129,7 @@ int main(void)
 		cmocka_unit_test(range_inside_does_not_wrap),
 		cmocka_unit_test(secret_is_locked_and_released),
 		cmocka_unit_test(read_past_the_end_is_an_error),
-		cmocka_unit_test(captured_errors_are_lines_of_this_thread),
+		cmocka_unit_test(captured_errors_are_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

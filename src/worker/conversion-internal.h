@@ -16,7 +16,7 @@ struct conversion {
 	const struct conversion_keys *keys;
 	const struct conversion_watch *watch;
 	struct disk *disk;
-	struct pool *pool;
+	struct pool *pool, *header_lane;
 	struct checksum *checksum;
 	struct cipher *cipher[2];
 	struct kernel_cipher *kernel_cipher[2]; /* of a side whose cipher OpenSSL lacks */

@@ -86,8 +86,11 @@ static int make_crypto(struct conversion *c)
 {
 	const struct luks_reenc *reenc = &c->volume->reenc;
 	const unsigned threads = c->volume->options->threads ?: available_cpus();
-	int r = pool_new(threads, wake_disk, c->disk, &c->pool);
+	int r = pool_new("crypto", threads, wake_disk, c->disk, &c->pool);
 
+	/* Online there is nothing to be done beside. */
+	if (r == 0 && !c->volume->name)
+		r = pool_new("header", 1, wake_disk, c->disk, &c->header_lane);
 	if (r < 0)
 		return log_error_errno(r, "cannot start threads");
 	if (reenc->resilience == LUKS_RESILIENCE_CHECKSUM) {
@@ -170,6 +173,7 @@ static int make_engine(struct conversion *c)
 		.header = &c->store.store,
 		.freezer = v->name ? &c->freezer.freezer : NULL,
 		.pool = c->pool,
+		.header_lane = c->header_lane,
 		.stop = stop_wanted,
 		.pause_due = c->watch->pause_due ? pause_due : NULL,
 		.pause = c->watch->pause ? make_pause : NULL,
@@ -249,6 +253,7 @@ int conversion_set_up(struct conversion *c)
 void conversion_tear_down(struct conversion *c)
 {
 	c->pool = pool_free(c->pool);
+	c->header_lane = pool_free(c->header_lane);
 	c->disk = disk_free(c->disk);
 	c->engine = engine_free(c->engine);
 	c->stack = stack_free(c->stack);

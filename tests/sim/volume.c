@@ -190,7 +190,8 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 	v->data_size = v->size - v->data_offset;
 	CHECK(v->data_size == DATA_SIZE);
 	make_ciphers(v);
-	CHECK(pool_new(0, no_wake, NULL, &v->pool) == 0);
+	CHECK(pool_new("crypto", 0, no_wake, NULL, &v->pool) == 0 &&
+	      pool_new("header", 0, no_wake, NULL, &v->header_lane) == 0);
 	v->plain = malloc(DATA_SIZE);
 	CHECK(v->plain);
 	for (uint64_t i = 0; i < DATA_SIZE; i += 8) {
@@ -216,6 +217,7 @@ struct volume *volume_free(struct volume *v)
 	}
 	checksum_free(v->checksum);
 	pool_free(v->pool);
+	pool_free(v->header_lane);
 	free(v->plain);
 	free(v->zeros);
 	free(v->image);
@@ -298,6 +300,7 @@ static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *fre
 		.header = store,
 		.freezer = freezer,
 		.pool = v->pool,
+		.header_lane = freezer ? NULL : v->header_lane,
 		.stop = stop,
 		.pause_due = pause_due,
 		.pause = make_pause,

@@ -47,7 +47,7 @@ struct volume {
 	char cipher_name[2][64];
 	uint32_t sector_size[2];
 	struct checksum *checksum;
-	struct pool *pool;
+	struct pool *pool, *header_lane;
 	char dir[64]; /* for the files that cryptsetup works on */
 };
 
