@@ -20,7 +20,9 @@ if [ -z "${GUEST:-}" ]; then
 	header() { sed -n "s/^# $1: *//p" "$0"; }
 	images=$(mktemp -d)
 	trap 'rm -rf "$images"' EXIT
-	options=(--timeout "$(header timeout | grep . || echo 300)" --modules "$(header modules)")
+	limit=$(header timeout | grep . || echo 300)
+	[ -z "${SLOW_SCRIPT:-}" ] || limit=$((limit * 4))
+	options=(--timeout "$limit" --modules "$(header modules)")
 	while read -r name size program; do
 		[ -n "$name" ] || continue
 		if [ -e "$images/$size" ]; then
@@ -38,6 +40,20 @@ if [ -z "${GUEST:-}" ]; then
 	rc=0
 	"$here/run-$(header runner | grep . || echo uml)" "${options[@]}" "$0" "$@" || rc=$?
 	exit "$rc"
+fi
+
+# SLOW_SCRIPT=SEED: the script is as slow as on a machine that is busy with something else. One command
+# in 25 begins a second to three late, but for those of subshells.
+if [ -n "${SLOW_SCRIPT:-}" ]; then
+	echo "# SLOW_SCRIPT=$SLOW_SCRIPT"
+	late=$SLOW_SCRIPT
+	be_late() {
+		[ "$BASH_SUBSHELL" = 0 ] || return 0
+		late=$(((late * 1103515245 + 12345) & 0x7fffffff))
+		[ $(((late >> 16) % 25)) != 0 ] || sleep $(((late >> 8) % 3 + 1))
+	}
+	set -o functrace
+	trap be_late DEBUG
 fi
 
 # Where the programs under test are.
