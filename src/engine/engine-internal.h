@@ -62,12 +62,18 @@ void engine_log_io(const struct engine *e, int error, const char *what, uint64_t
 		   uint64_t size);
 
 /*
- * A hole at @boundary that is worth a commit of its own: its bytes at least, 0: none is known.
- * Online never, since there somebody could write into it at any time.
+ * Makes durable whatever others wrote or discarded before: from here on what is a hole stays one,
+ * as offline nobody else writes. Logs failures.
+ */
+int skip_begin(struct engine *e);
+/*
+ * Where the hole that begins at @boundary ends, @boundary where none is known: it needs neither
+ * protection nor a commit of its own. As much of it as can be had with few questions: in steps that
+ * double, and halve again. Online never, since there somebody could write into it at any time.
  */
 uint64_t skip_hole_at(const struct engine *e, uint64_t boundary);
-/* As much of it as can be had with few questions: in steps that double, and halve again. */
-uint64_t skip_whole_hole_at(const struct engine *e, uint64_t boundary);
+/* Leaves out of @z the hole that it ends in, so that the next hotzone begins behind that. */
+void skip_cut_at_hole(const struct engine *e, struct hotzone *z);
 /*
  * How many bytes of @z seem to be unwritten from the boundary on: a hint, since others may write.
  * Nothing may be under way.

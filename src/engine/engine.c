@@ -61,12 +61,14 @@ static int make_pause(struct engine *e)
 	return cfg->pause(cfg->callback_arg, passed(e, e->position.boundary), &e->limits);
 }
 
+/* The next one on from @boundary, or from behind the hole that is there. */
 static struct hotzone longest_hotzone(const struct engine *e, uint64_t boundary)
 {
-	struct hotzone z = plan_next(&e->config, boundary, e->limit);
+	struct hotzone z = plan_next(&e->config, skip_hole_at(e, boundary), e->limit);
 
 	if (e->limits.hotzone_size > 0)
 		plan_cut(&e->config, &z, e->limits.hotzone_size);
+	skip_cut_at_hole(e, &z);
 	return z;
 }
 
@@ -285,33 +287,21 @@ static int end(struct engine *e, const struct hotzone *z)
 }
 
 /*
- * Moves the boundary over the hole beside it: one commit, since there is nothing to protect. 1:
- * done, 0: there is no hole. What is a hole after a flush stays one: offline nobody else writes.
+ * Between @boundary and @z nothing is stored, so there was nothing to protect or convert, and the
+ * header says that it is done with the same commit as whatever comes behind it.
  */
-static int pass_hole(struct engine *e)
+static void count_hole(struct engine *e, uint64_t boundary, const struct hotzone *z)
 {
 	const struct engine_config *cfg = &e->config;
-	const uint64_t boundary = e->position.boundary;
-	struct hotzone hole = {.size = skip_hole_at(e, boundary)};
-	int r;
+	const uint64_t size =
+		plan_converted(cfg, hot_position(cfg, z).boundary) - plan_converted(cfg, boundary);
 
-	if (hole.size == 0)
-		return 0;
-	r = engine_flush(e);
-	if (r < 0) {
-		engine_log_io(e, r, "flush", boundary, hole.size);
-		return r;
-	}
-	hole.size = skip_whole_hole_at(e, boundary);
-	if (hole.size == 0)
-		return 0;
-	hole.offset = cfg->direction == ENGINE_FORWARD ? boundary : boundary - hole.size;
-	log_debug("%s: %" PRIu64 " bytes at offset %" PRIu64 " were never written", cfg->disk->name,
-		  hole.size, hole.offset);
-	e->progress.unwritten += hole.size;
-	e->jumped += hole.size;
-	r = end(e, &hole);
-	return r < 0 ? r : 1;
+	if (size > 0)
+		log_debug("%s: %" PRIu64 " bytes before the hotzone at offset %" PRIu64
+			  " were never written",
+			  cfg->disk->name, size, z->offset);
+	e->progress.unwritten += size;
+	e->jumped += size;
 }
 
 /* Starts to read the hotzone after @z into @b. That one is returned, or one of size 0. */
@@ -321,8 +311,7 @@ static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct
 	const uint64_t boundary = plan_boundary_after(cfg, z);
 	struct hotzone ahead;
 
-	if (cfg->freezer || engine_has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary) ||
-	    skip_hole_at(e, boundary) > 0)
+	if (cfg->freezer || engine_has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary))
 		return (struct hotzone){0};
 	ahead = next_hotzone(e, boundary);
 	batch_load(b, ahead.offset, ahead.size);
@@ -376,6 +365,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 /* Hotzones one after the other, until the end, a stop, an error, or (online) just one. */
 static int convert_hotzones(struct engine *e)
 {
+	uint64_t boundary = e->position.boundary;
 	struct hotzone z = first_hotzone(e), next, third;
 	int r = begin(e, &e->batch[0], &z);
 
@@ -383,6 +373,8 @@ static int convert_hotzones(struct engine *e)
 		return r;
 	next = read_ahead(e, &e->batch[1], &z);
 	for (unsigned i = 0;; i = !i, z = next, next = third) {
+		count_hole(e, boundary, &z);
+		boundary = plan_boundary_after(&e->config, &z);
 		r = engine_store(e, &e->batch[i]);
 		if (r < 0) {
 			/* None of its writes may reach the disk after its I/O is let go with EIO.
@@ -436,6 +428,9 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	int r;
 
 	assert(from->hotzone_size == 0);
+	r = skip_begin(e);
+	if (r < 0)
+		return r;
 	e->position = *from;
 	e->finished = e->read_failed = false;
 	e->jumped = 0;
@@ -450,11 +445,7 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 			return r;
 		if (wants_stop(e))
 			continue;
-		r = pass_hole(e);
-		if (r > 0)
-			continue;
-		if (r == 0)
-			r = convert(e);
+		r = convert(e);
 		if (r < 0 && e->read_failed)
 			r = retry_smaller(e, r);
 		else if (r == 0)

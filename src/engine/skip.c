@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What lies ahead of the boundary and was never written. Offline the file system under an image or
- * loop device knows its holes, and they are not even read. Online a look without freezing is a hint
+ * loop device knows its holes, and they are not even read: hotzones lie around them.
+ *
+ *     | data      data |      hole, MiB or GiB      | data   data | hole ...
+ *     '--- hotzone ----'  in the header with the    '-- hotzone --'
+ *                         hotzone behind it
+ *
+ * Online a look without freezing is a hint
  * how long the next hotzone may be, and no more than that: what it has is seen once it is frozen.
  */
 #include "engine/engine-internal.h"
 #include "engine/unwritten.h"
 #include "util/checked.h"
+
+/* Bytes; to read less takes no longer than to ask for it. */
+#define LEAST_HOLE (UINT64_C(256) << 10)
 
 /* From the @at-th to the (@at + @size)-th byte of the way on from @boundary. */
 static bool is_hole(const struct engine *e, uint64_t boundary, uint64_t at, uint64_t size)
@@ -18,33 +27,60 @@ static bool is_hole(const struct engine *e, uint64_t boundary, uint64_t at, uint
 	return cfg->disk->ops->is_hole(cfg->disk, cfg->disk_offset + offset, size);
 }
 
+static bool sees_holes(const struct engine *e)
+{
+	return e->config.skip_unwritten && !e->config.freezer && e->config.disk->ops->is_hole;
+}
+
+int skip_begin(struct engine *e)
+{
+	int r = sees_holes(e) ? engine_flush(e) : 0;
+
+	if (r < 0)
+		engine_log_io(e, r, "flush", 0, e->config.size);
+	return r;
+}
+
+/* Bytes, in whole blocks; in small hotzones holes are looked for as well. */
+static uint64_t least_hole(const struct engine *e)
+{
+	const uint64_t block = e->config.block_size, least = MIN(e->hotzone_max / 4, LEAST_HOLE);
+
+	return MAX(round_down_u64(least, block), block);
+}
+
 uint64_t skip_hole_at(const struct engine *e, uint64_t boundary)
 {
 	const struct engine_config *cfg = &e->config;
-	const uint64_t room = plan_jump_max(cfg, boundary);
-	const uint64_t size = MIN(room, e->hotzone_max);
+	const uint64_t room = plan_jump_max(cfg, boundary), least = MIN(room, least_hole(e));
+	uint64_t size = 0, step = least;
 
-	if (!cfg->skip_unwritten || cfg->freezer || !cfg->disk->ops->is_hole || size == 0)
-		return 0;
-	return is_hole(e, boundary, 0, size) ? size : 0;
-}
-
-uint64_t skip_whole_hole_at(const struct engine *e, uint64_t boundary)
-{
-	const uint64_t room = plan_jump_max(&e->config, boundary);
-	const uint64_t least = skip_hole_at(e, boundary);
-	uint64_t size = least, step = least;
-
-	if (least == 0)
-		return 0;
+	if (!sees_holes(e))
+		return boundary;
 	while (size < room && is_hole(e, boundary, size, MIN(step, room - size))) {
 		size += MIN(step, room - size);
 		step *= 2;
 	}
-	for (; step >= least; step /= 2)
+	for (; size > 0 && step >= least; step /= 2)
 		if (step <= room - size && is_hole(e, boundary, size, step))
 			size += step;
-	return size;
+	return cfg->direction == ENGINE_FORWARD ? boundary + size : boundary - size;
+}
+
+void skip_cut_at_hole(const struct engine *e, struct hotzone *z)
+{
+	const struct engine_config *cfg = &e->config;
+	const uint64_t boundary =
+		cfg->direction == ENGINE_FORWARD ? z->offset : z->offset + z->size;
+	uint64_t size = z->size;
+
+	if (!sees_holes(e) || plan_is_at_end(cfg, plan_boundary_after(cfg, z)))
+		return;
+	for (uint64_t step = round_down_u64(size / 2, cfg->block_size); step >= least_hole(e);
+	     step = round_down_u64(step / 2, cfg->block_size))
+		if (is_hole(e, boundary, size - step, step))
+			size -= step;
+	plan_cut(cfg, z, size);
 }
 
 /* The bytes of [@data, @data + @size) that are unwritten on the boundary's side. */

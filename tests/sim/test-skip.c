@@ -127,7 +127,7 @@ static void any_crash_on_the_way_back_is_recovered(void **state)
 	struct run r, turned;
 
 	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
-	r.stop_after = 3;
+	r.stop_after = v->show_holes ? 1 : 3; /* there are fewer hotzones around holes */
 	assert_int_equal(run_all(&r, &outcome), 0);
 	assert_int_equal(outcome, ENGINE_STOPPED);
 	assert_int_equal(run_open(&turned, v, medium_content(r.medium), HOTZONE, NULL, seed), 0);
@@ -154,9 +154,9 @@ static void holes_are_not_even_read(void **state)
 	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
 	assert_int_equal(run_all(&r, &outcome), 0);
 	assert_int_equal(outcome, ENGINE_FINISHED);
-	/* All of it in one commit, but for the last hotzone. */
+	/* None but the last hotzone, and the commit of that says all of it. */
 	assert_int_equal(medium_requests(r.medium, DISK_READ), HOTZONE / v->transfer_size);
-	assert_int_equal(r.hotzones, 2);
+	assert_int_equal(r.hotzones, 1);
 	assert_true(volume_is_still_sparse(v, medium_content(r.medium)));
 	run_close(&r);
 	volume_free(v);
