@@ -97,37 +97,45 @@ struct header_call {
 	const void *data; /* to protect() */
 	size_t size;
 	const struct position *position; /* to commit() */
+	int (*run)(struct header_call *c);
+	struct log_capture captured;
 };
 
-static int run_protect(void *arg, unsigned lane)
+static int run_protect(struct header_call *c)
 {
-	struct header_call *c = arg;
-
-	(void)lane;
 	return c->header->ops->protect(c->header, c->data, c->size);
 }
 
-static int run_commit(void *arg, unsigned lane)
+static int run_commit(struct header_call *c)
+{
+	return c->header->ops->commit(c->header, c->position);
+}
+
+static int run_in_lane(void *arg, unsigned lane)
 {
 	struct header_call *c = arg;
+	int r;
 
 	(void)lane;
-	return c->header->ops->commit(c->header, c->position);
+	log_capture_for(c->captured);
+	r = c->run(c);
+	log_capture_for((struct log_capture){});
+	return r;
 }
 
 /*
  * Offline what has been read is checksummed and converted while the header's disk is waited for.
  * Whatever fails, the call has ended when this returns.
  */
-static int call_header(struct engine *e, int (*run)(void *arg, unsigned lane),
-		       struct header_call *c)
+static int call_header(struct engine *e, struct header_call *c)
 {
 	struct pool *lane = e->config.header_lane;
-	struct pool_job job = {.run = run, .arg = c};
+	struct pool_job job = {.run = run_in_lane, .arg = c};
 	int r = 0;
 
 	if (!lane)
-		return run(c, 0);
+		return c->run(c);
+	c->captured = log_captured();
 	e->queue.jobs++; /* it wakes the disk, too */
 	pool_submit(lane, &job);
 	while (r == 0 && !pool_collect(lane))
@@ -141,8 +149,9 @@ static int call_header(struct engine *e, int (*run)(void *arg, unsigned lane),
 int engine_protect(struct engine *e, const void *data, size_t size)
 {
 	const uint64_t begin = now_usec();
-	struct header_call c = {.header = e->config.header, .data = data, .size = size};
-	int r = call_header(e, run_protect, &c);
+	struct header_call c = {
+		.run = run_protect, .header = e->config.header, .data = data, .size = size};
+	int r = call_header(e, &c);
 
 	engine_count(e, STAGE_PROTECT, begin);
 	return r;
@@ -151,9 +160,9 @@ int engine_protect(struct engine *e, const void *data, size_t size)
 /* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
 int engine_commit(struct engine *e, const struct position *p)
 {
-	struct header_call c = {.header = e->config.header, .position = p};
+	struct header_call c = {.run = run_commit, .header = e->config.header, .position = p};
 	const uint64_t begin = now_usec();
-	int r = call_header(e, run_commit, &c);
+	int r = call_header(e, &c);
 
 	e->sample.commit = now_usec() - begin;
 	engine_count(e, STAGE_COMMIT, begin);

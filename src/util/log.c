@@ -27,11 +27,7 @@ static struct {
 	} line[16];
 } held;
 
-static pthread_mutex_t capture_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-	char *text;
-	size_t size;
-} captured;
+static _Thread_local struct log_capture captured;
 
 /* systemd sets JOURNAL_STREAM=device:inode for a service whose stderr is the journal
  * (sd-daemon(3)). */
@@ -86,24 +82,28 @@ static void log_write(int level, const char *line)
 
 void log_capture(char *text, size_t size)
 {
-	(void)pthread_mutex_lock(&capture_lock);
 	captured.text = text;
 	captured.size = size;
 	if (text)
 		*text = '\0';
-	(void)pthread_mutex_unlock(&capture_lock);
+}
+
+struct log_capture log_captured(void)
+{
+	return captured;
+}
+
+void log_capture_for(struct log_capture other)
+{
+	captured = other;
 }
 
 static void capture(const char *line)
 {
-	(void)pthread_mutex_lock(&capture_lock);
-	if (captured.text) {
-		const size_t used = strlen(captured.text);
+	const size_t used = strlen(captured.text);
 
-		(void)snprintf(captured.text + used, captured.size - used, "%s%s",
-			       used > 0 ? "\n" : "", line);
-	}
-	(void)pthread_mutex_unlock(&capture_lock);
+	(void)snprintf(captured.text + used, captured.size - used, "%s%s", used > 0 ? "\n" : "",
+		       line);
 }
 
 /* True when @line is kept for later. */
@@ -126,7 +126,7 @@ static bool hold_line(int level, const char *line)
 
 static void log_line(int level, const char *line)
 {
-	if (level <= LOG_ERR)
+	if (captured.text && level <= LOG_ERR)
 		capture(line);
 	if (level <= log_max_level && !hold_line(level, line))
 		log_write(level, line);
@@ -156,7 +156,7 @@ void log_release(void)
 
 static bool is_wanted(int level)
 {
-	return level <= MAX(log_max_level, LOG_ERR);
+	return level <= log_max_level || (captured.text && level <= LOG_ERR);
 }
 
 void log_message(int level, const char *format, ...)

@@ -31,10 +31,22 @@ void log_hold(void);
 void log_release(void);
 
 /*
- * Puts the errors of all threads into @text as well, from the start of @size bytes, a line each;
+ * Puts the errors of this thread into @text as well, from the start of @size bytes, a line each;
  * for an answer to somebody who does not see the log. NULL ends it. @text stays the caller's.
  */
 void log_capture(char *text, size_t size);
+
+struct log_capture {
+	char *text;
+	size_t size;
+};
+
+/*
+ * For a thread that works for another, which waits for it: log_capture_for(), with what the other
+ * one's log_captured() says, adds errors there from now on; {} ends it.
+ */
+struct log_capture log_captured(void);
+void log_capture_for(struct log_capture other);
 
 void log_message(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -92,17 +92,21 @@ static void read_past_the_end_is_an_error(void **state)
 	assert_int_equal(pread_full(fd, buf, 8, UINT64_MAX), -EOVERFLOW);
 }
 
-static void *log_in_thread(void *arg)
+static void *log_for(void *arg)
 {
-	(void)arg;
+	log_error("not captured");
+	log_capture_for(*(struct log_capture *)arg);
 	log_error("in");
+	log_capture_for((struct log_capture){});
+	log_error("not captured");
 	return NULL;
 }
 
 /* What a caller is answered has the errors, as far as there is room, also those not logged. */
-static void captured_errors_are_lines(void **state)
+static void captured_errors_are_lines_of_this_thread_and_those_that_work_for_it(void **state)
 {
 	char text[26];
+	struct log_capture captured;
 	pthread_t thread;
 
 	(void)state;
@@ -111,7 +115,8 @@ static void captured_errors_are_lines(void **state)
 	log_notice("no error");
 	assert_string_equal(text, "");
 	log_error("first");
-	assert_int_equal(pthread_create(&thread, NULL, log_in_thread, NULL), 0);
+	captured = log_captured();
+	assert_int_equal(pthread_create(&thread, NULL, log_for, &captured), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	log_hold();
 	assert_int_equal(log_error_errno(-EIO, "%d", 2), -EIO);
@@ -129,7 +134,8 @@ int main(void)
 		cmocka_unit_test(range_inside_does_not_wrap),
 		cmocka_unit_test(secret_is_locked_and_released),
 		cmocka_unit_test(read_past_the_end_is_an_error),
-		cmocka_unit_test(captured_errors_are_lines),
+		cmocka_unit_test(
+			captured_errors_are_lines_of_this_thread_and_those_that_work_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
