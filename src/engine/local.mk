@@ -23,3 +23,8 @@ src_engine_test_histogram_LDADD = src/engine/librengine.a src/util/libutil.a $(L
 UNIT_TESTS += src/engine/test-stall
 src_engine_test_stall_SOURCES = src/engine/test-stall.c
 src_engine_test_stall_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/engine/test-header-lane
+src_engine_test_header_lane_SOURCES = src/engine/test-header-lane.c
+src_engine_test_header_lane_LDADD = src/engine/librengine.a src/io/librio.a \
+	src/crypto/librcrypto.a src/util/libutil.a $(LIBURING_LIBS) $(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
