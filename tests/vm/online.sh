@@ -44,15 +44,33 @@ hold_writes() {
 
 # work_until BYTES: a worker may convert so much of the data, in MiB; then it is held inside the hotzone
 # from there, of a MiB at least, which is hot in the header and not all written, until full_speed or
-# slow_down. No application may write there, or the worker waits for its write, and gets nowhere.
-# held_at BYTES: it has come there.
-work_until() { hold_writes $((($(data_offset) + $1) / 512)) 2048; }
-held_at() { poll_until 240 is_at hot "$1"; }
-is_at() { [ "$(status_of state) $(status_of bytes_done)" = "$1 $2" ]; }
-# data_offset: of the volume, in bytes
-data_offset() {
-	cryptsetup luksDump "${header[1]:-$DISK_data}" |
-		awk '/offset: [0-9]+ \[bytes\]/ && !n++ { print $2 }'
+# slow_down; what waits meanwhile are flushes of applications, too. No application may write there, or
+# the worker waits for its write, and gets nowhere.
+# held_at BYTES: it, $worker, has come there, from either side.
+work_until() { hold_writes $((($(status_of data_offset) + $1) / 512)) 2048; }
+held_at() { poll_until 240 is_held_at "$1"; }
+is_held_at() {
+	local offset
+	is_in_state hot || return 1
+	offset=$(status_of offset)
+	[ "$offset" -lt $(($1 + (1 << 20))) ] && [ $((offset + $(status_of size))) -gt "$1" ]
+}
+# is_in_state STATE: is the re-encryption by $worker?
+is_in_state() {
+	kill -0 "$worker" 2>/dev/null || fail "the worker ended: $(cat /tmp/worker.out)"
+	[ "$(status_of state)" = "$1" ]
+}
+
+# quiet_place FILE [BYTES]: where on the volume, from BYTES, a MiB is all of this file, on a file system of
+# 4096-byte blocks: when nobody writes to the file, nobody writes there.
+quiet_place() {
+	filefrag -s -v "$1" | awk -F '[ .:]+' -v from="${2:-0}" '
+		$2 ~ /^[0-9]+$/ {
+			for (mib = int(($5 + 255) / 256); (mib + 1) * 256 <= $6 + 1; mib++)
+				if (mib * 1048576 >= from && !n++)
+					printf "%d\n", mib * 1048576
+		}
+		END { exit !n }'
 }
 
 # start_writer FILE [option...]
@@ -62,7 +80,7 @@ start_writer() {
 	: >/tmp/writer.out
 	"$WRITER" --slots 64 "${@:2}" "$records" >>/tmp/writer.out 2>&1 &
 	writer=$!
-	poll_until 60 acknowledged 5
+	poll_until 240 acknowledged 5
 }
 
 # acknowledged N: has the writer so many records on the disk?
@@ -70,7 +88,7 @@ acknowledged() { [ "$(grep -c '^ACK' /tmp/writer.out)" -ge "$1" ]; }
 
 # writer_goes_on: none of its I/O waits for ever, or failed.
 writer_goes_on() {
-	poll_until 30 acknowledged $(($(grep -c '^ACK' /tmp/writer.out) + 3))
+	poll_until 240 acknowledged $(($(grep -c '^ACK' /tmp/writer.out) + 3))
 }
 
 # stop_writer: it found each record as it had written it.
@@ -122,7 +140,7 @@ status_of() {
 
 # wait_done BYTES: until the worker has converted so much for good.
 wait_done() {
-	local limit=$((SECONDS + 60)) bytes
+	local limit=$((SECONDS + 240)) bytes
 	while
 		bytes=$(status_of bytes_done)
 		[ "${bytes:-0}" -lt "$1" ]
@@ -137,7 +155,7 @@ wait_done() {
 wait_next() {
 	local at
 	at=$(status_of bytes_done)
-	poll_until 60 is_further "$at" "$1"
+	poll_until 240 is_further "$at" "$1"
 }
 is_further() { [ "$(status_of bytes_done)" -gt "$1" ] && [ "$(status_of state)" = "$2" ]; }
 
@@ -149,16 +167,17 @@ expect_old_key() {
 	expect_equal "$1" "$(volume_key_digest "$DISK_data" "$key")" "volume key"
 }
 
-# pause_worker: stops it where nothing is frozen, so that all I/O and all commands go on; SIGCONT
-# lets it go on.
-pause_worker() {
-	local limit=$((SECONDS + 30))
-	while
-		kill -STOP "$worker"
-		poll_until 10 grep -q '^State:.T' "/proc/$worker/status"
-		dmsetup info -c --noheadings -o suspended | grep -q Suspended
-	do
-		kill -CONT "$worker"
-		[ "$SECONDS" -lt "$limit" ] || fail "something is always frozen"
-	done
+# lock_header, unlock_header: by a process that reads it. A worker waits for the lock before it freezes
+# the next hotzone, so that all I/O and all commands go on.
+lock_header() {
+	local file answer
+	file=/run/cryptsetup/L_$(dmsetup info -c --noheadings -o major,minor --separator : slow)
+	coproc "$(dirname "$0")/hold-lock" "$file"
+	read -r -t 240 answer <&"${COPROC[0]}" || fail "the header is never unlocked"
+	expect_equal locked "$answer" "hold-lock"
+}
+unlock_header() {
+	local holder=$COPROC_PID
+	exec {COPROC[1]}>&-
+	wait "$holder"
 }
