@@ -47,7 +47,7 @@ start_silent_host() {
 		$s = IO::Socket::INET->new(LocalAddr => "127.0.0.3:2222", Listen => 5) or die $!;
 		open(F, ">", "/run/silent"); close(F);
 		sleep' &
-	poll_until 60 test -e /run/silent
+	poll_until 240 test -e /run/silent
 }
 
 # wait_until COMMAND...: each look costs an emulated machine a part of what is waited for.

@@ -64,7 +64,7 @@ workers_started() { wc -l </run/workers; }
 # find_volume WHICH: sets $volume, the object that the following are about. The service looks for
 # volumes after it has said that it is ready.
 find_volume() {
-	poll_until 30 is_known "$1"
+	poll_until 240 is_known "$1"
 	volume=$(get_volume "$1" | sed -n 's/^o "\(.*\)"$/\1/p')
 }
 get_volume() { busctl call "$bus_name" "$manager_path" "$bus_name.Manager" GetVolume 'sa{sv}' "$1" 0; }
@@ -179,7 +179,7 @@ make_partitions() {
 	for start in "${@:3}"; do
 		number=$((number + 1))
 		addpart "$1" "$number" "$start" "$2"
-		poll_until 60 test -b "$1-part$number"
+		poll_until 240 test -b "$1-part$number"
 	done
 }
 
