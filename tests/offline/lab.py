@@ -15,8 +15,8 @@ import time
 
 import luks2
 import sectors
-from programs import (OUR_CALLS, STOCK_CALLS, At, count_calls, execute, fresh, kill_points,
-                      recryptctl, scratch)
+from programs import (OUR_CALLS, STOCK_CALLS, At, count_calls, execute, fresh, half_way,
+                      kill_points, recryptctl, scratch)
 from scenarios import SEED, Failed, Skipped, check, run, scenario
 
 MIB = 1 << 20

@@ -131,6 +131,15 @@ def kill_points(command, syscalls):
     return [At(syscall, number) for syscall, count in counts.items() for number in sweep(count)]
 
 
+def half_way(command):
+    """
+    Where to stop @command so that about half of its work is done; it is run once to its end to find
+    out, and spoils its volume. How often it enters the ring depends on how busy the disk is, how
+    often it waits for one flush after the other does not.
+    """
+    return At("fdatasync", count_calls(command, ("fdatasync",))["fdatasync"] // 2, "TERM")
+
+
 def sweep(count):
     """Numbers in 1..count to kill at: both ends and a spread between, or every one."""
     if POINTS == 0 or count <= POINTS:
