@@ -18,8 +18,11 @@ import tempfile
 import time
 import traceback
 
-MIB = 1 << 20
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TREE, "tests/offline"))
+import slow  # pylint: disable=unused-import,wrong-import-position
+
+MIB = 1 << 20
 BUILD = os.environ.get("BUILD") or os.path.join(TREE, "build")
 RECRYPTD = os.path.join(BUILD, "src/daemon/recryptd")
 RECRYPTCTL = os.path.join(BUILD, "src/ctl/recryptctl")
@@ -153,9 +156,10 @@ class Daemon:
 
     def _busctl(self, *arguments, user=()):
         return subprocess.run([*user, "busctl", f"--address={self.address}", "--json=short",
-                               "--allow-interactive-authorization=no", *map(str, arguments)],
+                               "--allow-interactive-authorization=no", f"--timeout={LIMIT}",
+                               *map(str, arguments)],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              env=self.environment, timeout=LIMIT, check=False)
+                              env=self.environment, timeout=2 * LIMIT, check=False)
 
     def call(self, path, interface, member, *arguments, user=(), to=NAME):
         """The values that are returned."""

@@ -9,16 +9,14 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from uuid import uuid4
 
 import bus
-from bus import LIMIT, TREE, VOLUME, JOB, BusError, Daemon, Failed, check, wait_until
+from bus import LIMIT, VOLUME, JOB, BusError, Daemon, Failed, check, wait_until
+from lab import make_volume  # pylint: disable=unused-import
 
-sys.path.insert(0, os.path.join(TREE, "tests/offline"))
-from lab import make_volume  # pylint: disable=wrong-import-position,unused-import
-
+AS_CONFIGURED = (1 << 64) - 1  # in place of a rate
 LISTEN_FDS_START = 3
 OUT_OF_THE_WAY = 200
 
@@ -160,6 +158,14 @@ class Shown:
     def call(self, method, *arguments):
         return self.daemon.call(self.path, VOLUME, method, *arguments)
 
+    def set_rate(self, rate):
+        """Bytes per second; 0: as fast as it can."""
+        self.call("SetRateLimit", "ta{sv}", rate, 0)
+
+    def hold(self):
+        """From here on a hotzone takes hours, in either direction; suspended or stopped it ends."""
+        self.set_rate(1)
+
     def rotate(self, *options):
         """The path of the job."""
         return self.call("Rotate", "a{sv}", *(options or (0,)))[0]
@@ -181,6 +187,16 @@ class Shown:
         found = subprocess.run(["pgrep", "-f", f"recrypt-worker serve .*{self.volume.path}$"],
                                capture_output=True, text=True, check=False)
         return [int(pid) for pid in found.stdout.split()]
+
+    def finish_unseen(self, worker):
+        """
+        A rotation that only the host's rate limits, and whose @worker is stopped, comes to its end.
+        The manager has not heard of that, and is itself stopped when this returns.
+        """
+        self.daemon.set(bus.PATH, bus.MANAGER, "RateLimit", "t", 0)
+        self.daemon.recryptd.send_signal(signal.SIGSTOP)
+        os.kill(worker, signal.SIGCONT)
+        wait_until(lambda: self.volume.state() == "none", "the end of the conversion")
 
     def check_finished(self, **how):
         """Its worker has written the last record and gone, and the volume is as it should be."""

@@ -6,6 +6,7 @@ import struct
 
 PATH, INTERFACE, MEMBER, DESTINATION, SIGNATURE = 1, 2, 3, 6, 8
 CALL = 1
+LIMIT = 120  # s, as of bus.py
 
 
 def pad(data, size):
@@ -43,7 +44,7 @@ def message(serial, destination, path, interface, member, kinds="", body=b""):
 class Client:
     def __init__(self, address, uid=None):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(60)
+        self.socket.settimeout(LIMIT)
         self.serial = 0
         before = os.geteuid()
         # The bus takes the credentials of the moment at which it is connected to.
@@ -74,7 +75,7 @@ class Client:
         except BlockingIOError:
             pass
         finally:
-            self.socket.settimeout(60)
+            self.socket.settimeout(LIMIT)
 
     def close(self):
         self.socket.close()

@@ -9,6 +9,8 @@ import sys
 import time
 import traceback
 
+import slow  # pylint: disable=unused-import
+
 SEED = int(os.environ.get("OFFLINE_SEED") or random.SystemRandom().randrange(1 << 32))
 
 
