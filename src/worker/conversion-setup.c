@@ -123,7 +123,9 @@ uint64_t conversion_hotzone_size(const struct volume *v)
 {
 	if (v->options->hotzone_size > 0)
 		return MIN(v->options->hotzone_size, ENGINE_HOTZONE_MAX);
-	return v->name ? HOTZONE_ONLINE : HOTZONE_OFFLINE;
+	if (v->name)
+		return HOTZONE_ONLINE;
+	return v->options->skip_unwritten ? HOTZONE_SPARSE : HOTZONE_OFFLINE;
 }
 
 static uint64_t stall_target(const struct volume *v)

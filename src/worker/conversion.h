@@ -18,6 +18,8 @@
  */
 #define HOTZONE_ONLINE  (UINT64_C(16) << 20)
 #define HOTZONE_OFFLINE (UINT64_C(32) << 20)
+/* Where little is to be done, getting and locking more memory takes longer than it saves. */
+#define HOTZONE_SPARSE (UINT64_C(16) << 20)
 
 /* How long I/O to a range may wait unless the options say it, microseconds. */
 #define STALL_TARGET UINT64_C(50000)
