@@ -150,15 +150,6 @@ wait_done() {
 	done
 }
 
-# wait_next hot|clean: until the header has just said so, further on than it is now. When writes are
-# slow enough, the data of a hotzone that is hot is not written yet.
-wait_next() {
-	local at
-	at=$(status_of bytes_done)
-	poll_until 240 is_further "$at" "$1"
-}
-is_further() { [ "$(status_of bytes_done)" -gt "$1" ] && [ "$(status_of state)" = "$2" ]; }
-
 # expect_new_key DIGEST-BEFORE, expect_old_key DIGEST-BEFORE
 expect_new_key() {
 	[ "$1" != "$(volume_key_digest "$DISK_data" "$key")" ] || fail "the volume key is the same"
