@@ -26,6 +26,14 @@ def run(command, **how):
     return done.stdout
 
 
+def key_identity(device):
+    """Salt and digest of the volume key; a run must have changed it, and ended."""
+    dump = run(["cryptsetup", "luksDump", device])
+    if "online-reencrypt" in dump:
+        sys.exit(f"the re-encryption of {device} was not ended")
+    return dump[dump.index("Digests:"):]
+
+
 def build_dir():
     near = [os.path.join(TREE, name) for name in os.listdir(TREE)] + [os.getcwd()]
     built = [d for d in near if os.path.exists(os.path.join(d, "src/ctl/recryptctl"))]

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-from common import FAST_PBKDF, MIB, run
+from common import FAST_PBKDF, MIB, key_identity, run
 
 NAME = "recryptd-bench"
 LEAD_SECONDS = 2  # of fio's requests, before the re-encryption begins
@@ -67,13 +67,6 @@ class Volume:
                   encoding="ascii") as f:
             fields = f.read().split()
         return int(fields[0]) + int(fields[4])
-
-    def identity(self):
-        """Salt and digest of the volume key; a run must have changed it, and ended."""
-        dump = run(["cryptsetup", "luksDump", self.device])
-        if "online-reencrypt" in dump:
-            sys.exit(f"the re-encryption of {self.device} was not ended")
-        return dump[dump.index("Digests:"):]
 
 
 class Application:
@@ -175,7 +168,7 @@ class Bench:
 
     def reencrypt(self, kind, rate):
         """What our worker said of itself."""
-        before = self.volume.identity()
+        before = key_identity(self.volume.device)
         limit = ["--rate", str(max(int(rate), 65536))] if kind == "limited" else []
         done = subprocess.run([*self.programs[kind], *limit, self.volume.device], check=False,
                               capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -194,7 +187,7 @@ class Bench:
                 else:
                     before, said = self.reencrypt(kind, rate)
                 end = time.time()
-            if kind != "none" and self.volume.identity() == before:
+            if kind != "none" and key_identity(self.volume.device) == before:
                 sys.exit(f"{kind} changed no volume key")
             requests = application.requests(begin, end)
         return {"kind": kind, "seconds": end - begin, "load": os.getloadavg()[0], "rate": rate, "late": idler.late,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 EXTRA_DIST += bench/README.md bench/common.py bench/foreground.py \
-	bench/latency.py bench/offline bench/online bench/plot.py
+	bench/latency.py bench/offline bench/online bench/plot.py bench/thin
 
 noinst_PROGRAMS = bench/crypto
 bench_crypto_SOURCES = bench/crypto.c
