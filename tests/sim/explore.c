@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "random.h"
+#include "util/checked.h"
 
 static bool is_right(const struct exploration *x, const uint8_t *image, unsigned event)
 {
@@ -112,7 +113,7 @@ void explore(struct exploration *x, struct run *r, unsigned first_event)
 	const unsigned n = medium_events(r->medium);
 
 	assert(image);
-	for (unsigned event = first_event; event <= n; event++) {
+	for (unsigned event = first_event; event <= n; event += MAX(x->event_one_in, 1U)) {
 		/* A completed write is as uncertain as a submitted one. */
 		if (event > first_event &&
 		    medium_event(r->medium, event - 1) == EVENT_COMPLETE_WRITE)

@@ -24,6 +24,7 @@ struct exploration {
 	uint64_t seed;
 	unsigned all_subsets_up_to;    /* pending writes */
 	unsigned random_subsets, torn; /* per event beyond that */
+	unsigned event_one_in;         /* 0: every one */
 	unsigned again_one_in;         /* states whose recovery is crashed too */
 	unsigned stock_one_in;         /* states that cryptsetup has to bring back; 0: none */
 	/* Is the finished image right? NULL: volume_check_finished() against volume->plain. */

@@ -41,6 +41,7 @@ static struct exploration exploration_of(const struct volume *v)
 		.all_subsets_up_to = full ? 10 : USUALLY(5, 2),
 		.random_subsets = full ? 300 : USUALLY(12, 1),
 		.torn = full ? 150 : USUALLY(8, 1),
+		.event_one_in = full ? 1 : USUALLY(1, 3),
 		.again_one_in = 3,
 		.stock_one_in = full ? 7 : USUALLY(80, 500),
 	};
@@ -143,7 +144,7 @@ static void expect_loss(const struct volume_kind *kind, void (*spoil)(struct run
 	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
 	spoil(&r);
 	assert_int_equal(run_all(&r, &outcome), 0);
-	x.stop_at = 1;
+	x.stop_at = x.event_one_in = 1;
 	x.torn = x.random_subsets = 100;
 	explore(&x, &r, 0);
 	assert_true(x.lost > 0);

@@ -100,6 +100,7 @@ static void what_a_failed_flush_lost_is_written_again(void **state)
 			.all_subsets_up_to = USUALLY(3, 2),
 			.random_subsets = USUALLY(2, 1),
 			.torn = USUALLY(3, 1),
+			.event_one_in = USUALLY(1, 3),
 		};
 		enum engine_outcome outcome;
 		struct run r;

@@ -82,6 +82,7 @@ static void explore_from(struct volume *v, struct run *r)
 		.all_subsets_up_to = full ? 8 : USUALLY(2, 1),
 		.random_subsets = full ? 100 : USUALLY(4, 1),
 		.torn = full ? 50 : USUALLY(3, 1),
+		.event_one_in = full ? 1 : USUALLY(1, 3),
 		.again_one_in = 4,
 		.stock_one_in = full ? 7 : USUALLY(80, 500),
 	};
@@ -237,6 +238,7 @@ static void any_crash_under_load_is_recovered(void **state)
 			.all_subsets_up_to = full ? 3 : USUALLY(2, 1),
 			.random_subsets = full ? 50 : USUALLY(3, 1),
 			.torn = full ? 20 : USUALLY(2, 1),
+			.event_one_in = full ? 1 : USUALLY(1, 3),
 			.again_one_in = 8,
 			.is_right = application_accepts,
 			.is_right_arg = &s.app,
@@ -261,7 +263,7 @@ static void any_io_error_is_survived(void **state)
 {
 	struct volume *v = new_volume(*state, false);
 
-	const unsigned step = full ? 1 : 5;
+	const unsigned step = full ? 1 : USUALLY(5, 13);
 
 	for (unsigned n = 0, way = 0; way < 8; n += step) {
 		const enum disk_op op = way & 1 ? DISK_FLUSH : DISK_WRITE;
