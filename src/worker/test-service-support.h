@@ -13,7 +13,7 @@
 #include "worker/service-bus.h"
 
 #define SECONDS UINT64_C(1000000)
-#define LIMIT   (60 * SECONDS) /* for anything that is waited for */
+#define LIMIT   (240 * SECONDS) /* for anything that is waited for */
 
 extern char test_dir[]; /* private, removed at the end */
 extern char test_image[64];

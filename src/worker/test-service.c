@@ -384,7 +384,7 @@ static char first_of_command_line(const struct worker *w)
 /* The worker cannot end, since it waits for the metadata lock that the test has. */
 static void from_sigterm_on_the_final_kill_passes_the_worker_over(void **state)
 {
-	const uint64_t deadline = now_usec() + UINT64_C(60000000);
+	const uint64_t deadline = now_usec() + LIMIT;
 	_cleanup_close_ int lock = -1;
 	struct worker w;
 	char waits[80];
