@@ -352,6 +352,7 @@ static void on_ended(void *userdata, struct worker_end *e)
 		c->at_work = WORKER_NONE;
 	if (e->job == WORKER_INSPECT) {
 		inspected(v, e);
+		group_settle(v->manager);
 		volume_mark(v, 0);
 		return;
 	}
@@ -387,6 +388,8 @@ static void on_ended(void *userdata, struct worker_end *e)
 	default:
 		break;
 	}
+	/* An adopted worker may only now have written that its volume is held for a group. */
+	group_settle(v->manager);
 	volume_mark(v, VOLUME_CHANGED_STATE);
 }
 
