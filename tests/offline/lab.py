@@ -152,12 +152,12 @@ class Volume:
     def check_plain(self, segment, key):
         """All data, read as @segment says, is the plaintext."""
         data = self.data(int(segment["offset"]))
-        found = sectors.transform(segment["encryption"], key, segment["sector_size"], data, False,
-                                  int(segment["iv_tweak"]))
+        found = bytearray(sectors.transform(segment["encryption"], key, segment["sector_size"], data,
+                                            False, int(segment["iv_tweak"])))
         wanted = (self.plain or plaintext(self.made_size))[:self.size]
         for offset, size in self.unwritten:
             if not any(data[offset:offset + size]):
-                found = found[:offset] + wanted[offset:offset + size] + found[offset + size:]
+                found[offset:offset + size] = wanted[offset:offset + size]
         if found != wanted:
             step = segment["sector_size"]
             bad = [i for i in range(0, self.size, step) if found[i:i + step] != wanted[i:i + step]]
