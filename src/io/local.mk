@@ -9,7 +9,8 @@ src_io_librio_a_SOURCES = \
 	src/io/hole.c src/io/hole.h \
 	src/io/load.c src/io/load.h \
 	src/io/rate.c src/io/rate.h \
-	src/io/stacking.c src/io/stacking.h
+	src/io/stacking.c src/io/stacking.h \
+	src/io/thin-map.c src/io/thin-map.h
 
 IO_TEST_LIBS = src/io/librio.a src/util/libutil.a $(LIBURING_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
@@ -26,6 +27,11 @@ src_io_test_disk_load_SOURCES = src/io/test-disk-load.c $(IO_TEST_HELPERS)
 src_io_test_disk_load_LDADD = $(IO_TEST_LIBS)
 src_io_test_hole_SOURCES = src/io/test-hole.c $(IO_TEST_HELPERS)
 src_io_test_hole_LDADD = $(IO_TEST_LIBS)
+
+UNIT_TESTS += src/io/test-thin-map
+src_io_test_thin_map_SOURCES = src/io/test-thin-map.c src/io/test-thin-pool.c src/io/test-thin-pool.h \
+	src/io/test-loop.c src/io/test-loop.h
+src_io_test_thin_map_LDADD = src/io/librio.a src/util/libutil.a $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/io/test-governor src/io/test-load src/io/test-rate
 src_io_test_governor_SOURCES = src/io/test-governor.c
