@@ -28,10 +28,13 @@ src_io_test_disk_load_LDADD = $(IO_TEST_LIBS)
 src_io_test_hole_SOURCES = src/io/test-hole.c $(IO_TEST_HELPERS)
 src_io_test_hole_LDADD = $(IO_TEST_LIBS)
 
-UNIT_TESTS += src/io/test-thin-map
+UNIT_TESTS += src/io/test-thin-map src/io/test-thin-map-damage
 src_io_test_thin_map_SOURCES = src/io/test-thin-map.c src/io/test-thin-pool.c src/io/test-thin-pool.h \
 	src/io/test-loop.c src/io/test-loop.h
 src_io_test_thin_map_LDADD = src/io/librio.a src/util/libutil.a $(CMOCKA_LIBS)
+src_io_test_thin_map_damage_SOURCES = src/io/test-thin-map-damage.c \
+	src/io/test-thin-kernel.c src/io/test-thin-kernel.h src/io/test-thin-pool.c src/io/test-thin-pool.h
+src_io_test_thin_map_damage_LDADD = src/io/librio.a src/util/libutil.a $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/io/test-governor src/io/test-load src/io/test-rate
 src_io_test_governor_SOURCES = src/io/test-governor.c

@@ -16,25 +16,6 @@
 #include "util/cleanup.h"
 #include "util/io.h"
 
-/* Bytes of a volume of @blocks blocks, the last of which is there in part. */
-static uint64_t bytes_of(uint64_t blocks)
-{
-	return blocks * POOL_BLOCK - POOL_BLOCK / 2;
-}
-
-static struct thin_map *map_of(uint64_t blocks)
-{
-	struct thin_map *m;
-
-	assert_int_equal(thin_map_new(bytes_of(blocks), POOL_BLOCK, &m), 0);
-	return m;
-}
-
-static int read_all(struct thin_map *m, const struct pool *p, uint32_t id, uint64_t blocks)
-{
-	return thin_map_read(m, p->fd, 0, id, 0, bytes_of(blocks));
-}
-
 /* Random ranges, bytes that are not aligned; the answer is for whole granules of @granule blocks.
  */
 static void check_ranges(const struct thin_map *m, const struct pool_device *d, uint64_t blocks,
@@ -52,22 +33,6 @@ static void check_ranges(const struct thin_map *m, const struct pool_device *d, 
 		assert_int_equal(thin_map_is_hole(m, offset, size),
 				 !device_has(d, begin, MIN(end, blocks)));
 	}
-}
-
-static void check_blocks(const struct thin_map *m, const struct pool_device *d, uint64_t blocks)
-{
-	for (uint64_t b = 0; b < blocks; b++)
-		assert_int_equal(thin_map_is_hole(m, b * POOL_BLOCK, 512),
-				 !device_has(d, b, b + 1));
-	assert_int_equal(thin_map_is_hole(m, 0, bytes_of(blocks)), !device_has(d, 0, blocks));
-}
-
-static bool all_may_be_mapped(const struct thin_map *m, uint64_t blocks)
-{
-	for (uint64_t b = 0; b < blocks; b++)
-		if (thin_map_is_hole(m, b * POOL_BLOCK, 1))
-			return false;
-	return true;
 }
 
 /* Volumes of one pool: empty, full, sparse, dense, shared, and ids from the first to the last. */
@@ -159,6 +124,31 @@ static void a_bit_stands_for_more_blocks_of_a_huge_volume(void **state)
 					 near < blocks &&
 						 !device_has(&p->devices[0], near, near + granule));
 	}
+}
+
+/* The first granule of one pair is mapped, by its last block alone, the second is not. */
+static void check_granule_size(uint64_t blocks, uint64_t granule)
+{
+	const uint64_t unit = granule * POOL_BLOCK, first = blocks / 3 / granule;
+	_cleanup_(thin_map_freep) struct thin_map *m = map_of(blocks);
+	struct pool *p = pool_new();
+
+	device_map(pool_add(p, 1), (first + 1) * granule - 1);
+	device_map(&p->devices[0], blocks); /* it was a larger volume once */
+	pool_write(p);
+	assert_int_equal(read_all(m, p, 1, blocks), 0);
+	assert_false(thin_map_is_hole(m, first * unit, 1));
+	assert_true(thin_map_is_hole(m, 0, first * unit));
+	assert_true(thin_map_is_hole(m, (first + 1) * unit, bytes_of(blocks) - (first + 1) * unit));
+}
+
+static void granules_are_as_small_as_the_bitmap_allows(void **state)
+{
+	check_granule_size(UINT64_C(1) << 23, 1);
+	check_granule_size((UINT64_C(1) << 23) + 1, 2);
+	assert_int_equal(pools_remove(state), 0);
+	check_granule_size(UINT64_C(1) << 34, 2048);
+	check_granule_size((UINT64_C(1) << 34) + 1, 4096);
 }
 
 /* Is granule @g, of @granule blocks, what @p says? */
@@ -307,6 +297,7 @@ int main(void)
 		TEST(a_btree_of_three_levels_is_read),
 		TEST(each_of_many_devices_is_found),
 		TEST(a_bit_stands_for_more_blocks_of_a_huge_volume),
+		TEST(granules_are_as_small_as_the_bitmap_allows),
 		TEST(what_is_read_again_replaces_what_was_known_of_that_range),
 		TEST(whole_granules_are_replaced),
 		TEST(metadata_can_be_read_with_direct_io),

@@ -179,6 +179,40 @@ void pool_write(struct pool *p)
 	assert_int_equal(system(command), 0);
 }
 
+uint64_t bytes_of(uint64_t blocks)
+{
+	return blocks * POOL_BLOCK - POOL_BLOCK / 2;
+}
+
+struct thin_map *map_of(uint64_t blocks)
+{
+	struct thin_map *m;
+
+	assert_int_equal(thin_map_new(bytes_of(blocks), POOL_BLOCK, &m), 0);
+	return m;
+}
+
+int read_all(struct thin_map *m, const struct pool *p, uint32_t id, uint64_t blocks)
+{
+	return thin_map_read(m, p->fd, 0, id, 0, bytes_of(blocks));
+}
+
+void check_blocks(const struct thin_map *m, const struct pool_device *d, uint64_t blocks)
+{
+	for (uint64_t b = 0; b < blocks; b++)
+		assert_int_equal(thin_map_is_hole(m, b * POOL_BLOCK, 512),
+				 !device_has(d, b, b + 1));
+	assert_int_equal(thin_map_is_hole(m, 0, bytes_of(blocks)), !device_has(d, 0, blocks));
+}
+
+bool all_may_be_mapped(const struct thin_map *m, uint64_t blocks)
+{
+	for (uint64_t b = 0; b < blocks; b++)
+		if (thin_map_is_hole(m, b * POOL_BLOCK, 1))
+			return false;
+	return true;
+}
+
 void meta_get(const struct pool *p, uint64_t number, uint8_t block[META_SIZE])
 {
 	assert_int_equal(pread_full(p->fd, block, META_SIZE, number * META_SIZE), 0);

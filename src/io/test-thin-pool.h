@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "io/thin-map.h"
+
 #define POOL_BLOCK   UINT64_C(65536) /* bytes of a block of data */
 #define META_SIZE    4096
 #define META_BLOCKS  1024
@@ -49,6 +51,14 @@ bool device_has(const struct pool_device *d, uint64_t begin, uint64_t end);
 
 /* Makes the metadata and opens p->fd. All devices share the blocks of the pool's data. */
 void pool_write(struct pool *p);
+
+/* Of a volume of @blocks blocks, the last of which is there in part. */
+uint64_t bytes_of(uint64_t blocks);
+struct thin_map *map_of(uint64_t blocks);
+int read_all(struct thin_map *m, const struct pool *p, uint32_t id, uint64_t blocks);
+/* Is a hole what @d has not mapped, and nothing else? */
+void check_blocks(const struct thin_map *m, const struct pool_device *d, uint64_t blocks);
+bool all_may_be_mapped(const struct thin_map *m, uint64_t blocks);
 
 /* Block @number of the metadata. */
 void meta_get(const struct pool *p, uint64_t number, uint8_t block[META_SIZE]);

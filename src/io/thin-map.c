@@ -48,19 +48,13 @@ struct superblock {
 	struct head head;
 	uint8_t uuid[16];
 	uint64_t magic;
-	uint32_t version;
-	uint32_t time;
-	uint64_t transaction;
-	uint64_t held_root;
+	uint32_t version, time;
+	uint64_t transaction, held_root;
 	uint8_t space_maps[2][128];
-	uint64_t mapping_root;
-	uint64_t details_root;
-	uint32_t data_block_sectors;
-	uint32_t metadata_block_sectors;
+	uint64_t mapping_root, details_root;
+	uint32_t data_block_sectors, metadata_block_sectors;
 	uint64_t metadata_blocks; /* when it was made: not kept up to date */
-	uint32_t compat_flags;
-	uint32_t compat_ro_flags;
-	uint32_t incompat_flags;
+	uint32_t compat_flags, compat_ro_flags, incompat_flags;
 };
 static_assert(offsetof(struct superblock, mapping_root) == 320, "as on disk");
 static_assert(offsetof(struct superblock, incompat_flags) == 360, "as on disk");
@@ -71,10 +65,7 @@ static_assert(offsetof(struct superblock, incompat_flags) == 360, "as on disk");
 #define NODE_LEAF     2
 struct node {
 	struct head head;
-	uint32_t entries;
-	uint32_t max_entries;
-	uint32_t value_size;
-	uint32_t padding;
+	uint32_t entries, max_entries, value_size, padding;
 	uint64_t words[508]; /* max_entries keys, then as many values */
 };
 static_assert(sizeof(struct node) == METADATA_BLOCK, "as on disk");
@@ -87,8 +78,7 @@ union metadata {
 };
 
 struct thin_map {
-	uint64_t volume_size;
-	uint64_t block_size;
+	uint64_t volume_size, block_size; /* bytes */
 	uint64_t blocks;
 	unsigned shift;  /* 1 << shift blocks are a granule */
 	uint8_t *mapped; /* a bit each */
@@ -101,8 +91,7 @@ struct thin_map {
 struct walk {
 	struct thin_map *m;
 	int fd;
-	uint64_t begin;
-	uint64_t end;
+	uint64_t begin, end;
 	void (*found)(struct walk *w, uint64_t key, uint64_t value);
 	bool has_device; /* results of found_device() */
 	uint64_t device_root;
@@ -247,12 +236,9 @@ static int superblock_read(struct thin_map *m, int fd, uint64_t number, uint64_t
 static int read_blocks(struct thin_map *m, int fd, uint64_t root, uint32_t dev_id, uint64_t begin,
 		       uint64_t end)
 {
-	struct walk devices = {.m = m,
-			       .fd = fd,
-			       .begin = dev_id,
-			       .end = UINT64_C(1) + dev_id,
-			       .found = found_device};
-	struct walk volume = {.m = m, .fd = fd, .begin = begin, .end = end, .found = found_block};
+	const uint64_t key = dev_id;
+	struct walk devices = {m, fd, key, key + 1, .found = found_device};
+	struct walk volume = {m, fd, begin, end, .found = found_block};
 	uint64_t mapping_root;
 	int r = superblock_read(m, fd, root, &mapping_root);
 
