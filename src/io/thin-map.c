@@ -74,7 +74,7 @@ union metadata {
 	struct head head;
 	struct superblock superblock;
 	struct node node;
-	uint8_t bytes[METADATA_BLOCK];
+	uint32_t words[METADATA_BLOCK / 4]; /* the first is the checksum */
 };
 
 struct thin_map {
@@ -84,7 +84,7 @@ struct thin_map {
 	uint8_t *mapped; /* a bit each */
 	size_t mapped_size;
 	union metadata *levels; /* what is read, by depth in the btree */
-	uint32_t crc_table[256];
+	uint32_t crc_tables[4][256];
 };
 
 /* A look at those entries of a btree whose keys are in [begin, end). */
@@ -97,14 +97,22 @@ struct walk {
 	uint64_t device_root;
 };
 
-/* CRC-32C, reflected, without the last complement: the kernel's crc32c(). */
-static void fill_crc_table(uint32_t table[256])
+/*
+ * CRC-32C, reflected, without the last complement: the kernel's crc32c(). Table n is for a byte
+ * that n others follow, so that four are done at once: a third of the time.
+ */
+static void fill_crc_tables(uint32_t tables[4][256])
 {
 	for (uint32_t i = 0; i < 256; i++) {
-		table[i] = i;
+		uint32_t crc = i;
+
 		for (int bit = 0; bit < 8; bit++)
-			table[i] = table[i] >> 1 ^ (table[i] & 1 ? UINT32_C(0x82f63b78) : 0);
+			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0x82f63b78) : 0);
+		tables[0][i] = crc;
 	}
+	for (size_t n = 1; n < 4; n++)
+		for (size_t i = 0; i < 256; i++)
+			tables[n][i] = tables[n - 1][i] >> 8 ^ tables[0][tables[n - 1][i] & 0xff];
 }
 
 /* dm_bm_checksum() in drivers/md/persistent-data/dm-block-manager.c */
@@ -112,8 +120,11 @@ static uint32_t checksum(const struct thin_map *m, const union metadata *b, uint
 {
 	uint32_t crc = UINT32_MAX;
 
-	for (size_t i = sizeof(b->head.checksum); i < sizeof(b->bytes); i++)
-		crc = crc >> 8 ^ m->crc_table[(crc ^ b->bytes[i]) & 0xff];
+	for (size_t i = 1; i < ARRAY_SIZE(b->words); i++) {
+		crc ^= le32toh(b->words[i]);
+		crc = m->crc_tables[3][crc & 0xff] ^ m->crc_tables[2][crc >> 8 & 0xff] ^
+		      m->crc_tables[1][crc >> 16 & 0xff] ^ m->crc_tables[0][crc >> 24];
+	}
 	return crc ^ salt;
 }
 
@@ -305,7 +316,7 @@ int thin_map_new(uint64_t volume_size, uint64_t block_size, struct thin_map **re
 	if (!m->mapped || !m->levels)
 		return -ENOMEM;
 	memset(m->mapped, 0xff, m->mapped_size);
-	fill_crc_table(m->crc_table);
+	fill_crc_tables(m->crc_tables);
 	*ret = TAKE_PTR(m);
 	return 0;
 }
