@@ -380,7 +380,8 @@ static void on_ended(void *userdata, struct worker_end *e)
 		settled(v, e, c->reencryption != REENCRYPTION_HOT && !c->stacked);
 		break;
 	case WORKER_REVERSE:
-		settled(v, e, strcmp(v->direction, "backward") == 0);
+		/* Without anything converted it is not turned around, but undone next. */
+		settled(v, e, strcmp(v->direction, "backward") == 0 || v->bytes_done == 0);
 		break;
 	case WORKER_NONE:
 	case WORKER_INSPECT:

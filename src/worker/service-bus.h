@@ -66,8 +66,8 @@
  *   Recover(a{sv} options) *
  *	Makes a hot header clean, and settles what a dead worker left.
  *   Reverse(a{sv} options) *
- *	Turns around; Convert() then leads back. Accepted during Convert(), which is stopped
- *	first: Done comes for both.
+ *	Turns around; Convert() then leads back. With nothing converted it does nothing: Undo()
+ *	does. Accepted during Convert(), which is stopped first: Done comes for both.
  *   Stop() -> ()	Ends Convert() at the next hotzone boundary; does nothing else.
  *   SetLimits(t rate, t hotzone_max, t stall_target) -> ()
  *	Bytes/s, bytes, and microseconds that I/O may wait for a hotzone; 0: none, the default, and

@@ -280,21 +280,17 @@ static int enter_to_turn(struct work *w)
 	return r < 0 ? r : steps_check_cancellable(v);
 }
 
-/* With nothing converted this is the end: only its commit is left to be made. */
-static int turn(struct work *w)
+static bool nothing_is_converted(const struct work *w)
 {
-	int r = steps_turn_around(&w->steps);
-
-	if (r == 0 && w->steps.volume.reenc.state == LUKS_REENC_FINISH)
-		r = convert(w, false);
-	return r;
+	return w->steps.volume.reenc.boundary == 0;
 }
 
+/* With nothing converted to turn around is to end: Undo(), which the manager takes a note of. */
 static int do_reverse(struct work *w)
 {
 	int r = enter_to_turn(w);
 
-	return r < 0 ? r : turn(w);
+	return r < 0 || nothing_is_converted(w) ? r : steps_turn_around(&w->steps);
 }
 
 static int do_undo(struct work *w)
@@ -303,12 +299,13 @@ static int do_undo(struct work *w)
 
 	if (r < 0)
 		return r;
-	if (w->steps.volume.reenc.boundary > 0)
+	if (!nothing_is_converted(w))
 		return log_refusal(-EINVAL,
 				   "%s: a part is converted already; turn the re-encryption around "
 				   "instead",
 				   w->steps.volume.data_path);
-	return turn(w);
+	r = steps_turn_around(&w->steps);
+	return r < 0 ? r : convert(w, false); /* only its commit is left to be made */
 }
 
 static int execute(struct work *w)

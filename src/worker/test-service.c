@@ -258,6 +258,25 @@ static void a_conversion_is_turned_around_in_the_middle(void **state)
 	assert_plaintext("a");
 }
 
+static void nothing_is_turned_around_that_is_to_be_undone(void **state)
+{
+	struct worker w;
+	_cleanup_message_ sd_bus_message *m = NULL;
+
+	(void)state;
+	make_volume(4, "");
+	worker_start(&w, NULL);
+	unlock(&w, "a");
+	prepare(&w);
+	call(&w, "Reverse", "a{sv}", 0);
+	m = wait_done(&w, "reverse", "");
+	assert_string_equal(get_text(m, "Reencryption"), "clean");
+	assert_string_equal(get_text(m, "Direction"), "forward");
+	do_job(&w, "Undo", "undo");
+	worker_quit(&w);
+	assert_plaintext("a");
+}
+
 static void assert_record(struct worker *w, const char *record)
 {
 	_cleanup_message_ sd_bus_message *m = inspect(w);
@@ -448,6 +467,7 @@ int main(void)
 		cmocka_unit_test(without_a_key_jobs_are_locked),
 		cmocka_unit_test(a_keyslot_is_lost_only_when_that_is_said),
 		cmocka_unit_test(what_is_prepared_can_be_undone),
+		cmocka_unit_test(nothing_is_turned_around_that_is_to_be_undone),
 		cmocka_unit_test(a_conversion_is_turned_around_in_the_middle),
 		cmocka_unit_test(a_record_is_kept_in_the_header_through_everything),
 		cmocka_unit_test(a_new_manager_finds_the_work_going_on),
