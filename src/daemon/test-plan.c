@@ -106,6 +106,9 @@ static void cancel_undoes_or_turns_around(void **state)
 	EXPECT(VOLUME_RUNNING, ACTION_REVERSE, LINE_CONVERT, READY, .at_work = WORKER_CONVERT,
 	       .cancel = true);
 	EXPECT(VOLUME_REVERSING, ACTION_REVERSE, LINE_NONE, READY, .cancel = true);
+	/* Too late: only the last commit is left to be made. */
+	EXPECT(VOLUME_FINISHING, ACTION_CONVERT, LINE_CONVERT, READY, .cancel = true,
+	       .all_done = true);
 	EXPECT(VOLUME_REVERSING, ACTION_UNDO, LINE_NONE, .reencryption = REENCRYPTION_CLEAN,
 	       .supported = true, .keys = true, .cancel = true, .held = true);
 	EXPECT(VOLUME_REVERSING, ACTION_CONVERT, LINE_CONVERT, READY, .cancel = true,
@@ -185,7 +188,7 @@ static void no_combination_leads_astray(void **state)
 		if (s.action == ACTION_CONVERT)
 			assert_true(f.convert_turn && f.keys && !f.suspended && !f.paused &&
 				    !f.held && !f.failed && !f.outside &&
-				    !(f.cancel && !f.backward) &&
+				    !(f.cancel && !f.backward && !f.all_done) &&
 				    f.reencryption != REENCRYPTION_NONE);
 		if (s.action == ACTION_PREPARE)
 			assert_true(f.reencryption == REENCRYPTION_NONE && f.keys &&

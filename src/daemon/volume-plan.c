@@ -70,7 +70,7 @@ static struct volume_step decide_standing(const struct volume_facts *f)
 		return step(VOLUME_SUSPENDED, ACTION_NONE, LINE_NONE);
 	if (!f->keys)
 		return get_keys(f);
-	if (f->cancel && !f->backward)
+	if (f->cancel && !f->backward && !f->all_done)
 		return f->something_done ? step(VOLUME_REVERSING, ACTION_REVERSE, LINE_NONE)
 					 : step(VOLUME_REVERSING, ACTION_UNDO, LINE_NONE);
 	if (f->held)
