@@ -150,6 +150,9 @@ int record_parse(const char *json, struct record *ret)
 		r.rate = get_number(o, "rate");
 		get_queued(o, &r);
 		r.cancel = get_bool(o, "cancel");
+		/* Records that do not tell are older, and were taken for this. */
+		r.turned = r.cancel &&
+			   (!member(o, "turned", json_type_boolean) || get_bool(o, "turned"));
 		get_text(o, "group", r.group, sizeof(r.group));
 		get_text(o, "held", r.held, sizeof(r.held));
 		r.deadline_usec = get_number(o, "deadline");
@@ -325,6 +328,9 @@ static int put_wishes(json_object *o, const struct record *r)
 		q = put_queued(o, &r->queued);
 	if (q == 0)
 		q = put_bool(o, "cancel", r->cancel);
+	json_object_object_del(o, "turned");
+	if (q == 0 && r->cancel)
+		q = put(o, "turned", json_object_new_boolean(r->turned));
 	if (q == 0)
 		q = put_text(o, "group", r->group);
 	if (q == 0)
@@ -469,7 +475,7 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 {
 	struct volume_key *old = r->n_keys > 1 ? &r->keys[r->n_keys - 2] : NULL;
 
-	r->cancel = r->suspended = r->late = false;
+	r->cancel = r->turned = r->suspended = r->late = false;
 	r->deadline_usec = r->now_until = 0;
 	r->run = (struct run_choices){};
 	r->held[0] = '\0';
@@ -493,12 +499,20 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 void record_failed(struct record *r, const char *message, uint64_t now)
 {
 	drop_unused(r);
-	r->has_queued = r->cancel = r->late = false;
+	r->has_queued = r->cancel = r->turned = r->late = false;
 	r->now_until = 0;
 	r->group[0] = r->held[0] = '\0';
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");
 	(void)snprintf(r->last.message, sizeof(r->last.message), "%s", message);
 	r->last.ended_usec = now;
+}
+
+bool record_turned(struct record *r)
+{
+	if (!r->cancel || r->turned)
+		return false;
+	r->turned = true;
+	return true;
 }
 
 const struct volume_key *record_active_key(const struct record *r)

@@ -5,7 +5,7 @@
  * header is small.
  *
  *   {"keys":[{"id","generation","state","registered","populated","activated","retired"}],
- *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true,
+ *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true, "turned":true|false,
  *    "group":"id", "held":"UUID of a volume", "deadline":N, "late":true, "now_until":N,
  *    "skip_unwritten":true|false, "verify":true|false,
  *    "last":{"outcome","message","started","converting","ended"}}
@@ -49,6 +49,7 @@ struct record {
 	bool has_queued;
 	struct rotate_options queued;
 	bool cancel;    /* turn around */
+	bool turned;    /* and it has been, or is to be undone: what ends now has the old key */
 	char group[37]; /* what it is rotated together with, see group.c; "": by itself */
 	char held[37];  /* may be prepared, and then waits for this volume's word; "": not */
 	uint64_t deadline_usec; /* realtime, of this rotation; 0: as configured */
@@ -80,6 +81,9 @@ void record_converting(struct record *r, uint64_t now);            /* the new ke
 void record_ended(struct record *r, bool cancelled, uint64_t now); /* out of re-encryption */
 /* Preparing has failed: the new key is forgotten, and so is the wish. */
 void record_failed(struct record *r, const char *message, uint64_t now);
+
+/* Whoever asked for a cancel: it is carried out from here on. False when that is known already. */
+bool record_turned(struct record *r);
 
 /* The key that new data is written with, or NULL. */
 const struct volume_key *record_active_key(const struct record *r);

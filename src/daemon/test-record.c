@@ -106,6 +106,33 @@ static void what_a_rotation_says_of_its_runs_goes_with_it(void **state)
 	assert_null(strstr(ended, "verify"));
 }
 
+static void a_wish_to_turn_around_is_not_yet_a_turn(void **state)
+{
+	_cleanup_free_ char *wished = NULL, *turned = NULL, *ended = NULL;
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse("", &r), 0);
+	assert_false(record_turned(&r)); /* nobody wants that */
+	r.cancel = true;
+	assert_int_equal(record_format(&r, "", &wished), 0);
+	assert_int_equal(record_parse(wished, &r), 0);
+	assert_true(r.cancel && !r.turned);
+	assert_true(record_turned(&r));
+	assert_false(record_turned(&r));
+	assert_int_equal(record_format(&r, wished, &turned), 0);
+	assert_int_equal(record_parse(turned, &r), 0);
+	assert_true(r.cancel && r.turned);
+	record_ended(&r, true, 1);
+	assert_int_equal(record_format(&r, turned, &ended), 0);
+	assert_null(strstr(ended, "turned"));
+	/* One of an earlier version, which took each wish for granted. */
+	assert_int_equal(record_parse("{\"cancel\":true}", &r), 0);
+	assert_true(r.cancel && r.turned);
+	assert_int_equal(record_parse("{\"turned\":true}", &r), 0);
+	assert_false(r.turned);
+}
+
 /* Headers of volumes that were rotated before there was such a thing. */
 static void a_record_without_it_leaves_it_to_the_configuration(void **state)
 {
@@ -258,6 +285,7 @@ int main(void)
 		cmocka_unit_test(a_deadline_goes_with_its_rotation),
 		cmocka_unit_test(what_a_rotation_says_of_its_runs_goes_with_it),
 		cmocka_unit_test(a_record_without_it_leaves_it_to_the_configuration),
+		cmocka_unit_test(a_wish_to_turn_around_is_not_yet_a_turn),
 		cmocka_unit_test(a_record_survives_its_json),
 		cmocka_unit_test(unknown_members_are_kept_and_known_ones_can_go),
 		cmocka_unit_test(nonsense_is_left_out),

@@ -299,11 +299,23 @@ static bool start(struct volume *v)
 	return true;
 }
 
+/*
+ * Before anything that can end with the old key. A manager that finds an end has only the record to
+ * tell it from that of a rotation that finished before it could be turned around.
+ */
+static bool turn(struct volume *v)
+{
+	if (!record_turned(&v->core->record))
+		return false;
+	(void)volume_record_changed(v);
+	return true;
+}
+
 static void convert(struct volume *v)
 {
 	struct volume_core *c = v->core;
 
-	if (start(v))
+	if (start(v) || (strcmp(v->direction, "backward") == 0 && turn(v)))
 		return;
 	manager_share_rate(v->manager); /* before the first byte */
 	c->stop_sent = c->reverse_sent = false;
@@ -366,7 +378,7 @@ static void act(struct volume *v, enum volume_action action)
 		sent(v, WORKER_RECOVER, run(v, WORKER_RECOVER));
 		break;
 	case ACTION_UNDO:
-		if (may)
+		if (may && !turn(v))
 			sent(v, WORKER_UNDO, run(v, WORKER_UNDO));
 		break;
 	case ACTION_REVERSE:

@@ -126,7 +126,7 @@ void volume_wish_rotation(struct volume *v, const struct rotate_options *options
 	c->record.has_queued = true;
 	c->record.queued = *options;
 	c->record.last = (struct last_rotation){};
-	c->record.suspended = c->record.cancel = c->record.late = false;
+	c->record.suspended = c->record.cancel = c->record.turned = c->record.late = false;
 	c->record.deadline_usec = c->record.now_until = 0;
 	c->record.run = (struct run_choices){};
 	volume_forget_clock(v);

@@ -276,8 +276,8 @@ static int came_too_late(const struct volume *v, struct failure *f)
 void volume_rotation_over(struct volume *v, bool cancelled)
 {
 	struct volume_core *c = v->core;
-	const bool too_late = c->record.cancel && !cancelled;
 	struct failure f = {};
+	const int error = c->record.cancel && !cancelled ? came_too_late(v, &f) : 0;
 	struct job *j;
 
 	record_ended(&c->record, cancelled, wall_clock_usec());
@@ -290,7 +290,9 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 	else
 		event_volume(v, EVENT_ROTATION_FINISHED, LOG_NOTICE, "rotation finished");
 	if (v->job)
-		job_member_ended(v->job, v, too_late ? came_too_late(v, &f) : 0, &f);
+		job_member_ended(v->job, v, error, &f);
+	else if (error < 0)
+		log_warning("%s", f.text); /* who waited for it did so at an earlier manager */
 	if (c->used_up)
 		c->keys = false; /* no longer than they are needed */
 	else if (job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)

@@ -229,7 +229,7 @@ static void settle_record(struct volume *v)
 	const bool beginning = strcmp(r->last.outcome, "preparing") == 0;
 
 	if (c->reencryption == REENCRYPTION_NONE && begun) {
-		volume_rotation_over(v, r->cancel);
+		volume_rotation_over(v, r->turned);
 	} else if (c->reencryption != REENCRYPTION_NONE && beginning) {
 		record_prepared(r, wall_clock_usec());
 		r->has_queued = false;

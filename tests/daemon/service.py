@@ -194,6 +194,7 @@ class Shown:
         The manager has not heard of that, and is itself stopped when this returns.
         """
         self.daemon.set(bus.PATH, bus.MANAGER, "RateLimit", "t", 0)
+        self.state()  # who answers this has told the worker of that
         self.daemon.recryptd.send_signal(signal.SIGSTOP)
         os.kill(worker, signal.SIGCONT)
         wait_until(lambda: self.volume.state() == "none", "the end of the conversion")
@@ -207,6 +208,12 @@ class Shown:
         p = self.daemon.ctl("unlock", self.uuid, "--key-file", "-", stdin=passphrase.encode())
         if p.returncode != 0:
             raise BusError(p.stderr.decode().strip())
+
+
+def record(shown):
+    """What the header remembers."""
+    tokens = shown.volume.metadata()["tokens"].values()
+    return next((t for t in tokens if t["type"] == "recryptd"), {})
 
 
 def job_state(daemon, path):
