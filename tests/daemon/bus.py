@@ -193,6 +193,12 @@ class Daemon:
         return subprocess.run([*user, RECRYPTCTL, *arguments], input=stdin, capture_output=True,
                               env=self.environment, timeout=limit, check=False)
 
+    def begin_ctl(self, *arguments):
+        """The process; it says nothing."""
+        return subprocess.Popen([RECRYPTCTL, *arguments], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                env=self.environment)
+
     def restart_bus(self):
         """Takes the bus away from under everybody, and gives a new one."""
         self.bus.kill()
