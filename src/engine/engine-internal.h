@@ -15,6 +15,8 @@ struct engine {
 	struct engine_progress progress;
 	uint64_t hotzone_max; /* bytes */
 	uint64_t jumped;      /* bytes of holes that were not read */
+	bool looks;           /* online: the disk can say what is stored, while it is frozen */
+	uint64_t no_pass;     /* bytes: online no hole is passed before so much is converted */
 	uint64_t limit;       /* hotzone size at present: small near read errors */
 	struct engine_limits limits;
 	struct stall stall;
@@ -45,11 +47,13 @@ int engine_drain(struct engine *e, struct batch *b);
 /* On success the new data of the hotzone in @b is durable. Logs failures. */
 int engine_store(struct engine *e, struct batch *b);
 
-/* Online: I/O to @z waits from here on, and so do messages. */
+/* Online: I/O to @z waits from here on, and so do messages. Logs failures. */
 int engine_freeze(struct engine *e, const struct hotzone *z);
 /* Lets it go, to where the header says the data is. Logs failures. */
 int engine_thaw(struct engine *e);
 int engine_give_up(struct engine *e, int error);
+/* Steps 6 and 7: @z is durable, or there was nothing to do in it. Logs failures. */
+int engine_end(struct engine *e, const struct hotzone *z);
 int engine_commit(struct engine *e, const struct position *p);
 /* Writes @data (header-store.h) to the resilience area. Logs nothing. */
 int engine_protect(struct engine *e, const void *data, size_t size);
@@ -62,16 +66,25 @@ void engine_log_io(const struct engine *e, int error, const char *what, uint64_t
 		   uint64_t size);
 
 /*
- * Makes durable whatever others wrote or discarded before: from here on what is a hole stays one,
- * as offline nobody else writes. Logs failures.
+ * Makes durable whatever others wrote or discarded before, and looks: offline from here on what is
+ * a hole stays one, as nobody else writes; online it is a hint. Logs failures.
  */
 int skip_begin(struct engine *e);
+/* Brings up to date what the disk says of holes in @z. False: nothing new is known of it. */
+bool skip_look(const struct engine *e, const struct hotzone *z);
 /*
- * Where the hole that begins at @boundary ends, @boundary where none is known: it needs neither
- * protection nor a commit of its own. As much of it as can be had with few questions: in steps that
- * double, and halve again. Online never, since there somebody could write into it at any time.
+ * Where the hole that begins at @boundary ends, @boundary where none is known: offline it needs
+ * neither protection nor a commit of its own. As much of it as can be had with few questions: in
+ * steps that double, and halve again.
  */
 uint64_t skip_hole_at(const struct engine *e, uint64_t boundary);
+/* The hole on from the position, on a disk that can be looked at online, or of size 0. */
+struct hotzone skip_hole_to_pass(struct engine *e);
+/*
+ * Online: brings the position to the other side of @hole, with nothing read, if that still is one
+ * once nobody can write there; otherwise nothing is changed. Logs failures.
+ */
+int skip_pass(struct engine *e, const struct hotzone *hole);
 /* Leaves out of @z the hole that it ends in, so that the next hotzone begins behind that. */
 void skip_cut_at_hole(const struct engine *e, struct hotzone *z);
 /*

@@ -61,10 +61,12 @@ static int make_pause(struct engine *e)
 	return cfg->pause(cfg->callback_arg, passed(e, e->position.boundary), &e->limits);
 }
 
-/* The next one on from @boundary, or from behind the hole that is there. */
+/* The next one on from @boundary, offline from behind the hole that is there. */
 static struct hotzone longest_hotzone(const struct engine *e, uint64_t boundary)
 {
-	struct hotzone z = plan_next(&e->config, skip_hole_at(e, boundary), e->limit);
+	const bool online = e->config.freezer;
+	struct hotzone z =
+		plan_next(&e->config, online ? boundary : skip_hole_at(e, boundary), e->limit);
 
 	if (e->limits.hotzone_size > 0)
 		plan_cut(&e->config, &z, e->limits.hotzone_size);
@@ -203,11 +205,8 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 	bool unreadable = false;
 	int r = engine_freeze(e, z), undo;
 
-	if (r == -ESTALE)
-		return engine_log_foreign(e, r);
 	if (r < 0)
-		return log_error_errno(r, "%s: cannot freeze the hotzone at offset %" PRIu64,
-				       e->config.disk->name, z->offset);
+		return r;
 	loading = now_usec();
 	batch_load(b, z->offset, z->size);
 	r = wait_loaded(e, b);
@@ -255,8 +254,7 @@ static int give_up_between(struct engine *e, const struct hotzone *z, int error)
 	return engine_give_up(e, error);
 }
 
-/* Steps 6 and 7. */
-static int end(struct engine *e, const struct hotzone *z)
+int engine_end(struct engine *e, const struct hotzone *z)
 {
 	const struct engine_config *cfg = &e->config;
 	const struct position clean = {.boundary = plan_boundary_after(cfg, z)};
@@ -335,13 +333,13 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 	int r = 0;
 
 	if (cfg->resilience == ENGINE_JOURNAL) {
-		r = end(e, z);
+		r = engine_end(e, z);
 		if (r < 0)
 			return r;
 	}
 	r = wait_loaded(e, next);
 	if (r == 0 && is_unwritten(next))
-		return cfg->resilience == ENGINE_JOURNAL ? 0 : end(e, z);
+		return cfg->resilience == ENGINE_JOURNAL ? 0 : engine_end(e, z);
 	if (r < 0)
 		unreadable = next->error < 0;
 	else
@@ -352,7 +350,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 		/* Clean after @z, which is right whether or not a failed commit reached the disk.
 		 */
 		if (undo == 0 && (e->uncertain || (is_hot(e) && r != -ESTALE)))
-			undo = end(e, z);
+			undo = engine_end(e, z);
 		if (undo < 0)
 			return undo;
 		e->read_failed = unreadable;
@@ -383,7 +381,7 @@ static int convert_hotzones(struct engine *e)
 			return leave(e, r);
 		}
 		if (next.size == 0 || wants_stop(e) || pause_due(e, &z))
-			return end(e, &z);
+			return engine_end(e, &z);
 		/* What is durable needs its memory no longer. */
 		third = read_ahead(e, &e->batch[i], &next);
 		r = go_on(e, &z, &e->batch[!i]);
@@ -425,6 +423,7 @@ static int retry_smaller(struct engine *e, int error)
 int engine_run(struct engine *e, const struct position *from, enum engine_outcome *ret)
 {
 	const struct engine_config *cfg = &e->config;
+	struct hotzone hole;
 	int r;
 
 	assert(from->hotzone_size == 0);
@@ -433,7 +432,7 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 		return r;
 	e->position = *from;
 	e->finished = e->read_failed = false;
-	e->jumped = 0;
+	e->jumped = e->no_pass = 0;
 	e->after_unwritten = true;
 	while (!plan_is_at_end(cfg, e->position.boundary)) {
 		if (wants_stop(e)) {
@@ -445,7 +444,8 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 			return r;
 		if (wants_stop(e))
 			continue;
-		r = convert(e);
+		hole = skip_hole_to_pass(e);
+		r = hole.size > 0 ? skip_pass(e, &hole) : convert(e);
 		if (r < 0 && e->read_failed)
 			r = retry_smaller(e, r);
 		else if (r == 0)

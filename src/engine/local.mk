@@ -9,7 +9,7 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/memory.c \
 	src/engine/plan.c src/engine/plan.h \
 	src/engine/recover.c \
-	src/engine/skip.c \
+	src/engine/skip.c src/engine/skip-pass.c \
 	src/engine/stages.h \
 	src/engine/stall.c src/engine/stall.h \
 	src/engine/steps.c \

@@ -7,15 +7,17 @@
  *     '--- hotzone ----'  in the header with the    '-- hotzone --'
  *                         hotzone behind it
  *
- * Online a look without freezing is a hint
- * how long the next hotzone may be, and no more than that: what it has is seen once it is frozen.
+ * Online a look without freezing is a hint how long the next hotzone may be, and no more than that:
+ * what it has is seen once it is frozen. A hole that the disk knows of while nobody can write to it
+ * has a commit of its own then, and none of it is read either (skip-pass.c).
  */
 #include "engine/engine-internal.h"
 #include "engine/unwritten.h"
 #include "util/checked.h"
 
-/* Bytes; to read less takes no longer than to ask for it. */
-#define LEAST_HOLE (UINT64_C(256) << 10)
+/* Bytes; to read less takes no longer than to ask for it, or online than to freeze and commit. */
+#define LEAST_HOLE        (UINT64_C(256) << 10)
+#define LEAST_HOLE_ONLINE (UINT64_C(1) << 20)
 
 /* From the @at-th to the (@at + @size)-th byte of the way on from @boundary. */
 static bool is_hole(const struct engine *e, uint64_t boundary, uint64_t at, uint64_t size)
@@ -29,22 +31,39 @@ static bool is_hole(const struct engine *e, uint64_t boundary, uint64_t at, uint
 
 static bool sees_holes(const struct engine *e)
 {
-	return e->config.skip_unwritten && !e->config.freezer && e->config.disk->ops->is_hole;
+	return e->config.skip_unwritten && e->config.disk->ops->is_hole &&
+	       (!e->config.freezer || e->looks);
 }
 
 int skip_begin(struct engine *e)
 {
-	int r = sees_holes(e) ? engine_flush(e) : 0;
+	const struct engine_config *cfg = &e->config;
+	int r;
 
+	if (!cfg->skip_unwritten || !cfg->disk->ops->is_hole)
+		return 0;
+	r = cfg->freezer ? 0 : engine_flush(e);
 	if (r < 0)
-		engine_log_io(e, r, "flush", 0, e->config.size);
+		engine_log_io(e, r, "flush", 0, cfg->size);
+	else
+		e->looks = skip_look(e, &(struct hotzone){0, cfg->size});
 	return r;
+}
+
+bool skip_look(const struct engine *e, const struct hotzone *z)
+{
+	const struct engine_config *cfg = &e->config;
+
+	return cfg->disk->ops->look &&
+	       cfg->disk->ops->look(cfg->disk, cfg->disk_offset + z->offset, z->size);
 }
 
 /* Bytes, in whole blocks; in small hotzones holes are looked for as well. */
 static uint64_t least_hole(const struct engine *e)
 {
-	const uint64_t block = e->config.block_size, least = MIN(e->hotzone_max / 4, LEAST_HOLE);
+	const uint64_t block = e->config.block_size;
+	const uint64_t least =
+		MIN(e->hotzone_max / 4, e->config.freezer ? LEAST_HOLE_ONLINE : LEAST_HOLE);
 
 	return MAX(round_down_u64(least, block), block);
 }

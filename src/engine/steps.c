@@ -17,6 +17,14 @@ void engine_count(struct engine *e, enum stage stage, uint64_t begin)
 	e->progress.stages.usec[stage] += now_usec() - begin;
 }
 
+static int log_not_frozen(const struct engine *e, int error, const struct hotzone *z)
+{
+	if (error == -ESTALE)
+		return engine_log_foreign(e, error);
+	return log_error_errno(error, "%s: cannot freeze the hotzone at offset %" PRIu64,
+			       e->config.disk->name, z->offset);
+}
+
 int engine_freeze(struct engine *e, const struct hotzone *z)
 {
 	struct freezer *f = e->config.freezer;
@@ -26,7 +34,7 @@ int engine_freeze(struct engine *e, const struct hotzone *z)
 		return 0;
 	r = f->ops->prepare ? f->ops->prepare(f) : 0;
 	if (r < 0)
-		return r;
+		return log_not_frozen(e, r, z);
 	e->sample = (struct stall_sample){.size = z->size};
 	e->frozen_since = now_usec();
 	/* A message could wait for the very volume that is frozen. */
@@ -36,7 +44,7 @@ int engine_freeze(struct engine *e, const struct hotzone *z)
 	histogram_add(&e->progress.freezing, now_usec() - e->frozen_since);
 	if (r < 0)
 		log_release();
-	return r;
+	return r < 0 ? log_not_frozen(e, r, z) : 0;
 }
 
 int engine_thaw(struct engine *e)

@@ -45,9 +45,17 @@ struct disk_ops {
 	/*
 	 * Is nothing stored in this range (bytes), so that it reads as zeros? NULL, or false: not
 	 * known. No request for it may be in flight, all that was written must have been flushed
-	 * since (before that the answer is a hint), and nothing may be frozen: files are opened.
+	 * since (before that the answer is a hint), and nothing may be frozen unless look() says
+	 * so: files are opened.
 	 */
 	bool (*is_hole)(struct disk *d, uint64_t offset, uint64_t size);
+	/*
+	 * Finds out what is stored in a range (bytes), for disks of which is_hole() says what was
+	 * seen then. True: that heeds each write that had come back before this call, and while
+	 * nobody can write to the range, it holds; both may be called while it is frozen, once this
+	 * was called before. False: not that kind of disk, or it cannot be known now. May be NULL.
+	 */
+	bool (*look)(struct disk *d, uint64_t offset, uint64_t size);
 	struct disk *(*free)(struct disk *d);
 };
 

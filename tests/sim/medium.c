@@ -56,7 +56,9 @@ struct medium {
 	unsigned n_events;
 	struct in_flight in_flight[DEPTH];
 	unsigned n_in_flight;
-	bool shows_holes;
+	enum medium_holes holes;
+	bool *seen_zero; /* by 512 bytes, at the last look */
+	unsigned looks, look_fails;
 	uint64_t lies_first, lies_last; /* numbers of writes, where @lies */
 	uint64_t data_writes;
 	bool lies;
@@ -224,20 +226,39 @@ static void disk_wake(struct disk *d)
 	of_disk(d)->woken = true;
 }
 
+static bool is_zero(const struct medium *m, uint64_t offset, uint64_t size)
+{
+	for (uint64_t i = offset; i < offset + size; i++)
+		if (m->content[i] != 0)
+			return false;
+	return true;
+}
+
 static bool disk_is_hole(struct disk *d, uint64_t offset, uint64_t size)
 {
 	const struct medium *m = of_disk(d);
 
 	assert(size > 0 && range_inside(offset, size, m->size));
-	for (uint64_t i = offset; i < offset + size; i++)
-		if (m->content[i] != 0)
+	assert(is_aligned(offset | size, SECTOR_SIZE));
+	if (m->holes == HOLES_SEEN)
+		return is_zero(m, offset, size);
+	for (uint64_t i = offset / SECTOR_SIZE; i < (offset + size) / SECTOR_SIZE; i++)
+		if (!m->seen_zero[i])
 			return false;
-	return m->shows_holes;
+	return true;
 }
 
-void medium_show_holes(struct medium *m)
+static bool disk_look(struct disk *d, uint64_t offset, uint64_t size)
 {
-	m->shows_holes = true;
+	struct medium *m = of_disk(d);
+
+	assert(size > 0 && range_inside(offset, size, m->size));
+	assert(is_aligned(offset | size, SECTOR_SIZE));
+	if (m->looks++ == m->look_fails)
+		return false;
+	for (uint64_t at = offset; at < offset + size; at += SECTOR_SIZE)
+		m->seen_zero[at / SECTOR_SIZE] = is_zero(m, at, SECTOR_SIZE);
+	return true;
 }
 
 void medium_corrupt(struct medium *m, uint64_t first, uint64_t last)
@@ -294,14 +315,32 @@ static int meta_flush(struct meta_io *io)
 	return 0;
 }
 
+#define COMMON_OPS .submit = disk_submit, .wait = disk_wait, .wake = disk_wake
+
+static const struct disk_ops disk_ops[] = {
+	[HOLES_HIDDEN] = {COMMON_OPS},
+	[HOLES_SEEN] = {COMMON_OPS, .is_hole = disk_is_hole},
+	[HOLES_LOOKED_FOR] = {COMMON_OPS, .is_hole = disk_is_hole, .look = disk_look},
+};
+
+void medium_show_holes(struct medium *m, enum medium_holes how)
+{
+	m->holes = how;
+	m->disk.ops = &disk_ops[how];
+}
+
+void medium_fail_look(struct medium *m, unsigned n)
+{
+	m->look_fails = n;
+}
+
+unsigned medium_looks(const struct medium *m)
+{
+	return m->looks;
+}
+
 struct medium *medium_new(const void *image, size_t size, uint32_t block_size, uint64_t seed)
 {
-	static const struct disk_ops disk_ops = {
-		.submit = disk_submit,
-		.wait = disk_wait,
-		.wake = disk_wake,
-		.is_hole = disk_is_hole,
-	};
 	static const struct meta_io_ops meta_ops = {
 		.read = meta_read,
 		.write = meta_write,
@@ -315,12 +354,14 @@ struct medium *medium_new(const void *image, size_t size, uint32_t block_size, u
 	m->content = malloc(size);
 	m->first = malloc(size);
 	m->durable = malloc(size);
-	assert(m->content && m->first && m->durable);
+	m->seen_zero = calloc(size / SECTOR_SIZE, sizeof(*m->seen_zero));
+	m->look_fails = NEVER;
+	assert(m->content && m->first && m->durable && m->seen_zero);
 	memcpy(m->first, image, size);
 	memcpy(m->content, image, size);
 	memcpy(m->durable, image, size);
 	m->disk = (struct disk){
-		.ops = &disk_ops,
+		.ops = &disk_ops[HOLES_HIDDEN],
 		.name = "simulated disk",
 		.size = size,
 		.block_size = block_size,
@@ -339,6 +380,7 @@ struct medium *medium_free(struct medium *m)
 		free(m->writes[i].data);
 	free(m->writes);
 	free(m->events);
+	free(m->seen_zero);
 	free(m->content);
 	free(m->first);
 	free(m->durable);

@@ -48,8 +48,16 @@ void medium_flush(struct medium *m);
  */
 void medium_detach_header(struct medium *m, uint64_t size);
 
-/* The disk knows where nothing is stored: wherever it holds zeros. */
-void medium_show_holes(struct medium *m);
+/*
+ * Does the disk say where nothing is stored, which is wherever it holds zeros: not at all, as it is
+ * when it is asked, or as it was at the last look?
+ */
+enum medium_holes { HOLES_HIDDEN, HOLES_SEEN, HOLES_LOOKED_FOR };
+void medium_show_holes(struct medium *m, enum medium_holes how);
+
+/* The @n-th look fails, counted from 0. */
+void medium_fail_look(struct medium *m, unsigned n);
+unsigned medium_looks(const struct medium *m);
 
 /* The event at which a failed flush first lost something; medium_events() where none did. */
 unsigned medium_first_loss(const struct medium *m);

@@ -63,12 +63,12 @@ static const struct volume_kind never_written = {"never-written", 512,   4096, "
 static const struct volume_kind long_hole = {"long-hole", 512,   512,   "checksum",
 					     NULL,        false, false, "zzzzzzzzzzzzzzzzzzwwzzzw"};
 
-static struct volume *new_volume(const struct volume_kind *kind, bool show_holes)
+static struct volume *new_volume(const struct volume_kind *kind, enum medium_holes holes)
 {
 	struct volume *v = volume_new(kind, seed);
 
 	v->skip = SKIP_ALWAYS;
-	v->show_holes = show_holes;
+	v->holes = holes;
 	v->transfer_size = 8192; /* two blocks a chunk */
 	return v;
 }
@@ -93,9 +93,9 @@ static void explore_from(struct volume *v, struct run *r)
 	v->skip = SKIP_ALWAYS;
 }
 
-static void any_crash_is_recovered(const struct volume_kind *kind, bool show_holes)
+static void any_crash_is_recovered(const struct volume_kind *kind, enum medium_holes holes)
 {
-	struct volume *v = new_volume(kind, show_holes);
+	struct volume *v = new_volume(kind, holes);
 	enum engine_outcome outcome;
 	struct run r;
 
@@ -111,24 +111,25 @@ static void any_crash_is_recovered(const struct volume_kind *kind, bool show_hol
 
 static void any_crash_among_zeros_is_recovered(void **state)
 {
-	any_crash_is_recovered(*state, false);
+	any_crash_is_recovered(*state, HOLES_HIDDEN);
 }
 
 static void any_crash_among_holes_is_recovered(void **state)
 {
-	any_crash_is_recovered(*state, true);
+	any_crash_is_recovered(*state, HOLES_SEEN);
+	any_crash_is_recovered(*state, HOLES_LOOKED_FOR);
 }
 
 /* Half the way, and back over what was left on the way. */
 static void any_crash_on_the_way_back_is_recovered(void **state)
 {
-	struct volume *v = new_volume(*state, seed % 2 == 0);
+	struct volume *v = new_volume(*state, seed % 2 == 0 ? HOLES_SEEN : HOLES_HIDDEN);
 	enum engine_outcome outcome;
 	struct position back;
 	struct run r, turned;
 
 	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
-	r.stop_after = v->show_holes ? 1 : 3; /* there are fewer hotzones around holes */
+	r.stop_after = v->holes == HOLES_SEEN ? 1 : 3; /* there are fewer hotzones around holes */
 	assert_int_equal(run_all(&r, &outcome), 0);
 	assert_int_equal(outcome, ENGINE_STOPPED);
 	assert_int_equal(run_open(&turned, v, medium_content(r.medium), HOTZONE, NULL, seed), 0);
@@ -148,7 +149,7 @@ static void any_crash_on_the_way_back_is_recovered(void **state)
 
 static void holes_are_not_even_read(void **state)
 {
-	struct volume *v = new_volume(*state, true);
+	struct volume *v = new_volume(*state, HOLES_SEEN);
 	enum engine_outcome outcome;
 	struct run r;
 
@@ -166,7 +167,7 @@ static void holes_are_not_even_read(void **state)
 /* Not asked to, it converts the zeros like all else. */
 static void zeros_are_data_by_default(void **state)
 {
-	struct volume *v = new_volume(*state, true);
+	struct volume *v = new_volume(*state, HOLES_SEEN);
 	_cleanup_free_ uint8_t *data = NULL;
 	enum engine_outcome outcome;
 	struct run r;
@@ -205,15 +206,62 @@ static void close_scene(struct scene *s)
 	application_done(&s->app);
 }
 
-/* Between the look ahead, which is a hint, and the freeze a hole gets data. */
-static void a_hole_that_is_written_before_the_freeze_is_converted(void **state)
+/* The disk is looked at before the run, and before and after the only freeze that is for a hole. */
+static void holes_are_not_read_online_either(void **state)
 {
-	struct volume *v = new_volume(*state, false);
+	struct volume *v = new_volume(*state, HOLES_LOOKED_FOR);
+	enum engine_outcome outcome;
+	struct scene s;
 
-	for (uint64_t i = 0; i < 8; i++) {
+	open_scene(&s, v, seed);
+	s.r.stall_target = 0;
+	s.app.late = true;
+	assert_int_equal(run_all(&s.r, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	assert_int_equal(s.app.violations, 0);
+	assert_int_equal(medium_looks(s.r.medium), 3);
+	assert_int_equal(medium_requests(s.r.medium, DISK_READ), 4 * HOTZONE / v->transfer_size);
+	assert_int_equal(s.app.freezes, 2);
+	assert_true(volume_is_still_sparse(v, medium_content(s.r.medium)));
+	close_scene(&s);
+	volume_free(v);
+}
+
+/* Whichever look fails: what it was for is read. */
+static void a_look_that_fails_is_survived(void **state)
+{
+	struct volume *v = new_volume(*state, HOLES_LOOKED_FOR);
+	bool failed = true;
+	unsigned i;
+
+	for (i = 0; failed; i++) {
 		enum engine_outcome outcome;
 		struct scene s;
 
+		open_scene(&s, v, seed + i);
+		s.app.late = true;
+		medium_fail_look(s.r.medium, i);
+		assert_int_equal(run_all(&s.r, &outcome), 0);
+		assert_int_equal(outcome, ENGINE_FINISHED);
+		assert_int_equal(s.app.violations, 0);
+		assert_true(volume_check_finished(v, medium_content(s.r.medium), s.app.plain));
+		failed = medium_looks(s.r.medium) > i;
+		close_scene(&s);
+	}
+	assert_true(i > 3);
+	volume_free(v);
+}
+
+/* Between the look ahead, which is a hint, and the freeze a hole gets data. */
+static void a_hole_that_is_written_before_the_freeze_is_converted(void **state)
+{
+	struct volume *v = new_volume(*state, HOLES_HIDDEN);
+
+	for (uint64_t i = 0; i < 24; i++) {
+		enum engine_outcome outcome;
+		struct scene s;
+
+		v->holes = i % 2 == 0 ? HOLES_LOOKED_FOR : HOLES_HIDDEN;
 		open_scene(&s, v, seed + i);
 		s.app.late = true;
 		assert_int_equal(run_all(&s.r, &outcome), 0);
@@ -226,7 +274,7 @@ static void a_hole_that_is_written_before_the_freeze_is_converted(void **state)
 
 static void any_crash_under_load_is_recovered(void **state)
 {
-	struct volume *v = new_volume(*state, false);
+	struct volume *v = new_volume(*state, HOLES_LOOKED_FOR);
 
 	for (uint64_t i = 0; i < (full ? 20 : USUALLY(2, 1)); i++) {
 		enum engine_outcome outcome;
@@ -261,7 +309,7 @@ static void any_crash_under_load_is_recovered(void **state)
 /* Writes and flushes fail, once or for good, online or offline; each of them in the long form. */
 static void any_io_error_is_survived(void **state)
 {
-	struct volume *v = new_volume(*state, false);
+	struct volume *v = new_volume(*state, HOLES_LOOKED_FOR);
 
 	const unsigned step = full ? 1 : USUALLY(5, 13);
 
@@ -319,6 +367,10 @@ int main(void)
 	}
 	tests[n++] = (struct CMUnitTest){"holes_are_not_even_read", holes_are_not_even_read, NULL,
 					 NULL, (void *)(uintptr_t)&never_written};
+	tests[n++] = (struct CMUnitTest){"holes_online", holes_are_not_read_online_either, NULL,
+					 NULL, (void *)(uintptr_t)&never_written};
+	tests[n++] = (struct CMUnitTest){"look_fails", a_look_that_fails_is_survived, NULL, NULL,
+					 (void *)(uintptr_t)&long_hole};
 	tests[n++] = (struct CMUnitTest){"zeros_are_data_by_default", zeros_are_data_by_default,
 					 NULL, NULL, (void *)(uintptr_t)&kinds[0]};
 	tests[n++] = (struct CMUnitTest){"load_checksum", any_crash_under_load_is_recovered, NULL,

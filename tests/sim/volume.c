@@ -272,7 +272,7 @@ static int make_pause(void *arg, uint64_t passed, struct engine_limits *limits)
 		r->reenc.direction == LUKS_FORWARD ? p.boundary : r->reenc.data_size - p.boundary;
 
 	CHECK(p.hotzone_size == 0 && r->reenc.state == LUKS_REENC_CLEAN);
-	CHECK(r->volume->show_holes ? passed <= converted : passed == converted);
+	CHECK(r->volume->holes != HOLES_HIDDEN ? passed <= converted : passed == converted);
 	limits->hotzone_size = r->on_pause ? r->on_pause(r) : 0;
 	limits->stall_target = r->stall_target;
 	r->pauses++;
@@ -333,8 +333,7 @@ int run_open(struct run *r, const struct volume *v, const uint8_t *image, uint64
 	*r = (struct run){.volume = v, .hotzone_size = hotzone_size, .freezer = freezer};
 	r->skip = v->skip == SKIP_ALWAYS || (v->skip == SKIP_DRAWN && seed % 2 == 0);
 	r->medium = medium_new(image, v->size, 512, seed);
-	if (v->show_holes)
-		medium_show_holes(r->medium);
+	medium_show_holes(r->medium, v->holes);
 	if (v->transfer_size > 0)
 		medium_disk(r->medium)->transfer_size = v->transfer_size;
 	if (v->kind->detached)

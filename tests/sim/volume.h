@@ -36,11 +36,11 @@ struct volume {
 	uint8_t *image; /* as `cryptsetup reencrypt --init-only` left it, with data */
 	size_t size;
 	uint64_t data_offset, data_size;
-	uint8_t *plain;         /* data_size bytes */
-	uint8_t *zeros;         /* what zeros on the disk are by the new key; data_size bytes */
-	enum volume_skip skip;  /* of the runs to come; so is show_holes */
-	bool verify;            /* read back what was written */
-	bool show_holes;        /* of a disk that knows them */
+	uint8_t *plain;        /* data_size bytes */
+	uint8_t *zeros;        /* what zeros on the disk are by the new key; data_size bytes */
+	enum volume_skip skip; /* of the runs to come; so is holes */
+	bool verify;           /* read back what was written */
+	enum medium_holes holes;
 	uint32_t transfer_size; /* of the disk, bytes; 0: one block */
 	struct secret *key[2];  /* old, new */
 	struct cipher *cipher[2];
