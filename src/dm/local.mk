@@ -11,7 +11,8 @@ src_dm_libdm_a_SOURCES = \
 	src/dm/stock-stack.c src/dm/stock-stack.h \
 	src/dm/table.c src/dm/table.h \
 	src/dm/takeover.c \
-	src/dm/task.c src/dm/task.h
+	src/dm/task.c src/dm/task.h \
+	src/dm/thin.c src/dm/thin.h
 
 # Needs root and device-mapper: tests/vm/test-dm-stack runs it in a guest.
 check_PROGRAMS += src/dm/vm-test-stack

@@ -183,6 +183,62 @@ int task_table(const char *name, struct table *ret)
 	return 0;
 }
 
+static int new_task_for(int type, dev_t device, struct dm_task **ret)
+{
+	_cleanup_task_ struct dm_task *t = NULL;
+	int r = new_task(type, NULL, &t);
+
+	if (r < 0)
+		return r;
+	if (!dm_task_set_major_minor(t, (int)major(device), (int)minor(device), 1))
+		return -ENOMEM;
+	*ret = TAKE_PTR(t);
+	return 0;
+}
+
+/* The table of another target could have a key. */
+static int only_target(int type, dev_t device, const char *target, char *buf, size_t size)
+{
+	_cleanup_task_ struct dm_task *t = NULL;
+	uint64_t start, length;
+	char *found, *params;
+	int r = new_task_for(type, device, &t);
+
+	if (r < 0)
+		return r;
+	if (!dm_task_secure_data(t) || !dm_task_no_flush(t))
+		return -ENOMEM;
+	r = run_task(t);
+	if (r < 0)
+		return r == -ENXIO ? -ENODEV : r;
+	if (dm_get_next_target(t, NULL, &start, &length, &found, &params) || !found || !params ||
+	    strcmp(found, target) != 0)
+		return -ENODEV;
+	return (size_t)snprintf(buf, size, "%s", params) < size ? 0 : -ENOBUFS;
+}
+
+int task_target_params(dev_t device, const char *type, char *buf, size_t size)
+{
+	return only_target(DM_DEVICE_TABLE, device, type, buf, size);
+}
+
+int task_target_status(dev_t device, const char *type, char *buf, size_t size)
+{
+	return only_target(DM_DEVICE_STATUS, device, type, buf, size);
+}
+
+int task_message(dev_t device, const char *message)
+{
+	_cleanup_task_ struct dm_task *t = NULL;
+	int r = new_task_for(DM_DEVICE_TARGET_MSG, device, &t);
+
+	if (r < 0)
+		return r;
+	if (!dm_task_set_sector(t, 0) || !dm_task_set_message(t, message))
+		return -ENOMEM;
+	return run_task(t);
+}
+
 int task_check_target(const char *type)
 {
 	_cleanup_task_ struct dm_task *t = NULL;

@@ -30,6 +30,17 @@ int task_info(const char *name, struct device_info *ret);
 /* The live table. -EBADMSG, -EOPNOTSUPP, -E2BIG: not a table of ours (see target_parse()). */
 int task_table(const char *name, struct table *ret);
 
+/*
+ * What the kernel says of the only target of @device: its parameters, or its state, without that
+ * anything is flushed for it. -ENODEV: is no device of the device-mapper, or not a target of @type;
+ * -ENOBUFS: does not fit.
+ */
+int task_target_params(dev_t device, const char *type, char *buf, size_t size);
+int task_target_status(dev_t device, const char *type, char *buf, size_t size);
+
+/* To the target that starts at sector 0. */
+int task_message(dev_t device, const char *message);
+
 /* Has the kernel the target type @type (modules are loaded)? -EOPNOTSUPP if not. */
 int task_check_target(const char *type);
 

@@ -26,5 +26,5 @@ src_engine_test_stall_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSY
 
 UNIT_TESTS += src/engine/test-header-lane
 src_engine_test_header_lane_SOURCES = src/engine/test-header-lane.c
-src_engine_test_header_lane_LDADD = src/engine/librengine.a src/io/librio.a \
-	src/crypto/librcrypto.a src/util/libutil.a $(LIBURING_LIBS) $(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_engine_test_header_lane_LDADD = src/engine/librengine.a src/io/librio.a src/dm/libdm.a \
+	src/crypto/librcrypto.a src/util/libutil.a $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

@@ -284,12 +284,18 @@ static bool uring_is_hole(struct disk *d, uint64_t offset, uint64_t size)
 	return range_inside(offset, size, d->size) && hole_at(&uring_of(d)->holes, offset, size);
 }
 
+static bool uring_look(struct disk *d, uint64_t offset, uint64_t size)
+{
+	return range_inside(offset, size, d->size) && hole_look(&uring_of(d)->holes, offset, size);
+}
+
 static const struct disk_ops uring_ops = {
 	.submit = uring_submit,
 	.wait = uring_wait,
 	.wake = uring_wake,
 	.add_memory = uring_add_memory,
 	.is_hole = uring_is_hole,
+	.look = uring_look,
 	.free = uring_free,
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "io/geometry.h"
+#include "io/thin-look.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 
@@ -32,6 +33,7 @@ void hole_finder_done(struct hole_finder *h)
 {
 	if (h->file_fd >= 0)
 		(void)close(TAKE_FD(h->file_fd));
+	h->thin = thin_look_free(h->thin);
 }
 
 /*
@@ -144,12 +146,31 @@ static bool loop_hole_at(struct hole_finder *h, dev_t dev, uint64_t offset, uint
 	       add_u64(backing.start, offset, &at) == 0 && file_hole_at(h->file_fd, &st, at, size);
 }
 
+static void find_thin(struct hole_finder *h)
+{
+	struct geometry g;
+	struct stat st;
+
+	h->not_thin = fstat(h->disk_fd, &st) < 0 || !S_ISBLK(st.st_mode) ||
+		      geometry_get(h->disk_fd, &g) < 0 ||
+		      thin_look_new(st.st_rdev, g.size, &h->thin) < 0;
+}
+
+bool hole_look(struct hole_finder *h, uint64_t offset, uint64_t size)
+{
+	if (!h->thin && !h->not_thin)
+		find_thin(h);
+	return h->thin && thin_look(h->thin, offset, size) == 0;
+}
+
 bool hole_at(struct hole_finder *h, uint64_t offset, uint64_t size)
 {
 	struct stat st;
 
 	if (fstat(h->disk_fd, &st) < 0)
 		return false;
+	if (h->thin)
+		return thin_look_is_hole(h->thin, offset, size);
 	if (S_ISREG(st.st_mode))
 		return file_hole_at(h->disk_fd, &st, offset, size);
 	return S_ISBLK(st.st_mode) && loop_hole_at(h, st.st_rdev, offset, size);

@@ -10,9 +10,11 @@ src_io_librio_a_SOURCES = \
 	src/io/load.c src/io/load.h \
 	src/io/rate.c src/io/rate.h \
 	src/io/stacking.c src/io/stacking.h \
+	src/io/thin-look.c src/io/thin-look.h \
 	src/io/thin-map.c src/io/thin-map.h
 
-IO_TEST_LIBS = src/io/librio.a src/util/libutil.a $(LIBURING_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+IO_TEST_LIBS = src/io/librio.a src/dm/libdm.a src/util/libutil.a $(LIBURING_LIBS) $(DEVMAPPER_LIBS) \
+	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 IO_TEST_HELPERS = \
 	src/io/test-disk-util.c src/io/test-disk-util.h \

@@ -285,6 +285,12 @@ int thin_map_read(struct thin_map *m, int metadata_fd, uint64_t root, uint32_t d
 	return r;
 }
 
+void thin_map_forget(struct thin_map *m, uint64_t offset, uint64_t size)
+{
+	if (size > 0 && range_inside(offset, size, m->volume_size))
+		set_granules(m, granule_at(m, offset), granule_at(m, offset + size - 1), true);
+}
+
 bool thin_map_is_hole(const struct thin_map *m, uint64_t offset, uint64_t size)
 {
 	if (size == 0 || !range_inside(offset, size, m->volume_size))

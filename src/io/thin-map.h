@@ -31,6 +31,9 @@ DEFINE_CLEANUP(struct thin_map, thin_map_free)
 int thin_map_read(struct thin_map *m, int metadata_fd, uint64_t root, uint32_t dev_id,
 		  uint64_t offset, uint64_t size);
 
+/* From here on all of [offset, offset + size) may be mapped, as far as is known. */
+void thin_map_forget(struct thin_map *m, uint64_t offset, uint64_t size);
+
 /*
  * Was nothing mapped in this range when it was read? Then it reads as zeros, unless the volume has
  * an external origin. false as well for a range that is empty or not inside the volume.

@@ -158,12 +158,20 @@ expect_old_key() {
 	expect_equal "$1" "$(volume_key_digest "$DISK_data" "$key")" "volume key"
 }
 
-# lock_header, unlock_header: by a process that reads it. A worker waits for the lock before it freezes
-# the next hotzone, so that all I/O and all commands go on.
+# lock_header [NAME], unlock_header: on the disk of that name, by a process that reads it. A worker waits
+# for the lock before it freezes the next hotzone, so that all I/O and all commands go on.
 lock_header() {
-	local file answer
-	file=/run/cryptsetup/L_$(dmsetup info -c --noheadings -o major,minor --separator : slow)
+	want_header "$@"
+	get_header
+}
+# want_header [NAME], get_header: the same in two steps, while a worker may have it
+want_header() {
+	local file
+	file=/run/cryptsetup/L_$(dmsetup info -c --noheadings -o major,minor --separator : "${1:-slow}")
 	coproc "$(dirname "$0")/hold-lock" "$file"
+}
+get_header() {
+	local answer
 	read -r -t 240 answer <&"${COPROC[0]}" || fail "the header is never unlocked"
 	expect_equal locked "$answer" "hold-lock"
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/thin-look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "dm/find.h"
+#include "dm/thin.h"
+#include "io/thin-map.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+struct thin_look {
+	struct thin_volume volume;
+	struct thin_map *map;
+	int metadata_fd;
+	char pool[64]; /* the node of its device */
+	bool waited, complained;
+};
+
+struct thin_look *thin_look_free(struct thin_look *t)
+{
+	if (!t)
+		return NULL;
+	thin_map_free(t->map);
+	if (t->metadata_fd >= 0)
+		(void)close(t->metadata_fd);
+	free(t);
+	return NULL;
+}
+
+/* Past the page cache, which knows nothing of what the pool has written. */
+static int open_metadata(dev_t device, int *ret)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	struct stat st;
+	int r = find_device_node(device, path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode) || st.st_rdev != device)
+		return -ENODEV;
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+int thin_look_new(dev_t device, uint64_t size, struct thin_look **ret)
+{
+	_cleanup_(thin_look_freep) struct thin_look *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	t->metadata_fd = -1;
+	r = thin_find(device, &t->volume);
+	if (r == 0)
+		r = find_device_node(t->volume.pool, t->pool, sizeof(t->pool));
+	if (r == 0)
+		r = open_metadata(t->volume.metadata, &t->metadata_fd);
+	if (r == 0)
+		r = thin_map_new(size, t->volume.block_size, &t->map);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(t);
+	return 0;
+}
+
+/* A pool has one snapshot at a time, and volumes of one pool may be in work side by side. */
+static int lock_pool(struct thin_look *t)
+{
+	const int how = t->waited ? LOCK_EX | LOCK_NB : LOCK_EX;
+
+	t->waited = true;
+	while (flock(t->metadata_fd, how) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static void complain(struct thin_look *t, int error)
+{
+	if (t->complained)
+		return;
+	t->complained = true;
+	if (error == -EBUSY)
+		log_notice(
+			"thin pool %s: its metadata snapshot is taken, by a program at work or one "
+			"that was killed, so what was never written has to be read; if nobody "
+			"needs it: dmsetup message %s 0 release_metadata_snap",
+			t->pool, t->pool);
+	else
+		log_message_errno(LOG_NOTICE, error,
+				  "thin pool %s: cannot see what it has mapped, so what was never "
+				  "written has to be read",
+				  t->pool);
+}
+
+static int look_at_snapshot(struct thin_look *t, uint64_t offset, uint64_t size)
+{
+	uint64_t root;
+	int r = thin_reserve_snapshot(&t->volume, &root), r2;
+
+	if (r < 0)
+		return r;
+	r = thin_map_read(t->map, t->metadata_fd, root, t->volume.id, offset, size);
+	r2 = thin_release_snapshot(&t->volume);
+	if (r2 < 0)
+		log_warning_errno(r2,
+				  "thin pool %s: cannot release its metadata snapshot; try: "
+				  "dmsetup message %s 0 release_metadata_snap",
+				  t->pool, t->pool);
+	return r;
+}
+
+int thin_look(struct thin_look *t, uint64_t offset, uint64_t size)
+{
+	int r;
+
+	thin_map_forget(t->map, offset, size);
+	r = lock_pool(t);
+	if (r < 0)
+		return r;
+	r = look_at_snapshot(t, offset, size);
+	if (r < 0)
+		complain(t, r);
+	(void)flock(t->metadata_fd, LOCK_UN);
+	return r;
+}
+
+bool thin_look_is_hole(const struct thin_look *t, uint64_t offset, uint64_t size)
+{
+	return thin_map_is_hole(t->map, offset, size);
+}
