@@ -142,6 +142,11 @@ void volume_show_record(struct volume *v);
 
 /* The record is to be written; returns its sequence. */
 uint64_t volume_record_changed(struct volume *v);
+/*
+ * What happened while nobody watched, as a first look shows: a rotation that has ended, or one that
+ * was prepared before its record could say so.
+ */
+void volume_settle_record(struct volume *v);
 
 /* volume-step.c */
 struct volume_facts volume_facts(const struct volume *v);
@@ -189,6 +194,8 @@ void volume_drop_worker(struct volume *v);
 void volume_drop_keys(struct volume *v);
 /* No more is tried to write the record. */
 void volume_give_up_record(struct volume *v, int error, const struct failure *f);
+/* In re-encryption, and nothing is converted. */
+void volume_is_prepared(struct volume *v);
 /* Out of re-encryption, with the new key or the old one. */
 void volume_rotation_over(struct volume *v, bool cancelled);
 

@@ -197,6 +197,8 @@ static void inspected(struct volume *v, struct worker_end *e)
 		return;
 	}
 	v->core->looked = true;
+	/* A worker before this one may have died with its last word unsaid. */
+	volume_settle_record(v);
 	request_ended(v, REQUEST_LOOK, 0, NULL, NULL);
 }
 
@@ -243,6 +245,19 @@ static void got_keys(struct volume *v, const struct worker_end *e)
 	c->lock_reason[0] = '\0';
 }
 
+void volume_is_prepared(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	record_prepared(&c->record, wall_clock_usec());
+	if (!c->record.has_queued)
+		c->record.cancel = true; /* it was taken back meanwhile */
+	c->record.has_queued = false;
+	(void)volume_record_changed(v);
+	if (c->group)
+		group_member_prepared(v);
+}
+
 static void prepared(struct volume *v, const struct worker_end *e)
 {
 	struct volume_core *c = v->core;
@@ -255,13 +270,7 @@ static void prepared(struct volume *v, const struct worker_end *e)
 		volume_fail(v, e->error, &e->failure);
 		return;
 	}
-	record_prepared(&c->record, wall_clock_usec());
-	if (!c->record.has_queued)
-		c->record.cancel = true; /* it was taken back meanwhile */
-	c->record.has_queued = false;
-	(void)volume_record_changed(v);
-	if (c->group)
-		group_member_prepared(v);
+	volume_is_prepared(v);
 }
 
 /* Whoever asked for the way back must not take the new key for the old one. */
@@ -309,6 +318,8 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 		volume_rotation_over(v, backward);
 	else if (no_key(e->error))
 		lock(v, e);
+	else if (e->error == -ENOMSG)
+		volume_settle_record(v); /* somebody else has finished it */
 	else if (e->error < 0 && e->error != -ECANCELED && e->error != -EINTR &&
 		 !retry_later(v, e->error))
 		volume_fail(v, e->error, &e->failure);
@@ -320,6 +331,8 @@ static void undone(struct volume *v, const struct worker_end *e)
 		volume_rotation_over(v, true);
 	else if (no_key(e->error))
 		lock(v, e);
+	else if (e->error == -ENOMSG)
+		volume_settle_record(v);
 	else if (!retry_later(v, e->error))
 		volume_fail(v, e->error, &e->failure);
 }
@@ -337,6 +350,8 @@ static void settled(struct volume *v, const struct worker_end *e, bool done)
 	}
 	if (retry_later(v, error))
 		return;
+	if (error == -ENOMSG)
+		volume_settle_record(v);
 	if (error == 0 && !done)
 		error = failure_set(&f, -ESTALE, "%s: it could not be brought to a clean state",
 				    v->device);

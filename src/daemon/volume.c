@@ -217,11 +217,7 @@ uint64_t volume_record_changed(struct volume *v)
 	return ++v->core->record_wanted;
 }
 
-/*
- * What happened while nobody watched: a rotation that has ended, or one that was prepared before
- * its record could say so.
- */
-static void settle_record(struct volume *v)
+void volume_settle_record(struct volume *v)
 {
 	struct volume_core *c = v->core;
 	struct record *r = &c->record;
@@ -231,14 +227,18 @@ static void settle_record(struct volume *v)
 	if (c->reencryption == REENCRYPTION_NONE && begun) {
 		volume_rotation_over(v, r->turned);
 	} else if (c->reencryption != REENCRYPTION_NONE && beginning) {
-		record_prepared(r, wall_clock_usec());
-		r->has_queued = false;
-		(void)volume_record_changed(v);
+		volume_is_prepared(v);
 	}
-	if (r->suspended && !v->manager->config->keep_suspended && !c->stored) {
-		r->suspended = false;
-		(void)volume_record_changed(v);
-	}
+}
+
+static void forget_suspended(struct volume *v)
+{
+	struct record *r = &v->core->record;
+
+	if (!r->suspended || v->manager->config->keep_suspended || v->core->stored)
+		return;
+	r->suspended = false;
+	(void)volume_record_changed(v);
 }
 
 /* Whoever wants to wait for what was found in the header has a job for it. */
@@ -302,7 +302,8 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	m->n_volumes++;
 	if (m->core->observer.volume_added)
 		m->core->observer.volume_added(v, m->core->observer.userdata);
-	settle_record(v);
+	volume_settle_record(v);
+	forget_suspended(v);
 	group_settle(m);
 	settle_events(v);
 	add_found_job(v);
