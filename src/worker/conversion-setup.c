@@ -125,7 +125,9 @@ uint64_t conversion_hotzone_size(const struct volume *v)
 		return MIN(v->options->hotzone_size, ENGINE_HOTZONE_MAX);
 	if (v->name)
 		return HOTZONE_ONLINE;
-	return v->options->skip_unwritten ? HOTZONE_SPARSE : HOTZONE_OFFLINE;
+	if (!v->options->skip_unwritten)
+		return HOTZONE_OFFLINE;
+	return MIN(MAX(v->reenc.data_size / HOTZONE_SPARSE_SHARE, HOTZONE_SPARSE), HOTZONE_OFFLINE);
 }
 
 static uint64_t stall_target(const struct volume *v)

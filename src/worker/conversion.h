@@ -18,8 +18,12 @@
  */
 #define HOTZONE_ONLINE  (UINT64_C(16) << 20)
 #define HOTZONE_OFFLINE (UINT64_C(32) << 20)
-/* Where little is to be done, getting and locking more memory takes longer than it saves. */
-#define HOTZONE_SPARSE (UINT64_C(16) << 20)
+/*
+ * Where little may be to be done, getting and locking memory takes longer than it saves, unless the
+ * volume is large: this at least, and so much of the volume.
+ */
+#define HOTZONE_SPARSE       (UINT64_C(8) << 20)
+#define HOTZONE_SPARSE_SHARE 512
 
 /* How long I/O to a range may wait unless the options say it, microseconds. */
 #define STALL_TARGET UINT64_C(50000)
