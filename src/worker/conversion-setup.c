@@ -121,13 +121,17 @@ static struct engine_side engine_side(const struct conversion *c, int which)
 
 uint64_t conversion_hotzone_size(const struct volume *v)
 {
+	const uint64_t share = v->reenc.data_size / HOTZONE_SPARSE_SHARE;
+
 	if (v->options->hotzone_size > 0)
 		return MIN(v->options->hotzone_size, ENGINE_HOTZONE_MAX);
 	if (v->name)
 		return HOTZONE_ONLINE;
 	if (!v->options->skip_unwritten)
 		return HOTZONE_OFFLINE;
-	return MIN(MAX(v->reenc.data_size / HOTZONE_SPARSE_SHARE, HOTZONE_SPARSE), HOTZONE_OFFLINE);
+	if (share < HOTZONE_SPARSE)
+		return HOTZONE_SPARSE;
+	return MIN(share, HOTZONE_OFFLINE);
 }
 
 static uint64_t stall_target(const struct volume *v)
