@@ -30,12 +30,27 @@ static void on_progress(void *arg, const struct engine_progress *p)
 	control_set_progress(w->v->control, true, p);
 }
 
+/*
+ * The rate outlives a run, with what is not paid yet. The next run may begin anywhere: behind where
+ * the last one ended, which was turned around, or at the front, in another rotation.
+ */
+static uint64_t to_pay_for(struct watch *w, uint64_t converted)
+{
+	if (!w->counts) {
+		w->counts = true;
+		w->start = converted;
+		w->paid = w->v->control->rate.counted;
+	}
+	return w->paid + (converted - w->start);
+}
+
 static bool pause_due(void *arg, uint64_t converted)
 {
 	struct watch *w = arg;
 	struct control *c = w->v->control;
 
-	return control_pause_wanted(c) || rate_is_due(&c->rate, converted, now_usec());
+	return control_pause_wanted(c) ||
+	       rate_is_due(&c->rate, to_pay_for(w, converted), now_usec());
 }
 
 static bool interrupted(void *arg)
@@ -99,7 +114,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 		governed = governed_rate(&w->governed, &governor, converted);
 		control_set_governed(c, governed, w->governed.reason);
 		rate_set(&c->rate, rate_lower(wanted.rate, governed));
-		rate_wait(&c->rate, converted, interrupted, c);
+		rate_wait(&c->rate, to_pay_for(w, converted), interrupted, c);
 	} while (!control_wants_stop(c) && control_pause_wanted(c));
 	by_rate = governed_hotzone(governed, &c->rate);
 	limits->hotzone_size = rate_lower(by_rate, wanted.hotzone_max);

@@ -13,6 +13,8 @@ struct watch {
 	struct service_volume *v;
 	struct conversion_watch watch;
 	struct governed governed;
+	bool counts;          /* from @start, where this run has begun, in bytes; */
+	uint64_t start, paid; /* @paid of earlier runs are what the rate has counted before */
 };
 
 void watch_init(struct watch *w, struct service_volume *v, const struct volume *volume);

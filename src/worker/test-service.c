@@ -258,6 +258,30 @@ static void a_conversion_is_turned_around_in_the_middle(void **state)
 	assert_plaintext("a");
 }
 
+static void the_rate_counts_what_each_run_converts(void **state)
+{
+	const uint64_t rate = UINT64_C(16) << 10;
+	struct worker w;
+
+	(void)state;
+	make_volume(8, "");
+	worker_start(&w, NULL);
+	unlock(&w, "a");
+	prepare(&w);
+	convert_slowly(&w, rate);
+	call(&w, "Reverse", "a{sv}", 0);
+	sd_bus_message_unref(wait_done(&w, "convert", ""));
+	sd_bus_message_unref(wait_done(&w, "reverse", ""));
+	/* As little as has been converted, while all of the volume takes longer than the limit. */
+	do_job(&w, "Convert", "convert");
+	prepare(&w);
+	convert_slowly(&w, rate);
+	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
+	sd_bus_message_unref(wait_done(&w, "convert", ""));
+	worker_quit(&w);
+	assert_plaintext("a");
+}
+
 static void nothing_is_turned_around_that_is_to_be_undone(void **state)
 {
 	struct worker w;
@@ -468,6 +492,7 @@ int main(void)
 		cmocka_unit_test(a_keyslot_is_lost_only_when_that_is_said),
 		cmocka_unit_test(what_is_prepared_can_be_undone),
 		cmocka_unit_test(nothing_is_turned_around_that_is_to_be_undone),
+		cmocka_unit_test(the_rate_counts_what_each_run_converts),
 		cmocka_unit_test(a_conversion_is_turned_around_in_the_middle),
 		cmocka_unit_test(a_record_is_kept_in_the_header_through_everything),
 		cmocka_unit_test(a_new_manager_finds_the_work_going_on),
