@@ -81,7 +81,7 @@ poll_until() {
 	shift
 	until "$@"; do
 		[ $((SECONDS - start)) -lt "$limit" ] || fail "not within $limit s: $*"
-		sleep "${POLL_PAUSE:-0.05}"
+		sleep "${POLL_PAUSE:-0.1}"
 	done
 }
 

@@ -147,6 +147,7 @@ wait_done() {
 	do
 		kill -0 "$worker" 2>/dev/null || fail "the worker ended: $(cat /tmp/worker.out)"
 		[ "$SECONDS" -lt "$limit" ] || fail "no progress: $bytes of $1 bytes"
+		sleep 0.1
 	done
 }
 
