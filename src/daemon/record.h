@@ -82,7 +82,7 @@ void record_ended(struct record *r, bool cancelled, uint64_t now); /* out of re-
 /* Preparing has failed: the new key is forgotten, and so is the wish. */
 void record_failed(struct record *r, const char *message, uint64_t now);
 
-/* Whoever asked for a cancel: it is carried out from here on. False when that is known already. */
+/* From here on a cancel is carried out. False: nobody asked for one, or that is known already. */
 bool record_turned(struct record *r);
 
 /* The key that new data is written with, or NULL. */
