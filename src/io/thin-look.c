@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dm/find.h"
@@ -14,6 +15,9 @@
 #include "io/thin-map.h"
 #include "util/checked.h"
 #include "util/log.h"
+
+/* Of the first look, for five seconds. */
+#define FIRST_TRIES 100
 
 struct thin_look {
 	struct thin_volume volume;
@@ -74,15 +78,24 @@ int thin_look_new(dev_t device, uint64_t size, struct thin_look **ret)
 	return 0;
 }
 
-/* A pool has one snapshot at a time, and volumes of one pool may be in work side by side. */
+/*
+ * A pool has one snapshot at a time, and volumes of one pool may be in work side by side. Anybody
+ * may have the lock, so it is not waited for without end, and not at all once something may be
+ * frozen.
+ */
 static int lock_pool(struct thin_look *t)
 {
-	const int how = t->waited ? LOCK_EX | LOCK_NB : LOCK_EX;
+	static const struct timespec pause = {.tv_nsec = 50000000};
+	unsigned tries = t->waited ? 1 : FIRST_TRIES;
 
 	t->waited = true;
-	while (flock(t->metadata_fd, how) < 0)
-		if (errno != EINTR)
+	while (flock(t->metadata_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK || --tries == 0)
 			return -errno;
+		(void)nanosleep(&pause, NULL);
+	}
 	return 0;
 }
 
