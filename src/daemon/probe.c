@@ -20,6 +20,8 @@ struct probe {
 	char uuid[37]; /* "": any */
 	bool adopted, quiet, remember;
 	bool looked; /* the worker is alive and has answered */
+	int status_error;
+	struct worker_status status; /* of an adopted one, less what has ended since */
 	volume_done_t done;
 	void *userdata;
 };
@@ -81,8 +83,12 @@ static void on_ended(void *userdata, struct worker_end *e)
 	struct volume *v = NULL;
 	int r = e->error;
 
-	if (e->job != WORKER_INSPECT)
+	if (e->job != WORKER_INSPECT) {
+		/* The worker ended that before it looked: the look shows what came of it. */
+		if (e->job == p->status.job)
+			p->status.job = WORKER_NONE;
 		return;
+	}
 	p->looked = true;
 	if (r == 0 && (!e->look.valid || (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)))
 		r = failure_set(&f, -ESTALE, "the volume there has another UUID");
@@ -97,8 +103,8 @@ static void on_ended(void *userdata, struct worker_end *e)
 		} else {
 			p->link = NULL;
 			v->core->looked = !p->adopted; /* only the status makes it whole */
-			if (p->adopted && worker_link_get_status(link) < 0)
-				volume_worker_handler.died(v);
+			if (p->adopted)
+				volume_worker_handler.status(v, p->status_error, &p->status);
 		}
 	}
 	if (r == 0)
@@ -114,9 +120,25 @@ static void on_died(void *userdata)
 	finish(userdata, NULL, -EIO, &f);
 }
 
-/* What an adopted worker is doing goes on while it is asked, and is nobody's business yet. */
+/*
+ * What an adopted worker is doing goes on while it is asked. It says what that is before it looks,
+ * or an end in between would be seen by nobody.
+ */
+static void on_status(void *userdata, int error, const struct worker_status *status)
+{
+	struct probe *p = userdata;
+
+	p->status_error = error;
+	p->status = *status;
+	if (status->job != WORKER_NONE)
+		worker_link_expect(p->link, status->job);
+	if (worker_link_inspect(p->link) < 0)
+		on_died(p);
+}
+
 static const struct worker_handler handler = {
 	.ended = on_ended,
+	.status = on_status,
 	.died = on_died,
 };
 
@@ -240,7 +262,7 @@ int probe_adopt(struct manager *m, const char *uuid, int control_fd)
 	p->adopted = true;
 	r = worker_link_adopt(m->event, control_fd, &handler, p, &p->link);
 	if (r == 0)
-		r = worker_link_inspect(p->link);
+		r = worker_link_get_status(p->link);
 	if (r < 0) {
 		store_drop(STORE_WORKER, uuid);
 		probe_free(p);
