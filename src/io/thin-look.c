@@ -110,6 +110,11 @@ static void complain(struct thin_look *t, int error)
 			"that was killed, so what was never written has to be read; if nobody "
 			"needs it: dmsetup message %s 0 release_metadata_snap",
 			t->pool, t->pool);
+	else if (error == -ENOSPC)
+		log_notice("thin pool %s: cannot be written to, or has less than an eighth of its "
+			   "metadata free, so no snapshot of that is taken, and what was never "
+			   "written has to be read",
+			   t->pool);
 	else
 		log_message_errno(LOG_NOTICE, error,
 				  "thin pool %s: cannot see what it has mapped, so what was never "
