@@ -26,8 +26,8 @@ DEFINE_CLEANUP(struct thin_look, thin_look_free)
 /*
  * Looks at @size bytes at @offset. Opens and allocates nothing, so the volume may be frozen. After
  * an error all of that counts as stored. -EWOULDBLOCK: another of our processes looks at this pool
- * (the first look waits some seconds for it); -EBUSY: somebody else does, or has forgotten to end it; -ENOSPC:
- * the pool is short of metadata.
+ * (the first look waits some seconds for it); -EBUSY: somebody else does, or has forgotten to end
+ * it; -ENOSPC: the pool is short of metadata.
  */
 int thin_look(struct thin_look *t, uint64_t offset, uint64_t size);
 
