@@ -6,8 +6,13 @@ src_util_libutil_a_SOURCES = \
 	src/util/clock.c src/util/clock.h \
 	src/util/io.c src/util/io.h \
 	src/util/log.c src/util/log.h \
-	src/util/secret.c src/util/secret.h
+	src/util/secret.c src/util/secret.h \
+	src/util/text.c src/util/text.h
 
 UNIT_TESTS += src/util/test-util
 src_util_test_util_SOURCES = src/util/test-util.c
 src_util_test_util_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/util/test-text
+src_util_test_text_SOURCES = src/util/test-text.c
+src_util_test_text_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
