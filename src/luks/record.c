@@ -71,7 +71,8 @@ static int parse(const char *text, json_object **ret, struct luks_reason *why)
 }
 
 /* @record with the members that make it a token. Taken over also on failure. */
-static int put_record(json_object *json, json_object *record)
+static int put_record(const struct luks_header *h, json_object *json, json_object *record,
+		      const struct record_keys *keys)
 {
 	json_object *tokens;
 	unsigned id = find_record(json, &tokens);
@@ -79,6 +80,8 @@ static int put_record(json_object *json, json_object *record)
 
 	if (r == 0)
 		r = field_set(record, "keyslots", json_object_new_array());
+	if (r == 0)
+		r = record_mac_put(h, record, keys);
 	for (unsigned i = 0; r == 0 && id == LUKS_MAX_TOKENS; i++) {
 		if (i == LUKS_MAX_TOKENS)
 			r = -ENOSPC;
@@ -103,7 +106,7 @@ static int check_room(const struct luks_header *h, json_object *json)
 }
 
 static int edit(const struct luks_header *h, json_object *json, const char *text,
-		struct luks_reason *why)
+		const struct record_keys *keys, struct luks_reason *why)
 {
 	json_object *record = NULL, *tokens;
 	unsigned id;
@@ -117,20 +120,30 @@ static int edit(const struct luks_header *h, json_object *json, const char *text
 	}
 	r = parse(text, &record, why);
 	if (r == 0)
-		r = put_record(json, record);
+		r = put_record(h, json, record, keys);
 	if (r == 0)
 		r = check_room(h, json);
 	return r == -ENOSPC ? luks_refuse(why, r, "the header has no room for the record") : r;
 }
 
-int luks_record_set(struct luks_header *h, const char *text, struct luks_reason *why)
+enum record_trust luks_record_check(const struct luks_header *h, const struct record_keys *keys)
+{
+	json_object *tokens;
+	const unsigned id = find_record(h->json, &tokens);
+
+	return id == LUKS_MAX_TOKENS ? RECORD_NONE
+				     : record_mac_check(h, field_by_id(tokens, id), keys);
+}
+
+int luks_record_set(struct luks_header *h, const char *text, const struct record_keys *keys,
+		    struct luks_reason *why)
 {
 	json_object *json = header_copy_json(h);
 	int r;
 
 	if (!json)
 		return -ENOMEM;
-	r = edit(h, json, text, why);
+	r = edit(h, json, text, keys, why);
 	if (r < 0) {
 		json_object_put(json);
 		return r;

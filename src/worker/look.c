@@ -73,6 +73,17 @@ static void note_keyslots(struct look *l, const struct luks_header *h)
 	}
 }
 
+static void note_sides(struct look *l, const struct luks_header *h)
+{
+	const struct luks_reenc *r = &l->status.reenc;
+
+	luks_side_fingerprint(h, r->old_side.digest, r->old_side.cipher, r->old_side.sector_size,
+			      l->old_side);
+	if (r->state != LUKS_REENC_NONE)
+		luks_side_fingerprint(h, r->new_side.digest, r->new_side.cipher,
+				      r->new_side.sector_size, l->new_side);
+}
+
 /* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
 static int note_mapping(struct look *l, const struct luks_header *h, uint64_t device_size,
 			uint32_t block_size)
@@ -127,6 +138,8 @@ static int read_all(const struct options *o, struct look *l, struct luks_header 
 	/* One that is too long was not written by us, and is no reason to see nothing at all. */
 	if (luks_record_get(h, l->record) < 0)
 		l->record[0] = '\0';
+	l->trust = luks_record_check(h, &(const struct record_keys){});
+	note_sides(l, h);
 	r = note_mapping(l, h, data->size, block_size);
 	if (r < 0)
 		return r;

@@ -28,6 +28,9 @@ struct look {
 		char type[64];
 	} token[LUKS_MAX_TOKENS];
 	char record[RECORD_SIZE_MAX]; /* "": none */
+	enum record_trust trust;      /* of the record; without keys it is never verified */
+	/* Of the sides of the re-encryption; without one, of the volume as it is, and "". */
+	char old_side[LUKS_FINGERPRINT_SIZE], new_side[LUKS_FINGERPRINT_SIZE];
 	struct disk_names disks;
 };
 

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "luks/lock.h"
-#include "luks/record.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -178,13 +177,14 @@ static int store_finish(struct header_store *hs)
 	return r < 0 ? r : store_flush(hs);
 }
 
-int luks_store_set_record(struct luks_store *s, const char *text, struct luks_reason *why)
+int luks_store_set_record(struct luks_store *s, const char *text, const struct record_keys *keys,
+			  struct luks_reason *why)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	int r = enter(s, &lock);
 
 	if (r == 0)
-		r = luks_record_set(s->header, text, why);
+		r = luks_record_set(s->header, text, keys, why);
 	if (r < 0)
 		return r;
 	s->flushes++;

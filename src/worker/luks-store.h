@@ -10,6 +10,7 @@
 #include "engine/header-store.h"
 #include "luks/header.h"
 #include "luks/lock.h"
+#include "luks/record.h"
 #include "luks/reencrypt.h"
 
 struct luks_store {
@@ -36,7 +37,8 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
  * Puts the record @text into the header as luks_record_set() does, and commits it; durable on
  * return. Between hotzones, with the header clean.
  */
-int luks_store_set_record(struct luks_store *s, const char *text, struct luks_reason *why);
+int luks_store_set_record(struct luks_store *s, const char *text, const struct record_keys *keys,
+			  struct luks_reason *why);
 
 /*
  * Takes the metadata lock and looks at the header once for all commits until the release; -ESTALE:

@@ -30,7 +30,10 @@
  *	BytesTotal t, BytesDone t, HotzoneOffset t, HotzoneSize t, Stacked b (helpers of a worker
  *	that died are there), Keyslots au, Tokens a{us} (number, type), Record s ("": none), Disks
  *	as (sysfs names of the disks at the bottom, sorted), Supported b (false: only cryptsetup
- *	can go on with it).
+ *	can go on with it). RecordTrust s: none, unverified (no volume key is known yet), verified,
+ *	untrusted (no MAC, or a wrong one, luks/record-mac.h). Sequence t: the header's sequence
+ *	number. OldSide s, NewSide s: fingerprints of digest, cipher and sector size of both sides;
+ *	with none that of the volume, and "".
  *   Unlock(h secret, a{sv} options) *
  *	Reads a pipe or memfd to its end, for 30 s and 8 MiB at most.
  *	Type s (passphrase, the default; or volume-key), Keyslot i (try only this one). Kept until
@@ -77,7 +80,7 @@
  *	time. Its rate and the limit both hold. Offline it does nothing.
  *   SetRecord(s json) -> ()
  *	Replaces our token in the header; "" removes it. At any time; the reply comes when it is
- *	durable. "type" and "keyslots" are added.
+ *	durable. "type" and "keyslots" are added, and a MAC with each volume key that is known.
  *   GetStatus() -> a{sv}
  *	Job s ("none", or as in Done), Version s, Unlocked b (all keys that Convert() needs are at
  *	hand), Passphrases u, RateLimit t, HotzoneMax t, StallTarget t, SkipUnwritten b and Verify b (of

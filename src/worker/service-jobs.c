@@ -308,6 +308,12 @@ static int do_undo(struct work *w)
 	return r < 0 ? r : convert(w, false); /* only its commit is left to be made */
 }
 
+static void forget_keys(struct service_volume *v)
+{
+	held_keys_forget(&v->keys);
+	record_keys_forget(&v->record_keys);
+}
+
 static int execute(struct work *w)
 {
 	struct service_volume *v = w->v;
@@ -317,7 +323,7 @@ static int execute(struct work *w)
 	case JOB_INSPECT:
 		return 0;
 	case JOB_LOCK:
-		held_keys_forget(&v->keys);
+		forget_keys(v);
 		return 0;
 	case JOB_UNLOCK:
 		return service_unlock(v, w->request, w->report);
@@ -350,6 +356,8 @@ static int look_again(struct service_volume *v)
 		return r;
 	luks_header_free(v->header);
 	v->header = header;
+	record_keys_refresh(&v->record_keys, &v->keys, v->header, &v->look.status.reenc);
+	v->look.trust = luks_record_check(v->header, &v->record_keys);
 	control_set_look(v->control, &v->look);
 	control_set_keys(v->control, service_is_unlocked(v), v->keys.n_passphrases);
 	return 0;
@@ -417,6 +425,6 @@ void service_work(struct service_volume *v)
 		else
 			break;
 	}
-	held_keys_forget(&v->keys);
+	forget_keys(v);
 	v->header = luks_header_free(v->header);
 }

@@ -7,12 +7,14 @@
 
 #include "worker/control.h"
 #include "worker/held-keys.h"
+#include "worker/record-keys.h"
 
 struct service_volume {
 	const struct options *base; /* device, header, active name, device size */
 	struct control *control;
 	struct held_keys keys;
-	struct look look; /* the last one */
+	struct record_keys record_keys; /* of @header's digests, as far as @keys has them */
+	struct look look;               /* the last one */
 	struct luks_header *header;
 };
 

@@ -166,6 +166,14 @@ int service_append_look(sd_bus_message *m, const struct look *l, const struct co
 		r = append_tokens(m, l);
 	if (r >= 0)
 		r = append(m, "Record", "s", l->record);
+	if (r >= 0)
+		r = append(m, "RecordTrust", "s", record_trust_name(l->trust));
+	if (r >= 0)
+		r = append(m, "Sequence", "t", l->status.seqid);
+	if (r >= 0)
+		r = append(m, "OldSide", "s", l->old_side);
+	if (r >= 0)
+		r = append(m, "NewSide", "s", l->new_side);
 	return r < 0 ? r : append_disks(m, l);
 }
 

@@ -82,12 +82,15 @@ static void set_record(struct service_volume *v, struct luks_store *store, const
 		       uint64_t serial)
 {
 	struct luks_reason why = {};
-	int r = luks_store_set_record(store, text, &why);
+	int r;
 
+	record_keys_refresh(&v->record_keys, &v->keys, store->header, store->reenc);
+	r = luks_store_set_record(store, text, &v->record_keys, &why);
 	if (r == 0)
 		r = luks_record_get(store->header, v->look.record);
 	if (r == 0) {
 		luks_make_printable(v->look.record);
+		v->look.trust = luks_record_check(store->header, &v->record_keys);
 		control_set_look(v->control, &v->look);
 	}
 	report_record(v, serial, r, &why);

@@ -301,11 +301,32 @@ static void nothing_is_turned_around_that_is_to_be_undone(void **state)
 	assert_plaintext("a");
 }
 
+/* But for the MACs, which stand at its end. */
 static void assert_record(struct worker *w, const char *record)
 {
 	_cleanup_message_ sd_bus_message *m = inspect(w);
+	const char *text = get_text(m, "Record"), *mac = strstr(text, ",\"mac\":");
 
-	assert_string_equal(get_text(m, "Record"), record);
+	if (!mac)
+		assert_string_equal(text, record);
+	else
+		assert_memory_equal(text, record, (size_t)(mac - text));
+}
+
+static void assert_trust(struct worker *w, const char *trust)
+{
+	_cleanup_message_ sd_bus_message *m = inspect(w);
+
+	assert_string_equal(get_text(m, "RecordTrust"), trust);
+}
+
+/* As somebody without a key can. */
+static void forge_record(const char *token)
+{
+	RUN("t=$(cryptsetup luksDump image | sed -n 's/^ *\\([0-9]*\\): recryptd$/\\1/p') && "
+	    "cryptsetup token remove --token-id $t image && "
+	    "printf '%%s' '%s' | cryptsetup token import --token-id $t image",
+	    token);
 }
 
 static void a_record_is_kept_in_the_header_through_everything(void **state)
@@ -319,13 +340,16 @@ static void a_record_is_kept_in_the_header_through_everything(void **state)
 	worker_start(&w, NULL);
 	call(&w, "SetRecord", "s", "{\"generation\":0}");
 	assert_record(&w, "{\"generation\":0,\"type\":\"recryptd\",\"keyslots\":[]}");
+	assert_trust(&w, "unverified");
 	call_fails(&w, "InvalidArgument", "SetRecord", "s", "[1]");
 	call_fails(&w, "InvalidArgument", "SetRecord", "s", "{");
 	unlock(&w, "a");
 	prepare(&w);
 	convert_slowly(&w, MIB);
+	assert_trust(&w, "untrusted"); /* written without a key */
 	call(&w, "SetRecord", "s", "{\"generation\":1,\"later\":{\"x\":[1,2]}}");
 	assert_record(&w, second);
+	assert_trust(&w, "verified");
 	call(&w, "SetLimits", "ttt", UINT64_C(0), UINT64_C(0), UINT64_C(0));
 	sd_bus_message_unref(wait_done(&w, "convert", ""));
 	assert_record(&w, second);
@@ -333,8 +357,14 @@ static void a_record_is_kept_in_the_header_through_everything(void **state)
 	RUN("cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file "
 	    "pass-a image pass-b");
 	assert_record(&w, second);
+	assert_trust(&w, "verified"); /* under the new key, which is the one that is left */
+	forge_record(second);
+	assert_trust(&w, "untrusted");
+	call(&w, "Lock", "");
+	assert_trust(&w, "unverified");
 	call(&w, "SetRecord", "s", "");
 	assert_record(&w, "");
+	assert_trust(&w, "none");
 	worker_quit(&w);
 	assert_plaintext("a");
 }

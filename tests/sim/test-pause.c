@@ -35,7 +35,7 @@ static uint64_t cut_and_record(struct run *r)
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "{\"pause\":%u}", r->pauses);
-	assert_int_equal(luks_store_set_record(&r->store, text, &why), 0);
+	assert_int_equal(luks_store_set_record(&r->store, text, &(struct record_keys){}, &why), 0);
 	return sizes[r->pauses % 4];
 }
 
