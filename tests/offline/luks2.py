@@ -4,6 +4,7 @@ Reads and forges LUKS2 headers. A forged header carries right checksums, so that
 looked at what it says. Layout: LUKS2 On-Disk Format Specification, section 2.
 """
 import hashlib
+import io
 import json
 import struct
 
@@ -42,16 +43,11 @@ def copies(path):
 
 def metadata(path):
     """The metadata of a volume, from the copy that wins."""
-    found = []
     with open(path, "rb") as f:
-        for which, offset in ((0, 0), (1, 0x4000)):
-            try:
-                found.append(_read_copy(f, which, offset))
-            except BadHeader:
-                pass
-    if not found:
+        tree = winner(f.read(2 * 0x4000))
+    if not tree:
         raise BadHeader(f"{path}: neither header copy is whole")
-    return max(found, key=lambda copy: copy[0])[2]
+    return tree
 
 
 def forge(path, change):
@@ -68,6 +64,28 @@ def forge(path, change):
             copy[CSUM] = _checksum(bytes(copy)).ljust(64, b"\0")
             f.seek(offset)
             f.write(copy)
+
+
+def _whole_copies(header):
+    """What _read_copy() has of each copy in the bytes @header; None for one that is torn."""
+    found = []
+    for which, offset in ((0, 0), (1, 0x4000)):
+        try:
+            found.append(_read_copy(io.BytesIO(header), which, offset))
+        except (BadHeader, ValueError):
+            found.append(None)
+    return found
+
+
+def sequence_numbers(header):
+    """Of both copies in the bytes @header; None for one that is torn."""
+    return tuple(copy and copy[0] for copy in _whole_copies(header))
+
+
+def winner(header):
+    """The metadata in the bytes @header; None where both copies are torn."""
+    whole = [copy for copy in _whole_copies(header) if copy]
+    return max(whole, key=lambda copy: copy[0])[2] if whole else None
 
 
 def damage(path, which):
