@@ -9,6 +9,7 @@
 
 #include "daemon/polkit.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "worker/service-bus.h"
 
 static struct call *call_free(struct call *c)
@@ -60,8 +61,8 @@ int set_failure(sd_bus_error *ret, int error, const struct failure *f)
 
 static int refuse(struct failure *f, const char *name, const char *text)
 {
-	(void)snprintf(f->name, sizeof(f->name), "%s", name);
-	(void)snprintf(f->text, sizeof(f->text), "%s", text);
+	(void)text_copy(f->name, sizeof(f->name), name);
+	(void)text_copy(f->text, sizeof(f->text), text);
 	return -EACCES;
 }
 

@@ -9,6 +9,7 @@
 
 #include "daemon/bus.h"
 #include "daemon/manager.h"
+#include "worker/bus-text.h"
 
 struct call;
 
@@ -46,12 +47,6 @@ int bus_add_objects(struct bus *b, sd_bus *bus); /* all of these: */
 int bus_add_manager(struct bus *b, sd_bus *bus);
 int bus_add_volumes(struct bus *b, sd_bus *bus);
 int bus_add_jobs(struct bus *b, sd_bus *bus);
-
-/*
- * Appends a string as D-Bus wants it: bytes that are no UTF-8 (of a path, or of text in a header)
- * become "?", since one such string would cost us the connection. NULL is "".
- */
-int append_text(sd_bus_message *m, const char *text);
 
 /* The head of a function that reads (or writes) a property, for a vtable. */
 #define DEFINE_GETTER(name)                                                                        \

@@ -108,7 +108,7 @@ static int append_member(sd_bus_message *m, const struct job_member *member)
 	if (r >= 0)
 		r = append_error_name(m, member->error, &member->failure);
 	if (r >= 0)
-		r = append_text(m, member->error ? member->failure.text : "");
+		r = bus_append_text(m, member->error ? member->failure.text : "");
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -133,7 +133,7 @@ DEFINE_GETTER(get_message)
 {
 	const struct job *j = userdata;
 
-	return append_text(reply, j->error ? j->failure.text : "");
+	return bus_append_text(reply, j->error ? j->failure.text : "");
 }
 
 /* clang-format off */

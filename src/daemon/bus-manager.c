@@ -39,11 +39,11 @@ static int append_volume(sd_bus_message *reply, const struct volume *v)
 
 	r = sd_bus_message_open_container(reply, 'r', "sssso");
 	if (r >= 0)
-		r = append_text(reply, v->uuid);
+		r = bus_append_text(reply, v->uuid);
 	if (r >= 0)
-		r = append_text(reply, v->name);
+		r = bus_append_text(reply, v->name);
 	if (r >= 0)
-		r = append_text(reply, v->device);
+		r = bus_append_text(reply, v->device);
 	if (r >= 0)
 		r = sd_bus_message_append(reply, "so", volume_state_name(v->state),
 					  volume_path(v->uuid).text);

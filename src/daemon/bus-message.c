@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writing values into messages: text that may be anything, entries of dictionaries. */
+/* Writing values into messages: texts, entries of dictionaries. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -7,45 +7,6 @@
 
 #include "daemon/bus-internal.h"
 #include "worker/service-bus.h"
-
-/* Bytes of the UTF-8 sequence at @s (RFC 3629), 0 where there is none. */
-static size_t utf8_length(const uint8_t *s)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = *s < 0x80             ? 1
-		   : (*s & 0xe0) == 0xc0 ? 2
-		   : (*s & 0xf0) == 0xe0 ? 3
-		   : (*s & 0xf8) == 0xf0 ? 4
-					 : 0;
-	uint32_t c;
-
-	if (n < 2)
-		return n;
-	c = *s & (0x7fU >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
-}
-
-int append_text(sd_bus_message *m, const char *text)
-{
-	_cleanup_free_ char *copy = strdup(text ?: "");
-	size_t n;
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *c = copy; *c; c += n) {
-		n = utf8_length((const uint8_t *)c);
-		if (n == 0) {
-			*c = '?';
-			n = 1;
-		}
-	}
-	return sd_bus_message_append_basic(m, 's', copy);
-}
 
 int append_entry(sd_bus_message *m, const char *key, const char *type, const void *value)
 {
@@ -57,7 +18,7 @@ int append_entry(sd_bus_message *m, const char *key, const char *type, const voi
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'v', type);
 	if (r >= 0)
-		r = *type == 's' ? append_text(m, value)
+		r = *type == 's' ? bus_append_text(m, value)
 				 : sd_bus_message_append_basic(m, *type, value);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
@@ -71,7 +32,7 @@ int append_error_name(sd_bus_message *m, int error, const struct failure *f)
 	if (error)
 		(void)snprintf(name, sizeof(name), BUS_ERROR_PREFIX "%s",
 			       *f->name ? f->name : service_error_name(error));
-	return append_text(m, name);
+	return bus_append_text(m, name);
 }
 
 int get_text_pointer(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -82,7 +43,7 @@ int get_text_pointer(sd_bus *bus, const char *path, const char *interface, const
 	(void)interface;
 	(void)property;
 	(void)error;
-	return append_text(reply, *(char **)userdata);
+	return bus_append_text(reply, *(char **)userdata);
 }
 
 int get_text_array(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -93,7 +54,7 @@ int get_text_array(sd_bus *bus, const char *path, const char *interface, const c
 	(void)interface;
 	(void)property;
 	(void)error;
-	return append_text(reply, userdata);
+	return bus_append_text(reply, userdata);
 }
 
 void path_list_add(struct path_list *l, const struct object_path *path)

@@ -154,8 +154,11 @@ static int read_value(sd_bus_message *m, const struct option_key *k, void *out, 
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-/* 1: read, 0: the end of the dictionary. */
-static int read_entry(sd_bus_message *m, const struct option_key *keys, void *out,
+/*
+ * 1: read, 0: the end of the dictionary. @seen: bit n for keys[n]; a key comes once, so that nobody
+ * has to know which of two counts, and no dictionary has more entries than there are keys.
+ */
+static int read_entry(sd_bus_message *m, const struct option_key *keys, void *out, uint32_t *seen,
 		      struct failure *f)
 {
 	const struct option_key *k;
@@ -171,6 +174,9 @@ static int read_entry(sd_bus_message *m, const struct option_key *keys, void *ou
 	k = find_key(keys, name);
 	if (!k)
 		return failure_set(f, -EINVAL, "the option \"%.64s\" is not known", name);
+	if (*seen & UINT32_C(1) << (k - keys))
+		return failure_set(f, -EINVAL, "the option %s is given twice", name);
+	*seen |= UINT32_C(1) << (k - keys);
 	r = read_value(m, k, out, f);
 	if (r >= 0)
 		r = sd_bus_message_exit_container(m);
@@ -179,11 +185,12 @@ static int read_entry(sd_bus_message *m, const struct option_key *keys, void *ou
 
 int read_options(sd_bus_message *m, const struct option_key *keys, void *out, struct failure *f)
 {
+	uint32_t seen = 0;
 	int r;
 
 	r = sd_bus_message_enter_container(m, 'a', "{sv}");
 	while (r > 0)
-		r = read_entry(m, keys, out, f);
+		r = read_entry(m, keys, out, &seen, f);
 	if (r >= 0)
 		r = sd_bus_message_exit_container(m);
 	if (r < 0 && !*f->name)

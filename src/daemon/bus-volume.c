@@ -313,7 +313,7 @@ DEFINE_GETTER(get_windows)
 	int r = sd_bus_message_open_container(reply, 'a', "s");
 
 	for (size_t i = 0; r >= 0 && i < p->n_windows; i++)
-		r = append_text(reply, p->windows[i].text);
+		r = bus_append_text(reply, p->windows[i].text);
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -329,11 +329,11 @@ static int append_key(sd_bus_message *m, const struct volume_key *k)
 
 	r = sd_bus_message_open_container(m, 'r', "sustttt");
 	if (r >= 0)
-		r = append_text(m, k->id);
+		r = bus_append_text(m, k->id);
 	if (r >= 0)
 		r = sd_bus_message_append(m, "u", k->generation);
 	if (r >= 0)
-		r = append_text(m, k->state);
+		r = bus_append_text(m, k->state);
 	if (r >= 0)
 		r = sd_bus_message_append(m, "tttt", k->registered_usec, k->populated_usec,
 					  k->activated_usec, k->retired_usec);

@@ -2,7 +2,6 @@
 #include "daemon/events.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 /* The file and line of this function would say nothing. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -10,16 +9,19 @@
 
 #include "daemon/volume.h"
 #include "util/log.h"
+#include "util/text.h"
 
 void event_volume(const struct volume *v, const char *id, int level, const char *format, ...)
 {
-	const char *name = *v->name ? v->name : v->device;
-	char text[1024];
+	char name[256], text[1024];
 	va_list ap;
 
 	va_start(ap, format);
-	(void)vsnprintf(text, sizeof(text), format, ap);
+	(void)text_vformat(text, sizeof(text), format, ap);
 	va_end(ap);
+	text_mask(text);
+	(void)text_copy(name, sizeof(name), *v->name ? v->name : v->device);
+	text_mask(name);
 	if (getenv("JOURNAL_STREAM") &&
 	    sd_journal_send("MESSAGE=%s: %s", name, text, "PRIORITY=%d", level, "MESSAGE_ID=%s", id,
 			    "VOLUME=%s", name, "VOLUME_UUID=%s", v->uuid, "DEVICE=%s", v->device,

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 
+#include "util/text.h"
 #include "worker/service-bus.h"
 
 int failure_set(struct failure *f, int error, const char *format, ...)
@@ -13,10 +13,10 @@ int failure_set(struct failure *f, int error, const char *format, ...)
 
 	if (!f)
 		return error;
-	(void)snprintf(f->name, sizeof(f->name), "%s",
-		       error == -ESHUTDOWN ? FAILURE_SHUTTING_DOWN : service_error_name(error));
+	(void)text_copy(f->name, sizeof(f->name),
+			error == -ESHUTDOWN ? FAILURE_SHUTTING_DOWN : service_error_name(error));
 	va_start(ap, format);
-	(void)vsnprintf(f->text, sizeof(f->text), format, ap);
+	(void)text_vformat(f->text, sizeof(f->text), format, ap);
 	va_end(ap);
 	return error;
 }

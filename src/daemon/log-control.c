@@ -7,6 +7,7 @@
 #include "daemon/bus-internal.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/text.h"
 
 #define PATH      "/org/freedesktop/LogControl1"
 #define INTERFACE "org.freedesktop.LogControl1"
@@ -24,6 +25,7 @@ DEFINE_GETTER(get_level)
 DEFINE_GETTER(set_level)
 {
 	const char *name;
+	char text[64];
 	int r = sd_bus_message_read(reply, "s", &name);
 
 	if (r < 0)
@@ -33,8 +35,8 @@ DEFINE_GETTER(set_level)
 			log_set_level((int)i);
 			return 0;
 		}
-	return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "no such log level: %.32s",
-				 name);
+	(void)text_format(text, sizeof(text), "no such log level: %.32s", name);
+	return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, text);
 }
 
 DEFINE_GETTER(get_target)

@@ -14,6 +14,7 @@
 #include "daemon/store.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/text.h"
 
 void manager_mark(struct manager *m, uint64_t what)
 {
@@ -111,16 +112,17 @@ static void tell_status(struct manager *m)
 	if (!first)
 		(void)snprintf(text, sizeof(text), "%zu volumes known, none at work", m->n_volumes);
 	else
-		(void)snprintf(
+		(void)text_format(
 			text, sizeof(text), "%u of %zu volumes at work; %.150s: %s %u%%", n,
 			m->n_volumes, *first->name ? first->name : first->device,
 			volume_state_name(first->state),
 			(unsigned)(first->bytes_total > 0
 					   ? first->bytes_done / (first->bytes_total / 100 + 1)
 					   : 0));
+	text_mask(text); /* a new line would be another assignment */
 	if (strcmp(text, m->core->status) == 0)
 		return;
-	(void)snprintf(m->core->status, sizeof(m->core->status), "%s", text);
+	(void)text_copy(m->core->status, sizeof(m->core->status), text);
 	store_notify_status(text);
 }
 

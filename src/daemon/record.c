@@ -10,6 +10,7 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 static void cleanup_json(json_object **o)
 {
@@ -30,7 +31,7 @@ static void get_text(json_object *o, const char *name, char *buf, size_t size)
 {
 	json_object *found = member(o, name, json_type_string);
 
-	(void)snprintf(buf, size, "%s", found ? json_object_get_string(found) : "");
+	(void)text_copy(buf, size, found ? json_object_get_string(found) : "");
 }
 
 static uint64_t get_number(json_object *o, const char *name)
@@ -503,7 +504,7 @@ void record_failed(struct record *r, const char *message, uint64_t now)
 	r->now_until = 0;
 	r->group[0] = r->held[0] = '\0';
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");
-	(void)snprintf(r->last.message, sizeof(r->last.message), "%s", message);
+	(void)text_copy(r->last.message, sizeof(r->last.message), message);
 	r->last.ended_usec = now;
 }
 

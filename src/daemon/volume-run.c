@@ -12,6 +12,7 @@
 
 #include "crypto/cipher-spec.h"
 #include "daemon/core.h"
+#include "util/text.h"
 
 static bool choose(enum choice choice, bool configured)
 {
@@ -52,9 +53,9 @@ struct rotate_options volume_complete_options(const struct volume *v,
 	struct rotate_options o = *options;
 
 	if (!*o.resilience && c->resilience)
-		(void)snprintf(o.resilience, sizeof(o.resilience), "%s", c->resilience);
+		(void)text_copy(o.resilience, sizeof(o.resilience), c->resilience);
 	if (!*o.hash && c->resilience_hash && strcmp(o.resilience, "journal") != 0)
-		(void)snprintf(o.hash, sizeof(o.hash), "%s", c->resilience_hash);
+		(void)text_copy(o.hash, sizeof(o.hash), c->resilience_hash);
 	return o;
 }
 

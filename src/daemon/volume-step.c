@@ -13,6 +13,7 @@
 #include "daemon/store.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/text.h"
 
 struct volume_facts volume_facts(const struct volume *v)
 {
@@ -171,7 +172,7 @@ static void set_state(struct volume *v, enum volume_state state)
 	}
 	v->state = state;
 	v->unlocked = c->keys;
-	(void)snprintf(v->state_reason, sizeof(v->state_reason), "%s", reason);
+	(void)text_copy(v->state_reason, sizeof(v->state_reason), reason);
 	volume_mark(v, VOLUME_CHANGED_STATE);
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/events.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/text.h"
 
 static bool in_rotation(const struct volume *v)
 {
@@ -145,7 +146,7 @@ int volume_suspend(struct volume *v, const char *reason, struct failure *f, volu
 	record->suspended = true;
 	record->now_until = 0;
 	volume_forget_clock(v);
-	(void)snprintf(record->suspend_reason, sizeof(record->suspend_reason), "%s", reason);
+	(void)text_copy(record->suspend_reason, sizeof(record->suspend_reason), reason);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
 }

@@ -11,6 +11,7 @@
 #include "daemon/store.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/text.h"
 
 #define DEATHS_MAX       5
 #define RESTART_DELAY    UINT64_C(200000) /* after the second death in a row; then it doubles */
@@ -213,8 +214,8 @@ static void lock(struct volume *v, const struct worker_end *e)
 	struct volume_core *c = v->core;
 
 	c->keys = false;
-	(void)snprintf(c->lock_reason, sizeof(c->lock_reason), "a key is awaited: %.480s",
-		       e->failure.text);
+	(void)text_format(c->lock_reason, sizeof(c->lock_reason), "a key is awaited: %.480s",
+			  e->failure.text);
 	if (e->job == WORKER_ADOPT || c->reencryption == REENCRYPTION_NONE)
 		volume_drop_keys(v);
 }
@@ -502,7 +503,7 @@ static void on_progress(void *userdata, const struct worker_progress *p)
 			       : v->rate - v->rate / RATE_SMOOTHING_N + p->rate / RATE_SMOOTHING_N;
 	v->expected_end_usec = volume_end_at_rate(v);
 	v->governor_rate = p->governor_rate;
-	(void)snprintf(v->governor_reason, sizeof(v->governor_reason), "%s", p->governor_reason);
+	(void)text_copy(v->governor_reason, sizeof(v->governor_reason), p->governor_reason);
 	/* Once a run, and not for what is within the disk's ups and downs. */
 	if (target > 0 && stall_before <= 2 * target && v->longest_stall_usec > 2 * target)
 		event_volume(v, EVENT_HOTZONE_FROZEN_LONG, LOG_WARNING,

@@ -13,6 +13,7 @@
 #include "daemon/store.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/text.h"
 
 const char *volume_state_name(enum volume_state state)
 {
@@ -102,11 +103,11 @@ static void apply_parameters(struct volume *v, const struct worker_look *l)
 {
 	const bool none = l->reencryption == REENCRYPTION_NONE;
 
-	(void)snprintf(v->mode, sizeof(v->mode), "%s", none ? "" : l->mode);
-	(void)snprintf(v->direction, sizeof(v->direction), "%s", none ? "" : l->direction);
-	(void)snprintf(v->resilience, sizeof(v->resilience), "%s", none ? "" : l->resilience);
-	(void)snprintf(v->old_cipher, sizeof(v->old_cipher), "%s", l->old_cipher);
-	(void)snprintf(v->new_cipher, sizeof(v->new_cipher), "%s", none ? "" : l->new_cipher);
+	(void)text_copy(v->mode, sizeof(v->mode), none ? "" : l->mode);
+	(void)text_copy(v->direction, sizeof(v->direction), none ? "" : l->direction);
+	(void)text_copy(v->resilience, sizeof(v->resilience), none ? "" : l->resilience);
+	(void)text_copy(v->old_cipher, sizeof(v->old_cipher), l->old_cipher);
+	(void)text_copy(v->new_cipher, sizeof(v->new_cipher), none ? "" : l->new_cipher);
 	v->old_sector_size = l->old_sector_size;
 	v->new_sector_size = none ? 0 : l->new_sector_size;
 	v->bytes_total = l->progress.bytes_total;
@@ -153,7 +154,7 @@ void volume_show_record(struct volume *v)
 	free(v->keys);
 	v->keys = keys;
 	v->n_keys = keys ? r->n_keys : 0;
-	(void)snprintf(v->key_id, sizeof(v->key_id), "%s", active ? active->id : "");
+	(void)text_copy(v->key_id, sizeof(v->key_id), active ? active->id : "");
 	v->key_generation = active ? active->generation : 0;
 	v->has_queued_rotation = r->has_queued;
 	v->queued_rotation = r->queued;

@@ -7,6 +7,7 @@
 
 #include "daemon/config.h"
 #include "util/checked.h"
+#include "util/text.h"
 
 #define SECOND UINT64_C(1000000)
 /* The wall clock may be put back by so much within a window. */
@@ -37,7 +38,7 @@ int window_parse(const char *text, struct window *ret)
 		return r;
 	if (w.span_usec < SECOND || w.span_usec > WINDOW_SPAN_MAX)
 		return -EINVAL;
-	(void)snprintf(w.text, sizeof(w.text), "%s", text);
+	(void)text_copy(w.text, sizeof(w.text), text);
 	*ret = w;
 	return 0;
 }

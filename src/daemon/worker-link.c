@@ -12,6 +12,8 @@
 #include "daemon/worker-message.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/text.h"
+#include "worker/bus-text.h"
 #include "worker/service-bus.h"
 
 /* What a reply of the worker is about: the userdata of an asynchronous call. */
@@ -51,7 +53,7 @@ static void end_failed(struct worker_end *end, int error, const char *name, cons
 	if (name && strncmp(name, SERVICE_ERROR_PREFIX, strlen(SERVICE_ERROR_PREFIX)) == 0)
 		name += strlen(SERVICE_ERROR_PREFIX);
 	if (name && *name && !strchr(name, '.'))
-		(void)snprintf(end->failure.name, sizeof(end->failure.name), "%s", name);
+		(void)text_copy(end->failure.name, sizeof(end->failure.name), name);
 }
 
 static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -63,16 +65,19 @@ static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 	(void)error;
 	r = sd_bus_message_read(m, "siss", &job, &e, &name, &message);
-	if (r >= 0)
-		r = worker_message_read_end(m, &end);
-	if (r >= 0) {
-		end.job = worker_job_by_name(job);
-		if (e != 0)
-			end_failed(&end, e, name, message);
-		job_ended(l, &end);
-	} else {
-		log_warning_errno(r, "a worker sent a message that is not understood");
+	if (r < 0) {
+		/* Whose end this is nobody knows, so nobody would ever be answered. */
+		log_warning_errno(r, "a worker sent a message that is not understood; it is lost");
+		l->handler->died(l->userdata);
+		return 0;
 	}
+	end.job = worker_job_by_name(job);
+	r = worker_message_read_end(m, &end);
+	if (r < 0)
+		end_failed(&end, r, NULL, "the worker's message is not understood");
+	else if (e != 0)
+		end_failed(&end, e, name, message);
+	job_ended(l, &end);
 	worker_look_clear(&end.look);
 	return 0;
 }
@@ -430,7 +435,7 @@ int worker_link_set_record(struct worker_link *l, const char *json)
 	int r = new_call(l, "SetRecord", &m);
 
 	if (r >= 0)
-		r = sd_bus_message_append(m, "s", json);
+		r = bus_append_text(m, json);
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_RECORD]);
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/text.h"
+#include "worker/bus-text.h"
 
 static const char *const job_names[] = {
 	[WORKER_NONE] = "none",       [WORKER_INSPECT] = "inspect",
@@ -110,7 +112,7 @@ static int read_value(sd_bus_message *m, const struct field *f)
 	case FIELD_BUFFER:
 		r = sd_bus_message_read_basic(m, 's', &text);
 		if (r >= 0)
-			(void)snprintf(f->target, f->size, "%s", text);
+			(void)text_copy(f->target, f->size, text);
 		return r;
 	case FIELD_U32:
 		return sd_bus_message_read_basic(m, 'u', f->target);
@@ -272,9 +274,9 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 	l->valid = *l->uuid != '\0';
 	l->reencryption = reencryption_by_name(state);
 	end->finished = strcmp(outcome, "finished") == 0;
-	(void)snprintf(c->old_cipher, sizeof(c->old_cipher), "%s", l->old_cipher);
+	(void)text_copy(c->old_cipher, sizeof(c->old_cipher), l->old_cipher);
 	c->old_sector_size = l->old_sector_size;
-	(void)snprintf(c->new_cipher, sizeof(c->new_cipher), "%s", l->new_cipher);
+	(void)text_copy(c->new_cipher, sizeof(c->new_cipher), l->new_cipher);
 	c->new_sector_size = l->new_sector_size;
 	c->bytes = l->progress.bytes_total;
 	return 0;
@@ -346,9 +348,45 @@ void worker_look_clear(struct worker_look *l)
 	*l = (struct worker_look){};
 }
 
+static int open_entry(sd_bus_message *m, const char *name, const char *type)
+{
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", name);
+	return r < 0 ? r : sd_bus_message_open_container(m, 'v', type);
+}
+
+static int close_entry(sd_bus_message *m)
+{
+	int r = sd_bus_message_close_container(m);
+
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 static int append_text(sd_bus_message *m, const char *name, const char *text)
 {
-	return *text ? sd_bus_message_append(m, "{sv}", name, "s", text) : 0;
+	int r;
+
+	if (!*text)
+		return 0;
+	r = open_entry(m, name, "s");
+	if (r >= 0)
+		r = bus_append_text(m, text);
+	return r < 0 ? r : close_entry(m);
+}
+
+/* The name of a file or key: the worker needs its bytes, which may be no valid text. */
+static int append_bytes(sd_bus_message *m, const char *name, const char *bytes)
+{
+	int r;
+
+	if (text_is_valid(bytes))
+		return append_text(m, name, bytes);
+	r = open_entry(m, name, "ay");
+	if (r >= 0)
+		r = sd_bus_message_append_array(m, 'y', bytes, strlen(bytes));
+	return r < 0 ? r : close_entry(m);
 }
 
 static int append_u32(sd_bus_message *m, const char *name, uint32_t value)
@@ -440,11 +478,11 @@ static int append_provider_fields(sd_bus_message *m, const struct provider *p)
 	int r = append_text(m, "Provider", provider_kind_name(p->kind));
 
 	if (r >= 0 && p->kind == PROVIDER_KEY_FILE)
-		r = append_text(m, "Path", p->key_file ? p->key_file : "");
+		r = append_bytes(m, "Path", p->key_file ?: "");
 	if (r >= 0 && p->kind == PROVIDER_CREDENTIAL)
-		r = append_text(m, "Name", p->credential ? p->credential : "");
+		r = append_bytes(m, "Name", p->credential ?: "");
 	if (r >= 0 && p->kind == PROVIDER_KEYRING)
-		r = append_text(m, "Description", p->keyring_key ? p->keyring_key : "");
+		r = append_bytes(m, "Description", p->keyring_key ?: "");
 	if (r >= 0 && p->kind == PROVIDER_TOKEN && p->token >= 0)
 		r = sd_bus_message_append(m, "{sv}", "Token", "i", p->token);
 	return r < 0 ? r : sd_bus_message_append(m, "{sv}", "Timeout", "t", p->timeout_usec);

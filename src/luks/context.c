@@ -10,6 +10,7 @@
 
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/text.h"
 
 /* Bytes; libcryptsetup refuses longer volume keys. */
 #define VOLUME_KEY_MAX 512
@@ -19,16 +20,12 @@ static char last_error[512];
 
 static void forward_message(int level, const char *message, void *arg)
 {
-	size_t n = strcspn(message, "\n");
+	const int n = (int)strcspn(message, "\n");
 
 	(void)arg;
-	if (level == CRYPT_LOG_ERROR) {
-		if (n >= sizeof(last_error))
-			n = sizeof(last_error) - 1;
-		memcpy(last_error, message, n);
-		last_error[n] = '\0';
-	}
-	log_debug("libcryptsetup: %.*s", (int)n, message);
+	if (level == CRYPT_LOG_ERROR)
+		(void)text_format(last_error, sizeof(last_error), "%.*s", n, message);
+	log_debug("libcryptsetup: %.*s", n, message);
 }
 
 const char *luks_context_error(void)

@@ -13,6 +13,7 @@
 #include "luks/fields.h"
 #include "luks/reencrypt.h"
 #include "util/checked.h"
+#include "util/text.h"
 
 /* The context owns the text; the tree is the caller's. */
 static int dump_json(struct crypt_device *cd, json_object **ret)
@@ -132,7 +133,7 @@ int luks_requirements(struct crypt_device *cd, char *buf, size_t size)
 		const char *name = json_object_get_string(json_object_array_get_idx(list, i));
 		size_t used = strlen(buf);
 
-		(void)snprintf(buf + used, size - used, "%s%s", i > 0 ? ", " : "", name ?: "?");
+		(void)text_format(buf + used, size - used, "%s%s", i > 0 ? ", " : "", name ?: "?");
 	}
 	return 0;
 }

@@ -3,7 +3,8 @@
 
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
+
+#include "util/text.h"
 
 int luks_refuse(struct luks_reason *why, int error, const char *format, ...)
 {
@@ -14,12 +15,8 @@ int luks_refuse(struct luks_reason *why, int error, const char *format, ...)
 
 	va_start(args, format);
 	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it does not know va_start() */
-	(void)vsnprintf(why->text, sizeof(why->text), format, args);
+	(void)text_vformat(why->text, sizeof(why->text), format, args);
 	va_end(args);
-
-	/* The text may quote the header: no escape sequences for the terminal. */
-	for (char *p = why->text; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
+	text_mask(why->text); /* it may quote the header */
 	return error;
 }

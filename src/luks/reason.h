@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Why metadata was refused, for people. The functions that judge a header return an errno for the
- * program and fill one of these for the message; text from the header is made printable.
+ * program and fill one of these for the message; what it quotes of the header is masked
+ * (util/text.h).
  */
 #pragma once
 

@@ -12,6 +12,7 @@
 #include <systemd/sd-journal.h>
 
 #include "util/checked.h"
+#include "util/text.h"
 
 static const char *log_program = "recryptd";
 static int log_max_level = LOG_INFO;
@@ -102,8 +103,8 @@ static void capture(const char *line)
 {
 	const size_t used = strlen(captured.text);
 
-	(void)snprintf(captured.text + used, captured.size - used, "%s%s", used > 0 ? "\n" : "",
-		       line);
+	(void)text_format(captured.text + used, captured.size - used, "%s%s", used > 0 ? "; " : "",
+			  line);
 }
 
 /* True when @line is kept for later. */
@@ -117,15 +118,17 @@ static bool hold_line(int level, const char *line)
 		held.lost++;
 	} else if (on) {
 		held.line[held.count].level = level;
-		(void)snprintf(held.line[held.count].text, sizeof(held.line[0].text), "%s", line);
+		(void)text_copy(held.line[held.count].text, sizeof(held.line[0].text), line);
 		held.count++;
 	}
 	(void)pthread_mutex_unlock(&held_lock);
 	return on;
 }
 
-static void log_line(int level, const char *line)
+/* A line quotes paths, headers and other programs: it stays one line, and moves no cursor. */
+static void log_line(int level, char *line)
 {
+	text_mask(line);
 	if (captured.text && level <= LOG_ERR)
 		capture(line);
 	if (level <= log_max_level && !hold_line(level, line))
@@ -167,7 +170,7 @@ void log_message(int level, const char *format, ...)
 	if (!is_wanted(level))
 		return;
 	va_start(ap, format);
-	(void)vsnprintf(line, sizeof(line), format, ap);
+	(void)text_vformat(line, sizeof(line), format, ap);
 	va_end(ap);
 	log_line(level, line);
 }
@@ -180,9 +183,9 @@ int log_message_errno(int level, int error, const char *format, ...)
 	if (!is_wanted(level))
 		return error;
 	va_start(ap, format);
-	(void)vsnprintf(text, sizeof(text), format, ap);
+	(void)text_vformat(text, sizeof(text), format, ap);
 	va_end(ap);
-	(void)snprintf(line, sizeof(line), "%s: %s", text, strerrordesc_np(abs(error)));
+	(void)text_format(line, sizeof(line), "%s: %s", text, strerrordesc_np(abs(error)));
 	log_line(level, line);
 	return error;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Messages for people: to standard error, or to the journal when standard error is connected to
- * it. Nothing that is secret may ever be an argument here.
+ * it. Nothing that is secret may ever be an argument here. Text that a message quotes may be
+ * anything: the message is made valid UTF-8 without control characters (util/text.h).
  */
 #pragma once
 
@@ -31,8 +32,9 @@ void log_hold(void);
 void log_release(void);
 
 /*
- * Puts the errors of this thread into @text as well, from the start of @size bytes, a line each;
- * for an answer to somebody who does not see the log. NULL ends it. @text stays the caller's.
+ * Puts the errors of this thread into @text as well, from the start of @size bytes, with "; "
+ * between them; for an answer to somebody who does not see the log. NULL ends it. @text stays the
+ * caller's, and is valid UTF-8 however it is cut.
  */
 void log_capture(char *text, size_t size);
 

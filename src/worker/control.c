@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "util/log.h"
+#include "util/text.h"
 #include "worker/conversion.h"
 
 const char *service_job_name(enum service_job job)
@@ -381,7 +382,7 @@ void control_set_governed(struct control *c, uint64_t rate, const char *reason)
 {
 	lock(c);
 	c->state.governor_rate = rate;
-	(void)snprintf(c->state.governor_reason, sizeof(c->state.governor_reason), "%s", reason);
+	(void)text_copy(c->state.governor_reason, sizeof(c->state.governor_reason), reason);
 	unlock(c);
 }
 

@@ -10,6 +10,7 @@
 #include "dm/find.h"
 #include "luks/look.h"
 #include "util/log.h"
+#include "util/text.h"
 
 static int find_path(const char *given, char path[static PATH_MAX])
 {
@@ -53,9 +54,8 @@ static void note_tokens(struct look *l, const struct luks_header *h)
 		if (!token)
 			continue;
 		l->token[l->n_tokens].id = id;
-		(void)snprintf(l->token[l->n_tokens].type, sizeof(l->token[0].type), "%s",
-			       field_string(token, "type"));
-		luks_make_printable(l->token[l->n_tokens].type);
+		(void)text_copy(l->token[l->n_tokens].type, sizeof(l->token[0].type),
+				field_string(token, "type"));
 		l->n_tokens++;
 	}
 }
@@ -166,10 +166,10 @@ int look(const struct options *o, struct look *ret, struct luks_header **ret_hea
 	luks_make_printable(l->device);
 	luks_make_printable(l->header_device);
 	luks_make_printable(l->name);
-	luks_make_printable(l->record);
+	text_make_valid(l->record);
 	luks_make_printable(l->status.uuid);
-	luks_make_printable(l->status.reenc.old_side.cipher);
-	luks_make_printable(l->status.reenc.new_side.cipher);
+	text_make_valid(l->status.reenc.old_side.cipher);
+	text_make_valid(l->status.reenc.new_side.cipher);
 	*ret = *l;
 	if (ret_header)
 		*ret_header = TAKE_PTR(h);

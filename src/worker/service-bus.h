@@ -41,7 +41,7 @@
  *   UseProvider(a{sv} options) *
  *	Provider s: key-file (Path s, Offset t, Size t), credential (Name s, looked for in the
  *	worker's $CREDENTIALS_DIRECTORY), keyring (Description s, a "user" key), token (Token i,
- *	any by default); Keyslot i; Timeout t (30 s by default). What it gives is kept as by
+ *	any by default); Path, Name and Description that are not valid text are ay; Keyslot i; Timeout t (30 s by default). What it gives is kept as by
  *	Unlock(), and no token is asked again by the jobs to come.
  *   Adopt(h old, h new) *
  *	The volume keys of KeysAvailable. HeaderConflict when the header knows them no more.

@@ -8,6 +8,7 @@
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "worker/key-memfd.h"
 #include "worker/service-keys.h"
 #include "worker/service-watch.h"
@@ -368,7 +369,7 @@ static void show_plan(struct report *report)
 {
 	struct luks_side *side = &report->look.status.reenc.new_side;
 
-	(void)snprintf(side->cipher, sizeof(side->cipher), "%.64s", report->plan.new_cipher);
+	(void)text_copy(side->cipher, sizeof(side->cipher), report->plan.new_cipher);
 	side->sector_size = report->plan.new_sector_size;
 }
 

@@ -8,10 +8,15 @@
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/text.h"
 #include "worker/service-bus.h"
 #include "worker/service-internal.h"
 
-/* An entry of an a{sv} and where it goes; the type is that of the bus. */
+/*
+ * An entry of an a{sv} and where it goes; the type is that of the bus. Names of files and keys need
+ * not be valid text.
+ */
+#define BYTES 'a' /* s, or ay without a zero */
 struct option {
 	const char *name;
 	char type;
@@ -30,9 +35,9 @@ static const struct option unlock_options[] = {
 };
 
 static const struct option provider_options[] = {
-	OPTION("Provider", 's', provider), OPTION("Path", 's', path),
+	OPTION("Provider", 's', provider), OPTION("Path", BYTES, path),
 	OPTION("Offset", 't', offset),     OPTION("Size", 't', size),
-	OPTION("Name", 's', name),         OPTION("Description", 's', description),
+	OPTION("Name", BYTES, name),       OPTION("Description", BYTES, description),
 	OPTION("Token", 'i', token),       OPTION("Keyslot", 'i', keyslot),
 	OPTION("Timeout", 't', timeout),   {},
 };
@@ -62,6 +67,7 @@ static const struct option prepare_options[] = {
 	{},
 };
 
+/* @text is valid UTF-8: an error with any other text cannot be sent, and ends the connection. */
 static int set_error(sd_bus_error *error, int r, const char *text)
 {
 	char name[128];
@@ -70,63 +76,103 @@ static int set_error(sd_bus_error *error, int r, const char *text)
 	return sd_bus_error_set(error, name, text);
 }
 
-/* A value of a basic type; texts are copied. */
-static int read_value(sd_bus_message *m, char type, void *where)
+static int read_text(sd_bus_message *m, char **where)
 {
 	const char *text;
-	int boolean, r;
+	int r = sd_bus_message_read_basic(m, 's', &text);
 
-	switch (type) {
-	case 's':
-		r = sd_bus_message_read_basic(m, type, &text);
-		if (r < 0)
-			return r;
-		free(*(char **)where);
-		*(char **)where = strdup(text);
-		return *(char **)where ? 0 : -ENOMEM;
-	case 'b':
-		r = sd_bus_message_read_basic(m, type, &boolean);
-		*(bool *)where = r >= 0 && boolean;
+	if (r < 0)
 		return r;
+	free(*where);
+	*where = strdup(text);
+	return *where ? 0 : -ENOMEM;
+}
+
+static int read_bytes(sd_bus_message *m, char **where)
+{
+	const void *bytes;
+	size_t size;
+	int r = sd_bus_message_read_array(m, 'y', &bytes, &size);
+
+	if (r < 0)
+		return r;
+	if (size > 0 && memchr(bytes, '\0', size))
+		return -EINVAL;
+	free(*where);
+	*where = strndup(size > 0 ? bytes : "", size);
+	return *where ? 0 : -ENOMEM;
+}
+
+static int read_boolean(sd_bus_message *m, bool *where)
+{
+	int value;
+	int r = sd_bus_message_read_basic(m, 'b', &value);
+
+	*where = r >= 0 && value;
+	return r;
+}
+
+/* @contents: the type that it has. */
+static int read_value(sd_bus_message *m, const char *contents, void *where)
+{
+	switch (*contents) {
+	case 's':
+		return read_text(m, where);
+	case BYTES:
+		return read_bytes(m, where);
+	case 'b':
+		return read_boolean(m, where);
 	default:
-		return sd_bus_message_read_basic(m, type, where);
+		return sd_bus_message_read_basic(m, *contents, where);
 	}
 }
 
-static int read_option(sd_bus_message *m, const struct option *options, struct request *q,
-		       sd_bus_error *error)
+static bool is_of_type(const char *contents, char type)
 {
+	if (type == BYTES && strcmp(contents, "ay") == 0)
+		return true;
+	return strlen(contents) == 1 && *contents == (type == BYTES ? 's' : type);
+}
+
+/* @seen: bit n for options[n]; none comes twice. */
+static int read_option(sd_bus_message *m, const struct option *options, struct request *q,
+		       uint32_t *seen, sd_bus_error *error)
+{
+	const struct option *o = options;
 	const char *name, *contents;
 	char text[256], kind;
 	int r = sd_bus_message_read_basic(m, 's', &name);
 
 	if (r < 0)
 		return r;
-	while (options->name && strcmp(options->name, name) != 0)
-		options++;
+	while (o->name && strcmp(o->name, name) != 0)
+		o++;
 	r = sd_bus_message_peek_type(m, &kind, &contents);
 	if (r < 0)
 		return r;
-	if (!options->name || strlen(contents) != 1 || *contents != options->type) {
-		(void)snprintf(text, sizeof(text), "there is no option \"%.100s\" of type %.20s",
-			       name, contents);
+	if (!o->name || !is_of_type(contents, o->type) || *seen & UINT32_C(1) << (o - options)) {
+		(void)text_format(text, sizeof(text),
+				  "there is no option \"%.100s\" of type %.20s, or it comes twice",
+				  name, contents);
 		return set_error(error, -EINVAL, text);
 	}
+	*seen |= UINT32_C(1) << (o - options);
 	r = sd_bus_message_enter_container(m, 'v', contents);
 	if (r >= 0)
-		r = read_value(m, options->type, (char *)q + options->where);
+		r = read_value(m, contents, (char *)q + o->where);
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static int read_options(sd_bus_message *m, const struct option *options, struct request *q,
 			sd_bus_error *error)
 {
+	uint32_t seen = 0;
 	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
 	if (r < 0)
 		return r;
 	while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		r = read_option(m, options, q, error);
+		r = read_option(m, options, q, &seen, error);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(m);
 		if (r < 0)

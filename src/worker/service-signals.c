@@ -7,6 +7,7 @@
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "worker/bus-text.h"
 #include "worker/service-bus.h"
 #include "worker/service-internal.h"
 
@@ -48,6 +49,15 @@ static int close_entry(sd_bus_message *m)
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+static int append_text(sd_bus_message *m, const char *key, const char *text)
+{
+	int r = open_entry(m, key, "s");
+
+	if (r >= 0)
+		r = bus_append_text(m, text);
+	return r < 0 ? r : close_entry(m);
+}
+
 /* The numbers of the bits that are set. */
 static int append_bits(sd_bus_message *m, const char *key, uint32_t bits)
 {
@@ -63,6 +73,17 @@ static int append_bits(sd_bus_message *m, const char *key, uint32_t bits)
 	return r < 0 ? r : close_entry(m);
 }
 
+static int append_token(sd_bus_message *m, uint32_t id, const char *type)
+{
+	int r = sd_bus_message_open_container(m, 'e', "us");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "u", id);
+	if (r >= 0)
+		r = bus_append_text(m, type);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 static int append_tokens(sd_bus_message *m, const struct look *l)
 {
 	int r = open_entry(m, "Tokens", "a{us}");
@@ -70,7 +91,7 @@ static int append_tokens(sd_bus_message *m, const struct look *l)
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'a', "{us}");
 	for (unsigned i = 0; r >= 0 && i < l->n_tokens; i++)
-		r = sd_bus_message_append(m, "{us}", l->token[i].id, l->token[i].type);
+		r = append_token(m, l->token[i].id, l->token[i].type);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 ? r : close_entry(m);
@@ -83,7 +104,7 @@ static int append_disks(sd_bus_message *m, const struct look *l)
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'a', "s");
 	for (unsigned i = 0; r >= 0 && i < l->disks.n; i++)
-		r = sd_bus_message_append(m, "s", l->disks.name[i]);
+		r = bus_append_text(m, l->disks.name[i]);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 ? r : close_entry(m);
@@ -91,10 +112,10 @@ static int append_disks(sd_bus_message *m, const struct look *l)
 
 static int append_sides(sd_bus_message *m, const struct luks_reenc *reenc)
 {
-	int r = append(m, "OldCipher", "s", reenc->old_side.cipher);
+	int r = append_text(m, "OldCipher", reenc->old_side.cipher);
 
 	if (r >= 0)
-		r = append(m, "NewCipher", "s", reenc->new_side.cipher);
+		r = append_text(m, "NewCipher", reenc->new_side.cipher);
 	if (r >= 0)
 		r = append(m, "OldSectorSize", "u", reenc->old_side.sector_size);
 	return r < 0 ? r : append(m, "NewSectorSize", "u", reenc->new_side.sector_size);
@@ -103,15 +124,15 @@ static int append_sides(sd_bus_message *m, const struct luks_reenc *reenc)
 static int append_reencryption(sd_bus_message *m, const struct luks_reenc *reenc)
 {
 	const bool none = reenc->state == LUKS_REENC_NONE;
-	int r = append(m, "Reencryption", "s", luks_reenc_state_name(reenc->state));
+	int r = append_text(m, "Reencryption", luks_reenc_state_name(reenc->state));
 
 	if (r >= 0)
-		r = append(m, "Mode", "s", none ? "" : luks_reenc_mode_name(reenc->mode));
+		r = append_text(m, "Mode", none ? "" : luks_reenc_mode_name(reenc->mode));
 	if (r >= 0)
-		r = append(m, "Direction", "s", none ? "" : luks_direction_name(reenc->direction));
+		r = append_text(m, "Direction", none ? "" : luks_direction_name(reenc->direction));
 	if (r >= 0)
-		r = append(m, "Resilience", "s",
-			   none ? "" : luks_resilience_name(reenc->resilience));
+		r = append_text(m, "Resilience",
+				none ? "" : luks_resilience_name(reenc->resilience));
 	return r < 0 ? r : append_sides(m, reenc);
 }
 
@@ -144,14 +165,14 @@ static int append_current_position(sd_bus_message *m, const struct look *l,
 
 int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state)
 {
-	int r = append(m, "UUID", "s", l->status.uuid);
+	int r = append_text(m, "UUID", l->status.uuid);
 
 	if (r >= 0)
-		r = append(m, "Device", "s", l->device);
+		r = append_text(m, "Device", l->device);
 	if (r >= 0)
-		r = append(m, "HeaderDevice", "s", l->header_device);
+		r = append_text(m, "HeaderDevice", l->header_device);
 	if (r >= 0)
-		r = append(m, "Name", "s", l->name);
+		r = append_text(m, "Name", l->name);
 	if (r >= 0)
 		r = append_reencryption(m, &l->status.reenc);
 	if (r >= 0)
@@ -165,15 +186,15 @@ int service_append_look(sd_bus_message *m, const struct look *l, const struct co
 	if (r >= 0)
 		r = append_tokens(m, l);
 	if (r >= 0)
-		r = append(m, "Record", "s", l->record);
+		r = append_text(m, "Record", l->record);
 	if (r >= 0)
-		r = append(m, "RecordTrust", "s", record_trust_name(l->trust));
+		r = append_text(m, "RecordTrust", record_trust_name(l->trust));
 	if (r >= 0)
 		r = append(m, "Sequence", "t", l->status.seqid);
 	if (r >= 0)
-		r = append(m, "OldSide", "s", l->old_side);
+		r = append_text(m, "OldSide", l->old_side);
 	if (r >= 0)
-		r = append(m, "NewSide", "s", l->new_side);
+		r = append_text(m, "NewSide", l->new_side);
 	return r < 0 ? r : append_disks(m, l);
 }
 
@@ -200,22 +221,23 @@ static int append_result(sd_bus_message *m, const struct report *p)
 	if (r >= 0 && (p->job == JOB_UNLOCK || p->job == JOB_USE_PROVIDER))
 		r = append_bits(m, "OpenedKeyslots", p->keyslots);
 	if (r >= 0 && p->job == JOB_CONVERT && p->error == 0)
-		r = append(m, "Outcome", "s", p->stopped ? "stopped" : "finished");
+		r = append_text(m, "Outcome", p->stopped ? "stopped" : "finished");
 	if (r < 0 || p->job != JOB_CHECK)
 		return r;
-	r = append(m, "Obstacle", "s", p->obstacle_message);
+	r = append_text(m, "Obstacle", p->obstacle_message);
 	if (r >= 0)
-		r = append(m, "ObstacleName", "s",
-			   p->obstacle < 0 ? service_error_name(p->obstacle) : "");
+		r = append_text(m, "ObstacleName",
+				p->obstacle < 0 ? service_error_name(p->obstacle) : "");
 	return r < 0 ? r : append(m, "EstimatedTime", "t", p->estimated_usec);
 }
 
 static int fill_done(sd_bus_message *m, const struct report *p, const struct control_state *state)
 {
-	int r = sd_bus_message_append(m, "siss", service_job_name(p->job), p->error,
-				      p->error < 0 ? service_error_name(p->error) : "",
-				      p->error < 0 ? p->message : "");
+	int r = sd_bus_message_append(m, "sis", service_job_name(p->job), p->error,
+				      p->error < 0 ? service_error_name(p->error) : "");
 
+	if (r >= 0)
+		r = bus_append_text(m, p->error < 0 ? p->message : "");
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'a', "{sv}");
 	if (r >= 0 && p->looked)
@@ -384,7 +406,7 @@ int service_append_progress(sd_bus_message *m, const struct service *s,
 		r = append(m, "LongestSuspend", "t", p->freezing.max);
 	if (r >= 0)
 		r = append(m, "GovernorRate", "t", state->governor_rate);
-	return r < 0 ? r : append(m, "GovernorReason", "s", state->governor_reason);
+	return r < 0 ? r : append_text(m, "GovernorReason", state->governor_reason);
 }
 
 /* Who does not read what there is already gets no more of it. */

@@ -10,6 +10,7 @@
 #include "util/clock.h"
 #include "util/io.h"
 #include "util/log.h"
+#include "util/text.h"
 
 /* How much is read to tell the speed, and for how long. */
 #define ESTIMATE_PIECE (UINT64_C(1) << 20)
@@ -72,9 +73,10 @@ static void report_record(struct service_volume *v, uint64_t serial, int error,
 	r->error = error;
 	r->record_serial = serial;
 	if (error < 0)
-		(void)snprintf(r->message, sizeof(r->message),
-			       "%s: the record cannot be put into the header: %s", v->base->device,
-			       *why->text ? why->text : strerrordesc_np(-error));
+		(void)text_format(r->message, sizeof(r->message),
+				  "%s: the record cannot be put into the header: %s",
+				  v->base->device,
+				  *why->text ? why->text : strerrordesc_np(-error));
 	control_report(v->control, r);
 }
 
@@ -89,7 +91,7 @@ static void set_record(struct service_volume *v, struct luks_store *store, const
 	if (r == 0)
 		r = luks_record_get(store->header, v->look.record);
 	if (r == 0) {
-		luks_make_printable(v->look.record);
+		text_make_valid(v->look.record);
 		v->look.trust = luks_record_check(store->header, &v->record_keys);
 		control_set_look(v->control, &v->look);
 	}
