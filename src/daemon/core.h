@@ -43,6 +43,7 @@ struct volume_core {
 	struct worker_link *link; /* NULL: no worker is needed */
 	bool stored;              /* its control socket is in the fd store */
 	bool looked;              /* the worker has said what is in the header */
+	struct identity identity; /* nodes not known: of a worker that does not tell */
 	enum worker_job at_work;
 	bool stop_sent, reverse_sent;
 	unsigned deaths; /* in a row, without progress between them */
@@ -147,6 +148,21 @@ uint64_t volume_record_changed(struct volume *v);
  * was prepared before its record could say so.
  */
 void volume_settle_record(struct volume *v);
+
+/* volume-identity.c: which device the volume is on */
+
+/* Is that exactly where it is known to be? */
+bool volume_is_at(const struct volume *v, const struct worker_look *look);
+/* -ENOTUNIQ: it is on another device, as far as can be known, and that has the same UUID. */
+int volume_check_place(const struct volume *v, const struct worker_look *look, struct failure *f);
+/* What was looked at is the volume, and volume_check_place() has nothing against it. */
+void volume_set_place(struct volume *v, const struct worker_look *look);
+/* The same for a volume with a worker that knows the old place. -EBUSY: it is at work there. */
+int volume_move(struct volume *v, struct worker_look *look, struct failure *f);
+/* Tells the worker what all its jobs are for. */
+void volume_send_identity(struct volume *v);
+/* The worker has met another volume or device: a new one looks what is there, without keys. */
+void volume_found_other(struct volume *v);
 
 /* volume-step.c */
 struct volume_facts volume_facts(const struct volume *v);

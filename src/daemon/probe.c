@@ -76,6 +76,23 @@ static void finish(struct probe *p, struct volume *v, int error, const struct fa
 		start_waiting(m);
 }
 
+/*
+ * A volume with this UUID is known. It may be this very device, or be here now, or this is a clone.
+ * A device that the caller names takes over also from another name of the same one.
+ */
+static int found_known(struct probe *p, struct volume *v, struct worker_look *look,
+		       struct failure *f)
+{
+	int r = volume_check_place(v, look, f);
+
+	if (r < 0 && p->quiet)
+		log_warning("%s", f->text);
+	if (r < 0 || (volume_is_at(v, look) && (!p->done || strcmp(look->device, v->device) == 0 ||
+						v->core->at_work != WORKER_NONE)))
+		return r;
+	return volume_move(v, look, f);
+}
+
 static void on_ended(void *userdata, struct worker_end *e)
 {
 	struct probe *p = userdata;
@@ -91,10 +108,15 @@ static void on_ended(void *userdata, struct worker_end *e)
 	}
 	p->looked = true;
 	if (r == 0 && (!e->look.valid || (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)))
-		r = failure_set(&f, -ESTALE, "the volume there has another UUID");
+		r = failure_set(&f, -ESTALE, "volume %s is there, and not %s", e->look.uuid,
+				p->uuid);
 	if (r == 0)
 		v = manager_volume_by_uuid(p->manager, e->look.uuid);
-	if (r == 0 && !v) {
+	if (v)
+		r = found_known(p, v, &e->look, &f);
+	if (r < 0) {
+		v = NULL;
+	} else if (!v) {
 		struct worker_link *link = p->link;
 
 		r = volume_new(p->manager, &e->look, link, p->adopted, &v);
@@ -105,6 +127,8 @@ static void on_ended(void *userdata, struct worker_end *e)
 			v->core->looked = !p->adopted; /* only the status makes it whole */
 			if (p->adopted)
 				volume_worker_handler.status(v, p->status_error, &p->status);
+			else
+				volume_send_identity(v);
 		}
 	}
 	if (r == 0)

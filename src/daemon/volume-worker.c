@@ -190,7 +190,12 @@ static void inspected(struct volume *v, struct worker_end *e)
 	int error = e->error;
 
 	if (error == 0 && (!e->look.valid || strcmp(e->look.uuid, v->uuid) != 0))
-		error = failure_set(&f, -ESTALE, "%s: another volume is there now", v->device);
+		error = failure_set(&f, -ESTALE, "%s: volume %s is there now, and not %s",
+				    v->device, e->look.uuid, v->uuid);
+	if (error == 0)
+		error = volume_check_place(v, &e->look, &f);
+	if (error == 0)
+		volume_set_place(v, &e->look);
 	if (error == 0 && volume_apply_look(v, &e->look) < 0)
 		error = failure_set(&f, -ENOMEM, "%s: out of memory", v->device);
 	if (error < 0) {
@@ -198,6 +203,7 @@ static void inspected(struct volume *v, struct worker_end *e)
 		return;
 	}
 	v->core->looked = true;
+	volume_send_identity(v);
 	/* A worker before this one may have died with its last word unsaid. */
 	volume_settle_record(v);
 	request_ended(v, REQUEST_LOOK, 0, NULL, NULL);
@@ -368,6 +374,11 @@ static void on_ended(void *userdata, struct worker_end *e)
 
 	if (c->at_work == e->job)
 		c->at_work = WORKER_NONE;
+	if (e->error == -EOTHERVOLUME && c->looked) {
+		log_notice("%s", e->failure.text);
+		volume_found_other(v);
+		return;
+	}
 	if (e->job == WORKER_INSPECT) {
 		inspected(v, e);
 		group_settle(v->manager);
@@ -440,6 +451,7 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 				job_member_started(v->job, v);
 		}
 		c->looked = true;
+		volume_send_identity(v);
 	}
 	volume_mark(v, VOLUME_CHANGED_STATE);
 }
@@ -467,7 +479,10 @@ static void on_replied(void *userdata, enum worker_call call, int error, const s
 	struct volume *v = userdata;
 	struct volume_core *c = v->core;
 
-	if (call == WORKER_CALL_SET_RECORD) {
+	if (error == -EOTHERVOLUME) {
+		log_notice("%s", f->text);
+		volume_found_other(v);
+	} else if (call == WORKER_CALL_SET_RECORD) {
 		record_written(v, error, f);
 	} else if (call == WORKER_CALL_LOCK) {
 		if (error == 0) {

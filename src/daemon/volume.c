@@ -286,6 +286,7 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	v->core->stored = stored;
 	v->core->looked = link != NULL;
 	(void)snprintf(v->uuid, sizeof(v->uuid), "%s", look->uuid);
+	volume_set_place(v, look);
 	r = volume_apply_look(v, look);
 	if (r < 0) {
 		volume_free(v);

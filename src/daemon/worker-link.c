@@ -226,17 +226,28 @@ static int send_call(struct worker_link *l, sd_bus_message *m, sd_bus_message_ha
 	return r < 0 ? r : 0;
 }
 
+/* What the error says; a worker that is not ours yet says no errno. */
+static void end_refused(struct worker_end *end, sd_bus_message *m)
+{
+	const sd_bus_error *e = sd_bus_message_get_error(m);
+	int error = 0;
+
+	if (sd_bus_message_skip(m, "s") < 0 || sd_bus_message_read(m, "i", &error) <= 0 ||
+	    error >= 0)
+		error = -sd_bus_error_get_errno(e);
+	end_failed(end, error, e->name, e->message);
+}
+
 /* The worker has taken the job, or not; Inspect() has no Done but its reply. */
 static int on_job_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct call *c = userdata;
 	struct worker_end end = {.job = (enum worker_job)c->which};
-	const sd_bus_error *e = sd_bus_message_get_error(m);
 	int r = 0;
 
 	(void)error;
-	if (e)
-		end_failed(&end, -sd_bus_error_get_errno(e), e->name, e->message);
+	if (sd_bus_message_is_method_error(m, NULL))
+		end_refused(&end, m);
 	else if (end.job != WORKER_INSPECT)
 		return 0;
 	else
@@ -377,12 +388,14 @@ int worker_link_get_status(struct worker_link *l)
 static int on_call_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct call *c = userdata;
-	const sd_bus_error *e = sd_bus_message_get_error(m);
 	struct worker_end end = {};
 
 	(void)error;
-	if (e)
-		end_failed(&end, -sd_bus_error_get_errno(e), e->name, e->message);
+	if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_UNKNOWN_METHOD) &&
+	    c->which == WORKER_CALL_SET_IDENTITY)
+		return 0; /* an older worker, which ends with the work that it is at */
+	if (sd_bus_message_is_method_error(m, NULL))
+		end_refused(&end, m);
 	c->link->handler->replied(c->link->userdata, (enum worker_call)c->which, end.error,
 				  &end.failure);
 	return 0;
@@ -437,6 +450,16 @@ int worker_link_set_record(struct worker_link *l, const char *json)
 	if (r >= 0)
 		r = bus_append_text(m, json);
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_RECORD]);
+}
+
+int worker_link_set_identity(struct worker_link *l, const struct identity *identity)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, "SetIdentity", &m);
+
+	if (r >= 0)
+		r = worker_message_append_identity(m, identity);
+	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_IDENTITY]);
 }
 
 static void forget_retired(void *userdata)

@@ -17,6 +17,7 @@
 #include "daemon/config.h"
 #include "daemon/request.h"
 #include "util/cleanup.h"
+#include "worker/identity.h"
 
 struct worker_link;
 
@@ -43,6 +44,7 @@ enum worker_call {
 	WORKER_CALL_STOP,
 	WORKER_CALL_SET_LIMITS,
 	WORKER_CALL_SET_GOVERNOR,
+	WORKER_CALL_SET_IDENTITY,
 	WORKER_CALL_SET_RECORD,
 	WORKER_CALL_QUIT,
 	WORKER_CALL_COUNT
@@ -62,6 +64,7 @@ struct worker_progress {
 struct worker_look {
 	bool valid; /* else the volume could not be read, and nothing else is set */
 	char *uuid, *device, *header_device, *name, *record;
+	struct node node, header_node; /* of device and header; not known to an older worker */
 	enum reencryption reencryption;
 	char mode[16], direction[16], resilience[32], old_cipher[128], new_cipher[128];
 	uint32_t old_sector_size, new_sector_size; /* bytes */
@@ -166,6 +169,8 @@ int worker_link_stop(struct worker_link *l);
 int worker_link_set_limits(struct worker_link *l, const struct worker_limits *limits);
 int worker_link_set_governor(struct worker_link *l, const struct governor_config *governor);
 int worker_link_set_record(struct worker_link *l, const char *json);
+/* From now on the worker refuses all else (-EOTHERVOLUME). An older one is none the wiser. */
+int worker_link_set_identity(struct worker_link *l, const struct identity *identity);
 
 /* Tells it to end, and closes when it has. The link is no longer the caller's. */
 void worker_link_retire(struct worker_link *l);

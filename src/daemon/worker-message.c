@@ -237,6 +237,10 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 		TEXT("UUID", l->uuid),
 		TEXT("Device", l->device),
 		TEXT("HeaderDevice", l->header_device),
+		U64("DeviceNumber", l->node.device),
+		U64("DeviceInode", l->node.inode),
+		U64("HeaderNumber", l->header_node.device),
+		U64("HeaderInode", l->header_node.inode),
 		TEXT("Name", l->name),
 		TEXT("Record", l->record),
 		BUFFER("Reencryption", state),
@@ -459,6 +463,21 @@ int worker_message_append_run(sd_bus_message *m, const struct run_options *run)
 
 	if (r >= 0)
 		r = append_run_fields(m, run);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int worker_message_append_identity(sd_bus_message *m, const struct identity *i)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r >= 0)
+		r = append_text(m, "UUID", i->uuid);
+	if (r >= 0 && node_is_known(i->data))
+		r = sd_bus_message_append(m, "{sv}{sv}", "DeviceNumber", "t", i->data.device,
+					  "DeviceInode", "t", i->data.inode);
+	if (r >= 0 && node_is_known(i->header))
+		r = sd_bus_message_append(m, "{sv}{sv}", "HeaderNumber", "t", i->header.device,
+					  "HeaderInode", "t", i->header.inode);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

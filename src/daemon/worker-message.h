@@ -16,6 +16,7 @@ int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options 
 				 const struct run_options *run);
 int worker_message_append_run(sd_bus_message *m, const struct run_options *run);
 int worker_message_append_unlock(sd_bus_message *m, const struct unlock_options *options);
+int worker_message_append_identity(sd_bus_message *m, const struct identity *identity);
 int worker_message_append_provider(sd_bus_message *m, const struct provider *provider);
 
 /* WORKER_NONE for a name that is not known. */

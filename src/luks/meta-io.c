@@ -178,6 +178,7 @@ static int find_geometry(struct meta_io_file *f, int fd)
 	if (flags < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	f->block = 1;
+	f->io.node = node_of(&st);
 
 	if (S_ISBLK(st.st_mode)) {
 		int block;

@@ -10,11 +10,13 @@
 #include <stdint.h>
 
 #include "util/cleanup.h"
+#include "util/node.h"
 
 struct meta_io {
 	const struct meta_io_ops *ops;
 	uint64_t size;    /* bytes of the device or file when it was opened */
 	const char *name; /* for messages; lives as long as the meta_io */
+	struct node node; /* what the descriptor leads to; of a simulated disk not known */
 };
 
 /* All of @size bytes at byte @offset, or a negative errno; -ENODATA beyond the end. */

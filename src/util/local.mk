@@ -6,6 +6,7 @@ src_util_libutil_a_SOURCES = \
 	src/util/clock.c src/util/clock.h \
 	src/util/io.c src/util/io.h \
 	src/util/log.c src/util/log.h \
+	src/util/node.c src/util/node.h \
 	src/util/secret.c src/util/secret.h \
 	src/util/text.c src/util/text.h
 

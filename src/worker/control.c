@@ -241,6 +241,13 @@ void control_set_governor(struct control *c, const struct governor_config *gover
 	unlock_and_wake(c);
 }
 
+void control_set_identity(struct control *c, const struct identity *identity)
+{
+	lock(c);
+	c->identity = *identity;
+	unlock(c);
+}
+
 uint64_t control_set_record(struct control *c, char *text)
 {
 	uint64_t serial;
@@ -376,6 +383,16 @@ struct governor_config control_governor(struct control *c)
 	governor = c->state.governor;
 	unlock(c);
 	return governor;
+}
+
+struct identity control_identity(struct control *c)
+{
+	struct identity identity;
+
+	lock(c);
+	identity = c->identity;
+	unlock(c);
+	return identity;
 }
 
 void control_set_governed(struct control *c, uint64_t rate, const char *reason)

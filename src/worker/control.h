@@ -22,6 +22,7 @@
 #include "io/rate.h"
 #include "luks/begin.h"
 #include "util/secret.h"
+#include "worker/identity.h"
 #include "worker/look.h"
 #include "worker/options.h"
 
@@ -129,7 +130,8 @@ struct control {
 	struct control_state state;
 	enum service_job after; /* accepted, for when state.job is done */
 	bool stop, quit, ended, new_limits;
-	char *record; /* to be put into the header; NULL: none waits */
+	struct identity identity; /* of the volume that all jobs are for */
+	char *record;             /* to be put into the header; NULL: none waits */
 	uint64_t record_serial;
 };
 
@@ -148,6 +150,7 @@ void control_stop(struct control *c);
 void control_quit(struct control *c);
 void control_set_limits(struct control *c, const struct service_limits *limits);
 void control_set_governor(struct control *c, const struct governor_config *governor);
+void control_set_identity(struct control *c, const struct identity *identity);
 /* Takes over @text. The report with the serial that this returns, or a later one, answers it. */
 uint64_t control_set_record(struct control *c, char *text);
 /* NULL: no more. */
@@ -170,6 +173,7 @@ bool control_pause_wanted(struct control *c);
 bool control_wants_stop(struct control *c);
 struct service_limits control_limits(struct control *c);
 struct governor_config control_governor(struct control *c);
+struct identity control_identity(struct control *c);
 /* What it has come to; shown with the progress. */
 void control_set_governed(struct control *c, uint64_t rate, const char *reason);
 /* Takes over @r. */

@@ -36,6 +36,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/freezer-dm.c src/worker/freezer-dm.h \
 	src/worker/governed.c src/worker/governed.h \
 	src/worker/held-keys.c src/worker/held-keys.h \
+	src/worker/identity.c src/worker/identity.h \
 	src/worker/jobs.c src/worker/jobs.h \
 	src/worker/key-memfd.c src/worker/key-memfd.h \
 	src/worker/kernel-cipher.c src/worker/kernel-cipher.h \
@@ -65,7 +66,10 @@ UNIT_TESTS += src/worker/test-service
 src_worker_test_service_SOURCES = src/worker/test-service.c $(SERVICE_TEST_SUPPORT)
 src_worker_test_service_LDADD = $(SERVICE_TEST_LIBS)
 
-UNIT_TESTS += src/worker/test-service-limits src/worker/test-service-keys
+UNIT_TESTS += src/worker/test-service-identity src/worker/test-service-limits \
+	src/worker/test-service-keys
+src_worker_test_service_identity_SOURCES = src/worker/test-service-identity.c $(SERVICE_TEST_SUPPORT)
+src_worker_test_service_identity_LDADD = $(SERVICE_TEST_LIBS)
 src_worker_test_service_limits_SOURCES = src/worker/test-service-limits.c $(SERVICE_TEST_SUPPORT)
 src_worker_test_service_limits_LDADD = $(SERVICE_TEST_LIBS)
 src_worker_test_service_keys_SOURCES = src/worker/test-service-keys.c $(SERVICE_TEST_SUPPORT)

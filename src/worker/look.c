@@ -11,6 +11,7 @@
 #include "luks/look.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "worker/identity.h"
 
 static int find_path(const char *given, char path[static PATH_MAX])
 {
@@ -128,7 +129,19 @@ static int read_all(const struct options *o, struct look *l, struct luks_header 
 		log_error_errno(r, "%s: cannot be opened", data ? l->header_device : l->device);
 		return r == -ENOENT || r == -ENXIO ? -ENODEV : r;
 	}
+	l->node = data->node;
+	l->header_node = meta->node;
+	r = identity_check_data(o, data->node, l->device);
+	if (r == 0)
+		r = identity_check_header(o, meta->node, l->header_device);
+	if (r < 0)
+		return r;
 	r = luks_look_read(meta, &h, &why);
+	if (r == 0) {
+		r = identity_check_uuid(o, h->uuid, l->header_device);
+		if (r < 0)
+			return r;
+	}
 	if (r == 0)
 		r = luks_status_get(h, data->size, o->device_size, block_size, &l->status, &why);
 	if (r < 0)

@@ -14,10 +14,12 @@
 #include "luks/fields.h"
 #include "luks/record.h"
 #include "luks/status.h"
+#include "util/node.h"
 #include "worker/options.h"
 
 struct look {
 	char device[PATH_MAX], header_device[PATH_MAX];
+	struct node node, header_node;
 	char name[DM_NAME_MAX + 1]; /* of the open volume; "": offline */
 	bool stacked;               /* helpers of a worker that died are there */
 	struct luks_status status;

@@ -41,6 +41,8 @@ enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
 #define OPTION_NOT_GIVEN   UINT32_MAX
 #define OPTION_THREADS_MAX 256
 
+struct identity;
+
 /* Strings point into argv or are NULL where not given; numbers are 0 where not given. */
 struct options {
 	enum verb verb;
@@ -48,6 +50,7 @@ struct options {
 	char **operands;         /* all of them, NULL-terminated */
 	const char *active_name; /* dm name */
 	const char *header;
+	const struct identity *identity; /* only this volume; NULL: whatever is there */
 
 	const char *key_file;                  /* "-": standard input */
 	uint64_t keyfile_offset, keyfile_size; /* bytes */

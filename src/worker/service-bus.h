@@ -33,7 +33,7 @@
  *	can go on with it). RecordTrust s: none, unverified (no volume key is known yet), verified,
  *	untrusted (no MAC, or a wrong one, luks/record-mac.h). Sequence t: the header's sequence
  *	number. OldSide s, NewSide s: fingerprints of digest, cipher and sector size of both sides;
- *	with none that of the volume, and "".
+ *	with none that of the volume, and "". And the numbers of SetIdentity().
  *   Unlock(h secret, a{sv} options) *
  *	Reads a pipe or memfd to its end, for 30 s and 8 MiB at most.
  *	Type s (passphrase, the default; or volume-key), Keyslot i (try only this one). Kept until
@@ -78,6 +78,12 @@
  *   SetGovernor(s mode, t rate_min, t rate_max, t latency_target) -> ()
  *	none, idle or latency (io/governor.h); bytes/s, bytes/s (0: none), microseconds. At any
  *	time. Its rate and the limit both hold. Offline it does nothing.
+ *   SetIdentity(a{sv}) -> ()
+ *	The volume that all later jobs, looks and records are for: UUID s, DeviceNumber t and
+ *	DeviceInode t (a file: st_dev and st_ino; a block device: st_rdev and 0), HeaderNumber t and
+ *	HeaderInode t. What is left out may be any. From then on another volume or device is
+ *	refused with HeaderConflict (errno EREMCHG) at each opening. A worker without this method
+ *	checks nothing.
  *   SetRecord(s json) -> ()
  *	Replaces our token in the header; "" removes it. At any time; the reply comes when it is
  *	durable. "type" and "keyslots" are added, and a MAC with each volume key that is known.
@@ -103,7 +109,8 @@
  *	store, and for Adopt(). Twice the same key where it is kept. While there is no connection
  *	they wait for the next one.
  *
- * Errors: SERVICE_ERROR_PREFIX and service_error_name().
+ * Errors: SERVICE_ERROR_PREFIX and service_error_name(); those of Inspect() and SetRecord() have the
+ * negative errno as a second argument i.
  */
 /* clang-format on */
 #pragma once
@@ -118,9 +125,9 @@
  * The name for a negative errno: InvalidArgument (EINVAL), NotSupported (ENOTSUP, ETXTBSY), Busy
  * (EBUSY, ENOTUNIQ), RotationInProgress (EINPROGRESS), NoRotation (ENOMSG), AlreadyReversing
  * (EALREADY), Locked (ENOKEY), KeyRejected (EPERM), KeyslotsLost (EDQUOT), NotFound (ENODEV,
- * ENOENT, ENOTBLK), HeaderConflict (ESTALE), Tampered (EKEYREJECTED), TimedOut (ETIMEDOUT, ETIME),
- * Cancelled (ECANCELED, EINTR), NoSpace (ENOSPC), NoMemory (ENOMEM), IOError (EIO and what else a
- * disk says), Failed (all else).
+ * ENOENT, ENOTBLK), HeaderConflict (ESTALE, EREMCHG), Tampered (EKEYREJECTED), TimedOut (ETIMEDOUT,
+ * ETIME), Cancelled (ECANCELED, EINTR), NoSpace (ENOSPC), NoMemory (ENOMEM), IOError (EIO and what
+ * else a disk says), Failed (all else).
  */
 const char *service_error_name(int error);
 

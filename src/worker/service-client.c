@@ -10,6 +10,7 @@
 
 const char *service_error_name(int error)
 {
+	/* clang-format off */
 	static const struct {
 		int error;
 		const char *name;
@@ -29,6 +30,7 @@ const char *service_error_name(int error)
 		{ENOENT, "NotFound"},
 		{ENOTBLK, "NotFound"},
 		{ESTALE, "HeaderConflict"},
+		{EREMCHG, "HeaderConflict"}, /* EOTHERVOLUME */
 		{EKEYREJECTED, "Tampered"},
 		{ETIMEDOUT, "TimedOut"},
 		{ETIME, "TimedOut"},
@@ -42,6 +44,7 @@ const char *service_error_name(int error)
 		{EILSEQ, "IOError"},
 		{ENXIO, "IOError"},
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (names[i].error == -error)

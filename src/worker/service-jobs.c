@@ -419,6 +419,7 @@ void service_work(struct service_volume *v)
 		uint64_t serial = 0;
 		struct request *q = control_next(v->control, &record, &serial);
 
+		v->identity = control_identity(v->control);
 		if (record)
 			watch_set_record_at_rest(v, record, serial);
 		else if (q)

@@ -10,7 +10,8 @@
 #include "worker/record-keys.h"
 
 struct service_volume {
-	const struct options *base; /* device, header, active name, device size */
+	const struct options *base; /* device, header, active name, device size, identity */
+	struct identity identity;   /* of the present job */
 	struct control *control;
 	struct held_keys keys;
 	struct record_keys record_keys; /* of @header's digests, as far as @keys has them */

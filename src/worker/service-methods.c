@@ -323,6 +323,57 @@ static int method_set_governor(sd_bus_message *m, void *arg, sd_bus_error *error
 	return sd_bus_reply_method_return(m, NULL);
 }
 
+/* Entries of a later manager are passed over: what they ask for is more than we know of. */
+static int read_identity(sd_bus_message *m, struct identity *ret)
+{
+	const struct {
+		const char *name;
+		uint64_t *where;
+	} numbers[] = {
+		{"DeviceNumber", &ret->data.device},
+		{"DeviceInode", &ret->data.inode},
+		{"HeaderNumber", &ret->header.device},
+		{"HeaderInode", &ret->header.inode},
+	};
+	const char *name, *uuid;
+	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+		size_t i = 0;
+
+		r = sd_bus_message_read_basic(m, 's', &name);
+		if (r < 0)
+			return r;
+		while (i < ARRAY_SIZE(numbers) && strcmp(numbers[i].name, name) != 0)
+			i++;
+		if (i < ARRAY_SIZE(numbers)) {
+			r = sd_bus_message_read(m, "v", "t", numbers[i].where);
+		} else if (strcmp(name, "UUID") == 0) {
+			r = sd_bus_message_read(m, "v", "s", &uuid);
+			if (r >= 0)
+				(void)snprintf(ret->uuid, sizeof(ret->uuid), "%s", uuid);
+		} else {
+			r = sd_bus_message_skip(m, "v");
+		}
+		if (r >= 0)
+			r = sd_bus_message_exit_container(m);
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int method_set_identity(sd_bus_message *m, void *arg, sd_bus_error *error)
+{
+	struct service *s = arg;
+	struct identity identity = {};
+	int r = read_identity(m, &identity);
+
+	(void)error;
+	if (r < 0)
+		return r;
+	control_set_identity(s->control, &identity);
+	return sd_bus_reply_method_return(m, NULL);
+}
+
 static int method_set_record(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
 	struct service *s = arg;
@@ -431,6 +482,7 @@ const sd_bus_vtable service_vtable[] = {
 	SD_BUS_METHOD("Stop", "", "", method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetLimits", "ttt", "", method_set_limits, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetGovernor", "sttt", "", method_set_governor, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("SetIdentity", "a{sv}", "", method_set_identity, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetRecord", "s", "", method_set_record, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("GetStatus", "", "a{sv}", method_get_status, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Quit", "", "", method_quit, SD_BUS_VTABLE_UNPRIVILEGED),

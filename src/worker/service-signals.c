@@ -163,6 +163,17 @@ static int append_current_position(sd_bus_message *m, const struct look *l,
 	return append_position(m, reenc->data_size, l->status.bytes_done, &left, reenc->direction);
 }
 
+static int append_nodes(sd_bus_message *m, const struct look *l)
+{
+	int r = append(m, "DeviceNumber", "t", l->node.device);
+
+	if (r >= 0)
+		r = append(m, "DeviceInode", "t", l->node.inode);
+	if (r >= 0)
+		r = append(m, "HeaderNumber", "t", l->header_node.device);
+	return r < 0 ? r : append(m, "HeaderInode", "t", l->header_node.inode);
+}
+
 int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state)
 {
 	int r = append_text(m, "UUID", l->status.uuid);
@@ -171,6 +182,8 @@ int service_append_look(sd_bus_message *m, const struct look *l, const struct co
 		r = append_text(m, "Device", l->device);
 	if (r >= 0)
 		r = append_text(m, "HeaderDevice", l->header_device);
+	if (r >= 0)
+		r = append_nodes(m, l);
 	if (r >= 0)
 		r = append_text(m, "Name", l->name);
 	if (r >= 0)
@@ -306,16 +319,27 @@ static int reply_look(sd_bus_message *call, const struct report *p,
 	return r < 0 ? r : sd_bus_send(NULL, m, NULL);
 }
 
-static int reply(struct service *s, const struct service_call *call, const struct report *p)
+/* The name says less than the errno, and an errno is what Done has, too. */
+static int reply_error(sd_bus_message *call, const struct report *p)
 {
-	struct control_state *state;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	char name[128];
 	int r;
 
+	(void)snprintf(name, sizeof(name), SERVICE_ERROR_PREFIX "%s", service_error_name(p->error));
+	r = sd_bus_message_new_method_errorf(call, &m, name, "%s", p->message);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "i", p->error);
+	return r < 0 ? r : sd_bus_send(NULL, m, NULL);
+}
+
+static int reply(struct service *s, const struct service_call *call, const struct report *p)
+{
+	struct control_state *state;
+	int r;
+
 	if (p->error < 0) {
-		(void)snprintf(name, sizeof(name), SERVICE_ERROR_PREFIX "%s",
-			       service_error_name(p->error));
-		return sd_bus_reply_method_errorf(call->message, name, "%s", p->message);
+		return reply_error(call->message, p);
 	}
 	if (call->record_serial > 0)
 		return sd_bus_reply_method_return(call->message, NULL);

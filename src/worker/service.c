@@ -261,6 +261,7 @@ static int serve(struct options *o, int control_fd)
 	pthread_t thread;
 	int r = control_init(&control);
 
+	o->identity = &volume.identity;
 	if (r < 0)
 		return log_error_errno(r, "cannot start");
 	r = start_thread(&service, &thread);

@@ -18,6 +18,7 @@
 #include "luks/validate.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "worker/identity.h"
 
 /* A path that stays right when the working directory changes, and that tables and messages show. */
 static int canonical(const char *path, char **ret)
@@ -120,7 +121,9 @@ static int read_header(struct volume *v)
 		return log_error_errno(r, "%s: cannot take the metadata lock", v->header_path);
 	v->header = luks_header_free(v->header);
 	r = luks_header_read(v->meta, &v->header, &why);
-	return r < 0 ? explain_header_error(v, r, &why) : 0;
+	if (r < 0)
+		return explain_header_error(v, r, &why);
+	return identity_check_uuid(v->options, v->header->uuid, v->header_path);
 }
 
 static int load(struct volume *v, uint64_t fixed_size, struct luks_reason *why)
@@ -276,6 +279,17 @@ static int find_active(struct volume *v)
 	return 0;
 }
 
+static int check_nodes(const struct volume *v)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(v->data.fd, &st) < 0)
+		return log_error_errno(-errno, "%s: cannot be identified", v->data_path);
+	r = identity_check_data(v->options, node_of(&st), v->data_path);
+	return r < 0 ? r : identity_check_header(v->options, v->meta->node, v->header_path);
+}
+
 static int open_all(struct volume *v)
 {
 	const struct options *o = v->options;
@@ -293,7 +307,9 @@ static int open_all(struct volume *v)
 	if (r < 0)
 		return r;
 	v->header_on_data = same_file(v->data.fd, v->meta_fd);
-	r = read_header(v);
+	r = check_nodes(v);
+	if (r == 0)
+		r = read_header(v);
 	if (r == 0)
 		r = find_active(v);
 	return r < 0 ? r : understand(v);

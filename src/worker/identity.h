@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which volume a job is for. Another disk may lie at a path by now, a link may have moved to a
+ * clone with the same UUID: whoever opens a volume compares what was opened with what was meant,
+ * and refuses all else before anything is written.
+ */
+#pragma once
+
+#include "util/node.h"
+#include "worker/options.h"
+
+struct identity {
+	char uuid[37];            /* of the LUKS header; "": any */
+	struct node data, header; /* not known: any */
+};
+
+/* What identity_check_...() return for another volume than was meant; logged with both. */
+#define EOTHERVOLUME EREMCHG
+
+/* Is the node that was opened at @path the one that is meant? */
+int identity_check_data(const struct options *o, struct node found, const char *path);
+int identity_check_header(const struct options *o, struct node found, const char *path);
+
+/* Has the header that was read at @path the UUID that is meant? */
+int identity_check_uuid(const struct options *o, const char *found, const char *path);
