@@ -8,9 +8,10 @@
 
 #include "ctl/agent.h"
 #include "ctl/bus-json.h"
-#include "ctl/volume-view.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 #include "util/log.h"
+#include "util/text.h"
 
 /* A person may have to find a password, and a slow disk to end its hotzone. */
 #define CALL_TIMEOUT_USEC (UINT64_C(600) * 1000000)
@@ -91,8 +92,6 @@ int client_log_lost(const struct client *c, int error)
 
 static void log_failure(const struct client *c, const sd_bus_error *e, int error)
 {
-	_cleanup_free_ char *text = NULL;
-
 	if (c->log_off)
 		return;
 	if (sd_bus_error_has_name(e, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
@@ -110,8 +109,7 @@ static void log_failure(const struct client *c, const sd_bus_error *e, int error
 		(void)client_log_lost(c, error);
 		return;
 	}
-	text = printable(e->message ?: e->name ?: "the call failed");
-	log_error("%s", text ?: "the call failed");
+	log_error("%s", e->message ?: e->name ?: "the call failed");
 }
 
 /* Whatever changes something may have to be allowed by somebody who knows a password. */
@@ -259,7 +257,11 @@ int print_json(json_object *o, enum json_format format, FILE *out)
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
 		    (format == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY : JSON_C_TO_STRING_PLAIN);
 
-	fprintf(out, "%s\n", json_object_to_json_string_ext(o, flags));
+	_cleanup_free_ char *text = text_json(json_object_to_json_string_ext(o, flags));
+
+	if (!text)
+		return log_error_errno(-ENOMEM, "cannot write to standard output");
+	fprintf(out, "%s\n", text);
 	return fflush(out) == 0 ? 0 : log_error_errno(-errno, "cannot write to standard output");
 }
 

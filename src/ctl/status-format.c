@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/status-format.h"
+#include "util/cleanup.h"
+#include "util/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -42,16 +44,28 @@ static uint64_t hotzone_offset(const struct luks_reenc *r)
 
 /* --- text --- */
 
-static const char *cipher_text(const struct luks_side *side)
+/* @text is of the header, or a path. */
+static void print_masked(FILE *out, const char *before, const char *text, const char *after)
 {
-	return side->crypt ? side->cipher : "(plaintext)";
+	_cleanup_free_ char *copy = text_masked(text);
+
+	fprintf(out, "%s%s%s", before, copy ?: "?", after);
+}
+
+static void print_side(FILE *out, const char *label, const struct luks_side *side)
+{
+	fprintf(out, "%-13s ", label);
+	print_masked(out, "", side->crypt ? side->cipher : "(plaintext)", "");
+	fprintf(out, ", sectors of %" PRIu32 " bytes\n", side->sector_size);
 }
 
 static void print_resilience(const struct luks_reenc *r, FILE *out)
 {
 	fprintf(out, "Resilience:   %s", luks_resilience_name(r->resilience));
-	if (*r->hash)
-		fprintf(out, ", %s of blocks of %" PRIu32 " bytes", r->hash, r->block_size);
+	if (*r->hash) {
+		print_masked(out, ", ", r->hash, "");
+		fprintf(out, " of blocks of %" PRIu32 " bytes", r->block_size);
+	}
 	fprintf(out, "\n");
 }
 
@@ -93,10 +107,8 @@ static void print_reencryption(const struct luks_status *s, FILE *out)
 	fprintf(out, "Mode:         %s, %s%s\n", luks_reenc_mode_name(r->mode),
 		luks_direction_name(r->direction), r->keep_key ? ", the key is kept" : "");
 	print_resilience(r, out);
-	fprintf(out, "Old:          %s, sectors of %" PRIu32 " bytes\n", cipher_text(&r->old_side),
-		r->old_side.sector_size);
-	fprintf(out, "New:          %s, sectors of %" PRIu32 " bytes\n", cipher_text(&r->new_side),
-		r->new_side.sector_size);
+	print_side(out, "Old:", &r->old_side);
+	print_side(out, "New:", &r->new_side);
 	print_progress(s, out);
 }
 
@@ -104,18 +116,19 @@ int status_format_text(const struct status *s, FILE *out)
 {
 	const struct luks_reenc *r = &s->luks.reenc;
 
-	fprintf(out, "Device:       %s\n", s->device);
+	print_masked(out, "Device:       ", s->device, "\n");
 	if (s->header)
-		fprintf(out, "Header:       %s\n", s->header);
-	fprintf(out, "UUID:         %s\n", s->luks.uuid);
-	if (s->name)
-		fprintf(out, "Open as:      %s; %s\n", s->name, table_text(s->table));
+		print_masked(out, "Header:       ", s->header, "\n");
+	print_masked(out, "UUID:         ", s->luks.uuid, "\n");
+	if (s->name) {
+		print_masked(out, "Open as:      ", s->name, "");
+		fprintf(out, "; %s\n", table_text(s->table));
+	}
 	fprintf(out, "State:        %s\n",
 		r->state == LUKS_REENC_FINISH ? "needs finishing"
 					      : luks_reenc_state_name(r->state));
 	if (r->state == LUKS_REENC_NONE)
-		fprintf(out, "Cipher:       %s, sectors of %" PRIu32 " bytes\n",
-			cipher_text(&r->new_side), r->new_side.sector_size);
+		print_side(out, "Cipher:", &r->new_side);
 	else
 		print_reencryption(&s->luks, out);
 	print_advice(s, out);

@@ -71,11 +71,6 @@ static int read_status(struct status *s, struct active_volume *v)
 		return r;
 	}
 	look_for_mapping(s, v, h, data->size, block_size);
-	luks_make_printable(s->luks.uuid);
-	luks_make_printable(s->luks.label);
-	luks_make_printable(s->luks.reenc.old_side.cipher);
-	luks_make_printable(s->luks.reenc.new_side.cipher);
-	luks_make_printable(s->luks.reenc.hash);
 	return 0;
 }
 

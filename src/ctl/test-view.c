@@ -10,6 +10,9 @@
 #include <cmocka.h>
 
 #include "ctl/volume-view.h"
+#include "util/checked.h"
+#include "util/cleanup.h"
+#include "util/text.h"
 
 /* A stream's contents, the caller's to free. */
 static char *shown(int (*view)(json_object *, FILE *), const char *json)
@@ -63,16 +66,50 @@ static void numbers_have_units(void **state)
 
 static void text_of_a_header_cannot_move_the_cursor(void **state)
 {
-	char *text;
+	(void)state;
+	assert_shows(view_volume, "{\"Name\": \"x\\u001b[31m\", \"State\": \"idle\"}", "x?[31m\n");
+}
+
+/* Escape, a right-to-left override, and CSI of C1. */
+#define DIRTY     "\"d\\u001b\\u202e\\u009b\""
+#define TEXT(key) "\"" key "\": " DIRTY ", "
+
+static int view_bar_of_100(json_object *v, FILE *out)
+{
+	return view_bar(v, 100, out);
+}
+
+static void no_view_passes_on_what_a_terminal_obeys(void **state)
+{
+	static const char volume[] = "{" TEXT("Name") TEXT("Device") TEXT("HeaderDevice")
+		TEXT("UUID") TEXT("Group") TEXT("State") TEXT("StateReason") TEXT("Mode")
+			TEXT("Direction") TEXT("Resilience") TEXT("KeyId") TEXT("OldCipher")
+				TEXT("NewCipher") TEXT("Governor") TEXT("GovernorReason")
+					TEXT("Obstacle") "\"Windows\": [" DIRTY "], "
+							 "\"Keys\": [[" DIRTY ", 1, " DIRTY
+							 ", 0, 0, 0, 0]], "
+							 "\"LastRotation\": {" TEXT("Outcome")
+								 TEXT("Message") "\"EndTime\": 1}}";
+	static const struct {
+		int (*view)(json_object *, FILE *);
+		const char *json;
+	} views[] = {{view_volume, volume}, {view_work, volume},       {view_keys, volume},
+		     {view_check, volume},  {view_bar_of_100, volume}, {view_list, NULL}};
 
 	(void)state;
-	text = printable("a\33[2Jb\x7f"
-			 "c\xc2\x9b"
-			 "d\xc3\xa9\n");
-	assert_string_equal(text, "a?[2Jb?c??"
-				  "d\xc3\xa9?");
-	free(text);
-	assert_shows(view_volume, "{\"Name\": \"x\\u001b[31m\", \"State\": \"idle\"}", "x?[31m\n");
+	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
+		char list[sizeof(volume) + 2];
+		_cleanup_free_ char *text = NULL, *masked = NULL;
+
+		(void)snprintf(list, sizeof(list), "[%s]", volume);
+		text = shown(views[i].view, views[i].json ?: list);
+		assert_non_null(strstr(text, "d???"));
+		masked = text_masked(text);
+		for (char *c = text; *c; c++)
+			if (*c == '\n')
+				*c = '?';
+		assert_string_equal(text, masked);
+	}
 }
 
 static void a_volume_at_work_has_its_figures(void **state)
@@ -181,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_have_units),
 		cmocka_unit_test(text_of_a_header_cannot_move_the_cursor),
+		cmocka_unit_test(no_view_passes_on_what_a_terminal_obeys),
 		cmocka_unit_test(a_volume_at_work_has_its_figures),
 		cmocka_unit_test(all_is_done_while_it_is_finishing),
 		cmocka_unit_test(who_is_made_way_for_and_until_when_is_told),

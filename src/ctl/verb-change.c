@@ -215,18 +215,18 @@ static int call_rotate(struct client *c, const struct options *o, const char *pa
 /* What cannot begin, or go on, says what it is waiting for. */
 static void tell_if_it_waits(struct client *c, const char *path)
 {
-	_cleanup_free_ char *name = NULL, *reason = NULL;
+	_cleanup_free_ char *name = NULL;
 	json_object *volume;
 
 	if (client_properties(c, path, BUS_VOLUME_INTERFACE, &volume) < 0)
 		return;
 	name = view_name(volume);
-	reason = printable(json_text(volume, "StateReason"));
 	if (strcmp(json_text(volume, "State"), "locked") == 0 && name)
 		log_notice("%s: waits for a key, give it one with: recryptctl unlock %s", name,
 			   name);
-	else if (strcmp(json_text(volume, "State"), "suspended") == 0 && name && reason)
-		log_notice("%s: %s; not to wait: recryptctl resume --now %s", name, reason, name);
+	else if (strcmp(json_text(volume, "State"), "suspended") == 0 && name)
+		log_notice("%s: %s; not to wait: recryptctl resume --now %s", name,
+			   json_text(volume, "StateReason"), name);
 	json_object_put(volume);
 }
 

@@ -21,36 +21,35 @@
 static int job_result(json_object *job)
 {
 	const char *state = json_text(job, "State");
-	_cleanup_free_ char *message = printable(json_text(job, "Message"));
+	const char *message = json_text(job, "Message");
 
 	if (strcmp(state, "done") == 0)
 		return 1;
 	if (strcmp(state, "cancelled") == 0)
 		return log_refusal(-ECANCELED, "the rotation was cancelled");
 	if (strcmp(state, "failed") == 0)
-		return log_refusal(-EIO, "%s", message ?: "the rotation has failed");
+		return log_refusal(-EIO, "%s", *message ? message : "the rotation has failed");
 	return 0;
 }
 
 static int volume_result(json_object *volume)
 {
 	const char *state = json_text(volume, "State");
-	_cleanup_free_ char *name = NULL, *reason = NULL;
+	_cleanup_free_ char *name = NULL;
 
 	if (strcmp(state, "idle") == 0)
 		return 1;
 	if (strcmp(state, "failed") != 0)
 		return 0;
 	name = view_name(volume);
-	reason = printable(json_text(volume, "StateReason"));
-	return log_refusal(-EIO, "%s: %s", name ?: "", reason ?: "the rotation has failed");
+	return log_refusal(-EIO, "%s: %s", name ?: "", json_text(volume, "StateReason"));
 }
 
 /* Says when the work stops without being over, once. */
 static void tell_state(json_object *volume, char *told, size_t size)
 {
-	const char *state = json_text(volume, "State");
-	_cleanup_free_ char *name = NULL, *reason = NULL;
+	const char *state = json_text(volume, "State"), *reason = json_text(volume, "StateReason");
+	_cleanup_free_ char *name = NULL;
 
 	if (strcmp(state, told) == 0)
 		return;
@@ -58,8 +57,7 @@ static void tell_state(json_object *volume, char *told, size_t size)
 	if (strcmp(state, "suspended") != 0 && strcmp(state, "locked") != 0)
 		return;
 	name = view_name(volume);
-	reason = printable(json_text(volume, "StateReason"));
-	if (name && reason)
+	if (name)
 		log_notice("%s: %s%s%s", name, state, *reason ? ": " : "", reason);
 }
 

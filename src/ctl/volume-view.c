@@ -11,23 +11,9 @@
 #include "ctl/client.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define SECOND UINT64_C(1000000)
-
-char *printable(const char *text)
-{
-	char *copy = strdup(text);
-
-	/* C0, DEL, and C1 as UTF-8 has them: two bytes. */
-	for (char *c = copy; c && *c; c++) {
-		if ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0 && c[1])
-			*c++ = '?';
-		else if ((unsigned char)*c >= ' ' && *c != 0x7f)
-			continue;
-		*c = '?';
-	}
-	return copy;
-}
 
 void view_bytes(uint64_t bytes, char *text)
 {
@@ -93,7 +79,7 @@ char *view_name(json_object *volume)
 {
 	const char *name = json_text(volume, "Name");
 
-	return printable(*name ? name : json_text(volume, "Device"));
+	return text_masked(*name ? name : json_text(volume, "Device"));
 }
 
 /* How long it will still take at the present rate; "-": not known. */
@@ -120,9 +106,10 @@ static int print_row(json_object *v, FILE *out)
 {
 	char done[VIEW_TEXT] = "-", rate[VIEW_TEXT] = "-", limit[VIEW_TEXT] = "-", size[VIEW_TEXT],
 	     left[VIEW_TEXT];
-	_cleanup_free_ char *name = view_name(v), *device = printable(json_text(v, "Device"));
+	_cleanup_free_ char *name = view_name(v), *device = text_masked(json_text(v, "Device")),
+			    *state = text_masked(json_text(v, "State"));
 
-	if (!name || !device)
+	if (!name || !device || !state)
 		return -ENOMEM;
 	if (in_reencryption(v))
 		(void)snprintf(done, sizeof(done), "%.1f%%", view_percent(v));
@@ -132,8 +119,8 @@ static int print_row(json_object *v, FILE *out)
 		view_rate(json_number(v, "RateLimit"), limit);
 	view_bytes(json_number(v, "BytesTotal"), size);
 	time_left(v, left);
-	fprintf(out, "%-20s %-10s %10s %7s %12s %12s %9s  %s\n", name, json_text(v, "State"), size,
-		done, rate, limit, left, device);
+	fprintf(out, "%-20s %-10s %10s %7s %12s %12s %9s  %s\n", name, state, size, done, rate,
+		limit, left, device);
 	return 0;
 }
 
@@ -157,7 +144,7 @@ static int print_text(const char *label, const char *text, FILE *out)
 
 	if (!*text)
 		return 0;
-	copy = printable(text);
+	copy = text_masked(text);
 	if (!copy)
 		return -ENOMEM;
 	fprintf(out, "%-13s %s\n", label, copy);
@@ -186,7 +173,7 @@ static int print_texts(json_object *v, FILE *out)
 static int print_cipher(json_object *v, const char *label, const char *cipher, const char *size,
 			FILE *out)
 {
-	_cleanup_free_ char *copy = printable(json_text(v, cipher));
+	_cleanup_free_ char *copy = text_masked(json_text(v, cipher));
 
 	if (!copy)
 		return -ENOMEM;
@@ -210,30 +197,30 @@ static int print_last(json_object *v, FILE *out)
 {
 	json_object *last;
 	char when[VIEW_TEXT];
-	_cleanup_free_ char *message = NULL;
+	_cleanup_free_ char *message = NULL, *outcome = NULL;
 
 	if (!json_object_object_get_ex(v, "LastRotation", &last) || !*json_text(last, "Outcome"))
 		return 0;
-	message = printable(json_text(last, "Message"));
-	if (!message)
+	message = text_masked(json_text(last, "Message"));
+	outcome = text_masked(json_text(last, "Outcome"));
+	if (!message || !outcome)
 		return -ENOMEM;
 	view_time(json_number(last, "EndTime"), when);
-	fprintf(out, "%-13s %s, %s%s%s\n", "Last:", json_text(last, "Outcome"), when,
-		*message ? ": " : "", message);
+	fprintf(out, "%-13s %s, %s%s%s\n", "Last:", outcome, when, *message ? ": " : "", message);
 	return 0;
 }
 
 /* How it stays out of the way, and what may not wait for all that. */
 static int print_politeness(json_object *v, FILE *out)
 {
-	const char *governor = json_text(v, "Governor");
-	_cleanup_free_ char *reason = printable(json_text(v, "GovernorReason"));
+	_cleanup_free_ char *governor = text_masked(json_text(v, "Governor")),
+			    *reason = text_masked(json_text(v, "GovernorReason"));
 	json_object *windows;
 	char text[VIEW_TEXT];
 	size_t n = 0;
 	int r = 0;
 
-	if (!reason)
+	if (!governor || !reason)
 		return -ENOMEM;
 	if (*governor && strcmp(governor, "none") != 0) {
 		view_rate(json_number(v, "GovernorRate"), text);
@@ -344,8 +331,8 @@ int view_keys(json_object *volume, FILE *out)
 
 		if (json_object_array_length(k) < 7)
 			return -EBADMSG;
-		id = printable(json_object_get_string(json_object_array_get_idx(k, 0)));
-		state = printable(json_object_get_string(json_object_array_get_idx(k, 2)));
+		id = text_masked(json_object_get_string(json_object_array_get_idx(k, 0)));
+		state = text_masked(json_object_get_string(json_object_array_get_idx(k, 2)));
 		if (!id || !state)
 			return -ENOMEM;
 		view_time(json_object_get_uint64(json_object_array_get_idx(k, 5)), active);
@@ -405,10 +392,12 @@ int view_bar(json_object *v, unsigned columns, FILE *out)
 	unsigned taken = 16 + 1 + 10 + 1 + 2 + 7 + 13 + 10 + 12;
 	unsigned width = columns > taken + BAR_MIN ? MIN(columns - taken, BAR_MAX) : BAR_MIN;
 	unsigned full = (unsigned)(view_percent(v) / 100 * width);
-	_cleanup_free_ char *name = view_name(v);
+	_cleanup_free_ char *name = view_name(v), *state = text_masked(json_text(v, "State"));
+	char head[17];
 
-	if (!name)
+	if (!name || !state)
 		return -ENOMEM;
+	(void)text_copy(head, sizeof(head), name);
 	for (unsigned i = 0; i < width; i++)
 		bar[i] = i < full ? '#' : '-';
 	bar[width] = '\0';
@@ -417,7 +406,7 @@ int view_bar(json_object *v, unsigned columns, FILE *out)
 	if (json_number(v, "LongestStall"))
 		(void)snprintf(stall, sizeof(stall), "%.0f ms",
 			       (double)json_number(v, "LongestStall") / 1000);
-	fprintf(out, "%-16.16s %-10s [%s] %5.1f%% %12s %9s %9s\n", name, json_text(v, "State"), bar,
-		view_percent(v), rate, left, stall);
+	fprintf(out, "%-16s %-10s [%s] %5.1f%% %12s %9s %9s\n", head, state, bar, view_percent(v),
+		rate, left, stall);
 	return 0;
 }

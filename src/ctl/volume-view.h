@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * How volumes, as the daemon tells of them, are shown to people. Pure but for the streams that are
- * written to. Text of theirs is made printable: it may hold the control sequences of a terminal.
+ * written to. Their texts are masked (util/text.h): they may hold the control sequences of a
+ * terminal.
  */
 #pragma once
 
@@ -12,9 +13,6 @@
 
 #define VIEW_TEXT 32
 
-/* A copy without control characters, the caller's to free; NULL: out of memory. */
-char *printable(const char *text);
-
 /* "1.5 GiB", "12 KiB/s", "3h05m", "2026-11-22 07:30:00". @text has VIEW_TEXT bytes. */
 void view_bytes(uint64_t bytes, char *text);
 void view_rate(uint64_t rate, char *text);
@@ -24,7 +22,7 @@ void view_time(uint64_t realtime_usec, char *text);
 /* Done, of a whole: 0 .. 100. */
 double view_percent(json_object *volume);
 
-/* Name, or device where it is closed; the caller's to free. */
+/* Name, or device where it is closed, masked; the caller's to free. */
 char *view_name(json_object *volume);
 
 /* A table, one line a volume. */

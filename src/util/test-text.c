@@ -179,6 +179,16 @@ static void a_terminal_is_told_nothing(void **state)
 	check_mask("\xff\xc3", "??");
 }
 
+static void json_is_the_same_json(void **state)
+{
+	_cleanup_free_ char *copy =
+		text_json("{\n  \"a\": \"B\xc3\xbcro\\n\x7f\xc2\x9b\xe2\x80\xae\xfc\"\n}");
+
+	(void)state;
+	assert_non_null(copy);
+	assert_string_equal(copy, "{\n  \"a\": \"B\xc3\xbcro\\n\\u007f\\u009b\\u202e?\"\n}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +197,7 @@ int main(void)
 		cmocka_unit_test(text_is_cut_after_a_whole_character),
 		cmocka_unit_test(a_field_that_was_cut_within_a_text_is_valid),
 		cmocka_unit_test(a_terminal_is_told_nothing),
+		cmocka_unit_test(json_is_the_same_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A noncharacter is well-formed UTF-8, and sd-bus refuses it all the same. */
@@ -160,4 +161,29 @@ char *text_masked(const char *text)
 	if (copy)
 		text_mask(copy);
 	return copy;
+}
+
+char *text_json(const char *json)
+{
+	char *text = malloc(strlen(json) * 6 + 1), *out = text; /* "\\u009b" for a byte or more */
+
+	if (!text)
+		return NULL;
+	while (*json) {
+		uint32_t c = '?';
+		const size_t n = character_at(json, &c);
+
+		/* What is left of C0 there is white space between values. */
+		if (c >= 0x20 && terminal_obeys(c)) {
+			out += sprintf(out, "\\u%04x", c);
+		} else if (n == 0) {
+			*out++ = '?';
+		} else {
+			memcpy(out, json, n);
+			out += n;
+		}
+		json += n > 0 ? n : 1;
+	}
+	*out = '\0';
+	return text;
 }

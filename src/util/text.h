@@ -43,3 +43,9 @@ void text_mask(char *text);
 
 /* A masked copy, the caller's to free; NULL: out of memory. */
 char *text_masked(const char *text);
+
+/*
+ * JSON, whose strings may hold anything, as valid JSON that a terminal does not obey either: the
+ * same characters, escaped where need be. The caller's to free; NULL: out of memory.
+ */
+char *text_json(const char *json);

@@ -12,6 +12,7 @@
 #include "luks/key-file.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "worker/terminal.h"
 
 /* Somebody may wait for ever for a pipe: until it has brought a key, signals end the process. */
@@ -130,7 +131,8 @@ int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 		(void)snprintf(prompt, sizeof(prompt),
 			       "Enter passphrase for key slot %d: ", keyslot);
 	else
-		(void)snprintf(prompt, sizeof(prompt), "Enter passphrase for %s: ", s->device);
+		(void)text_format(prompt, sizeof(prompt), "Enter passphrase for %s: ", s->device);
+	text_mask(prompt);
 	return read_terminal(s, prompt, ret);
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/cleanup.h"
+#include "util/text.h"
 
 #define SECOND    UINT64_C(1000000)
 #define MINUTE    (60 * SECOND)
@@ -96,6 +98,7 @@ static int add_number(json_object *o, const char *key, uint64_t value)
 int progress_format_json(const struct progress_figures *f, const char *device, char *buf,
 			 size_t size)
 {
+	_cleanup_free_ char *text = NULL;
 	json_object *o = json_object_new_object();
 	int r = -ENOMEM;
 
@@ -104,11 +107,10 @@ int progress_format_json(const struct progress_figures *f, const char *device, c
 	    add_number(o, "device_size", f->size) == 0 && add_number(o, "speed", f->speed) == 0 &&
 	    add_number(o, "eta_ms", f->eta_usec / 1000) == 0 &&
 	    add_number(o, "time_ms", f->elapsed_usec / 1000) == 0)
-		r = check_length(snprintf(buf, size, "%s",
-					  json_object_to_json_string_ext(
-						  o, JSON_C_TO_STRING_PLAIN |
-							     JSON_C_TO_STRING_NOSLASHESCAPE)),
-				 size);
+		text = text_json(json_object_to_json_string_ext(
+			o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (text)
+		r = check_length(snprintf(buf, size, "%s", text), size);
 	json_object_put(o);
 	return r;
 }

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import bus
 from bus import LIMIT, VOLUME, JOB, BusError, Daemon, Failed, check, wait_until
-from lab import make_volume  # pylint: disable=unused-import
+from lab import luks2, make_volume  # pylint: disable=unused-import
 
 AS_CONFIGURED = (1 << 64) - 1  # in place of a rate
 LISTEN_FDS_START = 3

@@ -14,7 +14,8 @@ def pad(data, size):
 
 
 def text(s):
-    s = s.encode()
+    """Bytes go as they are, valid or not."""
+    s = s if isinstance(s, bytes) else s.encode()
     return struct.pack("<I", len(s)) + s + b"\0"
 
 
@@ -65,6 +66,26 @@ class Client:
         """Sends, and waits for nothing."""
         self.serial += 1
         self.socket.sendall(message(self.serial, *what))
+
+    def _read(self, size):
+        data = b""
+        while len(data) < size:
+            more = self.socket.recv(size - len(data))
+            if not more:
+                raise ConnectionError("the bus has hung up")
+            data += more
+        return data
+
+    def ask(self, *what):
+        """Sends, and returns whether an error answers, and the bytes of that message."""
+        self.call(*what)
+        wanted = b"\x05\x01u\0" + struct.pack("<I", self.serial)
+        while True:
+            head = self._read(16)
+            body, _, fields = struct.unpack_from("<III", head, 4)
+            data = head + self._read(fields + -fields % 8 + body)
+            if data[1] in (2, 3) and wanted in data[:16 + fields]:
+                return data[1] == 3, data
 
     def drain(self):
         """Throws away what has come."""

@@ -50,20 +50,41 @@ def metadata(path):
     return tree
 
 
-def forge(path, change):
-    """Applies @change to the metadata and writes both copies, one sequence number on."""
+# Where the texts of a binary header are, and how long they may be.
+FIELDS = {"label": (24, 48), "uuid": (168, 40), "subsystem": (208, 48)}
+
+
+def forge(path, change=lambda tree: None, text=None, seqid=None, **fields):
+    """
+    Applies @change to the metadata and writes both copies, with the sequence number @seqid (by
+    default one on). @text, a function of bytes, changes the JSON as it is written, into what may be
+    no JSON; @fields are bytes for FIELDS.
+    """
     with open(path, "r+b") as f:
-        seqid, size, tree = _read_copy(f, 0, 0)
+        before, size, tree = _read_copy(f, 0, 0)
         change(tree)
-        text = json.dumps(tree, separators=(",", ":")).encode()
+        written = json.dumps(tree, separators=(",", ":")).encode()
+        if text:
+            written = text(written)
         for offset in (0, size):
             f.seek(offset)
             copy = bytearray(f.read(size))
-            struct.pack_into(">Q", copy, 16, seqid + 1)
-            copy[4096:] = text.ljust(size - 4096, b"\0")
+            struct.pack_into(">Q", copy, 16, before + 1 if seqid is None else seqid)
+            for name, value in fields.items():
+                start, length = FIELDS[name]
+                copy[start:start + length] = value.ljust(length, b"\0")
+            copy[4096:] = written.ljust(size - 4096, b"\0")
             copy[CSUM] = _checksum(bytes(copy)).ljust(64, b"\0")
             f.seek(offset)
             f.write(copy)
+
+
+def set_token(tree, content, number="9"):
+    """For forge(): a token, in place of the one of its type if there is one."""
+    for n, token in tree["tokens"].items():
+        if token["type"] == content["type"]:
+            number = n
+    tree["tokens"][number] = {"keyslots": [], **content}
 
 
 def _whole_copies(header):
@@ -86,6 +107,12 @@ def winner(header):
     """The metadata in the bytes @header; None where both copies are torn."""
     whole = [copy for copy in _whole_copies(header) if copy]
     return max(whole, key=lambda copy: copy[0])[2] if whole else None
+
+
+def uuid(path):
+    with open(path, "rb") as f:
+        f.seek(FIELDS["uuid"][0])
+        return f.read(FIELDS["uuid"][1]).rstrip(b"\0").decode()
 
 
 def damage(path, which):
