@@ -93,7 +93,7 @@ void application_work(struct application *a)
 
 		if (!is_frozen(a, offset))
 			write_block(a, offset, &rnd);
-		if (random_below(&rnd, 3) == 0)
+		if (a->flush_one_in > 0 && random_below(&rnd, a->flush_one_in) == 0)
 			flush(a);
 	}
 }
@@ -175,7 +175,8 @@ void application_init(struct application *a, struct run *r, uint64_t seed)
 		.fail = app_fail,
 	};
 
-	*a = (struct application){.freezer = {.ops = &ops}, .run = r, .seed = seed};
+	*a = (struct application){
+		.freezer = {.ops = &ops}, .run = r, .seed = seed, .flush_one_in = 3};
 	a->plain = malloc(DATA_SIZE);
 	assert(a->plain);
 }

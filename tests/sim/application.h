@@ -22,6 +22,7 @@ struct application {
 	uint64_t frozen_offset;
 	bool frozen, failed;
 	bool late; /* writes only into a range that is about to be frozen, one time in three */
+	unsigned flush_one_in; /* writes, 0: never flushes */
 	unsigned freezes, violations;
 	struct app_write *writes;
 	unsigned n_writes;
@@ -31,7 +32,10 @@ struct application {
 void application_init(struct application *a, struct run *r, uint64_t seed);
 void application_done(struct application *a);
 
-/* Writes some blocks that are not frozen. */
+/*
+ * Writes some blocks that are not frozen. Before the run, by the old key: what somebody left there
+ * before an offline re-encryption.
+ */
 void application_work(struct application *a);
 
 /* Is the finished @image one that a crash at @event may lead to? For struct exploration. */

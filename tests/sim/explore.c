@@ -71,6 +71,7 @@ static bool survives_by_stock(struct exploration *x, const uint8_t *image, unsig
 static void try_state(struct exploration *x, struct run *r, unsigned event, enum crash_mode mode,
 		      uint64_t choice, uint8_t *image)
 {
+	static const char *const names[] = {"subset", "disks", "torn"};
 	struct random rnd = {.state = x->seed ^ choice ^ (uint64_t)event << 32};
 	const uint64_t again = random_next(&rnd);
 	bool ok;
@@ -85,8 +86,7 @@ static void try_state(struct exploration *x, struct run *r, unsigned event, enum
 		return;
 	x->lost++;
 	fprintf(stderr, "# lost: %s, seed %" PRIu64 ", event %u, %s %#" PRIx64 "\n",
-		x->volume->kind->name, x->seed, event, mode == CRASH_TORN ? "torn" : "subset",
-		choice);
+		x->volume->kind->name, x->seed, event, names[mode], choice);
 }
 
 static void explore_event(struct exploration *x, struct run *r, unsigned event, uint8_t *image)
@@ -101,7 +101,8 @@ static void explore_event(struct exploration *x, struct run *r, unsigned event, 
 		try_state(x, r, event, CRASH_SUBSET, 0, image);
 		try_state(x, r, event, CRASH_SUBSET, UINT64_MAX, image);
 		for (unsigned i = 0; i < x->random_subsets; i++)
-			try_state(x, r, event, CRASH_SUBSET, random_next(&rnd), image);
+			try_state(x, r, event, i % 2 == 0 ? CRASH_SUBSET : CRASH_DISKS,
+				  random_next(&rnd), image);
 	}
 	for (unsigned i = 0; i < x->torn && pending > 0; i++)
 		try_state(x, r, event, CRASH_TORN, random_next(&rnd), image);

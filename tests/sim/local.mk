@@ -4,7 +4,8 @@ noinst_LIBRARIES += tests/sim/libsim.a
 tests_sim_libsim_a_SOURCES = \
 	tests/sim/application.c tests/sim/application.h \
 	tests/sim/explore.c tests/sim/explore.h \
-	tests/sim/medium.c tests/sim/medium.h \
+	tests/sim/medium.c tests/sim/medium.h tests/sim/medium-internal.h \
+	tests/sim/power.c \
 	tests/sim/random.h \
 	tests/sim/volume.c tests/sim/volume.h
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "medium.h"
+#include "medium-internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,69 +9,7 @@
 #include "random.h"
 #include "util/checked.h"
 
-#define DEPTH 8
-#define NEVER UINT32_MAX
-
-/* The disks that a write goes to, or that a flush is for. */
-#define DATA_DISK   1U
-#define HEADER_DISK 2U
-
-struct write {
-	uint64_t offset;
-	size_t size;
-	uint8_t *data;
-	unsigned submitted, completed; /* events, or NEVER */
-	unsigned lost;                 /* from this event on no flush saves it any more, or NEVER */
-	bool durable;                  /* in the durable image already */
-};
-
-struct event {
-	enum event_kind kind;
-	/* of the write; of a submitted flush: its disks; of a completed one: the event that
-	 * submitted it */
-	unsigned index;
-};
-
-struct fault {
-	bool armed;
-	uint64_t first, last;  /* request numbers */
-	uint64_t offset, size; /* bytes, where size is not 0 */
-};
-
-struct in_flight {
-	struct disk_request *rq;
-	unsigned write; /* index of a write, event of a flush */
-	int result;
-};
-
-struct medium {
-	struct disk disk;
-	struct meta_io meta;
-	struct random random;
-	size_t size;
-	uint8_t *content;
-	struct write *writes;
-	unsigned n_writes;
-	struct event *events;
-	unsigned n_events;
-	struct in_flight in_flight[DEPTH];
-	unsigned n_in_flight;
-	enum medium_holes holes;
-	bool *seen_zero; /* by 512 bytes, at the last look */
-	unsigned looks, look_fails;
-	uint64_t lies_first, lies_last; /* numbers of writes, where @lies */
-	uint64_t data_writes;
-	bool lies;
-	bool woken, drop_data_flushes, drop_meta_flushes;
-	uint64_t header_disk_size; /* detached: the bytes below this are a disk of their own */
-	struct fault faults[3];    /* by disk_op */
-	uint64_t requests[3];
-	/* what is durable right before event "durable_at", built as medium_crash() walks on */
-	uint8_t *first, *durable;
-	unsigned durable_at;
-};
-
-static void *grow(void *array, unsigned n, size_t element)
+void *medium_grow(void *array, unsigned n, size_t element)
 {
 	void *p = (n & (n - 1)) ? array : realloc(array, (n ? (size_t)n * 2 : 1) * element);
 
@@ -79,14 +17,14 @@ static void *grow(void *array, unsigned n, size_t element)
 	return p;
 }
 
-static unsigned add_event(struct medium *m, enum event_kind kind, unsigned index)
+unsigned medium_add_event(struct medium *m, enum event_kind kind, unsigned index)
 {
-	m->events = grow(m->events, m->n_events, sizeof(*m->events));
+	m->events = medium_grow(m->events, m->n_events, sizeof(*m->events));
 	m->events[m->n_events] = (struct event){kind, index};
 	return m->n_events++;
 }
 
-static unsigned submit_write(struct medium *m, uint64_t offset, const void *data, size_t size)
+unsigned medium_submit_write(struct medium *m, uint64_t offset, const void *data, size_t size)
 {
 	struct write w = {
 		.offset = offset,
@@ -98,23 +36,18 @@ static unsigned submit_write(struct medium *m, uint64_t offset, const void *data
 
 	assert(w.data && range_inside(offset, size, m->size));
 	memcpy(w.data, data, size);
-	w.submitted = add_event(m, EVENT_SUBMIT_WRITE, m->n_writes);
-	m->writes = grow(m->writes, m->n_writes, sizeof(*m->writes));
+	w.submitted = medium_add_event(m, EVENT_SUBMIT_WRITE, m->n_writes);
+	m->writes = medium_grow(m->writes, m->n_writes, sizeof(*m->writes));
 	m->writes[m->n_writes] = w;
 	return m->n_writes++;
 }
 
-static void complete_write(struct medium *m, unsigned index)
+void medium_complete_write(struct medium *m, unsigned index)
 {
 	struct write *w = &m->writes[index];
 
 	memcpy(m->content + w->offset, w->data, w->size);
-	w->completed = add_event(m, EVENT_COMPLETE_WRITE, index);
-}
-
-static unsigned disk_of(const struct medium *m, const struct write *w)
-{
-	return w->offset < m->header_disk_size ? HEADER_DISK : DATA_DISK;
+	w->completed = medium_add_event(m, EVENT_COMPLETE_WRITE, index);
 }
 
 /* What a flush through the engine's disk, or else through the metadata, is for. */
@@ -169,12 +102,12 @@ static int disk_submit(struct disk *d, struct disk_request *rq)
 	if (f.result == 0 && rq->op == DISK_WRITE) {
 		const uint64_t n = m->data_writes++;
 
-		f.write = submit_write(m, rq->offset, rq->buf, rq->size);
+		f.write = medium_submit_write(m, rq->offset, rq->buf, rq->size);
 		if (m->lies && n >= m->lies_first && n <= m->lies_last)
 			m->writes[f.write].data[rq->size / 2] ^= 0x10;
 	}
 	if (f.result == 0 && rq->op == DISK_FLUSH && !m->drop_data_flushes)
-		f.write = add_event(m, EVENT_SUBMIT_FLUSH, flushed_disks(m, false));
+		f.write = medium_add_event(m, EVENT_SUBMIT_FLUSH, flushed_disks(m, false));
 	if (f.result < 0 && rq->op == DISK_FLUSH)
 		lose_unflushed(m, flushed_disks(m, false));
 	m->in_flight[m->n_in_flight++] = f;
@@ -193,11 +126,11 @@ static void finish_request(struct medium *m, const struct in_flight *f)
 		memcpy(rq->buf, m->content + rq->offset, rq->size);
 		break;
 	case DISK_WRITE:
-		complete_write(m, f->write);
+		medium_complete_write(m, f->write);
 		break;
 	case DISK_FLUSH:
 		if (!m->drop_data_flushes)
-			add_event(m, EVENT_COMPLETE_FLUSH, f->write);
+			medium_add_event(m, EVENT_COMPLETE_FLUSH, f->write);
 		break;
 	}
 }
@@ -290,15 +223,15 @@ static int meta_write(struct meta_io *io, uint64_t offset, const void *buf, size
 
 	if (r < 0)
 		return r;
-	complete_write(m, submit_write(m, offset, buf, size));
+	medium_complete_write(m, medium_submit_write(m, offset, buf, size));
 	return 0;
 }
 
 static void flush(struct medium *m, unsigned disks)
 {
-	const unsigned submitted = add_event(m, EVENT_SUBMIT_FLUSH, disks);
+	const unsigned submitted = medium_add_event(m, EVENT_SUBMIT_FLUSH, disks);
 
-	add_event(m, EVENT_COMPLETE_FLUSH, submitted);
+	medium_add_event(m, EVENT_COMPLETE_FLUSH, submitted);
 }
 
 static int meta_flush(struct meta_io *io)
@@ -405,12 +338,17 @@ const uint8_t *medium_content(const struct medium *m)
 
 void medium_write(struct medium *m, uint64_t offset, const void *data, size_t size)
 {
-	complete_write(m, submit_write(m, offset, data, size));
+	medium_complete_write(m, medium_submit_write(m, offset, data, size));
 }
 
 void medium_flush(struct medium *m)
 {
 	flush(m, flushed_disks(m, false));
+}
+
+void medium_flush_header(struct medium *m)
+{
+	flush(m, flushed_disks(m, true));
 }
 
 void medium_detach_header(struct medium *m, uint64_t size)
@@ -462,91 +400,4 @@ unsigned medium_events(const struct medium *m)
 enum event_kind medium_event(const struct medium *m, unsigned event)
 {
 	return m->events[event].kind;
-}
-
-/* Is the write on the medium for sure right before @event? */
-static bool is_durable(const struct medium *m, const struct write *w, unsigned event)
-{
-	const unsigned end = MIN(event, w->lost);
-
-	for (unsigned i = w->completed == NEVER ? end : w->completed; i < end; i++) {
-		const struct event *e = &m->events[i];
-
-		if (e->kind == EVENT_COMPLETE_FLUSH && e->index > w->completed &&
-		    (m->events[e->index].index & disk_of(m, w)))
-			return true;
-	}
-	return false;
-}
-
-unsigned medium_pending(const struct medium *m, unsigned event)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < m->n_writes && m->writes[i].submitted < event; i++)
-		n += !m->writes[i].durable && !is_durable(m, &m->writes[i], event);
-	return n;
-}
-
-static void advance_durable(struct medium *m, unsigned event)
-{
-	if (event < m->durable_at) {
-		memcpy(m->durable, m->first, m->size);
-		for (unsigned i = 0; i < m->n_writes; i++)
-			m->writes[i].durable = false;
-	}
-	for (unsigned i = 0; i < m->n_writes && m->writes[i].submitted < event; i++) {
-		struct write *w = &m->writes[i];
-
-		if (w->durable || !is_durable(m, w, event))
-			continue;
-		memcpy(m->durable + w->offset, w->data, w->size);
-		w->durable = true;
-	}
-	m->durable_at = event;
-}
-
-/* A lost write that made it did so before anything that is durable since. */
-static void cover(const struct medium *m, unsigned lost, uint8_t *image)
-{
-	const struct write *w = &m->writes[lost];
-
-	for (unsigned i = lost + 1; i < m->n_writes; i++) {
-		const struct write *newer = &m->writes[i];
-
-		if (newer->durable && newer->offset < w->offset + w->size &&
-		    w->offset < newer->offset + newer->size)
-			memcpy(image + newer->offset, newer->data, newer->size);
-	}
-}
-
-static void tear(const struct write *w, struct random *rnd, uint32_t unit, uint8_t *image)
-{
-	for (size_t at = 0; at < w->size; at += unit)
-		if (random_below(rnd, 2))
-			memcpy(image + w->offset + at, w->data + at,
-			       MIN((size_t)unit, w->size - at));
-}
-
-void medium_crash(struct medium *m, unsigned event, enum crash_mode mode, uint64_t choice,
-		  uint64_t data_offset, uint32_t block_size, uint8_t *image)
-{
-	struct random rnd = {.state = choice};
-	unsigned pending = 0;
-
-	advance_durable(m, event);
-	memcpy(image, m->durable, m->size);
-	for (unsigned i = 0; i < m->n_writes && m->writes[i].submitted < event; i++) {
-		const struct write *w = &m->writes[i];
-
-		if (w->durable)
-			continue;
-		if (mode == CRASH_TORN)
-			tear(w, &rnd, w->offset >= data_offset ? block_size : 512, image);
-		else if (pending < 64 && (choice >> pending & 1))
-			memcpy(image + w->offset, w->data, w->size);
-		if (w->lost != NEVER)
-			cover(m, i, image);
-		pending++;
-	}
 }

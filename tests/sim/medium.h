@@ -41,6 +41,7 @@ const uint8_t *medium_content(const struct medium *m);
 /* A write of the application: complete at once, durable after the next flush. */
 void medium_write(struct medium *m, uint64_t offset, const void *data, size_t size);
 void medium_flush(struct medium *m);
+void medium_flush_header(struct medium *m);
 
 /*
  * A detached header: the first @size bytes are a disk of their own, with a cache of its own. The
@@ -86,11 +87,19 @@ unsigned medium_pending(const struct medium *m, unsigned event);
 
 enum crash_mode {
 	CRASH_SUBSET, /* bit i of @choice: is pending write i (oldest first) on the medium? */
+	CRASH_DISKS,  /* the seed @choice draws for each disk: none, all, or a subset of its own */
 	CRASH_TORN,   /* each sector by itself, drawn from the seed @choice */
 };
 
 /*
- * The image after a crash right before @event , fastest in ascending order, into @image (the size
+ * The medium as a program finds it that starts after another one was killed right before @event:
+ * all that had come back is in the cache, of the writes in flight those that the seed @choice
+ * draws. The log goes on from there.
+ */
+struct medium *medium_kill(const struct medium *m, unsigned event, uint64_t choice);
+
+/*
+ * The image after a crash right before @event, fastest in ascending order, into @image (the size
  * of the medium). Torn writes to data (from @data_offset on) tear between blocks of @block_size
  * bytes, all others between sectors.
  */
