@@ -429,7 +429,7 @@ void batch_abandon(struct batch_queue *q, struct batch *b)
 	b->n_chunks = 0;
 }
 
-int batch_flush(struct batch_queue *q)
+int batch_start_flush(struct batch_queue *q)
 {
 	struct disk *disk = q->batches[0]->config->disk;
 	int r;
@@ -448,6 +448,13 @@ int batch_flush(struct batch_queue *q)
 		return r;
 	q->in_flight++;
 	q->flushing = true;
+	return 0;
+}
+
+int batch_finish_flush(struct batch_queue *q)
+{
+	int r;
+
 	while (q->flushing) {
 		r = batch_step(q);
 		if (r < 0)

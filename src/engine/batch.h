@@ -127,5 +127,9 @@ int batch_step(struct batch_queue *q);
 /* Waits until nothing of it is under way, and forgets it: what was read ahead is not wanted now. */
 void batch_abandon(struct batch_queue *q, struct batch *b);
 
-/* Flushes the data disk while the batches go on; the error of the flush or of the disk. */
-int batch_flush(struct batch_queue *q);
+/*
+ * Starts a flush of the data disk, and waits for its end, while the batches go on: the error of the
+ * flush or of the disk. A flush that has started must be waited for, whatever fails meanwhile.
+ */
+int batch_start_flush(struct batch_queue *q);
+int batch_finish_flush(struct batch_queue *q);

@@ -66,10 +66,27 @@ void engine_log_io(const struct engine *e, int error, const char *what, uint64_t
 		   uint64_t size);
 
 /*
- * Makes durable whatever others wrote or discarded before, and looks: offline from here on what is
- * a hole stays one, as nobody else writes; online it is a hint. Logs failures.
+ * Before anything is read: makes the header durable, and offline, where the header could outlive
+ * it, the data that other programs left in the cache. Offline that is enough for the whole run, as
+ * nobody else can write; online any hotzone may have been written to since. Logs failures.
  */
-int skip_begin(struct engine *e);
+int unflushed_before_run(struct engine *e);
+int unflushed_before_recovery(struct engine *e, const struct hotzone *z);
+/*
+ * Online: what was in the cache of a range that is frozen and read is durable once
+ * unflushed_finish() returns 0. Before that no commit may depend on it; the area may be written
+ * meanwhile. Whatever fails, a flush that unflushed_start() began must be finished. Logs nothing.
+ */
+int unflushed_start(struct engine *e);
+int unflushed_finish(struct engine *e);
+
+/* Does the run ask the disk where it holds nothing? */
+bool skip_asks_for_holes(const struct engine *e);
+/*
+ * Looks for the first time: offline what is a hole stays one, as unflushed_before_run() has come
+ * before and nobody else writes; online it is a hint.
+ */
+void skip_begin(struct engine *e);
 /* Brings up to date what the disk says of holes in @z. False: nothing new is known of it. */
 bool skip_look(const struct engine *e, const struct hotzone *z);
 /*

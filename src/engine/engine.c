@@ -170,27 +170,41 @@ static uint64_t protection_size(const struct engine_config *cfg, uint64_t size)
 	return MIN(round_up_u64(needed, 4096), cfg->header->area_size);
 }
 
-/* Steps 3 and 4, with the old data in @b and everything before it durable. */
-static int make_hot(struct engine *e, struct batch *b)
+static int protect(struct engine *e, const struct batch *b)
 {
 	const struct engine_config *cfg = &e->config;
 	const uint64_t size = protection_size(cfg, b->size);
 	const void *data = cfg->resilience == ENGINE_CHECKSUM ? b->digests : b->data;
+	int r = engine_protect(e, data, (size_t)size);
+
+	if (r < 0)
+		log_error_errno(r,
+				"%s: cannot write the resilience area for the hotzone at offset "
+				"%" PRIu64,
+				cfg->disk->name, b->offset);
+	return r;
+}
+
+/* Steps 3 and 4, with the old data in @b and everything before it durable. */
+static int make_hot(struct engine *e, struct batch *b)
+{
+	const struct engine_config *cfg = &e->config;
 	const struct position hot = hot_position(cfg, &(struct hotzone){b->offset, b->size});
-	int r;
+	int r, flushed;
 
 	if (cfg->resilience == ENGINE_CHECKSUM && !engine_has_plaintext_side(cfg))
 		batch_convert(b); /* in memory, while this thread waits for the disk */
 	r = batch_submit(&e->queue);
 	if (r < 0)
 		return r;
-	r = engine_protect(e, data, (size_t)size);
-	if (r < 0)
-		return log_error_errno(
-			r,
-			"%s: cannot write the resilience area for the hotzone at offset "
-			"%" PRIu64,
-			cfg->disk->name, b->offset);
+	flushed = unflushed_start(e);
+	r = protect(e, b);
+	if (flushed == 0)
+		flushed = unflushed_finish(e);
+	if (flushed < 0)
+		engine_log_io(e, flushed, "flush", b->offset, b->size);
+	if (r < 0 || flushed < 0)
+		return r < 0 ? r : flushed;
 	return engine_commit(e, &hot);
 }
 
@@ -427,9 +441,10 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	int r;
 
 	assert(from->hotzone_size == 0);
-	r = skip_begin(e);
+	r = unflushed_before_run(e);
 	if (r < 0)
 		return r;
+	skip_begin(e);
 	e->position = *from;
 	e->finished = e->read_failed = false;
 	e->jumped = e->no_pass = 0;

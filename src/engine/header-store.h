@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct position {
 struct header_store {
 	const struct header_store_ops *ops;
 	uint64_t area_size; /* bytes that fit into the resilience area */
+	bool on_data_disk;  /* header and data share a disk: each flush saves both */
 };
 
 /*

@@ -14,6 +14,7 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/stall.c src/engine/stall.h \
 	src/engine/steps.c \
 	src/engine/store.c \
+	src/engine/unflushed.c \
 	src/engine/unwritten.c src/engine/unwritten.h
 
 UNIT_TESTS += src/engine/test-histogram

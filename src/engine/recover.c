@@ -165,7 +165,9 @@ int engine_recover(struct engine *e, const struct position *hot)
 	e->frozen_since = now_usec();
 	if (cfg->freezer)
 		log_hold();
-	r = recover_data(e, &z);
+	r = unflushed_before_recovery(e, &z);
+	if (r == 0)
+		r = recover_data(e, &z);
 	if (r < 0)
 		return engine_give_up(e, r);
 	r = engine_flush(e);

@@ -29,25 +29,20 @@ static bool is_hole(const struct engine *e, uint64_t boundary, uint64_t at, uint
 	return cfg->disk->ops->is_hole(cfg->disk, cfg->disk_offset + offset, size);
 }
 
-static bool sees_holes(const struct engine *e)
+bool skip_asks_for_holes(const struct engine *e)
 {
-	return e->config.skip_unwritten && e->config.disk->ops->is_hole &&
-	       (!e->config.freezer || e->looks);
+	return e->config.skip_unwritten && e->config.disk->ops->is_hole;
 }
 
-int skip_begin(struct engine *e)
+static bool sees_holes(const struct engine *e)
 {
-	const struct engine_config *cfg = &e->config;
-	int r;
+	return skip_asks_for_holes(e) && (!e->config.freezer || e->looks);
+}
 
-	if (!cfg->skip_unwritten || !cfg->disk->ops->is_hole)
-		return 0;
-	r = cfg->freezer ? 0 : engine_flush(e);
-	if (r < 0)
-		engine_log_io(e, r, "flush", 0, cfg->size);
-	else
-		e->looks = skip_look(e, &(struct hotzone){0, cfg->size});
-	return r;
+void skip_begin(struct engine *e)
+{
+	if (skip_asks_for_holes(e))
+		e->looks = skip_look(e, &(struct hotzone){0, e->config.size});
 }
 
 bool skip_look(const struct engine *e, const struct hotzone *z)

@@ -195,7 +195,9 @@ int engine_flush(struct engine *e)
 	if (plain)
 		r = disk_run(plain, DISK_FLUSH, 0, NULL, 0);
 	if (r == 0)
-		r = batch_flush(&e->queue);
+		r = batch_start_flush(&e->queue);
+	if (r == 0)
+		r = batch_finish_flush(&e->queue);
 	engine_count(e, STAGE_FLUSH, begin);
 	if (r == 0)
 		h->ops->data_flushed(h);

@@ -88,12 +88,18 @@ static int no_commit(struct header_store *s, const struct position *p)
 	return 0;
 }
 
+static int no_flush(struct header_store *s)
+{
+	(void)s;
+	return 0;
+}
+
 static void set_up_fake(void)
 {
 	static const struct disk_ops disk_ops = {
 		.submit = fake_submit, .wait = fake_wait, .wake = disk_woken};
-	static const struct header_store_ops header_ops = {.protect = slow_protect,
-							   .commit = no_commit};
+	static const struct header_store_ops header_ops = {
+		.protect = slow_protect, .commit = no_commit, .flush = no_flush};
 
 	fake.disk = (struct disk){
 		.ops = &disk_ops,
@@ -103,7 +109,8 @@ static void set_up_fake(void)
 		.transfer_size = (uint32_t)SIZE,
 		.depth = 1,
 	};
-	fake.header = (struct header_store){.ops = &header_ops, .area_size = SIZE};
+	fake.header =
+		(struct header_store){.ops = &header_ops, .area_size = SIZE, .on_data_disk = true};
 	assert_int_equal(sem_init(&fake.at_work, 0, 0), 0);
 	assert_int_equal(sem_init(&fake.woken, 0, 0), 0);
 }

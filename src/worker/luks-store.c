@@ -141,7 +141,7 @@ static void store_data_flushed(struct header_store *hs)
 {
 	struct luks_store *s = of(hs);
 
-	if (s->on_data_disk)
+	if (s->store.on_data_disk)
 		luks_header_flushed(s->header);
 }
 
@@ -150,7 +150,7 @@ static void store_data_flush_failed(struct header_store *hs)
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct luks_store *s = of(hs);
 
-	if (!s->on_data_disk)
+	if (!s->store.on_data_disk)
 		return;
 	/* A failure counts the secondary as bad, and the next commit says so. */
 	if (lock_header(s, &lock) < 0)
@@ -207,12 +207,11 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 	};
 
 	*s = (struct luks_store){
-		.store = {.ops = &ops, .area_size = reenc->area_size},
+		.store = {.ops = &ops, .area_size = reenc->area_size, .on_data_disk = on_data_disk},
 		.io = io,
 		.header = header,
 		.reenc = reenc,
 		.lock_fd = lock_fd,
 		.lock_path = lock_path,
-		.on_data_disk = on_data_disk,
 	};
 }

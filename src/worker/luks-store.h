@@ -23,7 +23,6 @@ struct luks_store {
 	const char *lock_path;
 	struct luks_lock *held;  /* between luks_store_hold() and luks_store_release() */
 	uint64_t held_since;     /* microseconds */
-	bool on_data_disk;       /* header and data share a disk, so they share flushes */
 	struct luks_areas freed; /* by finish(): to be wiped once the devices are in order */
 	uint64_t flushes;
 };

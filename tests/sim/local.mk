@@ -44,3 +44,8 @@ UNIT_TESTS += tests/sim/test-verify
 tests_sim_test_verify_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_verify_SOURCES = tests/sim/test-verify.c
 tests_sim_test_verify_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-two-disks
+tests_sim_test_two_disks_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_two_disks_SOURCES = tests/sim/test-two-disks.c
+tests_sim_test_two_disks_LDADD = $(SIM_LDADD)

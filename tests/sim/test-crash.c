@@ -170,7 +170,7 @@ static void dropped_flushes_are_noticed(void **state)
 
 static void take_disks_for_one(struct run *r)
 {
-	r->store.on_data_disk = true;
+	r->store.store.on_data_disk = true;
 }
 
 /* With a detached header a flush of the data disk does not save the header. */

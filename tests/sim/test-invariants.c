@@ -30,6 +30,7 @@ enum sabotage {
 	THAW_BEFORE_COMMIT,  /* let go while the header is hot */
 	THAW_AFTER_FAILURE,  /* let go although its data is neither old nor new */
 	CLEAN_AT_THE_END,    /* "all converted, still in re-encryption" */
+	DATA_UNFLUSHED,      /* a header depends on data that is only in the other disk's cache */
 };
 
 struct saboteur {
@@ -187,10 +188,18 @@ struct trial {
 		.name = "journal", .old_sector = 512, .new_sector = 512, .resilience = "journal"   \
 	}
 
+#define DETACHED                                                                                   \
+	{                                                                                          \
+		.name = "detached", .old_sector = 512, .new_sector = 512,                          \
+		.resilience = "checksum", .detached = true                                         \
+	}
+
 static const struct trial trials[] = {
 	{"nothing broken, offline", NOTHING, CHECKSUM, false, false},
 	{"nothing broken, online", NOTHING, CHECKSUM, true, false},
 	{"nothing broken, write error", NOTHING, CHECKSUM, true, true},
+	{"nothing broken, two disks, offline", NOTHING, DETACHED, false, false},
+	{"nothing broken, two disks, online", NOTHING, DETACHED, true, false},
 	{"header after data", HEADER_AFTER_DATA, CHECKSUM, false, false},
 	{"copies together", COPIES_TOGETHER, CHECKSUM, false, false},
 	{"sequence stands", SEQUENCE_STANDS, CHECKSUM, false, false},
@@ -199,6 +208,8 @@ static const struct trial trials[] = {
 	{"thaw before commit", THAW_BEFORE_COMMIT, CHECKSUM, true, false},
 	{"thaw after failure", THAW_AFTER_FAILURE, CHECKSUM, true, true},
 	{"clean at the end", CLEAN_AT_THE_END, CHECKSUM, false, false},
+	{"data read before it is durable, offline", DATA_UNFLUSHED, DETACHED, false, false},
+	{"data read before it is durable, online", DATA_UNFLUSHED, DETACHED, true, false},
 };
 
 /* Is anything of the run, of the application's view, or of 400 crash states wrong? */
@@ -213,8 +224,10 @@ static bool is_noticed(const struct trial *t, struct volume *v, uint64_t seed)
 		.hotzone_size = HOTZONE,
 		.seed = seed,
 		.all_subsets_up_to = 3,
-		.random_subsets = t->kind == NOTHING ? USUALLY(20, 1) : 20,
-		.torn = t->kind == NOTHING ? USUALLY(40, 1) : 40,
+		.random_subsets = t->kind == NOTHING ? USUALLY(6, 1) : 20,
+		.torn = t->kind == NOTHING   ? USUALLY(6, 1)
+			: t->volume.detached ? 4
+					     : 40,
 		.is_right = application_accepts,
 		.is_right_arg = &app,
 		.stop_at = 1,
@@ -227,11 +240,20 @@ static bool is_noticed(const struct trial *t, struct volume *v, uint64_t seed)
 	b.real_freezer = &app.freezer;
 	assert_int_equal(run_open(&r, v, v->image, HOTZONE, t->online ? &b.freezer : NULL, seed),
 			 0);
-	b.store = (struct header_store){&store_ops, r.store.store.area_size};
+	b.store = r.store.store;
+	b.store.ops = &store_ops;
+	if (t->kind == DATA_UNFLUSHED)
+		b.store.on_data_disk = true;
 	b.real_store = &r.store.store;
 	run_set_header_store(&r, &b.store);
 	if (t->write_error)
 		medium_fail_range(r.medium, DISK_WRITE, v->data_offset + HOTZONE + 4096, 4096);
+	if (t->volume.detached) {
+		app.flush_one_in = 0;
+		/* Online they come between the hotzones, too. */
+		for (unsigned n = 0; n < 8; n++)
+			application_work(&app);
+	}
 	failure = run_all(&r, &outcome);
 	if (t->write_error)
 		application_work(&app);
