@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The options of methods on the public bus. */
+#include <string.h>
+
+#include "daemon/bus-options.h"
+#include "message.h"
+
+static const char *const names[] = {
+	"Cipher",    "KeySize",      "SectorSize",   "KeepKey",         "Resilience",
+	"Keyslot",   "LoseKeyslots", "ForceOffline", "ResilienceHash",  "Pbkdf",
+	"PbkdfHash", "PbkdfTime",    "PbkdfMemory",  "PbkdfIterations", "PbkdfParallel",
+	"Queue",     "Deadline",     "Verify",       "SkipUnwritten",   "Now",
+	NULL,
+};
+
+static void read_rotation(sd_bus_message *m)
+{
+	struct rotate_options o = ROTATE_OPTIONS_NONE;
+	struct failure f = {};
+
+	if (read_rotate_options(m, &o, &f) < 0) {
+		REQUIRE(memchr(f.text, '\0', sizeof(f.text)));
+		return;
+	}
+	REQUIRE(memchr(o.cipher, '\0', sizeof(o.cipher)));
+	REQUIRE(memchr(o.pbkdf_hash, '\0', sizeof(o.pbkdf_hash)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input in = {data, size};
+	const unsigned which = (unsigned)fuzz_take(&in, 1) % 3;
+	sd_bus_message *m = fuzz_message_new(&in, names);
+	struct resume_options resume = {};
+	struct run_choices cancel = {};
+	struct failure f = {};
+
+	if (which == 0)
+		read_rotation(m);
+	else if (which == 1)
+		(void)read_resume_options(m, &resume, &f);
+	else
+		(void)read_cancel_options(m, &cancel, &f);
+	sd_bus_message_unref(m);
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a manager says to the worker: the calls go through the real methods over a real connection,
+ * and the requests that they make are thrown away.
+ */
+#include <errno.h>
+
+#include "message.h"
+#include "worker/service-bus.h"
+#include "worker/service-internal.h"
+
+static struct control control;
+static struct service service = {.control = &control, .control_fd = -1};
+
+/* The rest of the service, which only answers. */
+int service_keep_call(struct service *s, sd_bus_message *m, uint64_t record_serial)
+{
+	(void)s;
+	(void)m;
+	(void)record_serial;
+	return -ENOBUFS;
+}
+
+int service_start_progress(struct service *s)
+{
+	(void)s;
+	return 0;
+}
+
+int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state)
+{
+	(void)m;
+	(void)l;
+	(void)state;
+	return 0;
+}
+
+int service_append_progress(sd_bus_message *m, const struct service *s,
+			    const struct control_state *state)
+{
+	(void)m;
+	(void)s;
+	(void)state;
+	return 0;
+}
+
+const char *service_error_name(int error)
+{
+	(void)error;
+	return "Failed";
+}
+
+static const char *const methods[] = {
+	"UseProvider", "Check",     "Prepare",     "Undo", "Convert", "Recover",   "Reverse",
+	"Inspect",     "SetLimits", "SetGovernor", "Stop", "Lock",    "SetRecord", "GetStatus",
+};
+
+static const char *const names[] = {
+	"Type",
+	"Keyslot",
+	"Provider",
+	"Path",
+	"Offset",
+	"Size",
+	"Name",
+	"Description",
+	"Token",
+	"Timeout",
+	"SkipUnwritten",
+	"Verify",
+	"Cipher",
+	"KeySize",
+	"SectorSize",
+	"KeepKey",
+	"Resilience",
+	"LoseKeyslots",
+	"Pbkdf",
+	"ResilienceHash",
+	"PbkdfHash",
+	"PbkdfIterations",
+	"PbkdfMemory",
+	"PbkdfParallel",
+	"PbkdfTime",
+	"ForceOffline",
+	NULL,
+};
+
+static void append_arguments(sd_bus_message *m, struct fuzz_input *in, const char *method)
+{
+	char *text;
+
+	switch (*method == 'S' ? method[3] : 0) {
+	case 'L': /* SetLimits */
+		REQUIRE(sd_bus_message_append(m, "ttt", fuzz_take(in, 8), fuzz_take(in, 8),
+					      fuzz_take(in, 8)) >= 0);
+		return;
+	case 'G': /* SetGovernor */
+		REQUIRE(sd_bus_message_append(m, "sttt", fuzz_take(in, 1) & 1 ? "idle" : "x",
+					      fuzz_take(in, 8), fuzz_take(in, 8),
+					      fuzz_take(in, 8)) >= 0);
+		return;
+	case 'R': /* SetRecord */
+		text = fuzz_take_text(in, in->size);
+		(void)sd_bus_message_append(m, "s", text);
+		free(text);
+		return;
+	default:
+		fuzz_message_append(m, in, names);
+	}
+}
+
+/* Requests are freed as the working thread would take them. */
+static void drain(void)
+{
+	struct request *q;
+
+	while ((q = control.requests)) {
+		control.requests = q->next;
+		request_free(q);
+	}
+	control.state.job = control.after = JOB_NONE;
+}
+
+static void start(sd_bus *server)
+{
+	static bool started;
+
+	if (started)
+		return;
+	started = true;
+	REQUIRE(control_init(&control) == 0);
+	REQUIRE(sd_bus_add_object_vtable(server, NULL, SERVICE_PATH, SERVICE_INTERFACE,
+					 service_vtable, &service) >= 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input in = {data, size};
+	const char *method = methods[fuzz_take(&in, 1) % (sizeof(methods) / sizeof(methods[0]))];
+	sd_bus *client, *server;
+	sd_bus_message *m;
+
+	fuzz_message_buses(&client, &server);
+	start(server);
+	REQUIRE(sd_bus_message_new_method_call(client, &m, NULL, SERVICE_PATH, SERVICE_INTERFACE,
+					       method) >= 0);
+	append_arguments(m, &in, method);
+	REQUIRE(sd_bus_message_set_expect_reply(m, 0) >= 0);
+	REQUIRE(sd_bus_send(client, m, NULL) >= 0);
+	REQUIRE(sd_bus_flush(client) >= 0);
+	sd_bus_message_unref(m);
+	while (sd_bus_process(server, NULL) > 0)
+		drain();
+	REQUIRE(sd_bus_is_open(server) > 0);
+	while (sd_bus_process(client, NULL) > 0)
+		;
+	return 0;
+}
