@@ -104,6 +104,17 @@ static int delete_digest(json_object *json, int id, struct luks_areas *freed)
 	return 0;
 }
 
+/*
+ * Data of a fixed size keep it, so that nothing behind them is ever taken for theirs. On the way
+ * back they get the size that they had before the re-encryption began.
+ */
+static uint64_t final_size(const struct luks_reenc *r)
+{
+	if (r->direction == LUKS_BACKWARD && (r->new_side.size || !r->old_side.size))
+		return r->new_side.size;
+	return r->fixed_size ? r->data_size : 0;
+}
+
 /* The one segment that is left is backup-final without its flags. */
 static int set_final_segment(json_object *json, const struct luks_reenc *r)
 {
@@ -115,6 +126,7 @@ static int set_final_segment(json_object *json, const struct luks_reenc *r)
 	if (!segments)
 		return -ENOMEM;
 	layout_build(r, boundary_at_end(r), 0, &final);
+	final.segment[0].size = final_size(r);
 	error = field_set_id(segments, 0, segment_to_json(&final.segment[0]));
 	if (error < 0)
 		return error;

@@ -51,10 +51,8 @@ void layout_build(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_si
 	append(&l, r, true, start, hot_size, SEGMENT_HOT);
 	append(&l, r, !forward, end, r->data_size - end, 0);
 
-	/* One segment alone is always dynamic, and so is the last of a volume without fixed size.
-	 */
 	last = &l.segment[l.count - 1];
-	if (!(last->flags & SEGMENT_HOT) && (!r->fixed_size || l.count == 1))
+	if (!(last->flags & SEGMENT_HOT) && !r->fixed_size)
 		last->size = 0;
 	*ret = l;
 }

@@ -118,6 +118,7 @@ static int read_side(struct loader *l, int id, struct luks_side *side)
 
 	side->crypt = s->kind == SEGMENT_CRYPT;
 	side->offset = s->offset;
+	side->size = s->size;
 	side->sector_size = side->crypt ? s->sector_size : SECTOR_SIZE;
 	memcpy(side->cipher, s->cipher, sizeof(side->cipher));
 	if (!is_power_of_2(side->sector_size) || side->sector_size > MAX_SECTOR_SIZE)
@@ -217,6 +218,23 @@ static int read_blocks(struct loader *l, uint32_t logical_block)
 	return 0;
 }
 
+/*
+ * What the header fixes the data to. cryptsetup keeps that in backup-previous only: it makes the
+ * regular segments "dynamic", and converts what lies behind the data as well.
+ */
+static int read_fixed_size(struct loader *l, const struct segment *last, uint64_t *ret)
+{
+	struct luks_reenc *r = &l->r;
+	const uint64_t size = r->shift_size ? 0 : MAX(r->old_side.size, r->new_side.size);
+
+	if (l->regular > 1 && size && last->offset >= r->data_offset + size)
+		return luks_refuse(l->why, -EOPNOTSUPP,
+				   "cryptsetup re-encrypts the device beyond the size that the "
+				   "header fixes the data to; only cryptsetup can go on with that");
+	*ret = size;
+	return 0;
+}
+
 /* Bytes of data: what the header says where it does, else what the device has. */
 static int read_size(struct loader *l, uint64_t device_size, uint64_t fixed_size)
 {
@@ -235,12 +253,17 @@ static int read_size(struct loader *l, uint64_t device_size, uint64_t fixed_size
 			return TAMPERED(l, "a segment lies before the data");
 		size = last->offset - r->data_offset + last->size;
 		/* A hot last segment has a size in any case. */
-		r->fixed_size = fixed_size || !hot || size != available;
+		r->fixed_size = fixed_size || !hot || size != available ||
+				size == MAX(r->old_side.size, r->new_side.size);
 	} else {
-		size = available;
-		if (fixed_size && l->regular == 1)
-			size = fixed_size;
-		r->fixed_size = size != available;
+		int error = read_fixed_size(l, last, &size);
+
+		if (error < 0)
+			return error;
+		r->fixed_size = size;
+		if (!size)
+			size = fixed_size && l->regular == 1 ? fixed_size : available;
+		r->fixed_size |= size != available;
 	}
 	if (size > available)
 		return luks_refuse(l->why, -EFBIG,

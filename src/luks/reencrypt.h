@@ -44,6 +44,7 @@ enum luks_resilience {
 struct luks_side {
 	bool crypt;           /* false: linear, plaintext */
 	uint64_t offset;      /* bytes on the data device */
+	uint64_t size;        /* bytes that the header fixes it to; 0: to the end of the device */
 	char cipher[65];      /* "aes-xts-plain64"; empty when linear */
 	uint32_t sector_size; /* bytes; 512 when linear */
 	int digest;           /* LUKS2 digest id, -1 when linear */
@@ -123,10 +124,10 @@ struct luks_areas {
 };
 
 /*
- * The edit that ends the re-encryption: one segment as backup-final says, the old key's digest and
- * keyslots gone (unless kept), the requirement gone, @r NONE. To be committed right after the data
- * of the last hotzone is durable, from HOT, from FINISH, or from a reversal with nothing to undo.
- * -EINVAL: something is left to convert.
+ * The edit that ends the re-encryption: one segment as backup-final says, of a fixed size where the
+ * data had one, the old key's digest and keyslots gone (unless kept), the requirement gone, @r
+ * NONE. To be committed right after the data of the last hotzone is durable, from HOT, from FINISH,
+ * or from a reversal with nothing to undo. -EINVAL: something is left to convert.
  */
 int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_areas *ret);
 

@@ -22,6 +22,12 @@ static bool is_ours(const struct luks_reenc *r)
 					      r->resilience == LUKS_RESILIENCE_JOURNAL));
 }
 
+/* cryptsetup would convert what lies behind data of a fixed size as well. */
+static bool has_fixed_size(const struct luks_reenc *r)
+{
+	return r->state != LUKS_REENC_NONE && (r->old_side.size > 0 || r->new_side.size > 0);
+}
+
 static uint64_t bytes_done(const struct luks_reenc *r)
 {
 	/* With data shift the position is not known. */
@@ -46,7 +52,7 @@ int luks_status_get(const struct luks_header *h, uint64_t device_size, uint64_t 
 	s.bytes_left = s.reenc.state == LUKS_REENC_NONE ? 0 : s.reenc.data_size - s.bytes_done;
 	s.only_cryptsetup = !is_ours(&s.reenc);
 	s.only_us = !s.only_cryptsetup &&
-		    (s.reenc.state == LUKS_REENC_FINISH ||
+		    (s.reenc.state == LUKS_REENC_FINISH || has_fixed_size(&s.reenc) ||
 		     (s.reenc.state == LUKS_REENC_HOT &&
 		      !luks_reenc_stock_safe(&s.reenc, s.reenc.boundary, s.reenc.hot_size)));
 	*ret = s;

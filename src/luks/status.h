@@ -18,7 +18,8 @@ struct luks_status {
 	uint64_t bytes_left; /* a hotzone included */
 	/*
 	 * Only we may go on: cryptsetup would destroy data (a finished conversion that the header
-	 * does not call finished), or may (a backward hotzone that it cannot recover).
+	 * does not call finished, what lies behind data of a fixed size), or may (a backward
+	 * hotzone that it cannot recover).
 	 */
 	bool only_us;
 	/* Only cryptsetup may go on: data shift, encryption, decryption. */

@@ -229,7 +229,7 @@ static int begin(struct job *j)
 	if (*j->stop)
 		return log_refusal(-EINTR, "%s: interrupted; nothing was changed",
 				   j->steps.volume.data_path);
-	return luks_begin_commit(b, &j->steps.old_key, &j->steps.new_key);
+	return steps_begin(&j->steps, b);
 }
 
 /* What was asked for at the beginning holds to the end (cryptsetup issue 570 was about this). */

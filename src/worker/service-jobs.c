@@ -171,7 +171,7 @@ static int do_prepare(struct work *w)
 	int r = plan(w, &b);
 
 	if (r == 0)
-		r = luks_begin_commit(b, &w->steps.old_key, &w->steps.new_key);
+		r = steps_begin(&w->steps, b);
 	return r < 0 ? r : hold_keys(w);
 }
 

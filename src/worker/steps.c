@@ -161,6 +161,41 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	return 0;
 }
 
+/* libcryptsetup makes the segment as it was before the re-encryption, mostly without a size. */
+static int fix_size(struct volume *v)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct luks_reason why = {};
+	int r = volume_reload(v);
+
+	if (r < 0)
+		return r;
+	r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
+	if (r == 0)
+		r = luks_header_check_unmoved(v->header, v->meta);
+	if (r == 0)
+		r = luks_reenc_set_position(v->header, &v->reenc, v->reenc.boundary, 0);
+	if (r == 0)
+		r = luks_header_commit(v->header, v->meta, &why);
+	if (r == 0)
+		r = luks_header_flush(v->header, v->meta);
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: the re-encryption is begun, but --device-size cannot "
+				       "be written to the LUKS2 header%s%s; give it again with: "
+				       "recryptctl reencrypt --resume-only %s",
+				       v->header_path, *why.text ? ": " : "", why.text,
+				       v->arguments);
+	return 0;
+}
+
+int steps_begin(struct steps *s, struct luks_begin *b)
+{
+	int r = luks_begin_commit(b, &s->old_key, &s->new_key);
+
+	return r < 0 || s->options->device_size == 0 ? r : fix_size(&s->volume);
+}
+
 int steps_check_cancellable(const struct volume *v)
 {
 	switch (v->reenc.state) {

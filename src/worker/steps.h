@@ -39,6 +39,12 @@ int steps_check_supported(const struct volume *v);
 /* -EBUSY: a re-encryption is there already. Nothing is written before steps_begin(). */
 int steps_plan(struct steps *s, struct luks_begin **ret);
 
+/*
+ * Begins what was planned. With --device-size the header then says to which size the data are
+ * fixed, so that a later run needs no option for it.
+ */
+int steps_begin(struct steps *s, struct luks_begin *b);
+
 /* Volume keys for the sides that still need one. */
 int steps_unlock(struct steps *s);
 
