@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from scenarios import SEED, Failed, check
 
@@ -70,29 +71,61 @@ def strace():
 
 
 class At:
-    """Delivers a signal at the @number-th call of a system call, one thread's calls counted."""
+    """
+    Delivers a signal at the @number-th call of a system call, one thread's calls counted. KILL is
+    for all processes of the program: the one that makes the call is stopped, without the call, and
+    then all are killed. By itself it would be outlived by the process that it derives keys for.
+    """
     def __init__(self, syscall, number, what="KILL"):
         self.syscall, self.number, self.what = syscall, number, what
+        self.log = fresh("stopped")
+
+    def injection(self):
+        what = "error=EINTR:signal=STOP" if self.what == "KILL" else f"signal={self.what}"
+        return f"inject={self.syscall}:{what}:when={self.number}"
 
     def wrap(self, command):
-        return [*strace(), "-o", "/dev/null", "-e", f"trace={self.syscall}", "-e",
-                f"inject={self.syscall}:signal={self.what}:when={self.number}", *command]
+        return [*strace(), "-o", self.log, "-e", f"trace={self.syscall}", "-e", self.injection(),
+                *command]
+
+    def is_due(self):
+        """Whether all processes are to be killed now."""
+        if self.what != "KILL" or not os.path.exists(self.log):
+            return False
+        with open(self.log, encoding="ascii", errors="replace") as f:
+            return "stopped by SIGSTOP" in f.read()
 
     def __str__(self):
         return f"{self.what} at {self.syscall} {self.number}"
 
 
+def communicate(process, at, stdin, limit):
+    end = time.monotonic() + limit
+    while at:
+        try:
+            return process.communicate(stdin, timeout=0.02)
+        except subprocess.TimeoutExpired:
+            stdin = None
+            if at.is_due():
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+            if time.monotonic() > end:
+                raise
+    return process.communicate(stdin, timeout=limit)
+
+
 def execute(command, at=None, stdin=b"", limit=120):
+    """@command may have been wrapped already, with what @at logs in its place."""
     # Under strace the leak sanitizer cannot work and would fail the run for that.
     env = dict(os.environ, LC_ALL="C")
-    command = at.wrap(command) if at else command
+    command = at.wrap(command) if at and "strace" not in command else command
     if "strace" in command:
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, env=env, cwd=scratch,
                                start_new_session=True)
     try:
-        out, err = process.communicate(stdin, timeout=limit)
+        out, err = communicate(process, at, stdin, limit)
     except BaseException as e:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -38,9 +38,9 @@ def record(command, path, at=None):
               f"trace={','.join(CALLS)}", "-y", *command]
     if at:
         traced.remove("--seccomp-bpf")
-        traced[traced.index("-o"):traced.index("-o")] = [
-            "-e", f"inject={at.syscall}:signal={at.what}:when={at.number}"]
-    result = execute(traced)
+        traced[traced.index("-o"):traced.index("-o")] = ["-e", at.injection()]
+        at.log = log
+    result = execute(traced, at)
     with open(log, encoding="ascii", errors="replace") as f:
         return list(_events(f, path)), result
 
