@@ -14,8 +14,9 @@
 #include "util/log.h"
 #include "worker/options.h"
 
-#define DEFAULT_STALL_TARGET UINT64_C(50000)    /* 50 ms */
-#define DEFAULT_KEY_TIMEOUT  UINT64_C(30000000) /* 30 s */
+#define DEFAULT_STALL_TARGET UINT64_C(50000)             /* 50 ms */
+#define KEY_TIMEOUT_MAX      (UINT64_C(86400) * 1000000) /* a day */
+#define DEFAULT_KEY_TIMEOUT  (OPTION_KEY_TIMEOUT * UINT64_C(1000000))
 
 /* Where a line stands. */
 struct place {
@@ -90,6 +91,39 @@ static int set_threads(unsigned *target, const char *value)
 	return 0;
 }
 
+/* 0 would be no limit at all. */
+static int set_key_timeout(uint64_t *target, const char *value)
+{
+	uint64_t usec;
+	int r = config_parse_usec(value, &usec);
+
+	if (r < 0)
+		return r;
+	if (usec == 0)
+		return -EINVAL;
+	if (usec > KEY_TIMEOUT_MAX)
+		return -ERANGE;
+	*target = usec;
+	return 0;
+}
+
+static int set_cost(uint32_t *target, const char *value)
+{
+	char *end;
+	unsigned long long n;
+
+	if (!isdigit((unsigned char)*value))
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (*end || (n > 0 && n < OPTION_KEY_COST_MIN))
+		return -EINVAL;
+	if (errno || n > UINT32_MAX)
+		return -ERANGE;
+	*target = (uint32_t)n;
+	return 0;
+}
+
 static int set_provider(enum provider_kind *target, const char *value)
 {
 	for (unsigned i = 0; i <= PROVIDER_TOKEN; i++)
@@ -154,6 +188,8 @@ enum setting {
 	SET_KEYRING_KEY,
 	SET_TOKEN,
 	SET_KEY_TIMEOUT,
+	SET_KEY_MEMORY_MAX,
+	SET_KEY_COST_MAX,
 };
 
 static int set_volume(struct volume_config *v, enum setting setting, const char *value)
@@ -194,7 +230,11 @@ static int set_volume(struct volume_config *v, enum setting setting, const char 
 	case SET_TOKEN:
 		return set_token(&v->provider.token, value);
 	case SET_KEY_TIMEOUT:
-		return config_parse_usec(value, &v->provider.timeout_usec);
+		return set_key_timeout(&v->provider.timeout_usec, value);
+	case SET_KEY_MEMORY_MAX:
+		return config_parse_bytes(value, &v->key_memory_max);
+	case SET_KEY_COST_MAX:
+		return set_cost(&v->key_cost_max, value);
 	default:
 		return -ENOENT;
 	}
@@ -221,6 +261,8 @@ static int find_setting(const char *key, enum setting *ret)
 		[SET_KEYRING_KEY] = "KeyringKey",
 		[SET_TOKEN] = "Token",
 		[SET_KEY_TIMEOUT] = "KeyTimeout",
+		[SET_KEY_MEMORY_MAX] = "KeyMemoryMax",
+		[SET_KEY_COST_MAX] = "KeyCostMax",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -423,6 +465,10 @@ static int inherit(struct volume_config *v, const struct volume_config *d)
 		v->provider.token = d->provider.token;
 	if (!(v->set & UINT32_C(1) << SET_KEY_TIMEOUT))
 		v->provider.timeout_usec = d->provider.timeout_usec;
+	if (!(v->set & UINT32_C(1) << SET_KEY_MEMORY_MAX))
+		v->key_memory_max = d->key_memory_max;
+	if (!(v->set & UINT32_C(1) << SET_KEY_COST_MAX))
+		v->key_cost_max = d->key_cost_max;
 	if (r == 0 && !v->provider.key_file && d->provider.key_file)
 		r = set_string(&v->provider.key_file, d->provider.key_file);
 	if (r == 0 && !v->provider.credential && d->provider.credential)

@@ -10,7 +10,8 @@
  *                  CryptTab= DiscoverActive= DiscoverCryptTab=
  *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Threads= Resilience= ResilienceHash=
  *                  SkipUnwritten= Verify=
- *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout= Group=
+ *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout=
+ *                  KeyMemoryMax= KeyCostMax= Group=
  *                  and those of politeness.h
  *   [Volume UUID]  the same, and Device= HeaderDevice= Name=
  */
@@ -42,7 +43,7 @@ struct provider {
 	char *credential;      /* name */
 	char *keyring_key;     /* description */
 	int token;             /* or -1 */
-	uint64_t timeout_usec; /* how long it may take */
+	uint64_t timeout_usec; /* how long it, or deriving one key, may take */
 };
 
 struct volume_config {
@@ -60,6 +61,9 @@ struct volume_config {
 	char *resilience;           /* "checksum", "journal" */
 	char *resilience_hash;      /* NULL: the engine's own */
 	struct provider provider;
+	uint64_t key_memory_max; /* bytes that the header may claim to derive a key; 0: the default
+				  */
+	uint32_t key_cost_max;   /* steps, likewise */
 	struct politeness polite;
 	bool remembered; /* only in the state file (AddVolume), not in the administrator's */
 	uint32_t set;    /* which settings the section itself has; of the parser */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -21,7 +22,7 @@
 #include "worker/program.h"
 
 #define WORKER_CONTROL_FD 3
-#define WORKER_ARGS_MAX   9
+#define WORKER_ARGS_MAX   12
 
 extern char **environ;
 
@@ -133,6 +134,12 @@ static int run(const struct worker_spec *spec, const char *path, int control_fd,
 		r = add(&a, "--active-name=%s", spec->name);
 	if (r == 0 && spec->threads > 0)
 		r = add(&a, "--threads=%u", spec->threads);
+	if (r == 0 && spec->key_timeout_usec > 0)
+		r = add(&a, "--key-timeout=%" PRIu64, (spec->key_timeout_usec + 999999) / 1000000);
+	if (r == 0 && spec->key_memory_max > 0)
+		r = add(&a, "--key-memory-max=%" PRIu64, spec->key_memory_max);
+	if (r == 0 && spec->key_cost_max > 0)
+		r = add(&a, "--key-cost-max=%" PRIu32, spec->key_cost_max);
 	if (r == 0 && log_level() >= LOG_DEBUG)
 		r = add(&a, "--debug");
 	if (r == 0)

@@ -117,7 +117,8 @@ static void a_volume_takes_from_the_defaults_what_its_section_leaves_out(void **
 	write_file(conf, "[Volume " UUID_A "]\nDevice=/dev/sdx\nRateLimit=0\nGroup=g\n"
 			 "KeyProvider=credential\nCredential=c\n"
 			 "[Volume]\nRateLimit=5MB\nResilience=journal\nKeyProvider=key-file\n"
-			 "KeyFile=/k\nKeyTimeout=2min\n");
+			 "KeyFile=/k\nKeyTimeout=2min\n"
+			 "KeyMemoryMax=2G\nKeyCostMax=5000000\n");
 	c = load();
 	a = config_for_volume(c, UUID_A);
 	b = config_for_volume(c, UUID_B);
@@ -128,6 +129,8 @@ static void a_volume_takes_from_the_defaults_what_its_section_leaves_out(void **
 	assert_int_equal(a->provider.kind, PROVIDER_CREDENTIAL);
 	assert_string_equal(a->provider.credential, "c");
 	assert_int_equal(a->provider.timeout_usec, 120000000);
+	assert_int_equal(a->key_memory_max, UINT64_C(2) << 30);
+	assert_int_equal(a->key_cost_max, 5000000);
 	assert_int_equal(b->rate_limit, 5000000);
 	assert_int_equal(b->provider.kind, PROVIDER_KEY_FILE);
 	assert_string_equal(b->provider.key_file, "/k");

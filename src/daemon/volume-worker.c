@@ -56,6 +56,9 @@ int volume_need_worker(struct volume *v)
 		/* Left out, the worker finds whatever is active. */
 		.name = config->name,
 		.threads = config->threads,
+		.key_timeout_usec = config->provider.timeout_usec,
+		.key_memory_max = config->key_memory_max,
+		.key_cost_max = config->key_cost_max,
 	};
 	int r;
 

@@ -124,6 +124,9 @@ struct worker_spec {
 	const char *header_device; /* NULL or "": on the device */
 	const char *name;          /* dm name, NULL or "": closed */
 	unsigned threads;          /* for ciphers and checksums, 0: one for each CPU */
+	/* What the header may claim to derive a key; 0: the default. */
+	uint64_t key_timeout_usec, key_memory_max; /* bytes */
+	uint32_t key_cost_max;                     /* steps */
 };
 
 /* Starts a worker; returns at once. @userdata is the handler's. */

@@ -77,9 +77,14 @@ static int set_fast_pbkdf(struct luks_begin *b)
 
 static int remember(struct luks_begin *b, int keyslot)
 {
-	if (keyslot >= 0)
-		b->added[b->n_added++] = keyslot;
-	return keyslot;
+	int r = 0;
+
+	if (keyslot < 0)
+		return keyslot;
+	b->added[b->n_added++] = keyslot;
+	if (b->channel)
+		r = derive_send(b->channel, DERIVE_ADDED, keyslot, NULL, 0);
+	return r < 0 ? r : keyslot;
 }
 
 /* The first keyslot of the new key makes its digest, the others share it. */
@@ -275,6 +280,8 @@ static int make_way(struct luks_begin *b)
 		return r;
 	r = luks_begin_mark(b);
 	b->marked = r == 0;
+	if (b->marked && b->channel)
+		r = derive_send(b->channel, DERIVE_MARK, 0, NULL, 0);
 	/* With all tokens in use it goes without. */
 	if (r < 0)
 		log_debug("%s: no token marks the keyslots to be added: %s", b->params.device,
@@ -282,7 +289,7 @@ static int make_way(struct luks_begin *b)
 	return 0;
 }
 
-static int begin(struct luks_begin *b)
+int luks_begin_here(struct luks_begin *b)
 {
 	_cleanup_(secret_freep) struct secret *bridge = NULL;
 	struct start start = {0};
@@ -308,18 +315,19 @@ static int begin(struct luks_begin *b)
 
 /*
  * A context that failed may hold a header that was never written: the keyslots go by a fresh one.
- * Nothing is removed from a header in which the re-encryption did begin.
+ * Nothing is removed from a header in which the re-encryption did begin, and true is returned.
  */
-static void undo(struct luks_begin *b)
+static bool undo(struct luks_begin *b)
 {
 	bool left = false;
 
 	if (b->n_added == 0 && !b->marked)
-		return;
+		return false;
 	b->cd = luks_context_close(b->cd);
-	if (luks_context_open(b->params.device, b->params.header, &b->cd) < 0 ||
-	    crypt_reencrypt_status(b->cd, NULL) != CRYPT_REENCRYPT_NONE)
-		return;
+	if (luks_context_open(b->params.device, b->params.header, &b->cd) < 0)
+		return false;
+	if (crypt_reencrypt_status(b->cd, NULL) != CRYPT_REENCRYPT_NONE)
+		return true;
 	for (size_t i = 0; i < b->n_added; i++)
 		left |= crypt_keyslot_destroy(b->cd, b->added[i]) < 0;
 	if (!left)
@@ -329,6 +337,19 @@ static void undo(struct luks_begin *b)
 			"%s: keyslots that were added could not be removed again; see cryptsetup "
 			"luksDump %s",
 			b->params.device, b->params.device);
+	return false;
+}
+
+/* The process that derives was killed, but too late: after the commit that begins. */
+static int began_anyway(const struct luks_begin *b)
+{
+	log_notice("%s: the re-encryption had begun before it could be stopped", b->params.device);
+	return 0;
+}
+
+static int give_up(const struct luks_begin *b, int r)
+{
+	return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
 }
 
 int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
@@ -336,9 +357,11 @@ int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
 {
 	int r;
 
-	r = begin(b);
-	if (r < 0)
-		undo(b);
+	r = luks_derive_policy()->run ? luks_begin_elsewhere(b) : luks_begin_here(b);
+	if (r < 0 && undo(b) && luks_derive_gave_up(r))
+		r = began_anyway(b);
+	if (luks_derive_gave_up(r))
+		r = give_up(b, r);
 	b->cd = luks_context_close(b->cd);
 	if (r < 0)
 		return r;

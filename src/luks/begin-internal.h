@@ -5,6 +5,7 @@
 #include <libcryptsetup.h>
 
 #include "luks/begin.h"
+#include "luks/derive-job.h"
 #include "luks/keyslots.h"
 
 /* How a keyslot was opened, in step with luks_begin_plan.slots. */
@@ -26,6 +27,9 @@ struct luks_begin {
 	/* Keyslots added by commit, for its undoing. */
 	int added[LUKS_MAX_KEYSLOTS];
 	size_t n_added;
+	struct luks_given_up given_up;
+	/* In the process that derives: it hears of what is added. NULL: nobody does. */
+	const struct derive_channel *channel;
 };
 
 static inline bool luks_begin_is_open(const struct luks_begin *b, size_t i)
@@ -47,3 +51,7 @@ static inline size_t luks_begin_count_open(const struct luks_begin *b)
  * where the volume key came without one for an old keyslot. Logs failures.
  */
 int luks_begin_open_keyslots(struct luks_begin *b);
+
+/* What luks_begin_commit() does, without undoing it: here, or in the process that derives. */
+int luks_begin_here(struct luks_begin *b);
+int luks_begin_elsewhere(struct luks_begin *b);

@@ -65,26 +65,36 @@ static bool holds(const struct luks_begin *b, const struct secret *key, const ma
 	return make_mac(b->cd, key, mac) == 0 && strcmp(mac, marked) == 0;
 }
 
-static bool opens(const struct luks_begin *b, const struct luks_keyslot *slot,
+/* A keyslot that gives up is not tried with each of the passphrases. */
+static bool came(struct luks_begin *b, const struct luks_keyslot *slot, int r)
+{
+	if (r < 0)
+		(void)luks_given_up_note(&b->given_up, b->params.device, slot->id, r);
+	return r >= 0;
+}
+
+static bool opens(struct luks_begin *b, const struct luks_keyslot *slot,
 		  const struct secret *passphrase, const mac_text marked)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
 
-	return passphrase && luks_keyslot_open(b->cd, slot->id, passphrase, &key) >= 0 &&
+	return passphrase && !luks_given_up(&b->given_up, slot->id) &&
+	       came(b, slot, luks_keyslot_open(b->cd, slot->id, passphrase, &key)) &&
 	       holds(b, key, marked);
 }
 
-static bool token_opens(const struct luks_begin *b, const struct luks_keyslot *slot, int token,
+static bool token_opens(struct luks_begin *b, const struct luks_keyslot *slot, int token,
 			const mac_text marked)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
 
 	return token >= 0 && slot->tokens & UINT32_C(1) << token &&
-	       luks_keyslot_open_by_token(b->cd, slot->id, token, &key) >= 0 &&
+	       !luks_given_up(&b->given_up, slot->id) &&
+	       came(b, slot, luks_keyslot_open_by_token(b->cd, slot->id, token, &key)) &&
 	       holds(b, key, marked);
 }
 
-static bool is_leftover(const struct luks_begin *b, const struct luks_keyslot *slot,
+static bool is_leftover(struct luks_begin *b, const struct luks_keyslot *slot,
 			const mac_text marked)
 {
 	if (slot->digest == b->keyslots.data_digest)

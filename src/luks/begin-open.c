@@ -60,20 +60,32 @@ static void keep_old_key(struct luks_begin *b, struct secret **key)
 		b->old_key = TAKE_PTR(*key);
 }
 
+/* Nothing makes sense any more, or another keyslot may open. */
+static int note(struct luks_begin *b, size_t i, int r)
+{
+	const int keyslot = b->plan.slots[i].keyslot;
+
+	r = luks_given_up_note(&b->given_up, b->params.device, keyslot, r);
+	return r == -ENOMEM
+		       ? log_error_errno(r, "%s: cannot open keyslot %d", b->params.device, keyslot)
+		       : r;
+}
+
 static int try_passphrase(struct luks_begin *b, const struct secret *passphrase)
 {
 	for (size_t i = 0; i < b->plan.n_slots && !enough_open(b); i++) {
 		_cleanup_(secret_freep) struct secret *key = NULL;
 		int r;
 
-		if (!to_open(b, i))
+		if (!to_open(b, i) || luks_given_up(&b->given_up, b->plan.slots[i].keyslot))
 			continue;
 		r = luks_keyslot_open(b->cd, b->plan.slots[i].keyslot, passphrase, &key);
-		if (r == -ENOMEM)
-			return log_error_errno(r, "%s: cannot open keyslot %d", b->params.device,
-					       b->plan.slots[i].keyslot);
-		if (r < 0)
+		if (r < 0) {
+			r = note(b, i, r);
+			if (r < 0)
+				return r;
 			continue;
+		}
 		r = secret_copy(passphrase->data, passphrase->size, &b->openers[i].passphrase);
 		if (r < 0)
 			return r;
@@ -87,10 +99,18 @@ static int try_plugin_token(struct luks_begin *b, int token)
 {
 	for (size_t i = 0; i < b->plan.n_slots && !enough_open(b); i++) {
 		_cleanup_(secret_freep) struct secret *key = NULL;
+		int r;
 
 		if (!to_open(b, i) || !(b->plan.slots[i].tokens & UINT32_C(1) << token) ||
-		    luks_keyslot_open_by_token(b->cd, b->plan.slots[i].keyslot, token, &key) < 0)
+		    luks_given_up(&b->given_up, b->plan.slots[i].keyslot))
 			continue;
+		r = luks_keyslot_open_by_token(b->cd, b->plan.slots[i].keyslot, token, &key);
+		if (r < 0) {
+			r = note(b, i, r);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		b->openers[i].token = token;
 		log_info("Key slot %d unlocked by token %d.", b->plan.slots[i].keyslot, token);
 		keep_old_key(b, &key);
@@ -128,7 +148,8 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 	unsigned wrong = 0;
 	bool again = false;
 
-	while (to_open(b, i) && !enough_open(b)) {
+	while (to_open(b, i) && !enough_open(b) &&
+	       !luks_given_up(&b->given_up, b->plan.slots[i].keyslot)) {
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		size_t before = luks_begin_count_open(b);
 		int r;
@@ -146,6 +167,16 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 		wrong += again;
 	}
 	return 0;
+}
+
+static int refuse_locked(const struct luks_begin *b)
+{
+	int r = luks_given_up_refuse(&b->given_up, b->params.device);
+
+	if (r < 0)
+		return r;
+	log_error("%s: no passphrase was given that opens a keyslot", b->params.device);
+	return -EPERM;
 }
 
 /*
@@ -168,10 +199,7 @@ static int ask_for_slots(struct luks_begin *b)
 		if (r < 0)
 			return r;
 	}
-	if (b->old_key)
-		return 0;
-	log_error("%s: no passphrase was given that opens a keyslot", b->params.device);
-	return -EPERM;
+	return b->old_key ? 0 : refuse_locked(b);
 }
 
 /* The volume key was given: one passphrase is wanted, for an old keyslot or altogether new. */
@@ -202,7 +230,9 @@ static int take_volume_key(struct luks_begin *b)
 	const struct secret *key = b->params.volume_key;
 	int r;
 
-	r = crypt_volume_key_verify(b->cd, (const char *)key->data, key->size);
+	r = luks_digest_verify(b->cd, b->keyslots.data_digest, key);
+	if (luks_derive_gave_up(r))
+		return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
 	if (r < 0) {
 		log_error("%s: the volume key given is not the volume's (a new one is given with "
 			  "--new-volume-key-file)",

@@ -17,6 +17,7 @@
 #include "util/log.h"
 
 #define DEFAULT_CIPHER "aes-xts-plain64"
+#define KEY_SIZE_MAX   512 /* bytes, as of libcryptsetup */
 
 struct luks_begin *luks_begin_free(struct luks_begin *b)
 {
@@ -102,6 +103,11 @@ static int plan_parameters(struct luks_begin *b)
 	plan->new_sector_size = p->sector_size ?: plan->old_sector_size;
 	plan->keeps_key = p->keep_key;
 	r = old_key_size(b, &plan->old_key_size);
+	if (r == 0 && plan->old_key_size > KEY_SIZE_MAX)
+		return log_refusal(-EINVAL,
+				   "%s: the header claims a volume key of %" PRIu32
+				   " bytes; no cipher takes more than %d",
+				   p->device, plan->old_key_size, KEY_SIZE_MAX);
 	if (r == 0)
 		r = plan_key_size(p, plan);
 	if (r < 0)

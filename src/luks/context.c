@@ -12,9 +12,6 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* Bytes; libcryptsetup refuses longer volume keys. */
-#define VOLUME_KEY_MAX 512
-
 /* libcryptsetup has one log for the whole process, and so have we. */
 static char last_error[512];
 
@@ -126,68 +123,6 @@ struct crypt_device *luks_context_close(struct crypt_device *cd)
 {
 	crypt_free(cd);
 	return NULL;
-}
-
-int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret *passphrase,
-		      struct secret **ret)
-{
-	_cleanup_(secret_freep) struct secret *key = NULL;
-	size_t size = VOLUME_KEY_MAX;
-	int r;
-
-	r = secret_new(size, &key);
-	if (r < 0)
-		return r;
-	r = crypt_volume_key_get(cd, keyslot, (char *)key->data, &size,
-				 (const char *)passphrase->data, passphrase->size);
-	if (r < 0)
-		return r;
-	secret_truncate(key, size);
-	*ret = TAKE_PTR(key);
-	return 0;
-}
-
-/* The keyslot that @token opened when asked for @keyslot. */
-static int open_by_token(struct crypt_device *cd, int keyslot, int token, struct secret *key)
-{
-	struct crypt_keyslot_context *kc;
-	size_t size = key->size;
-	int r;
-
-	r = crypt_keyslot_context_init_by_token(cd, token, NULL, NULL, 0, NULL, &kc);
-	if (r < 0)
-		return r;
-	r = crypt_volume_key_get_by_keyslot_context(cd, keyslot, (char *)key->data, &size, kc);
-	crypt_keyslot_context_free(kc);
-	if (r >= 0)
-		secret_truncate(key, size);
-	return r;
-}
-
-/*
- * libcryptsetup 2.6.1 takes any number for "the first keyslot of the token, old key or new", and
- * CRYPT_ANY_SLOT for "the first one of the current key"; it tells which one it was.
- */
-int luks_keyslot_open_by_token(struct crypt_device *cd, int keyslot, int token, struct secret **ret)
-{
-	const int numbers[] = {keyslot, CRYPT_ANY_SLOT};
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		_cleanup_(secret_freep) struct secret *key = NULL;
-		int r;
-
-		r = secret_new(VOLUME_KEY_MAX, &key);
-		if (r < 0)
-			return r;
-		r = open_by_token(cd, numbers[i], token, key);
-		if (r < 0)
-			return r;
-		if (r != keyslot)
-			continue;
-		*ret = TAKE_PTR(key);
-		return 0;
-	}
-	return -EPERM;
 }
 
 /* keyctl(KEYCTL_READ): copies what fits and returns the whole size. */

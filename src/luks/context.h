@@ -24,9 +24,10 @@ void luks_context_capture_log(void);
 const char *luks_context_error(void);
 
 /*
- * The volume key in @keyslot, opened by a passphrase, or by what @token brings. -EPERM: it does not
- * open this keyslot. A token of a plugin opens the first of its keyslots only, one of each key in
- * the middle of a re-encryption (libcryptsetup before 2.8).
+ * The volume key in @keyslot, opened by a passphrase, or by what @token brings, as the policy of
+ * luks/derive.h says. -EPERM: it does not open this keyslot. It may give up, see
+ * luks_derive_gave_up(). A token of a plugin opens the first of its keyslots only, one of each key
+ * in the middle of a re-encryption (libcryptsetup before 2.8).
  */
 int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret *passphrase,
 		      struct secret **ret);

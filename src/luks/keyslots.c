@@ -15,8 +15,8 @@
 #include "util/checked.h"
 #include "util/text.h"
 
-/* The context owns the text; the tree is the caller's. */
-static int dump_json(struct crypt_device *cd, json_object **ret)
+/* The context owns the text. */
+int luks_dump_json(struct crypt_device *cd, json_object **ret)
 {
 	const char *text;
 	int r;
@@ -122,7 +122,7 @@ int luks_requirements(struct crypt_device *cd, char *buf, size_t size)
 	int r;
 
 	assert(size > 0);
-	r = dump_json(cd, &root);
+	r = luks_dump_json(cd, &root);
 	if (r < 0)
 		return r;
 	*buf = '\0';
@@ -145,7 +145,7 @@ int luks_keyslots_read(struct crypt_device *cd, struct luks_keyslots *ret)
 	uint64_t header_size, areas_size;
 	int r;
 
-	r = dump_json(cd, &root);
+	r = luks_dump_json(cd, &root);
 	if (r == 0)
 		r = read_keyslots(root, &ks);
 	if (r == 0)
@@ -236,7 +236,7 @@ int luks_digest_verify(struct crypt_device *cd, int digest, const struct secret 
 	struct luks_header header = {0};
 	int r;
 
-	r = dump_json(cd, &root);
+	r = luks_dump_json(cd, &root);
 	if (r < 0)
 		return r;
 	header.json = root;

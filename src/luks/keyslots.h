@@ -26,6 +26,9 @@ struct luks_keyslots {
 	uint64_t areas_start, areas_end; /* where areas may lie, bytes */
 };
 
+/* The metadata in the header; the tree is the caller's. */
+int luks_dump_json(struct crypt_device *cd, json_object **ret);
+
 /* The requirements of the header, comma-separated, cut to @size. */
 int luks_requirements(struct crypt_device *cd, char *buf, size_t size);
 
@@ -41,5 +44,8 @@ int luks_keyslots_place(struct luks_keyslots *ks, uint64_t size);
 /* Bytes of the largest gap: what a re-encryption gets for its resilience data. */
 uint64_t luks_keyslots_largest_gap(const struct luks_keyslots *ks);
 
-/* Does @key belong to @digest? 0, -EPERM if not, -ENOENT: no such digest. */
+/*
+ * Does @key belong to @digest? 0, -EPERM if not, -ENOENT: no such digest. It may give up, see
+ * luks/derive.h.
+ */
 int luks_digest_verify(struct crypt_device *cd, int digest, const struct secret *key);

@@ -5,8 +5,13 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/begin-check.c src/luks/begin-check.h \
 	src/luks/begin-commit.c src/luks/begin-internal.h \
 	src/luks/begin-leftover.c src/luks/begin-leftover.h \
+	src/luks/begin-elsewhere.c \
 	src/luks/begin-open.c \
 	src/luks/context.c src/luks/context.h \
+	src/luks/cost.c src/luks/cost.h \
+	src/luks/derive.c src/luks/derive.h \
+	src/luks/derive-job.c src/luks/derive-job.h \
+	src/luks/derive-open.c \
 	src/luks/fields.c src/luks/fields.h \
 	src/luks/hash.c src/luks/hash.h \
 	src/luks/header-disk.c src/luks/header-disk.h \

@@ -11,12 +11,13 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "luks/derive.h"
 #include "luks/fields.h"
 #include "luks/hash.h"
 #include "luks/segment.h"
@@ -182,25 +183,12 @@ static int decode_base64(const char *text, uint8_t *out, size_t out_size)
 	return n;
 }
 
-static int pbkdf2(const struct secret *password, const uint8_t *salt, const char *hash,
-		  uint32_t iterations, uint8_t *out, int out_size)
-{
-	EVP_MD *md = EVP_MD_fetch(NULL, hash, NULL);
-	int ok;
-
-	if (!md)
-		return -EOPNOTSUPP;
-	ok = PKCS5_PBKDF2_HMAC((const char *)password->data, (int)password->size, salt, SALT_SIZE,
-			       (int)iterations, md, out_size, out);
-	EVP_MD_free(md);
-	return ok == 1 ? 0 : -EIO;
-}
-
-static int verify(json_object *digest, const struct secret *password)
+static int verify(json_object *digest, int id, const struct secret *password)
 {
 	const char *type = field_string(digest, "type"), *hash = field_string(digest, "hash");
 	uint8_t salt[SALT_SIZE], want[EVP_MAX_MD_SIZE], have[EVP_MAX_MD_SIZE];
 	uint32_t iterations;
+	char what[24];
 	int size, r;
 
 	if (!type || strcmp(type, "pbkdf2") != 0 || !hash)
@@ -208,14 +196,15 @@ static int verify(json_object *digest, const struct secret *password)
 	size = hash_size(hash);
 	if (size < 0)
 		return size;
-	if (field_u32(digest, "iterations", &iterations) < 0 || iterations == 0 ||
-	    iterations > INT_MAX)
+	if (field_u32(digest, "iterations", &iterations) < 0 || iterations == 0)
 		return -EBADMSG;
 	if (decode_base64(field_string(digest, "salt"), salt, sizeof(salt)) != SALT_SIZE ||
 	    decode_base64(field_string(digest, "digest"), want, sizeof(want)) != size)
 		return -EBADMSG;
+	(void)snprintf(what, sizeof(what), "digest %d", id);
 
-	r = pbkdf2(password, salt, hash, iterations, have, size);
+	r = luks_derive_pbkdf2(&(struct luks_pbkdf2){what, hash, salt, sizeof(salt), iterations},
+			       password, have, (size_t)size);
 	if (r == 0 && CRYPTO_memcmp(have, want, (size_t)size) != 0)
 		r = -EKEYREJECTED;
 	OPENSSL_cleanse(have, sizeof(have));
@@ -236,7 +225,7 @@ int luks_reenc_digest_verify(const struct luks_header *h, const struct luks_reen
 	int error;
 
 	error = build_message(h->json, r, keys, &message);
-	return error < 0 ? error : verify(find_digest(h->json, r->digest), message);
+	return error < 0 ? error : verify(find_digest(h->json, r->digest), r->digest, message);
 }
 
 static json_object *json_base64(const uint8_t *data, int size)
@@ -260,7 +249,9 @@ int digest_replace(json_object *json, const struct luks_reenc *r,
 		return error;
 	if (RAND_bytes(salt, sizeof(salt)) != 1)
 		return -EIO;
-	error = pbkdf2(message, salt, "sha256", ITERATIONS, value, sizeof(value));
+	error = luks_derive_pbkdf2(
+		&(struct luks_pbkdf2){"the new digest", "sha256", salt, sizeof(salt), ITERATIONS},
+		message, value, sizeof(value));
 	if (error == 0)
 		error = field_set(digest, "hash", json_object_new_string("sha256"));
 	if (error == 0)
@@ -282,5 +273,5 @@ int luks_volume_key_verify(const struct luks_header *h, int digest, const struct
 {
 	json_object *json = find_digest(h->json, digest);
 
-	return json ? verify(json, key) : -ENOENT;
+	return json ? verify(json, digest, key) : -ENOENT;
 }

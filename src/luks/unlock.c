@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "luks/context.h"
+#include "luks/derive.h"
 #include "luks/keyslots.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -22,6 +23,7 @@ struct unlock {
 	struct luks_keyslots keyslots;
 	int digests[SIDES];
 	struct secret *keys[SIDES];
+	struct luks_given_up given_up;
 };
 
 static void forget(struct unlock *u)
@@ -84,13 +86,15 @@ static int try_side(struct unlock *u, enum side s, const struct opener *by)
 		const struct luks_keyslot *slot = &u->keyslots.slots[i];
 		int r;
 
-		if (!may_use(u, s, slot))
+		if (!may_use(u, s, slot) || luks_given_up(&u->given_up, slot->id))
 			continue;
 		r = open_keyslot(u, slot, by, &key);
-		if (r == -ENOMEM)
-			return r;
-		if (r < 0)
+		if (r < 0) {
+			r = luks_given_up_note(&u->given_up, u->params->device, slot->id, r);
+			if (r < 0)
+				return r;
 			continue;
+		}
 		log_info("keyslot %d opened", slot->id);
 		r = take_key(u, s, TAKE_PTR(key));
 		if (r < 0)
@@ -116,6 +120,8 @@ static int try_volume_key(struct unlock *u, enum side s, const struct secret *gi
 	if (!given || !wanted(u, s))
 		return 0;
 	r = luks_digest_verify(u->cd, u->digests[s], given);
+	if (luks_derive_gave_up(r))
+		return log_refusal(r, "%s: %s", u->params->device, luks_derive_why());
 	if (r < 0) {
 		log_error("%s: the %s volume key given is not the volume's", u->params->device,
 			  s == OLD ? "old" : "new");
@@ -173,8 +179,10 @@ static int try_passphrases(struct unlock *u)
 		if (r < 0)
 			return r;
 		r = try_opener(u, &(struct opener){.passphrase = passphrase});
-		if (r < 0)
+		if (r == -ENOMEM)
 			return log_error_errno(r, "%s: cannot open a keyslot", u->params->device);
+		if (r < 0)
+			return r;
 		again = u->keys[OLD] == had[OLD] && u->keys[NEW] == had[NEW];
 		wrong += again;
 	}
@@ -218,6 +226,9 @@ static int unlock(struct unlock *u)
 	if (r < 0)
 		return r;
 	if (any_wanted(u)) {
+		r = luks_given_up_refuse(&u->given_up, u->params->device);
+		if (r < 0)
+			return r;
 		log_error("%s: no passphrase was given that unlocks the %s volume key",
 			  u->params->device,
 			  !wanted(u, NEW)   ? "old"

@@ -17,6 +17,7 @@
 static const char *log_program = "recryptd";
 static int log_max_level = LOG_INFO;
 static bool journal;
+static void (*forward)(int level, const char *line);
 
 static pthread_mutex_t held_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -70,8 +71,17 @@ bool log_to_journal(void)
 	return journal;
 }
 
+void log_forward(void (*take)(int level, const char *line))
+{
+	forward = take;
+}
+
 static void log_write(int level, const char *line)
 {
+	if (forward) {
+		forward(level, line);
+		return;
+	}
 	if (journal && sd_journal_print(level, "%s", line) >= 0)
 		return;
 	if (level <= LOG_WARNING)

@@ -50,6 +50,12 @@ struct log_capture {
 struct log_capture log_captured(void);
 void log_capture_for(struct log_capture other);
 
+/*
+ * Gives all messages of this process that the level lets through to @take, instead of writing them;
+ * for a process whose parent writes them.
+ */
+void log_forward(void (*take)(int level, const char *line));
+
 void log_message(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds ": <text of the error>" to the message and returns @error (a negative errno). */

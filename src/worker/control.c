@@ -159,13 +159,24 @@ static bool is_no_job(enum service_job job)
 	return job == JOB_INSPECT || job == JOB_LOCK;
 }
 
+/* Under the lock. A job that does not convert yet is ended for it; CONVERT is for Stop() to end. */
+static int accept_lock(struct control *c)
+{
+	if (c->state.job == JOB_NONE)
+		return 0;
+	if (c->keys_in_use)
+		return -EBUSY;
+	set_stop(c, true);
+	return 0;
+}
+
 /* Under the lock. */
 static int accept_job(struct control *c, enum service_job job)
 {
 	if (c->quit)
 		return -ECANCELED;
 	if (job == JOB_LOCK)
-		return c->state.job == JOB_NONE ? 0 : -EBUSY;
+		return accept_lock(c);
 	if (is_no_job(job))
 		return 0;
 	if (job == JOB_REVERSE && c->state.job == JOB_CONVERT && c->after == JOB_NONE) {
@@ -176,6 +187,7 @@ static int accept_job(struct control *c, enum service_job job)
 	if (c->state.job != JOB_NONE)
 		return -EBUSY;
 	c->state.job = job;
+	c->keys_in_use = job == JOB_CONVERT;
 	set_stop(c, false);
 	return 0;
 }
@@ -353,6 +365,13 @@ bool control_pause_wanted(struct control *c)
 	wanted = c->record || c->new_limits;
 	unlock(c);
 	return wanted;
+}
+
+void control_use_keys(struct control *c)
+{
+	lock(c);
+	c->keys_in_use = true;
+	unlock(c);
 }
 
 bool control_wants_stop(struct control *c)

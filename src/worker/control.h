@@ -130,6 +130,7 @@ struct control {
 	struct control_state state;
 	enum service_job after; /* accepted, for when state.job is done */
 	bool stop, quit, ended, new_limits;
+	bool keys_in_use;         /* by the job: it converts */
 	struct identity identity; /* of the volume that all jobs are for */
 	char *record;             /* to be put into the header; NULL: none waits */
 	uint64_t record_serial;
@@ -142,7 +143,7 @@ void control_destroy(struct control *c);
 
 /*
  * Takes over @r. -EBUSY: another job runs. INSPECT and LOCK are no such job, and wait for their
- * turn; REVERSE stops a CONVERT.
+ * turn; LOCK stops a job that does not convert yet, REVERSE stops a CONVERT.
  */
 int control_submit(struct control *c, struct request *r);
 void control_stop(struct control *c);
@@ -171,6 +172,8 @@ char *control_take_record(struct control *c, uint64_t *ret_serial);
 /* A record, or limits that have not been taken up. */
 bool control_pause_wanted(struct control *c);
 bool control_wants_stop(struct control *c);
+/* The job converts from here on: LOCK is refused. */
+void control_use_keys(struct control *c);
 struct service_limits control_limits(struct control *c);
 struct governor_config control_governor(struct control *c);
 struct identity control_identity(struct control *c);

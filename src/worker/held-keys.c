@@ -12,14 +12,19 @@ void held_keys_forget(struct held_keys *h)
 	for (unsigned i = 0; i < h->n_passphrases; i++)
 		secret_free(h->passphrase[i]);
 	for (unsigned i = 0; i < h->n_keys; i++)
-		secret_free(h->key[i]);
+		secret_free(h->key[i].secret);
 	*h = (struct held_keys){};
 }
 
-static bool contains(struct secret *const *list, unsigned n, const struct secret *s)
+static bool is_same(const struct secret *a, const struct secret *b)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (list[i]->size == s->size && memcmp(list[i]->data, s->data, s->size) == 0)
+	return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+}
+
+static bool has_passphrase(const struct held_keys *h, const struct secret *passphrase)
+{
+	for (unsigned i = 0; i < h->n_passphrases; i++)
+		if (is_same(h->passphrase[i], passphrase))
 			return true;
 	return false;
 }
@@ -28,7 +33,7 @@ int held_keys_add_passphrase(struct held_keys *h, const struct secret *passphras
 {
 	int r;
 
-	if (contains(h->passphrase, h->n_passphrases, passphrase))
+	if (has_passphrase(h, passphrase))
 		return 0;
 	if (h->n_passphrases == ARRAY_SIZE(h->passphrase))
 		return -ENOSPC;
@@ -37,30 +42,82 @@ int held_keys_add_passphrase(struct held_keys *h, const struct secret *passphras
 	return r;
 }
 
-int held_keys_add_key(struct held_keys *h, const struct secret *key)
+static struct known_digest *find_known(struct held_key *key, const char *fingerprint)
 {
-	int r;
+	for (unsigned i = 0; i < key->n_known && i < HELD_KEYS_KNOWN; i++)
+		if (strcmp(key->known[i].fingerprint, fingerprint) == 0)
+			return &key->known[i];
+	return NULL;
+}
 
-	if (contains(h->key, h->n_keys, key))
-		return 0;
+static void know(struct held_key *key, const char *fingerprint, bool belongs)
+{
+	struct known_digest *k = find_known(key, fingerprint);
+
+	if (!k)
+		k = &key->known[key->n_known++ % HELD_KEYS_KNOWN];
+	memcpy(k->fingerprint, fingerprint, sizeof(k->fingerprint));
+	k->belongs = belongs;
+}
+
+static int new_key(struct held_keys *h, const struct secret *secret, struct held_key **ret)
+{
+	struct held_key key = {};
+	int r = secret_copy(secret->data, secret->size, &key.secret);
+
+	if (r < 0)
+		return r;
 	if (h->n_keys == ARRAY_SIZE(h->key)) {
-		secret_free(h->key[0]);
+		secret_free(h->key[0].secret);
 		h->n_keys--;
 		memmove(&h->key[0], &h->key[1], h->n_keys * sizeof(h->key[0]));
 	}
-	r = secret_copy(key->data, key->size, &h->key[h->n_keys]);
-	h->n_keys += r == 0;
+	h->key[h->n_keys] = key;
+	*ret = &h->key[h->n_keys++];
+	return 0;
+}
+
+int held_keys_add_key(struct held_keys *h, const struct luks_header *header, int digest,
+		      const struct secret *secret)
+{
+	struct held_key *key = NULL;
+	char fingerprint[LUKS_FINGERPRINT_SIZE];
+	int r = 0;
+
+	for (unsigned i = 0; i < h->n_keys && !key; i++)
+		if (is_same(h->key[i].secret, secret))
+			key = &h->key[i];
+	if (!key)
+		r = new_key(h, secret, &key);
+	if (r == 0 && header && luks_digest_fingerprint(header, digest, fingerprint) == 0)
+		know(key, fingerprint, true);
 	return r;
 }
 
-const struct secret *held_keys_find(const struct held_keys *h, const struct luks_header *header,
+static bool belongs(struct held_key *key, const struct luks_header *header, int digest,
+		    const char *fingerprint)
+{
+	const struct known_digest *known = find_known(key, fingerprint);
+	int r;
+
+	if (known)
+		return known->belongs;
+	r = luks_volume_key_verify(header, digest, key->secret);
+	if (r != -ECANCELED && r != -E2BIG)
+		know(key, fingerprint, r == 0);
+	return r == 0;
+}
+
+const struct secret *held_keys_find(struct held_keys *h, const struct luks_header *header,
 				    int digest)
 {
-	if (digest == LUKS_DIGEST_NONE)
+	char fingerprint[LUKS_FINGERPRINT_SIZE];
+
+	if (digest == LUKS_DIGEST_NONE || luks_digest_fingerprint(header, digest, fingerprint) < 0)
 		return NULL;
 	for (unsigned i = 0; i < h->n_keys; i++)
-		if (luks_volume_key_verify(header, digest, h->key[i]) == 0)
-			return h->key[i];
+		if (belongs(&h->key[i], header, digest, fingerprint))
+			return h->key[i].secret;
 	return NULL;
 }
 

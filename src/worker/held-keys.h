@@ -10,24 +10,45 @@
 
 #include "luks/fields.h"
 #include "luks/header.h"
+#include "luks/record-mac.h"
 #include "luks/unlock.h"
 #include "util/secret.h"
 
-#define HELD_KEYS_MAX 4 /* the old and the new one, and those of the rotation before */
+#define HELD_KEYS_MAX   4 /* the old and the new one, and those of the rotation before */
+#define HELD_KEYS_KNOWN 8 /* digests that are known for a key, the last ones */
+
+/*
+ * Whether a key belongs to a digest. The header says how long it takes to find that out, so it is
+ * found out once.
+ */
+struct known_digest {
+	char fingerprint[LUKS_FINGERPRINT_SIZE];
+	bool belongs;
+};
+
+struct held_key {
+	struct secret *secret;
+	struct known_digest known[HELD_KEYS_KNOWN];
+	unsigned n_known; /* ever; the last ones are there */
+};
 
 struct held_keys {
 	struct secret *passphrase[LUKS_MAX_KEYSLOTS];
 	unsigned n_passphrases;
-	struct secret *key[HELD_KEYS_MAX];
+	struct held_key key[HELD_KEYS_MAX];
 	unsigned n_keys;
 	unsigned asked; /* passphrases that the present job has had */
 };
 
 void held_keys_forget(struct held_keys *h);
 
-/* Keep a copy, once. The oldest volume key makes room for one more. -ENOSPC: too many. */
+/*
+ * Keep a copy, once. The oldest volume key makes room for one more. -ENOSPC: too many. The key is
+ * that of @digest in @header, or @header is NULL.
+ */
 int held_keys_add_passphrase(struct held_keys *h, const struct secret *passphrase);
-int held_keys_add_key(struct held_keys *h, const struct secret *key);
+int held_keys_add_key(struct held_keys *h, const struct luks_header *header, int digest,
+		      const struct secret *key);
 
 static inline bool held_keys_is_empty(const struct held_keys *h)
 {
@@ -39,8 +60,11 @@ static inline bool held_keys_can_make_keyslots(const struct held_keys *h)
 	return h->n_passphrases > 0;
 }
 
-/* The volume key that belongs to @digest of @header; NULL: none. Stays the holder's. */
-const struct secret *held_keys_find(const struct held_keys *h, const struct luks_header *header,
+/*
+ * The volume key that belongs to @digest of @header; NULL: none, or a stop came before that was
+ * known. Stays the holder's.
+ */
+const struct secret *held_keys_find(struct held_keys *h, const struct luks_header *header,
 				    int digest);
 
 /* One passphrase after the other, from the first; then every keyslot that is left is given up. */

@@ -32,7 +32,9 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/conversion-internal.h \
 	src/worker/conversion-setup.c \
 	src/worker/conversion-stack.c \
+	src/worker/child.c src/worker/child.h \
 	src/worker/control.c src/worker/control.h \
+	src/worker/derive.c src/worker/derive.h \
 	src/worker/freezer-dm.c src/worker/freezer-dm.h \
 	src/worker/governed.c src/worker/governed.h \
 	src/worker/held-keys.c src/worker/held-keys.h \

@@ -69,6 +69,13 @@ const struct option_spec option_specs[] = {
 	NUMBER("timeout", 't', timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000, "SECONDS",
 	       "how long to wait for a passphrase at the terminal"),
 
+	NUMBER("key-timeout", 0, key_timeout, UNLOCKS, 0, INT32_MAX / 1000, "SECONDS",
+	       "how long deriving the key of one keyslot may take (60)"),
+	OTHER("key-memory-max", 0, KIND_SIZE, key_memory_max, UNLOCKS, "SIZE",
+	      "the most memory that the header may claim for it"),
+	NUMBER("key-cost-max", 0, key_cost_max, UNLOCKS, OPTION_KEY_COST_MIN, UINT32_MAX, "STEPS",
+	       "the most work that the header may claim for it (250000000)"),
+
 	TEXT("cipher", 'c', cipher, BEGINS | PLANS, "SPEC", "new cipher, such as aes-xts-plain64"),
 	{"key-size", 's', KIND_BITS, AT(key_size), BEGINS | PLANS, 8, 4096, "BITS",
 	 "size of the new volume key"},

@@ -52,7 +52,7 @@ struct verb_spec {
 	const char *operands, *help;
 };
 
-#define OPTIONS_MAX 64 /* the most that the table may have */
+#define OPTIONS_MAX 80 /* the most that the table may have */
 
 /* Both end with an entry that has no name. */
 extern const struct option_spec option_specs[];

@@ -201,6 +201,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	struct options o = {
 		.key_slot = OPTION_ANY_KEYSLOT,
 		.tries = 3,
+		.key_timeout = OPTION_KEY_TIMEOUT,
 		.stall_target_ms = OPTION_NOT_GIVEN,
 	};
 	const struct verb_spec *v = verb_specs;

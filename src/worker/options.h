@@ -37,9 +37,11 @@ enum json_format { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 
 enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
 
-#define OPTION_ANY_KEYSLOT (-1)
-#define OPTION_NOT_GIVEN   UINT32_MAX
-#define OPTION_THREADS_MAX 256
+#define OPTION_ANY_KEYSLOT  (-1)
+#define OPTION_NOT_GIVEN    UINT32_MAX
+#define OPTION_THREADS_MAX  256
+#define OPTION_KEY_TIMEOUT  60   /* seconds, by default */
+#define OPTION_KEY_COST_MIN 1000 /* steps; no keyslot is made that costs less */
 
 struct identity;
 
@@ -58,6 +60,10 @@ struct options {
 	const char *volume_key_file, *new_volume_key_file;
 	unsigned tries;   /* never 0 */
 	unsigned timeout; /* seconds */
+	/* Of deriving a key at the cost that the header names. */
+	unsigned key_timeout;    /* seconds, 0: none */
+	uint64_t key_memory_max; /* bytes, 0: the default */
+	uint32_t key_cost_max;   /* steps, 0: the default */
 
 	const char *cipher;
 	uint32_t key_size;    /* bytes (the option is in bits) */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -43,21 +44,43 @@ int process_protect(void)
 	return r < 0 ? r : keep_memory();
 }
 
-int process_stay_in_memory(void)
+static int lock_memory(void)
 {
-	_cleanup_close_ int fd = -1;
-
 #ifndef __SANITIZE_ADDRESS__
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
 		return log_error_errno(-errno, "cannot lock memory, see RLIMIT_MEMLOCK");
 #endif
+	return 0;
+}
+
+/* The kernel ends processes with a high score first when memory runs out, from -1000 to 1000. */
+static void set_oom_score(const char *score)
+{
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, score, strlen(score)) != (ssize_t)strlen(score))
+		log_debug("the kernel does not let this process choose what it ends first when "
+			  "memory runs out");
+}
+
+int process_be_expendable(void)
+{
+	(void)prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0); /* perhaps inherited */
+	set_oom_score("1000");
+	return lock_memory();
+}
+
+int process_stay_in_memory(void)
+{
+	int r = lock_memory();
+
+	if (r < 0)
+		return r;
 	/* Memory is never had by writing something out, which could wait for us
 	 * (PR_SET_IO_FLUSHER(2const)). */
 	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
 		log_debug("the kernel does not take this process for one that serves I/O");
-	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "-1000", 5) != 5)
-		log_debug("cannot ask the kernel to spare this process when memory runs out");
+	set_oom_score("-1000");
 	return 0;
 }
 

@@ -13,6 +13,12 @@ int process_protect(void);
 int process_stay_in_memory(void);
 
 /*
+ * The same for a process that holds keys and serves nobody's I/O: when memory runs out, the kernel
+ * is to end it first. Logs failures.
+ */
+int process_be_expendable(void);
+
+/*
  * For when SIGTERM has come, also in its handler. The last thing that systemd does before it
  * unmounts the root file system is to send SIGTERM to all that is left, to wait, and to send
  * SIGKILL. Killed with a range frozen, we would leave the root file system (or swap) waiting for

@@ -13,32 +13,15 @@
 #include "luks/keyslots.h"
 #include "luks/token-plugin.h"
 #include "util/log.h"
-#include "worker/process.h"
+#include "worker/child.h"
 #include "worker/provider-frame.h"
 #include "worker/provider.h"
 
-static int write_all(const void *data, size_t size)
-{
-	const uint8_t *p = data;
-
-	while (size > 0) {
-		const ssize_t n = write(PROVIDER_FD, p, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 static int send_frame(const struct provider_frame *frame, const void *data)
 {
-	int r = write_all(frame, sizeof(*frame));
+	int r = child_say(frame, sizeof(*frame));
 
-	return r < 0 ? r : write_all(data, frame->size);
+	return r < 0 ? r : child_say(data, frame->size);
 }
 
 static int send_passphrase(const struct secret *s)
@@ -155,7 +138,7 @@ int provider_main(int argc, char **argv)
 	/* The parent logs what it is sent. */
 	log_init("recrypt-worker", LOG_EMERG);
 	log_capture(message, sizeof(message));
-	r = process_protect();
+	r = child_protect();
 	if (r == 0)
 		r = ask(argc, argv);
 	log_capture(NULL, 0);

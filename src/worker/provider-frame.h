@@ -4,8 +4,6 @@
 
 #include <stdint.h>
 
-#define PROVIDER_FD 3 /* the pipe, in the process that is asked */
-
 enum provider_kind { PROVIDER_PASSPHRASE, PROVIDER_ERROR };
 
 struct provider_frame {

@@ -2,25 +2,17 @@
 #include "worker/provider.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
-#include "worker/key-memfd.h"
+#include "worker/child.h"
 #include "worker/provider-frame.h"
 
 #define ANSWER_MAX ((size_t)9 << 20) /* bytes: a key file of 8 MiB, or some keys */
-#define SECOND     UINT64_C(1000000)
 #define ARGS_MAX   7
 
 struct command {
@@ -61,55 +53,6 @@ static int make_command(const struct provider_question *q, struct command *c)
 				   q->provider);
 	}
 	return missing ? log_refusal(-EINVAL, "a key provider needs %s", missing) : 0;
-}
-
-static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int write_end)
-{
-	sigset_t none;
-	int e = posix_spawn_file_actions_adddup2(actions, write_end, PROVIDER_FD);
-
-	(void)sigemptyset(&none);
-	if (e == 0)
-		e = posix_spawnattr_setsigmask(attributes, &none);
-	if (e == 0)
-		e = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK);
-	return -e;
-}
-
-static int spawn(const struct command *c, int write_end, pid_t *ret)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	char *argv[ARGS_MAX + 1];
-	int r = -posix_spawn_file_actions_init(&actions);
-
-	if (r < 0)
-		return r;
-	r = -posix_spawnattr_init(&attributes);
-	if (r < 0) {
-		(void)posix_spawn_file_actions_destroy(&actions);
-		return r;
-	}
-	memcpy(argv, c->argv, sizeof(argv));
-	r = set_up(&actions, &attributes, write_end);
-	if (r == 0)
-		r = -posix_spawn(ret, "/proc/self/exe", &actions, &attributes, argv, environ);
-	(void)posix_spawnattr_destroy(&attributes);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return r;
-}
-
-/* It has said all that it had to say. One that even a kill does not end at once is left behind. */
-static void end(pid_t pid)
-{
-	struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
-
-	(void)kill(pid, SIGKILL);
-	if (p.fd >= 0 && poll(&p, 1, 1000) == 0)
-		log_warning("process %d, which asked a key provider, cannot be ended", (int)pid);
-	else
-		(void)waitpid(pid, NULL, 0);
-	cleanup_close(&p.fd);
 }
 
 static int take_frame(const struct provider_frame *f, const uint8_t *data,
@@ -163,26 +106,17 @@ int provider_ask(const struct provider_question *q, uint64_t timeout_usec, int s
 		 struct provider_answer *ret)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
-	_cleanup_close_ int read_end = -1, write_end = -1;
 	struct command command;
 	uint64_t deadline;
-	int pair[2], r = make_command(q, &command);
-	pid_t pid;
+	int r = make_command(q, &command);
 
 	if (r < 0)
 		return r;
 	if (add_u64(now_usec(), timeout_usec, &deadline) < 0)
 		deadline = UINT64_MAX;
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return explain(q, -errno);
-	read_end = pair[0];
-	write_end = pair[1];
-	r = spawn(&command, write_end, &pid);
-	if (r < 0)
-		return explain(q, r);
-	(void)close(TAKE_FD(write_end));
-	r = secret_read_fd(read_end, stop_fd, ANSWER_MAX, deadline, &s);
-	end(pid);
+	r = child_run(command.argv, NULL, stop_fd, deadline, ANSWER_MAX, &s);
+	if (r == 0 && !s)
+		r = -ENODATA;
 	if (r < 0)
 		return explain(q, r);
 	r = take_answer(s, ret);

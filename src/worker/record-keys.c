@@ -24,8 +24,8 @@ static bool take_known(struct record_keys *keys, const struct luks_header *h, in
 	return false;
 }
 
-static bool find_key(struct record_keys *keys, const struct held_keys *held,
-		     const struct luks_header *h, int digest, struct record_key *ret)
+static bool find_key(struct record_keys *keys, struct held_keys *held, const struct luks_header *h,
+		     int digest, struct record_key *ret)
 {
 	const struct secret *volume_key;
 	int r;
@@ -43,7 +43,7 @@ static bool find_key(struct record_keys *keys, const struct held_keys *held,
 	return r == 0;
 }
 
-void record_keys_refresh(struct record_keys *keys, const struct held_keys *held,
+void record_keys_refresh(struct record_keys *keys, struct held_keys *held,
 			 const struct luks_header *h, const struct luks_reenc *reenc)
 {
 	const int digests[] = {reenc->old_side.digest, reenc->new_side.digest};

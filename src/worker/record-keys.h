@@ -10,5 +10,5 @@
  * Makes @keys those of the digests that @h uses now, as far as @held has their volume keys. Costs a
  * key derivation for a digest that @keys does not have yet, and none otherwise.
  */
-void record_keys_refresh(struct record_keys *keys, const struct held_keys *held,
+void record_keys_refresh(struct record_keys *keys, struct held_keys *held,
 			 const struct luks_header *h, const struct luks_reenc *reenc);

@@ -12,7 +12,8 @@
  * is of one manager process only. service_connect() makes one; a new one replaces the last.
  *
  * recrypt-worker serve --control-fd=N [--header=FILE] [--active-name=NAME] [--device-size=BYTES]
- * [--debug] DEVICE: starts at once and finds DEVICE with the first call. It ends with exit code 0
+ * [--threads=N] [--key-timeout=SECONDS] [--key-memory-max=BYTES] [--key-cost-max=STEPS] [--debug]
+ * DEVICE: starts at once and finds DEVICE with the first call. It ends with exit code 0
  * after Quit(), SIGTERM, SIGINT, or when nobody has the other end of the control socket any more;
  * each time a running conversion is stopped first, with a clean header and the stack dissolved.
  * The end of a connection stops nothing.
@@ -46,7 +47,8 @@
  *   Adopt(h old, h new) *
  *	The volume keys of KeysAvailable. HeaderConflict when the header knows them no more.
  *   Lock() -> ()
- *	Forgets passphrases and keys; Busy while a job runs.
+ *	Forgets passphrases and keys. A job that derives keys is stopped first (Cancelled); Busy
+ *	while one converts.
  *   Check(a{sv} options) *
  *	What Prepare() with these options would do, with what is unlocked; nothing is written.
  *	Done: NewCipher s and NewSectorSize u as they would be, OldKeySize u, NewKeySize u (bytes),
@@ -71,7 +73,9 @@
  *   Reverse(a{sv} options) *
  *	Turns around; Convert() then leads back. With nothing converted it does nothing: Undo()
  *	does. Accepted during Convert(), which is stopped first: Done comes for both.
- *   Stop() -> ()	Ends Convert() at the next hotzone boundary; does nothing else.
+ *   Stop() -> ()
+ *	Ends Convert() at the next hotzone boundary, and any job at once that asks a provider or
+ *	derives a key (Cancelled).
  *   SetLimits(t rate, t hotzone_max, t stall_target) -> ()
  *	Bytes/s, bytes, and microseconds that I/O may wait for a hotzone; 0: none, the default, and
  *	none. At any time, at work within a second.
@@ -126,8 +130,8 @@
  * (EBUSY, ENOTUNIQ), RotationInProgress (EINPROGRESS), NoRotation (ENOMSG), AlreadyReversing
  * (EALREADY), Locked (ENOKEY), KeyRejected (EPERM), KeyslotsLost (EDQUOT), NotFound (ENODEV,
  * ENOENT, ENOTBLK), HeaderConflict (ESTALE, EREMCHG), Tampered (EKEYREJECTED), TimedOut (ETIMEDOUT,
- * ETIME), Cancelled (ECANCELED, EINTR), NoSpace (ENOSPC), NoMemory (ENOMEM), IOError (EIO and what
- * else a disk says), Failed (all else).
+ * ETIME), Cancelled (ECANCELED, EINTR), CostTooHigh (E2BIG), NoSpace (ENOSPC), NoMemory (ENOMEM),
+ * IOError (EIO and what else a disk says), Failed (all else).
  */
 const char *service_error_name(int error);
 

@@ -36,6 +36,7 @@ const char *service_error_name(int error)
 		{ETIME, "TimedOut"},
 		{ECANCELED, "Cancelled"},
 		{EINTR, "Cancelled"},
+		{E2BIG, "CostTooHigh"},
 		{ENOSPC, "NoSpace"},
 		{ENOMEM, "NoMemory"},
 		{EIO, "IOError"},

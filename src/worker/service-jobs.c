@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "luks/derive.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -13,6 +14,8 @@
 #include "worker/service-keys.h"
 #include "worker/service-watch.h"
 #include "worker/steps.h"
+
+#define DERIVATIONS_MAX 4 /* in one request, with the full time for each */
 
 /* One request in work. */
 struct work {
@@ -41,12 +44,16 @@ static void offer_keys(struct control *c, const struct secret *old_key,
 static int hold_keys(struct work *w)
 {
 	const struct secret *old_key = w->steps.old_key, *new_key = w->steps.new_key;
+	const struct luks_reenc *reenc = &w->steps.volume.reenc;
+	const struct luks_header *header = w->steps.volume.header;
+	/* Of the new key that was made just now the digest is not in the header that we read. */
+	const struct luks_header *has_new = reenc->state == LUKS_REENC_NONE ? NULL : header;
 	int r = 0;
 
 	if (old_key)
-		r = held_keys_add_key(&w->v->keys, old_key);
+		r = held_keys_add_key(&w->v->keys, header, reenc->old_side.digest, old_key);
 	if (r == 0 && new_key)
-		r = held_keys_add_key(&w->v->keys, new_key);
+		r = held_keys_add_key(&w->v->keys, has_new, reenc->new_side.digest, new_key);
 	if (r == 0 && old_key && new_key)
 		offer_keys(w->v->control, old_key, new_key);
 	return r;
@@ -223,6 +230,7 @@ static int convert(struct work *w, bool recover_only)
 	enum engine_outcome outcome;
 	int r;
 
+	control_use_keys(w->v->control);
 	watch_init(&watch, w->v, &w->steps.volume);
 	w->steps.watch = &watch.watch;
 	r = steps_convert(&w->steps, recover_only, &outcome);
@@ -373,6 +381,14 @@ static void show_plan(struct report *report)
 	side->sector_size = report->plan.new_sector_size;
 }
 
+/* Many keyslots that each take nearly all the time that one may take come to no more than this. */
+static void begin_work(const struct service_volume *v)
+{
+	const uint64_t usec = v->base->key_timeout * UINT64_C(1000000) * DERIVATIONS_MAX;
+
+	luks_derive_set_deadline(usec > 0 ? now_usec() + usec : UINT64_MAX);
+}
+
 /* Only a job that found the volume can change it; what it left is told with how it ended. */
 static void serve(struct service_volume *v, const struct request *q, struct report *report)
 {
@@ -381,7 +397,9 @@ static void serve(struct service_volume *v, const struct request *q, struct repo
 
 	log_capture(report->message, sizeof(report->message));
 	r = set_options(&w);
-	if (r == 0 && q->job != JOB_INSPECT)
+	begin_work(v);
+	/* Keys are forgotten whatever there is to be seen. */
+	if (r == 0 && q->job != JOB_INSPECT && q->job != JOB_LOCK)
 		r = look_again(v);
 	if (r == 0)
 		r = execute(&w);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "luks/context.h"
+#include "luks/derive.h"
 #include "luks/keyslots.h"
 #include "util/checked.h"
 #include "util/clock.h"
@@ -26,7 +27,8 @@ static void digests_of(const struct service_volume *v, int ret[2])
 
 /* The first keyslot of @digest that @passphrase opens; its key is kept. */
 static int try_digest(struct service_volume *v, struct crypt_device *cd, int digest, int keyslot,
-		      const struct secret *passphrase, uint32_t *opened)
+		      const struct secret *passphrase, uint32_t *opened,
+		      struct luks_given_up *given_up)
 {
 	struct luks_keyslots keyslots;
 	int r = luks_keyslots_read(cd, &keyslots);
@@ -40,9 +42,9 @@ static int try_digest(struct service_volume *v, struct crypt_device *cd, int dig
 		r = luks_keyslot_open(cd, slot->id, passphrase, &key);
 		if (r == 0) {
 			*opened |= UINT32_C(1) << slot->id;
-			return held_keys_add_key(&v->keys, key);
+			return held_keys_add_key(&v->keys, v->header, digest, key);
 		}
-		r = r == -ENOMEM ? r : 0;
+		r = luks_given_up_note(given_up, v->base->device, slot->id, r);
 	}
 	return r;
 }
@@ -57,6 +59,7 @@ static int take_passphrase(struct service_volume *v, const struct secret *passph
 			   uint32_t *ret_keyslots)
 {
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
+	struct luks_given_up given_up = {};
 	uint32_t opened = 0;
 	int digests[2], r = luks_context_open(v->base->device, v->base->header, &cd);
 
@@ -65,9 +68,13 @@ static int take_passphrase(struct service_volume *v, const struct secret *passph
 	digests_of(v, digests);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(digests); i++)
 		if (digests[i] != LUKS_DIGEST_NONE)
-			r = try_digest(v, cd, digests[i], keyslot, passphrase, &opened);
-	if (r == 0 && opened == 0)
-		return -EPERM;
+			r = try_digest(v, cd, digests[i], keyslot, passphrase, &opened, &given_up);
+	if (luks_derive_gave_up(r))
+		return r;
+	if (r == 0 && opened == 0) {
+		r = luks_given_up_refuse(&given_up, v->base->device);
+		return r < 0 ? r : -EPERM;
+	}
 	if (r == 0)
 		r = held_keys_add_passphrase(&v->keys, passphrase);
 	if (r < 0)
@@ -82,10 +89,14 @@ static int take_volume_key(struct service_volume *v, const struct secret *key)
 
 	digests_of(v, digests);
 	for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {
-		if (digests[i] == LUKS_DIGEST_NONE ||
-		    luks_volume_key_verify(v->header, digests[i], key) < 0)
+		if (digests[i] == LUKS_DIGEST_NONE)
 			continue;
-		r = held_keys_add_key(&v->keys, key);
+		r = luks_volume_key_verify(v->header, digests[i], key);
+		if (luks_derive_gave_up(r))
+			return log_refusal(r, "%s: %s", v->base->device, luks_derive_why());
+		if (r < 0)
+			continue;
+		r = held_keys_add_key(&v->keys, v->header, digests[i], key);
 		return r < 0 ? log_error_errno(r, "%s: cannot keep the volume key", v->base->device)
 			     : 0;
 	}
@@ -162,7 +173,7 @@ int service_adopt(struct service_volume *v, const struct request *q)
 	return 0;
 }
 
-bool service_is_unlocked(const struct service_volume *v)
+bool service_is_unlocked(struct service_volume *v)
 {
 	const struct luks_reenc *r = &v->look.status.reenc;
 

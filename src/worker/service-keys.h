@@ -17,4 +17,4 @@ int service_use_provider(struct service_volume *v, const struct request *q, stru
 int service_adopt(struct service_volume *v, const struct request *q);
 
 /* Is all at hand that converting (or, without a re-encryption, beginning one) needs? */
-bool service_is_unlocked(const struct service_volume *v);
+bool service_is_unlocked(struct service_volume *v);

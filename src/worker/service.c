@@ -20,6 +20,7 @@
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "worker/derive.h"
 #include "worker/fd-packet.h"
 #include "worker/process.h"
 #include "worker/program.h"
@@ -264,6 +265,8 @@ static int serve(struct options *o, int control_fd)
 	o->identity = &volume.identity;
 	if (r < 0)
 		return log_error_errno(r, "cannot start");
+	derive_set_up(&(struct luks_cost_limits){o->key_memory_max, o->key_cost_max},
+		      o->key_timeout * UINT64_C(1000000), control.stop_fd);
 	r = start_thread(&service, &thread);
 	if (r < 0) {
 		control_destroy(&control);
@@ -291,17 +294,30 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 
 static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 {
-	enum { CONTROL_FD = 256, HEADER, ACTIVE_NAME, DEVICE_SIZE, THREADS, DEBUG };
+	enum {
+		CONTROL_FD = 256,
+		HEADER,
+		ACTIVE_NAME,
+		DEVICE_SIZE,
+		THREADS,
+		KEY_TIMEOUT,
+		KEY_MEMORY_MAX,
+		KEY_COST_MAX,
+		DEBUG
+	};
 	static const struct option longs[] = {
 		{"control-fd", required_argument, NULL, CONTROL_FD},
 		{"header", required_argument, NULL, HEADER},
 		{"active-name", required_argument, NULL, ACTIVE_NAME},
 		{"device-size", required_argument, NULL, DEVICE_SIZE},
 		{"threads", required_argument, NULL, THREADS},
+		{"key-timeout", required_argument, NULL, KEY_TIMEOUT},
+		{"key-memory-max", required_argument, NULL, KEY_MEMORY_MAX},
+		{"key-cost-max", required_argument, NULL, KEY_COST_MAX},
 		{"debug", no_argument, NULL, DEBUG},
 		{},
 	};
-	uint64_t fd = UINT64_MAX, threads = 0;
+	uint64_t fd = UINT64_MAX, threads = 0, timeout = OPTION_KEY_TIMEOUT, cost = 0;
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -321,6 +337,15 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 		case THREADS:
 			r = parse_number(optarg, OPTION_THREADS_MAX, &threads);
 			break;
+		case KEY_TIMEOUT:
+			r = parse_number(optarg, UINT_MAX, &timeout);
+			break;
+		case KEY_MEMORY_MAX:
+			r = parse_number(optarg, UINT64_MAX, &o->key_memory_max);
+			break;
+		case KEY_COST_MAX:
+			r = parse_number(optarg, UINT32_MAX, &cost);
+			break;
 		case DEBUG:
 			o->debug = true;
 			break;
@@ -334,6 +359,8 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 		return log_refusal(-EINVAL, "recrypt-worker serve is started by recryptd");
 	o->device = argv[optind];
 	o->threads = (uint32_t)threads;
+	o->key_timeout = (unsigned)timeout;
+	o->key_cost_max = (uint32_t)cost;
 	*ret_control_fd = (int)fd;
 	return 0;
 }

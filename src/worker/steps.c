@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "luks/derive.h"
 #include "luks/status.h"
 #include "luks/unlock.h"
 #include "util/log.h"
@@ -84,6 +85,8 @@ int steps_take_over(struct steps *s)
 	if (v->reenc.state == LUKS_REENC_FINISH)
 		return 0;
 	r = luks_reenc_digest_verify(v->header, &v->reenc, &keys);
+	if (luks_derive_gave_up(r))
+		return log_refusal(r, "%s: %s", v->header_path, luks_derive_why());
 	if (r < 0)
 		return log_error_errno(
 			r,

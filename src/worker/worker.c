@@ -9,10 +9,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "util/checked.h"
 #include "util/io.h"
 #include "util/log.h"
+#include "worker/derive.h"
 #include "worker/jobs.h"
 #include "worker/process.h"
 #include "worker/program.h"
@@ -20,12 +23,18 @@
 #include "worker/service.h"
 
 static volatile sig_atomic_t stop;
+static int stop_fd = -1; /* readable when @stop is set */
 
 static void on_signal(int signal)
 {
+	const int saved = errno;
+	const uint64_t one = 1;
+
 	if (signal == SIGTERM)
 		process_outlive_final_kill();
 	stop = 1;
+	(void)!write(stop_fd, &one, sizeof(one));
+	errno = saved;
 }
 
 static int catch_signals(void)
@@ -33,6 +42,9 @@ static int catch_signals(void)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction act = {.sa_handler = on_signal};
 
+	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stop_fd < 0)
+		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], &act, NULL) < 0)
 			return -errno;
@@ -81,6 +93,8 @@ int main(int argc, char **argv)
 		return exit_code(service_main(argc - 1, argv + 1));
 	if (argc > 1 && strcmp(argv[1], PROVIDER_VERB) == 0)
 		return exit_code(provider_main(argc - 1, argv + 1));
+	if (argc > 1 && strcmp(argv[1], DERIVE_VERB) == 0)
+		return exit_code(derive_main());
 	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
@@ -89,5 +103,7 @@ int main(int argc, char **argv)
 		r = catch_signals();
 	if (r < 0)
 		return exit_code(log_error_errno(r, "cannot set up the process"));
+	derive_set_up(&(struct luks_cost_limits){o.key_memory_max, o.key_cost_max},
+		      o.key_timeout * UINT64_C(1000000), stop_fd);
 	return exit_code(run(&o));
 }

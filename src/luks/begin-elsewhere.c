@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * luks_begin_commit() in the process that derives keys. It gets the plan with its passphrases and
+ * keys, and tells of each change of the header. When it has to be killed, its parent knows what is
+ * to be undone.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "luks/begin-internal.h"
+#include "luks/context.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+/* Derivations beside those of the new keyslots: both keys for the start, and a bridge. */
+#define MORE_DERIVATIONS 4
+
+/* A benchmark comes before each derivation of a new keyslot, and takes about as long. */
+#define DERIVATIONS_OF_A_KEYSLOT 2
+
+/* The texts of a plan that came from the parent. */
+struct texts {
+	char *resilience, *resilience_hash, *pbkdf, *pbkdf_hash;
+};
+
+static void texts_clear(struct texts *t)
+{
+	free(t->resilience);
+	free(t->resilience_hash);
+	free(t->pbkdf);
+	free(t->pbkdf_hash);
+}
+
+static void put_params(struct derive_writer *w, const struct luks_begin_params *p)
+{
+	derive_put_text(w, p->resilience);
+	derive_put_text(w, p->resilience_hash);
+	derive_put_text(w, p->pbkdf.type);
+	derive_put_text(w, p->pbkdf.hash);
+	derive_put(w, &p->pbkdf, sizeof(p->pbkdf));
+	derive_put(w, &p->device_size, sizeof(p->device_size));
+}
+
+static void get_params(struct derive_reader *r, struct luks_begin_params *p, struct texts *t)
+{
+	t->resilience = derive_get_text(r);
+	t->resilience_hash = derive_get_text(r);
+	t->pbkdf = derive_get_text(r);
+	t->pbkdf_hash = derive_get_text(r);
+	derive_get(r, &p->pbkdf, sizeof(p->pbkdf));
+	derive_get(r, &p->device_size, sizeof(p->device_size));
+	p->resilience = t->resilience;
+	p->resilience_hash = t->resilience_hash;
+	p->pbkdf.type = t->pbkdf;
+	p->pbkdf.hash = t->pbkdf_hash;
+}
+
+static void put_plan(struct derive_writer *w, const struct luks_begin *b)
+{
+	derive_put(w, &b->plan, sizeof(b->plan));
+	derive_put(w, &b->leftovers, sizeof(b->leftovers));
+	for (size_t i = 0; i < b->plan.n_slots; i++) {
+		derive_put(w, &b->openers[i].token, sizeof(b->openers[i].token));
+		derive_put_secret(w, b->openers[i].passphrase);
+	}
+	derive_put_secret(w, b->old_key);
+	derive_put_secret(w, b->new_key);
+	derive_put_secret(w, b->new_passphrase);
+}
+
+static void get_plan(struct derive_reader *r, struct luks_begin *b)
+{
+	derive_get(r, &b->plan, sizeof(b->plan));
+	derive_get(r, &b->leftovers, sizeof(b->leftovers));
+	for (size_t i = 0; i < MIN(b->plan.n_slots, ARRAY_SIZE(b->openers)); i++) {
+		derive_get(r, &b->openers[i].token, sizeof(b->openers[i].token));
+		b->openers[i].passphrase = derive_get_secret(r);
+	}
+	b->old_key = derive_get_secret(r);
+	b->new_key = derive_get_secret(r);
+	b->new_passphrase = derive_get_secret(r);
+}
+
+static int make_job(const struct luks_begin *b, struct secret **ret)
+{
+	struct derive_writer w;
+	int r = derive_job_begin(DERIVE_BEGIN, &w);
+
+	if (r < 0)
+		return r;
+	derive_put_context(&w, b->cd);
+	put_params(&w, &b->params);
+	put_plan(&w, b);
+	return derive_job_end(&w, ret);
+}
+
+static int take_change(void *arg, const struct derive_frame *f, const uint8_t *data)
+{
+	struct luks_begin *b = arg;
+
+	(void)data;
+	if (f->kind == DERIVE_MARK) {
+		b->marked = true;
+		return 0;
+	}
+	if (f->kind != DERIVE_ADDED || b->n_added == ARRAY_SIZE(b->added))
+		return -EBADMSG;
+	b->added[b->n_added++] = f->value;
+	return 0;
+}
+
+int luks_begin_elsewhere(struct luks_begin *b)
+{
+	const unsigned keyslots = (unsigned)luks_begin_count_open(b);
+	_cleanup_(secret_freep) struct secret *job = NULL;
+	int r = make_job(b, &job);
+
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot begin the re-encryption", b->params.device);
+	return derive_elsewhere(job, keyslots * DERIVATIONS_OF_A_KEYSLOT + MORE_DERIVATIONS,
+				"the new keyslots", take_change, b);
+}
+
+int derive_serve_begin(struct derive_reader *r, const struct derive_channel *c)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = calloc(1, sizeof(*b));
+	_cleanup_(texts_clear) struct texts texts = {};
+	int e;
+
+	if (!b)
+		return -ENOMEM;
+	e = derive_get_context(r, &b->cd);
+	if (e < 0)
+		return e;
+	get_params(r, &b->params, &texts);
+	get_plan(r, b);
+	if (r->error < 0)
+		return r->error;
+	b->params.device = crypt_get_device_name(b->cd);
+	b->channel = c;
+	return luks_begin_here(b);
+}
