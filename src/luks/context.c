@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "luks/settle.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -50,26 +51,6 @@ static int check_readable(const char *path)
 	return 0;
 }
 
-/*
- * crypt_load() replaces an older header copy with the newer one, without a flush before. The
- * program that wrote the newer one may have been killed before its own flush. Both copies would
- * then be in the disk's cache, and a power cut could tear both.
- */
-static int flush_header(const char *path)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int r;
-
-	if (fd < 0)
-		return log_error_errno(-errno, "%s: cannot be opened", path);
-	do
-		r = fsync(fd);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? log_error_errno(-errno, "%s: cannot flush the LUKS2 header to the disk",
-				       path)
-		     : 0;
-}
-
 static int load_header(struct crypt_device *cd, const char *path)
 {
 	int r;
@@ -101,8 +82,13 @@ int luks_context_open(const char *device, const char *header, struct crypt_devic
 	r = check_readable(device);
 	if (r == 0 && header)
 		r = check_readable(header);
+	/*
+	 * crypt_load() replaces an older or bad header copy with the newer one, without a flush
+	 * before. The program that wrote the newer one may have been killed before its own flush.
+	 * Both copies would then be in the disk's cache, and a power cut could tear both.
+	 */
 	if (r == 0)
-		r = flush_header(header ? header : device);
+		r = luks_settle(header ? header : device);
 	if (r < 0)
 		return r;
 	luks_context_capture_log();

@@ -10,9 +10,9 @@
 #include "util/secret.h"
 
 /*
- * Flushes the disk of the header, then makes a context with the LUKS2 header loaded. @header is the
- * path of a detached one, or NULL. Logs its own failures: -ENOTSUP LUKS1, -EINVAL not LUKS or no
- * usable header copy, else why the device cannot be opened or flushed.
+ * Settles the header (luks/settle.h), then makes a context with the LUKS2 header loaded. @header is
+ * the path of a detached one, or NULL. Logs its own failures: -ENOTSUP LUKS1, -EINVAL not LUKS or
+ * no usable header copy, else why the device cannot be opened or flushed.
  */
 int luks_context_open(const char *device, const char *header, struct crypt_device **ret);
 struct crypt_device *luks_context_close(struct crypt_device *cd);

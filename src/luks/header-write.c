@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "luks/header-disk.h"
@@ -66,6 +67,20 @@ static int write_copy(struct luks_header *h, struct meta_io *io, enum luks_copy 
 	return meta_io_write(io, copy == LUKS_PRIMARY ? 0 : h->size, h->buffer, h->size);
 }
 
+/* Is @copy on the disk what h->buffer has? A disk may take a write and keep the old content. */
+static int check_copy(const struct luks_header *h, struct meta_io *io, enum luks_copy copy)
+{
+	_cleanup_free_ uint8_t *found = aligned_alloc(4096, h->size);
+	int r;
+
+	if (!found)
+		return -ENOMEM;
+	r = meta_io_read(io, copy == LUKS_PRIMARY ? 0 : h->size, found, h->size);
+	if (r < 0)
+		return r;
+	return memcmp(found, h->buffer, h->size) == 0 ? 0 : -EIO;
+}
+
 int luks_header_repair(struct luks_header *h, struct meta_io *io)
 {
 	enum luks_copy copy;
@@ -89,6 +104,8 @@ int luks_header_repair(struct luks_header *h, struct meta_io *io)
 	if (r < 0)
 		return r;
 	r = meta_io_flush(io);
+	if (r == 0)
+		r = check_copy(h, io, copy);
 	if (r < 0)
 		return r;
 	h->bad[copy] = false;

@@ -63,9 +63,9 @@ static inline bool luks_header_needs_repair(const struct luks_header *h)
 }
 
 /*
- * Rewrites the bad copy from the winner: same sequence number, new salt; durable on return. @h must
- * be as it was read, under the exclusive metadata lock. -EEXIST: the primary holds something that
- * is neither LUKS2 nor zeros, and is left alone.
+ * Rewrites the bad copy from the winner: same sequence number, new salt; durable on return, and
+ * read back. @h must be as it was read, under the exclusive metadata lock. -EEXIST: the primary
+ * holds something that is neither LUKS2 nor zeros, and is left alone.
  */
 int luks_header_repair(struct luks_header *h, struct meta_io *io);
 

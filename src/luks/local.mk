@@ -36,6 +36,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/reencrypt.h \
 	src/luks/requirement.c src/luks/requirement.h \
 	src/luks/segment.c src/luks/segment.h \
+	src/luks/settle.c src/luks/settle.h \
 	src/luks/status.c src/luks/status.h \
 	src/luks/token-plugin.c src/luks/token-plugin.h \
 	src/luks/unlock.c src/luks/unlock.h \

@@ -15,6 +15,7 @@
 #include "dm/find.h"
 #include "dm/orphans.h"
 #include "io/stacking.h"
+#include "luks/settle.h"
 #include "luks/validate.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -430,13 +431,10 @@ static int repair_copies(struct volume *v)
 	r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
 	if (r == 0)
 		r = luks_header_check_unmoved(v->header, v->meta);
-	if (r == 0)
-		r = luks_header_repair(v->header, v->meta);
 	if (r < 0)
-		return log_error_errno(r, "%s: cannot repair the bad copy of the LUKS2 header",
+		return log_error_errno(r, "%s: cannot look at the bad copy of the LUKS2 header",
 				       v->header_path);
-	log_warning("%s: one copy of the LUKS2 header was bad and is repaired", v->header_path);
-	return 0;
+	return luks_settle_copies(v->header, v->meta);
 }
 
 int volume_lock(struct volume *v)
