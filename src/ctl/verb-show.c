@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/bus-json.h"
@@ -12,6 +13,7 @@
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "util/log.h"
+#include "util/node.h"
 
 int open_client(const struct options *o, struct client *ret)
 {
@@ -26,16 +28,46 @@ int open_client(const struct options *o, struct client *ret)
 	return r;
 }
 
+/* The volume whose device the path leads to, by another name than the daemon's. */
+static int find_by_node(struct client *c, const char *path, char **ret_path)
+{
+	json_object *volumes;
+	struct stat wanted, st;
+	int r;
+
+	if (stat(path, &wanted) < 0)
+		return -errno;
+	r = client_volumes(c, &volumes);
+	if (r < 0)
+		return r;
+	r = -ENODEV;
+	for (size_t i = 0; r == -ENODEV && i < json_object_array_length(volumes); i++) {
+		json_object *v = json_object_array_get_idx(volumes, i);
+
+		if (stat(json_text(v, "Device"), &st) < 0 ||
+		    !node_equal(node_of(&wanted), node_of(&st)))
+			continue;
+		*ret_path = strdup(json_text(v, "Path"));
+		r = *ret_path ? 0 : -ENOMEM;
+	}
+	json_object_put(volumes);
+	return r;
+}
+
+/* The daemon follows no path that it is given, so what the operand leads to is found out here. */
 int find_volume(struct client *c, const struct options *o, const char *operand, char **ret_path)
 {
+	const bool quiet = c->log_off;
 	char path[PATH_MAX];
 	int r;
 
-	if (o->remote || !realpath(operand, path) || strcmp(path, operand) == 0)
+	if (o->remote || !realpath(operand, path))
 		return client_find_volume(c, operand, ret_path);
 	c->log_off = true;
 	r = client_find_volume(c, path, ret_path);
-	c->log_off = false;
+	if (r < 0)
+		r = find_by_node(c, path, ret_path);
+	c->log_off = quiet;
 	return r == 0 ? 0 : client_find_volume(c, operand, ret_path);
 }
 

@@ -14,9 +14,10 @@
 #include "util/log.h"
 #include "worker/options.h"
 
-#define DEFAULT_STALL_TARGET UINT64_C(50000)             /* 50 ms */
-#define KEY_TIMEOUT_MAX      (UINT64_C(86400) * 1000000) /* a day */
-#define DEFAULT_KEY_TIMEOUT  (OPTION_KEY_TIMEOUT * UINT64_C(1000000))
+#define DEFAULT_STALL_TARGET  UINT64_C(50000)             /* 50 ms */
+#define KEY_TIMEOUT_MAX       (UINT64_C(86400) * 1000000) /* a day */
+#define DEFAULT_KEY_TIMEOUT   (OPTION_KEY_TIMEOUT * UINT64_C(1000000))
+#define DEFAULT_PROBE_TIMEOUT UINT64_C(30000000) /* 30 s */
 
 /* Where a line stands. */
 struct place {
@@ -164,6 +165,8 @@ static int set_manager(struct place *p, const char *key, const char *value)
 		return config_parse_bool(value, &c->discover_active);
 	if (strcmp(key, "DiscoverCryptTab") == 0)
 		return config_parse_bool(value, &c->discover_crypttab);
+	if (strcmp(key, "ProbeTimeout") == 0)
+		return config_parse_usec(value, &c->probe_timeout_usec);
 	if (strcmp(key, "CryptTab") == 0)
 		return set_path(&c->crypttab, value);
 	return -ENOENT;
@@ -483,6 +486,7 @@ static int set_defaults(struct config *c)
 	c->keep_suspended = c->keep_rate = true;
 	c->discover_active = c->discover_crypttab = true;
 	c->max_concurrent_per_disk = 1;
+	c->probe_timeout_usec = DEFAULT_PROBE_TIMEOUT;
 	c->defaults.stall_target_usec = DEFAULT_STALL_TARGET;
 	c->defaults.polite = politeness_defaults;
 	c->defaults.provider.token = -1;

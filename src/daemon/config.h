@@ -7,7 +7,7 @@
  *   state file, recryptd.conf, recryptd.conf.d/NAME.conf (sorted by name)
  *
  *   [Manager]      RateLimit= MaxConcurrent= MaxConcurrentPerDisk= KeepSuspended= KeepRate=
- *                  CryptTab= DiscoverActive= DiscoverCryptTab=
+ *                  CryptTab= DiscoverActive= DiscoverCryptTab= ProbeTimeout=
  *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Threads= Resilience= ResilienceHash=
  *                  SkipUnwritten= Verify=
  *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout=
@@ -76,9 +76,10 @@ struct config {
 	bool keep_suspended; /* an operator's suspend outlives restart and reboot */
 	bool keep_rate;      /* so does a rate set through the bus */
 	bool discover_active, discover_crypttab;
-	char *crypttab;           /* path */
-	bool has_kept_rate;       /* the state file has a rate for the host, */
-	uint64_t kept_rate_limit; /* this one */
+	char *crypttab;              /* path */
+	uint64_t probe_timeout_usec; /* a device that does not answer is given up then */
+	bool has_kept_rate;          /* the state file has a rate for the host, */
+	uint64_t kept_rate_limit;    /* this one */
 	struct volume_config defaults;
 	size_t n_volumes;
 	struct volume_config *volumes;

@@ -44,6 +44,7 @@ struct volume_core {
 	bool stored;              /* its control socket is in the fd store */
 	bool looked;              /* the worker has said what is in the header */
 	struct identity identity; /* nodes not known: of a worker that does not tell */
+	char **links;             /* of udev to the device; NULL-terminated, or NULL */
 	enum worker_job at_work;
 	bool stop_sent, reverse_sent;
 	unsigned deaths; /* in a row, without progress between them */
@@ -111,6 +112,7 @@ struct manager_core {
 	sd_event_source *ready_limit;
 	struct schedule prepare, convert;
 	struct probe *probes;
+	unsigned n_stuck; /* processes of probes that were killed and do not end */
 	struct discover *discover;
 	char *state_path; /* NULL: nothing is remembered */
 	char status[256]; /* as the service manager was told */
@@ -150,6 +152,10 @@ uint64_t volume_record_changed(struct volume *v);
 void volume_settle_record(struct volume *v);
 
 /* volume-identity.c: which device the volume is on */
+
+void volume_free_place(struct volume *v);
+/* Does udev know the device by this link, too? As of the last look. */
+bool volume_has_link(const struct volume *v, const char *path);
 
 /* Is that exactly where it is known to be? */
 bool volume_is_at(const struct volume *v, const struct worker_look *look);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 #include <systemd/sd-device.h>
 
 #include "daemon/core.h"
@@ -45,7 +44,7 @@ static int on_crypttab_entry(const struct crypttab_entry *e, void *userdata)
 	const struct probe_spec spec = {
 		.device = e->device, .header_device = e->header, .quiet = true};
 
-	return access(e->device, F_OK) == 0 ? probe_new(m, &spec) : 0;
+	return probe_new(m, &spec);
 }
 
 /* "CRYPT-LUKS2-<32 digits>-<name>" */

@@ -188,19 +188,13 @@ struct job *manager_job_by_id(struct manager *m, uint64_t id)
 	return NULL;
 }
 
-/* The same node under another name: a link of udev, another path to the file. */
-struct volume *manager_volume_by_node(struct manager *m, const char *path)
+struct volume *manager_volume_by_path(struct manager *m, const char *path)
 {
-	struct stat wanted, st;
-
-	if (*path != '/' || stat(path, &wanted) < 0)
-		return NULL;
 	for (struct volume *v = m->volumes; v; v = v->next) {
-		if (stat(v->device, &st) < 0)
-			continue;
-		if (S_ISBLK(wanted.st_mode)
-			    ? S_ISBLK(st.st_mode) && st.st_rdev == wanted.st_rdev
-			    : st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
+		const struct volume_config *c = config_find_volume(m->config, v->uuid);
+
+		if (strcmp(v->device, path) == 0 || volume_has_link(v, path) ||
+		    (c && c->device && strcmp(c->device, path) == 0))
 			return v;
 	}
 	return NULL;
@@ -214,10 +208,10 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 	struct volume *v = manager_volume_by_uuid(m, what);
 
 	for (struct volume *o = m->volumes; o && !v; o = o->next)
-		if ((*o->name && strcmp(o->name, name) == 0) || strcmp(o->device, what) == 0)
+		if (*o->name && strcmp(o->name, name) == 0)
 			v = o;
 	if (!v)
-		v = manager_volume_by_node(m, what);
+		v = manager_volume_by_path(m, what);
 	if (!v)
 		return failure_set(f, -ENODEV,
 				   "%s: no such volume is known; add it, or name it in "

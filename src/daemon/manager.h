@@ -88,8 +88,11 @@ int manager_reload(struct manager *m, struct failure *f);
 int manager_find_volume(struct manager *m, const char *what, struct failure *f,
 			struct volume **ret);
 struct volume *manager_volume_by_uuid(struct manager *m, const char *uuid);
-/* By path of the device: the node counts, not its name. */
-struct volume *manager_volume_by_node(struct manager *m, const char *path);
+/*
+ * By a path that is known to lead to its device: what a worker found, what the configuration says,
+ * a link of udev. Only texts are compared: a path that somebody names may lie on a dead mount.
+ */
+struct volume *manager_volume_by_path(struct manager *m, const char *path);
 struct job *manager_job_by_id(struct manager *m, uint64_t id);
 
 struct add_options {

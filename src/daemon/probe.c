@@ -5,12 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "daemon/core.h"
 #include "daemon/store.h"
 #include "util/log.h"
 
 #define PROBES_AT_ONCE 4
+/* One that has not answered after this keeps no other one waiting, microseconds. */
+#define PROBE_SLOW UINT64_C(2000000)
+/* Probes that are slow, and processes that cannot even be killed; more are not begun. */
+#define STUCK_MAX 16
 
 struct probe {
 	struct manager *manager;
@@ -20,11 +25,39 @@ struct probe {
 	char uuid[37]; /* "": any */
 	bool adopted, quiet, remember;
 	bool looked; /* the worker is alive and has answered */
+	bool slow;
+	sd_event_source *limit;
 	int status_error;
 	struct worker_status status; /* of an adopted one, less what has ended since */
 	volume_done_t done;
 	void *userdata;
 };
+
+static int on_stuck_ended(sd_event_source *s, int fd, uint32_t events, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)fd;
+	(void)events;
+	m->core->n_stuck--;
+	(void)sd_event_source_set_floating(s, 0); /* the loop's reference was the last */
+	return 0;
+}
+
+/* Its worker only reads, and may be in a system call that a dead server would have to end. */
+static void give_up(struct probe *p)
+{
+	_cleanup_(sd_event_source_unrefp) sd_event_source *s = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (worker_link_kill(p->link, &fd) < 0 ||
+	    sd_event_add_io(p->manager->event, &s, fd, EPOLLIN, on_stuck_ended, p->manager) < 0 ||
+	    sd_event_source_set_io_fd_own(s, 1) < 0)
+		return;
+	(void)TAKE_FD(fd);
+	if (sd_event_source_set_floating(s, 1) >= 0)
+		p->manager->core->n_stuck++;
+}
 
 static void probe_free(struct probe *p)
 {
@@ -33,6 +66,9 @@ static void probe_free(struct probe *p)
 			*q = p->next;
 			break;
 		}
+	(void)sd_event_source_disable_unref(p->limit);
+	if (p->link && !p->looked && !p->adopted)
+		give_up(p);
 	if (p->link && p->looked)
 		worker_link_retire(p->link);
 	else
@@ -54,7 +90,6 @@ static void remember(struct manager *m, const struct volume *v)
 		log_warning("%s: will not be known after a restart", v->device);
 }
 
-/* Answers and ends it. @v: NULL on an error. */
 static void finish(struct probe *p, struct volume *v, int error, const struct failure *f)
 {
 	struct manager *m = p->manager;
@@ -166,15 +201,39 @@ static const struct worker_handler handler = {
 	.died = on_died,
 };
 
+static int on_limit(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct probe *p = userdata;
+	struct manager *m = p->manager;
+	struct failure f;
+
+	(void)s;
+	if (!p->slow) {
+		p->slow = true;
+		if (sd_event_source_set_time(p->limit, usec + m->config->probe_timeout_usec) >= 0 &&
+		    sd_event_source_set_enabled(p->limit, SD_EVENT_ONESHOT) >= 0) {
+			start_waiting(m);
+			return 0;
+		}
+	}
+	(void)failure_set(&f, -ETIMEDOUT, "%s: the device does not answer", p->device);
+	finish(p, NULL, -ETIMEDOUT, &f);
+	return 0;
+}
+
 static int start(struct probe *p)
 {
 	const struct worker_spec spec = {
 		.device = p->device,
 		.header_device = p->header_device,
 		.name = p->name,
+		.quiet = p->quiet,
 	};
-	int r = worker_link_spawn(p->manager->event, &spec, &handler, p, &p->link);
+	int r = sd_event_add_time_relative(p->manager->event, &p->limit, CLOCK_MONOTONIC,
+					   PROBE_SLOW, 10000, on_limit, p);
 
+	if (r >= 0)
+		r = worker_link_spawn(p->manager->event, &spec, &handler, p, &p->link);
 	return r < 0 ? r : worker_link_inspect(p->link);
 }
 
@@ -183,7 +242,7 @@ static struct volume *find_known(const struct probe *p)
 {
 	struct volume *v = *p->uuid ? manager_volume_by_uuid(p->manager, p->uuid) : NULL;
 
-	return v || p->done ? v : manager_volume_by_node(p->manager, p->device);
+	return v || p->done ? v : manager_volume_by_path(p->manager, p->device);
 }
 
 /* Has this volume a worker that has not answered yet? */
@@ -197,13 +256,16 @@ static bool is_adopted(const struct manager *m, const char *uuid)
 
 static void start_waiting(struct manager *m)
 {
-	unsigned running = 0;
+	unsigned running = 0, stuck = m->core->n_stuck;
 
 	for (const struct probe *p = m->core->probes; p; p = p->next) {
-		running += p->link != NULL;
+		running += p->link && !p->slow;
+		stuck += p->link && p->slow && !p->adopted;
 		if (p->adopted && !m->core->ready_due)
 			return; /* those that are at work have a say first */
 	}
+	if (stuck >= STUCK_MAX)
+		return;
 	for (struct probe *p = m->core->probes; p && running < PROBES_AT_ONCE; p = p->next) {
 		struct volume *known;
 		int r;
@@ -258,11 +320,26 @@ static int add(struct manager *m, const struct probe_spec *spec, struct probe **
 	return 0;
 }
 
+/* What is to be found by itself is asked for by each event that may have to do with it. */
+static bool is_queued(const struct manager *m, const struct probe_spec *spec)
+{
+	for (const struct probe *p = m->core->probes; p; p = p->next)
+		if (!p->done && !p->adopted && strcmp(p->device, spec->device) == 0 &&
+		    strcmp(p->header_device, spec->header_device ? spec->header_device : "") == 0 &&
+		    strcmp(p->name, spec->name ? spec->name : "") == 0 &&
+		    strcmp(p->uuid, spec->uuid ? spec->uuid : "") == 0)
+			return true;
+	return false;
+}
+
 int probe_new(struct manager *m, const struct probe_spec *spec)
 {
 	struct probe *p;
-	int r = add(m, spec, &p);
+	int r;
 
+	if (!spec->done && is_queued(m, spec))
+		return 0;
+	r = add(m, spec, &p);
 	if (r == 0)
 		start_waiting(m);
 	return r;

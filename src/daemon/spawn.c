@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -22,7 +23,7 @@
 #include "worker/program.h"
 
 #define WORKER_CONTROL_FD 3
-#define WORKER_ARGS_MAX   12
+#define WORKER_ARGS_MAX   13
 
 extern char **environ;
 
@@ -142,6 +143,8 @@ static int run(const struct worker_spec *spec, const char *path, int control_fd,
 		r = add(&a, "--key-cost-max=%" PRIu32, spec->key_cost_max);
 	if (r == 0 && log_level() >= LOG_DEBUG)
 		r = add(&a, "--debug");
+	else if (r == 0 && spec->quiet)
+		r = add(&a, "--quiet");
 	if (r == 0)
 		r = add(&a, "--");
 	if (r == 0)
@@ -166,13 +169,16 @@ static int on_exit_of_worker(sd_event_source *s, int fd, uint32_t events, void *
 	return 0;
 }
 
-static int watch(sd_event *event, pid_t pid)
+static int watch(sd_event *event, pid_t pid, int *ret_pidfd)
 {
 	_cleanup_(sd_event_source_unrefp) sd_event_source *s = NULL;
-	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0), copy = -1;
 	int r;
 
 	if (fd < 0)
+		return -errno;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
 		return -errno;
 	r = sd_event_add_io(event, &s, fd, EPOLLIN, on_exit_of_worker, NULL);
 	if (r < 0)
@@ -182,10 +188,14 @@ static int watch(sd_event *event, pid_t pid)
 		return r;
 	(void)TAKE_FD(fd);
 	r = sd_event_source_set_floating(s, 1);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	*ret_pidfd = TAKE_FD(copy);
+	return 0;
 }
 
-int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_control_fd)
+int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_control_fd,
+		 int *ret_pidfd)
 {
 	_cleanup_close_ int ours = -1, theirs = -1;
 	char path[PATH_MAX];
@@ -202,7 +212,7 @@ int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_contr
 	r = run(spec, path, theirs, &pid);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot be started", path);
-	r = watch(event, pid);
+	r = watch(event, pid, ret_pidfd);
 	if (r < 0)
 		return log_error_errno(r, "worker %d cannot be watched", (int)pid);
 	*ret_control_fd = TAKE_FD(ours);

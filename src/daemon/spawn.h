@@ -7,8 +7,10 @@
 #include "daemon/worker-link.h"
 
 /*
- * *ret_control_fd is our end of the control socket, which becomes the caller's. The process is
+ * *ret_control_fd is our end of the control socket, and *ret_pidfd the process; both become the
+ * caller's. The process is
  * waited for by the loop, whatever happens to that; how it ended is logged where it is not as it
  * should be.
  */
-int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_control_fd);
+int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_control_fd,
+		 int *ret_pidfd);

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/sysmacros.h>
@@ -37,6 +38,51 @@ static bool has_other_uuid(uint64_t number, const char *uuid)
 		strcasecmp(found, uuid) != 0;
 	sd_device_unref(d);
 	return other;
+}
+
+static void free_links(struct volume_core *c)
+{
+	for (char **l = c->links; l && *l; l++)
+		free(*l);
+	free(c->links);
+	c->links = NULL;
+}
+
+/* All that udev has made for the node: its database is below /run, and never waits for a device. */
+static void note_links(struct volume_core *c)
+{
+	sd_device *d = NULL;
+	size_t n = 0;
+
+	free_links(c);
+	if (!node_is_block(c->identity.data) ||
+	    sd_device_new_from_devnum(&d, 'b', (dev_t)c->identity.data.device) < 0)
+		return;
+	for (const char *l = sd_device_get_devlink_first(d); l; l = sd_device_get_devlink_next(d)) {
+		char **grown = reallocarray(c->links, n + 2, sizeof(*grown));
+
+		if (!grown)
+			break;
+		c->links = grown;
+		grown[n] = strdup(l);
+		grown[n + 1] = NULL;
+		if (!grown[n++])
+			break;
+	}
+	sd_device_unref(d);
+}
+
+bool volume_has_link(const struct volume *v, const char *path)
+{
+	for (char **l = v->core->links; l && *l; l++)
+		if (strcmp(*l, path) == 0)
+			return true;
+	return false;
+}
+
+void volume_free_place(struct volume *v)
+{
+	free_links(v->core);
 }
 
 /* May @now be what @was is known as? @labelled: the LUKS header is on it. */
@@ -101,6 +147,7 @@ void volume_set_place(struct volume *v, const struct worker_look *look)
 	(void)snprintf(i->uuid, sizeof(i->uuid), "%s", v->uuid);
 	i->data = look->node;
 	i->header = look->header_node;
+	note_links(v->core);
 }
 
 int volume_move(struct volume *v, struct worker_look *look, struct failure *f)

@@ -64,6 +64,7 @@ static void volume_free(struct volume *v)
 			(void)close(c->old_key_fd);
 		if (c->new_key_fd >= 0)
 			(void)close(c->new_key_fd);
+		volume_free_place(v);
 		free_strings(c->disks);
 		free(c->record_json);
 		free(c);

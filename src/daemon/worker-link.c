@@ -2,9 +2,11 @@
 #include "daemon/worker-link.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <systemd/sd-bus.h>
 
@@ -25,6 +27,7 @@ struct call {
 struct worker_link {
 	sd_bus *bus;
 	int control_fd;
+	int pidfd; /* -1: it was adopted */
 	sd_event_source *hangup;
 	const struct worker_handler *handler;
 	void *userdata;
@@ -167,6 +170,7 @@ int worker_link_adopt(sd_event *event, int control_fd, const struct worker_handl
 	if (!l)
 		return -ENOMEM;
 	l->control_fd = TAKE_FD(fd);
+	l->pidfd = -1;
 	for (int i = 0; i < WORKER_JOB_COUNT; i++)
 		l->jobs[i] = (struct call){.link = l, .which = i};
 	for (int i = 0; i < WORKER_CALL_COUNT; i++)
@@ -183,9 +187,26 @@ int worker_link_spawn(sd_event *event, const struct worker_spec *spec,
 		      const struct worker_handler *handler, void *userdata,
 		      struct worker_link **ret)
 {
-	int fd, r = spawn_worker(event, spec, &fd);
+	_cleanup_close_ int pidfd = -1;
+	int fd, r = spawn_worker(event, spec, &fd, &pidfd);
 
-	return r < 0 ? r : worker_link_adopt(event, fd, handler, userdata, ret);
+	if (r < 0)
+		return r;
+	r = worker_link_adopt(event, fd, handler, userdata, ret);
+	if (r < 0)
+		return r;
+	(*ret)->pidfd = TAKE_FD(pidfd);
+	return 0;
+}
+
+int worker_link_kill(struct worker_link *l, int *ret_pidfd)
+{
+	if (l->pidfd < 0)
+		return -EBADF;
+	if (syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0) < 0)
+		return -errno;
+	*ret_pidfd = TAKE_FD(l->pidfd);
+	return 0;
 }
 
 struct worker_link *worker_link_free(struct worker_link *l)
@@ -195,6 +216,7 @@ struct worker_link *worker_link_free(struct worker_link *l)
 	(void)sd_event_source_disable_unref(l->hangup);
 	(void)sd_bus_close_unref(l->bus);
 	(void)close(l->control_fd);
+	cleanup_close(&l->pidfd);
 	free(l);
 	return NULL;
 }

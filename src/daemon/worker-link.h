@@ -127,12 +127,19 @@ struct worker_spec {
 	/* What the header may claim to derive a key; 0: the default. */
 	uint64_t key_timeout_usec, key_memory_max; /* bytes */
 	uint32_t key_cost_max;                     /* steps */
+	bool quiet; /* what it says of the device is for us alone, for the present */
 };
 
 /* Starts a worker; returns at once. @userdata is the handler's. */
 int worker_link_spawn(sd_event *event, const struct worker_spec *spec,
 		      const struct worker_handler *handler, void *userdata,
 		      struct worker_link **ret);
+
+/*
+ * Kills the process, which nobody has asked to write: it does not answer. *ret_pidfd, which becomes
+ * the caller's, is readable when it has really ended; -EBADF: it was not spawned by us.
+ */
+int worker_link_kill(struct worker_link *l, int *ret_pidfd);
 
 /* Goes on with one of the fd store. Takes @control_fd. -EPIPE: it is gone. */
 int worker_link_adopt(sd_event *event, int control_fd, const struct worker_handler *handler,

@@ -13,10 +13,10 @@
  *
  * recrypt-worker serve --control-fd=N [--header=FILE] [--active-name=NAME] [--device-size=BYTES]
  * [--threads=N] [--key-timeout=SECONDS] [--key-memory-max=BYTES] [--key-cost-max=STEPS] [--debug]
- * DEVICE: starts at once and finds DEVICE with the first call. It ends with exit code 0
+ * [--quiet] DEVICE: starts at once and finds DEVICE with the first call. It ends with exit code 0
  * after Quit(), SIGTERM, SIGINT, or when nobody has the other end of the control socket any more;
  * each time a running conversion is stopped first, with a clean header and the stack dissolved.
- * The end of a connection stops nothing.
+ * The end of a connection stops nothing. With --quiet it logs nothing until SetIdentity().
  *
  * Methods of SERVICE_INTERFACE on SERVICE_PATH. Those marked * are jobs: one at a time (else
  * Busy), the reply says that it was accepted, and the signal Done says how it ended. Sizes and

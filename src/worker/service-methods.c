@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/log.h"
 #include "util/text.h"
 #include "worker/service-bus.h"
 #include "worker/service-internal.h"
@@ -371,6 +372,8 @@ static int method_set_identity(sd_bus_message *m, void *arg, sd_bus_error *error
 	if (r < 0)
 		return r;
 	control_set_identity(s->control, &identity);
+	if (log_level() < LOG_NOTICE)
+		log_set_level(LOG_NOTICE); /* it is no probe any more */
 	return sd_bus_reply_method_return(m, NULL);
 }
 

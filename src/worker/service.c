@@ -292,7 +292,7 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
-static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
+static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, bool *ret_quiet)
 {
 	enum {
 		CONTROL_FD = 256,
@@ -303,7 +303,8 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 		KEY_TIMEOUT,
 		KEY_MEMORY_MAX,
 		KEY_COST_MAX,
-		DEBUG
+		DEBUG,
+		QUIET
 	};
 	static const struct option longs[] = {
 		{"control-fd", required_argument, NULL, CONTROL_FD},
@@ -315,6 +316,7 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 		{"key-memory-max", required_argument, NULL, KEY_MEMORY_MAX},
 		{"key-cost-max", required_argument, NULL, KEY_COST_MAX},
 		{"debug", no_argument, NULL, DEBUG},
+		{"quiet", no_argument, NULL, QUIET},
 		{},
 	};
 	uint64_t fd = UINT64_MAX, threads = 0, timeout = OPTION_KEY_TIMEOUT, cost = 0;
@@ -349,6 +351,9 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd)
 		case DEBUG:
 			o->debug = true;
 			break;
+		case QUIET:
+			*ret_quiet = true;
+			break;
 		default:
 			return -EINVAL;
 		}
@@ -381,15 +386,16 @@ int service_main(int argc, char **argv)
 		.key_slot = OPTION_ANY_KEYSLOT,
 		.stall_target_ms = OPTION_NOT_GIVEN,
 	};
+	bool quiet = false;
 	int control_fd, r;
 
 	log_init("recrypt-worker", LOG_NOTICE);
-	r = parse(argc, argv, &o, &control_fd);
+	r = parse(argc, argv, &o, &control_fd, &quiet);
 	if (r == 0)
 		r = check_control_fd(control_fd);
 	if (r < 0)
 		return r;
-	log_init("recrypt-worker", program_log_level(&o));
+	log_init("recrypt-worker", quiet ? LOG_CRIT : program_log_level(&o));
 	r = process_protect();
 	if (r == 0)
 		r = block_signals();
