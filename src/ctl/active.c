@@ -84,7 +84,7 @@ enum status_table active_compare(const struct active_volume *v, const struct luk
 
 	if (v->helpers)
 		return STATUS_TABLE_STACK;
-	r = task_table(v->name, &live);
+	r = task_table_of(v->device, &live);
 	if (r == -EBADMSG || r == -E2BIG)
 		return STATUS_TABLE_DIFFERS;
 	/* An image file is mapped through a loop device: whose, does not matter here. */

@@ -123,6 +123,10 @@ int status_format_text(const struct status *s, FILE *out)
 	if (s->name) {
 		print_masked(out, "Open as:      ", s->name, "");
 		fprintf(out, "; %s\n", table_text(s->table));
+	} else if (s->other_name) {
+		print_masked(out,
+			     "Open as:      not open; another device with this UUID is open as ",
+			     s->other_name, "\n");
 	}
 	fprintf(out, "State:        %s\n",
 		r->state == LUKS_REENC_FINISH ? "needs finishing"

@@ -21,6 +21,7 @@ struct status {
 	const char *header;      /* path of a detached header, or NULL */
 	const char *name;        /* dm name of the open volume, NULL: closed */
 	enum status_table table; /* of an open volume */
+	const char *other_name;  /* dm name of another open volume with this UUID, or NULL */
 	struct luks_status luks;
 };
 

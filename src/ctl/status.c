@@ -5,13 +5,14 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/active.h"
 #include "ctl/client.h"
 #include "ctl/status-format.h"
 #include "ctl/volume-view.h"
-#include "dm/find.h"
+#include "io/active.h"
 #include "luks/header.h"
 #include "luks/look.h"
 #include "luks/meta-io.h"
@@ -35,9 +36,17 @@ static void look_for_mapping(struct status *s, struct active_volume *v, const st
 			     uint64_t device_size, uint32_t block_size)
 {
 	struct luks_status limited;
+	struct active found;
+	struct stat st;
 
-	if (find_active_volume(h->uuid, v) < 0)
+	if (stat(s->device, &st) < 0 || active_find(h->uuid, &st, &found) < 0)
 		return;
+	if (found.n_here == 0) {
+		*v = found.elsewhere;
+		s->other_name = found.n_elsewhere > 0 ? v->name : NULL;
+		return;
+	}
+	*v = found.here;
 	s->name = v->name;
 	if (s->luks.reenc.state != LUKS_REENC_NONE && v->size &&
 	    v->size < s->luks.reenc.data_size &&

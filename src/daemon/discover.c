@@ -82,12 +82,13 @@ static void found_mapping(struct manager *m, const char *name, const char *uuid)
 		log_error("out of memory");
 }
 
-static int look_at_mapping(const char *name, void *userdata)
+static int look_at_mapping(const char *name, dev_t device, void *userdata)
 {
 	struct device_info info;
 	char uuid[37];
 
-	if (task_info(name, &info) == 0 && info.exists && uuid_of_mapping(info.uuid, uuid) == 0)
+	if (task_info_of(device, &info) == 0 && info.exists &&
+	    uuid_of_mapping(info.uuid, uuid) == 0)
 		found_mapping(userdata, name, uuid);
 	return 0;
 }

@@ -10,32 +10,44 @@
 #include "dm/stock-stack.h"
 #include "util/checked.h"
 
+static int note_mapping(struct active_volumes *found, const char *name,
+			const struct device_info *info)
+{
+	struct active_volume *v = &found->volume[found->n];
+
+	if (found->n == ACTIVE_VOLUMES_MAX)
+		return -E2BIG;
+	*v = (struct active_volume){.device = info->device, .suspended = info->suspended};
+	(void)snprintf(v->name, sizeof(v->name), "%s", name);
+	found->n++;
+	return 0;
+}
+
 struct search {
 	const char *uuid;
-	struct active_volume found;
-	unsigned count;
+	struct active_volumes *found;
 };
 
-static int look_at(const char *name, void *arg)
+static int look_at(const char *name, dev_t device, void *arg)
 {
 	struct search *search = arg;
 	struct device_info info;
-	int r;
+	int r = task_info_of(device, &info);
 
-	if (name_check(name) < 0)
-		return 0;
-	r = task_info(name, &info);
 	if (r < 0)
-		return r;
+		return r == -ENXIO ? 0 : r; /* it has gone */
 	if (!info.exists || !name_is_volume(info.uuid, search->uuid))
 		return 0;
-	search->found = (struct active_volume){
-		.device = info.device,
-		.suspended = info.suspended,
-	};
-	(void)snprintf(search->found.name, sizeof(search->found.name), "%s", name);
-	search->count++;
-	return 0;
+	return note_mapping(search->found, name, &info);
+}
+
+/* False where device-mapper has no room for the name, so that there is no such device. */
+static bool helper_of(const struct active_volume *v, const char *suffix, char *ret)
+{
+	if (strlen(v->name) + strlen(suffix) > DM_NAME_MAX)
+		return false;
+	name_helper(v->name, suffix, ret);
+	return true;
 }
 
 static int look_for_helpers(const char *uuid, struct active_volume *v)
@@ -49,7 +61,8 @@ static int look_for_helpers(const char *uuid, struct active_volume *v)
 		struct device_info info;
 		int r;
 
-		name_helper(v->name, suffixes[i], name);
+		if (!helper_of(v, suffixes[i], name))
+			continue;
 		r = name_uuid(UUID_HELPER, uuid, name, dm_uuid);
 		if (r == -ENAMETOOLONG)
 			continue; /* one of cryptsetup's, which could not make it either */
@@ -65,61 +78,86 @@ static int look_for_helpers(const char *uuid, struct active_volume *v)
 	return 0;
 }
 
-/* The data device of a crypt target, or of the helper (or cryptsetup's) that a linear one goes to.
- */
-static int look_for_data(struct active_volume *v)
+/* The device that a crypt target, or a linear one, of this table goes to; 0: there is none. */
+static dev_t target_device(const struct table *t, enum target_type type)
+{
+	return t->count > 0 && t->targets[0].type == type ? t->targets[0].device : 0;
+}
+
+/* -ENODATA: there is no table, or it is none of ours or of cryptsetup's. */
+static int read_table(dev_t device, struct table *ret)
+{
+	int r = task_table_of(device, ret);
+
+	return r == -ENXIO || r == -EBADMSG || r == -EOPNOTSUPP || r == -E2BIG ? -ENODATA : r;
+}
+
+static int look_at_table(struct active_volume *v)
+{
+	_cleanup_table_ struct table t = {};
+	int r = read_table(v->device, &t);
+
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	v->size = table_size(&t) << SECTOR_SHIFT;
+	v->data_device = target_device(&t, TARGET_CRYPT);
+	return 0;
+}
+
+/* With a stack, the mapping itself is linear, and only the stack's devices lead to the data. */
+static int look_below_stack(struct active_volume *v)
 {
 	static const struct {
 		const char *suffix;
 		enum target_type type;
 	} helpers[] = {
-		{"", TARGET_CRYPT},
 		{SUFFIX_OLD, TARGET_CRYPT},
 		{SUFFIX_NEW, TARGET_CRYPT},
 		{SUFFIX_STOCK_FORWARD, TARGET_LINEAR},
 		{SUFFIX_STOCK_BACKWARD, TARGET_LINEAR},
 	};
-	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(helpers) && v->data_device == 0; i++) {
 		_cleanup_table_ struct table t = {};
 		struct device_info info;
 		char name[DM_NAME_MAX + 1];
+		int r;
 
-		name_helper(v->name, helpers[i].suffix, name);
+		if (!helper_of(v, helpers[i].suffix, name))
+			continue;
 		r = task_info(name, &info);
-		if (r == 0 && !info.live_table)
-			continue;
-		if (r == 0)
-			r = task_table(name, &t);
-		if (r == -ENXIO || r == -EBADMSG || r == -EOPNOTSUPP || r == -E2BIG) {
-			r = 0; /* no such helper, or none of ours: whoever needs it finds 0 */
-			continue;
-		}
 		if (r < 0)
 			return r;
-		if (i == 0)
-			v->size = table_size(&t) << SECTOR_SHIFT;
-		if (t.count > 0 && t.targets[0].type == helpers[i].type)
-			v->data_device = t.targets[0].device;
+		if (!info.live_table)
+			continue;
+		r = read_table(info.device, &t);
+		if (r < 0 && r != -ENODATA)
+			return r;
+		if (r == 0)
+			v->data_device = target_device(&t, helpers[i].type);
 	}
-	return r;
+	return 0;
 }
 
-int find_active_volume(const char *uuid, struct active_volume *ret)
+static int describe(const char *uuid, struct active_volume *v)
 {
-	struct search search = {.uuid = uuid};
-	int r = task_list(look_at, &search);
+	int r = look_for_helpers(uuid, v);
 
 	if (r < 0)
 		return r;
-	if (search.count != 1)
-		return search.count == 0 ? -ENODEV : -ENOTUNIQ;
-	r = look_for_helpers(uuid, &search.found);
-	if (r == 0)
-		r = look_for_data(&search.found);
-	if (r == 0)
-		*ret = search.found;
+	r = look_at_table(v);
+	return r < 0 ? r : look_below_stack(v);
+}
+
+int find_active_volumes(const char *uuid, struct active_volumes *ret)
+{
+	struct search search = {.uuid = uuid, .found = ret};
+	int r;
+
+	ret->n = 0;
+	r = task_list(look_at, &search);
+	for (size_t i = 0; i < ret->n && r == 0; i++)
+		r = describe(uuid, &ret->volume[i]);
 	return r;
 }
 
@@ -145,19 +183,31 @@ static int luks_uuid_of(const char *dm_uuid, char ret[37])
 
 int find_volume_by_name(const char *name, struct active_volume *ret)
 {
+	struct active_volumes found;
 	struct device_info info;
 	char uuid[37];
-	int r = name_check(name);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (strchr(name, '/'))
+		return -EINVAL;
 	r = task_info(name, &info);
 	if (r < 0)
 		return r;
 	if (!info.exists)
 		return -ENODEV;
 	r = luks_uuid_of(info.uuid, uuid);
-	return r < 0 ? r : find_active_volume(uuid, ret);
+	if (r < 0)
+		return r;
+	r = find_active_volumes(uuid, &found);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < found.n; i++) {
+		if (found.volume[i].device == info.device) {
+			*ret = found.volume[i];
+			return 0;
+		}
+	}
+	return -ENODEV;
 }
 
 int find_device_node(dev_t device, char *path, size_t size)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which active mapping belongs to a LUKS2 volume, and is there a stack under it. Changes nothing.
+/*
+ * Which active mappings have the UUID of a LUKS2 volume, and is there a stack under them. Changes
+ * nothing.
  */
 #pragma once
 
@@ -19,14 +21,23 @@ struct active_volume {
 	bool frozen;  /* I/O to a range waits: of a worker that is at work, or has died */
 };
 
-/*
- * By the LUKS2 UUID (with dashes), as cryptsetup marks its mappings. -ENODEV: not active;
- * -ENOTUNIQ: active under several names (shared data device); -EOPNOTSUPP: no device-mapper. Names
- * that stack_new() would refuse are passed over.
- */
-int find_active_volume(const char *uuid, struct active_volume *ret);
+/* More than copies of a volume that anybody has open at once. */
+#define ACTIVE_VOLUMES_MAX 16
 
-/* The same by the name of the mapping. -ENODEV: there is none, or it is no LUKS2 volume. */
+struct active_volumes {
+	size_t n;
+	struct active_volume volume[ACTIVE_VOLUMES_MAX];
+};
+
+/*
+ * All mappings with the LUKS2 UUID @uuid (with dashes), as cryptsetup marks them, whatever their
+ * names, the names of stack_new() or not, and whatever they lie on: a disk and its copies have one
+ * UUID. None is no error. -E2BIG: more than ACTIVE_VOLUMES_MAX; -EOPNOTSUPP: the kernel has no
+ * device-mapper.
+ */
+int find_active_volumes(const char *uuid, struct active_volumes *ret);
+
+/* The mapping of this name. -ENODEV: there is none, or it is no LUKS2 volume. */
 int find_volume_by_name(const char *name, struct active_volume *ret);
 
 /*

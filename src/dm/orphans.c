@@ -14,7 +14,7 @@ struct search {
 	int removed;
 };
 
-static int remove_helper(const char *name, void *arg)
+static int remove_helper(const char *name, dev_t device, void *arg)
 {
 	struct search *s = arg;
 	const size_t length = strlen(name), end = strlen(s->suffix);
@@ -23,7 +23,7 @@ static int remove_helper(const char *name, void *arg)
 
 	if (length <= end || strcmp(name + length - end, s->suffix) != 0)
 		return 0;
-	r = task_info(name, &info);
+	r = task_info_of(device, &info);
 	if (r < 0)
 		return r;
 	if (!info.exists || strncmp(info.uuid, s->uuid, strlen(s->uuid)) != 0)

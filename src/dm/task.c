@@ -61,6 +61,8 @@ static void do_init(void)
 	char version[64];
 
 	dm_log_with_errno_init(libdm_message);
+	/* Names are the kernel's: the library would show "a\x2db" and "a-b" as one name. */
+	(void)dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 	/* Nothing is to be opened while a range is frozen. */
 	dm_hold_control_dev(1);
 	/* Where there is no node, the library makes it. */
@@ -100,16 +102,25 @@ static int run_task(struct dm_task *t)
 	return error ? -error : -EOPNOTSUPP;
 }
 
-int task_info(const char *name, struct device_info *ret)
+static int new_task_for(int type, dev_t device, struct dm_task **ret)
 {
 	_cleanup_task_ struct dm_task *t = NULL;
-	struct dm_info info;
-	const char *uuid;
-	int r = new_task(DM_DEVICE_INFO, name, &t);
+	int r = new_task(type, NULL, &t);
 
 	if (r < 0)
 		return r;
-	r = run_task(t);
+	if (!dm_task_set_major_minor(t, (int)major(device), (int)minor(device), 1))
+		return -ENOMEM;
+	*ret = TAKE_PTR(t);
+	return 0;
+}
+
+static int run_info(struct dm_task *t, struct device_info *ret)
+{
+	struct dm_info info;
+	const char *uuid;
+	int r = run_task(t);
+
 	if (r < 0)
 		return r;
 	if (!dm_task_get_info(t, &info))
@@ -127,6 +138,22 @@ int task_info(const char *name, struct device_info *ret)
 	if (uuid)
 		(void)snprintf(ret->uuid, sizeof(ret->uuid), "%s", uuid);
 	return 0;
+}
+
+int task_info(const char *name, struct device_info *ret)
+{
+	_cleanup_task_ struct dm_task *t = NULL;
+	int r = new_task(DM_DEVICE_INFO, name, &t);
+
+	return r < 0 ? r : run_info(t, ret);
+}
+
+int task_info_of(dev_t device, struct device_info *ret)
+{
+	_cleanup_task_ struct dm_task *t = NULL;
+	int r = new_task_for(DM_DEVICE_INFO, device, &t);
+
+	return r < 0 ? r : run_info(t, ret);
 }
 
 /* Copies what the kernel said into memory that the table owns, and parses it there. */
@@ -162,14 +189,11 @@ static int parse_targets(struct dm_task *task, struct table *t)
 	return r;
 }
 
-int task_table(const char *name, struct table *ret)
+static int run_table(struct dm_task *task, struct table *ret)
 {
-	_cleanup_task_ struct dm_task *task = NULL;
 	_cleanup_table_ struct table t = {};
-	int r = new_task(DM_DEVICE_TABLE, name, &task);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (!dm_task_secure_data(task))
 		return -ENOMEM;
 	r = run_task(task);
@@ -183,17 +207,20 @@ int task_table(const char *name, struct table *ret)
 	return 0;
 }
 
-static int new_task_for(int type, dev_t device, struct dm_task **ret)
+int task_table(const char *name, struct table *ret)
 {
 	_cleanup_task_ struct dm_task *t = NULL;
-	int r = new_task(type, NULL, &t);
+	int r = new_task(DM_DEVICE_TABLE, name, &t);
 
-	if (r < 0)
-		return r;
-	if (!dm_task_set_major_minor(t, (int)major(device), (int)minor(device), 1))
-		return -ENOMEM;
-	*ret = TAKE_PTR(t);
-	return 0;
+	return r < 0 ? r : run_table(t, ret);
+}
+
+int task_table_of(dev_t device, struct table *ret)
+{
+	_cleanup_task_ struct dm_task *t = NULL;
+	int r = new_task_for(DM_DEVICE_TABLE, device, &t);
+
+	return r < 0 ? r : run_table(t, ret);
 }
 
 /* The table of another target could have a key. */
@@ -249,7 +276,7 @@ int task_check_target(const char *type)
 	return run_task(t) < 0 ? -EOPNOTSUPP : 0;
 }
 
-int task_list(int (*fn)(const char *name, void *arg), void *arg)
+int task_list(int (*fn)(const char *name, dev_t device, void *arg), void *arg)
 {
 	_cleanup_task_ struct dm_task *t = NULL;
 	const struct dm_names *n;
@@ -264,7 +291,7 @@ int task_list(int (*fn)(const char *name, void *arg), void *arg)
 	if (!n || n->dev == 0)
 		return 0;
 	for (;;) {
-		r = fn(n->name, arg);
+		r = fn(n->name, (dev_t)n->dev, arg);
 		if (r != 0 || n->next == 0)
 			return r;
 		n = (const void *)((const char *)n + n->next);

@@ -26,9 +26,11 @@ struct device_info {
 
 /* A device that does not exist is no error, but @ret->exists is false. */
 int task_info(const char *name, struct device_info *ret);
+int task_info_of(dev_t device, struct device_info *ret);
 
 /* The live table. -EBADMSG, -EOPNOTSUPP, -E2BIG: not a table of ours (see target_parse()). */
 int task_table(const char *name, struct table *ret);
+int task_table_of(dev_t device, struct table *ret);
 
 /*
  * What the kernel says of the only target of @device: its parameters, or its state, without that
@@ -44,8 +46,11 @@ int task_message(dev_t device, const char *message);
 /* Has the kernel the target type @type (modules are loaded)? -EOPNOTSUPP if not. */
 int task_check_target(const char *type);
 
-/* Calls @fn with the name of every device; what it returns other than 0 ends it. */
-int task_list(int (*fn)(const char *name, void *arg), void *arg);
+/*
+ * Calls @fn with the name of every device, in the bytes that the kernel has, and its number; what
+ * @fn returns other than 0 ends it.
+ */
+int task_list(int (*fn)(const char *name, dev_t device, void *arg), void *arg);
 
 /* A device with no table yet. */
 int task_create(const char *name, const char *uuid);

@@ -51,27 +51,39 @@ static void run_dissolve(void)
 	leave(s);
 }
 
+static struct active_volume find_one(void)
+{
+	struct active_volumes all;
+
+	must(find_active_volumes(args.uuid, &all), "find the volume");
+	if (all.n != 1)
+		FATAL("%zu volumes are found", all.n);
+	return all.volume[0];
+}
+
 /* The volume is found by its UUID, and what is said of it is so. */
 static void run_find(void)
 {
+	struct active_volumes none;
 	struct active_volume v;
 	struct stack *s;
 
-	must(find_active_volume(args.uuid, &v), "find the volume");
+	v = find_one();
 	if (strcmp(v.name, args.name) != 0 || v.suspended || v.helpers || v.frozen)
 		FATAL("a plain volume is not described as one");
 	s = take();
-	must(find_active_volume(args.uuid, &v), "find the volume");
+	v = find_one();
 	if (!v.helpers || v.frozen)
 		FATAL("a volume with a stack at rest is not described as one");
 	must(stack_freeze(s, hotzone_offset(), HOTZONE), "freeze");
-	must(find_active_volume(args.uuid, &v), "find the volume");
+	v = find_one();
 	if (!v.helpers || !v.frozen)
 		FATAL("a volume with a frozen range is not described as one");
 	must(stack_thaw(s, shared->position.boundary), "thaw");
 	must(stack_dissolve(s, shared->position.boundary), "dissolve");
 	leave(s);
-	if (find_active_volume("00000000-0000-0000-0000-000000000000", &v) != -ENODEV)
+	must(find_active_volumes("00000000-0000-0000-0000-000000000000", &none), "find none");
+	if (none.n != 0)
 		FATAL("a volume that is not there is found");
 }
 

@@ -4,20 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/loop.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "io/geometry.h"
+#include "io/loop.h"
 #include "io/thin-look.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 
-/* What the loop driver says of the file under a loop device. */
+/* The file under a loop device. */
 struct backing {
 	dev_t dev;
 	ino_t ino;
@@ -70,25 +69,23 @@ static int backing_name(dev_t dev, char name[PATH_MAX])
 /* Asked each time: the offset can be changed while the device is in use. */
 static int backing_get(int disk_fd, dev_t dev, struct backing *ret)
 {
-	struct loop_info64 info;
+	struct loop_backing b;
 	uint64_t first = 0, start;
-	int r;
+	int r = loop_backing_get(disk_fd, &b);
 
-	if (ioctl(disk_fd, LOOP_GET_STATUS64, &info) < 0)
-		return -errno;
-	/* Kernels before 5.16 could encrypt on the way: zeros of the file are no zeros then. */
-	if (info.lo_encrypt_type != LO_CRYPT_NONE)
-		return -EOPNOTSUPP;
+	/* Where the loop device encrypts on the way, zeros of the file are no zeros (-EOPNOTSUPP).
+	 */
+	if (r < 0)
+		return r;
 	r = sysfs_block_number(dev, "start", &first); /* of a partition */
 	if (r < 0 && r != -ENOENT)
 		return r;
 	r = mul_u64(first, SECTOR_SIZE, &start);
 	if (r == 0)
-		r = add_u64(start, info.lo_offset, &start);
+		r = add_u64(start, b.offset, &start);
 	if (r < 0)
 		return r;
-	*ret = (struct backing){
-		.dev = (dev_t)info.lo_device, .ino = (ino_t)info.lo_inode, .start = start};
+	*ret = (struct backing){.dev = b.file_dev, .ino = b.file_ino, .start = start};
 	return 0;
 }
 

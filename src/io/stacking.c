@@ -2,6 +2,7 @@
 #include "io/stacking.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -9,11 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
-/* More layers than anybody stacks; a loop in sysfs would end here. */
-#define DEPTH_MAX 16
-
-static bool read_device(const char *path, dev_t *ret)
+bool device_read_number(const char *path, dev_t *ret)
 {
 	unsigned maj, min;
 	FILE *f = fopen(path, "re");
@@ -27,6 +26,20 @@ static bool read_device(const char *path, dev_t *ret)
 		return false;
 	*ret = makedev(maj, min);
 	return true;
+}
+
+bool device_is_partition(dev_t device, dev_t *ret_disk)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(device),
+		       minor(device));
+	if (access(path, F_OK) < 0)
+		return false;
+	/* The directory of a partition lies in that of its disk. */
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(device),
+		       minor(device));
+	return device_read_number(path, ret_disk);
 }
 
 static bool lies_on(dev_t upper, dev_t lower, unsigned depth);
@@ -47,7 +60,7 @@ static bool any_lies_on(const char *directory, dev_t lower, unsigned depth)
 
 		if (entry->d_name[0] == '.' || n < 0 || (size_t)n >= sizeof(path))
 			continue;
-		found = read_device(path, &below) && lies_on(below, lower, depth + 1);
+		found = device_read_number(path, &below) && lies_on(below, lower, depth + 1);
 	}
 	(void)closedir(d);
 	return found;
@@ -60,21 +73,43 @@ static bool lies_on(dev_t upper, dev_t lower, unsigned depth)
 
 	if (upper == lower)
 		return true;
-	if (depth == DEPTH_MAX)
+	if (depth == STACKING_DEPTH_MAX)
 		return false;
 	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major(upper),
 		       minor(upper));
 	if (any_lies_on(path, lower, depth))
 		return true;
-	/* The directory of a partition lies in that of its disk. */
-	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(upper),
-		       minor(upper));
-	return read_device(path, &disk) && disk != upper && lies_on(disk, lower, depth + 1);
+	return device_is_partition(upper, &disk) && lies_on(disk, lower, depth + 1);
 }
 
 bool device_lies_on(dev_t upper, dev_t lower)
 {
 	return lies_on(upper, lower, 0);
+}
+
+int device_each_holder(dev_t device, int (*fn)(dev_t holder, const char *name, void *arg),
+		       void *arg)
+{
+	struct dirent *entry;
+	char path[512];
+	DIR *d;
+	int r = 0;
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(device),
+		       minor(device));
+	d = opendir(path);
+	if (!d)
+		return -errno;
+	while (r == 0 && (entry = readdir(d))) {
+		dev_t holder;
+
+		(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders/%s/dev",
+			       major(device), minor(device), entry->d_name);
+		if (entry->d_name[0] != '.' && device_read_number(path, &holder))
+			r = fn(holder, entry->d_name, arg);
+	}
+	(void)closedir(d);
+	return r;
 }
 
 static void collect(dev_t device, unsigned depth, struct disk_names *names);
@@ -94,7 +129,7 @@ static bool collect_below(const char *directory, unsigned depth, struct disk_nam
 		const int n = snprintf(path, sizeof(path), "%s/%s/dev", directory, entry->d_name);
 
 		if (entry->d_name[0] == '.' || n < 0 || (size_t)n >= sizeof(path) ||
-		    !read_device(path, &below))
+		    !device_read_number(path, &below))
 			continue;
 		found = true;
 		collect(below, depth + 1, names);
@@ -122,15 +157,13 @@ static void collect(dev_t device, unsigned depth, struct disk_names *names)
 	char path[128], real[PATH_MAX];
 	dev_t disk;
 
-	if (depth == DEPTH_MAX)
+	if (depth == STACKING_DEPTH_MAX)
 		return;
 	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major(device),
 		       minor(device));
 	if (collect_below(path, depth, names))
 		return;
-	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(device),
-		       minor(device));
-	if (read_device(path, &disk) && disk != device) {
+	if (device_is_partition(device, &disk)) {
 		collect(disk, depth + 1, names);
 		return;
 	}

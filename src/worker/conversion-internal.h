@@ -26,6 +26,8 @@ struct conversion {
 	struct engine *engine;
 	struct position position;        /* what the header says, or may say after an error */
 	struct engine_progress progress; /* the last one */
+	uint64_t claim_checked;          /* when that was, in usec of now_usec() */
+	bool in_use;                     /* by somebody who came after us */
 };
 
 /*

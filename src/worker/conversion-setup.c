@@ -9,16 +9,33 @@
 #include "crypto/cipher-spec.h"
 #include "io/disk-uring.h"
 #include "util/checked.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "worker/process.h"
+#include "worker/volume-use.h"
 
 enum { OLD, NEW };
 
+/* Between two looks for somebody who uses a closed volume. */
+#define CHECK_CLAIM_USEC UINT64_C(500000)
+
+/* Offline only, as it opens files: online the kernel keeps the device for its mapping. */
+static bool somebody_came(struct conversion *c)
+{
+	const uint64_t now = now_usec();
+
+	if (!c->volume->name && !c->in_use && now - c->claim_checked >= CHECK_CLAIM_USEC) {
+		c->claim_checked = now;
+		c->in_use = volume_check_claim(c->volume) < 0;
+	}
+	return c->in_use;
+}
+
 static bool stop_wanted(void *arg)
 {
-	const struct conversion *c = arg;
+	struct conversion *c = arg;
 
-	return c->watch->stop(c->watch->arg);
+	return c->watch->stop(c->watch->arg) || somebody_came(c);
 }
 
 static void on_progress(void *arg, const struct engine_progress *p)

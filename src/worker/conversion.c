@@ -2,6 +2,7 @@
 /* A run from the header as it is found to its end, and what is said and wiped afterwards. */
 #include "worker/conversion-internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "luks/wipe.h"
@@ -137,6 +138,8 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 		return r;
 	}
 	r = convert(&c, recover_only, ret);
+	if (r == 0 && c.in_use && *ret == ENGINE_STOPPED)
+		r = -EBUSY;
 	if (watch->ended)
 		watch->ended(watch->arg);
 	if (r < 0)

@@ -55,6 +55,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/service-watch.c src/worker/service-watch.h \
 	src/worker/steps.c src/worker/steps.h \
 	src/worker/volume.c src/worker/volume.h \
+	src/worker/volume-use.c src/worker/volume-use.h \
 	src/worker/worker.c
 src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/engine/librengine.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \

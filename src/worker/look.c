@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "dm/find.h"
+#include "io/active.h"
 #include "luks/look.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -89,15 +89,21 @@ static void note_sides(struct look *l, const struct luks_header *h)
 static int note_mapping(struct look *l, const struct luks_header *h, uint64_t device_size,
 			uint32_t block_size)
 {
-	struct active_volume active;
 	struct luks_status limited;
-	int r = find_active_volume(h->uuid, &active);
+	struct active_volume active;
+	struct active found;
+	struct stat st;
+	int r;
 
-	if (r == -ENODEV || r == -EOPNOTSUPP)
-		return 0;
+	if (stat(l->device, &st) < 0)
+		return log_error_errno(-errno, "%s: cannot be found", l->device);
+	r = active_find(h->uuid, &st, &found);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
 				       l->device);
+	if (found.n_here == 0)
+		return 0;
+	active = found.here;
 	(void)snprintf(l->name, sizeof(l->name), "%s", active.name);
 	l->stacked = active.helpers;
 	if (l->status.reenc.state != LUKS_REENC_NONE && active.size > 0 &&

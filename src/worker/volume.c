@@ -9,17 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "dm/find.h"
-#include "dm/orphans.h"
-#include "io/stacking.h"
 #include "luks/settle.h"
 #include "luks/validate.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "worker/identity.h"
+#include "worker/volume-use.h"
 
 /* A path that stays right when the working directory changes, and that tables and messages show. */
 static int canonical(const char *path, char **ret)
@@ -227,59 +225,6 @@ static bool same_file(int a, int b)
 	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
-/* Is the volume in use? Then v->name is set, and its devices must be those that we were told. */
-static int find_active(struct volume *v)
-{
-	const char *wanted = v->options->active_name;
-	struct active_volume active;
-	struct stat st;
-	int r = find_active_volume(v->header->uuid, &active);
-
-	if (wanted &&
-	    (r == -ENODEV || r == -EOPNOTSUPP || (r == 0 && strcmp(active.name, wanted) != 0)))
-		return log_refusal(-ENODEV, "%s: no active volume of this name has the UUID of %s",
-				   wanted, v->header_path);
-	if (r == -ENODEV || r == -EOPNOTSUPP)
-		return 0; /* not active, or no device-mapper at all */
-	if (r == -ENOTUNIQ)
-		return log_refusal(r,
-				   "%s: is active under several names; close all but one of them",
-				   v->header_path);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
-				       v->header_path);
-	if (fstat(v->data.fd, &st) < 0)
-		return -errno;
-	if (active.data_device == 0)
-		return log_refusal(-EBUSY,
-				   "%s: is active as %s with a table that is not ours to take over "
-				   "(another tool's re-encryption?); close it and open it again",
-				   v->data_path, active.name);
-	if (!S_ISBLK(st.st_mode) || st.st_rdev != active.data_device)
-		return log_refusal(-EBUSY,
-				   "%s: the volume is active as %s on another device (%u:%u); name "
-				   "that device, or close the volume",
-				   v->data_path, active.name, major(active.data_device),
-				   minor(active.data_device));
-	if (v->options->force_offline)
-		return log_refusal(-EBUSY, "%s: is active as %s; close it to work offline",
-				   v->data_path, active.name);
-	if (fstat(v->meta_fd, &st) < 0)
-		return -errno;
-	if (device_lies_on(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev, active.device))
-		return log_refusal(
-			-EBUSY,
-			"%s: the header lies on the volume itself, where writing it would "
-			"wait for what it describes; move it to another disk",
-			v->header_path);
-	v->name = strdup(active.name);
-	if (!v->name)
-		return -ENOMEM;
-	v->active_size = active.size;
-	v->stacked = active.helpers;
-	return 0;
-}
-
 static int check_nodes(const struct volume *v)
 {
 	struct stat st;
@@ -312,7 +257,7 @@ static int open_all(struct volume *v)
 	if (r == 0)
 		r = read_header(v);
 	if (r == 0)
-		r = find_active(v);
+		r = volume_find_active(v);
 	return r < 0 ? r : understand(v);
 }
 
@@ -335,8 +280,7 @@ void volume_close(struct volume *v)
 	v->meta = meta_io_free(v->meta);
 	cleanup_close(&v->data.fd);
 	v->data.fd = -1;
-	cleanup_close(&v->exclusive_fd);
-	v->exclusive_fd = -1;
+	volume_unclaim(v);
 	v->lock = luks_lock_free(v->lock);
 	free(v->name);
 	free(v->data_path);
@@ -373,27 +317,6 @@ int volume_reload(struct volume *v)
 	return r < 0 ? r : understand(v);
 }
 
-/* Offline: nobody may mount or map the device while we are at it. */
-static int claim(struct volume *v)
-{
-	int removed;
-
-	if (v->name || !v->data.geometry.is_block)
-		return 0;
-	v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
-	if (v->exclusive_fd < 0 && errno == EBUSY) {
-		removed = orphans_remove(v->header->uuid);
-		if (removed > 0)
-			log_info("%s: %d devices that a killed worker left are removed",
-				 v->data_path, removed);
-		v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
-	}
-	if (v->exclusive_fd < 0)
-		return log_refusal(-errno, "%s: is in use (mounted, mapped, or part of something)",
-				   v->data_path);
-	return 0;
-}
-
 int volume_check_idle(struct volume *v)
 {
 	struct luks_lock *lock;
@@ -401,10 +324,9 @@ int volume_check_idle(struct volume *v)
 
 	if (r < 0)
 		return r;
-	r = claim(v);
+	r = volume_claim(v);
 	luks_lock_free(lock);
-	cleanup_close(&v->exclusive_fd);
-	v->exclusive_fd = -1;
+	volume_unclaim(v);
 	return r;
 }
 
@@ -412,7 +334,7 @@ int volume_check_idle(struct volume *v)
 static int look_again(struct volume *v)
 {
 	_cleanup_free_ char *before = TAKE_PTR(v->name);
-	int r = find_active(v);
+	int r = volume_find_active(v);
 
 	if (r < 0)
 		return r;
@@ -444,7 +366,7 @@ int volume_lock(struct volume *v)
 	if (r == 0)
 		r = look_again(v);
 	if (r == 0)
-		r = claim(v);
+		r = volume_claim(v);
 	if (r == 0)
 		r = volume_reload(v);
 	return r < 0 ? r : repair_copies(v);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "io/device.h"
+#include "io/in-use.h"
 #include "luks/header.h"
 #include "luks/lock.h"
 #include "luks/reencrypt.h"
@@ -28,8 +29,9 @@ struct volume {
 	bool header_on_data;  /* header and data are on the same disk */
 	struct luks_header *header;
 	struct luks_reenc reenc;
-	int exclusive_fd;       /* offline: keeps others from claiming the block device */
-	struct luks_lock *lock; /* the re-encryption lock, once volume_lock() took it */
+	int exclusive_fd;         /* offline: keeps others from claiming the block device */
+	struct loop_claims loops; /* over data or header */
+	struct luks_lock *lock;   /* the re-encryption lock, once volume_lock() took it */
 };
 
 #define VOLUME_NONE                                                                                \

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/active.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "io/extent.h"
+
+static bool lies_here(const struct active_volume *v, const struct stat *data)
+{
+	struct extent own, of_mapping;
+
+	if (v->data_device == 0)
+		return true;
+	if (S_ISBLK(data->st_mode) && data->st_rdev == v->data_device)
+		return true;
+	/* What cannot be told is no other disk. */
+	return extent_of_stat(data, &own) < 0 ||
+	       extent_of_device(v->data_device, &of_mapping) < 0 ||
+	       extent_overlaps(&own, &of_mapping);
+}
+
+int active_find(const char *uuid, const struct stat *data, struct active *ret)
+{
+	struct active_volumes all;
+	int r = find_active_volumes(uuid, &all);
+
+	*ret = (struct active){0};
+	if (r < 0)
+		return r == -EOPNOTSUPP ? 0 : r; /* without device-mapper nothing is mapped */
+	for (size_t i = 0; i < all.n; i++) {
+		const struct active_volume *v = &all.volume[i];
+
+		if (lies_here(v, data)) {
+			ret->here = *v;
+			ret->n_here++;
+		} else {
+			ret->elsewhere = *v;
+			ret->n_elsewhere++;
+		}
+	}
+	return 0;
+}

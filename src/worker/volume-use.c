@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/volume-use.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "dm/names.h"
+#include "dm/orphans.h"
+#include "io/active.h"
+#include "io/stacking.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+/* How a message names a block device. */
+struct device_name {
+	char text[PATH_MAX];
+};
+
+static struct device_name name_of_device(dev_t device)
+{
+	struct device_name name;
+
+	if (find_device_node(device, name.text, sizeof(name.text)) < 0)
+		(void)snprintf(name.text, sizeof(name.text), "%u:%u", major(device), minor(device));
+	return name;
+}
+
+static int refuse_copy(const struct volume *v, const struct active_volume *other)
+{
+	const struct device_name device = name_of_device(other->data_device);
+
+	return log_refusal(-EBUSY,
+			   "%s: is not open, but another device with the same UUID, %s, is open "
+			   "as %s. If %s is a second path to that device, name %s instead; if it "
+			   "is a copy to be re-encrypted by itself, add "
+			   "--force-offline-reencrypt, or give it a UUID of its own first: "
+			   "cryptsetup luksUUID",
+			   v->data_path, device.text, other->name, v->data_path, device.text);
+}
+
+static int refuse_name(const struct volume *v, const char *name, int error)
+{
+	if (error == -ENAMETOOLONG)
+		return log_refusal(-EBUSY,
+				   "%s: is open as %s, a name that leaves no room for the names "
+				   "of helper devices; close it, and open it with a name of at "
+				   "most 66 characters",
+				   v->data_path, name);
+	return log_refusal(-EBUSY,
+			   "%s: is open as %s, a name with characters that device-mapper's tools "
+			   "escape; close it, and open it with a name of letters, digits and "
+			   "#+-.:=@_ alone",
+			   v->data_path, name);
+}
+
+/* Only what is open on the very device that we were told can be worked on while it is in use. */
+static int check_device(const struct volume *v, const struct active_volume *active,
+			const struct stat *st)
+{
+	const struct device_name device = name_of_device(active->data_device);
+
+	if (active->data_device == 0)
+		return log_refusal(-EBUSY,
+				   "%s: is active as %s with a table that is not ours to take over "
+				   "(another tool's re-encryption?); close it and open it again",
+				   v->data_path, active->name);
+	if (!S_ISBLK(st->st_mode) || st->st_rdev != active->data_device)
+		return log_refusal(-EBUSY,
+				   "%s: is active as %s through %s; name that device to re-encrypt "
+				   "the volume while it is open, or close it",
+				   v->data_path, active->name, device.text);
+	return 0;
+}
+
+struct other_holder {
+	const struct volume *volume;
+	dev_t mapping;
+	char name[64];
+};
+
+/* The mapping itself and the devices of its stack are no others. */
+static int look_at_holder(dev_t holder, const char *name, void *arg)
+{
+	struct other_holder *other = arg;
+	char helpers[DM_UUID_MAX + 1];
+	struct device_info info;
+
+	if (holder == other->mapping)
+		return 0;
+	if (task_info_of(holder, &info) == 0 && info.exists &&
+	    name_uuid(UUID_HELPER, other->volume->header->uuid, "", helpers) == 0 &&
+	    strncmp(info.uuid, helpers, strlen(helpers)) == 0)
+		return 0;
+	(void)snprintf(other->name, sizeof(other->name), "%s", name);
+	return 1;
+}
+
+/* They would go on with the old key, on data that has a new one. */
+static int check_other_holders(const struct volume *v, const struct active_volume *active)
+{
+	struct other_holder other = {.volume = v, .mapping = active->device};
+
+	if (device_each_holder(active->data_device, look_at_holder, &other) <= 0)
+		return 0;
+	return log_refusal(-EBUSY,
+			   "%s: is active as %s, and in use by %s as well, which would go on with "
+			   "the old key; close all users but one",
+			   v->data_path, active->name, other.name);
+}
+
+static int check_active(const struct volume *v, const struct active_volume *active)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(v->data.fd, &st) < 0)
+		return -errno;
+	r = check_device(v, active, &st);
+	if (r < 0)
+		return r;
+	if (v->options->force_offline)
+		return log_refusal(-EBUSY, "%s: is active as %s; close it to work offline",
+				   v->data_path, active->name);
+	r = name_check(active->name);
+	if (r < 0)
+		return refuse_name(v, active->name, r);
+	r = check_other_holders(v, active);
+	if (r < 0)
+		return r;
+	if (fstat(v->meta_fd, &st) < 0)
+		return -errno;
+	if (device_lies_on(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev, active->device))
+		return log_refusal(
+			-EBUSY,
+			"%s: the header lies on the volume itself, where writing it would "
+			"wait for what it describes; move it to another disk",
+			v->header_path);
+	return 0;
+}
+
+static int check_closed(const struct volume *v, const struct active *a)
+{
+	if (a->n_elsewhere == 0)
+		return 0;
+	if (!v->options->force_offline)
+		return refuse_copy(v, &a->elsewhere);
+	log_notice("%s: is not open; %s, open as %s, has the same UUID and stays as it is",
+		   v->data_path, name_of_device(a->elsewhere.data_device).text, a->elsewhere.name);
+	return 0;
+}
+
+int volume_find_active(struct volume *v)
+{
+	const char *wanted = v->options->active_name;
+	struct active a;
+	struct stat st;
+	int r;
+
+	if (fstat(v->data.fd, &st) < 0)
+		return -errno;
+	r = active_find(v->header->uuid, &st, &a);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
+				       v->data_path);
+	if (a.n_here > 1)
+		return log_refusal(-ENOTUNIQ,
+				   "%s: is active under several names; close all but one of them",
+				   v->data_path);
+	if (wanted && (a.n_here == 0 || strcmp(a.here.name, wanted) != 0))
+		return log_refusal(-ENODEV,
+				   "%s: no active volume of this name lies on %s and has its UUID",
+				   wanted, v->data_path);
+	if (a.n_here == 0)
+		return check_closed(v, &a);
+	r = check_active(v, &a.here);
+	if (r < 0)
+		return r;
+	v->name = strdup(a.here.name);
+	if (!v->name)
+		return -ENOMEM;
+	v->active_size = a.here.size;
+	v->stacked = a.here.helpers;
+	return 0;
+}
+
+/* Offline: nobody may mount or map the device while it is worked on. */
+static int claim_device(struct volume *v)
+{
+	int removed;
+
+	if (v->name || !v->data.geometry.is_block)
+		return 0;
+	v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (v->exclusive_fd < 0 && errno == EBUSY) {
+		removed = orphans_remove(v->header->uuid);
+		if (removed > 0)
+			log_info("%s: %d devices that a killed worker left are removed",
+				 v->data_path, removed);
+		v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	}
+	if (v->exclusive_fd < 0)
+		return log_refusal(-errno, "%s: is in use (mounted, mapped, or part of something)",
+				   v->data_path);
+	return 0;
+}
+
+/* An open volume is known for one; the loop devices that cannot be looked at may be anybody's. */
+static int refuse_unknown(const struct volume *v, const char *path, const struct use_reason *why)
+{
+	if (v->name || v->options->force_offline)
+		return 0;
+	return log_refusal(-EBUSY,
+			   "%s: cannot tell whether it is in use through a loop device (%s); if it "
+			   "is not, add --force-offline-reencrypt (dangerous: the data of an open "
+			   "volume would be lost)",
+			   path, why->text);
+}
+
+static int claim_loops(struct volume *v, int fd, const char *path)
+{
+	struct use_reason why;
+	int r = loop_claims_take(&v->loops, fd, &why);
+
+	switch (r) {
+	case 0:
+		return 0;
+	case -EBUSY:
+		return log_refusal(r,
+				   "%s: is in use through %s, which is mounted or mapped; close "
+				   "what is open there",
+				   path, why.text);
+	case -ENODATA:
+		return refuse_unknown(v, path, &why);
+	default:
+		return log_error_errno(r, "%s: cannot claim the loop devices over it%s%s", path,
+				       *why.text ? ": " : "", why.text);
+	}
+}
+
+static int claim_file(struct volume *v, int fd, const char *path)
+{
+	struct use_reason why;
+	int r = claim_loops(v, fd, path);
+
+	if (r < 0)
+		return r;
+	r = file_check_locks(fd, &why);
+	return r == -EBUSY ? log_refusal(r, "%s: is in use: %s", path, why.text) : r;
+}
+
+int volume_claim(struct volume *v)
+{
+	int r = claim_device(v);
+
+	if (r == 0)
+		r = claim_file(v, v->data.fd, v->data_path);
+	if (r == 0 && !v->header_on_data)
+		r = claim_file(v, v->meta_fd, v->header_path);
+	return r;
+}
+
+void volume_unclaim(struct volume *v)
+{
+	cleanup_close(&v->exclusive_fd);
+	v->exclusive_fd = -1;
+	loop_claims_free(&v->loops);
+}
+
+int volume_check_claim(struct volume *v)
+{
+	struct use_reason why;
+
+	if (loop_claims_take(&v->loops, v->data.fd, &why) != -EBUSY)
+		return 0;
+	return log_refusal(
+		-EBUSY,
+		"%s: has come into use through %s since the work began; what is open "
+		"there reads and writes with the old key where the data has the new one. "
+		"Close it at once, and look at what it wrote",
+		v->data_path, why.text);
+}
