@@ -404,17 +404,27 @@ int verb_rate(const struct options *o)
 	return value ? set_rate(&c, path, value) : show_rate(&c, o, path);
 }
 
-/* --- lock, add, remove --- */
+/* --- lock, accept, add, remove --- */
 
-int verb_lock(const struct options *o)
+static int call_without_options(const struct options *o, const char *method)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
 	int r = open_volume(o, &c, &path);
 
 	if (r == 0)
-		r = client_call(&c, path, BUS_VOLUME_INTERFACE, "Lock", NULL, "a{sv}", 0);
+		r = client_call(&c, path, BUS_VOLUME_INTERFACE, method, NULL, "a{sv}", 0);
 	return r;
+}
+
+int verb_lock(const struct options *o)
+{
+	return call_without_options(o, "Lock");
+}
+
+int verb_accept(const struct options *o)
+{
+	return call_without_options(o, "AcceptState");
 }
 
 /* The path that the daemon sees, which has another working directory. */

@@ -20,6 +20,7 @@ int verb_resume(const struct options *o);
 int verb_rate(const struct options *o);
 int verb_unlock(const struct options *o);
 int verb_lock(const struct options *o);
+int verb_accept(const struct options *o);
 int verb_add(const struct options *o);
 int verb_remove(const struct options *o);
 int verb_monitor(const struct options *o);

@@ -242,6 +242,19 @@ static int print_politeness(json_object *v, FILE *out)
 	return r;
 }
 
+/* Only where the token does not count, or not yet. */
+static int print_state_token(json_object *v, FILE *out)
+{
+	const char *trust = json_text(v, "StateToken");
+	_cleanup_free_ char *reason = text_masked(json_text(v, "StateTokenReason"));
+
+	if (!reason)
+		return -ENOMEM;
+	if (strcmp(trust, "unverified") == 0 || strcmp(trust, "untrusted") == 0)
+		fprintf(out, "%-13s %s: %s\n", "State token:", trust, reason);
+	return 0;
+}
+
 /* What is done besides, or left out. */
 static void print_run(json_object *v, FILE *out)
 {
@@ -273,7 +286,9 @@ static int print_work(json_object *v, FILE *out)
 		fprintf(out, "%-13s %s\n", "Limit:", text);
 	}
 	print_run(v, out);
-	r = print_politeness(v, out);
+	r = print_state_token(v, out);
+	if (r == 0)
+		r = print_politeness(v, out);
 	if (r < 0)
 		return r;
 	if (json_object_object_get_ex(v, "QueuedRotation", &queued) &&

@@ -174,6 +174,15 @@ static int run_lock(struct call *c, const struct arguments *a, struct failure *f
 	return r < 0 ? r : volume_lock(v, f, call_done, c);
 }
 
+static int run_accept(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	(void)a;
+	return r < 0 ? r : volume_accept(v, f, call_done, c);
+}
+
 /* @slots as au. */
 static int append_keyslots(sd_bus_message *m, const char *key, const uint32_t *slots, size_t n)
 {
@@ -251,6 +260,7 @@ static const struct verb verbs[] = {
 	{"SetRateLimit", "org.recryptd1.set-rate-limit", parse_set_rate_limit, run_set_rate_limit},
 	{"Unlock", "org.recryptd1.unlock", parse_unlock, run_unlock},
 	{"Lock", "org.recryptd1.lock", parse_nothing, run_lock},
+	{"AcceptState", "org.recryptd1.accept-state", parse_nothing, run_accept},
 	{"Check", "org.recryptd1.check", parse_rotate, run_check},
 };
 
@@ -412,6 +422,8 @@ static const sd_bus_vtable vtable[] = {
 		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Lock", SD_BUS_ARGS("a{sv}", options),
 		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("AcceptState", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("a{sv}", options),
 		SD_BUS_RESULT("a{sv}", result), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_PROPERTY("UUID", "s", get_text_array, offsetof(struct volume, uuid),
@@ -457,6 +469,8 @@ static const sd_bus_vtable vtable[] = {
 	ARRAY("KeyId", key_id),
 	NUMBER("KeyGeneration", "u", key_generation),
 	SD_BUS_PROPERTY("Keys", "a(sustttt)", get_keys, 0, EMITS),
+	ARRAY("StateToken", state_token),
+	ARRAY("StateTokenReason", state_token_reason),
 	SD_BUS_PROPERTY("QueuedRotation", "a{sv}", get_queued_rotation, 0, EMITS),
 	SD_BUS_PROPERTY("LastRotation", "a{sv}", get_last_rotation, 0, EMITS),
 	SD_BUS_VTABLE_END,
@@ -510,7 +524,8 @@ void volume_emit(struct volume *v, uint64_t what)
 		{VOLUME_CHANGED_DEADLINE, {"Deadline", "DeadlineAtRisk"}},
 		{VOLUME_CHANGED_KEYS, {"Keys", "KeyId", "KeyGeneration"}},
 		{VOLUME_CHANGED_ROTATION,
-		 {"QueuedRotation", "LastRotation", "SkipUnwritten", "Verify"}},
+		 {"StateToken", "StateTokenReason", "QueuedRotation", "LastRotation",
+		  "SkipUnwritten", "Verify"}},
 	};
 	const struct volume_slot *slot = v->bus_slot;
 	const char *names[16 * ARRAY_SIZE(groups) + 1];

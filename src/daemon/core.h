@@ -11,6 +11,7 @@
 #include "daemon/config.h"
 #include "daemon/manager.h"
 #include "daemon/record.h"
+#include "daemon/remembered.h"
 #include "daemon/schedule.h"
 #include "daemon/volume-plan.h"
 #include "daemon/volume.h"
@@ -69,10 +70,20 @@ struct volume_core {
 	bool suspended_told; /* there is a line in the journal */
 	bool locked_told;    /* the same */
 
-	struct record record;
-	char *record_json;                                   /* as it is in the header */
-	uint64_t record_wanted, record_sent, record_durable; /* 0: as it was found */
-	bool record_only_here;                               /* the header would not take it */
+	struct record record; /* that is obeyed, volume-trust.c */
+	char *record_json;    /* what it is put into: members that we do not know stay */
+	char *sent_json;      /* as it was sent to the worker */
+	struct record *shown; /* of a token that is not obeyed; NULL: @record */
+	char *found_json;     /* that token; NULL: all is obeyed */
+	uint64_t found_serial;
+	char trust_reason[192];
+	struct remembered memory;
+	bool memory_loaded;
+	bool conflict;     /* the header does not belong to the record: a person has to say */
+	uint64_t sequence; /* of the header, with the last look */
+	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE]; /* the same */
+	uint64_t record_wanted, record_sent, record_durable;         /* 0: as it was found */
+	bool record_only_here; /* the header would not take it */
 
 	struct schedule_entry prepare, convert;
 	char **disks; /* NULL-terminated */
@@ -150,6 +161,8 @@ uint64_t volume_record_changed(struct volume *v);
  * was prepared before its record could say so.
  */
 void volume_settle_record(struct volume *v);
+/* Whoever wants to wait for what was found in the header has a job for it. */
+void volume_add_found_job(struct volume *v);
 
 /* volume-identity.c: which device the volume is on */
 
@@ -169,6 +182,22 @@ int volume_move(struct volume *v, struct worker_look *look, struct failure *f);
 void volume_send_identity(struct volume *v);
 /* The worker has met another volume or device: a new one looks what is there, without keys. */
 void volume_found_other(struct volume *v);
+
+/* volume-trust.c */
+/* The record of a look, as far as it is to be obeyed. May take its text. -ENOMEM etc. */
+int volume_take_record(struct volume *v, struct worker_look *look);
+/* The record's text, which this host remembers before it is sent; stays the volume's. */
+int volume_remember_pending(struct volume *v, const char **ret_json);
+/* It is in the header. */
+void volume_remember_written(struct volume *v);
+/* Compares the header with the record; a conflict makes the volume fail until a person decides. */
+enum record_match volume_check_header(struct volume *v);
+/* A person has taken the header as it is: the record follows it. */
+void volume_accept_header(struct volume *v);
+/* The rotation in the record is the one in the header. */
+void volume_note_sides(struct volume *v);
+/* A job of ours has left the header so: from here on an older one is a conflict. */
+void volume_note_sequence(struct volume *v);
 
 /* volume-step.c */
 struct volume_facts volume_facts(const struct volume *v);
@@ -206,6 +235,8 @@ void volume_send_governor(struct volume *v);
 /* volume-verbs.c */
 /* A deadline that is behind us, or no time that the record can hold, cannot be asked for. */
 int volume_check_deadline(const struct rotate_options *options, struct failure *f);
+/* -ESTALE: the header does not belong to the data, and a person has to say what counts. */
+int volume_refuse_conflict(const struct volume *v, struct failure *f);
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options);
 
 /* volume-worker.c */

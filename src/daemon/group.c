@@ -116,6 +116,13 @@ void group_failed(struct volume *v, int error, const struct failure *f)
 	}
 }
 
+static bool says_what_it_wrote(const struct volume *v)
+{
+	const struct volume_core *c = v->core;
+
+	return !c->shown && !c->conflict && !c->record.foreign;
+}
+
 /* @first: whose word it waits for; NULL: not there yet. */
 static void settle(struct volume *v, const struct volume *first)
 {
@@ -124,6 +131,9 @@ static void settle(struct volume *v, const struct volume *first)
 	const bool prepared = v->core->reencryption != REENCRYPTION_NONE;
 	struct failure f;
 
+	/* Nothing is decided by a word that nobody vouches for. */
+	if (!says_what_it_wrote(v) || (first && !says_what_it_wrote(first)))
+		return;
 	if (prepared && !first)
 		return;
 	if (prepared && !*first->core->record.held &&
@@ -158,7 +168,9 @@ static int collect(struct manager *m, const struct volume_filter *filter,
 		    v->core->reencryption != REENCRYPTION_NONE)
 			return failure_set(f, -EINPROGRESS, "%s: a rotation is under way",
 					   v->device);
-		r = volume_check_rotation(v, options, f);
+		r = volume_refuse_conflict(v, f);
+		if (r == 0)
+			r = volume_check_rotation(v, options, f);
 		if (r < 0)
 			return r;
 		volumes[n++] = v;

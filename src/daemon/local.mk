@@ -30,6 +30,8 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/many.c \
 	src/daemon/probe.c src/daemon/probe.h \
 	src/daemon/record.c src/daemon/record.h \
+	src/daemon/record-check.c \
+	src/daemon/remembered.c src/daemon/remembered.h \
 	src/daemon/request.h \
 	src/daemon/schedule.c src/daemon/schedule.h \
 	src/daemon/spawn.c src/daemon/spawn.h \
@@ -42,6 +44,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/volume-request.c \
 	src/daemon/volume-run.c \
 	src/daemon/volume-step.c \
+	src/daemon/volume-trust.c \
 	src/daemon/volume-verbs.c \
 	src/daemon/volume-worker.c \
 	src/daemon/window.c src/daemon/window.h \

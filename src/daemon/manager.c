@@ -262,6 +262,7 @@ int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f
 				   v->device);
 	config_forget(m->config, v->uuid);
 	manager_write_state(m);
+	remembered_forget(m->options->state_dir, v->uuid);
 	volume_remove(v);
 	return 0;
 }

@@ -112,6 +112,7 @@ static void get_queued(json_object *o, struct record *r)
 	out->lose_keyslots = get_bool(q, "lose_keyslots");
 	out->force_offline = get_bool(q, "force_offline");
 	out->queue = get_bool(q, "queue");
+	out->may_weaken = get_bool(q, "may_weaken");
 	if (member(q, "keyslot", json_type_int))
 		out->keyslot = (int)MIN(get_number32(q, "keyslot"), UINT32_C(31));
 	out->pbkdf_time_ms = get_number32(q, "pbkdf_time_ms");
@@ -161,6 +162,11 @@ int record_parse(const char *json, struct record *ret)
 		r.late = get_bool(o, "late");
 		r.now_until = get_number(o, "now_until");
 		get_last(o, &r);
+		r.serial = get_number(o, "serial");
+		r.foreign = get_bool(o, "foreign");
+		get_text(o, "side", r.side, sizeof(r.side));
+		get_text(o, "old_side", r.old_side, sizeof(r.old_side));
+		get_text(o, "new_side", r.new_side, sizeof(r.new_side));
 	}
 	*ret = r;
 	return 0;
@@ -278,6 +284,8 @@ static int put_queued(json_object *o, const struct rotate_options *q)
 		r = put_bool(j, "force_offline", q->force_offline);
 	if (r == 0)
 		r = put_bool(j, "queue", q->queue);
+	if (r == 0)
+		r = put_bool(j, "may_weaken", q->may_weaken);
 	if (r == 0 && q->keyslot >= 0)
 		r = put(j, "keyslot", json_object_new_int64(q->keyslot));
 	if (r == 0)
@@ -350,6 +358,19 @@ static int put_wishes(json_object *o, const struct record *r)
 	return q;
 }
 
+static int put_proofs(json_object *o, const struct record *r)
+{
+	int q = put_number(o, "serial", r->serial);
+
+	if (q == 0)
+		q = put_bool(o, "foreign", r->foreign);
+	if (q == 0)
+		q = put_text(o, "side", r->side);
+	if (q == 0)
+		q = put_text(o, "old_side", r->old_side);
+	return q < 0 ? q : put_text(o, "new_side", r->new_side);
+}
+
 int record_format(const struct record *r, const char *json, char **ret)
 {
 	_cleanup_json_ json_object *o = *json ? json_tokener_parse(json) : NULL;
@@ -363,6 +384,8 @@ int record_format(const struct record *r, const char *json, char **ret)
 	q = o ? put_keys(o, r) : -ENOMEM;
 	if (q == 0)
 		q = put_wishes(o, r);
+	if (q == 0)
+		q = put_proofs(o, r);
 	if (q < 0)
 		return q;
 	text = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
@@ -431,6 +454,7 @@ int record_begin(struct record *r, bool keep_key, uint64_t now)
 		k->registered_usec = now;
 	}
 	r->last = (struct last_rotation){.outcome = "preparing", .started_usec = now};
+	r->old_side[0] = r->new_side[0] = '\0';
 	return 0;
 }
 
@@ -449,10 +473,17 @@ void record_prepared(struct record *r, uint64_t now)
 	}
 }
 
+/* A rotation that another program has begun. */
+static void begin_found(struct record *r, uint64_t now)
+{
+	r->last = (struct last_rotation){.outcome = "running", .started_usec = now};
+	r->old_side[0] = r->new_side[0] = '\0';
+}
+
 bool record_started(struct record *r, uint64_t now)
 {
 	if (strcmp(r->last.outcome, "running") != 0)
-		r->last = (struct last_rotation){.outcome = "running", .started_usec = now};
+		begin_found(r, now);
 	else if (r->last.converting_usec > 0)
 		return false;
 	r->last.converting_usec = now;
@@ -476,8 +507,9 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 {
 	struct volume_key *old = r->n_keys > 1 ? &r->keys[r->n_keys - 2] : NULL;
 
-	r->cancel = r->turned = r->suspended = r->late = false;
+	r->cancel = r->turned = r->suspended = r->late = r->foreign = false;
 	r->deadline_usec = r->now_until = 0;
+	memcpy(r->side, cancelled ? r->old_side : r->new_side, sizeof(r->side));
 	r->run = (struct run_choices){};
 	r->held[0] = '\0';
 	if (!cancelled)
@@ -500,7 +532,7 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 void record_failed(struct record *r, const char *message, uint64_t now)
 {
 	drop_unused(r);
-	r->has_queued = r->cancel = r->turned = r->late = false;
+	r->has_queued = r->cancel = r->turned = r->late = r->foreign = false;
 	r->now_until = 0;
 	r->group[0] = r->held[0] = '\0';
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");

@@ -8,6 +8,7 @@
  *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true, "turned":true|false,
  *    "group":"id", "held":"UUID of a volume", "deadline":N, "late":true, "now_until":N,
  *    "skip_unwritten":true|false, "verify":true|false,
+ *    "serial":N, "foreign":true, "side":"fingerprint", "old_side":"...", "new_side":"...",
  *    "last":{"outcome","message","started","converting","ended"}}
  *
  *   a key:  registered (named) -> populated (in a keyslot) -> active (written with) -> retired
@@ -22,7 +23,8 @@
 
 #include "daemon/request.h"
 
-#define RECORD_KEYS_MAX 4
+#define RECORD_KEYS_MAX  4
+#define RECORD_SIDE_SIZE 33 /* a fingerprint and its NUL; "": not known */
 
 struct volume_key {
 	char id[37];
@@ -57,6 +59,10 @@ struct record {
 	bool late;              /* told that it cannot be held */
 	uint64_t now_until;     /* realtime: windows do not count till then */
 	struct last_rotation last;
+	uint64_t serial; /* grows with each record that is written */
+	bool foreign;    /* orders of another host, which nobody has confirmed here */
+	/* Fingerprints (luks/record-mac.h): the volume as it is, and both sides of the rotation. */
+	char side[RECORD_SIDE_SIZE], old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE];
 };
 
 /* @json: "" for a header without. What is wrong in it is left out. -ENOMEM; -EBADMSG: no object. */
@@ -81,6 +87,40 @@ void record_converting(struct record *r, uint64_t now);            /* the new ke
 void record_ended(struct record *r, bool cancelled, uint64_t now); /* out of re-encryption */
 /* Preparing has failed: the new key is forgotten, and so is the wish. */
 void record_failed(struct record *r, const char *message, uint64_t now);
+
+/* The record as compact JSON without what the worker adds; "" stays "". The caller frees *ret. */
+int record_canonical(const char *json, char **ret);
+
+/* What counts of a record that nobody vouches for: what stops or slows. */
+struct record record_hints(const struct record *found, uint64_t configured_rate);
+
+/* A header, as far as it can tell whether it belongs to a record. */
+struct record_header {
+	bool in_reencryption, backward;
+	const char *old_side, *new_side; /* as the worker names them; of a volume at rest: "" */
+};
+
+enum record_match {
+	RECORD_MATCHES,
+	RECORD_ENDED_NEW,     /* the rotation of the record is over, with its new key */
+	RECORD_ENDED_OLD,     /* it was taken back */
+	RECORD_OTHER_KEY,     /* another program has re-encrypted the volume meanwhile */
+	RECORD_ROLLED_BACK,   /* a header of before has taken the place of the one that belongs here
+			       */
+	RECORD_OTHER_ROTATION /* a re-encryption that does not begin with the key in use */
+};
+
+/* Records that name no sides are older: what they say is taken for right. */
+enum record_match record_compare(const struct record *r, const struct record_header *h);
+
+/* In re-encryption, with these sides; only the first call counts. */
+void record_note_sides(struct record *r, const struct record_header *h);
+
+/* A key that is none of the record's is in use: another program has made it. */
+void record_other_key(struct record *r, const struct record_header *h, uint64_t now);
+
+/* A person takes the header as it is, whatever the record says. */
+void record_accept_header(struct record *r, const struct record_header *h, uint64_t now);
 
 /* From here on a cancel is carried out. False: nobody asked for one, or that is known already. */
 bool record_turned(struct record *r);

@@ -22,8 +22,9 @@ struct run_choices {
 
 /* What holds for one run of the worker. */
 struct run_options {
-	bool skip_unwritten; /* leave unwritten blocks as they are */
-	bool verify;         /* read back what was written */
+	bool skip_unwritten;     /* leave unwritten blocks as they are */
+	bool verify;             /* read back what was written */
+	uint64_t least_sequence; /* an older header is not the one that is meant; 0: any */
 };
 
 /* What a rotation changes; an empty string or 0 leaves it as it is. */
@@ -39,6 +40,7 @@ struct rotate_options {
 	bool force_offline;   /* no file system depends on the sector size */
 	char pbkdf[16], pbkdf_hash[32];
 	uint32_t pbkdf_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
+	bool may_weaken;        /* a person chose what this changes, weaker or not */
 	bool queue;             /* remember it when one runs */
 	uint64_t deadline_usec; /* realtime, 0: as configured */
 	struct run_choices run;

@@ -7,9 +7,12 @@
 #include <cmocka.h>
 /* clang-format on */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/record.h"
+#include "daemon/remembered.h"
 #include "util/cleanup.h"
 
 static void a_record_survives_its_json(void **state)
@@ -27,7 +30,12 @@ static void a_record_survives_its_json(void **state)
 	r.has_queued = true;
 	strcpy(r.queued.cipher, "aes-xts-plain64");
 	r.queued.keyslot = 0;
-	r.queued.queue = true;
+	r.queued.queue = r.queued.may_weaken = true;
+	r.serial = 7;
+	r.foreign = true;
+	strcpy(r.side, "a");
+	strcpy(r.old_side, "b");
+	strcpy(r.new_side, "c");
 	r.cancel = true;
 	strcpy(r.group, "group");
 	strcpy(r.held, "volume");
@@ -52,6 +60,11 @@ static void a_record_survives_its_json(void **state)
 	assert_memory_equal(&back.run, &r.run, sizeof(r.run));
 	assert_memory_equal(&back.queued, &r.queued, sizeof(r.queued));
 	assert_int_equal(back.last.started_usec, 1000);
+	assert_int_equal(back.serial, 7);
+	assert_true(back.foreign);
+	assert_string_equal(back.side, "a");
+	assert_string_equal(back.old_side, "b");
+	assert_string_equal(back.new_side, "c");
 }
 
 /* It is of the rotation that was asked for with it, and of none before or after. */
@@ -279,6 +292,164 @@ static void the_history_of_keys_is_short_and_generations_go_on(void **state)
 	assert_int_equal(record_active_key(&r)->generation, 10);
 }
 
+static void what_the_worker_adds_is_no_part_of_the_text(void **state)
+{
+	_cleanup_free_ char *ours = NULL, *header = NULL, *other = NULL, *none = NULL;
+
+	(void)state;
+	assert_int_equal(record_canonical("{ \"serial\": 3, \"x\": [1.50] }", &ours), 0);
+	assert_int_equal(record_canonical("{\"type\":\"recryptd\",\"serial\":3,\"x\":[1.50],"
+					  "\"keyslots\":[],\"mac\":{\"a\":\"b\"}}",
+					  &header),
+			 0);
+	assert_int_equal(record_canonical("{\"serial\":4,\"x\":[1.50]}", &other), 0);
+	assert_int_equal(record_canonical("", &none), 0);
+	assert_string_equal(ours, header);
+	assert_string_not_equal(ours, other);
+	assert_string_equal(none, "");
+}
+
+static void only_what_stops_or_slows_is_a_hint(void **state)
+{
+	struct record found, hints;
+
+	(void)state;
+	assert_int_equal(record_parse("{\"suspended\":\"why\",\"rate\":5,\"cancel\":true,"
+				      "\"queued\":{},\"skip_unwritten\":true,\"held\":\"v\","
+				      "\"deadline\":9,\"last\":{\"outcome\":\"running\"}}",
+				      &found),
+			 0);
+	hints = record_hints(&found, 0);
+	assert_true(hints.suspended && hints.has_rate && hints.rate == 5);
+	assert_string_equal(hints.suspend_reason, "why");
+	assert_false(hints.has_queued || hints.cancel || *hints.held || *hints.last.outcome);
+	assert_int_equal(hints.deadline_usec, 0);
+	assert_int_equal(hints.run.skip_unwritten, CHOICE_CONFIGURED);
+	assert_false(record_hints(&found, 4).has_rate); /* it would be faster */
+	found.rate = 0;
+	assert_false(record_hints(&found, 0).has_rate);
+}
+
+/* A record that has been through a rotation from the side "a" to "b". */
+static struct record rotating(const char *outcome, bool turned, const char *side)
+{
+	struct record r = {.cancel = turned, .turned = turned};
+
+	strcpy(r.last.outcome, outcome);
+	strcpy(r.old_side, "a");
+	strcpy(r.new_side, "b");
+	strcpy(r.side, side);
+	return r;
+}
+
+static void assert_match(const struct record *r, const char *old_side, const char *new_side,
+			 bool backward, enum record_match expected)
+{
+	const struct record_header h = {.in_reencryption = *new_side != '\0',
+					.backward = backward,
+					.old_side = old_side,
+					.new_side = new_side};
+
+	assert_int_equal(record_compare(r, &h), expected);
+}
+
+static void a_header_of_before_is_told_from_the_end(void **state)
+{
+	struct record r = rotating("running", false, "a");
+
+	(void)state;
+	assert_match(&r, "a", "b", false, RECORD_MATCHES);
+	assert_match(&r, "b", "a", true, RECORD_MATCHES);
+	assert_match(&r, "a", "c", false, RECORD_OTHER_ROTATION);
+	assert_match(&r, "b", "", false, RECORD_ENDED_NEW);
+	assert_match(&r, "a", "", false, RECORD_ROLLED_BACK);
+	assert_match(&r, "c", "", false, RECORD_ROLLED_BACK);
+	r = rotating("running", true, "a");
+	assert_match(&r, "a", "", false, RECORD_ENDED_OLD);
+	assert_match(&r, "b", "", false, RECORD_ENDED_NEW); /* before it was turned around */
+	assert_match(&r, "c", "", false, RECORD_ROLLED_BACK);
+	r.new_side[0] = '\0'; /* an older record does not name it */
+	assert_match(&r, "c", "", false, RECORD_ENDED_OLD);
+
+	r = rotating("finished", false, "b");
+	assert_match(&r, "b", "", false, RECORD_MATCHES);
+	assert_match(&r, "a", "", false, RECORD_ROLLED_BACK);
+	assert_match(&r, "c", "", false, RECORD_OTHER_KEY);
+	assert_match(&r, "b", "c", false, RECORD_MATCHES); /* another program has begun it */
+	assert_match(&r, "c", "b", true, RECORD_MATCHES);
+	assert_match(&r, "a", "b", false, RECORD_ROLLED_BACK);
+	assert_match(&r, "b", "a", true, RECORD_ROLLED_BACK);
+	assert_match(&r, "c", "d", false, RECORD_OTHER_ROTATION);
+	r = rotating("failed", false, "a"); /* and was begun all the same */
+	assert_match(&r, "a", "b", false, RECORD_MATCHES);
+	assert_match(&r, "a", "", false, RECORD_MATCHES);
+	r = rotating("cancelled", false, "a");
+	assert_match(&r, "a", "", false, RECORD_MATCHES);
+	assert_match(&r, "b", "", false, RECORD_ROLLED_BACK);
+	assert_match(&r, "a", "b", false, RECORD_ROLLED_BACK);
+}
+
+static void an_accepted_header_has_its_key_active(void **state)
+{
+	static const struct record_header old = {.old_side = "a", .new_side = ""};
+	static const struct record_header other = {.old_side = "c", .new_side = ""};
+	struct record r = {.queued = ROTATE_OPTIONS_NONE};
+
+	(void)state;
+	assert_int_equal(record_begin(&r, false, 1), 0);
+	record_prepared(&r, 2);
+	record_note_sides(&r, &(struct record_header){true, false, "a", "b"});
+	record_started(&r, 3);
+	record_converting(&r, 3);
+	record_ended(&r, false, 4);
+	assert_string_equal(r.side, "b");
+	record_accept_header(&r, &old, 5);
+	assert_int_equal(r.n_keys, 1);
+	assert_string_equal(r.keys[0].state, "active");
+	assert_int_equal(r.keys[0].retired_usec, 0);
+	assert_string_equal(r.last.outcome, "failed");
+	assert_match(&r, "a", "", false, RECORD_MATCHES);
+	record_accept_header(&r, &other, 6);
+	assert_int_equal(r.n_keys, 2);
+	assert_string_equal(r.keys[0].state, "retired");
+	assert_string_equal(r.keys[1].state, "active");
+	assert_match(&r, "c", "", false, RECORD_MATCHES);
+}
+
+static void this_host_remembers_what_it_wrote(void **state)
+{
+	static const char uuid[] = "3f1d5ad8-9c5e-4d0b-8f8e-1f0f3d4a5b6c";
+	char dir[64] = "/tmp/test-record-XXXXXX";
+	struct remembered r = {.serial = 3, .sequence = UINT64_C(1) << 63}, back;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	remembered_load(dir, uuid, &back);
+	assert_null(back.written);
+	assert_int_equal(back.serial, 0);
+	r.written = strdup("{\"a\":\"\\\"\xc3\xa9\"}");
+	assert_int_equal(remembered_save(dir, uuid, &r), 0);
+	remembered_load(dir, uuid, &back);
+	assert_string_equal(back.written, r.written);
+	assert_null(back.pending);
+	assert_int_equal(back.serial, 3);
+	assert_int_equal(back.sequence, r.sequence);
+	remembered_clear(&back);
+	r.pending = strdup("");
+	assert_int_equal(remembered_save(dir, uuid, &r), 0);
+	remembered_load(dir, uuid, &back);
+	assert_string_equal(back.pending, "");
+	remembered_clear(&back);
+	remembered_clear(&r);
+	remembered_forget(dir, uuid);
+	remembered_load(dir, uuid, &back);
+	assert_null(back.written);
+	(void)strcat(dir, "/volumes");
+	assert_int_equal(rmdir(dir), 0);
+	*strrchr(dir, '/') = '\0';
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +458,11 @@ int main(void)
 		cmocka_unit_test(a_record_without_it_leaves_it_to_the_configuration),
 		cmocka_unit_test(a_wish_to_turn_around_is_not_yet_a_turn),
 		cmocka_unit_test(a_record_survives_its_json),
+		cmocka_unit_test(what_the_worker_adds_is_no_part_of_the_text),
+		cmocka_unit_test(only_what_stops_or_slows_is_a_hint),
+		cmocka_unit_test(a_header_of_before_is_told_from_the_end),
+		cmocka_unit_test(an_accepted_header_has_its_key_active),
+		cmocka_unit_test(this_host_remembers_what_it_wrote),
 		cmocka_unit_test(unknown_members_are_kept_and_known_ones_can_go),
 		cmocka_unit_test(nonsense_is_left_out),
 		cmocka_unit_test(a_finished_rotation_retires_the_old_key),

@@ -42,6 +42,7 @@ struct volume_facts {
 	bool run_changed;             /* what converts was told other options than hold now */
 	bool paused;                  /* the host sleeps or the manager ends */
 	bool failed;                  /* waits for a person */
+	bool conflict;                /* the same, also when no re-encryption is there */
 	bool keys;                    /* at hand */
 	bool may_get_keys;            /* somebody is being asked, or left to ask */
 	bool prepare_turn, convert_turn;

@@ -35,7 +35,7 @@ struct volume_facts volume_facts(const struct volume *v)
 			    (v->bytes_total > 0 && v->bytes_done >= v->bytes_total),
 		.at_work = c->at_work,
 		.rotation_wanted = c->record.has_queued,
-		.suspended = c->record.suspended,
+		.suspended = c->record.suspended || c->record.foreign,
 		.cancel = c->record.cancel,
 		.held = *c->record.held != '\0',
 		.outside = c->outside,
@@ -43,6 +43,7 @@ struct volume_facts volume_facts(const struct volume *v)
 			       run.verify != c->sent_run.verify,
 		.paused = m->core->paused || m->stopping || c->retry_due,
 		.failed = c->failed,
+		.conflict = c->conflict,
 		.keys = c->keys,
 		.may_get_keys =
 			asking || (in_work && c->old_key_fd >= 0) ||
@@ -72,6 +73,9 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 
 	switch (state) {
 	case VOLUME_SUSPENDED:
+		if (c->record.foreign)
+			return "another host was told to rotate or cancel; resume or cancel it "
+			       "here";
 		return c->record.suspended ? c->record.suspend_reason : c->window_reason;
 	case VOLUME_LOCKED:
 		return *c->lock_reason ? c->lock_reason
@@ -132,7 +136,7 @@ static bool is_at_work(enum volume_state state)
 static void tell_window(struct volume *v, enum volume_state state)
 {
 	struct volume_core *c = v->core;
-	const bool closed = state == VOLUME_SUSPENDED && !c->record.suspended;
+	const bool closed = state == VOLUME_SUSPENDED && !c->record.suspended && !c->record.foreign;
 
 	if (closed && !c->suspended_by_window && is_at_work(v->state))
 		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended: %s",
@@ -212,12 +216,12 @@ static void keep_worker(struct volume *v)
 static void write_record(struct volume *v)
 {
 	struct volume_core *c = v->core;
-	_cleanup_free_ char *json = NULL;
+	const char *json;
 	int r;
 
 	if (record_is_durable(v) || c->record_sent != c->record_durable || c->retry_due)
 		return;
-	r = record_format(&c->record, c->record_json, &json);
+	r = volume_remember_pending(v, &json);
 	if (r == 0)
 		r = worker_link_set_record(c->link, json);
 	if (r == 0)
@@ -292,6 +296,9 @@ static bool start(struct volume *v)
 
 	if (!record_started(record, now))
 		return false;
+	volume_note_sides(v);
+	/* The header says so, whatever became of the record that did. */
+	record->cancel = record->cancel || strcmp(v->direction, "backward") == 0;
 	if (!record->cancel)
 		record_converting(record, now);
 	(void)volume_record_changed(v);
@@ -322,6 +329,7 @@ static void convert(struct volume *v)
 	c->stop_sent = c->reverse_sent = false;
 	v->longest_stall_usec = v->stall_999_usec = v->longest_suspend_usec = 0;
 	c->sent_run = volume_run_options(v);
+	c->sent_run.least_sequence = c->memory.sequence;
 	sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));
 	if (c->at_work != WORKER_CONVERT)
 		return;
@@ -343,8 +351,9 @@ static void stop(struct volume *v)
 
 static int run(struct volume *v, enum worker_job job)
 {
-	const struct run_options options = volume_run_options(v);
+	struct run_options options = volume_run_options(v);
 
+	options.least_sequence = v->core->memory.sequence;
 	return worker_link_run(v->core->link, job, &options);
 }
 
@@ -493,6 +502,8 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 	struct volume_core *c = v->core;
 	struct job *group = c->group;
 
+	if (c->conflict) /* which is told already, and explains it */
+		return;
 	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);
 	if (c->reencryption == REENCRYPTION_NONE) {
 		record_failed(&c->record, f->text, wall_clock_usec());

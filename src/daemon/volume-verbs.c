@@ -98,11 +98,21 @@ int volume_check_deadline(const struct rotate_options *options, struct failure *
 		       : 0;
 }
 
+int volume_refuse_conflict(const struct volume *v, struct failure *f)
+{
+	if (!v->core->conflict)
+		return 0;
+	*f = v->core->failure;
+	return -ESTALE;
+}
+
 int volume_rotate(struct volume *v, const struct rotate_options *options, struct failure *f,
 		  struct job **ret_job)
 {
 	int r = refuse_stopping(v, f);
 
+	if (r == 0)
+		r = volume_refuse_conflict(v, f);
 	if (r == 0)
 		r = volume_check_deadline(options, f);
 	if (r == 0)
@@ -126,6 +136,7 @@ void volume_wish_rotation(struct volume *v, const struct rotate_options *options
 
 	c->record.has_queued = true;
 	c->record.queued = *options;
+	c->record.foreign = false;
 	c->record.last = (struct last_rotation){};
 	c->record.suspended = c->record.cancel = c->record.turned = c->record.late = false;
 	c->record.deadline_usec = c->record.now_until = 0;
@@ -151,6 +162,14 @@ int volume_suspend(struct volume *v, const char *reason, struct failure *f, volu
 	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
 }
 
+/* The header may have been put right; it is looked at before anything else is done. */
+static int ask_again(struct volume *v)
+{
+	const struct request r = {.kind = REQUEST_LOOK, .fd = -1};
+
+	return request_add(v, &r);
+}
+
 int volume_resume(struct volume *v, const struct resume_options *options, struct failure *f,
 		  volume_done_t done, void *userdata)
 {
@@ -160,7 +179,7 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 
 	if (r < 0)
 		return r;
-	if (!in_rotation(v))
+	if (!in_rotation(v) && !c->conflict)
 		return no_rotation(v, f);
 	r = volume_change_run(v, &options->run, f);
 	if (r < 0)
@@ -170,8 +189,8 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 		return no_memory(v, f);
 	if (c->record.suspended || c->failed)
 		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed");
-	if (c->record.suspended || (*c->record.held && !c->group)) {
-		c->record.suspended = false;
+	if (c->record.suspended || c->record.foreign || (*c->record.held && !c->group)) {
+		c->record.suspended = c->record.foreign = false;
 		if (!c->group)
 			c->record.held[0] = '\0'; /* whatever the others of its group do */
 		(void)volume_record_changed(v);
@@ -181,7 +200,9 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 		volume_forget_clock(v);
 		(void)volume_record_changed(v);
 	}
-	c->failed = c->provider_asked = c->found = false;
+	if (c->conflict && ask_again(v) < 0)
+		return no_memory(v, f);
+	c->failed = c->conflict = c->provider_asked = c->found = false;
 	c->deaths = c->busy = 0;
 	volume_mark(v, VOLUME_CHANGED_STATE);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
@@ -228,6 +249,8 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 		return r;
 	if (!in_rotation(v))
 		return no_rotation(v, f);
+	if (c->reencryption != REENCRYPTION_NONE && volume_refuse_conflict(v, f) < 0)
+		return -ESTALE;
 	if (c->record.cancel || strcmp(v->direction, "backward") == 0)
 		return failure_set(f, -EALREADY, "%s: it is on its way back already", v->device);
 	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
@@ -243,7 +266,7 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 		return 0;
 	}
 	c->record.cancel = true;
-	c->record.suspended = c->record.has_queued = c->failed = false;
+	c->record.suspended = c->record.has_queued = c->record.foreign = c->failed = false;
 	c->record.held[0] = '\0';
 	c->provider_asked = false;
 	(void)volume_record_changed(v);

@@ -260,6 +260,7 @@ void volume_is_prepared(struct volume *v)
 	struct volume_core *c = v->core;
 
 	record_prepared(&c->record, wall_clock_usec());
+	volume_note_sides(v);
 	if (!c->record.has_queued)
 		c->record.cancel = true; /* it was taken back meanwhile */
 	c->record.has_queued = false;
@@ -318,6 +319,15 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 		log_warning("%s: the queued rotation has no job", v->device);
 }
 
+/* Unless the header that the worker found at the end is another one. */
+static void over_as_expected(struct volume *v, const struct worker_end *e, bool cancelled)
+{
+	if (e->look.valid)
+		(void)volume_check_header(v);
+	if (!v->core->conflict)
+		volume_rotation_over(v, cancelled);
+}
+
 static void converted(struct volume *v, const struct worker_end *e, bool backward)
 {
 	struct volume_core *c = v->core;
@@ -325,7 +335,7 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 	if (c->reverse_sent)
 		c->at_work = WORKER_REVERSE;
 	if (e->error == 0 && e->finished)
-		volume_rotation_over(v, backward);
+		over_as_expected(v, e, backward);
 	else if (no_key(e->error))
 		lock(v, e);
 	else if (e->error == -ENOMSG)
@@ -338,7 +348,7 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 static void undone(struct volume *v, const struct worker_end *e)
 {
 	if (e->error == 0)
-		volume_rotation_over(v, true);
+		over_as_expected(v, e, true);
 	else if (no_key(e->error))
 		lock(v, e);
 	else if (e->error == -ENOMSG)
@@ -390,6 +400,9 @@ static void on_ended(void *userdata, struct worker_end *e)
 	}
 	if (e->look.valid && volume_apply_look(v, &e->look) < 0)
 		log_warning("%s: out of memory", v->device);
+	/* Why it failed may be that another header is there. */
+	if (e->look.valid && e->error < 0)
+		(void)volume_check_header(v);
 	switch (e->job) {
 	case WORKER_UNLOCK:
 	case WORKER_USE_PROVIDER:
@@ -420,6 +433,10 @@ static void on_ended(void *userdata, struct worker_end *e)
 	case WORKER_JOB_COUNT:
 	default:
 		break;
+	}
+	if (e->look.valid) {
+		volume_settle_record(v); /* a key may have told which record counts */
+		volume_note_sequence(v);
 	}
 	/* An adopted worker may only now have written that its volume is held for a group. */
 	group_settle(v->manager);
@@ -474,6 +491,7 @@ static void record_written(struct volume *v, int error, const struct failure *f)
 		request_record_failed(v, c->record_durable, error, f);
 	} else {
 		c->busy = 0;
+		volume_remember_written(v);
 	}
 }
 

@@ -67,6 +67,10 @@ static void volume_free(struct volume *v)
 		volume_free_place(v);
 		free_strings(c->disks);
 		free(c->record_json);
+		free(c->sent_json);
+		free(c->found_json);
+		free(c->shown);
+		remembered_clear(&c->memory);
 		free(c);
 	}
 	free(v->name);
@@ -118,32 +122,14 @@ static void apply_parameters(struct volume *v, const struct worker_look *l)
 	v->core->reencryption = l->reencryption;
 	v->core->stacked = l->stacked;
 	v->core->supported = l->supported;
-}
-
-/* What is in the header holds, unless we have something newer that is not written yet. */
-static int apply_record(struct volume *v, struct worker_look *look)
-{
-	struct volume_core *c = v->core;
-	int r = 0;
-
-	if (c->record_wanted == c->record_durable && !c->record_only_here) {
-		r = record_parse(look->record, &c->record);
-		if (r == -EBADMSG) {
-			log_warning("%s: its record is not understood, and will be replaced",
-				    look->device);
-			r = record_parse("", &c->record);
-		}
-	}
-	if (r < 0)
-		return r;
-	free(c->record_json);
-	c->record_json = TAKE_PTR(look->record);
-	return 0;
+	v->core->sequence = l->sequence;
+	memcpy(v->core->old_side, l->old_side, sizeof(v->core->old_side));
+	memcpy(v->core->new_side, l->new_side, sizeof(v->core->new_side));
 }
 
 void volume_show_record(struct volume *v)
 {
-	const struct record *r = &v->core->record;
+	const struct record *r = v->core->shown ?: &v->core->record;
 	const struct volume_key *active = record_active_key(r);
 	struct volume_key *keys = NULL;
 
@@ -166,17 +152,17 @@ void volume_show_record(struct volume *v)
 
 int volume_apply_look(struct volume *v, struct worker_look *look)
 {
-	bool moved;
-	int r = apply_record(v, look);
+	bool moved = take_string(&v->device, &look->device);
+	int r;
 
-	if (r < 0)
-		return r;
-	moved = take_string(&v->device, &look->device);
 	if (strcmp(look->header_device, v->device) == 0)
 		*look->header_device = '\0';
 	moved = take_string(&v->header_device, &look->header_device) || moved;
 	moved = take_string(&v->name, &look->name) || moved;
 	apply_parameters(v, look);
+	r = volume_take_record(v, look);
+	if (r < 0)
+		return r;
 	take_disks(v, look);
 	volume_show_record(v);
 	volume_mark(v, VOLUME_CHANGED_PARAMETERS | VOLUME_CHANGED_PROGRESS |
@@ -215,6 +201,9 @@ void volume_apply_config(struct volume *v)
 
 uint64_t volume_record_changed(struct volume *v)
 {
+	/* Whatever token nobody vouches for is replaced by this. */
+	free(v->core->shown);
+	v->core->shown = NULL;
 	volume_show_record(v);
 	return ++v->core->record_wanted;
 }
@@ -222,12 +211,13 @@ uint64_t volume_record_changed(struct volume *v)
 void volume_settle_record(struct volume *v)
 {
 	struct volume_core *c = v->core;
-	struct record *r = &c->record;
-	const bool begun = strcmp(r->last.outcome, "running") == 0;
-	const bool beginning = strcmp(r->last.outcome, "preparing") == 0;
+	const enum record_match match = volume_check_header(v);
+	const bool beginning = strcmp(c->record.last.outcome, "preparing") == 0;
 
-	if (c->reencryption == REENCRYPTION_NONE && begun) {
-		volume_rotation_over(v, r->turned);
+	if (c->conflict)
+		return;
+	if (match == RECORD_ENDED_NEW || match == RECORD_ENDED_OLD) {
+		volume_rotation_over(v, match == RECORD_ENDED_OLD);
 	} else if (c->reencryption != REENCRYPTION_NONE && beginning) {
 		volume_is_prepared(v);
 	}
@@ -240,16 +230,17 @@ static void forget_suspended(struct volume *v)
 	if (!r->suspended || v->manager->config->keep_suspended || v->core->stored)
 		return;
 	r->suspended = false;
-	(void)volume_record_changed(v);
+	if (!v->core->found_json) /* which is left to a person */
+		(void)volume_record_changed(v);
 }
 
-/* Whoever wants to wait for what was found in the header has a job for it. */
-static void add_found_job(struct volume *v)
+void volume_add_found_job(struct volume *v)
 {
 	const struct record *r = &v->core->record;
 	struct job *j;
 
-	if (v->core->reencryption == REENCRYPTION_NONE && !r->has_queued)
+	if (v->job || v->core->conflict ||
+	    (v->core->reencryption == REENCRYPTION_NONE && !r->has_queued))
 		return;
 	if (job_new(v->manager, r->cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
 		log_error("%s: out of memory", v->device);
@@ -309,7 +300,7 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	forget_suspended(v);
 	group_settle(m);
 	settle_events(v);
-	add_found_job(v);
+	volume_add_found_job(v);
 	manager_mark(m, MANAGER_CHANGED_VOLUMES);
 	*ret = v;
 	return 0;

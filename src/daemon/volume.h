@@ -106,6 +106,10 @@ struct volume {
 	char key_id[37]; /* of the active key; "": not known yet */
 	uint32_t key_generation;
 
+	/* May the state token in the header be obeyed? "none", "unverified", "verified",
+	 * "untrusted" */
+	char state_token[16];
+	char state_token_reason[192]; /* why not; "" */
 	bool has_queued_rotation;
 	struct rotate_options queued_rotation;
 	struct run_options run; /* of the rotation that is there, or would be */
@@ -172,6 +176,12 @@ int volume_unlock(struct volume *v, int fd, const struct unlock_options *options
 
 /* Forgets keys and passphrases. Busy while a conversion runs. */
 int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *userdata);
+
+/*
+ * A person takes the state token as it is shown, or the header as it is found, for right. Done when
+ * that is durable. -EINVAL: there is nothing to accept.
+ */
+int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void *userdata);
 
 /* The dry run. @options may be NULL. */
 int volume_check(struct volume *v, const struct rotate_options *options, struct failure *f,

@@ -15,7 +15,9 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/config.h"
+#include "daemon/record.h"
 #include "daemon/request.h"
+#include "luks/record-mac.h"
 #include "util/cleanup.h"
 #include "worker/identity.h"
 
@@ -71,6 +73,9 @@ struct worker_look {
 	struct worker_progress progress;           /* bytes and hotzone only */
 	bool stacked, supported;
 	char **disks; /* NULL-terminated */
+	enum record_trust trust;
+	uint64_t sequence; /* of the header */
+	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE];
 };
 
 void worker_look_clear(struct worker_look *l);

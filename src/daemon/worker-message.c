@@ -215,6 +215,22 @@ static enum reencryption reencryption_by_name(const char *name)
 	return REENCRYPTION_NONE;
 }
 
+/* A worker that does not say has not looked. */
+static enum record_trust trust_by_name(const char *name)
+{
+	static const char *const names[] = {
+		[RECORD_NONE] = "none",
+		[RECORD_UNVERIFIED] = "unverified",
+		[RECORD_VERIFIED] = "verified",
+		[RECORD_UNTRUSTED] = "untrusted",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return (enum record_trust)i;
+	return RECORD_UNVERIFIED;
+}
+
 static int complete_look(struct worker_look *l)
 {
 	char **const texts[] = {&l->uuid, &l->device, &l->header_device, &l->name, &l->record};
@@ -232,7 +248,7 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 {
 	struct worker_look *l = &end->look;
 	struct check_result *c = &end->check;
-	char state[16] = "", outcome[16] = "";
+	char state[16] = "", outcome[16] = "", trust[16] = "";
 	const struct field fields[] = {
 		TEXT("UUID", l->uuid),
 		TEXT("Device", l->device),
@@ -243,6 +259,10 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 		U64("HeaderInode", l->header_node.inode),
 		TEXT("Name", l->name),
 		TEXT("Record", l->record),
+		BUFFER("RecordTrust", trust),
+		U64("Sequence", l->sequence),
+		BUFFER("OldSide", l->old_side),
+		BUFFER("NewSide", l->new_side),
 		BUFFER("Reencryption", state),
 		BUFFER("Mode", l->mode),
 		BUFFER("Direction", l->direction),
@@ -277,6 +297,7 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 		return r;
 	l->valid = *l->uuid != '\0';
 	l->reencryption = reencryption_by_name(state);
+	l->trust = trust_by_name(trust);
 	end->finished = strcmp(outcome, "finished") == 0;
 	(void)text_copy(c->old_cipher, sizeof(c->old_cipher), l->old_cipher);
 	c->old_sector_size = l->old_sector_size;
@@ -442,7 +463,11 @@ static int append_run_fields(sd_bus_message *m, const struct run_options *run)
 {
 	int r = append_bool(m, "SkipUnwritten", run->skip_unwritten);
 
-	return r < 0 ? r : append_bool(m, "Verify", run->verify);
+	if (r >= 0)
+		r = append_bool(m, "Verify", run->verify);
+	return r < 0 || run->least_sequence == 0 ? r
+						 : sd_bus_message_append(m, "{sv}", "LeastSequence",
+									 "t", run->least_sequence);
 }
 
 int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options,

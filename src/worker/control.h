@@ -54,6 +54,7 @@ struct request {
 	uint32_t pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel, pbkdf_time_ms;
 	bool keep_key, lose_keyslots, force_offline;
 	bool skip_unwritten, verify; /* also of all that may convert */
+	uint64_t least_sequence;     /* the same; of the header */
 	/* Of UNLOCK and USE_PROVIDER. */
 	char *type, *provider, *path, *name, *description;
 	uint64_t offset, size; /* bytes */

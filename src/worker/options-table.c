@@ -178,6 +178,7 @@ const struct verb_spec verb_specs[] = {
 	 "show or set the limit: 2.5M, 0 is none, default"},
 	{"unlock", VERB_UNLOCK, 1, "VOLUME", "give the daemon a passphrase or key"},
 	{"lock", VERB_LOCK, 1, "VOLUME", "have the daemon forget the keys"},
+	{"accept", VERB_ACCEPT, 1, "VOLUME", "trust the state token or header that is found"},
 	{"keys", VERB_KEYS, 1, "VOLUME", "the volume keys with their generations and times"},
 	{"check", VERB_CHECK, 1, "VOLUME", "what rotate would do, and what stands in its way"},
 	{"monitor", VERB_MONITOR, 0, "", "a live view of all volumes"},

@@ -66,8 +66,8 @@
  *	Takes back what Prepare() did; InvalidArgument when a part is converted already.
  *   Convert(a{sv} options) *
  *	Recovers when hot, and converts to the end or a stop. SkipUnwritten b (leave unwritten
- *	blocks as they are), Verify b (read back what was written); so do Undo(), Recover() and
- *	Reverse(). Done: Outcome s (finished, stopped).
+ *	blocks as they are), Verify b (read back what was written), LeastSequence t (HeaderConflict
+ *	when the header has a lower sequence number); so do Undo(), Recover() and Reverse(). Done: Outcome s (finished, stopped).
  *   Recover(a{sv} options) *
  *	Makes a hot header clean, and settles what a dead worker left.
  *   Reverse(a{sv} options) *

@@ -96,12 +96,27 @@ static int refuse_locked(const struct work *w)
 			   w->v->base->device);
 }
 
+/* Its position is one of before: converting from there would spoil what is converted already. */
+static int check_newer(const struct work *w)
+{
+	if (w->steps.volume.header->seqid >= w->request->least_sequence)
+		return 0;
+	return log_refusal(
+		-ESTALE,
+		"%s: a header of before has taken the place of the one that was left here; "
+		"restore that one",
+		w->steps.volume.header_path);
+}
+
 static int open_steps(struct work *w)
 {
 	struct steps *s = &w->steps;
 	const struct luks_reenc *reenc = &s->volume.reenc;
 	int r = steps_open(&w->options, s);
 
+	if (r < 0)
+		return r;
+	r = check_newer(w);
 	if (r < 0)
 		return r;
 	s->skip_tokens = true; /* which may hang: a provider has been asked for what they have */
@@ -215,7 +230,9 @@ static int enter(struct work *w)
 		r = steps_unlock(&w->steps);
 	if (r == 0)
 		r = hold_keys(w);
-	return r < 0 ? r : steps_take_over(&w->steps);
+	if (r == 0)
+		r = steps_take_over(&w->steps);
+	return r < 0 ? r : check_newer(w);
 }
 
 static int refuse_none(const struct work *w)

@@ -44,7 +44,9 @@ static const struct option provider_options[] = {
 };
 
 /* What it is read into is the same for all that may convert. */
-#define RUN_OPTIONS OPTION("SkipUnwritten", 'b', skip_unwritten), OPTION("Verify", 'b', verify)
+#define RUN_OPTIONS                                                                                \
+	OPTION("SkipUnwritten", 'b', skip_unwritten), OPTION("Verify", 'b', verify),               \
+		OPTION("LeastSequence", 't', least_sequence)
 
 static const struct option run_options[] = {RUN_OPTIONS, {}};
 

@@ -71,6 +71,7 @@ static int run(const struct options *o)
 	case VERB_RATE:
 	case VERB_UNLOCK:
 	case VERB_LOCK:
+	case VERB_ACCEPT:
 	case VERB_KEYS:
 	case VERB_CHECK:
 	case VERB_MONITOR:

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/remembered.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <json-c/json.h>
+
+#include "util/checked.h"
+#include "util/cleanup.h"
+#include "util/io.h"
+#include "util/log.h"
+
+#define SIZE_MAX_OF_FILE ((size_t)64 << 10) /* two texts of 8 KiB, escaped */
+
+static int path_of(const char *dir, const char *uuid, const char *suffix,
+		   char path[static PATH_MAX])
+{
+	return (size_t)snprintf(path, PATH_MAX, "%s/volumes%s%s%s", dir, *uuid ? "/" : "", uuid,
+				suffix) < PATH_MAX
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+void remembered_clear(struct remembered *r)
+{
+	free(r->written);
+	free(r->pending);
+	*r = (struct remembered){};
+}
+
+static int read_file(const char *path, char **ret)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (size_t)st.st_size > SIZE_MAX_OF_FILE)
+		return -EFBIG;
+	text = calloc(1, (size_t)st.st_size + 1);
+	if (!text)
+		return -ENOMEM;
+	r = pread_full(fd, text, (size_t)st.st_size, 0);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(text);
+	return 0;
+}
+
+static void cleanup_json(json_object **o)
+{
+	(void)json_object_put(*o);
+}
+
+static json_object *member(json_object *o, const char *name, json_type type)
+{
+	json_object *found;
+
+	return json_object_object_get_ex(o, name, &found) && json_object_is_type(found, type)
+		       ? found
+		       : NULL;
+}
+
+static char *get_text(json_object *o, const char *name)
+{
+	json_object *found = member(o, name, json_type_string);
+
+	return found ? strdup(json_object_get_string(found)) : NULL;
+}
+
+static uint64_t get_number(json_object *o, const char *name)
+{
+	json_object *found = member(o, name, json_type_int);
+
+	return found ? json_object_get_uint64(found) : 0;
+}
+
+void remembered_load(const char *dir, const char *uuid, struct remembered *ret)
+{
+	_cleanup_(cleanup_json) json_object *o = NULL;
+	_cleanup_free_ char *text = NULL;
+	char path[PATH_MAX];
+	int r;
+
+	*ret = (struct remembered){};
+	if (!dir || path_of(dir, uuid, "", path) < 0)
+		return;
+	r = read_file(path, &text);
+	if (r == -ENOENT)
+		return;
+	if (r == 0)
+		o = json_tokener_parse(text);
+	if (!json_object_is_type(o, json_type_object)) {
+		log_warning("%s: is no state of a volume and is not used", path);
+		return;
+	}
+	ret->written = get_text(o, "written");
+	ret->pending = get_text(o, "pending");
+	ret->serial = get_number(o, "serial");
+	ret->sequence = get_number(o, "sequence");
+}
+
+static int put(json_object *o, const char *name, json_object *value)
+{
+	if (value && json_object_object_add(o, name, value) == 0)
+		return 0;
+	(void)json_object_put(value);
+	return -ENOMEM;
+}
+
+static int format(const struct remembered *r, json_object **ret)
+{
+	_cleanup_(cleanup_json) json_object *o = json_object_new_object();
+	int q = o ? 0 : -ENOMEM;
+
+	if (q == 0 && r->written)
+		q = put(o, "written", json_object_new_string(r->written));
+	if (q == 0 && r->pending)
+		q = put(o, "pending", json_object_new_string(r->pending));
+	if (q == 0)
+		q = put(o, "serial", json_object_new_uint64(r->serial));
+	if (q == 0)
+		q = put(o, "sequence", json_object_new_uint64(r->sequence));
+	if (q < 0)
+		return q;
+	*ret = TAKE_PTR(o);
+	return 0;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	_cleanup_close_ int fd =
+		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	size_t size = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	while (size > 0) {
+		ssize_t n = write(fd, text, size);
+
+		if (n < 0)
+			return -errno;
+		text += n;
+		size -= (size_t)n;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int sync_directory(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int make_directory(const char *path)
+{
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int save(const char *dir, const char *uuid, const char *text)
+{
+	char path[PATH_MAX], new_path[PATH_MAX], directory[PATH_MAX];
+	int r = path_of(dir, "", "", directory);
+
+	if (r == 0)
+		r = path_of(dir, uuid, "", path);
+	if (r == 0)
+		r = path_of(dir, uuid, ".new", new_path);
+	if (r < 0)
+		return r;
+	r = make_directory(dir);
+	if (r == 0)
+		r = make_directory(directory);
+	if (r == 0)
+		r = write_file(new_path, text);
+	if (r == 0 && rename(new_path, path) < 0)
+		r = -errno;
+	if (r == 0)
+		r = sync_directory(directory);
+	return r < 0 ? r : sync_directory(dir);
+}
+
+int remembered_save(const char *dir, const char *uuid, const struct remembered *r)
+{
+	_cleanup_(cleanup_json) json_object *o = NULL;
+	const char *text;
+	int q;
+
+	if (!dir)
+		return 0;
+	q = format(r, &o);
+	text = q == 0 ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN) : NULL;
+	q = text ? save(dir, uuid, text) : -ENOMEM;
+	if (q < 0)
+		log_warning_errno(q,
+				  "%s: its state cannot be kept in %s/volumes; after a restart its "
+				  "state token counts only once a key is known",
+				  uuid, dir);
+	return q;
+}
+
+void remembered_forget(const char *dir, const char *uuid)
+{
+	char path[PATH_MAX];
+
+	if (dir && path_of(dir, uuid, "", path) == 0 && unlink(path) < 0 && errno != ENOENT)
+		log_warning_errno(-errno, "%s: cannot be removed", path);
+}
