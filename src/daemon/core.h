@@ -238,6 +238,8 @@ int volume_check_deadline(const struct rotate_options *options, struct failure *
 /* -ESTALE: the header does not belong to the data, and a person has to say what counts. */
 int volume_refuse_conflict(const struct volume *v, struct failure *f);
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options);
+/* The rotation is cancelled, and nothing has been written but the request for it. */
+void volume_forget_rotation(struct volume *v);
 
 /* volume-worker.c */
 extern const struct worker_handler volume_worker_handler;
@@ -267,6 +269,8 @@ void request_end_all(struct volume *v, int error, const struct failure *f);
 void request_free_all(struct volume *v); /* without a word */
 /* The first that has to be sent, or NULL. */
 struct request *request_to_send(struct volume *v);
+/* The same for Lock() alone, which need not wait for others. */
+struct request *request_lock_to_send(struct volume *v);
 bool request_pending(const struct volume *v);
 
 /* group.c */

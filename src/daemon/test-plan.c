@@ -44,6 +44,19 @@ static void a_rotation_takes_its_way(void **state)
 	       .all_done = true);
 }
 
+static void preparing_is_stopped_when_it_is_in_vain(void **state)
+{
+	(void)state;
+	EXPECT(VOLUME_PREPARING, ACTION_STOP, LINE_PREPARE, .at_work = WORKER_PREPARE,
+	       .rotation_wanted = true, .suspended = true);
+	EXPECT(VOLUME_PREPARING, ACTION_STOP, LINE_PREPARE, .at_work = WORKER_PREPARE,
+	       .cancel = true);
+	EXPECT(VOLUME_PREPARING, ACTION_STOP, LINE_PREPARE, .at_work = WORKER_PREPARE,
+	       .rotation_wanted = true, .paused = true);
+	EXPECT(VOLUME_PREPARING, ACTION_NONE, LINE_PREPARE, .at_work = WORKER_PREPARE,
+	       .rotation_wanted = true, .suspended = true, .grouped = true);
+}
+
 static void without_a_key_it_asks_and_then_waits(void **state)
 {
 	(void)state;
@@ -155,7 +168,7 @@ static void no_combination_leads_astray(void **state)
 					       WORKER_UNLOCK};
 
 	(void)state;
-	for (unsigned bits = 0; bits < 1U << 21; bits++) {
+	for (unsigned bits = 0; bits < 1U << 22; bits++) {
 		const struct volume_facts f = {
 			.reencryption = (enum reencryption)(bits & 3),
 			.at_work = jobs[bits >> 2 & 3],
@@ -176,6 +189,7 @@ static void no_combination_leads_astray(void **state)
 			.convert_turn = bits >> 18 & 1,
 			.outside = bits >> 19 & 1,
 			.run_changed = bits >> 20 & 1,
+			.grouped = bits >> 21 & 1,
 		};
 		const struct volume_step s = volume_decide(&f);
 		const bool converting = f.at_work == WORKER_CONVERT;
@@ -183,6 +197,8 @@ static void no_combination_leads_astray(void **state)
 		/* One job at a time. */
 		if (f.at_work != WORKER_NONE)
 			assert_true(s.action == ACTION_NONE ||
+				    (f.at_work == WORKER_PREPARE && s.action == ACTION_STOP &&
+				     (f.suspended || f.cancel || f.paused) && !f.grouped) ||
 				    (converting &&
 				     (s.action == ACTION_STOP || s.action == ACTION_REVERSE)));
 		if (s.action == ACTION_CONVERT)
@@ -210,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rotation_takes_its_way),
+		cmocka_unit_test(preparing_is_stopped_when_it_is_in_vain),
 		cmocka_unit_test(without_a_key_it_asks_and_then_waits),
 		cmocka_unit_test(a_provider_is_not_waited_for_when_its_key_is_not_wanted_any_more),
 		cmocka_unit_test(what_a_dead_worker_left_is_recovered_at_once_even_when_suspended),

@@ -16,11 +16,21 @@ static struct volume_step get_keys(const struct volume_facts *f)
 	return step(VOLUME_QUEUED, ACTION_GET_KEYS, LINE_PREPARE);
 }
 
+/*
+ * To prepare takes as long as the header makes key derivations take, and holds a slot that others
+ * wait for. A group is stopped as a whole (group.c).
+ */
+static bool is_prepared_in_vain(const struct volume_facts *f)
+{
+	return (f->suspended || f->cancel || f->paused) && !f->grouped;
+}
+
 /* No re-encryption is there. */
 static struct volume_step decide_idle(const struct volume_facts *f)
 {
 	if (f->at_work == WORKER_PREPARE)
-		return step(VOLUME_PREPARING, ACTION_NONE, LINE_PREPARE);
+		return step(VOLUME_PREPARING, is_prepared_in_vain(f) ? ACTION_STOP : ACTION_NONE,
+			    LINE_PREPARE);
 	if (!f->rotation_wanted)
 		return step(VOLUME_IDLE, ACTION_NONE, LINE_NONE);
 	if (f->suspended)
@@ -94,7 +104,7 @@ struct volume_step volume_decide(const struct volume_facts *f)
 	s = idle ? decide_idle(f) : decide_standing(f);
 	if (f->at_work == WORKER_USE_PROVIDER && s.line != LINE_PREPARE)
 		s.action = ACTION_STOP; /* that may take long, and nobody wants the key any more */
-	else if (f->at_work != WORKER_NONE) /* it first has to end */
+	else if (f->at_work != WORKER_NONE && s.action != ACTION_STOP) /* it first has to end */
 		s.action = ACTION_NONE;
 	return s;
 }

@@ -45,6 +45,7 @@ struct volume_facts {
 	bool conflict;                /* the same, also when no re-encryption is there */
 	bool keys;                    /* at hand */
 	bool may_get_keys;            /* somebody is being asked, or left to ask */
+	bool grouped;                 /* it is prepared together with others */
 	bool prepare_turn, convert_turn;
 };
 

@@ -57,7 +57,11 @@ static int judge(const struct volume *v, const struct request *q, struct failure
 		return failure_set(f, -ENOMSG, "%s: the rotation had ended before", v->device);
 	if (!c->record.suspended)
 		return failure_set(f, -ECANCELED, "%s: it was resumed meanwhile", v->device);
-	return c->at_work == WORKER_NONE ? 0 : 1;
+	/* Nothing is prepared or converted; somebody else may unlock it meanwhile. */
+	return c->at_work == WORKER_NONE || c->at_work == WORKER_UNLOCK ||
+			       c->at_work == WORKER_CHECK
+		       ? 0
+		       : 1;
 }
 
 void request_answer(struct volume *v)
@@ -138,6 +142,14 @@ struct request *request_to_send(struct volume *v)
 {
 	for (struct request *q = v->core->requests; q; q = q->next)
 		if (!q->sent && q->kind != REQUEST_RECORD && q->kind != REQUEST_SUSPENDED)
+			return q;
+	return NULL;
+}
+
+struct request *request_lock_to_send(struct volume *v)
+{
+	for (struct request *q = v->core->requests; q; q = q->next)
+		if (!q->sent && q->kind == REQUEST_LOCK)
 			return q;
 	return NULL;
 }

@@ -48,6 +48,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.may_get_keys =
 			asking || (in_work && c->old_key_fd >= 0) ||
 			(p->kind != PROVIDER_NONE && !c->provider_asked && !c->locked_by_user),
+		.grouped = c->group,
 		.prepare_turn = c->prepare.running,
 		.convert_turn = c->convert.running,
 	};
@@ -263,6 +264,7 @@ static void prepare(struct volume *v)
 		return;
 	}
 	o = volume_complete_options(v, &record->queued);
+	v->core->stop_sent = false;
 	sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
 	if (v->job)
 		job_member_started(v->job, v);
@@ -442,16 +444,26 @@ static void send_request(struct volume *v, struct request *q)
 	}
 }
 
+/* By Lock(): it derives keys, which may take long, and converts nothing. */
+static bool may_be_interrupted(enum worker_job job)
+{
+	return job == WORKER_UNLOCK || job == WORKER_USE_PROVIDER || job == WORKER_ADOPT ||
+	       job == WORKER_CHECK || job == WORKER_PREPARE;
+}
+
 /* All that goes to the worker in this turn. */
 static void talk(struct volume *v, enum volume_action action)
 {
 	struct volume_core *c = v->core;
-	struct request *q;
+	struct request *q = NULL;
 
 	if (action != ACTION_NONE || request_pending(v))
 		keep_worker(v);
 	write_record(v);
-	q = c->link && c->at_work == WORKER_NONE ? request_to_send(v) : NULL;
+	if (c->link && c->at_work == WORKER_NONE)
+		q = request_to_send(v);
+	else if (c->link && may_be_interrupted(c->at_work))
+		q = request_lock_to_send(v);
 	if (q)
 		send_request(v, q);
 	else if (c->link)

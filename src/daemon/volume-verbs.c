@@ -225,8 +225,7 @@ static int begin_cancel(struct volume *v, struct failure *f, struct job **ret_jo
 	return 0;
 }
 
-/* Nothing has been written but the wish. */
-static void forget_wish(struct volume *v)
+void volume_forget_rotation(struct volume *v)
 {
 	struct volume_core *c = v->core;
 
@@ -262,7 +261,7 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 	if (r < 0)
 		return r;
 	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE) {
-		forget_wish(v);
+		volume_forget_rotation(v);
 		return 0;
 	}
 	c->record.cancel = true;

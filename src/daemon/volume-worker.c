@@ -273,10 +273,17 @@ static void prepared(struct volume *v, const struct worker_end *e)
 {
 	struct volume_core *c = v->core;
 
+	if (e->error < 0 && c->record.cancel && c->reencryption == REENCRYPTION_NONE && !c->group) {
+		volume_forget_rotation(v); /* before anything of it was written */
+		return;
+	}
 	if (no_key(e->error) && !c->group) {
 		lock(v, e);
 		return;
 	}
+	/* Stopped by Suspend(), Lock(), or for the end of the manager: it is prepared later. */
+	if (e->error == -ECANCELED && !c->group)
+		return;
 	if (e->error < 0) {
 		volume_fail(v, e->error, &e->failure);
 		return;
