@@ -169,6 +169,20 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 	return 0;
 }
 
+/*
+ * Somebody who can write to the disk can make a keyslot too expensive to be opened. It must not be
+ * lost for that.
+ */
+static int refuse_given_up(const struct luks_begin *b)
+{
+	if (enough_open(b))
+		return 0;
+	for (size_t i = 0; i < b->plan.n_slots; i++)
+		if (to_open(b, i) && luks_given_up(&b->given_up, b->plan.slots[i].keyslot))
+			return luks_given_up_refuse(&b->given_up, b->params.device);
+	return 0;
+}
+
 static int refuse_locked(const struct luks_begin *b)
 {
 	int r = luks_given_up_refuse(&b->given_up, b->params.device);
@@ -199,7 +213,7 @@ static int ask_for_slots(struct luks_begin *b)
 		if (r < 0)
 			return r;
 	}
-	return b->old_key ? 0 : refuse_locked(b);
+	return b->old_key ? refuse_given_up(b) : refuse_locked(b);
 }
 
 /* The volume key was given: one passphrase is wanted, for an old keyslot or altogether new. */

@@ -14,10 +14,12 @@
 #include "luks/begin-internal.h"
 #include "luks/begin-leftover.h"
 #include "luks/context.h"
+#include "luks/derive.h"
 #include "util/log.h"
 
-#define DEFAULT_CIPHER "aes-xts-plain64"
-#define KEY_SIZE_MAX   512 /* bytes, as of libcryptsetup */
+#define DEFAULT_CIPHER     "aes-xts-plain64"
+#define DEFAULT_ARGON2_KIB 1048576 /* of cryptsetup */
+#define KEY_SIZE_MAX       512     /* bytes, as of libcryptsetup */
 
 struct luks_begin *luks_begin_free(struct luks_begin *b)
 {
@@ -192,10 +194,39 @@ static int check_room(struct luks_begin *b)
 	return luks_begin_check_room(&b->params, &b->keyslots, &b->plan, new_slots, old_slots);
 }
 
+/* Steps of one iteration: PBKDF2 makes two blocks, argon2 passes over its memory. */
+static uint64_t steps_of_iteration(const struct luks_pbkdf *p)
+{
+	if (p->type && strcmp(p->type, CRYPT_KDF_PBKDF2) == 0)
+		return 2;
+	return p->memory_kib ?: DEFAULT_ARGON2_KIB;
+}
+
+/* New keyslots must not cost more than what will be opened again. */
+static int check_new_cost(const struct luks_begin *b)
+{
+	const struct luks_cost_limits *limits = &luks_derive_policy()->limits;
+	const struct luks_pbkdf *p = &b->params.pbkdf;
+	const char *type = p->type ?: CRYPT_KDF_ARGON2ID;
+	struct luks_reason why = {};
+	int r = 0;
+
+	if (p->memory_kib > 0)
+		r = luks_cost_check_memory("a new keyslot", type, p->memory_kib * UINT64_C(1024),
+					   limits, &why);
+	if (r == 0)
+		r = luks_cost_check_steps("a new keyslot", type,
+					  p->iterations * steps_of_iteration(p), limits, &why);
+	return r < 0 ? log_refusal(r, "%s: %s", b->params.device, why.text) : 0;
+}
+
 static int make_plan(struct luks_begin *b)
 {
 	int r;
 
+	r = check_new_cost(b);
+	if (r < 0)
+		return r;
 	r = luks_context_open(b->params.device, b->params.header, &b->cd);
 	if (r == 0)
 		r = luks_begin_check_volume(b->cd, &b->params);

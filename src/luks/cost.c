@@ -59,45 +59,44 @@ static uint64_t steps_max(const struct luks_cost_limits *l)
 	return l->steps ?: LUKS_COST_STEPS_DEFAULT;
 }
 
-static int check_steps(int keyslot, const char *kdf, uint64_t steps,
-		       const struct luks_cost_limits *l, struct luks_reason *why)
+int luks_cost_check_steps(const char *what, const char *kdf, uint64_t steps,
+			  const struct luks_cost_limits *l, struct luks_reason *why)
 {
 	if (steps <= steps_max(l))
 		return 0;
 	return luks_refuse(why, -E2BIG,
-			   "keyslot %d: %.16s costs %" PRIu64 " steps, the limit is %" PRIu64
+			   "%s: %.16s costs %" PRIu64 " steps, the limit is %" PRIu64
 			   "; raise the limit (" STEPS_SETTING ") if the volume is yours",
-			   keyslot, kdf, steps, steps_max(l));
+			   what, kdf, steps, steps_max(l));
 }
 
-static int check_memory(int keyslot, const char *kdf, uint64_t memory,
-			const struct luks_cost_limits *l, struct luks_reason *why)
+int luks_cost_check_memory(const char *what, const char *kdf, uint64_t memory,
+			   const struct luks_cost_limits *l, struct luks_reason *why)
 {
 	const uint64_t limit = l->memory ?: luks_cost_default_memory();
 	const uint64_t available = available_memory();
 
 	if (memory > limit)
 		return luks_refuse(why, -E2BIG,
-				   "keyslot %d: %.16s needs %" PRIu64 " MiB of memory, the limit "
+				   "%s: %.16s needs %" PRIu64 " MiB of memory, the limit "
 				   "is %" PRIu64 " MiB; raise the limit (" MEMORY_SETTING
 				   ") if the volume is yours",
-				   keyslot, kdf, memory / MIB, limit / MIB);
+				   what, kdf, memory / MIB, limit / MIB);
 	if (memory > available)
 		return luks_refuse(why, -E2BIG,
-				   "keyslot %d: %.16s needs %" PRIu64 " MiB of memory, and only "
+				   "%s: %.16s needs %" PRIu64 " MiB of memory, and only "
 				   "%" PRIu64 " MiB are available; free some, or use a machine "
 				   "with more",
-				   keyslot, kdf, memory / MIB, available / MIB);
+				   what, kdf, memory / MIB, available / MIB);
 	return 0;
 }
 
-static int refuse_kdf(int keyslot, struct luks_reason *why)
+static int refuse_kdf(const char *what, struct luks_reason *why)
 {
-	return luks_refuse(why, -E2BIG, "keyslot %d: the cost of its key derivation makes no sense",
-			   keyslot);
+	return luks_refuse(why, -E2BIG, "%s: the cost of its key derivation makes no sense", what);
 }
 
-static int check_argon2(json_object *kdf, int keyslot, const char *type,
+static int check_argon2(json_object *kdf, const char *what, const char *type,
 			const struct luks_cost_limits *l, struct luks_reason *why)
 {
 	uint32_t passes, kib, lanes;
@@ -105,18 +104,18 @@ static int check_argon2(json_object *kdf, int keyslot, const char *type,
 
 	if (field_u32(kdf, "time", &passes) < 0 || field_u32(kdf, "memory", &kib) < 0 ||
 	    field_u32(kdf, "cpus", &lanes) < 0)
-		return refuse_kdf(keyslot, why);
+		return refuse_kdf(what, why);
 	if (lanes == 0 || lanes > LANES_MAX)
 		return luks_refuse(why, -E2BIG,
-				   "keyslot %d: %.16s wants %" PRIu32
+				   "%s: %.16s wants %" PRIu32
 				   " threads, and %u are the most that recryptd starts",
-				   keyslot, type, lanes, LANES_MAX);
-	r = check_memory(keyslot, type, kib * UINT64_C(1024), l, why);
-	return r < 0 ? r : check_steps(keyslot, type, (uint64_t)passes * kib, l, why);
+				   what, type, lanes, LANES_MAX);
+	r = luks_cost_check_memory(what, type, kib * UINT64_C(1024), l, why);
+	return r < 0 ? r : luks_cost_check_steps(what, type, (uint64_t)passes * kib, l, why);
 }
 
 /* PBKDF2 takes all its iterations once for each block of the hash's size in the result. */
-static int check_pbkdf2(json_object *kdf, int keyslot, uint32_t area_key_size,
+static int check_pbkdf2(json_object *kdf, const char *what, uint32_t area_key_size,
 			const struct luks_cost_limits *l, struct luks_reason *why)
 {
 	const char *hash = field_string(kdf, "hash");
@@ -124,18 +123,18 @@ static int check_pbkdf2(json_object *kdf, int keyslot, uint32_t area_key_size,
 	uint32_t iterations;
 
 	if (block < 0)
-		return luks_refuse(why, -EOPNOTSUPP, "keyslot %d: there is no hash \"%.32s\"",
-				   keyslot, hash ?: "");
+		return luks_refuse(why, -EOPNOTSUPP, "%s: there is no hash \"%.32s\"", what,
+				   hash ?: "");
 	if (field_u32(kdf, "iterations", &iterations) < 0)
-		return refuse_kdf(keyslot, why);
-	return check_steps(keyslot, "pbkdf2",
-			   (uint64_t)iterations *
-				   ((area_key_size + (uint32_t)block - 1) / (uint32_t)block),
-			   l, why);
+		return refuse_kdf(what, why);
+	return luks_cost_check_steps(
+		what, "pbkdf2",
+		(uint64_t)iterations * ((area_key_size + (uint32_t)block - 1) / (uint32_t)block), l,
+		why);
 }
 
 /* The keyslot holds the volume key, split into stripes, under a key of the area. */
-static int check_sizes(json_object *json, int keyslot, uint32_t *ret_area_key_size,
+static int check_sizes(json_object *json, const char *what, uint32_t *ret_area_key_size,
 		       struct luks_reason *why)
 {
 	json_object *area = field_get(json, "area", json_type_object);
@@ -146,25 +145,24 @@ static int check_sizes(json_object *json, int keyslot, uint32_t *ret_area_key_si
 	if (field_u32(json, "key_size", &key_size) < 0 || field_u32(af, "stripes", &stripes) < 0 ||
 	    field_u32(area, "key_size", ret_area_key_size) < 0 ||
 	    field_u64(area, "size", &area_size) < 0)
-		return refuse_kdf(keyslot, why);
+		return refuse_kdf(what, why);
 	if (stripes != STRIPES)
-		return luks_refuse(why, -E2BIG,
-				   "keyslot %d: it has %" PRIu32 " stripes; LUKS2 has %u", keyslot,
-				   stripes, STRIPES);
+		return luks_refuse(why, -E2BIG, "%s: it has %" PRIu32 " stripes; LUKS2 has %u",
+				   what, stripes, STRIPES);
 	if (*ret_area_key_size > AREA_KEY_MAX)
 		return luks_refuse(why, -E2BIG,
-				   "keyslot %d: its area has a key of %" PRIu32
+				   "%s: its area has a key of %" PRIu32
 				   " bytes; no cipher takes more than %u",
-				   keyslot, *ret_area_key_size, AREA_KEY_MAX);
+				   what, *ret_area_key_size, AREA_KEY_MAX);
 	if (mul_u64(key_size, stripes, &split) < 0 || split > area_size)
 		return luks_refuse(why, -E2BIG,
-				   "keyslot %d: a key of %" PRIu32 " bytes does not fit into its "
+				   "%s: a key of %" PRIu32 " bytes does not fit into its "
 				   "area of %" PRIu64 " bytes",
-				   keyslot, key_size, area_size);
+				   what, key_size, area_size);
 	return 0;
 }
 
-static int check_kdf(json_object *json, int keyslot, const struct luks_cost_limits *l,
+static int check_kdf(json_object *json, const char *what, const struct luks_cost_limits *l,
 		     struct luks_reason *why)
 {
 	json_object *kdf = field_get(json, "kdf", json_type_object);
@@ -173,13 +171,13 @@ static int check_kdf(json_object *json, int keyslot, const struct luks_cost_limi
 	int r;
 
 	if (!type)
-		return refuse_kdf(keyslot, why);
-	r = check_sizes(json, keyslot, &area_key_size, why);
+		return refuse_kdf(what, why);
+	r = check_sizes(json, what, &area_key_size, why);
 	if (r < 0)
 		return r;
 	if (strcmp(type, "pbkdf2") == 0)
-		return check_pbkdf2(kdf, keyslot, area_key_size, l, why);
-	return check_argon2(kdf, keyslot, type, l, why);
+		return check_pbkdf2(kdf, what, area_key_size, l, why);
+	return check_argon2(kdf, what, type, l, why);
 }
 
 int luks_cost_check_digest(const char *what, uint64_t iterations,
@@ -224,10 +222,12 @@ int luks_cost_check_keyslot(json_object *root, int keyslot, const struct luks_co
 	json_object *keyslots = field_get(root, "keyslots", json_type_object);
 	json_object *json =
 		keyslots && keyslot >= 0 ? field_by_id(keyslots, (unsigned)keyslot) : NULL;
+	char what[32];
 	int r;
 
 	if (!json)
 		return luks_refuse(why, -ENOENT, "there is no keyslot %d", keyslot);
-	r = check_kdf(json, keyslot, limits, why);
+	(void)snprintf(what, sizeof(what), "keyslot %d", keyslot);
+	r = check_kdf(json, what, limits, why);
 	return r < 0 ? r : check_digests(root, keyslot, limits, why);
 }

@@ -36,6 +36,12 @@ uint64_t luks_cost_default_memory(void);
 int luks_cost_check_keyslot(json_object *root, int keyslot, const struct luks_cost_limits *limits,
 			    struct luks_reason *why);
 
-/* The same for the iterations of a digest; @what names it in the message. */
+/* The parts of that, for a cost that stands in no header yet; @what names it in the message. */
+int luks_cost_check_steps(const char *what, const char *kdf, uint64_t steps,
+			  const struct luks_cost_limits *limits, struct luks_reason *why);
+int luks_cost_check_memory(const char *what, const char *kdf, uint64_t memory,
+			   const struct luks_cost_limits *limits, struct luks_reason *why);
+
+/* The same for the iterations of a digest. */
 int luks_cost_check_digest(const char *what, uint64_t iterations,
 			   const struct luks_cost_limits *limits, struct luks_reason *why);
