@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/begin-check.h"
 
-#include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -149,60 +148,15 @@ static int check_data_size(struct crypt_device *cd, const struct luks_begin_para
 	return 0;
 }
 
-static void free_probe(blkid_probe *p)
-{
-	if (*p)
-		blkid_free_probe(*p);
-}
-
-/*
- * The block size of the file system on @path as blkid has it (for xfs its sector size); 0: there is
- * none or it does not say.
- */
-static int probe_block_size(const char *path, uint64_t *ret)
-{
-	_cleanup_(free_probe) blkid_probe p = NULL;
-	const char *text;
-
-	errno = 0;
-	p = blkid_new_probe_from_filename(path);
-	if (!p)
-		return errno ? -errno : -EIO;
-	*ret = 0;
-	if (blkid_probe_enable_superblocks(p, 1) < 0 || blkid_do_fullprobe(p) < 0)
-		return -EIO;
-	if (blkid_probe_lookup_value(p, "BLOCK_SIZE", &text, NULL) == 0)
-		*ret = strtoull(text, NULL, 10);
-	return 0;
-}
-
 /* Larger sectors break a file system that reads and writes smaller blocks. */
-static int check_file_system(const struct luks_begin_params *params, uint32_t sector_size)
+static int check_closed(const struct luks_begin_params *params)
 {
-	char path[PATH_MAX];
-	uint64_t block_size = 0;
-	int r;
-
-	if (!params->active_name) {
-		if (params->force_offline)
-			return 0;
-		log_error(
-			"%s: larger sectors can break a file system, and a closed volume cannot be "
-			"looked into; open it first, or use --force-offline-reencrypt (dangerous)",
-			params->device);
-		return -EINVAL;
-	}
-	(void)snprintf(path, sizeof(path), "%s/%s", crypt_get_dir(), params->active_name);
-	r = probe_block_size(path, &block_size);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot look for a file system", path);
-	if (block_size && block_size < sector_size) {
-		log_error("%s: the file system has blocks of %" PRIu64 " bytes and cannot take "
-			  "--sector-size %" PRIu32,
-			  path, block_size, sector_size);
-		return -EINVAL;
-	}
-	return 0;
+	if (params->active_name || params->force_offline)
+		return 0; /* the caller has looked, or the user has */
+	log_error("%s: larger sectors can break a file system, and a closed volume cannot be "
+		  "looked into; open it first, or use --force-offline-reencrypt (dangerous)",
+		  params->device);
+	return -EINVAL;
 }
 
 int luks_begin_check_sizes(struct crypt_device *cd, const struct luks_begin_params *params,
@@ -212,7 +166,7 @@ int luks_begin_check_sizes(struct crypt_device *cd, const struct luks_begin_para
 
 	r = check_data_size(cd, params, keyslots, plan);
 	if (r == 0 && plan->new_sector_size > plan->old_sector_size)
-		r = check_file_system(params, plan->new_sector_size);
+		r = check_closed(params);
 	return r;
 }
 

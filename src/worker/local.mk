@@ -47,6 +47,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \
 	src/worker/provider-child.c \
 	src/worker/record-keys.c src/worker/record-keys.h \
+	src/worker/sector-check.c src/worker/sector-check.h \
 	src/worker/service.c src/worker/service.h src/worker/service-internal.h \
 	src/worker/service-jobs.c src/worker/service-jobs.h \
 	src/worker/service-keys.c src/worker/service-keys.h \

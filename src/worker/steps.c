@@ -8,6 +8,7 @@
 #include "luks/unlock.h"
 #include "util/log.h"
 #include "worker/kernel-cipher.h"
+#include "worker/sector-check.h"
 
 int steps_open(const struct options *o, struct steps *s)
 {
@@ -115,6 +116,18 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 	return conversion_run(&s->volume, &keys, recover_only, s->watch, ret);
 }
 
+/* Of a closed volume luks_begin_plan() sees to it that somebody has said so. */
+static int check_sectors(const struct steps *s)
+{
+	const struct volume *v = &s->volume;
+	const uint32_t wanted = s->options->sector_size;
+
+	if (!v->name || v->reenc.state != LUKS_REENC_NONE ||
+	    wanted <= v->reenc.new_side.sector_size)
+		return 0;
+	return sectors_check_above(v, wanted);
+}
+
 int steps_plan(struct steps *s, struct luks_begin **ret)
 {
 	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
@@ -149,6 +162,8 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	};
 	int r = conversion_check(&s->volume);
 
+	if (r == 0)
+		r = check_sectors(s);
 	if (r == 0)
 		r = luks_begin_plan(&params, &b);
 	if (r < 0)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Does what lies above an open volume bear larger encryption sectors? dm-crypt answers all I/O that
+ * is not made of whole sectors with an error. A file system with smaller blocks breaks at once; a
+ * partition table, whose numbers count sectors, when it is read the next time; a device above the
+ * volume (LVM, md, another LUKS, a loop device) when something is mounted there the next time.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "worker/volume.h"
+
+/*
+ * -EINVAL (logged): what is on the open volume does not bear @sector_size, or it cannot be told. On
+ * success it is said which programs will fail.
+ */
+int sectors_check_above(const struct volume *v, uint32_t sector_size);
