@@ -16,6 +16,7 @@
 #include "daemon/deadline.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/path-text.h"
 
 /* --- options of a rotation --- */
 
@@ -428,23 +429,24 @@ int verb_accept(const struct options *o)
 }
 
 /* The path that the daemon sees, which has another working directory. */
-static int absolute(const struct options *o, const char *path, char *ret)
+static int absolute(const struct options *o, const char *path, char **ret)
 {
-	if (o->remote || !realpath(path, ret))
-		return (size_t)snprintf(ret, PATH_MAX, "%s", path) < PATH_MAX ? 0 : -ENAMETOOLONG;
-	return 0;
+	char real[PATH_MAX];
+
+	*ret = path_to_text(o->remote || !realpath(path, real) ? path : real);
+	return *ret ? 0 : -ENOMEM;
 }
 
 int add_volume(struct client *c, const struct options *o, char **ret_path)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-	char device[PATH_MAX], header[PATH_MAX];
+	_cleanup_free_ char *device = NULL, *header = NULL;
 	const char *path;
 	int r;
 
-	r = absolute(o, o->device, device);
+	r = absolute(o, o->device, &device);
 	if (r == 0 && o->header)
-		r = absolute(o, o->header, header);
+		r = absolute(o, o->header, &header);
 	if (r < 0)
 		return log_error_errno(r, "%s", o->device);
 	r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, "AddVolume", &call);

@@ -14,6 +14,7 @@
 #include "ctl/volume-view.h"
 #include "util/log.h"
 #include "util/node.h"
+#include "util/path-text.h"
 
 int open_client(const struct options *o, struct client *ret)
 {
@@ -43,8 +44,9 @@ static int find_by_node(struct client *c, const char *path, char **ret_path)
 	r = -ENODEV;
 	for (size_t i = 0; r == -ENODEV && i < json_object_array_length(volumes); i++) {
 		json_object *v = json_object_array_get_idx(volumes, i);
+		_cleanup_free_ char *device = NULL;
 
-		if (stat(json_text(v, "Device"), &st) < 0 ||
+		if (path_from_text(json_text(v, "Device"), &device) < 0 || stat(device, &st) < 0 ||
 		    !node_equal(node_of(&wanted), node_of(&st)))
 			continue;
 		*ret_path = strdup(json_text(v, "Path"));
@@ -52,6 +54,14 @@ static int find_by_node(struct client *c, const char *path, char **ret_path)
 	}
 	json_object_put(volumes);
 	return r;
+}
+
+/* @which may be bytes that are no text. */
+static int client_find_path(struct client *c, const char *which, char **ret_path)
+{
+	_cleanup_free_ char *text = path_to_text(which);
+
+	return text ? client_find_volume(c, text, ret_path) : -ENOMEM;
 }
 
 /* The daemon follows no path that it is given, so what the operand leads to is found out here. */
@@ -62,13 +72,13 @@ int find_volume(struct client *c, const struct options *o, const char *operand, 
 	int r;
 
 	if (o->remote || !realpath(operand, path))
-		return client_find_volume(c, operand, ret_path);
+		return client_find_path(c, operand, ret_path);
 	c->log_off = true;
-	r = client_find_volume(c, path, ret_path);
+	r = client_find_path(c, path, ret_path);
 	if (r < 0)
 		r = find_by_node(c, path, ret_path);
 	c->log_off = quiet;
-	return r == 0 ? 0 : client_find_volume(c, operand, ret_path);
+	return r == 0 ? 0 : client_find_path(c, operand, ret_path);
 }
 
 int open_volume(const struct options *o, struct client *ret, char **ret_path)

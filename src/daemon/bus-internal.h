@@ -81,6 +81,10 @@ int append_entry(sd_bus_message *m, const char *key, const char *type, const voi
 /* For vtables: @userdata points to a char * or to an array of char. */
 int get_text_pointer(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *userdata, sd_bus_error *error);
+/* The same of a path, as util/path-text.h writes it. */
+int get_path_pointer(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *userdata, sd_bus_error *error);
+int bus_append_path(sd_bus_message *m, const char *path);
 int get_text_array(sd_bus *bus, const char *path, const char *interface, const char *property,
 		   sd_bus_message *reply, void *userdata, sd_bus_error *error);
 

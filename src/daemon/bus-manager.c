@@ -9,6 +9,7 @@
 #include "daemon/bus-call.h"
 #include "daemon/bus-internal.h"
 #include "daemon/bus-options.h"
+#include "util/path-text.h"
 
 /* --- finding volumes: reads, so nobody is asked --- */
 
@@ -43,7 +44,7 @@ static int append_volume(sd_bus_message *reply, const struct volume *v)
 	if (r >= 0)
 		r = bus_append_text(reply, v->name);
 	if (r >= 0)
-		r = bus_append_text(reply, v->device);
+		r = bus_append_path(reply, v->device);
 	if (r >= 0)
 		r = sd_bus_message_append(reply, "so", volume_state_name(v->state),
 					  volume_path(v->uuid).text);
@@ -94,24 +95,34 @@ static int get_volume(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 /* --- verbs --- */
 
+static int check_path(const char *text, struct failure *f)
+{
+	_cleanup_free_ char *path = NULL;
+	int r = path_from_text(text, &path);
+
+	return r == -EINVAL
+		       ? failure_set(f, r, "%.64s: a device must be given with its absolute path",
+				     text)
+		       : r;
+}
+
 static int parse_add_volume(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
 	static const struct option_key keys[] = {
-		{"HeaderDevice", OPTION_TEXT, offsetof(struct arguments, header_device), PATH_MAX},
+		{"HeaderDevice", OPTION_TEXT, offsetof(struct arguments, header_device),
+		 4 * PATH_MAX},
 		{"Name", OPTION_TEXT, offsetof(struct arguments, name), NAME_MAX},
 		{},
 	};
 	int r;
 
-	r = read_reason(m, f, &a->text);
+	r = read_arguments(m, f, "s", &a->text);
 	if (r == 0)
 		r = read_options(m, keys, a, f);
 	if (r < 0)
 		return r;
-	if (*a->text != '/' || strlen(a->text) >= PATH_MAX ||
-	    (a->header_device && *a->header_device != '/'))
-		return failure_set(f, -EINVAL, "a device must be given with its absolute path");
-	return 0;
+	r = check_path(a->text, f);
+	return r < 0 || !a->header_device ? r : check_path(a->header_device, f);
 }
 
 static void volume_added(struct volume *v, int error, const struct failure *f, void *userdata)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/bus-internal.h"
+#include "util/path-text.h"
 #include "worker/service-bus.h"
 
 int append_entry(sd_bus_message *m, const char *key, const char *type, const void *value)
@@ -44,6 +45,24 @@ int get_text_pointer(sd_bus *bus, const char *path, const char *interface, const
 	(void)property;
 	(void)error;
 	return bus_append_text(reply, *(char **)userdata);
+}
+
+int bus_append_path(sd_bus_message *m, const char *path)
+{
+	_cleanup_free_ char *text = path_to_text(path ?: "");
+
+	return text ? bus_append_text(m, text) : -ENOMEM;
+}
+
+int get_path_pointer(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	(void)bus;
+	(void)path;
+	(void)interface;
+	(void)property;
+	(void)error;
+	return bus_append_path(reply, *(char **)userdata);
 }
 
 int get_text_array(sd_bus *bus, const char *path, const char *interface, const char *property,

@@ -396,6 +396,8 @@ DEFINE_GETTER(get_job)
 }
 
 #define EMITS SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define PATH(name, field)                                                                          \
+	SD_BUS_PROPERTY(name, "s", get_path_pointer, offsetof(struct volume, field), EMITS)
 #define POINTER(name, field)                                                                       \
 	SD_BUS_PROPERTY(name, "s", get_text_pointer, offsetof(struct volume, field), EMITS)
 #define ARRAY(name, field)                                                                         \
@@ -429,8 +431,8 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_PROPERTY("UUID", "s", get_text_array, offsetof(struct volume, uuid),
 		SD_BUS_VTABLE_PROPERTY_CONST),
 	POINTER("Name", name),
-	POINTER("Device", device),
-	POINTER("HeaderDevice", header_device),
+	PATH("Device", device),
+	PATH("HeaderDevice", header_device),
 	POINTER("Group", group),
 	SD_BUS_PROPERTY("State", "s", get_state, 0, EMITS),
 	ARRAY("StateReason", state_reason),

@@ -117,21 +117,3 @@ int config_parse_bool(const char *text, bool *ret)
 	}
 	return -EINVAL;
 }
-
-int config_parse_uuid(const char *text, char ret[static 37])
-{
-	char out[37];
-
-	for (size_t i = 0; i < 36; i++) {
-		const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
-			return -EINVAL;
-		out[i] = (char)tolower((unsigned char)text[i]);
-	}
-	if (text[36] != '\0')
-		return -EINVAL;
-	out[36] = '\0';
-	memcpy(ret, out, sizeof(out));
-	return 0;
-}

@@ -12,6 +12,8 @@
 
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/path-text.h"
+#include "util/uuid.h"
 #include "worker/options.h"
 
 #define DEFAULT_STALL_TARGET  UINT64_C(50000)             /* 50 ms */
@@ -50,7 +52,13 @@ static int set_string(char **target, const char *value)
 
 static int set_path(char **target, const char *value)
 {
-	return *value && *value != '/' ? -EINVAL : set_string(target, value);
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!*value)
+		return set_string(target, value);
+	r = path_from_text(value, &path);
+	return r < 0 ? r : set_string(target, path);
 }
 
 static int set_count(unsigned *target, const char *value)
@@ -321,7 +329,7 @@ static int open_section(struct place *p, const char *uuid_text)
 		p->volume = &p->config->defaults;
 		return 0;
 	}
-	r = config_parse_uuid(uuid_text, uuid);
+	r = uuid_canonical(uuid_text, uuid);
 	if (r == 0)
 		r = add_section(p->config, uuid, &p->volume);
 	if (r == 0)

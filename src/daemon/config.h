@@ -127,6 +127,3 @@ int config_write_state(const struct config *c, const char *state_path);
 int config_remember(struct config *c, const char *uuid, const char *device,
 		    const char *header_device, const char *name);
 void config_forget(struct config *c, const char *uuid);
-
-/* "8-4-4-4-12" lower case hex digits from @text (upper case is taken too); -EINVAL. */
-int config_parse_uuid(const char *text, char ret[static 37]);

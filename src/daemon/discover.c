@@ -16,6 +16,7 @@
 #include "dm/names.h"
 #include "dm/task.h"
 #include "util/log.h"
+#include "util/uuid.h"
 
 struct discover {
 	struct manager *manager;
@@ -58,7 +59,7 @@ static int uuid_of_mapping(const char *dm_uuid, char ret[static 37])
 	dm_uuid += prefix;
 	(void)snprintf(text, sizeof(text), "%.8s-%.4s-%.4s-%.4s-%.12s", dm_uuid, dm_uuid + 8,
 		       dm_uuid + 12, dm_uuid + 16, dm_uuid + 20);
-	return config_parse_uuid(text, ret);
+	return uuid_canonical(text, ret);
 }
 
 static void found_mapping(struct manager *m, const char *name, const char *uuid)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/manager.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "daemon/config.h"
@@ -15,6 +13,8 @@
 #include "daemon/probe.h"
 #include "daemon/store.h"
 #include "util/log.h"
+#include "util/path-text.h"
+#include "util/uuid.h"
 
 #define PREPARE_AT_ONCE 2 /* a key derivation may take a gigabyte */
 
@@ -172,10 +172,14 @@ int manager_reload(struct manager *m, struct failure *f)
 	return r;
 }
 
-struct volume *manager_volume_by_uuid(struct manager *m, const char *uuid)
+struct volume *manager_volume_by_uuid(struct manager *m, const char *text)
 {
+	char uuid[UUID_TEXT_SIZE];
+
+	if (uuid_canonical(text, uuid) < 0)
+		return NULL;
 	for (struct volume *v = m->volumes; v; v = v->next)
-		if (strcasecmp(v->uuid, uuid) == 0)
+		if (strcmp(v->uuid, uuid) == 0)
 			return v;
 	return NULL;
 }
@@ -206,12 +210,13 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 	const char *name =
 		strncmp(what, mapper, strlen(mapper)) == 0 ? what + strlen(mapper) : what;
 	struct volume *v = manager_volume_by_uuid(m, what);
+	_cleanup_free_ char *path = NULL;
 
 	for (struct volume *o = m->volumes; o && !v; o = o->next)
 		if (*o->name && strcmp(o->name, name) == 0)
 			v = o;
-	if (!v)
-		v = manager_volume_by_path(m, what);
+	if (!v && path_from_text(what, &path) == 0)
+		v = manager_volume_by_path(m, path);
 	if (!v)
 		return failure_set(f, -ENODEV,
 				   "%s: no such volume is known; add it, or name it in "
@@ -231,28 +236,21 @@ void manager_write_state(struct manager *m)
 		(void)config_write_state(m->config, m->core->state_path);
 }
 
-static bool is_path(const char *text)
-{
-	for (const char *p = text; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			return false;
-	return *text == '/';
-}
-
 int manager_add_volume(struct manager *m, const char *device, const struct add_options *options,
 		       struct failure *f, volume_done_t done, void *userdata)
 {
-	struct probe_spec spec = {
-		.device = device, .remember = true, .done = done, .userdata = userdata};
+	_cleanup_free_ char *path = NULL, *header = NULL;
+	struct probe_spec spec = {.remember = true, .done = done, .userdata = userdata};
+	int r = path_from_text(device, &path);
 
-	if (options) {
-		spec.header_device = options->header_device;
-		spec.name = options->name;
-	}
-	if (!is_path(device) ||
-	    (spec.header_device && *spec.header_device && !is_path(spec.header_device)))
-		return failure_set(f, -EINVAL, "a device is named by its absolute path");
-	return probe_new(m, &spec) < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
+	if (r == 0 && options && options->header_device && *options->header_device)
+		r = path_from_text(options->header_device, &header);
+	if (r == -EINVAL)
+		return failure_set(f, r, "a device is named by its absolute path");
+	spec.device = path;
+	spec.header_device = header;
+	spec.name = options ? options->name : NULL;
+	return r < 0 || probe_new(m, &spec) < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
 }
 
 int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f)

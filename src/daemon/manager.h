@@ -84,7 +84,7 @@ void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdat
 /* Reads the configuration again and applies what changed without disturbing work in hand. */
 int manager_reload(struct manager *m, struct failure *f);
 
-/* By UUID, dm name (also /dev/mapper/NAME), or path of the device. */
+/* By UUID, dm name (also /dev/mapper/NAME), or path of the device as util/path-text.h has it. */
 int manager_find_volume(struct manager *m, const char *what, struct failure *f,
 			struct volume **ret);
 struct volume *manager_volume_by_uuid(struct manager *m, const char *uuid);

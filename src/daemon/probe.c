@@ -142,7 +142,12 @@ static void on_ended(void *userdata, struct worker_end *e)
 		return;
 	}
 	p->looked = true;
-	if (r == 0 && (!e->look.valid || (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)))
+	if (r == 0 && !e->look.valid)
+		r = failure_set(&f, -EINVAL,
+				"%s: the LUKS UUID of the volume, \"%.64s\", is not one; give it "
+				"another: cryptsetup luksUUID --uuid $(uuidgen) %s",
+				p->device, e->look.uuid, p->device);
+	if (r == 0 && *p->uuid && strcmp(e->look.uuid, p->uuid) != 0)
 		r = failure_set(&f, -ESTALE, "volume %s is there, and not %s", e->look.uuid,
 				p->uuid);
 	if (r == 0)

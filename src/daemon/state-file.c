@@ -7,15 +7,31 @@
 #include <unistd.h>
 
 #include "daemon/config.h"
+#include "util/cleanup.h"
 #include "util/log.h"
+#include "util/path-text.h"
 
-static void print_volume(FILE *f, const struct volume_config *v)
+static int print_path(FILE *f, const char *key, const char *path)
 {
-	fprintf(f, "\n[Volume %s]\nDevice=%s\n", v->uuid, v->device ? v->device : "");
-	if (v->header_device)
-		fprintf(f, "HeaderDevice=%s\n", v->header_device);
+	_cleanup_free_ char *text = path_to_text(path);
+
+	if (!text)
+		return -ENOMEM;
+	fprintf(f, "%s=%s\n", key, text);
+	return 0;
+}
+
+static int print_volume(FILE *f, const struct volume_config *v)
+{
+	int r;
+
+	fprintf(f, "\n[Volume %s]\n", v->uuid);
+	r = print_path(f, "Device", v->device ? v->device : "");
+	if (r == 0 && v->header_device)
+		r = print_path(f, "HeaderDevice", v->header_device);
 	if (v->name)
 		fprintf(f, "Name=%s\n", v->name);
+	return r;
 }
 
 static int print_state(FILE *f, const struct config *c)
@@ -25,9 +41,11 @@ static int print_state(FILE *f, const struct config *c)
 	fputs("# Written by recryptd: what was asked for over the bus.\n", f);
 	if (c->has_kept_rate)
 		fprintf(f, "[Manager]\nRateLimit=%llu\n", (unsigned long long)c->kept_rate_limit);
-	for (size_t i = 0; i < c->n_volumes; i++)
+	for (size_t i = 0; i < c->n_volumes && r == 0; i++)
 		if (c->volumes[i].remembered)
-			print_volume(f, &c->volumes[i]);
+			r = print_volume(f, &c->volumes[i]);
+	if (r < 0)
+		return r;
 	if (fflush(f) != 0 || fsync(fileno(f)) < 0)
 		r = -errno;
 	return r;

@@ -11,6 +11,7 @@
 #include "daemon/config.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/uuid.h"
 
 static struct {
 	int n;
@@ -52,7 +53,7 @@ bool store_next(const char *prefix, char uuid[static 37], int *ret_fd)
 
 	for (int i = 0; i < inherited.n; i++)
 		if (inherited.names[i] && strncmp(inherited.names[i], prefix, n) == 0 &&
-		    config_parse_uuid(inherited.names[i] + n, uuid) == 0) {
+		    uuid_canonical(inherited.names[i] + n, uuid) == 0) {
 			*ret_fd = take(i);
 			return true;
 		}

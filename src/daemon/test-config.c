@@ -15,6 +15,7 @@
 #include "daemon/config.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/uuid.h"
 
 #define UUID_A "11111111-2222-3333-4444-555555555555"
 #define UUID_B "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
@@ -286,10 +287,10 @@ static void values_are_understood_exactly(void **test_state)
 	assert_int_equal(config_parse_bool("off", &b), 0);
 	assert_false(b);
 	assert_int_equal(config_parse_bool("maybe", &b), -EINVAL);
-	assert_int_equal(config_parse_uuid("AAAAAAAA-bbbb-cccc-dddd-eeeeeeeeeeee", uuid), 0);
+	assert_int_equal(uuid_canonical("AAAAAAAA-bbbb-cccc-dddd-eeeeeeeeeeee", uuid), 0);
 	assert_string_equal(uuid, UUID_B);
-	assert_int_equal(config_parse_uuid(UUID_A "0", uuid), -EINVAL);
-	assert_int_equal(config_parse_uuid("1111", uuid), -EINVAL);
+	assert_int_equal(uuid_canonical(UUID_A "0", uuid), -EINVAL);
+	assert_int_equal(uuid_canonical("1111", uuid), -EINVAL);
 }
 
 int main(void)

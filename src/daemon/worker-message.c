@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/path-text.h"
+#include "util/uuid.h"
 #include "util/text.h"
 #include "worker/bus-text.h"
 
@@ -231,9 +233,24 @@ static enum record_trust trust_by_name(const char *name)
 	return RECORD_UNVERIFIED;
 }
 
+/* What an older worker could not write as text it has spoiled, and is no path that exists. */
+static int read_path(char **text)
+{
+	char *path;
+	int r = path_from_text(*text, &path);
+
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	free(*text);
+	*text = path;
+	return 0;
+}
+
 static int complete_look(struct worker_look *l)
 {
 	char **const texts[] = {&l->uuid, &l->device, &l->header_device, &l->name, &l->record};
+	char uuid[UUID_TEXT_SIZE];
+	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (!*texts[i]) {
@@ -241,7 +258,15 @@ static int complete_look(struct worker_look *l)
 			if (!*texts[i])
 				return -ENOMEM;
 		}
-	return 0;
+	l->valid = uuid_canonical(l->uuid, uuid) == 0;
+	if (l->valid) {
+		free(l->uuid);
+		l->uuid = strdup(uuid);
+		if (!l->uuid)
+			return -ENOMEM;
+	}
+	r = read_path(&l->device);
+	return r < 0 ? r : read_path(&l->header_device);
 }
 
 int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
@@ -295,7 +320,6 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 		r = complete_look(l);
 	if (r < 0)
 		return r;
-	l->valid = *l->uuid != '\0';
 	l->reencryption = reencryption_by_name(state);
 	l->trust = trust_by_name(trust);
 	end->finished = strcmp(outcome, "finished") == 0;

@@ -7,12 +7,18 @@ src_util_libutil_a_SOURCES = \
 	src/util/io.c src/util/io.h \
 	src/util/log.c src/util/log.h \
 	src/util/node.c src/util/node.h \
+	src/util/path-text.c src/util/path-text.h \
 	src/util/secret.c src/util/secret.h \
-	src/util/text.c src/util/text.h
+	src/util/text.c src/util/text.h \
+	src/util/uuid.c src/util/uuid.h
 
 UNIT_TESTS += src/util/test-util
 src_util_test_util_SOURCES = src/util/test-util.c
 src_util_test_util_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/util/test-path-text
+src_util_test_path_text_SOURCES = src/util/test-path-text.c
+src_util_test_path_text_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/util/test-text
 src_util_test_text_SOURCES = src/util/test-text.c

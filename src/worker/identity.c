@@ -2,9 +2,9 @@
 #include "worker/identity.h"
 
 #include <errno.h>
-#include <strings.h>
 
 #include "util/log.h"
+#include "util/uuid.h"
 
 static int check_node(struct node wanted, struct node found, const char *path)
 {
@@ -32,7 +32,7 @@ int identity_check_uuid(const struct options *o, const char *found, const char *
 {
 	const char *wanted = o->identity ? o->identity->uuid : "";
 
-	if (!*wanted || strcasecmp(wanted, found) == 0)
+	if (!*wanted || uuid_equal(wanted, found))
 		return 0;
 	return log_refusal(-EOTHERVOLUME,
 			   "%s: another volume is there now: its UUID is %.40s, and the job is for "

@@ -182,9 +182,6 @@ int look(const struct options *o, struct look *ret, struct luks_header **ret_hea
 	if (r < 0)
 		return r;
 	note_disks(l);
-	luks_make_printable(l->device);
-	luks_make_printable(l->header_device);
-	luks_make_printable(l->name);
 	text_make_valid(l->record);
 	luks_make_printable(l->status.uuid);
 	text_make_valid(l->status.reenc.old_side.cipher);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * All that can be told of a volume without a key: from its header, its live table and sysfs. Plain
- * data without pointers, for one thread to copy what another has found. Text is printable ASCII.
+ * data without pointers, for one thread to copy what another has found. Paths and name are bytes.
  */
 #pragma once
 

@@ -7,6 +7,7 @@
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/path-text.h"
 #include "worker/bus-text.h"
 #include "worker/service-bus.h"
 #include "worker/service-internal.h"
@@ -56,6 +57,13 @@ static int append_text(sd_bus_message *m, const char *key, const char *text)
 	if (r >= 0)
 		r = bus_append_text(m, text);
 	return r < 0 ? r : close_entry(m);
+}
+
+static int append_path(sd_bus_message *m, const char *key, const char *path)
+{
+	_cleanup_free_ char *text = path_to_text(path);
+
+	return text ? append_text(m, key, text) : -ENOMEM;
 }
 
 /* The numbers of the bits that are set. */
@@ -179,9 +187,9 @@ int service_append_look(sd_bus_message *m, const struct look *l, const struct co
 	int r = append_text(m, "UUID", l->status.uuid);
 
 	if (r >= 0)
-		r = append_text(m, "Device", l->device);
+		r = append_path(m, "Device", l->device);
 	if (r >= 0)
-		r = append_text(m, "HeaderDevice", l->header_device);
+		r = append_path(m, "HeaderDevice", l->header_device);
 	if (r >= 0)
 		r = append_nodes(m, l);
 	if (r >= 0)
