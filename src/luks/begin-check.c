@@ -7,11 +7,12 @@
 #include <limits.h>
 #include <linux/fs.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "luks/context.h"
+#include "luks/fields.h"
 #include "util/checked.h"
 #include "util/log.h"
 
@@ -167,6 +168,44 @@ int luks_begin_check_sizes(struct crypt_device *cd, const struct luks_begin_para
 	r = check_data_size(cd, params, keyslots, plan);
 	if (r == 0 && plan->new_sector_size > plan->old_sector_size)
 		r = check_closed(params);
+	return r;
+}
+
+/*
+ * Content that other programs encrypt with the volume key itself: no keyslot leads to it, so it
+ * cannot be carried over. systemd-homed's user record is encrypted with the volume's key and cipher
+ * (luks_validate_home_record() in systemd), and a home without it is refused.
+ */
+static int check_token(struct crypt_device *cd, const char *device, int id)
+{
+	_cleanup_(json_putp) json_object *token = NULL;
+	const char *text, *type, *user;
+
+	if (crypt_token_json_get(cd, id, &text) < 0)
+		return 0;
+	token = json_tokener_parse(text);
+	type = field_string(token, "type");
+	if (!type || strcmp(type, "systemd-homed") != 0)
+		return 0;
+	user = field_string(token, "userName");
+	log_error(
+		"%s: is the home of %.64s, kept by systemd-homed, whose record in token %d is "
+		"encrypted with the volume key: a new key or cipher would lock the user out for "
+		"good, and systemd-homed cannot encrypt the record anew. Only the sector size can "
+		"be changed: --keep-key --sector-size",
+		device, user ? user : "a user", id);
+	return -ENOTSUP;
+}
+
+int luks_begin_check_tokens(struct crypt_device *cd, const char *device,
+			    const struct luks_begin_plan *plan)
+{
+	int r = 0;
+
+	if (plan->keeps_key && strcmp(plan->old_cipher, plan->new_cipher) == 0)
+		return 0;
+	for (int id = 0; id < (int)LUKS_MAX_TOKENS && r == 0; id++)
+		r = check_token(cd, device, id);
 	return r;
 }
 

@@ -19,6 +19,10 @@ int luks_begin_check_sizes(struct crypt_device *cd, const struct luks_begin_para
 			   const struct luks_keyslots *keyslots,
 			   const struct luks_begin_plan *plan);
 
+/* -ENOTSUP: a token holds something that only the key or cipher which would go can decrypt. */
+int luks_begin_check_tokens(struct crypt_device *cd, const char *device,
+			    const struct luks_begin_plan *plan);
+
 /*
  * Is there room for @new_slots keyslots of the new key, @old_slots more of the old one, and after
  * that for resilience data of any hotzone? -ENOSPC.

@@ -239,6 +239,8 @@ static int make_plan(struct luks_begin *b)
 	if (r == 0)
 		r = luks_begin_check_sizes(b->cd, &b->params, &b->keyslots, &b->plan);
 	if (r == 0)
+		r = luks_begin_check_tokens(b->cd, b->params.device, &b->plan);
+	if (r == 0)
 		r = luks_begin_open_keyslots(b);
 	if (r == 0)
 		r = make_new_key(b);

@@ -108,6 +108,35 @@ static void volumes_that_cannot_be_done_are_refused(void **state)
 	assert_volume_refused("--luks2-keyslots-size 258048", -ENOSPC, "true");
 }
 
+/* As homectl leaves it; the record is not looked into. */
+#define HOMED_TOKEN                                                                                \
+	"printf '%%s' '{\"type\":\"systemd-homed\",\"keyslots\":[],\"userName\":\"joe\","          \
+	"\"record\":\"ZmFrZQ==\",\"iv\":\"AAAA\"}' | cryptsetup token import image"
+
+static void content_under_the_volume_key_is_not_locked_away(void **state)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	struct script s = {.next = "a"};
+	struct luks_begin_params p = params_for(&s);
+	char said[1024] = "";
+
+	(void)state;
+	image_format("--sector-size 512");
+	must_run(HOMED_TOKEN);
+	log_capture(said, sizeof(said));
+	assert_int_equal(luks_begin_plan(&p, &b), -ENOTSUP);
+	log_capture(NULL, 0);
+	assert_non_null(strstr(said, "is the home of joe"));
+	assert_int_equal(s.asked, 0);
+	/* The same key with another cipher does not decrypt it either. */
+	p.keep_key = true;
+	p.cipher = "aes-xts-essiv:sha256";
+	assert_int_equal(luks_begin_plan(&p, &b), -ENOTSUP);
+	p.cipher = NULL;
+	p.sector_size = 4096;
+	assert_int_equal(luks_begin_plan(&p, &b), 0);
+}
+
 static void a_failed_commit_leaves_the_keyslots_as_they_were(void **state)
 {
 	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
@@ -138,6 +167,7 @@ int main(void)
 		cmocka_unit_test(refusals_leave_every_byte_as_it_was),
 		cmocka_unit_test(keyslots_are_never_left_behind_for_want_of_passphrases),
 		cmocka_unit_test(volumes_that_cannot_be_done_are_refused),
+		cmocka_unit_test(content_under_the_volume_key_is_not_locked_away),
 		cmocka_unit_test(a_failed_commit_leaves_the_keyslots_as_they_were),
 	};
 
