@@ -429,7 +429,7 @@ static int accept_record(struct volume *v)
 		r = record_parse("", &c->record);
 	if (r < 0)
 		return r;
-	c->record.foreign = false;
+	c->record.foreign = c->record.queued.may_weaken = false;
 	set_base(c, &c->found_json);
 	pass_serial(c);
 	forget_found(c);

@@ -469,6 +469,8 @@ static int append_rotate_fields(sd_bus_message *m, const struct rotate_options *
 	if (r >= 0)
 		r = append_bool(m, "ForceOffline", o->force_offline);
 	if (r >= 0)
+		r = append_bool(m, "MayWeaken", o->may_weaken);
+	if (r >= 0)
 		r = append_text(m, "Pbkdf", o->pbkdf);
 	if (r >= 0)
 		r = append_text(m, "PbkdfHash", o->pbkdf_hash);

@@ -15,6 +15,7 @@
 
 #include "luks/begin-internal.h"
 #include "luks/begin-leftover.h"
+#include "luks/begin-strength.h"
 #include "luks/context.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -29,37 +30,12 @@ static int fail(const struct luks_begin *b, int r, const char *what)
 	return r;
 }
 
-/* The costs of new keyslots: as the user says, or else those of @keyslot, or the library's default.
- */
 static int set_pbkdf(struct luks_begin *b, int keyslot)
 {
-	const struct luks_pbkdf *wanted = &b->params.pbkdf;
 	struct crypt_pbkdf_type pbkdf;
-	const struct crypt_pbkdf_type *defaults;
+	int r = luks_begin_pbkdf(b, keyslot, &pbkdf);
 
-	if (keyslot >= 0 && !wanted->type && !wanted->hash && !wanted->iterations &&
-	    !wanted->time_ms && !wanted->memory_kib && !wanted->parallel) {
-		int r = crypt_keyslot_get_pbkdf(b->cd, keyslot, &pbkdf);
-
-		if (r < 0)
-			return r;
-		pbkdf.flags |= CRYPT_PBKDF_NO_BENCHMARK;
-		return crypt_set_pbkdf_type(b->cd, &pbkdf);
-	}
-	defaults = wanted->type ? crypt_get_pbkdf_type_params(wanted->type)
-				: crypt_get_pbkdf_default(CRYPT_LUKS2);
-	if (!defaults)
-		return -EINVAL;
-	pbkdf = *defaults;
-	pbkdf.hash = wanted->hash ?: pbkdf.hash;
-	pbkdf.time_ms = wanted->time_ms ?: pbkdf.time_ms;
-	pbkdf.max_memory_kb = wanted->memory_kib ?: pbkdf.max_memory_kb;
-	pbkdf.parallel_threads = wanted->parallel ?: pbkdf.parallel_threads;
-	if (wanted->iterations) {
-		pbkdf.iterations = wanted->iterations;
-		pbkdf.flags |= CRYPT_PBKDF_NO_BENCHMARK;
-	}
-	return crypt_set_pbkdf_type(b->cd, &pbkdf);
+	return r < 0 ? r : crypt_set_pbkdf_type(b->cd, &pbkdf);
 }
 
 /* A random passphrase of 64 bytes needs no slow PBKDF. */
@@ -168,6 +144,8 @@ static int add_twin(struct luks_begin *b, size_t i, bool first)
 				     : add_by_token(b, b->openers[i].token, first);
 	if (r < 0)
 		return fail(b, r, "cannot add a keyslot");
+	if (luks_begin_check_made(b, old->keyslot, r) < 0)
+		return -EINVAL;
 	log_info("Key slot %d created.", r);
 	if (copy_attributes(b, old, r) < 0)
 		return fail(b, -EIO, "cannot copy priority and tokens of a keyslot");

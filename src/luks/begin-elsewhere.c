@@ -40,6 +40,7 @@ static void put_params(struct derive_writer *w, const struct luks_begin_params *
 	derive_put_text(w, p->pbkdf.hash);
 	derive_put(w, &p->pbkdf, sizeof(p->pbkdf));
 	derive_put(w, &p->device_size, sizeof(p->device_size));
+	derive_put(w, &p->may_weaken, sizeof(p->may_weaken));
 }
 
 static void get_params(struct derive_reader *r, struct luks_begin_params *p, struct texts *t)
@@ -50,6 +51,7 @@ static void get_params(struct derive_reader *r, struct luks_begin_params *p, str
 	t->pbkdf_hash = derive_get_text(r);
 	derive_get(r, &p->pbkdf, sizeof(p->pbkdf));
 	derive_get(r, &p->device_size, sizeof(p->device_size));
+	derive_get(r, &p->may_weaken, sizeof(p->may_weaken));
 	p->resilience = t->resilience;
 	p->resilience_hash = t->resilience_hash;
 	p->pbkdf.type = t->pbkdf;

@@ -13,6 +13,7 @@
 #include "luks/begin-check.h"
 #include "luks/begin-internal.h"
 #include "luks/begin-leftover.h"
+#include "luks/begin-strength.h"
 #include "luks/context.h"
 #include "luks/derive.h"
 #include "util/log.h"
@@ -242,6 +243,8 @@ static int make_plan(struct luks_begin *b)
 		r = luks_begin_check_tokens(b->cd, b->params.device, &b->plan);
 	if (r == 0)
 		r = luks_begin_open_keyslots(b);
+	if (r == 0)
+		r = luks_begin_check_strength(b);
 	if (r == 0)
 		r = make_new_key(b);
 	if (r == 0)

@@ -18,7 +18,10 @@
 #include "luks/unlock.h"
 #include "util/secret.h"
 
-/* Costs of the new keyslots; what is NULL or 0 is taken from the old keyslot. */
+/*
+ * Costs of the new keyslots; what is NULL or 0 is taken from the old keyslot, or with another type
+ * from the library.
+ */
 struct luks_pbkdf {
 	const char *type; /* "pbkdf2", "argon2i", "argon2id" */
 	const char *hash; /* of pbkdf2 */
@@ -45,6 +48,7 @@ struct luks_begin_params {
 	const struct secret *volume_key;
 	const struct secret *new_volume_key; /* NULL: random */
 	struct luks_pbkdf pbkdf;
+	bool may_weaken;  /* a person chose the cipher and costs above, weaker than now or not */
 	bool skip_tokens; /* none is asked for a passphrase or key */
 	struct luks_passphrases passphrases;
 };

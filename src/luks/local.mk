@@ -7,6 +7,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/begin-leftover.c src/luks/begin-leftover.h \
 	src/luks/begin-elsewhere.c \
 	src/luks/begin-open.c \
+	src/luks/begin-strength.c src/luks/begin-strength.h \
 	src/luks/context.c src/luks/context.h \
 	src/luks/cost.c src/luks/cost.h \
 	src/luks/derive.c src/luks/derive.h \
@@ -57,6 +58,9 @@ UNIT_TESTS += src/luks/test-begin src/luks/test-begin-refuse src/luks/test-unloc
 	src/luks/test-keyslots
 src_luks_test_begin_SOURCES = src/luks/test-begin.c $(LUKS_TEST_BEGIN)
 src_luks_test_begin_LDADD = $(LUKS_TEST_LIBS)
+UNIT_TESTS += src/luks/test-begin-strength
+src_luks_test_begin_strength_SOURCES = src/luks/test-begin-strength.c $(LUKS_TEST_BEGIN)
+src_luks_test_begin_strength_LDADD = $(LUKS_TEST_LIBS)
 src_luks_test_begin_refuse_SOURCES = src/luks/test-begin-refuse.c $(LUKS_TEST_BEGIN)
 src_luks_test_begin_refuse_LDADD = $(LUKS_TEST_LIBS)
 src_luks_test_unlock_SOURCES = src/luks/test-unlock.c $(LUKS_TEST_BEGIN)

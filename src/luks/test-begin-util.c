@@ -40,6 +40,7 @@ struct luks_begin_params params_for(struct script *s)
 		.resilience = "checksum",
 		.resilience_hash = "sha256",
 		.force_offline = true,
+		.may_weaken = true,
 		.passphrases = {.ask = ask_script, .arg = s, .tries = 3},
 	};
 }

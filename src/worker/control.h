@@ -52,7 +52,7 @@ struct request {
 	char *cipher, *resilience, *resilience_hash, *pbkdf, *pbkdf_hash;
 	uint32_t key_size, sector_size; /* bytes */
 	uint32_t pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel, pbkdf_time_ms;
-	bool keep_key, lose_keyslots, force_offline;
+	bool keep_key, lose_keyslots, force_offline, may_weaken;
 	bool skip_unwritten, verify; /* also of all that may convert */
 	uint64_t least_sequence;     /* the same; of the header */
 	/* Of UNLOCK and USE_PROVIDER. */

@@ -84,6 +84,7 @@ struct options {
 	bool skip_unwritten, verify;
 
 	const char *pbkdf, *pbkdf_hash;
+	bool refuse_weaker; /* no person chose these: nothing becomes weaker than it is */
 	uint32_t iter_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
 
 	bool foreground, init_only, resume_only, force_offline;

@@ -74,6 +74,7 @@ static int set_options(struct work *w)
 	o->resilience_hash = q->resilience_hash;
 	o->pbkdf = q->pbkdf;
 	o->pbkdf_hash = q->pbkdf_hash;
+	o->refuse_weaker = !q->may_weaken;
 	o->iter_time_ms = q->pbkdf_time_ms;
 	o->pbkdf_iterations = q->pbkdf_iterations;
 	o->pbkdf_memory_kib = q->pbkdf_memory_kib;

@@ -66,6 +66,7 @@ static const struct option prepare_options[] = {
 	OPTION("PbkdfParallel", 'u', pbkdf_parallel),
 	OPTION("PbkdfTime", 'u', pbkdf_time_ms),
 	OPTION("ForceOffline", 'b', force_offline),
+	OPTION("MayWeaken", 'b', may_weaken),
 	RUN_OPTIONS,
 	{},
 };

@@ -157,6 +157,7 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 				.memory_kib = o->pbkdf_memory_kib,
 				.parallel = o->pbkdf_parallel,
 			},
+		.may_weaken = !o->refuse_weaker,
 		.skip_tokens = s->skip_tokens,
 		.passphrases = s->passphrases,
 	};
