@@ -12,6 +12,15 @@
 #include "util/text.h"
 #include "worker/service-bus.h"
 
+/* Nobody is to be heard of any more where no call waits. */
+static void update_leaving(struct bus *b)
+{
+	for (const struct call *c = b->calls; c; c = c->next)
+		if (c->state != CALL_RUNS)
+			return;
+	b->leaving = sd_bus_slot_unref(b->leaving);
+}
+
 static struct call *call_free(struct call *c)
 {
 	if (!c)
@@ -22,9 +31,12 @@ static struct call *call_free(struct call *c)
 		c->previous->next = c->next;
 	else
 		c->bus->calls = c->next;
-	c->bus->n_calls--;
+	if (c->state == CALL_ASKS_POLKIT && c->slot)
+		cancel_polkit(c->message, c->question);
 	sd_bus_slot_unref(c->slot);
 	sd_bus_message_unref(c->message);
+	arguments_clear(&c->arguments);
+	update_leaving(c->bus);
 	free(c);
 	return NULL;
 }
@@ -121,16 +133,15 @@ void call_done(struct volume *v, int error, const struct failure *f, void *userd
 
 static void call_run(struct call *c)
 {
-	struct arguments a = {};
+	_cleanup_(arguments_clear) struct arguments a = c->arguments;
 	struct failure f = {};
 	int r;
 
+	c->arguments = (struct arguments)ARGUMENTS_NONE;
+	c->state = CALL_RUNS;
 	c->slot = sd_bus_slot_unref(c->slot);
-	r = sd_bus_message_rewind(c->message, true);
-	if (r >= 0)
-		r = c->verb->parse(c->message, &a, &f);
-	if (r >= 0)
-		r = c->verb->run(c, &a, &f);
+	update_leaving(c->bus);
+	r = c->verb->run(c, &a, &f);
 	if (r < 0)
 		call_reply_failure(c, r, &f);
 }
@@ -150,6 +161,7 @@ static int on_polkit(sd_bus_message *answer, void *userdata, sd_bus_error *error
 	const char *why;
 
 	(void)error;
+	c->slot = sd_bus_slot_unref(c->slot);
 	switch (read_polkit(answer)) {
 	case 0:
 		call_run(c);
@@ -163,12 +175,81 @@ static int on_polkit(sd_bus_message *answer, void *userdata, sd_bus_error *error
 	case -ENOSYS:
 		why = "there is no polkit to ask, so only the superuser may";
 		break;
+	case -ETIMEDOUT:
+		cancel_polkit(c->message, c->question);
+		why = "nobody has answered polkit in time";
+		break;
 	default:
 		why = "polkit cannot be asked";
 		break;
 	}
 	call_refuse(c, why);
 	return 0;
+}
+
+static void refuse_limit(struct call *c, const char *text)
+{
+	struct failure f = {};
+	int r = refuse(&f, BUS_ERROR_LIMITS_EXCEEDED, text);
+
+	call_reply_failure(c, r, &f);
+}
+
+/* Calls of @uid that polkit is asked about. *ret_oldest (may be NULL) waits longest of them. */
+static unsigned count_waiting(const struct bus *b, uid_t uid, struct call **ret_oldest)
+{
+	unsigned n = 0;
+
+	for (struct call *c = b->calls; c; c = c->next)
+		if (c->state == CALL_ASKS_POLKIT && c->uid == uid) {
+			n++;
+			if (ret_oldest)
+				*ret_oldest = c;
+		}
+	return n;
+}
+
+/* Where all places are taken, the user that has most of them gives one up. */
+static void make_room(struct bus *b)
+{
+	struct call *victim = NULL, *oldest = NULL;
+	unsigned all = 0, most = 0;
+
+	for (const struct call *c = b->calls; c; c = c->next)
+		all += c->state == CALL_ASKS_POLKIT;
+	if (all < CALLS_WAITING)
+		return;
+	for (const struct call *c = b->calls; c; c = c->next) {
+		const unsigned n =
+			c->state == CALL_ASKS_POLKIT ? count_waiting(b, c->uid, &oldest) : 0;
+
+		if (n > most) {
+			most = n;
+			victim = oldest;
+		}
+	}
+	refuse_limit(victim, "too many calls of all users wait for polkit");
+}
+
+static void call_ask_polkit(struct call *c, uid_t uid)
+{
+	static uint64_t questions;
+	int r;
+
+	if (count_waiting(c->bus, uid, NULL) >= CALLS_PER_USER) {
+		refuse_limit(c, "too many calls of this user wait for polkit");
+		return;
+	}
+	make_room(c->bus);
+	c->state = CALL_ASKS_POLKIT;
+	c->uid = uid;
+	c->question = ++questions;
+	r = ask_polkit(c->message, c->verb->action, c->question, CALL_WAIT_USEC, on_polkit, c,
+		       &c->slot);
+	if (r < 0) {
+		log_warning_errno(r, "polkit cannot be asked");
+		call_refuse(c, "polkit cannot be asked");
+	}
 }
 
 static int on_uid(sd_bus_message *answer, void *userdata, sd_bus_error *error)
@@ -178,22 +259,47 @@ static int on_uid(sd_bus_message *answer, void *userdata, sd_bus_error *error)
 	int r;
 
 	(void)error;
-	r = read_sender_uid(answer, &uid);
-	if (r < 0) {
-		call_free(c); /* nobody is left who would read an answer */
-		return 0;
-	}
-	if (uid == 0 || uid == geteuid()) {
-		call_run(c);
-		return 0;
-	}
 	c->slot = sd_bus_slot_unref(c->slot);
-	r = ask_polkit(c->message, c->verb->action, on_polkit, c, &c->slot);
-	if (r < 0) {
-		log_warning_errno(r, "polkit cannot be asked");
-		call_refuse(c, "polkit cannot be asked");
+	r = read_sender_uid(answer, &uid);
+	if (r < 0)
+		call_free(c); /* nobody is left who would read an answer */
+	else if (uid == 0 || uid == geteuid())
+		call_run(c);
+	else
+		call_ask_polkit(c, uid);
+	return 0;
+}
+
+/* Where a caller's connection is gone, nobody would read the answer. */
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct bus *b = userdata;
+	const char *name, *before, *after;
+	struct call *next;
+
+	(void)error;
+	if (sd_bus_message_read(m, "sss", &name, &before, &after) < 0 || *after)
+		return 0;
+	for (struct call *c = b->calls; c; c = next) {
+		next = c->next;
+		if (c->state != CALL_RUNS &&
+		    strcmp(sd_bus_message_get_sender(c->message), name) == 0)
+			call_free(c);
 	}
 	return 0;
+}
+
+/*
+ * One rule for all, since the bus gives a connection only some hundred. It is there before the bus
+ * is asked who the caller is: a caller that has left by then has no uid.
+ */
+static int hear_of_leaving(struct bus *b, sd_bus *bus)
+{
+	if (b->leaving)
+		return 0;
+	return sd_bus_match_signal_async(bus, &b->leaving, "org.freedesktop.DBus",
+					 "/org/freedesktop/DBus", "org.freedesktop.DBus",
+					 "NameOwnerChanged", on_owner_changed, NULL, b);
 }
 
 static unsigned calls_of(const struct bus *b, const char *sender)
@@ -205,46 +311,80 @@ static unsigned calls_of(const struct bus *b, const char *sender)
 	return n;
 }
 
-static struct call *call_new(struct bus *b, sd_bus_message *m, const struct verb *verb)
+/*
+ * A message like @m, without its body and descriptors: it is never sent, but answers to it are
+ * those to @m.
+ */
+static int copy_head(sd_bus_message *m, sd_bus_message **ret)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *head = NULL;
+	uint64_t cookie;
+	int r;
+
+	r = sd_bus_message_get_cookie(m, &cookie);
+	if (r >= 0)
+		r = sd_bus_message_new_method_call(
+			sd_bus_message_get_bus(m), &head, NULL, sd_bus_message_get_path(m),
+			sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
+	if (r >= 0)
+		r = sd_bus_message_set_sender(head, sd_bus_message_get_sender(m));
+	if (r >= 0)
+		r = sd_bus_message_set_expect_reply(head, sd_bus_message_get_expect_reply(m));
+	if (r >= 0)
+		r = sd_bus_message_set_allow_interactive_authorization(
+			head, sd_bus_message_get_allow_interactive_authorization(m));
+	if (r >= 0)
+		r = sd_bus_message_seal(head, cookie, 0);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(head);
+	return 0;
+}
+
+/* Takes the arguments over. */
+static int call_new(struct bus *b, sd_bus_message *m, const struct verb *verb,
+		    struct arguments *arguments, struct call **ret)
 {
 	struct call *c = calloc(1, sizeof(*c));
+	int r;
 
 	if (!c)
-		return NULL;
+		return -ENOMEM;
 	c->bus = b;
 	c->verb = verb;
-	c->message = sd_bus_message_ref(m);
+	c->arguments = *arguments;
+	*arguments = (struct arguments)ARGUMENTS_NONE;
 	c->next = b->calls;
 	if (c->next)
 		c->next->previous = c;
 	b->calls = c;
-	b->n_calls++;
-	return c;
+	r = copy_head(m, &c->message);
+	if (r >= 0)
+		r = hear_of_leaving(b, sd_bus_message_get_bus(m));
+	if (r >= 0)
+		r = ask_sender_uid(m, on_uid, c, &c->slot);
+	if (r < 0) {
+		call_free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
 }
 
 int call_begin(struct bus *b, sd_bus_message *m, const struct verb *verb, sd_bus_error *error)
 {
-	struct arguments a = {};
+	_cleanup_(arguments_clear) struct arguments a = ARGUMENTS_NONE;
 	struct failure f = {};
 	struct call *c;
 	int r;
 
 	r = verb->parse(m, &a, &f);
+	if (r >= 0 && calls_of(b, sd_bus_message_get_sender(m)) >= CALLS_PER_SENDER)
+		r = refuse(&f, BUS_ERROR_LIMITS_EXCEEDED, "too many calls without an answer");
+	if (r >= 0)
+		r = arguments_keep(&a, &f);
 	if (r < 0)
 		return set_failure(error, r, &f);
-	if (b->n_calls >= CALLS_MAX ||
-	    calls_of(b, sd_bus_message_get_sender(m)) >= CALLS_PER_SENDER)
-		return set_failure(
-			error,
-			refuse(&f, BUS_ERROR_LIMITS_EXCEEDED, "too many calls without an answer"),
-			&f);
-	c = call_new(b, m, verb);
-	if (!c)
-		return -ENOMEM;
-	r = ask_sender_uid(m, on_uid, c, &c->slot);
-	if (r < 0) {
-		call_free(c);
-		return r;
-	}
-	return 1;
+	r = call_new(b, m, verb, &a, &c);
+	return r < 0 ? r : 1;
 }

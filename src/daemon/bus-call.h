@@ -2,55 +2,62 @@
 /*
  * A method call that changes something, from its arrival to its answer. Nothing of it blocks:
  *
- *   arrived -- arguments wrong or too many calls --> refused
+ *   arrived -- arguments wrong, or too many calls of its sender --> refused
  *      |
  *   who is it? -- uid 0, or our own --+
  *      |                              |
- *   polkit: may he? -- no --> refused |
+ *   too many calls of this user ------|--> refused
+ *      |                              |
+ *   polkit: may he? -- no ------------|--> refused
  *      |                              v
  *      +-- yes --------------------> run ----> answered, at once or when the manager is done
  *
  * The superuser is not asked about, and neither is who runs the daemon: that is how a daemon works
  * without polkit, in a rescue system or on a private bus. Everybody else is refused there.
+ *
+ * Polkit may ask a person, who may never answer. So a call that waits keeps its arguments and not
+ * its message; it ends with its caller's connection, or after CALL_WAIT_USEC. One user cannot take
+ * the places of all: each has a few, and where all places are taken, the user with most of
+ * them loses the one that waits longest.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
+#include "daemon/bus-arguments.h"
 #include "daemon/bus-internal.h"
 #include "daemon/volume.h"
 
-/* A client that wants more than this at a time is refused, and so are all together. */
-#define CALLS_PER_SENDER 16
-#define CALLS_MAX        4096
+#define CALLS_PER_SENDER 16 /* not answered yet */
+#define CALLS_PER_USER   16 /* polkit is asked about them */
+#define CALLS_WAITING    96 /* of all users: the bus lets a connection wait for 128 answers */
+/* A person may have to find a password. */
+#define CALL_WAIT_USEC (UINT64_C(300) * 1000000)
 
-/* Arguments of any verb, read from the message; text points into the message. */
-struct arguments {
-	const char *text;
-	const char *header_device, *name;
-	const char *group, *state;
-	const char *volumes[64 + 1]; /* NULL-terminated */
-	uint64_t rate;
-	int fd; /* the message's */
-	struct rotate_options rotate;
-	struct unlock_options unlock;
-	struct resume_options resume;
-	struct run_choices cancel;
+enum call_state {
+	CALL_ASKS_UID,
+	CALL_ASKS_POLKIT,
+	CALL_RUNS,
 };
 
 struct call {
 	struct bus *bus;
-	struct call *next, *previous;
-	sd_bus_message *message;
+	struct call *next, *previous; /* from the newest to the oldest */
+	enum call_state state;
+	uid_t uid;               /* from CALL_ASKS_POLKIT on */
+	sd_bus_message *message; /* its head alone, for the answer */
+	struct arguments arguments;
 	sd_bus_slot *slot; /* of the question that is open; NULL: none */
+	uint64_t question; /* what polkit calls it, once it is asked */
 	const struct verb *verb;
 };
 
 /*
- * @parse fills the arguments or refuses, and is called twice: before the caller is asked about (so
- * that garbage is not kept), and after. @run answers the call with call_reply_*() or by handing it
- * on to a verb of the manager; or it returns a negative errno with the failure filled.
+ * @parse fills the arguments or refuses; texts may point into the message. @run answers the call
+ * with call_reply_*() or by handing it on to a verb of the manager; or it returns a negative errno
+ * with the failure filled. @a is there until it returns.
  */
 struct verb {
 	const char *member;

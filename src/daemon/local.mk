@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/daemon/libdaemon.a
 src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus.c src/daemon/bus.h src/daemon/bus-internal.h \
+	src/daemon/bus-arguments.c src/daemon/bus-arguments.h \
 	src/daemon/bus-call.c src/daemon/bus-call.h \
 	src/daemon/bus-introspect.c \
 	src/daemon/bus-job.c \

@@ -2,12 +2,16 @@
 #include "daemon/polkit.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "daemon/bus.h"
 #include "util/cleanup.h"
+#include "util/log.h"
 
-/* A person may have to find a password; the caller gives up earlier than this. */
-#define POLKIT_TIMEOUT_USEC (UINT64_C(300) * 1000000)
+#define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 
 #define POLKIT_ALLOW_INTERACTION 1U /* CheckAuthorizationFlags of polkit's interface */
 
@@ -27,26 +31,57 @@ int read_sender_uid(sd_bus_message *answer, uint32_t *ret)
 	return sd_bus_message_read(answer, "u", ret) < 0 ? -EBADMSG : 0;
 }
 
-int ask_polkit(sd_bus_message *m, const char *action, sd_bus_message_handler_t then, void *userdata,
-	       sd_bus_slot **ret)
+/* What polkit knows a question by. */
+struct question_id {
+	char text[32];
+};
+
+static struct question_id question_id(uint64_t question)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *question = NULL;
+	struct question_id id;
+
+	(void)snprintf(id.text, sizeof(id.text), "call-%" PRIu64, question);
+	return id;
+}
+
+int ask_polkit(sd_bus_message *m, const char *action, uint64_t question, uint64_t timeout_usec,
+	       sd_bus_message_handler_t then, void *userdata, sd_bus_slot **ret)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	sd_bus *bus = sd_bus_message_get_bus(m);
 	int interactive = sd_bus_message_get_allow_interactive_authorization(m);
 	int r;
 
 	if (interactive < 0)
 		return interactive;
-	r = sd_bus_message_new_method_call(
-		bus, &question, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
-		"org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+	r = sd_bus_message_new_method_call(bus, &call, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
+					   "CheckAuthorization");
 	if (r >= 0)
-		r = sd_bus_message_append(question, "(sa{sv})sa{ss}us", "system-bus-name", 1,
-					  "name", "s", sd_bus_message_get_sender(m), action, 0,
-					  interactive ? POLKIT_ALLOW_INTERACTION : 0, "");
+		r = sd_bus_message_append(call, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name",
+					  "s", sd_bus_message_get_sender(m), action, 0,
+					  interactive ? POLKIT_ALLOW_INTERACTION : 0,
+					  question_id(question).text);
 	if (r >= 0)
-		r = sd_bus_call_async(bus, ret, question, then, userdata, POLKIT_TIMEOUT_USEC);
+		r = sd_bus_call_async(bus, ret, call, then, userdata, timeout_usec);
 	return r;
+}
+
+void cancel_polkit(sd_bus_message *m, uint64_t question)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	sd_bus *bus = sd_bus_message_get_bus(m);
+	int r;
+
+	r = sd_bus_message_new_method_call(bus, &call, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
+					   "CancelCheckAuthorization");
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", question_id(question).text);
+	if (r >= 0)
+		r = sd_bus_message_set_expect_reply(call, 0);
+	if (r >= 0)
+		r = sd_bus_send(bus, call, NULL);
+	if (r < 0)
+		log_debug("polkit cannot be told that nobody waits: %s", strerrordesc_np(-r));
 }
 
 int read_polkit(sd_bus_message *answer)
@@ -57,6 +92,9 @@ int read_polkit(sd_bus_message *answer)
 	if (sd_bus_error_has_name(e, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
 	    sd_bus_error_has_name(e, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
 		return -ENOSYS;
+	if (sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY) ||
+	    sd_bus_error_has_name(e, SD_BUS_ERROR_TIMEOUT))
+		return -ETIMEDOUT;
 	if (e)
 		return -EREMOTEIO;
 	if (sd_bus_message_enter_container(answer, 'r', "bba{ss}") < 0 ||

@@ -12,11 +12,16 @@ int ask_sender_uid(sd_bus_message *m, sd_bus_message_handler_t then, void *userd
 /* The uid out of the answer; -ESRCH: the sender is gone. */
 int read_sender_uid(sd_bus_message *answer, uint32_t *ret);
 
-/* Whether polkit may ask a person is up to the flag ALLOW_INTERACTIVE_AUTHORIZATION of @m. */
-int ask_polkit(sd_bus_message *m, const char *action, sd_bus_message_handler_t then, void *userdata,
-	       sd_bus_slot **ret);
+/*
+ * Whether polkit may ask a person is up to the flag ALLOW_INTERACTIVE_AUTHORIZATION of @m.
+ * @question is a number of its own for each, for cancel_polkit().
+ */
+int ask_polkit(sd_bus_message *m, const char *action, uint64_t question, uint64_t timeout_usec,
+	       sd_bus_message_handler_t then, void *userdata, sd_bus_slot **ret);
 /*
  * 0: he may. -EACCES: he may not. -ENOKEY: he would have to authenticate, and may not be asked.
- * -ENOSYS: there is no polkit. Others: it could not be asked.
+ * -ENOSYS: there is no polkit. -ETIMEDOUT: no answer. Others: it could not be asked.
  */
 int read_polkit(sd_bus_message *answer);
+/* Nobody waits for the answer any more: polkit asks the person no longer. */
+void cancel_polkit(sd_bus_message *m, uint64_t question);

@@ -4,12 +4,13 @@ What the hostile-input tests share: texts of every kind, an agent that never ans
 hold whatever was sent. Headers are forged with luks2.forge() of the offline tests.
 """
 import os
+import re
 import struct
 import subprocess
 import threading
 
 from bus import MANAGER, NAME, PATH, check
-from wire import Client, text
+from wire import CALL, Client, pad, text
 
 NOBODY_UID = 65534
 
@@ -73,30 +74,39 @@ def luks_device(path):
 
 
 class SilentPolkit:
-    """Owns polkit's name, and answers nobody: the agent of each caller is a person who is out."""
+    """
+    Owns polkit's name, and answers nobody: the agent of each caller is a person who is out. Only a
+    question that is taken back is answered, as polkitd does.
+    """
 
     def __init__(self, daemon):
         self.client = Client(daemon.address)
         self.client.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                         "RequestName", "su", self._name())
-        self.asked = 0
-        threading.Thread(target=self._read, daemon=True).start()
+                         "RequestName", "su",
+                         pad(text("org.freedesktop.PolicyKit1"), 4) + struct.pack("<I", 0))
+        self.asked = self.cancelled = 0
+        self.open = {}  # by their cancellation ids
+        threading.Thread(target=self._serve, daemon=True).start()
 
-    @staticmethod
-    def _name():
-        body = text("org.freedesktop.PolicyKit1")
-        return body + bytes(-len(body) % 4) + struct.pack("<I", 0)
-
-    def _read(self):
+    def _serve(self):
         self.client.socket.settimeout(None)
-        seen = b""
         try:
-            while data := self.client.socket.recv(1 << 20):
-                seen = seen[-64:] + data
-                self.asked += seen.count(b"CheckAuthorization\0")
-                seen = seen[-18:]
-        except OSError:
+            while True:
+                kind, serial, header, body = self.client.receive()
+                if kind == CALL:
+                    self._take(serial, header, body)
+        except (OSError, ConnectionError):
             pass  # closed
+
+    def _take(self, serial, header, body):
+        number = re.search(rb"call-\d+|$", body)[0]
+        if b"\0CheckAuthorization\0" in header:
+            self.open[number] = serial, re.search(rb":1\.\d+", header)[0]
+            self.asked += 1
+        else:
+            self.client.fail(*self.open.pop(number),
+                             "org.freedesktop.PolicyKit1.Error.Cancelled")
+            self.cancelled += 1
 
     def close(self):
         self.client.close()

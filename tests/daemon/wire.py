@@ -4,8 +4,9 @@ import os
 import socket
 import struct
 
-PATH, INTERFACE, MEMBER, DESTINATION, SIGNATURE = 1, 2, 3, 6, 8
-CALL = 1
+PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SIGNATURE, UNIX_FDS = (
+    1, 2, 3, 4, 5, 6, 8, 9)
+CALL, RETURN, ERROR = 1, 2, 3
 LIMIT = 120  # s, as of bus.py
 
 
@@ -25,6 +26,8 @@ def signature(s):
 
 def header_field(code, kind, value):
     data = bytes([code]) + signature(kind)
+    if kind == "u":
+        return data + struct.pack("<I", value)
     return data + (signature(value) if kind == "g" else pad_then(data, text(value)))
 
 
@@ -32,10 +35,11 @@ def pad_then(before, data):
     return bytes(-len(before) % 4) + data
 
 
-def message(serial, destination, path, interface, member, kinds="", body=b""):
+def message(serial, destination, path, interface, member, kinds="", body=b"", fds=0):
     fields = b""
     for code, kind, value in ((PATH, "o", path), (INTERFACE, "s", interface), (MEMBER, "s", member),
-                              (DESTINATION, "s", destination), (SIGNATURE, "g", kinds)):
+                              (DESTINATION, "s", destination), (SIGNATURE, "g", kinds),
+                              (UNIX_FDS, "u", fds)):
         if value:
             fields = pad(fields, 8) + header_field(code, kind, value)
     head = struct.pack("<cBBBII", b"l", CALL, 0, 1, len(body), serial)
@@ -59,13 +63,19 @@ class Client:
         self.socket.sendall(b"\0AUTH EXTERNAL " + who + b"\r\n")
         reply = self.socket.recv(4096)
         assert reply.startswith(b"OK"), reply
+        self.socket.sendall(b"NEGOTIATE_UNIX_FD\r\n")
+        assert self.socket.recv(4096).startswith(b"AGREE_UNIX_FD")
         self.socket.sendall(b"BEGIN\r\n")
         self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
 
-    def call(self, *what):
-        """Sends, and waits for nothing."""
+    def call(self, *what, fds=()):
+        """Sends, with descriptors, and waits for nothing."""
         self.serial += 1
-        self.socket.sendall(message(self.serial, *what))
+        data = message(self.serial, *what, fds=len(fds))
+        if fds:
+            sent = socket.send_fds(self.socket, [data], fds)
+            data = data[sent:]
+        self.socket.sendall(data)
 
     def _read(self, size):
         data = b""
@@ -76,16 +86,31 @@ class Client:
             data += more
         return data
 
+    def receive(self):
+        """The next message: its type, its serial, its header and its body."""
+        head = self._read(16)
+        body, serial, fields = struct.unpack_from("<III", head, 4)
+        header = head + self._read(fields + -fields % 8)
+        return header[1], serial, header, self._read(body)
+
+    def fail(self, serial, caller, name):
+        """Answers a call with an error without a text."""
+        self.serial += 1
+        fields = b""
+        for code, kind, value in ((ERROR_NAME, "s", name), (REPLY_SERIAL, "u", serial),
+                                  (DESTINATION, "s", caller)):
+            fields = pad(fields, 8) + header_field(code, kind, value)
+        head = struct.pack("<cBBBII", b"l", ERROR, 0, 1, 0, self.serial)
+        self.socket.sendall(pad(head + struct.pack("<I", len(fields)) + fields, 8))
+
     def ask(self, *what):
         """Sends, and returns whether an error answers, and the bytes of that message."""
         self.call(*what)
         wanted = b"\x05\x01u\0" + struct.pack("<I", self.serial)
         while True:
-            head = self._read(16)
-            body, _, fields = struct.unpack_from("<III", head, 4)
-            data = head + self._read(fields + -fields % 8 + body)
-            if data[1] in (2, 3) and wanted in data[:16 + fields]:
-                return data[1] == 3, data
+            kind, _, header, body = self.receive()
+            if kind in (RETURN, ERROR) and wanted in header:
+                return kind == ERROR, header + body
 
     def drain(self):
         """Throws away what has come."""
