@@ -14,6 +14,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/derive-job.c src/luks/derive-job.h \
 	src/luks/derive-open.c \
 	src/luks/fields.c src/luks/fields.h \
+	src/luks/freed.c src/luks/freed.h \
 	src/luks/hash.c src/luks/hash.h \
 	src/luks/header-disk.c src/luks/header-disk.h \
 	src/luks/header-read.c \
@@ -54,6 +55,11 @@ LUKS_TEST_LIBS = src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a $
 EXTRA_DIST += tests/data/luks2-states
 
 LUKS_TEST_BEGIN = src/luks/test-begin-util.c src/luks/test-begin-util.h $(LUKS_TEST_IMAGE)
+UNIT_TESTS += src/luks/test-freed
+src_luks_test_freed_SOURCES = src/luks/test-freed.c $(LUKS_TEST_SUPPORT)
+src_luks_test_freed_LDADD = $(LUKS_TEST_LIBS)
+src_luks_test_freed_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
+
 UNIT_TESTS += src/luks/test-begin src/luks/test-begin-refuse src/luks/test-unlock \
 	src/luks/test-keyslots
 src_luks_test_begin_SOURCES = src/luks/test-begin.c $(LUKS_TEST_BEGIN)

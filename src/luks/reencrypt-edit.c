@@ -8,6 +8,7 @@
 
 #include "luks/begin-leftover.h"
 #include "luks/fields.h"
+#include "luks/freed.h"
 #include "luks/reencrypt-layout.h"
 #include "luks/reencrypt.h"
 #include "luks/requirement.h"
@@ -147,7 +148,8 @@ static int set_final_segment(json_object *json, const struct luks_reenc *r)
 		       0);
 }
 
-static int finish_json(json_object *json, const struct luks_reenc *r, struct luks_areas *freed)
+static int finish_json(json_object *json, uint64_t header_size, const struct luks_reenc *r,
+		       struct luks_areas *freed)
 {
 	int error;
 
@@ -160,6 +162,7 @@ static int finish_json(json_object *json, const struct luks_reenc *r, struct luk
 		return error;
 	requirement_drop_reencrypt(json);
 	luks_begin_drop_mark(json);
+	luks_freed_note(json, header_size, freed);
 	return 0;
 }
 
@@ -178,7 +181,7 @@ int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_a
 	json = header_copy_json(h);
 	if (!json)
 		return -ENOMEM;
-	error = finish_json(json, r, &freed);
+	error = finish_json(json, h->size, r, &freed);
 	if (error < 0)
 		return error;
 	header_replace_json(h, TAKE_PTR(json));

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "luks/fields.h"
+#include "luks/freed.h"
 #include "luks/hash.h"
 #include "luks/reencrypt-digest.h"
 #include "luks/reencrypt-layout.h"
@@ -96,6 +97,18 @@ static int edit_keyslot(json_object *json, const struct luks_reenc *r)
 			 json_u64(r->area_size));
 }
 
+/* What is cut off the area holds checksums, or with a journal old data. */
+static void note_cut(json_object *json, uint64_t header_size, const struct luks_reenc *before,
+		     const struct luks_reenc *r)
+{
+	const struct luks_areas cut = {
+		.count = before->area_size > r->area_size,
+		.area = {{r->area_offset + r->area_size, before->area_size - r->area_size}},
+	};
+
+	luks_freed_note(json, header_size, &cut);
+}
+
 static int reverse_json(json_object *json, const struct luks_reenc *r,
 			const struct luks_reenc_keys *keys)
 {
@@ -142,6 +155,7 @@ int luks_reenc_reverse(struct luks_header *h, struct luks_reenc *r,
 	error = reverse_json(json, &turned, &turned_keys);
 	if (error < 0)
 		return error;
+	note_cut(json, h->size, r, &turned);
 	header_replace_json(h, TAKE_PTR(json));
 	*r = turned;
 	return 0;

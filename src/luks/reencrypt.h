@@ -126,8 +126,10 @@ struct luks_areas {
 /*
  * The edit that ends the re-encryption: one segment as backup-final says, of a fixed size where the
  * data had one, the old key's digest and keyslots gone (unless kept), the requirement gone, @r
- * NONE. To be committed right after the data of the last hotzone is durable, from HOT, from FINISH,
- * or from a reversal with nothing to undo. -EINVAL: something is left to convert.
+ * NONE. What it frees is noted in the
+ * header, to be wiped (luks/freed.h). To be committed right after the data of the last hotzone is
+ * durable, from HOT, from FINISH, or from a reversal with nothing to undo. -EINVAL: something is
+ * left to convert.
  */
 int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_areas *ret);
 

@@ -56,6 +56,11 @@ static unsigned version_of(const char *requirement)
 	return 0;
 }
 
+bool requirement_any(json_object *json)
+{
+	return count(mandatory_array(json)) > 0;
+}
+
 bool has_online_reencrypt(json_object *json)
 {
 	json_object *array = mandatory_array(json);

@@ -8,7 +8,10 @@
 /* "online-reencrypt", or that with any version behind it. */
 bool is_online_reencrypt(const char *requirement);
 
-/* Is there one, of a version that we know or not? */
+/* Is there any requirement? */
+bool requirement_any(json_object *json);
+
+/* Is there an online re-encryption, of a version that we know or not? */
 bool has_online_reencrypt(json_object *json);
 
 /* Version of the online re-encryption that the header requires: 1 to 3; 0 without a known one. */

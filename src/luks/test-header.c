@@ -17,7 +17,6 @@
 #include "luks/header-disk.h"
 #include "luks/header.h"
 #include "luks/test-support.h"
-#include "luks/wipe.h"
 #include "util/checked.h"
 
 #define DISK_SIZE (UINT64_C(1) << 20)
@@ -272,27 +271,6 @@ static void foreign_commit_is_noticed(void **state)
 	}
 }
 
-static void area_of_a_keyslot_is_in_use(void **state)
-{
-	struct luks_header *h =
-		header_with(state_json("1_reencrypt_fwd_init-only"), TEST_HEADER_SIZE);
-	json_object *area = json_object_object_get(
-		json_object_object_get(json_object_object_get(h->json, "keyslots"), "0"), "area");
-	const uint64_t offset =
-		strtoull(json_object_get_string(json_object_object_get(area, "offset")), NULL, 10);
-	const uint64_t size =
-		strtoull(json_object_get_string(json_object_object_get(area, "size")), NULL, 10);
-
-	(void)state;
-	assert_true(luks_area_is_used(h, offset, size));
-	assert_true(luks_area_is_used(h, offset + size - 1, 1));
-	assert_true(luks_area_is_used(h, offset - 4096, 4097));
-	assert_true(luks_area_is_used(h, 0, UINT64_MAX));
-	assert_false(luks_area_is_used(h, offset - 4096, 4096));
-	assert_false(luks_area_is_used(h, UINT64_C(1) << 30, 4096));
-	luks_header_free(h);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,7 +284,6 @@ int main(void)
 		cmocka_unit_test(invalid_json_is_not_committed),
 		cmocka_unit_test(sequence_number_does_not_wrap),
 		cmocka_unit_test(foreign_commit_is_noticed),
-		cmocka_unit_test(area_of_a_keyslot_is_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,19 +36,27 @@ int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size)
 	return meta_io_flush(io);
 }
 
-bool luks_area_is_used(const struct luks_header *h, uint64_t offset, uint64_t size)
+bool luks_next_used(const struct luks_header *h, uint64_t offset, uint64_t *ret_start,
+		    uint64_t *ret_end)
 {
 	json_object *keyslots = field_get(h->json, "keyslots", json_type_object);
+	bool found = false;
 
 	json_object_object_foreach (keyslots, key, keyslot) {
 		json_object *area = field_get(keyslot, "area", json_type_object);
-		uint64_t start, n;
+		uint64_t start, size, end;
 
 		(void)key;
-		if (field_u64(area, "offset", &start) < 0 || field_u64(area, "size", &n) < 0)
-			return true;
-		if (start < offset ? n > offset - start : size > start - offset)
-			return true;
+		if (field_u64(area, "offset", &start) < 0 || field_u64(area, "size", &size) < 0 ||
+		    add_u64(start, size, &end) < 0) {
+			start = offset;
+			end = UINT64_MAX;
+		}
+		if (end <= offset || (found && start >= *ret_start))
+			continue;
+		*ret_start = start;
+		*ret_end = end;
+		found = true;
 	}
-	return false;
+	return found;
 }

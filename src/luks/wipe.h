@@ -2,6 +2,7 @@
 /* Overwriting of metadata areas that held keys. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "luks/header.h"
@@ -10,7 +11,9 @@
 int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size);
 
 /*
- * Does a keyslot of @h use any of the @size bytes at @offset of the metadata device? An area that
- * one commit freed may have gone to a new keyslot with the next.
+ * The first area with a part at or behind byte @offset of the metadata device that a keyslot of @h
+ * uses, from its start to its end. An area that one commit freed may have gone to a new keyslot
+ * with the next.
  */
-bool luks_area_is_used(const struct luks_header *h, uint64_t offset, uint64_t size);
+bool luks_next_used(const struct luks_header *h, uint64_t offset, uint64_t *ret_start,
+		    uint64_t *ret_end);

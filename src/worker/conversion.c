@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "luks/wipe.h"
 #include "util/log.h"
 
 static int convert(struct conversion *c, bool recover_only, enum engine_outcome *ret)
@@ -31,37 +30,6 @@ static int convert(struct conversion *c, bool recover_only, enum engine_outcome 
 	r = engine_run(c->engine, &from, ret);
 	c->position = engine_position(c->engine);
 	return r;
-}
-
-/*
- * What the finished header no longer refers to held keys. Since the commit another tool may have
- * put a new keyslot there: that is left alone, and none is added meanwhile.
- */
-static int wipe_freed(struct volume *v, const struct luks_areas *freed)
-{
-	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
-	_cleanup_(luks_header_freep) struct luks_header *now = NULL;
-	int r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
-
-	if (r == 0)
-		r = luks_header_read(v->meta, &now, NULL);
-	if (r < 0)
-		return log_error_errno(r,
-				       "%s: the re-encryption is complete, but the areas of the "
-				       "old keyslots cannot be wiped",
-				       v->header_path);
-	for (unsigned i = 0; i < freed->count; i++) {
-		if (luks_area_is_used(now, freed->area[i].offset, freed->area[i].size))
-			continue;
-		r = luks_wipe_area(v->meta, freed->area[i].offset, freed->area[i].size);
-		if (r < 0)
-			return log_error_errno(
-				r,
-				"%s: the re-encryption is complete, but the area of the "
-				"old keyslot at offset %" PRIu64 " cannot be wiped",
-				v->header_path, freed->area[i].offset);
-	}
-	return 0;
 }
 
 static void tell_how_to_go_on(const struct conversion *c)
@@ -96,7 +64,7 @@ int conversion_finish(struct volume *v)
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot make the final commit of the LUKS2 header",
 				       v->header_path);
-	return wipe_freed(v, &store.freed);
+	return volume_wipe_freed(v, &store.freed);
 }
 
 /* For bench/offline. */
@@ -150,7 +118,7 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 			   v->data_path, c.progress.unwritten);
 	r2 = conversion_unstack(&c);
 	if (r == 0 && *ret == ENGINE_FINISHED && r2 == 0)
-		r2 = wipe_freed(v, &c.store.freed);
+		r2 = volume_wipe_freed(v, &c.store.freed);
 	tell_stages(&c);
 	log_debug("flushes: %" PRIu64 " of data, %" PRIu64 " of the header; longest freeze %" PRIu64
 		  " us",

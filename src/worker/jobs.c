@@ -158,7 +158,9 @@ static int job_open(struct job *j, const struct options *o, const volatile sig_a
 		.tries = o->tries,
 	};
 	r = set_limits(j);
-	return r < 0 ? r : read_key_files(j);
+	if (r == 0)
+		r = read_key_files(j);
+	return r < 0 ? r : steps_wipe_freed(&j->steps);
 }
 
 static struct progress progress_of(const struct job *j)

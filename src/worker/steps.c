@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "luks/derive.h"
+#include "luks/freed.h"
 #include "luks/status.h"
 #include "luks/unlock.h"
 #include "util/log.h"
@@ -24,6 +25,20 @@ void steps_close(struct steps *s)
 	volume_close(&s->volume);
 	s->old_key = secret_free(s->old_key);
 	s->new_key = secret_free(s->new_key);
+}
+
+int steps_wipe_freed(struct steps *s)
+{
+	static const struct luks_areas none = {};
+	struct volume *v = &s->volume;
+
+	if (!luks_freed_is_due(v->header))
+		return 0;
+	if (volume_wipe_freed(v, &none) == 0)
+		log_notice("%s: the areas of the old keyslots of an earlier re-encryption, which "
+			   "was killed at its end, are wiped",
+			   v->header_path);
+	return volume_reload(v);
 }
 
 int steps_check_supported(const struct volume *v)

@@ -33,6 +33,13 @@ struct steps {
 int steps_open(const struct options *o, struct steps *s);
 void steps_close(struct steps *s);
 
+/*
+ * Wipes the areas of keyslots that an earlier re-encryption freed, where its worker died before.
+ * To be called by each job that may write, once it is open. A failure is logged, and stops no other
+ * work.
+ */
+int steps_wipe_freed(struct steps *s);
+
 /* -ENOTSUP: only cryptsetup can go on with the re-encryption there is. */
 int steps_check_supported(const struct volume *v);
 

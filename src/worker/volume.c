@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "dm/find.h"
+#include "luks/freed.h"
 #include "luks/settle.h"
 #include "luks/validate.h"
 #include "util/checked.h"
@@ -370,4 +371,38 @@ int volume_lock(struct volume *v)
 	if (r == 0)
 		r = volume_reload(v);
 	return r < 0 ? r : repair_copies(v);
+}
+
+/* As it is now: another tool may have put a new keyslot into an area that was freed. */
+static int read_to_wipe(struct volume *v)
+{
+	_cleanup_(luks_header_freep) struct luks_header *now = NULL;
+	int r = luks_header_read(v->meta, &now, NULL);
+
+	if (r < 0)
+		return r;
+	if (strcmp(now->uuid, v->header->uuid) != 0)
+		return -ESTALE;
+	luks_header_free(v->header);
+	v->header = TAKE_PTR(now);
+	return luks_header_repair(v->header, v->meta);
+}
+
+int volume_wipe_freed(struct volume *v, const struct luks_areas *freed)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
+
+	if (r == 0)
+		r = read_to_wipe(v);
+	if (r == 0)
+		r = luks_freed_wipe(v->header, v->meta, freed);
+	if (r == -EBUSY)
+		return 0; /* another one was begun meanwhile; its end comes to it */
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: the re-encryption is complete, but the areas of the "
+				       "old keyslots cannot be wiped; the next run tries it again",
+				       v->header_path);
+	return 0;
 }

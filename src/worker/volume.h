@@ -55,5 +55,12 @@ int volume_check_idle(struct volume *v);
  */
 int volume_lock(struct volume *v);
 
+/*
+ * Wipes what ended re-encryptions freed: @freed, and what the header has noted (luks/freed.h) since
+ * runs were killed before they came to it. Nothing is done where the header is in re-encryption.
+ * Reads the header again. Logs failures, after which the note stays.
+ */
+int volume_wipe_freed(struct volume *v, const struct luks_areas *freed);
+
 /* Reads the header again and understands it, under the locks that we have. */
 int volume_reload(struct volume *v);

@@ -215,6 +215,7 @@ class Volume:
         check(len(tree["digests"]) == 1 + bool(self.orphans),
               f"digests are left: {list(tree['digests'])}")
         for token in tree["tokens"].values():
+            check(token["type"] != "recryptd-wipe" or self.killed_at_end, "areas wait for their wipe")
             check(set(token["keyslots"]) <= slots | others, f"a token names a lost keyslot: {token}")
         for key_file in keys:
             check(self.opens_with(key_file), f"{key_file} no longer opens the volume")
@@ -342,9 +343,12 @@ def begin_again_or_settle(volume, program, options, key_file):
         program("reencrypt", *BEGIN, *options, key_file=key_file).ok()
     elif volume.state() == "none":
         # The last commit was made, but perhaps not its second copy: the next reader makes that.
-        # Nobody catches up on what comes after it, the wipe of keyslots and of the lock file.
+        # Only we catch up on what comes after it, the wipe of keyslots and of the lock file.
         execute(["cryptsetup", "luksDump", volume.meta]).ok()
-        volume.killed_at_end = True
+        if program == volume.ours:
+            volume.ours("recover").ok()
+        else:
+            volume.killed_at_end = True
 
 
 def stock_brings_back(volume, *options, key_file=None):

@@ -18,12 +18,12 @@ _CALL = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\d+)")
 
 
 class Write:
-    def __init__(self, offset, data):
-        self.offset, self.data = offset, data
+    """@call and @number: the N-th call of this name, to kill a program right before it."""
+    def __init__(self, offset, data, call=None, number=None):
+        self.offset, self.data, self.call, self.number = offset, data, call, number
 
 
 class Flush:
-    """@call and @number: the N-th call of this name, to kill a program right before it."""
     def __init__(self, call, number):
         self.call, self.number = call, number
 
@@ -83,7 +83,7 @@ def _events(lines, path):
                 offset = int(arguments.rsplit(",", 1)[1], 0)
             else:
                 position[pid, fd] = offset + value
-            yield Write(offset, data)
+            yield Write(offset, data, name, counts[pid, name])
 
 
 class Cache:
