@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/sysmacros.h>
 
 #include "dm/names.h"
@@ -70,7 +71,7 @@ static int look_for_helpers(const char *uuid, struct active_volume *v)
 			r = task_info(name, &info);
 		if (r < 0)
 			return r;
-		if (!info.exists || strcmp(info.uuid, dm_uuid) != 0)
+		if (!info.exists || strcasecmp(info.uuid, dm_uuid) != 0)
 			continue;
 		v->helpers = true;
 		v->frozen = v->frozen || info.suspended;

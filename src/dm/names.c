@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "util/checked.h"
 
@@ -57,10 +58,15 @@ int name_uuid(const char *prefix, const char *luks_uuid, const char *name, char 
 	return n < 0 || n > DM_UUID_MAX ? -ENAMETOOLONG : 0;
 }
 
+bool name_has_prefix(const char *dm_uuid, const char *prefix)
+{
+	return strncasecmp(dm_uuid, prefix, strlen(prefix)) == 0;
+}
+
 bool name_is_volume(const char *dm_uuid, const char *luks_uuid)
 {
 	char prefix[DM_UUID_MAX + 1];
 
 	return name_uuid(UUID_VOLUME, luks_uuid, "", prefix) == 0 &&
-	       strncmp(dm_uuid, prefix, strlen(prefix)) == 0;
+	       name_has_prefix(dm_uuid, prefix);
 }

@@ -27,5 +27,11 @@ void name_helper(const char *name, const char *suffix, char *ret);
  * -ENAMETOOLONG. */
 int name_uuid(const char *prefix, const char *luks_uuid, const char *name, char *ret);
 
+/*
+ * Does @dm_uuid begin with @prefix of name_uuid()? In either case of the letters: a mapping keeps
+ * the digits that the header had when it was made.
+ */
+bool name_has_prefix(const char *dm_uuid, const char *prefix);
+
 /* Is @dm_uuid that of an active volume with this LUKS2 UUID, whatever its name? */
 bool name_is_volume(const char *dm_uuid, const char *luks_uuid);

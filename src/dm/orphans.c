@@ -26,7 +26,7 @@ static int remove_helper(const char *name, dev_t device, void *arg)
 	r = task_info_of(device, &info);
 	if (r < 0)
 		return r;
-	if (!info.exists || strncmp(info.uuid, s->uuid, strlen(s->uuid)) != 0)
+	if (!info.exists || !name_has_prefix(info.uuid, s->uuid))
 		return 0;
 	r = task_remove(name);
 	s->removed += r == 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dm/names.h"
 #include "util/checked.h"
@@ -24,7 +25,7 @@ static int find(const struct stack *s, const char *suffix, char *name, struct de
 		r = task_info(name, ret);
 	if (r < 0)
 		return r;
-	return ret->exists && ret->live_table && strcmp(ret->uuid, uuid) == 0 ? 0 : -ENOENT;
+	return ret->exists && ret->live_table && strcasecmp(ret->uuid, uuid) == 0 ? 0 : -ENOENT;
 }
 
 static bool is_linear(const struct table *t, const struct stack *s, dev_t device, uint64_t offset)

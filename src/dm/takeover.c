@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "dm/kernel-key.h"
@@ -86,7 +87,7 @@ static int find_helper(const struct stack *s, const char *name, struct device_in
 	r = task_info(name, ret);
 	if (r < 0)
 		return r;
-	return ret->exists && strcmp(ret->uuid, uuid) != 0 ? -EBUSY : 0;
+	return ret->exists && strcasecmp(ret->uuid, uuid) != 0 ? -EBUSY : 0;
 }
 
 static int find_devices(struct stack *s, struct found *f)

@@ -356,6 +356,8 @@ static void a_helper_has_the_uuid_of_a_subdevice(void **state)
 	assert_int_equal(name_uuid(UUID_HELPER, luks, "vol-new", uuid), 0);
 	assert_string_equal(uuid, "CRYPT-SUBDEV-2a51f8f20c9b4b0c8f2d6f1f7f9a3c11-vol-new");
 	assert_true(name_is_volume("CRYPT-LUKS2-2a51f8f20c9b4b0c8f2d6f1f7f9a3c11-vol", luks));
+	assert_true(name_is_volume("CRYPT-LUKS2-2A51F8F20C9B4B0C8F2D6F1F7F9A3C11-vol", luks));
+	assert_true(name_is_volume("CRYPT-LUKS2-2a51f8f20c9b4b0c8f2d6f1f7f9a3c11-a\\x20b", luks));
 	assert_false(name_is_volume("CRYPT-LUKS1-2a51f8f20c9b4b0c8f2d6f1f7f9a3c11-vol", luks));
 	assert_false(name_is_volume("CRYPT-LUKS2-2a51f8f20c9b4b0c8f2d6f1f7f9a3c12-vol", luks));
 	assert_int_equal(name_uuid(UUID_HELPER, "2a51f8f2", "vol", uuid), -EINVAL);

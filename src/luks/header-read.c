@@ -17,6 +17,7 @@
 #include "luks/header.h"
 #include "luks/validate.h"
 #include "util/checked.h"
+#include "util/uuid.h"
 
 #define JSON_DEPTH 32 /* as in cryptsetup */
 
@@ -66,12 +67,15 @@ static bool is_terminated(const char *field, size_t size)
 	return memchr(field, 0, size) != NULL;
 }
 
-/* It becomes a part of lock files' and devices' names. */
+/*
+ * It becomes a part of the names of lock files and devices, and is compared with those of others:
+ * only the form that cryptsetup writes, and that uuid_parse(3) takes, which is in either case.
+ */
 static bool is_uuid(const char *field, size_t size)
 {
-	const size_t n = strnlen(field, size);
+	char canonical[UUID_TEXT_SIZE];
 
-	return n > 0 && n < size && strspn(field, "0123456789abcdefABCDEF-") == n;
+	return strnlen(field, size) == UUID_TEXT_SIZE - 1 && uuid_canonical(field, canonical) == 0;
 }
 
 static bool is_header_size(uint64_t size)
@@ -97,7 +101,7 @@ static void judge_binary(struct copy *c, const struct luks_header_disk *d, enum 
 	else if (!is_terminated(d->checksum_alg, sizeof(d->checksum_alg)))
 		judge(c, COPY_DAMAGED, "the name of its checksum has no end");
 	else if (!is_uuid(d->uuid, sizeof(d->uuid)))
-		judge(c, COPY_DAMAGED, "its UUID is none");
+		judge(c, COPY_DAMAGED, "its UUID does not have the form of one");
 	else if (2 * size > device_size)
 		judge(c, COPY_TOO_LARGE, "it is larger than the device");
 	else

@@ -136,6 +136,10 @@ enum spoil {
 	SPOIL_SIZE_HUGE,
 	SPOIL_CHECKSUM_ALG,
 	SPOIL_UUID,
+	SPOIL_UUID_DASHES,
+	SPOIL_UUID_NO_DASHES,
+	SPOIL_UUID_SHORT,
+	SPOIL_UUID_LONG,
 	SPOIL_JSON_TEXT,
 	SPOIL_JSON_FIRST,
 	SPOIL_JSON_TAIL,
@@ -180,6 +184,18 @@ static void spoil(struct luks_header_disk *c, enum spoil how)
 		break;
 	case SPOIL_UUID:
 		(void)strcpy(c->uuid, "../../etc");
+		break;
+	case SPOIL_UUID_DASHES:
+		(void)strcpy(c->uuid, "8d3c9b4e000040008000-0123456789ab");
+		break;
+	case SPOIL_UUID_NO_DASHES:
+		(void)strcpy(c->uuid, "8d3c9b4e0000400080000123456789ab");
+		break;
+	case SPOIL_UUID_SHORT:
+		(void)strcpy(c->uuid, "8d3c9b4e-0000-4000-8000-0123456789a");
+		break;
+	case SPOIL_UUID_LONG:
+		(void)strcpy(c->uuid, "8d3c9b4e-0000-4000-8000-0123456789abc");
 		break;
 	case SPOIL_JSON_TEXT:
 		json[1] = '}';

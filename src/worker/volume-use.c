@@ -96,7 +96,7 @@ static int look_at_holder(dev_t holder, const char *name, void *arg)
 		return 0;
 	if (task_info_of(holder, &info) == 0 && info.exists &&
 	    name_uuid(UUID_HELPER, other->volume->header->uuid, "", helpers) == 0 &&
-	    strncmp(info.uuid, helpers, strlen(helpers)) == 0)
+	    name_has_prefix(info.uuid, helpers))
 		return 0;
 	(void)snprintf(other->name, sizeof(other->name), "%s", name);
 	return 1;
