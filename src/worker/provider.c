@@ -70,7 +70,7 @@ static int take_frame(const struct provider_frame *f, const uint8_t *data,
 	return -EBADMSG;
 }
 
-static int take_answer(const struct secret *s, struct provider_answer *a)
+int provider_take_answer(const struct secret *s, struct provider_answer *a)
 {
 	size_t at = 0;
 	int r = 0;
@@ -119,7 +119,7 @@ int provider_ask(const struct provider_question *q, uint64_t timeout_usec, int s
 		r = -ENODATA;
 	if (r < 0)
 		return explain(q, r);
-	r = take_answer(s, ret);
+	r = provider_take_answer(s, ret);
 	return r == -EBADMSG ? explain(q, r) : r;
 }
 

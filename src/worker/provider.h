@@ -38,6 +38,12 @@ struct provider_answer {
  */
 int provider_ask(const struct provider_question *q, uint64_t timeout_usec, int stop_fd,
 		 struct provider_answer *ret);
+/*
+ * Reads what the process that was asked said: frames of provider-frame.h. Adds to @a, also before a
+ * failure: -EBADMSG (no frames, or more than fit), or the error that the process tells, logged.
+ */
+int provider_take_answer(const struct secret *s, struct provider_answer *a);
+
 void provider_answer_clear(struct provider_answer *a);
 
 /* The process that asks: recrypt-worker provide PROVIDER ARGUMENT... */

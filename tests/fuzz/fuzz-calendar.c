@@ -6,6 +6,7 @@
 #include "daemon/config.h"
 #include "daemon/window.h"
 #include "fuzz.h"
+#include "util/uuid.h"
 
 #define NOW  UINT64_C(1790000000000000) /* 2026-09-21 */
 #define HOUR UINT64_C(3600000000)
@@ -46,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct window w;
 	uint64_t number;
 	bool truth;
-	char uuid[37];
+	char uuid[UUID_TEXT_SIZE];
 
 	if (calendar_parse(text, &c) == 0)
 		follow(&c);
@@ -55,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)config_parse_bytes(text, &number);
 	(void)config_parse_usec(text, &number);
 	(void)config_parse_bool(text, &truth);
-	if (config_parse_uuid(text, uuid) == 0)
+	if (uuid_canonical(text, uuid) == 0)
 		REQUIRE(strlen(uuid) == 36);
 	free(text);
 	return 0;

@@ -185,15 +185,27 @@ static void move(struct luks_header *h, struct luks_reenc *r, uint64_t boundary,
 	free(before);
 }
 
+/* Nobody who has no key can write a token that counts. */
 static void set_record(struct luks_header *h)
 {
+	static const uint8_t zeros[64];
+	struct record_keys keys = {};
+	struct secret *key = NULL;
 	char text[RECORD_SIZE_MAX];
 
 	if (luks_record_get(h, text) < 0)
 		return;
-	(void)luks_record_set(h, "{\"rate\":1048576}", NULL);
+	REQUIRE(secret_copy(zeros, sizeof(zeros), &key) == 0);
+	if (record_key_make(h, 0, key, &keys.key[0]) == 0) {
+		keys.n = 1;
+		REQUIRE(luks_record_check(h, &keys) != RECORD_VERIFIED);
+	}
+	if (luks_record_set(h, "{\"rate\":1048576}", &keys, NULL) == 0 && keys.n > 0)
+		REQUIRE(luks_record_check(h, &keys) == RECORD_VERIFIED);
 	REQUIRE(luks_record_get(h, text) == 0);
-	(void)luks_record_set(h, "", NULL);
+	(void)luks_record_set(h, "", &keys, NULL);
+	record_keys_forget(&keys);
+	secret_free(key);
 }
 
 /* With keys that are not the volume's. What a digest costs is capped elsewhere. */

@@ -3,7 +3,8 @@
 # with CC=clang and --enable-fuzzers; tests/fuzz/test-fuzz does that and runs them.
 FUZZERS = tests/fuzz/fuzz-header tests/fuzz/fuzz-record tests/fuzz/fuzz-config tests/fuzz/fuzz-crypttab \
 	tests/fuzz/fuzz-calendar tests/fuzz/fuzz-service tests/fuzz/fuzz-worker-message \
-	tests/fuzz/fuzz-bus-options tests/fuzz/fuzz-dm-table tests/fuzz/fuzz-thin-map
+	tests/fuzz/fuzz-bus-options tests/fuzz/fuzz-dm-table tests/fuzz/fuzz-thin-map \
+	tests/fuzz/fuzz-child
 EXTRA_PROGRAMS += $(FUZZERS)
 EXTRA_DIST += tests/fuzz/test-fuzz tests/data/fuzz
 fuzzers: $(FUZZERS)
@@ -57,3 +58,9 @@ tests_fuzz_fuzz_dm_table_LDADD = src/dm/libdm.a $(FUZZ_UTIL) $(DEVMAPPER_LIBS)
 tests_fuzz_fuzz_thin_map_SOURCES = tests/fuzz/fuzz-thin-map.c $(FUZZ)
 tests_fuzz_fuzz_thin_map_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_thin_map_LDADD = src/io/librio.a $(FUZZ_UTIL) $(LIBURING_LIBS)
+
+tests_fuzz_fuzz_child_SOURCES = tests/fuzz/fuzz-child.c src/worker/provider.c src/worker/child.c \
+	src/worker/process.c \
+	$(FUZZ)
+tests_fuzz_fuzz_child_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_child_LDADD = src/luks/libluks.a src/crypto/librcrypto.a $(FUZZ_UTIL) $(LUKS_LIBS)
