@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes the state file: to a file beside it, which then takes its name. */
+/*
+ * Writes the state file: to a file beside it, which then takes its name.
+ *
+ *     write NEW -> fsync NEW -> rename NEW -> fsync the directory
+ *
+ * After a power cut at any of these the old file is there, or the new one, whole.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +58,23 @@ static int print_state(FILE *f, const struct config *c)
 	return r;
 }
 
+/* Makes the new name durable. @path: of a file in the directory. */
+static int flush_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *directory = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (!slash)
+		directory = strdup(".");
+	else
+		directory = strndup(path, (size_t)(slash - path) + 1);
+	if (!directory)
+		return -ENOMEM;
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 int config_write_state(const struct config *c, const char *state_path)
 {
 	char path[PATH_MAX];
@@ -71,5 +95,6 @@ int config_write_state(const struct config *c, const char *state_path)
 		(void)unlink(path);
 		return log_error_errno(r, "%s: cannot be written", state_path);
 	}
-	return 0;
+	r = flush_directory(state_path);
+	return r < 0 ? log_error_errno(r, "%s: cannot flush its directory", state_path) : 0;
 }
