@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "engine/freezer.h"
-#include "volume.h"
+#include "run.h"
 
 struct application {
 	struct freezer freezer;

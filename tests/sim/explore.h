@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "volume.h"
+#include "run.h"
 
 /* How much to try: under the sanitizers a state costs ten times as much. */
 #ifdef __SANITIZE_ADDRESS__

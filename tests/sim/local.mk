@@ -7,6 +7,7 @@ tests_sim_libsim_a_SOURCES = \
 	tests/sim/medium.c tests/sim/medium.h tests/sim/medium-internal.h \
 	tests/sim/power.c \
 	tests/sim/random.h \
+	tests/sim/run.c tests/sim/run.h \
 	tests/sim/volume.c tests/sim/volume.h
 
 SIM_LDADD = tests/sim/libsim.a src/worker/libworker.a src/engine/librengine.a src/io/librio.a \

@@ -20,9 +20,9 @@
 #define BLOCK            UINT64_C(4096) /* of the checksums */
 #define PASSPHRASE       "simulated"
 #define PBKDF            "--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
-#define CHECK(condition) check(condition, __FILE__, __LINE__, #condition)
+#define CHECK(condition) volume_check(condition, __FILE__, __LINE__, #condition)
 
-static void check(bool ok, const char *file, int line, const char *what)
+void volume_check(bool ok, const char *file, int line, const char *what)
 {
 	if (ok)
 		return;
@@ -239,194 +239,6 @@ struct cipher *volume_cipher(const struct volume *v, const struct luks_side *sid
 	return v->cipher[0];
 }
 
-static bool stop(void *arg)
-{
-	const struct run *r = arg;
-
-	return r->stop_after > 0 && r->hotzones >= r->stop_after;
-}
-
-static void progress(void *arg, const struct engine_progress *p)
-{
-	struct run *r = arg;
-
-	(void)p;
-	r->hotzones++;
-	if (r->on_progress)
-		r->on_progress(r->on_progress_arg);
-}
-
-static bool pause_due(void *arg, uint64_t converted)
-{
-	const struct run *r = arg;
-
-	(void)converted;
-	return r->on_pause;
-}
-
-static int make_pause(void *arg, uint64_t passed, struct engine_limits *limits)
-{
-	struct run *r = arg;
-	const struct position p = engine_position(r->engine);
-	const uint64_t converted =
-		r->reenc.direction == LUKS_FORWARD ? p.boundary : r->reenc.data_size - p.boundary;
-
-	CHECK(p.hotzone_size == 0 && r->reenc.state == LUKS_REENC_CLEAN);
-	CHECK(r->volume->holes != HOLES_HIDDEN ? passed <= converted : passed == converted);
-	limits->hotzone_size = r->on_pause ? r->on_pause(r) : 0;
-	limits->stall_target = r->stall_target;
-	r->pauses++;
-	return 0;
-}
-
-static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *freezer,
-		       struct header_store *store)
-{
-	const struct volume *v = r->volume;
-	const struct engine_config config = {
-		.disk = medium_disk(r->medium),
-		.disk_offset = r->reenc.data_offset,
-		.size = r->reenc.data_size,
-		.direction = r->reenc.direction == LUKS_FORWARD ? ENGINE_FORWARD : ENGINE_BACKWARD,
-		.resilience = r->reenc.resilience == LUKS_RESILIENCE_JOURNAL ? ENGINE_JOURNAL
-									     : ENGINE_CHECKSUM,
-		.old_side.cipher = volume_cipher(v, &r->reenc.old_side),
-		.new_side.cipher = volume_cipher(v, &r->reenc.new_side),
-		.checksum = v->checksum,
-		.block_size = r->reenc.block_size,
-		.hotzone_size = hotzone_size,
-		.skip_unwritten = r->skip,
-		.verify = v->verify,
-		.header = store,
-		.freezer = freezer,
-		.pool = v->pool,
-		.header_lane = freezer ? NULL : v->header_lane,
-		.stop = stop,
-		.pause_due = pause_due,
-		.pause = make_pause,
-		.progress = progress,
-		.callback_arg = r,
-	};
-
-	return engine_new(&config, &r->engine);
-}
-
-static int verify_digest(const struct run *r)
-{
-	const struct volume *v = r->volume;
-	const bool turned = r->reenc.old_side.digest != 0 && !v->kind->keep_key;
-	const struct luks_reenc_keys keys = {
-		.old_key = v->key[turned ? 1 : 0],
-		.new_key = v->key[turned ? 0 : 1],
-	};
-
-	return luks_reenc_digest_verify(r->header, &r->reenc, &keys);
-}
-
-int run_open(struct run *r, const struct volume *v, const uint8_t *image, uint64_t hotzone_size,
-	     struct freezer *freezer, uint64_t seed)
-{
-	struct luks_reason why = {};
-	struct meta_io *io;
-	int x;
-
-	*r = (struct run){.volume = v, .hotzone_size = hotzone_size, .freezer = freezer};
-	r->skip = v->skip == SKIP_ALWAYS || (v->skip == SKIP_DRAWN && seed % 2 == 0);
-	r->medium = medium_new(image, v->size, 512, seed);
-	medium_show_holes(r->medium, v->holes);
-	if (v->transfer_size > 0)
-		medium_disk(r->medium)->transfer_size = v->transfer_size;
-	if (v->kind->detached)
-		medium_detach_header(r->medium, v->data_offset);
-	io = medium_meta_io(r->medium);
-	x = luks_header_read(io, &r->header, &why);
-	if (x == 0 && luks_header_needs_repair(r->header))
-		x = luks_header_repair(r->header, io);
-	if (x == 0)
-		x = luks_reenc_load(r->header, v->size, 0, 512, &r->reenc, &why);
-	if (x == 0 && r->reenc.state == LUKS_REENC_FINISH) {
-		/* cryptsetup would take it for "nothing done": nobody may ever see it. */
-		(void)snprintf(why.text, sizeof(why.text), "the state that must never be written");
-		x = -EUCLEAN;
-	}
-	if (x == 0 && r->reenc.state != LUKS_REENC_NONE) {
-		x = verify_digest(r);
-		luks_store_init(&r->store, io, r->header, &r->reenc, -1, NULL, !v->kind->detached);
-		if (x == 0)
-			x = make_engine(r, hotzone_size, freezer, &r->store.store);
-	}
-	if (x < 0)
-		fprintf(stderr, "# cannot open: %s: %s\n", strerrordesc_np(-x), why.text);
-	return x;
-}
-
-void run_set_header_store(struct run *r, struct header_store *store)
-{
-	r->engine = engine_free(r->engine);
-	CHECK(make_engine(r, r->hotzone_size, r->freezer, store) == 0);
-}
-
-void run_close(struct run *r)
-{
-	r->engine = engine_free(r->engine);
-	r->header = luks_header_free(r->header);
-	r->medium = medium_free(r->medium);
-}
-
-int run_all(struct run *r, enum engine_outcome *ret)
-{
-	struct position p = {r->reenc.boundary, r->reenc.hot_size};
-
-	if (r->reenc.state == LUKS_REENC_HOT) {
-		int x = engine_recover(r->engine, &p);
-
-		if (x < 0)
-			return x;
-		p = engine_position(r->engine);
-		if (r->reenc.state == LUKS_REENC_NONE) {
-			*ret = ENGINE_FINISHED;
-			return 0;
-		}
-	}
-	return engine_run(r->engine, &p, ret);
-}
-
-int run_reverse(struct run *r, uint64_t hotzone_size)
-{
-	const struct luks_reenc_keys keys = {r->volume->key[0], r->volume->key[1]};
-	struct luks_reason why = {};
-	int x = luks_reenc_reverse(r->header, &r->reenc, &keys, hotzone_size);
-
-	if (x == 0)
-		x = luks_header_commit(r->header, medium_meta_io(r->medium), &why);
-	if (x == 0)
-		x = luks_header_flush(r->header, medium_meta_io(r->medium));
-	if (x < 0)
-		fprintf(stderr, "# cannot turn around: %s: %s\n", strerrordesc_np(-x), why.text);
-	return x;
-}
-
-uint8_t *volume_decrypt_finished(const struct volume *v, const uint8_t *image)
-{
-	_cleanup_free_ uint8_t *data = malloc(v->data_size);
-	struct run r;
-	int x;
-
-	CHECK(data);
-	x = run_open(&r, v, image, 16384, NULL, 1);
-	if (x == 0 && r.reenc.state != LUKS_REENC_NONE)
-		x = -EBUSY;
-	if (x < 0)
-		fprintf(stderr, "# the header does not say that all is finished\n");
-	else {
-		memcpy(data, image + v->data_offset, v->data_size);
-		CHECK(cipher_decrypt(volume_cipher(v, &r.reenc.new_side), 0, 0, data,
-				     v->data_size) == 0);
-	}
-	run_close(&r);
-	return x < 0 ? NULL : TAKE_PTR(data);
-}
-
 bool volume_accepts_untouched(const struct volume *v, uint64_t offset, const uint8_t *found)
 {
 	return memcmp(found, v->plain + offset, SECTOR_SIZE) == 0 ||
@@ -438,22 +250,6 @@ bool volume_is_still_sparse(const struct volume *v, const uint8_t *image)
 	for (uint64_t at = 0; at < v->data_size; at++)
 		if (is_unwritten(v, at) && image[v->data_offset + at] != 0) {
 			fprintf(stderr, "# written at offset %" PRIu64 "\n", at);
-			return false;
-		}
-	return true;
-}
-
-bool volume_check_finished(const struct volume *v, const uint8_t *image, const uint8_t *plain)
-{
-	_cleanup_free_ uint8_t *data = volume_decrypt_finished(v, image);
-
-	if (!data)
-		return false;
-	for (uint64_t i = 0; i < v->data_size; i += SECTOR_SIZE)
-		if (memcmp(data + i, plain + i, SECTOR_SIZE) != 0 &&
-		    (memcmp(plain + i, v->plain + i, SECTOR_SIZE) != 0 ||
-		     !volume_accepts_untouched(v, i, data + i))) {
-			fprintf(stderr, "# wrong data at offset %" PRIu64 "\n", i);
 			return false;
 		}
 	return true;
