@@ -80,6 +80,9 @@ int unflushed_before_recovery(struct engine *e, const struct hotzone *z);
 int unflushed_start(struct engine *e);
 int unflushed_finish(struct engine *e);
 
+/* Must the commit of @p be durable in both copies before anything else is done? */
+bool unflushed_needs_both_copies(const struct engine *e, const struct position *p);
+
 /* Does the run ask the disk where it holds nothing? */
 bool skip_asks_for_holes(const struct engine *e);
 /*

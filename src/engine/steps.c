@@ -105,6 +105,7 @@ struct header_call {
 	const void *data; /* to protect() */
 	size_t size;
 	const struct position *position; /* to commit() */
+	bool both_copies;                /* are to be durable */
 	int (*run)(struct header_call *c);
 	struct log_capture captured;
 };
@@ -116,7 +117,9 @@ static int run_protect(struct header_call *c)
 
 static int run_commit(struct header_call *c)
 {
-	return c->header->ops->commit(c->header, c->position);
+	int r = c->header->ops->commit(c->header, c->position);
+
+	return r < 0 || !c->both_copies ? r : c->header->ops->flush(c->header);
 }
 
 static int run_in_lane(void *arg, unsigned lane)
@@ -168,7 +171,10 @@ int engine_protect(struct engine *e, const void *data, size_t size)
 /* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
 int engine_commit(struct engine *e, const struct position *p)
 {
-	struct header_call c = {.run = run_commit, .header = e->config.header, .position = p};
+	struct header_call c = {.run = run_commit,
+				.header = e->config.header,
+				.position = p,
+				.both_copies = unflushed_needs_both_copies(e, p)};
 	const uint64_t begin = now_usec();
 	int r = call_header(e, &c);
 

@@ -41,6 +41,23 @@ static int flush_data(struct engine *e, const struct hotzone *z)
 	return r;
 }
 
+/*
+ * Until the next flush of the header's disk the primary alone says what is done. If it rots before
+ * that and the power is cut, the secondary may be the one before: "not hot yet", with data written
+ * already; "hot still", with another journal in the area; "not passed yet", with data by the new
+ * key behind it. On the data disk the next flush of the data ends that time. With checksums "hot
+ * still" is right: blocks that match none of them are new.
+ */
+bool unflushed_needs_both_copies(const struct engine *e, const struct position *p)
+{
+	const struct engine_config *cfg = &e->config;
+
+	if (cfg->header->on_data_disk)
+		return false;
+	return p->hotzone_size > 0 || cfg->resilience == ENGINE_JOURNAL ||
+	       (cfg->freezer && e->position.hotzone_size == 0);
+}
+
 int unflushed_before_run(struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
