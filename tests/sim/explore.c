@@ -27,6 +27,11 @@ static bool survives(struct exploration *x, const uint8_t *image, unsigned event
 
 	if (ok && r.engine)
 		ok = run_all(&r, &outcome) == 0 && outcome == ENGINE_FINISHED;
+	if (!ok && x->may_refuse) {
+		x->refused++;
+		run_close(&r);
+		return true;
+	}
 	if (!ok)
 		fprintf(stderr, "# recovery or conversion failed\n");
 	if (ok)
@@ -111,7 +116,8 @@ static void explore_event(struct exploration *x, struct run *r, unsigned event, 
 void explore(struct exploration *x, struct run *r, unsigned first_event)
 {
 	_cleanup_free_ uint8_t *image = malloc(x->volume->size);
-	const unsigned n = medium_events(r->medium);
+	const unsigned n = x->events == 0 ? medium_events(r->medium)
+					  : MIN(first_event + x->events, medium_events(r->medium));
 
 	assert(image);
 	for (unsigned event = first_event; event <= n; event += MAX(x->event_one_in, 1U)) {
@@ -123,7 +129,10 @@ void explore(struct exploration *x, struct run *r, unsigned first_event)
 		if (x->stop_at && x->lost >= x->stop_at)
 			break;
 	}
+	if (x->quiet)
+		return;
 	printf("# %s: seed %" PRIu64 ", %u events, %u crash states, %u crashed again, %u by "
-	       "cryptsetup, %u lost\n",
-	       x->volume->kind->name, x->seed, n, x->states, x->recrashed, x->by_stock, x->lost);
+	       "cryptsetup, %u refused, %u lost\n",
+	       x->volume->kind->name, x->seed, n, x->states, x->recrashed, x->by_stock, x->refused,
+	       x->lost);
 }

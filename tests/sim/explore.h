@@ -25,14 +25,17 @@ struct exploration {
 	unsigned all_subsets_up_to;    /* pending writes */
 	unsigned random_subsets, torn; /* per event beyond that */
 	unsigned event_one_in;         /* 0: every one */
+	unsigned events;               /* how many, 0: all */
 	unsigned again_one_in;         /* states whose recovery is crashed too */
 	unsigned stock_one_in;         /* states that cryptsetup has to bring back; 0: none */
 	/* Is the finished image right? NULL: volume_check_finished() against volume->plain. */
 	bool (*is_right)(void *arg, const uint8_t *image, unsigned event);
 	void *is_right_arg;
+	bool may_refuse;  /* a state is right, too, where the recovery ends with an error */
 	unsigned stop_at; /* lost states after which it ends, 0: never */
+	bool quiet;       /* says nothing but what is lost */
 	/* results */
-	unsigned states, recrashed, by_stock, lost;
+	unsigned states, recrashed, by_stock, refused, lost;
 };
 
 /* Explores all that @r's medium saw from @first_event on. */

@@ -7,6 +7,8 @@ tests_sim_libsim_a_SOURCES = \
 	tests/sim/medium.c tests/sim/medium.h tests/sim/medium-internal.h \
 	tests/sim/power.c \
 	tests/sim/random.h \
+	tests/sim/restart.c tests/sim/restart.h \
+	tests/sim/rot.c \
 	tests/sim/run.c tests/sim/run.h \
 	tests/sim/volume.c tests/sim/volume.h
 
@@ -50,3 +52,13 @@ UNIT_TESTS += tests/sim/test-two-disks
 tests_sim_test_two_disks_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_two_disks_SOURCES = tests/sim/test-two-disks.c
 tests_sim_test_two_disks_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-restart
+tests_sim_test_restart_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_restart_SOURCES = tests/sim/test-restart.c
+tests_sim_test_restart_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-rot
+tests_sim_test_rot_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_rot_SOURCES = tests/sim/test-rot.c
+tests_sim_test_rot_LDADD = $(SIM_LDADD)

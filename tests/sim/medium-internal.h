@@ -19,6 +19,7 @@ struct write {
 	unsigned submitted, completed; /* events, or NEVER */
 	unsigned lost;                 /* from this event on no flush saves it any more, or NEVER */
 	bool durable;                  /* in the durable image already */
+	bool rot;                      /* of the medium itself, past every cache */
 };
 
 struct event {
@@ -59,6 +60,13 @@ struct medium {
 	uint64_t data_writes;
 	bool lies;
 	bool woken, drop_data_flushes, drop_meta_flushes;
+	bool drop_before_write;
+	bool rot_is_error;
+	struct {
+		unsigned event; /* NEVER: none is to come */
+		uint64_t offset;
+		size_t size;
+	} rot;
 	uint64_t header_disk_size; /* detached: the bytes below this are a disk of their own */
 	struct fault faults[3];    /* by disk_op */
 	uint64_t requests[3];
@@ -73,6 +81,11 @@ unsigned medium_add_event(struct medium *m, enum event_kind kind, unsigned index
 /* The index of the write in @m. */
 unsigned medium_submit_write(struct medium *m, uint64_t offset, const void *data, size_t size);
 void medium_complete_write(struct medium *m, unsigned index);
+
+/* -EIO where a part of it is rotten and that is an error. */
+int medium_check_rot(const struct medium *m, uint64_t offset, size_t size);
+/* Lets rot what is to rot by now. */
+void medium_let_rot(struct medium *m);
 
 static inline unsigned disk_of(const struct medium *m, const struct write *w)
 {

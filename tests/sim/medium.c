@@ -36,6 +36,7 @@ unsigned medium_submit_write(struct medium *m, uint64_t offset, const void *data
 
 	assert(w.data && range_inside(offset, size, m->size));
 	memcpy(w.data, data, size);
+	m->drop_before_write = false;
 	w.submitted = medium_add_event(m, EVENT_SUBMIT_WRITE, m->n_writes);
 	m->writes = medium_grow(m->writes, m->n_writes, sizeof(*m->writes));
 	m->writes[m->n_writes] = w;
@@ -98,7 +99,10 @@ static int disk_submit(struct disk *d, struct disk_request *rq)
 		assert(is_aligned(rq->offset, d->block_size));
 		assert(range_inside(rq->offset, rq->size, d->size));
 	}
+	medium_let_rot(m);
 	f.result = injected(m, rq->op, rq->offset, rq->size);
+	if (f.result == 0 && rq->op == DISK_READ)
+		f.result = medium_check_rot(m, rq->offset, rq->size);
 	if (f.result == 0 && rq->op == DISK_WRITE) {
 		const uint64_t n = m->data_writes++;
 
@@ -210,10 +214,11 @@ static int meta_read(struct meta_io *io, uint64_t offset, void *buf, size_t size
 {
 	struct medium *m = of_meta(io);
 
+	medium_let_rot(m);
 	if (!range_inside(offset, size, m->size))
 		return -ENODATA;
 	memcpy(buf, m->content + offset, size);
-	return 0;
+	return medium_check_rot(m, offset, size);
 }
 
 static int meta_write(struct meta_io *io, uint64_t offset, const void *buf, size_t size)
@@ -221,6 +226,7 @@ static int meta_write(struct meta_io *io, uint64_t offset, const void *buf, size
 	struct medium *m = of_meta(io);
 	int r = injected(m, DISK_WRITE, offset, size);
 
+	medium_let_rot(m);
 	if (r < 0)
 		return r;
 	medium_complete_write(m, medium_submit_write(m, offset, buf, size));
@@ -243,7 +249,7 @@ static int meta_flush(struct meta_io *io)
 		lose_unflushed(m, flushed_disks(m, true));
 		return r;
 	}
-	if (!m->drop_meta_flushes)
+	if (!m->drop_meta_flushes && !m->drop_before_write)
 		flush(m, flushed_disks(m, true));
 	return 0;
 }
@@ -288,7 +294,7 @@ struct medium *medium_new(const void *image, size_t size, uint32_t block_size, u
 	m->first = malloc(size);
 	m->durable = malloc(size);
 	m->seen_zero = calloc(size / SECTOR_SIZE, sizeof(*m->seen_zero));
-	m->look_fails = NEVER;
+	m->look_fails = m->rot.event = NEVER;
 	assert(m->content && m->first && m->durable && m->seen_zero);
 	memcpy(m->first, image, size);
 	memcpy(m->content, image, size);
@@ -356,6 +362,14 @@ void medium_detach_header(struct medium *m, uint64_t size)
 	m->header_disk_size = size;
 }
 
+uint64_t medium_event_offset(const struct medium *m, unsigned event)
+{
+	const struct event *e = &m->events[event];
+	const bool is_write = e->kind == EVENT_SUBMIT_WRITE || e->kind == EVENT_COMPLETE_WRITE;
+
+	return is_write ? m->writes[e->index].offset : UINT64_MAX;
+}
+
 unsigned medium_first_loss(const struct medium *m)
 {
 	unsigned first = m->n_events;
@@ -374,6 +388,11 @@ void medium_drop_flushes(struct medium *m, bool data, bool metadata)
 {
 	m->drop_data_flushes = data;
 	m->drop_meta_flushes = metadata;
+}
+
+void medium_drop_flushes_before_write(struct medium *m)
+{
+	m->drop_before_write = true;
 }
 
 void medium_fail(struct medium *m, enum disk_op op, uint64_t first, uint64_t last)

@@ -68,6 +68,8 @@ bool medium_is_idle(const struct medium *m);
 
 /* Test of the tests: flushes of the engine's disk, or of the metadata, do nothing. */
 void medium_drop_flushes(struct medium *m, bool data, bool metadata);
+/* Test of the tests: flushes of the metadata do nothing until something is written. */
+void medium_drop_flushes_before_write(struct medium *m);
 
 /* Requests with numbers from @first to @last (counted from 0, reads, writes and flushes each) fail.
  */
@@ -76,11 +78,25 @@ uint64_t medium_requests(const struct medium *m, enum disk_op op);
 /* Reads or writes that touch this range of bytes fail. */
 void medium_fail_range(struct medium *m, enum disk_op op, uint64_t offset, uint64_t size);
 
+/*
+ * Sectors rot, for good: until they are written anew reads of them fail, or return garbage. An
+ * image of a crash has the rot in it, and so has a medium that is made from it.
+ */
+void medium_rot(struct medium *m, uint64_t offset, size_t size);
+void medium_rot_is_error(struct medium *m, bool error);
+/* The same in an image. */
+void image_rot(uint8_t *image, uint64_t offset, size_t size);
+
+/* The medium rots there as soon as it has seen @event events. */
+void medium_rot_at(struct medium *m, unsigned event, uint64_t offset, size_t size);
+
 /* Writes of the engine's number @first to @last are stored with one bit wrong, and say nothing. */
 void medium_corrupt(struct medium *m, uint64_t first, uint64_t last);
 
 unsigned medium_events(const struct medium *m);
 enum event_kind medium_event(const struct medium *m, unsigned event);
+/* Where a write that was submitted or completed goes; UINT64_MAX for flushes. */
+uint64_t medium_event_offset(const struct medium *m, unsigned event);
 
 /* Number of writes that may or may not be on the medium right before @event. */
 unsigned medium_pending(const struct medium *m, unsigned event);

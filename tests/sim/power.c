@@ -12,6 +12,8 @@ static bool is_durable(const struct medium *m, const struct write *w, unsigned e
 {
 	const unsigned end = MIN(event, w->lost);
 
+	if (w->rot)
+		return w->completed < event;
 	for (unsigned i = w->completed == NEVER ? end : w->completed; i < end; i++) {
 		const struct event *e = &m->events[i];
 
@@ -108,17 +110,27 @@ void medium_crash(struct medium *m, unsigned event, enum crash_mode mode, uint64
 	}
 }
 
-/* @event of @m happens to @to, too; writes of the two have other numbers: @ours is by those of @m.
+static bool is_in_flight(const struct write *w, unsigned event)
+{
+	return w->completed == NEVER || w->completed >= event;
+}
+
+/*
+ * @event of @m happens to @to, too, whose writes have other numbers: @ours is by those of @m. What
+ * never reached the disk (@dropped) leaves a flush of nothing, so that events keep their numbers.
  */
-static void repeat_event(struct medium *to, const struct medium *m, unsigned event, unsigned *ours)
+static void repeat_event(struct medium *to, const struct medium *m, unsigned event,
+			 const bool *dropped, unsigned *ours)
 {
 	const struct event *e = &m->events[event];
+	const struct write *w = &m->writes[e->index];
 
 	switch (e->kind) {
 	case EVENT_SUBMIT_WRITE:
-		ours[e->index] =
-			medium_submit_write(to, m->writes[e->index].offset,
-					    m->writes[e->index].data, m->writes[e->index].size);
+		if (dropped[e->index])
+			(void)medium_add_event(to, EVENT_SUBMIT_FLUSH, 0);
+		else
+			ours[e->index] = medium_submit_write(to, w->offset, w->data, w->size);
 		break;
 	case EVENT_COMPLETE_WRITE:
 		medium_complete_write(to, ours[e->index]);
@@ -134,19 +146,26 @@ struct medium *medium_kill(const struct medium *m, unsigned event, uint64_t choi
 {
 	struct medium *to = medium_new(m->first, m->size, m->disk.block_size, choice);
 	unsigned *ours = calloc(m->n_writes + 1, sizeof(*ours));
+	bool *dropped = calloc(m->n_writes + 1, sizeof(*dropped));
 	struct random rnd = {.state = choice};
 
-	assert(ours);
+	assert(ours && dropped);
 	medium_detach_header(to, m->header_disk_size);
+	for (unsigned i = 0; i < m->n_writes; i++)
+		dropped[i] = is_in_flight(&m->writes[i], event) && random_below(&rnd, 2);
 	for (unsigned i = 0; i < event; i++)
-		repeat_event(to, m, i, ours);
+		repeat_event(to, m, i, dropped, ours);
 	for (unsigned i = 0; i < m->n_writes && m->writes[i].submitted < event; i++) {
 		const struct write *w = &m->writes[i];
 
+		if (dropped[i])
+			continue;
+		to->writes[ours[i]].rot = w->rot;
 		to->writes[ours[i]].lost = w->lost < event ? w->lost : NEVER;
-		if ((w->completed == NEVER || w->completed >= event) && random_below(&rnd, 2))
+		if (is_in_flight(w, event))
 			medium_complete_write(to, ours[i]);
 	}
 	free(ours);
+	free(dropped);
 	return to;
 }

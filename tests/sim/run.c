@@ -94,25 +94,45 @@ static int verify_digest(const struct run *r)
 	return luks_reenc_digest_verify(r->header, &r->reenc, &keys);
 }
 
+/* As the worker does: a bad copy is written anew, and durable, before anything else is written. */
+static int read_header(struct run *r, struct luks_reason *why)
+{
+	struct meta_io *io = medium_meta_io(r->medium);
+	int x = luks_header_read(io, &r->header, why);
+
+	if (x < 0 || !luks_header_needs_repair(r->header))
+		return x;
+	if (!r->volume->ignores_bad_copy)
+		return luks_header_repair(r->header, io);
+	r->header->bad[LUKS_PRIMARY] = r->header->bad[LUKS_SECONDARY] = false;
+	return 0;
+}
+
 int run_open(struct run *r, const struct volume *v, const uint8_t *image, uint64_t hotzone_size,
 	     struct freezer *freezer, uint64_t seed)
 {
+	struct medium *m = medium_new(image, v->size, 512, seed);
+
+	if (v->kind->detached)
+		medium_detach_header(m, v->data_offset);
+	return run_open_on(r, v, m, hotzone_size, freezer, seed);
+}
+
+int run_open_on(struct run *r, const struct volume *v, struct medium *m, uint64_t hotzone_size,
+		struct freezer *freezer, uint64_t seed)
+{
+	struct meta_io *io = medium_meta_io(m);
 	struct luks_reason why = {};
-	struct meta_io *io;
 	int x;
 
-	*r = (struct run){.volume = v, .hotzone_size = hotzone_size, .freezer = freezer};
+	*r = (struct run){
+		.volume = v, .medium = m, .hotzone_size = hotzone_size, .freezer = freezer};
 	r->skip = v->skip == SKIP_ALWAYS || (v->skip == SKIP_DRAWN && seed % 2 == 0);
-	r->medium = medium_new(image, v->size, 512, seed);
-	medium_show_holes(r->medium, v->holes);
+	medium_show_holes(m, v->holes);
+	medium_rot_is_error(m, v->rot_is_error);
 	if (v->transfer_size > 0)
-		medium_disk(r->medium)->transfer_size = v->transfer_size;
-	if (v->kind->detached)
-		medium_detach_header(r->medium, v->data_offset);
-	io = medium_meta_io(r->medium);
-	x = luks_header_read(io, &r->header, &why);
-	if (x == 0 && luks_header_needs_repair(r->header))
-		x = luks_header_repair(r->header, io);
+		medium_disk(m)->transfer_size = v->transfer_size;
+	x = read_header(r, &why);
 	if (x == 0)
 		x = luks_reenc_load(r->header, v->size, 0, 512, &r->reenc, &why);
 	if (x == 0 && r->reenc.state == LUKS_REENC_FINISH) {

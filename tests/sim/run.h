@@ -39,6 +39,9 @@ struct run {
  */
 int run_open(struct run *r, const struct volume *v, const uint8_t *image, uint64_t hotzone_size,
 	     struct freezer *freezer, uint64_t seed);
+/* The same on a medium that there is already; the run owns it, whatever is returned. */
+int run_open_on(struct run *r, const struct volume *v, struct medium *m, uint64_t hotzone_size,
+		struct freezer *freezer, uint64_t seed);
 void run_close(struct run *r);
 
 /* Puts another header store in front of the engine: for tests that break things. */

@@ -39,6 +39,8 @@ struct volume {
 	bool verify;           /* read back what was written */
 	enum medium_holes holes;
 	uint32_t transfer_size; /* of the disk, bytes; 0: one block */
+	bool rot_is_error;      /* what rots cannot be read; else it reads as garbage */
+	bool ignores_bad_copy;  /* test of the tests: header copies are taken for good */
 	struct secret *key[2];  /* old, new */
 	struct cipher *cipher[2];
 	char cipher_name[2][64];
