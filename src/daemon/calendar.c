@@ -246,22 +246,45 @@ int calendar_parse(const char *text, struct calendar *ret)
 
 /* --- the clock on the wall --- */
 
+/* A clock is put forward or back by less than this at once. */
+#define CHANGE_MAX (26 * 3600)
+
+static uint64_t steps;
+
+uint64_t calendar_steps(void)
+{
+	return steps;
+}
+
 /* As struct tm, but month from 1 and the year as people write it. */
 struct wall {
 	int year, month, day, hour, minute, second;
 };
 
-static struct wall wall_at(const struct calendar *c, int64_t seconds)
+static struct tm local_at(const struct calendar *c, int64_t seconds)
 {
 	const time_t t = (time_t)seconds;
 	struct tm tm = {};
 
+	steps++;
 	if (c->utc)
 		(void)gmtime_r(&t, &tm);
 	else
 		(void)localtime_r(&t, &tm);
-	return (struct wall){tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			     tm.tm_hour,        tm.tm_min,     tm.tm_sec};
+	return tm;
+}
+
+static struct wall wall_of(const struct tm *tm)
+{
+	return (struct wall){tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday,
+			     tm->tm_hour,        tm->tm_min,     tm->tm_sec};
+}
+
+static struct wall wall_at(const struct calendar *c, int64_t seconds)
+{
+	const struct tm tm = local_at(c, seconds);
+
+	return wall_of(&tm);
 }
 
 static int compare(const struct wall *a, const struct wall *b)
@@ -275,21 +298,32 @@ static int compare(const struct wall *a, const struct wall *b)
 	return 0;
 }
 
-static struct tm broken_down(const struct wall *w, int isdst)
+/* As if the clock showed UTC. Fields may be out of range, as of timegm(3). */
+static int64_t as_utc(const struct wall *w)
 {
-	return (struct tm){.tm_year = w->year - 1900,
-			   .tm_mon = w->month - 1,
-			   .tm_mday = w->day,
-			   .tm_hour = w->hour,
-			   .tm_min = w->minute,
-			   .tm_sec = w->second,
-			   .tm_isdst = isdst};
+	struct tm tm = {.tm_year = w->year - 1900,
+			.tm_mon = w->month - 1,
+			.tm_mday = w->day,
+			.tm_hour = w->hour,
+			.tm_min = w->minute,
+			.tm_sec = w->second};
+
+	return timegm(&tm);
+}
+
+static struct wall from_utc(int64_t seconds)
+{
+	const time_t t = (time_t)seconds;
+	struct tm tm = {};
+
+	(void)gmtime_r(&t, &tm);
+	return wall_of(&tm);
 }
 
 /* The clock never shows @w: when it jumps over it, which is near @about. */
 static int64_t jump_over(const struct calendar *c, const struct wall *w, int64_t about)
 {
-	int64_t before = about - DAY, after = about + DAY;
+	int64_t before = about - CHANGE_MAX, after = about + CHANGE_MAX;
 
 	while (after - before > 1) {
 		const int64_t middle = before + (after - before) / 2;
@@ -303,21 +337,23 @@ static int64_t jump_over(const struct calendar *c, const struct wall *w, int64_t
 	return after;
 }
 
-/* Seconds since the epoch. */
+/*
+ * When the clock shows @w for the first time, in seconds since the epoch. It grows with @w. The
+ * distance to UTC is what it was a while before or what it will be a while after; mktime(3) would
+ * search years for a summer time that a zone may not have.
+ */
 static int64_t instant(const struct calendar *c, const struct wall *w)
 {
-	int64_t first = INT64_MAX, any = 0;
+	const int64_t utc = as_utc(w);
+	int64_t first = INT64_MAX, any = utc;
 
-	if (c->utc) {
-		struct tm tm = broken_down(w, 0);
-
-		return timegm(&tm);
-	}
-	for (int isdst = -1; isdst <= 1; isdst++) {
-		struct tm tm = broken_down(w, isdst);
+	if (c->utc)
+		return utc;
+	for (int side = -1; side <= 1; side++) {
+		const struct tm near = local_at(c, utc + (int64_t)side * CHANGE_MAX);
 		struct wall shown;
 
-		any = mktime(&tm);
+		any = utc - near.tm_gmtoff;
 		shown = wall_at(c, any);
 		if (compare(&shown, w) == 0)
 			first = MIN(first, any);
@@ -325,7 +361,33 @@ static int64_t instant(const struct calendar *c, const struct wall *w)
 	return first != INT64_MAX ? first : jump_over(c, w, any);
 }
 
-/* --- the next one --- */
+/*
+ * The latest that the clock has shown by @seconds: what it shows, but for the time after it was put
+ * back, in which it shows again what it has shown. Whatever is not later has begun, and nothing
+ * else.
+ */
+static struct wall latest_shown(const struct calendar *c, int64_t seconds)
+{
+	const struct tm now = local_at(c, seconds), before = local_at(c, seconds - CHANGE_MAX);
+	int64_t begun, later;
+
+	if (now.tm_gmtoff >= before.tm_gmtoff)
+		return wall_of(&now);
+	begun = seconds + now.tm_gmtoff;
+	later = seconds + before.tm_gmtoff + 1;
+	while (later - begun > 1) {
+		const int64_t middle = begun + (later - begun) / 2;
+		const struct wall w = from_utc(middle);
+
+		if (instant(c, &w) <= seconds)
+			begun = middle;
+		else
+			later = middle;
+	}
+	return from_utc(begun);
+}
+
+/* --- the next one, and the last --- */
 
 /* The least value of @f that is at least @from; more than @max: none. */
 static int field_next(const struct calendar_field *f, int from, int max)
@@ -342,6 +404,23 @@ static int field_next(const struct calendar_field *f, int from, int max)
 			value += (from - value + r->step - 1) / r->step * r->step;
 		if (value <= MIN(r->last, max))
 			best = MIN(best, value);
+	}
+	return best;
+}
+
+/* The largest value of @f that is at most @from; less than 0: none. */
+static int field_last(const struct calendar_field *f, int from)
+{
+	int best = -1;
+
+	if (f->n == 0)
+		return from;
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct calendar_range *r = &f->range[i];
+		const int last = MIN(r->last, from);
+
+		if (last >= r->first)
+			best = MAX(best, last - (last - r->first) % r->step);
 	}
 	return best;
 }
@@ -389,6 +468,7 @@ static bool next_date(const struct calendar *c, struct wall *w)
 	for (;;) {
 		const int day = field_next(&c->day, w->day, 31);
 
+		steps++;
 		if (day > days_of(w->year, w->month)) {
 			*w = (struct wall){w->year, w->month + 1, 1, 0, 0, 0};
 			return false;
@@ -406,6 +486,7 @@ static bool next_time(const struct calendar *c, struct wall *w)
 	const int hour = field_next(&c->hour, w->hour, 23);
 	int minute, second;
 
+	steps++;
 	if (hour > 23) {
 		*w = (struct wall){w->year, w->month, w->day + 1, 0, 0, 0};
 		return false;
@@ -433,27 +514,64 @@ static bool next_wall(const struct calendar *c, struct wall *w)
 
 uint64_t calendar_next(const struct calendar *c, uint64_t usec)
 {
-	struct wall w = wall_at(c, (int64_t)(usec / SECOND));
+	struct wall w = latest_shown(c, (int64_t)(usec / SECOND));
 
-	for (;;) {
-		int64_t t;
+	w.second++;
+	return next_wall(c, &w) ? (uint64_t)instant(c, &w) * SECOND : CALENDAR_NEVER;
+}
 
-		w.second++;
-		if (!next_wall(c, &w))
-			return CALENDAR_NEVER;
-		t = instant(c, &w);
-		if (t >= 0 && (uint64_t)t * SECOND > usec)
-			return (uint64_t)t * SECOND;
+/* The last time of the day of *@w, not after it: false: there is none. */
+static bool last_time(const struct calendar *c, struct wall *w)
+{
+	int minute = w->minute, second = w->second;
+
+	for (int hour = field_last(&c->hour, w->hour); hour >= 0;
+	     hour = field_last(&c->hour, hour - 1)) {
+		if (hour < w->hour)
+			minute = second = 59;
+		for (int m = field_last(&c->minute, minute); m >= 0;
+		     m = field_last(&c->minute, m - 1)) {
+			const int s = field_last(&c->second, m < minute ? 59 : second);
+
+			steps++;
+			if (s < 0)
+				continue;
+			*w = (struct wall){w->year, w->month, w->day, hour, m, s};
+			return true;
+		}
 	}
+	return false;
+}
+
+static bool is_date(const struct calendar *c, const struct wall *w)
+{
+	return field_last(&c->year, w->year) == w->year &&
+	       field_last(&c->month, w->month) == w->month &&
+	       field_last(&c->day, w->day) == w->day && is_on(c, w);
+}
+
+uint64_t calendar_last(const struct calendar *c, uint64_t usec, uint64_t span)
+{
+	struct wall w = latest_shown(c, (int64_t)(usec / SECOND));
+	const int64_t first = as_utc(&w) - (int64_t)(span / SECOND) - CHANGE_MAX;
+
+	/* Day by day: a span has few of them. */
+	for (int64_t day = as_utc(&w); day >= first; day = as_utc(&w)) {
+		steps++;
+		if (is_date(c, &w) && last_time(c, &w))
+			return (uint64_t)MAX(instant(c, &w), INT64_C(0)) * SECOND;
+		w = (struct wall){w.year, w.month, w.day, 0, 0, -1};
+		w = from_utc(as_utc(&w));
+	}
+	return CALENDAR_NEVER;
 }
 
 uint64_t calendar_add(const struct calendar *c, uint64_t usec, uint64_t span)
 {
-	const struct calendar utc = {.utc = true};
 	/* As if the wall clock were one that is never changed. */
 	const struct wall from = wall_at(c, (int64_t)(usec / SECOND));
-	const uint64_t to = (uint64_t)instant(&utc, &from) * SECOND + usec % SECOND + span;
-	const struct wall w = wall_at(&utc, (int64_t)(to / SECOND));
+	const uint64_t to = (uint64_t)as_utc(&from) * SECOND + usec % SECOND + span;
+	const struct wall w = from_utc((int64_t)(to / SECOND));
 
 	return (uint64_t)instant(c, &w) * SECOND + to % SECOND;
 }

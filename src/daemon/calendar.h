@@ -39,5 +39,14 @@ int calendar_parse(const char *text, struct calendar *ret);
 /* The first that comes after @usec; both in microseconds since the epoch. CALENDAR_NEVER: none. */
 uint64_t calendar_next(const struct calendar *c, uint64_t usec);
 
+/*
+ * The last that comes not after @usec, if it is at most @span of the wall clock (days) or little
+ * more before it. CALENDAR_NEVER: none.
+ */
+uint64_t calendar_last(const struct calendar *c, uint64_t usec, uint64_t span);
+
 /* What the wall clock shows @span microseconds later than at @usec. */
 uint64_t calendar_add(const struct calendar *c, uint64_t usec, uint64_t span);
+
+/* Conversions of times and moves of searches so far: what all of the above has cost. */
+uint64_t calendar_steps(void);

@@ -398,9 +398,12 @@ static int parse_line(struct place *p, char *line)
 		r = set_in_volume(p, line, value);
 	if (r == -ENOENT)
 		warn(p, "the unknown setting", line);
-	else if (r == -EINVAL || r == -ERANGE)
+	else if (r == -EINVAL || r == -ERANGE || r == -E2BIG)
 		log_warning("%s:%u: the value \"%s\" of %s is ignored: it is %s", p->path, p->line,
-			    value, line, r == -ERANGE ? "too large" : "not understood");
+			    value, line,
+			    r == -ERANGE  ? "too large"
+			    : r == -E2BIG ? "one too many"
+					  : "not understood");
 	return r == -ENOMEM ? r : 0;
 }
 

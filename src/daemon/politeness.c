@@ -47,6 +47,8 @@ static int add_window(struct politeness *p, const char *value)
 	r = window_parse(value, &w);
 	if (r < 0)
 		return r;
+	if (p->n_windows == WINDOWS_MAX)
+		return -E2BIG;
 	grown = reallocarray(p->windows, p->n_windows + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;

@@ -173,13 +173,13 @@ static int compare_with_systemd(const char *expression, const char *base, unsign
 
 static void the_times_are_those_of_systemd(void **state)
 {
-	static const char *const zones[] = {"UTC", "Asia/Kolkata", "America/New_York"};
+	static const char *const named[] = {"UTC", "Asia/Kolkata", "America/New_York"};
 
 	(void)state;
 	if (system("systemd-analyze calendar --base-time=2026-01-01 daily >/dev/null 2>&1") != 0)
 		skip();
-	for (size_t z = 0; z < ARRAY_SIZE(zones); z++) {
-		zone(zones[z]);
+	for (size_t z = 0; z < ARRAY_SIZE(named); z++) {
+		zone(named[z]);
 		for (size_t i = 0; i < ARRAY_SIZE(expressions); i++)
 			assert_true(compare_with_systemd(expressions[i], "2026-11-22 13:30:00",
 							 4) >= 1);
@@ -351,6 +351,95 @@ static void extremes_are_bounded(void **state)
 			145 * HOUR, 147 * HOUR);
 }
 
+static const char *const zones[] = {"UTC", ROME, KOLKATA, "LHST-10:30LHDT-11,M10.1.0,M4.1.0"};
+
+/* From all over two years, more often near where Rome and Lord Howe change their clocks. */
+static uint64_t random_time(void)
+{
+	static const char *const changes[] = {"2026-03-29 01:00:00", "2026-10-25 01:00:00",
+					      "2026-04-04 15:00:00", "2026-10-03 15:30:00"};
+	const uint64_t second = (uint64_t)rand();
+
+	if (rand() % 2)
+		return at("2026-01-01 00:00:00") + second % (2 * 365 * 86400) * SECOND;
+	return at(changes[rand() % 4]) - 8 * HOUR + second % (16 * 3600) * SECOND;
+}
+
+/* The last start is that from which the next one is later; seen by going forward from start to
+ * start. */
+static void the_last_start_is_the_one_before_the_next(void **state)
+{
+	static const char *const odd[] = {
+		"*:0/7",          "02:00..59/13",     "Mon,Thu *:15,45",       "0/5:30:20",
+		"*-*-1..7 02:30", "Sun *-*-* 2:0/30", "*-3,4,10-* 1..3:59:59", "daily",
+		"*-*-29..31",
+	};
+	const char *given = getenv("CALENDAR_SEED");
+	const unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+
+	(void)state;
+	printf("CALENDAR_SEED=%u\n", seed);
+	srand(seed);
+	for (unsigned i = 0; i < 4000; i++) {
+		const char *tz = zones[(unsigned)rand() % ARRAY_SIZE(zones)];
+		const char *text = odd[(unsigned)rand() % ARRAY_SIZE(odd)];
+		const struct calendar c = calendar(text);
+		const uint64_t now = random_time(), span = 3 * 24 * HOUR;
+		uint64_t last, next, start;
+
+		zone(tz);
+		last = calendar_last(&c, now, span);
+		next = calendar_next(&c, now);
+		start = calendar_next(&c, now - span);
+		while (start <= now && calendar_next(&c, start) <= now)
+			start = calendar_next(&c, start);
+		if (next <= now || (last != CALENDAR_NEVER && last > now) ||
+		    (start <= now && last != start))
+			fail_msg("\"%s\" in %s at %s: last %s, next %s, going forward %s", text, tz,
+				 shown(now), shown(last), shown(next), shown(start));
+	}
+	zone("UTC");
+}
+
+/*
+ * What an answer costs does not grow with how often windows begin, how rarely, or how they overlap.
+ * 256 questions of at most 40 moves and conversions: going from start to start took millions.
+ */
+static void odd_windows_cost_no_more_steps_than_others(void **state)
+{
+	static const char *const texts[] = {
+		"*-*-* 0..5:*:* for 31d", "*:*:0/2 for 1s",
+		"Mon *-02-29 for 31d",    "*-*-* 00:*:* for 2s",
+		"*-1/2-* *:0/7 for 3min", "Sat,Sun 2026..2199/3-*-31 23:59:59 for 25h",
+		"*-*-* *:*:0/3 for 1s",
+	};
+	struct window w[ARRAY_SIZE(texts)];
+	uint64_t most = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		w[i] = window(texts[i]);
+	for (unsigned i = 0; i < 64 * ARRAY_SIZE(zones); i++) {
+		const uint64_t now = at("2026-01-01 00:00:00") + i / ARRAY_SIZE(zones) * 171 * HOUR;
+		/* All, and each set of those that come later. */
+		const size_t from = i % ARRAY_SIZE(texts), n = ARRAY_SIZE(texts) - from;
+		uint64_t change, steps = calendar_steps();
+
+		zone(zones[i % ARRAY_SIZE(zones)]);
+		(void)windows_open(w + from, n, now, &change);
+		most = MAX(most, calendar_steps() - steps);
+		steps = calendar_steps();
+		(void)windows_inside(w + from, n, now, now + 200 * 24 * HOUR);
+		most = MAX(most, calendar_steps() - steps);
+		steps = calendar_steps();
+		(void)windows_after(w + from, n, now, 100 * 24 * HOUR);
+		most = MAX(most, calendar_steps() - steps);
+	}
+	printf("at most %llu steps\n", (unsigned long long)most);
+	assert_true(most <= UINT64_C(256) * 40);
+	zone("UTC");
+}
+
 static void time_inside_is_counted(void **state)
 {
 	const struct window w = window("Mon..Fri 22:00 for 8h");
@@ -412,6 +501,8 @@ int main(void)
 		cmocka_unit_test(without_windows_it_is_always_open),
 		cmocka_unit_test(windows_of_the_past_stay_closed),
 		cmocka_unit_test(extremes_are_bounded),
+		cmocka_unit_test(the_last_start_is_the_one_before_the_next),
+		cmocka_unit_test(odd_windows_cost_no_more_steps_than_others),
 		cmocka_unit_test(time_inside_is_counted),
 		cmocka_unit_test(what_is_no_window_is_refused),
 	};

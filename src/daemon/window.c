@@ -10,12 +10,12 @@
 #include "util/text.h"
 
 #define SECOND UINT64_C(1000000)
-/* The wall clock may be put back by so much within a window. */
-#define CLOCK_CHANGE (UINT64_C(26) * 3600 * SECOND)
-/* Windows that follow each other without a gap are looked through so far, for one answer. */
-#define CHAIN_MAX 32U
-/* And changes from open to closed or back, for a sum; what is beyond is taken to be alike. */
-#define CHANGES_MAX 100U
+/*
+ * Questions to a calendar that one answer may take, some microseconds each, however odd the windows
+ * are. Windows that follow each other without a gap are looked through so far; what is beyond, in a
+ * sum of time, is taken to be alike.
+ */
+#define QUESTIONS_MAX 256U
 
 int window_parse(const char *text, struct window *ret)
 {
@@ -43,36 +43,18 @@ int window_parse(const char *text, struct window *ret)
 	return 0;
 }
 
-/* The last beginning that is not after @usec; 0: none that could still be open. */
-static uint64_t last_start(const struct window *w, uint64_t usec)
-{
-	const uint64_t most = w->span_usec + CLOCK_CHANGE;
-	uint64_t start = CALENDAR_NEVER, next;
-
-	/* From near to far: many may lie behind. */
-	for (uint64_t back = 4 * SECOND; start > usec; back *= 4) {
-		if (back / 4 > most)
-			return 0;
-		start = calendar_next(&w->calendar, usec > back ? usec - back : 0);
-	}
-	while ((next = calendar_next(&w->calendar, start)) <= usec)
-		start = next;
-	return start;
-}
-
-static uint64_t end_of(const struct window *w, uint64_t start)
-{
-	return calendar_add(&w->calendar, start, w->span_usec);
-}
-
 /* Until when some window stays open that was begun by @usec; 0: none is open then. */
-static uint64_t open_until(const struct window *windows, size_t n, uint64_t usec)
+static uint64_t open_until(const struct window *windows, size_t n, uint64_t usec, size_t *left)
 {
 	uint64_t until = 0;
 
+	*left -= MIN(n, *left);
 	for (size_t i = 0; i < n; i++) {
-		const uint64_t start = last_start(&windows[i], usec);
-		const uint64_t end = start > 0 ? end_of(&windows[i], start) : 0;
+		const struct window *w = &windows[i];
+		const uint64_t start = calendar_last(&w->calendar, usec, w->span_usec);
+		const uint64_t end = start == CALENDAR_NEVER
+					     ? 0
+					     : calendar_add(&w->calendar, start, w->span_usec);
 
 		if (end > usec)
 			until = MAX(until, end);
@@ -80,38 +62,59 @@ static uint64_t open_until(const struct window *windows, size_t n, uint64_t usec
 	return until;
 }
 
-bool windows_open(const struct window *windows, size_t n, uint64_t now, uint64_t *ret_change)
+static uint64_t next_start(const struct window *windows, size_t n, uint64_t usec, size_t *left)
 {
-	uint64_t until = open_until(windows, n, now), next = CALENDAR_NEVER;
+	uint64_t next = CALENDAR_NEVER;
+
+	*left -= MIN(n, *left);
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t start = calendar_next(&windows[i].calendar, usec);
+
+		next = MIN(next, start);
+	}
+	return next;
+}
+
+/* As windows_open(), with at most *@left questions, and one round in any case. */
+static bool is_open(const struct window *windows, size_t n, uint64_t now, size_t *left,
+		    uint64_t *ret_change)
+{
+	uint64_t until, further;
 
 	*ret_change = CALENDAR_NEVER;
 	if (n == 0)
 		return true;
-	for (size_t i = 0; i < n && until == 0; i++) {
-		const uint64_t start = calendar_next(&windows[i].calendar, now);
-
-		next = MIN(next, start);
+	until = open_until(windows, n, now, left);
+	if (until == 0) {
+		*ret_change = next_start(windows, n, now, left);
+		return false;
 	}
-	for (unsigned i = 0; i < CHAIN_MAX && until > 0; i++) {
-		const uint64_t further = open_until(windows, n, until);
-
-		next = until;
+	while (*left > 0) {
+		further = open_until(windows, n, until, left);
 		if (further == 0)
 			break;
 		until = further;
 	}
-	*ret_change = next;
-	return until > 0;
+	*ret_change = until;
+	return true;
+}
+
+bool windows_open(const struct window *windows, size_t n, uint64_t now, uint64_t *ret_change)
+{
+	size_t left = QUESTIONS_MAX;
+
+	return is_open(windows, n, now, &left, ret_change);
 }
 
 uint64_t windows_inside(const struct window *windows, size_t n, uint64_t from, uint64_t to)
 {
 	uint64_t inside = 0, at = from, change;
+	size_t left = QUESTIONS_MAX;
 
 	if (to <= from)
 		return 0;
-	for (unsigned i = 0; i < CHANGES_MAX && at < to; i++) {
-		const bool open = windows_open(windows, n, at, &change);
+	while (left > 0 && at < to) {
+		const bool open = is_open(windows, n, at, &left, &change);
 
 		change = MIN(change, to);
 		if (open)
@@ -125,20 +128,21 @@ uint64_t windows_inside(const struct window *windows, size_t n, uint64_t from, u
 
 uint64_t windows_after(const struct window *windows, size_t n, uint64_t from, uint64_t usec)
 {
-	uint64_t left = usec, at = from, change;
+	uint64_t rest = usec, at = from, change;
+	size_t left = QUESTIONS_MAX;
 
-	for (unsigned i = 0; i < CHANGES_MAX; i++) {
-		const bool open = windows_open(windows, n, at, &change);
+	while (left > 0) {
+		const bool open = is_open(windows, n, at, &left, &change);
 
-		if (open && (change == CALENDAR_NEVER || change - at >= left))
-			return at + left;
+		if (open && (change == CALENDAR_NEVER || change - at >= rest))
+			return at + rest;
 		if (change == CALENDAR_NEVER)
 			return CALENDAR_NEVER;
 		if (open)
-			left -= change - at;
+			rest -= change - at;
 		at = change;
 	}
-	return left < usec ? from + (uint64_t)((double)(at - from) * (double)usec /
-					       (double)(usec - left))
+	return rest < usec ? from + (uint64_t)((double)(at - from) * (double)usec /
+					       (double)(usec - rest))
 			   : CALENDAR_NEVER;
 }

@@ -5,7 +5,9 @@
  *
  *     Window=Mon..Fri 22:00 for 8h      22:00 to 06:00, also where the clock is changed in between
  *
- * Several may overlap. All times: microseconds since the epoch.
+ * Several may overlap. All times: microseconds since the epoch. Each answer takes a millisecond at
+ * most, whatever the windows are: from the configuration may come odd ones, and the manager asks
+ * for each volume every second.
  */
 #pragma once
 
@@ -17,6 +19,9 @@
 
 /* Longer than that it is hardly a window. */
 #define WINDOW_SPAN_MAX (UINT64_C(31) * 86400 * 1000000)
+
+/* Of one volume: each look asks about all of them. */
+#define WINDOWS_MAX 32
 
 struct window {
 	struct calendar calendar;
