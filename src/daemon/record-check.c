@@ -60,11 +60,6 @@ static bool is_running(const struct record *r)
 	return same(r->last.outcome, "running");
 }
 
-static bool is_over(const struct record *r)
-{
-	return same(r->last.outcome, "finished") || same(r->last.outcome, "cancelled");
-}
-
 /* One that was given up, or that a cancelled rotation would have brought. */
 static bool is_former(const struct record *r, const char *side)
 {
@@ -94,9 +89,11 @@ static enum record_match in_work(const struct record *r, const struct record_hea
 	const char *old_side = h->backward ? h->new_side : h->old_side;
 	const char *new_side = h->backward ? h->old_side : h->new_side;
 
-	const bool is_its = same(old_side, r->old_side) && same(new_side, r->new_side);
+	/* Once its side is the new one, its sides are those of the rotation before. */
+	const bool is_its = same(old_side, r->old_side) && same(new_side, r->new_side) &&
+			    (!*r->side || same(r->side, r->old_side));
 
-	if (!is_over(r) && is_its)
+	if (is_its)
 		return RECORD_MATCHES;
 	if (is_running(r) && *r->new_side)
 		return RECORD_OTHER_ROTATION;
@@ -114,7 +111,7 @@ enum record_match record_compare(const struct record *r, const struct record_hea
 
 void record_note_sides(struct record *r, const struct record_header *h)
 {
-	if (!h->in_reencryption || *r->new_side)
+	if (!h->in_reencryption)
 		return;
 	(void)snprintf(r->old_side, sizeof(r->old_side), "%s",
 		       h->backward ? h->new_side : h->old_side);
@@ -149,7 +146,7 @@ static void restore_old_key(struct record *r)
 void record_accept_header(struct record *r, const struct record_header *h, uint64_t now)
 {
 	static const char message[] = "the header was replaced, and accepted as it is";
-	const bool old_key = !h->in_reencryption && same(h->old_side, r->old_side);
+	const bool old_key = !h->in_reencryption && *r->new_side && same(h->old_side, r->old_side);
 	const bool other_key = !old_key && !h->in_reencryption && !same(h->old_side, r->side);
 
 	if (old_key)

@@ -454,7 +454,6 @@ int record_begin(struct record *r, bool keep_key, uint64_t now)
 		k->registered_usec = now;
 	}
 	r->last = (struct last_rotation){.outcome = "preparing", .started_usec = now};
-	r->old_side[0] = r->new_side[0] = '\0';
 	return 0;
 }
 
@@ -473,17 +472,10 @@ void record_prepared(struct record *r, uint64_t now)
 	}
 }
 
-/* A rotation that another program has begun. */
-static void begin_found(struct record *r, uint64_t now)
-{
-	r->last = (struct last_rotation){.outcome = "running", .started_usec = now};
-	r->old_side[0] = r->new_side[0] = '\0';
-}
-
 bool record_started(struct record *r, uint64_t now)
 {
 	if (strcmp(r->last.outcome, "running") != 0)
-		begin_found(r, now);
+		r->last = (struct last_rotation){.outcome = "running", .started_usec = now};
 	else if (r->last.converting_usec > 0)
 		return false;
 	r->last.converting_usec = now;
@@ -510,6 +502,10 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 	r->cancel = r->turned = r->suspended = r->late = r->foreign = false;
 	r->deadline_usec = r->now_until = 0;
 	memcpy(r->side, cancelled ? r->old_side : r->new_side, sizeof(r->side));
+	if (cancelled) { /* the new side was given up, and is no way to go on from here */
+		memcpy(r->old_side, r->new_side, sizeof(r->old_side));
+		r->new_side[0] = '\0';
+	}
 	r->run = (struct run_choices){};
 	r->held[0] = '\0';
 	if (!cancelled)

@@ -113,7 +113,7 @@ enum record_match {
 /* Records that name no sides are older: what they say is taken for right. */
 enum record_match record_compare(const struct record *r, const struct record_header *h);
 
-/* In re-encryption, with these sides; only the first call counts. */
+/* A rotation has begun, with these sides; until then the record has those of the one before. */
 void record_note_sides(struct record *r, const struct record_header *h);
 
 /* A key that is none of the record's is in use: another program has made it. */

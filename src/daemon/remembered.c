@@ -19,6 +19,12 @@
 
 #define SIZE_MAX_OF_FILE ((size_t)64 << 10) /* two texts of 8 KiB, escaped */
 
+/* It comes from the header, and becomes a part of a path. */
+static bool is_uuid(const char *text)
+{
+	return strlen(text) == 36 && strspn(text, "0123456789abcdefABCDEF-") == 36;
+}
+
 static int path_of(const char *dir, const char *uuid, const char *suffix,
 		   char path[static PATH_MAX])
 {
@@ -92,7 +98,7 @@ void remembered_load(const char *dir, const char *uuid, struct remembered *ret)
 	int r;
 
 	*ret = (struct remembered){};
-	if (!dir || path_of(dir, uuid, "", path) < 0)
+	if (!dir || !is_uuid(uuid) || path_of(dir, uuid, "", path) < 0)
 		return;
 	r = read_file(path, &text);
 	if (r == -ENOENT)
@@ -198,9 +204,10 @@ int remembered_save(const char *dir, const char *uuid, const struct remembered *
 
 	if (!dir)
 		return 0;
-	q = format(r, &o);
+	q = is_uuid(uuid) ? format(r, &o) : -EINVAL;
 	text = q == 0 ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN) : NULL;
-	q = text ? save(dir, uuid, text) : -ENOMEM;
+	if (q == 0)
+		q = text ? save(dir, uuid, text) : -ENOMEM;
 	if (q < 0)
 		log_warning_errno(q,
 				  "%s: its state cannot be kept in %s/volumes; after a restart its "
@@ -213,6 +220,7 @@ void remembered_forget(const char *dir, const char *uuid)
 {
 	char path[PATH_MAX];
 
-	if (dir && path_of(dir, uuid, "", path) == 0 && unlink(path) < 0 && errno != ENOENT)
+	if (dir && is_uuid(uuid) && path_of(dir, uuid, "", path) == 0 && unlink(path) < 0 &&
+	    errno != ENOENT)
 		log_warning_errno(-errno, "%s: cannot be removed", path);
 }

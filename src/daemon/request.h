@@ -25,6 +25,7 @@ struct run_options {
 	bool skip_unwritten;     /* leave unwritten blocks as they are */
 	bool verify;             /* read back what was written */
 	uint64_t least_sequence; /* an older header is not the one that is meant; 0: any */
+	char side[33];           /* what a rotation begins with, as looks name it; "": any */
 };
 
 /* What a rotation changes; an empty string or 0 leaves it as it is. */

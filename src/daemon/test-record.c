@@ -383,7 +383,12 @@ static void a_header_of_before_is_told_from_the_end(void **state)
 	r = rotating("failed", false, "a"); /* and was begun all the same */
 	assert_match(&r, "a", "b", false, RECORD_MATCHES);
 	assert_match(&r, "a", "", false, RECORD_MATCHES);
-	r = rotating("cancelled", false, "a");
+	r = rotating("preparing", false, "b"); /* after one that has finished */
+	assert_match(&r, "b", "c", false, RECORD_MATCHES);
+	assert_match(&r, "a", "", false, RECORD_ROLLED_BACK);
+	assert_match(&r, "a", "b", false, RECORD_ROLLED_BACK);
+	r = rotating("running", true, "a");
+	record_ended(&r, true, 1);
 	assert_match(&r, "a", "", false, RECORD_MATCHES);
 	assert_match(&r, "b", "", false, RECORD_ROLLED_BACK);
 	assert_match(&r, "a", "b", false, RECORD_ROLLED_BACK);
@@ -440,6 +445,8 @@ static void this_host_remembers_what_it_wrote(void **state)
 	remembered_load(dir, uuid, &back);
 	assert_string_equal(back.pending, "");
 	remembered_clear(&back);
+	assert_int_equal(remembered_save(dir, "../../etc/a-name-of-thirty-six-bytes1", &r),
+			 -EINVAL);
 	remembered_clear(&r);
 	remembered_forget(dir, uuid);
 	remembered_load(dir, uuid, &back);

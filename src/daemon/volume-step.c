@@ -251,7 +251,7 @@ static void get_keys(struct volume *v)
 static void prepare(struct volume *v)
 {
 	struct record *record = &v->core->record;
-	const struct run_options run = volume_run_options(v);
+	struct run_options run = volume_run_options(v);
 	struct rotate_options o;
 
 	if (strcmp(record->last.outcome, "preparing") != 0) {
@@ -264,6 +264,7 @@ static void prepare(struct volume *v)
 		return;
 	}
 	o = volume_complete_options(v, &record->queued);
+	memcpy(run.side, record->side, sizeof(run.side));
 	v->core->stop_sent = false;
 	sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
 	if (v->job)

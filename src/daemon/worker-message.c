@@ -491,9 +491,11 @@ static int append_run_fields(sd_bus_message *m, const struct run_options *run)
 
 	if (r >= 0)
 		r = append_bool(m, "Verify", run->verify);
-	return r < 0 || run->least_sequence == 0 ? r
-						 : sd_bus_message_append(m, "{sv}", "LeastSequence",
-									 "t", run->least_sequence);
+	if (r >= 0)
+		r = append_text(m, "Side", run->side);
+	if (r >= 0 && run->least_sequence > 0)
+		r = sd_bus_message_append(m, "{sv}", "LeastSequence", "t", run->least_sequence);
+	return r;
 }
 
 int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options,

@@ -54,6 +54,7 @@ struct request *request_free(struct request *r)
 	free(r->resilience_hash);
 	free(r->pbkdf);
 	free(r->pbkdf_hash);
+	free(r->side);
 	free(r->type);
 	free(r->provider);
 	free(r->path);

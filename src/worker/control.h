@@ -55,6 +55,7 @@ struct request {
 	bool keep_key, lose_keyslots, force_offline, may_weaken;
 	bool skip_unwritten, verify; /* also of all that may convert */
 	uint64_t least_sequence;     /* the same; of the header */
+	char *side;                  /* that PREPARE is to begin with; NULL: any */
 	/* Of UNLOCK and USE_PROVIDER. */
 	char *type, *provider, *path, *name, *description;
 	uint64_t offset, size; /* bytes */

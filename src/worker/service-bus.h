@@ -60,7 +60,7 @@
  *	u, KeepKey b, Resilience s (checksum, journal), ResilienceHash s, Keyslot i (carry over
  *	only this one), LoseKeyslots b (else KeyslotsLost when one cannot be carried over), Pbkdf
  *	s, PbkdfHash s, PbkdfIterations u, PbkdfMemory u (KiB), PbkdfParallel u, PbkdfTime u (ms),
- *	ForceOffline b, MayWeaken b (else InvalidArgument when cipher, key size or PBKDF would be
+ *	ForceOffline b, Side s (HeaderConflict when OldSide is another), MayWeaken b (else InvalidArgument when cipher, key size or PBKDF would be
  *	weaker than now), SkipUnwritten b and Verify b (as Convert() will be told, to see whether it
  *	could). Done: OldKeySize, NewKeySize, KeptKeyslots, LostKeyslots.
  *   Undo(a{sv} options) *

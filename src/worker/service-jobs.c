@@ -169,6 +169,22 @@ static int refuse_lost_keyslots(const struct work *w, const struct luks_begin_pl
 			   w->steps.volume.data_path, list);
 }
 
+/* Data that another key or cipher has written would be decrypted to garbage. */
+static int check_side(const struct work *w)
+{
+	const struct luks_side *side = &w->steps.volume.reenc.old_side;
+	char now[LUKS_FINGERPRINT_SIZE];
+
+	luks_side_fingerprint(w->steps.volume.header, side->digest, side->cipher, side->sector_size,
+			      now);
+	if (!w->request->side || !*w->request->side || strcmp(now, w->request->side) == 0)
+		return 0;
+	return log_refusal(-ESTALE,
+			   "%s: the header has another key or cipher than when the rotation was "
+			   "ordered; look what has become of it",
+			   w->steps.volume.header_path);
+}
+
 static int plan(struct work *w, struct luks_begin **ret)
 {
 	int r = open_steps(w);
@@ -178,7 +194,9 @@ static int plan(struct work *w, struct luks_begin **ret)
 	if (w->steps.volume.reenc.state != LUKS_REENC_NONE)
 		return log_refusal(-EINPROGRESS, "%s: a re-encryption is in progress already",
 				   w->steps.volume.data_path);
-	r = check_can_begin(w);
+	r = check_side(w);
+	if (r == 0)
+		r = check_can_begin(w);
 	if (r < 0)
 		return r;
 	r = steps_plan(&w->steps, ret);

@@ -67,6 +67,7 @@ static const struct option prepare_options[] = {
 	OPTION("PbkdfTime", 'u', pbkdf_time_ms),
 	OPTION("ForceOffline", 'b', force_offline),
 	OPTION("MayWeaken", 'b', may_weaken),
+	OPTION("Side", 's', side),
 	RUN_OPTIONS,
 	{},
 };
