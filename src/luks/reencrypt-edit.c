@@ -86,6 +86,20 @@ static int delete_keyslot(json_object *json, unsigned id, struct luks_areas *fre
 	return 0;
 }
 
+uint32_t luks_reenc_keyslots(const struct luks_header *h, int digest)
+{
+	json_object *digests = field_get(h->json, "digests", json_type_object);
+	json_object *ids = digest < 0 ? NULL
+				      : field_get(field_by_id(digests, (unsigned)digest),
+						  "keyslots", json_type_array);
+	uint32_t found = 0;
+
+	for (unsigned slot = 0; ids && slot < LUKS_MAX_KEYSLOTS; slot++)
+		if (ids_contain(ids, slot))
+			found |= UINT32_C(1) << slot;
+	return found;
+}
+
 /* With all keyslots that hold its key. */
 static int delete_digest(json_object *json, int id, struct luks_areas *freed)
 {
@@ -149,12 +163,12 @@ static int set_final_segment(json_object *json, const struct luks_reenc *r)
 }
 
 static int finish_json(json_object *json, uint64_t header_size, const struct luks_reenc *r,
-		       struct luks_areas *freed)
+		       bool keep_old, struct luks_areas *freed)
 {
 	int error;
 
 	error = set_final_segment(json, r);
-	if (error == 0 && !r->keep_key && r->old_side.crypt)
+	if (error == 0 && !keep_old && r->old_side.crypt)
 		error = delete_digest(json, r->old_side.digest, freed);
 	if (error == 0)
 		error = delete_digest(json, r->digest, freed);
@@ -170,6 +184,7 @@ int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_a
 {
 	_cleanup_(json_putp) json_object *json = NULL;
 	struct luks_areas freed = {0};
+	bool keep_old;
 	int error;
 
 	if (!is_editable(r))
@@ -181,7 +196,8 @@ int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_a
 	json = header_copy_json(h);
 	if (!json)
 		return -ENOMEM;
-	error = finish_json(json, h->size, r, &freed);
+	keep_old = r->keep_key || (r->unverified && luks_reenc_keyslots(h, r->old_side.digest));
+	error = finish_json(json, h->size, r, keep_old, &freed);
 	if (error < 0)
 		return error;
 	header_replace_json(h, TAKE_PTR(json));

@@ -63,9 +63,14 @@ struct luks_reenc {
 
 	enum luks_reenc_mode mode;
 	enum luks_direction direction;
-	unsigned version;   /* of the requirement: 2 or 3 */
-	unsigned keyslot;   /* number of the reencrypt keyslot */
-	int digest;         /* id of the verification digest */
+	unsigned version; /* of the requirement: 2 or 3 */
+	unsigned keyslot; /* number of the reencrypt keyslot */
+	int digest;       /* id of the verification digest */
+	/*
+	 * Set by the caller where the digest could not be verified, as the old key is gone: what
+	 * ends a FINISH then leaves the keyslots of the old key, which somebody may need yet.
+	 */
+	bool unverified;
 	bool keep_key;      /* both sides have one digest, so one key */
 	bool moved_segment; /* there is a backup-moved-segment */
 
@@ -114,6 +119,9 @@ int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t 
  */
 int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_t boundary,
 			    uint64_t hot_size);
+
+/* The keyslots that hold the key of digest @digest, a bit each. */
+uint32_t luks_reenc_keyslots(const struct luks_header *h, int digest);
 
 /* Byte ranges of the metadata device that finishing freed and that want wiping. */
 struct luks_areas {

@@ -40,7 +40,7 @@ static bool wanted(const struct unlock *u, enum side s)
 
 static bool any_wanted(const struct unlock *u)
 {
-	return wanted(u, OLD) || wanted(u, NEW);
+	return (wanted(u, OLD) && !u->params->old_optional) || wanted(u, NEW);
 }
 
 /* The same digest on both sides: one key opens both. */
@@ -59,6 +59,15 @@ static bool may_use(const struct unlock *u, enum side s, const struct luks_keysl
 	if (slot->digest != u->digests[s])
 		return false;
 	return s == NEW || u->params->keyslot == LUKS_ANY_KEYSLOT || u->params->keyslot == slot->id;
+}
+
+/* Has any keyslot a key that could be had? */
+static bool any_keyslot(const struct unlock *u, enum side s)
+{
+	for (size_t i = 0; i < u->keyslots.n; i++)
+		if (may_use(u, s, &u->keyslots.slots[i]))
+			return true;
+	return false;
 }
 
 /* How a keyslot is opened: by a passphrase, or (NULL) by a token. */
@@ -167,8 +176,10 @@ static int try_passphrases(struct unlock *u)
 	const struct luks_passphrases *p = &u->params->passphrases;
 	unsigned wrong = 0;
 	bool again = false;
+	/* One try where only the optional key is missing. */
+	bool ask = any_wanted(u) || (wanted(u, OLD) && any_keyslot(u, OLD));
 
-	while (any_wanted(u) && wrong < MAX(p->tries, 1U)) {
+	for (; ask && wrong < MAX(p->tries, 1U); ask = any_wanted(u)) {
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		const struct secret *had[SIDES] = {u->keys[OLD], u->keys[NEW]};
 		int r;
@@ -192,11 +203,8 @@ static int try_passphrases(struct unlock *u)
 /* A key can only be asked for where some keyslot holds it. */
 static int check_keyslots(const struct unlock *u, enum side s)
 {
-	if (!wanted(u, s))
+	if (!wanted(u, s) || (s == OLD && u->params->old_optional) || any_keyslot(u, s))
 		return 0;
-	for (size_t i = 0; i < u->keyslots.n; i++)
-		if (may_use(u, s, &u->keyslots.slots[i]))
-			return 0;
 	if (s == OLD && u->params->keyslot != LUKS_ANY_KEYSLOT)
 		log_error("%s: keyslot %d does not hold the old volume key", u->params->device,
 			  u->params->keyslot);

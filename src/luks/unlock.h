@@ -33,7 +33,8 @@ struct luks_unlock_params {
 	 * id twice (the key is kept): both results hold the same key.
 	 */
 	int old_digest, new_digest;
-	int keyslot; /* only this one for the old key, or LUKS_ANY_KEYSLOT */
+	bool old_optional; /* the old key is nice to have: its result may be NULL */
+	int keyslot;       /* only this one for the old key, or LUKS_ANY_KEYSLOT */
 	/* Instead of a passphrase, NULL otherwise; verified against the digest. */
 	const struct secret *old_key, *new_key;
 	/* Let tokens open what they can by themselves before anybody is asked. */

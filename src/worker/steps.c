@@ -65,13 +65,13 @@ int steps_check_supported(const struct volume *v)
 int steps_unlock(struct steps *s)
 {
 	const struct volume *v = &s->volume;
-	/* Nothing is left to convert, and cryptsetup may have wiped the old keyslot (P9). */
-	const bool converted =
-		v->reenc.state == LUKS_REENC_FINISH || v->reenc.state == LUKS_REENC_NONE;
 	const struct luks_unlock_params params = {
 		.device = v->data_path,
 		.header = s->options->header,
-		.old_digest = converted ? LUKS_DIGEST_NONE : v->reenc.old_side.digest,
+		.old_digest = v->reenc.state == LUKS_REENC_NONE ? LUKS_DIGEST_NONE
+								: v->reenc.old_side.digest,
+		/* Nothing is left to convert, and cryptsetup may have wiped the old keyslot. */
+		.old_optional = v->reenc.state == LUKS_REENC_FINISH,
 		.new_digest = v->reenc.new_side.digest,
 		.keyslot = s->options->key_slot,
 		.old_key = s->volume_key,
@@ -81,6 +81,29 @@ int steps_unlock(struct steps *s)
 	};
 
 	return luks_unlock(&params, &s->old_key, &s->new_key);
+}
+
+/*
+ * All is converted and the old key cannot be had, so the verification digest says nothing. What can
+ * be verified is that the new key is the one that the header names; and what cannot must not cost
+ * anybody the old key.
+ */
+static int verify_finish(struct volume *v, const struct luks_reenc_keys *keys)
+{
+	const int digest = v->reenc.new_side.digest;
+	uint32_t left = luks_reenc_keyslots(v->header, v->reenc.old_side.digest);
+	int r = keys->new_key ? luks_volume_key_verify(v->header, digest, keys->new_key) : -ENOKEY;
+
+	if (r < 0)
+		return r;
+	v->reenc.unverified = true;
+	for (; left; left &= left - 1)
+		log_warning("%s: keyslot %d of the old volume key was not opened, so nobody can "
+			    "verify the re-encryption; the keyslot stays. When the data are right, "
+			    "remove it with: cryptsetup luksKillSlot %s %d",
+			    v->header_path, __builtin_ctz(left), v->header_path,
+			    __builtin_ctz(left));
+	return 0;
 }
 
 int steps_take_over(struct steps *s)
@@ -98,9 +121,9 @@ int steps_take_over(struct steps *s)
 		return log_refusal(-ESTALE,
 				   "%s: somebody else finished the re-encryption meanwhile",
 				   v->data_path);
-	if (v->reenc.state == LUKS_REENC_FINISH)
-		return 0;
 	r = luks_reenc_digest_verify(v->header, &v->reenc, &keys);
+	if (r == -ENOKEY && v->reenc.state == LUKS_REENC_FINISH)
+		r = verify_finish(v, &keys);
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", v->header_path, luks_derive_why());
 	if (r < 0)
