@@ -43,6 +43,7 @@ static void volume_config_clear(struct volume_config *v)
 {
 	free(v->device);
 	free(v->header_device);
+	free(v->device_id);
 	free(v->name);
 	free(v->group);
 	free(v->resilience);
@@ -71,6 +72,8 @@ void config_forget(struct config *c, const char *uuid)
 	struct volume_config *v = config_find_volume(c, uuid);
 	size_t i;
 
+	if (v && !v->remembered)
+		(void)config_set_device_id(c, uuid, "");
 	if (!v || !v->remembered)
 		return;
 	i = (size_t)(v - c->volumes);

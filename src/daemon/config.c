@@ -183,6 +183,7 @@ static int set_manager(struct place *p, const char *key, const char *value)
 enum setting {
 	SET_DEVICE,
 	SET_HEADER_DEVICE,
+	SET_DEVICE_ID,
 	SET_NAME,
 	SET_GROUP,
 	SET_RATE_LIMIT,
@@ -210,6 +211,8 @@ static int set_volume(struct volume_config *v, enum setting setting, const char 
 		return set_path(&v->device, value);
 	case SET_HEADER_DEVICE:
 		return set_path(&v->header_device, value);
+	case SET_DEVICE_ID:
+		return set_string(&v->device_id, value);
 	case SET_NAME:
 		return set_string(&v->name, value);
 	case SET_GROUP:
@@ -256,6 +259,7 @@ static int find_setting(const char *key, enum setting *ret)
 	static const char *const names[] = {
 		[SET_DEVICE] = "Device",
 		[SET_HEADER_DEVICE] = "HeaderDevice",
+		[SET_DEVICE_ID] = "DeviceId",
 		[SET_NAME] = "Name",
 		[SET_GROUP] = "Group",
 		[SET_RATE_LIMIT] = "RateLimit",
@@ -293,7 +297,8 @@ static int set_in_volume(struct place *p, const char *key, const char *value)
 	if (r != -ENOENT)
 		return r;
 	r = find_setting(key, &setting);
-	if (r < 0 || (!*p->volume->uuid && setting <= SET_NAME))
+	if (r < 0 || (!*p->volume->uuid && setting <= SET_NAME) ||
+	    (setting == SET_DEVICE_ID && !p->state_file))
 		return -ENOENT;
 	r = set_volume(p->volume, setting, value);
 	if (r == 0)
@@ -543,4 +548,15 @@ int config_remember(struct config *c, const char *uuid, const char *device,
 	if (r == 0)
 		r = inherit(v, &c->defaults);
 	return r;
+}
+
+bool config_set_device_id(struct config *c, const char *uuid, const char *id)
+{
+	struct volume_config *v;
+
+	if (!*id && !config_find_volume(c, uuid))
+		return false;
+	if (add_section(c, uuid, &v) < 0 || strcmp(v->device_id ? v->device_id : "", id) == 0)
+		return false;
+	return set_string(&v->device_id, id) == 0 && inherit(v, &c->defaults) == 0;
 }

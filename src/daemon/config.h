@@ -47,12 +47,13 @@ struct provider {
 };
 
 struct volume_config {
-	char uuid[37];              /* "": the defaults */
-	char *device;               /* path; NULL: not given */
-	char *header_device;        /* NULL: attached */
-	char *name;                 /* dm name of the open mapping, NULL: whatever is active */
-	char *group;                /* NULL: none */
-	uint64_t rate_limit;        /* bytes/s, 0: none */
+	char uuid[37];       /* "": the defaults */
+	char *device;        /* path; NULL: not given */
+	char *header_device; /* NULL: attached */
+	char *device_id;     /* what udev knows the disk by (duplicates.h); of the state file */
+	char *name;          /* dm name of the open mapping, NULL: whatever is active */
+	char *group;         /* NULL: none */
+	uint64_t rate_limit; /* bytes/s, 0: none */
 	uint64_t stall_target_usec; /* longest wait of I/O for a hotzone */
 	uint64_t hotzone_size_max;  /* bytes, 0: the engine's own */
 	unsigned threads;           /* for ciphers and checksums, 0: one for each CPU */
@@ -127,3 +128,5 @@ int config_write_state(const struct config *c, const char *state_path);
 int config_remember(struct config *c, const char *uuid, const char *device,
 		    const char *header_device, const char *name);
 void config_forget(struct config *c, const char *uuid);
+/* What tells the disk from a clone; "" forgets. True: that is something new for the state file. */
+bool config_set_device_id(struct config *c, const char *uuid, const char *id);

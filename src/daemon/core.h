@@ -126,6 +126,7 @@ struct manager_core {
 	unsigned n_stuck; /* processes of probes that were killed and do not end */
 	struct discover *discover;
 	char *state_path; /* NULL: nothing is remembered */
+	bool state_due;   /* it has to be written in this turn */
 	char status[256]; /* as the service manager was told */
 	uint64_t last_job;
 	int clock_fd; /* -1: there was nothing to wait for yet */
@@ -170,6 +171,8 @@ void volume_free_place(struct volume *v);
 /* Does udev know the device by this link, too? As of the last look. */
 bool volume_has_link(const struct volume *v, const char *path);
 
+/* Is the device with its header still there, as far as sysfs knows? */
+bool volume_is_attached(const struct volume *v);
 /* Is that exactly where it is known to be? */
 bool volume_is_at(const struct volume *v, const struct worker_look *look);
 /* -ENOTUNIQ: it is on another device, as far as can be known, and that has the same UUID. */

@@ -116,6 +116,25 @@ static void mapping_changed(struct manager *m, const char *name, const char *uui
 		look_again(v);
 }
 
+/* A disk was plugged in: one of the configuration, or one that was there with another number. */
+static void found_volume(struct manager *m, sd_device *device)
+{
+	struct probe_spec spec = {.quiet = true};
+	const struct volume *v;
+
+	if (sd_device_get_property_value(device, "ID_FS_UUID", &spec.uuid) < 0 ||
+	    sd_device_get_devname(device, &spec.device) < 0)
+		return;
+	v = manager_volume_by_uuid(m, spec.uuid);
+	if (!v) {
+		discover_configured(m);
+		return;
+	}
+	spec.uuid = v->uuid;
+	if (!*v->header_device && !volume_is_attached(v) && probe_new(m, &spec) < 0)
+		log_error("out of memory");
+}
+
 /* A device of the configuration has come, or a mapping has come or gone. */
 static int on_device(sd_device_monitor *monitor, sd_device *device, void *userdata)
 {
@@ -136,7 +155,7 @@ static int on_device(sd_device_monitor *monitor, sd_device *device, void *userda
 	else if (action == SD_DEVICE_ADD &&
 		 sd_device_get_property_value(device, "ID_FS_TYPE", &type) >= 0 &&
 		 strcmp(type, "crypto_LUKS") == 0)
-		discover_configured(m);
+		found_volume(m, device);
 	return 0;
 }
 

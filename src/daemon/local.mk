@@ -20,6 +20,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/crypttab.c src/daemon/crypttab.h \
 	src/daemon/deadline.c src/daemon/deadline.h \
 	src/daemon/discover.c src/daemon/discover.h \
+	src/daemon/duplicates.c src/daemon/duplicates.h \
 	src/daemon/events.c src/daemon/events.h \
 	src/daemon/failure.c src/daemon/failure.h \
 	src/daemon/group.c \

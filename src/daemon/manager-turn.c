@@ -199,6 +199,8 @@ static int on_turn(sd_event_source *s, void *userdata)
 	give_turns(&m->core->convert);
 	manager_share_rate(m);
 	manager_set_clock(m);
+	if (m->core->state_due)
+		manager_write_state(m);
 	tell_observer(m);
 	tell_status(m);
 	tell_ready(m);

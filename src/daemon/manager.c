@@ -228,6 +228,7 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 
 void manager_write_state(struct manager *m)
 {
+	m->core->state_due = false;
 	if (!m->core->state_path)
 		return;
 	if (mkdir(m->options->state_dir, 0700) < 0 && errno != EEXIST)

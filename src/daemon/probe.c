@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "daemon/core.h"
+#include "daemon/duplicates.h"
 #include "daemon/store.h"
 #include "util/log.h"
 
@@ -128,6 +129,29 @@ static int found_known(struct probe *p, struct volume *v, struct worker_look *lo
 	return volume_move(v, look, f);
 }
 
+/*
+ * What a person names is meant, and what is open is in use. All else was found by a name that may
+ * lead to a clone by now; where the right one is known, that is looked at instead.
+ */
+static int check_duplicates(struct probe *p, const struct worker_look *look, struct failure *f)
+{
+	const struct volume_config *c = config_find_volume(p->manager->config, look->uuid);
+	_cleanup_free_ char *instead = NULL;
+	struct probe_spec spec = {.name = p->name, .uuid = look->uuid, .quiet = p->quiet};
+	int r;
+
+	if (p->done || p->adopted || *look->name)
+		return 0;
+	r = duplicates_check(look, *p->header_device ? p->header_device : p->device,
+			     c ? c->device_id : NULL, &instead, f);
+	if (r < 0 && p->quiet)
+		log_warning("%s", f->text);
+	spec.device = instead;
+	if (instead && !*p->header_device && probe_new(p->manager, &spec) < 0)
+		log_error("out of memory");
+	return r;
+}
+
 static void on_ended(void *userdata, struct worker_end *e)
 {
 	struct probe *p = userdata;
@@ -150,6 +174,8 @@ static void on_ended(void *userdata, struct worker_end *e)
 	if (r == 0 && *p->uuid && strcmp(e->look.uuid, p->uuid) != 0)
 		r = failure_set(&f, -ESTALE, "volume %s is there, and not %s", e->look.uuid,
 				p->uuid);
+	if (r == 0)
+		r = check_duplicates(p, &e->look, &f);
 	if (r == 0)
 		v = manager_volume_by_uuid(p->manager, e->look.uuid);
 	if (v)

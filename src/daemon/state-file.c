@@ -30,10 +30,15 @@ static int print_path(FILE *f, const char *key, const char *path)
 
 static int print_volume(FILE *f, const struct volume_config *v)
 {
-	int r;
+	int r = 0;
 
 	fprintf(f, "\n[Volume %s]\n", v->uuid);
-	r = print_path(f, "Device", v->device ? v->device : "");
+	if (v->device_id)
+		fprintf(f, "DeviceId=%s\n", v->device_id);
+	if (!v->remembered)
+		return 0;
+	if (v->device)
+		r = print_path(f, "Device", v->device);
 	if (r == 0 && v->header_device)
 		r = print_path(f, "HeaderDevice", v->header_device);
 	if (v->name)
@@ -45,11 +50,13 @@ static int print_state(FILE *f, const struct config *c)
 {
 	int r = 0;
 
-	fputs("# Written by recryptd: what was asked for over the bus.\n", f);
+	fputs("# Written by recryptd: what was asked for over the bus, and where volumes were "
+	      "seen.\n",
+	      f);
 	if (c->has_kept_rate)
 		fprintf(f, "[Manager]\nRateLimit=%llu\n", (unsigned long long)c->kept_rate_limit);
 	for (size_t i = 0; i < c->n_volumes && r == 0; i++)
-		if (c->volumes[i].remembered)
+		if (c->volumes[i].remembered || c->volumes[i].device_id)
 			r = print_volume(f, &c->volumes[i]);
 	if (r < 0)
 		return r;

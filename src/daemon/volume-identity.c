@@ -14,6 +14,7 @@
 #include <systemd/sd-device.h>
 
 #include "daemon/core.h"
+#include "daemon/duplicates.h"
 #include "io/geometry.h"
 #include "util/log.h"
 
@@ -72,6 +73,18 @@ static void note_links(struct volume_core *c)
 	sd_device_unref(d);
 }
 
+/* For the next start: a link may lead to a clone by then. */
+static void note_device_id(struct volume *v)
+{
+	struct manager *m = v->manager;
+	_cleanup_free_ char *id = duplicates_device_id(v->core->identity.header);
+
+	if (!id || !*id || !config_set_device_id(m->config, v->uuid, id))
+		return;
+	m->core->state_due = true;
+	manager_mark(m, 0);
+}
+
 bool volume_has_link(const struct volume *v, const char *path)
 {
 	for (char **l = v->core->links; l && *l; l++)
@@ -98,6 +111,13 @@ static bool is_same_place(struct node was, struct node now, bool labelled, const
 	if (!is_attached(was.device))
 		return true;
 	return node_is_block(was) && labelled && has_other_uuid(was.device, uuid);
+}
+
+bool volume_is_attached(const struct volume *v)
+{
+	const struct node n = v->core->identity.header;
+
+	return !node_is_block(n) || is_attached(n.device);
 }
 
 bool volume_is_at(const struct volume *v, const struct worker_look *look)
@@ -148,6 +168,7 @@ void volume_set_place(struct volume *v, const struct worker_look *look)
 	i->data = look->node;
 	i->header = look->header_node;
 	note_links(v->core);
+	note_device_id(v);
 }
 
 int volume_move(struct volume *v, struct worker_look *look, struct failure *f)
