@@ -254,6 +254,19 @@ static void politeness_that_makes_no_sense_is_left_out(void **test_state)
 	assert_false(c->defaults.polite.deadline.set);
 }
 
+static void windows_have_a_number(void **test_state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	char text[4096] = "[Volume]\n";
+
+	(void)test_state;
+	for (unsigned i = 0; i < WINDOWS_MAX + 3; i++)
+		(void)strcat(text, "Window=22:00 for 8h\n");
+	write_file(conf, text);
+	c = load();
+	assert_int_equal(c->defaults.polite.n_windows, WINDOWS_MAX);
+}
+
 static void values_are_understood_exactly(void **test_state)
 {
 	uint64_t v = 77;
@@ -305,6 +318,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_is_remembered_comes_back, remove_files),
 		cmocka_unit_test_teardown(politeness_is_a_part_of_each_section, remove_files),
 		cmocka_unit_test_teardown(politeness_that_makes_no_sense_is_left_out, remove_files),
+		cmocka_unit_test_teardown(windows_have_a_number, remove_files),
 		cmocka_unit_test_teardown(values_are_understood_exactly, remove_files),
 	};
 
