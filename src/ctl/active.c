@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "dm/layout.h"
 #include "dm/task.h"
@@ -76,10 +75,9 @@ static int digest_of(const struct luks_reenc *r, uint64_t start)
 }
 
 enum status_table active_compare(const struct active_volume *v, const struct luks_status *s,
-				 const char *data)
+				 dev_t data)
 {
 	_cleanup_table_ struct table live = {0}, expected = {0};
-	struct stat st;
 	int r;
 
 	if (v->helpers)
@@ -88,8 +86,7 @@ enum status_table active_compare(const struct active_volume *v, const struct luk
 	if (r == -EBADMSG || r == -E2BIG)
 		return STATUS_TABLE_DIFFERS;
 	/* An image file is mapped through a loop device: whose, does not matter here. */
-	if (r < 0 || stat(data, &st) < 0 ||
-	    expected_table(s, S_ISBLK(st.st_mode) ? st.st_rdev : 0, &expected) < 0)
+	if (r < 0 || expected_table(s, data, &expected) < 0)
 		return STATUS_TABLE_UNKNOWN;
 	if (s->reenc.hot_size || live.count != expected.count)
 		return STATUS_TABLE_DIFFERS;

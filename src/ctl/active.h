@@ -14,6 +14,6 @@
  */
 int active_data_device(const char *name, char *path, size_t size);
 
-/* @data is the path of the device with the encrypted data. */
+/* @data is the number of the device with the encrypted data; 0: it is in an image file. */
 enum status_table active_compare(const struct active_volume *v, const struct luks_status *s,
-				 const char *data);
+				 dev_t data);

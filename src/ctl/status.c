@@ -16,30 +16,30 @@
 #include "luks/header.h"
 #include "luks/look.h"
 #include "luks/meta-io.h"
+#include "luks/place.h"
 #include "luks/status.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
-static int open_io(const char *path, struct meta_io **ret, uint32_t *ret_block_size)
+static int open_io(const struct found_file *f, struct meta_io **ret, uint32_t *ret_block_size)
 {
-	int r = luks_look_open(path, ret, ret_block_size);
+	int r = luks_look_open(f, ret, ret_block_size);
 
-	if (r == -ENOTBLK)
-		return log_refusal(r, "%s: neither a block device nor an image file", path);
 	if (r < 0)
-		log_error_errno(r, "%s: cannot be opened", path);
+		log_error_errno(r, "%s: cannot be opened", f->path);
 	return r == -ENOENT || r == -ENXIO ? -ENODEV : r;
 }
 
 /* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
 static void look_for_mapping(struct status *s, struct active_volume *v, const struct luks_header *h,
-			     uint64_t device_size, uint32_t block_size)
+			     const struct luks_place *place, uint64_t device_size,
+			     uint32_t block_size)
 {
 	struct luks_status limited;
 	struct active found;
 	struct stat st;
 
-	if (stat(s->device, &st) < 0 || active_find(h->uuid, &st, &found) < 0)
+	if (fstat(place->data.fd, &st) < 0 || active_find(h->uuid, &st, &found) < 0)
 		return;
 	if (found.n_here == 0) {
 		*v = found.elsewhere;
@@ -52,20 +52,23 @@ static void look_for_mapping(struct status *s, struct active_volume *v, const st
 	    v->size < s->luks.reenc.data_size &&
 	    luks_status_get(h, device_size, v->size, block_size, &limited, NULL) == 0)
 		s->luks = limited;
-	s->table = active_compare(v, &s->luks, s->device);
+	s->table = active_compare(v, &s->luks, file_block_device(&place->data.identity));
 }
 
 static int read_status(struct status *s, struct active_volume *v)
 {
+	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	_cleanup_(meta_io_freep) struct meta_io *data = NULL, *meta = NULL;
 	_cleanup_(luks_header_freep) struct luks_header *h = NULL;
 	struct luks_reason why = {""};
 	uint32_t block_size, unused;
 	int r;
 
-	r = open_io(s->device, &data, &block_size);
+	r = luks_place_find(s->device, s->header, &place);
+	if (r == 0)
+		r = open_io(&place.data, &data, &block_size);
 	if (r == 0 && s->header)
-		r = open_io(s->header, &meta, &unused);
+		r = open_io(&place.header, &meta, &unused);
 	if (r < 0)
 		return r;
 	r = luks_look_read(meta ?: data, &h, &why);
@@ -79,7 +82,7 @@ static int read_status(struct status *s, struct active_volume *v)
 			  *why.text ? ": " : "", why.text);
 		return r;
 	}
-	look_for_mapping(s, v, h, data->size, block_size);
+	look_for_mapping(s, v, h, &place, data->size, block_size);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 struct crypt_map {
 	char name[DM_NAME_MAX + 1];
 	char path[DM_NAME_MAX + 128];
+	dev_t device;
 	char sysfs[64]; /* once it goes by itself: what is there as long as the kernel has it */
 };
 
@@ -67,11 +67,11 @@ static int load_device(const struct crypt_map *m, dev_t data, uint64_t offset, u
 	return task_load(m->name, &t);
 }
 
-int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
-		  const struct stack_side *side, struct crypt_map **ret)
+int crypt_map_new(dev_t data_device, uint64_t offset, uint64_t size, const struct stack_side *side,
+		  struct crypt_map **ret)
 {
+	struct device_info info;
 	struct crypt_map *m;
-	struct stat st;
 	uint64_t end;
 	int r;
 
@@ -79,9 +79,7 @@ int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
 	    !is_aligned(offset, SECTOR_SIZE) || !is_aligned(size, side->sector_size) ||
 	    add_u64(offset, size, &end) < 0)
 		return -EINVAL;
-	if (stat(data_device, &st) < 0)
-		return -errno;
-	if (!S_ISBLK(st.st_mode))
+	if (data_device == 0)
 		return -ENOTBLK;
 	r = task_check_target("crypt");
 	if (r < 0)
@@ -95,13 +93,16 @@ int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
 		return r;
 	}
 	(void)snprintf(m->path, sizeof(m->path), "%.63s/%s", dm_dir(), m->name);
-	r = load_device(m, st.st_rdev, offset, size, side);
+	r = load_device(m, data_device, offset, size, side);
 	if (r == 0)
 		r = task_start(m->name);
+	if (r == 0)
+		r = task_info(m->name, &info);
 	if (r < 0) {
 		(void)crypt_map_free(m);
 		return r;
 	}
+	m->device = info.device;
 	*ret = m;
 	return 0;
 }
@@ -111,16 +112,18 @@ const char *crypt_map_path(const struct crypt_map *m)
 	return m->path;
 }
 
+dev_t crypt_map_device(const struct crypt_map *m)
+{
+	return m->device;
+}
+
 int crypt_map_detach(struct crypt_map *m)
 {
-	struct device_info info;
-	int r = task_info(m->name, &info);
+	int r = task_remove_on_close(m->name);
 
 	if (r == 0)
-		r = task_remove_on_close(m->name);
-	if (r == 0)
-		(void)snprintf(m->sysfs, sizeof(m->sysfs), "/sys/dev/block/%u:%u",
-			       major(info.device), minor(info.device));
+		(void)snprintf(m->sysfs, sizeof(m->sysfs), "/sys/dev/block/%u:%u", major(m->device),
+			       minor(m->device));
 	return r;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "dm/stack.h"
 
@@ -18,10 +19,12 @@ struct crypt_map;
  * -EOPNOTSUPP: the kernel has no device-mapper or no crypt target; -ENOTBLK, -EINVAL: of the
  * arguments; -ENOENT, -EINVAL from the kernel: it has no such cipher.
  */
-int crypt_map_new(const char *data_device, uint64_t offset, uint64_t size,
-		  const struct stack_side *side, struct crypt_map **ret);
+int crypt_map_new(dev_t data_device, uint64_t offset, uint64_t size, const struct stack_side *side,
+		  struct crypt_map **ret);
 
+/* Its node, and the number that this node must have. */
 const char *crypt_map_path(const struct crypt_map *m);
+dev_t crypt_map_device(const struct crypt_map *m);
 
 /*
  * To be called once it is open: from now on it goes, and gives the data device free, when it is

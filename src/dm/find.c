@@ -2,14 +2,19 @@
 #include "dm/find.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "dm/names.h"
 #include "dm/stock-stack.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
+#include "util/file.h"
 
 static int note_mapping(struct active_volumes *found, const char *name,
 			const struct device_info *info)
@@ -231,4 +236,19 @@ int find_device_node(dev_t device, char *path, size_t size)
 	}
 	(void)fclose(f);
 	return r;
+}
+
+int open_device_node(dev_t device, int flags)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	struct stat st;
+	int r = find_device_node(device, path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISBLK(st.st_mode) && st.st_rdev == device ? file_open(fd, flags) : -ENODEV;
 }

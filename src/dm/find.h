@@ -45,3 +45,9 @@ int find_volume_by_name(const char *name, struct active_volume *ret);
  * description below /sys fails with, or -ENODEV, -ENAMETOOLONG.
  */
 int find_device_node(dev_t device, char *path, size_t size);
+
+/*
+ * Opens that node, if it is the one of @device: what has its name may be anything, and to open some
+ * things does something. -ENODEV: it is another.
+ */
+int open_device_node(dev_t device, int flags);

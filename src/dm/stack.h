@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "util/secret.h"
 
@@ -28,11 +29,11 @@ struct stack_side {
 };
 
 struct stack_config {
-	const char *name;        /* dm name of the active volume */
-	const char *uuid;        /* LUKS2 UUID, with dashes */
-	const char *data_device; /* path */
-	uint64_t data_offset;    /* bytes */
-	uint64_t size;           /* bytes of data */
+	const char *name;     /* dm name of the active volume */
+	const char *uuid;     /* LUKS2 UUID, with dashes */
+	dev_t data_device;    /* what the data lies on; 0: no block device */
+	uint64_t data_offset; /* bytes */
+	uint64_t size;        /* bytes of data */
 	bool backward;
 	/* All is converted and @old_side unknown by now (set it as @new_side): only to dissolve. */
 	bool finished;

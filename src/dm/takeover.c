@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "dm/kernel-key.h"
 #include "dm/names.h"
@@ -49,7 +48,6 @@ static int set_side(struct stack *s, enum side side, const struct stack_side *co
 static int set_up(struct stack *s, const struct stack_config *config, uint64_t boundary)
 {
 	uint64_t end;
-	struct stat st;
 	int r = name_check(config->name);
 
 	if (r < 0)
@@ -58,9 +56,7 @@ static int set_up(struct stack *s, const struct stack_config *config, uint64_t b
 	    !is_aligned(config->size | config->data_offset | boundary, SECTOR_SIZE) ||
 	    boundary > config->size || add_u64(config->data_offset, config->size, &end) < 0)
 		return -EINVAL;
-	if (stat(config->data_device, &st) < 0)
-		return -errno;
-	if (!S_ISBLK(st.st_mode))
+	if (config->data_device == 0)
 		return -ENOTBLK;
 	(void)snprintf(s->name, sizeof(s->name), "%s", config->name);
 	(void)snprintf(s->uuid, sizeof(s->uuid), "%s", config->uuid);
@@ -69,7 +65,7 @@ static int set_up(struct stack *s, const struct stack_config *config, uint64_t b
 	s->layout = (struct layout){
 		.size = config->size >> SECTOR_SHIFT,
 		.backward = config->backward,
-		.data = st.st_rdev,
+		.data = config->data_device,
 		.data_offset = config->data_offset >> SECTOR_SHIFT,
 	};
 	s->boundary = boundary >> SECTOR_SHIFT;

@@ -43,10 +43,10 @@ void run_refuse(void)
 	c.old_side.cipher = "aes-cbc-essiv:sha256";
 	expect_error(&c, &clean, -ENOTUNIQ, "another cipher");
 	c = right;
-	c.data_device = "/dev/null";
+	c.data_device = 0;
 	expect_error(&c, &clean, -ENOTBLK, "no block device");
 	c = right;
-	c.data_device = "/dev/ubda";
+	c.data_device = device_number("/dev/ubda");
 	expect_error(&c, &clean, -ENOTUNIQ, "another device");
 	c = right;
 	c.uuid = "00000000-0000-0000-0000-000000000000";

@@ -95,7 +95,7 @@ static void run_map(void)
 	uint64_t *expected = aligned_buffer(BLOCK), *seen = aligned_buffer(BLOCK);
 
 	fill_volume();
-	must(crypt_map_new(args.device, c.data_offset, c.size, &c.old_side, &m), "map");
+	must(crypt_map_new(c.data_device, c.data_offset, c.size, &c.old_side, &m), "map");
 	{
 		_cleanup_close_ int fd = open(crypt_map_path(m), O_RDONLY | O_DIRECT | O_CLOEXEC);
 

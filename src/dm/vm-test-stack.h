@@ -65,6 +65,9 @@ void volume_init(char **argv);
 struct stack_config make_config(void);
 void drop_keys(void);
 
+/* Of a block device. */
+dev_t device_number(const char *path);
+
 /* Whole blocks, aligned for direct I/O. */
 void *aligned_buffer(size_t size);
 

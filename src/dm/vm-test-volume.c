@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -56,12 +57,21 @@ void drop_keys(void)
 		keys[i] = secret_free(keys[i]);
 }
 
+dev_t device_number(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		FATAL("%s: %m", path);
+	return st.st_rdev;
+}
+
 struct stack_config make_config(void)
 {
 	struct stack_config c = {
 		.name = args.name,
 		.uuid = args.uuid,
-		.data_device = args.device,
+		.data_device = device_number(args.device),
 		.data_offset = number(args.data_offset),
 		.size = volume_size,
 		.backward = args.backward,

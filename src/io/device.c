@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/file.h"
 
 /* Looked at before the device is opened: to open the wrong kind can do things (rewind a tape). */
 static int check_kind(const struct stat *st)
@@ -25,33 +26,23 @@ static int check_kind(const struct stat *st)
 	return 0;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_mode == b->st_mode &&
-	       a->st_rdev == b->st_rdev;
-}
-
-int device_open(const char *path, bool exclusive, struct device *ret)
+int device_open(int file, bool exclusive, struct device *ret)
 {
 	_cleanup_close_ int fd = -1;
 	struct geometry geometry;
-	struct stat before, opened;
-	int flags = O_RDWR | O_DIRECT | O_CLOEXEC | O_NOCTTY, r;
+	struct stat st;
+	int flags = O_RDWR | O_DIRECT | O_NOCTTY, r;
 
-	if (stat(path, &before) < 0)
+	if (fstat(file, &st) < 0)
 		return -errno;
-	r = check_kind(&before);
+	r = check_kind(&st);
 	if (r < 0)
 		return r;
-	if (exclusive && S_ISBLK(before.st_mode))
+	if (exclusive && S_ISBLK(st.st_mode))
 		flags |= O_EXCL;
-	fd = open(path, flags);
+	fd = file_open(file, flags);
 	if (fd < 0)
-		return errno == EINVAL ? -EOPNOTSUPP : -errno;
-	if (fstat(fd, &opened) < 0)
-		return -errno;
-	if (!same_file(&before, &opened))
-		return -EINVAL;
+		return fd == -EINVAL ? -EOPNOTSUPP : fd;
 	r = geometry_get(fd, &geometry);
 	if (r < 0)
 		return r;

@@ -12,8 +12,9 @@ struct device {
 };
 
 /*
- * Opens @path for reading and writing with O_DIRECT; @exclusive claims a block device (O_EXCL), so
- * that it must not be in use by a mount, a mapping or another one who claims it.
+ * Opens the file that @file (O_PATH will do) leads to, for reading and writing with O_DIRECT;
+ * @exclusive claims a block device (O_EXCL), so that it must not be in use by a mount, a mapping or
+ * another one who claims it. Anything but a disk or a regular file is not opened at all.
  *
  *   -EINVAL       neither a block device nor a regular file
  *   -EROFS        a read-only device or file system
@@ -21,9 +22,9 @@ struct device {
  *   -EOPNOTSUPP   no direct I/O on this file system, or in blocks larger than 4096 bytes only
  *   -EBUSY        @exclusive, and the device is in use
  *   -ENODATA      its size is 0
- *   others        open(2): -ENOENT, -EACCES, -ENXIO, ...
+ *   others        open(2): -EACCES, -ENXIO, ...
  */
-int device_open(const char *path, bool exclusive, struct device *ret);
+int device_open(int file, bool exclusive, struct device *ret);
 
 /* Has the block device been taken away (pulled out, detached) since it was opened? */
 bool device_is_gone(const struct device *d);

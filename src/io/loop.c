@@ -28,22 +28,7 @@ bool loop_is_attached(dev_t device)
 
 int loop_open(dev_t device, int flags)
 {
-	_cleanup_close_ int fd = -1;
-	char path[PATH_MAX];
-	struct stat st;
-	int r = find_device_node(device, path, sizeof(path));
-
-	if (r < 0)
-		return r;
-	/* What has this name may be anything, and to open some things does something. */
-	if (stat(path, &st) < 0)
-		return -errno;
-	if (!S_ISBLK(st.st_mode) || st.st_rdev != device)
-		return -ENODEV;
-	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	return S_ISBLK(st.st_mode) && st.st_rdev == device ? TAKE_FD(fd) : -ENODEV;
+	return open_device_node(device, flags | O_NONBLOCK);
 }
 
 int loop_backing_get(int fd, struct loop_backing *ret)

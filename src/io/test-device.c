@@ -35,6 +35,14 @@ static int nameless_file(uint64_t size, char ret_path[64])
 	return fd;
 }
 
+static int open_path(const char *path, bool exclusive, struct device *ret)
+{
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return device_open(fd, exclusive, ret);
+}
+
 static void an_image_file_opens_for_direct_io(void **state)
 {
 	char path[64];
@@ -42,7 +50,7 @@ static void an_image_file_opens_for_direct_io(void **state)
 	struct device d = {.fd = -1};
 
 	(void)state;
-	assert_int_equal(device_open(path, true, &d), 0);
+	assert_int_equal(open_path(path, true, &d), 0);
 	_cleanup_close_ int fd = d.fd;
 
 	assert_int_equal(fcntl(fd, F_GETFL) & (O_ACCMODE | O_DIRECT), O_RDWR | O_DIRECT);
@@ -62,7 +70,7 @@ static void the_block_size_of_a_file_is_the_smallest_that_works(void **state)
 	_Alignas(4096) uint8_t buf[4096];
 
 	(void)state;
-	assert_int_equal(device_open(path, false, &d), 0);
+	assert_int_equal(open_path(path, false, &d), 0);
 	_cleanup_close_ int fd = d.fd;
 	const uint32_t size = d.geometry.block_size;
 
@@ -78,7 +86,7 @@ static void check_loop(uint32_t block_size)
 	_cleanup_close_ int loop = loop_new(link, block_size, false, path);
 	struct device d = {.fd = -1};
 
-	assert_int_equal(device_open(path, false, &d), 0);
+	assert_int_equal(open_path(path, false, &d), 0);
 	_cleanup_close_ int fd = d.fd;
 
 	assert_true(d.geometry.is_block);
@@ -104,7 +112,7 @@ static void a_read_only_device_is_refused(void **state)
 	struct device d = {.fd = -1};
 
 	(void)state;
-	assert_int_equal(device_open(path, false, &d), -EROFS);
+	assert_int_equal(open_path(path, false, &d), -EROFS);
 	assert_int_equal(d.fd, -1);
 }
 
@@ -116,11 +124,11 @@ static void a_claimed_device_is_busy_for_exclusive_use_only(void **state)
 	struct device first = {.fd = -1}, second = {.fd = -1};
 
 	(void)state;
-	assert_int_equal(device_open(path, true, &first), 0);
+	assert_int_equal(open_path(path, true, &first), 0);
 	_cleanup_close_ int fd = first.fd;
 
-	assert_int_equal(device_open(path, true, &second), -EBUSY);
-	assert_int_equal(device_open(path, false, &second), 0);
+	assert_int_equal(open_path(path, true, &second), -EBUSY);
+	assert_int_equal(open_path(path, false, &second), 0);
 	assert_int_equal(close(second.fd), 0);
 }
 
@@ -183,12 +191,11 @@ static void what_is_no_disk_is_refused(void **state)
 	struct device d = {.fd = -1};
 
 	(void)state;
-	assert_int_equal(device_open("/dev/null", false, &d), -EINVAL);
-	assert_int_equal(device_open("/tmp", false, &d), -EINVAL);
-	assert_int_equal(device_open("/dev/no/such", false, &d), -ENOENT);
-	assert_int_equal(device_open(empty, false, &d), -ENODATA);
+	assert_int_equal(open_path("/dev/null", false, &d), -EINVAL);
+	assert_int_equal(open_path("/tmp", false, &d), -EINVAL);
+	assert_int_equal(open_path(empty, false, &d), -ENODATA);
 	/* procfs has regular files without direct I/O. */
-	assert_int_equal(device_open("/proc/self/comm", false, &d), -EOPNOTSUPP);
+	assert_int_equal(open_path("/proc/self/comm", false, &d), -EOPNOTSUPP);
 	assert_int_equal(d.fd, -1);
 }
 

@@ -41,19 +41,11 @@ struct thin_look *thin_look_free(struct thin_look *t)
 /* Past the page cache, which knows nothing of what the pool has written. */
 static int open_metadata(dev_t device, int *ret)
 {
-	_cleanup_close_ int fd = -1;
-	char path[64];
-	struct stat st;
-	int r = find_device_node(device, path, sizeof(path));
+	const int fd = open_device_node(device, O_RDONLY | O_DIRECT);
 
-	if (r < 0)
-		return r;
-	fd = open(path, O_RDONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISBLK(st.st_mode) || st.st_rdev != device)
-		return -ENODEV;
-	*ret = TAKE_FD(fd);
+	if (fd < 0)
+		return fd;
+	*ret = fd;
 	return 0;
 }
 

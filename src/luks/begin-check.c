@@ -58,20 +58,11 @@ static int check_integrity(struct crypt_device *cd, const char *device)
 	return 0;
 }
 
-static int check_device(const char *path)
+static int check_writable(const struct found_file *f)
 {
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
+	_cleanup_close_ int fd = file_open(f->fd, O_RDWR | O_NONBLOCK);
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		int r = -errno;
-
-		return log_error_errno(r, "%s: cannot be opened for writing", path);
-	}
-	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode))
-		return 0;
-	log_error("%s: is neither a block device nor an image file", path);
-	return -ENOTBLK;
+	return fd < 0 ? log_error_errno(fd, "%s: cannot be opened for writing", f->path) : 0;
 }
 
 int luks_begin_check_volume(struct crypt_device *cd, const struct luks_begin_params *params)
@@ -82,18 +73,20 @@ int luks_begin_check_volume(struct crypt_device *cd, const struct luks_begin_par
 	if (r == 0)
 		r = check_integrity(cd, params->device);
 	if (r == 0)
-		r = check_device(params->device);
-	if (r == 0 && params->header)
-		r = check_device(params->header);
+		r = check_writable(&params->place->data);
+	if (r == 0 && params->place->detached)
+		r = check_writable(&params->place->header);
 	return r;
 }
 
-static int device_size(const char *path, uint64_t *ret)
+static int device_size(const struct found_file *f, uint64_t *ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = file_open(f->fd, O_RDONLY | O_NONBLOCK);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (S_ISBLK(st.st_mode))
 		return ioctl(fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
@@ -102,13 +95,14 @@ static int device_size(const char *path, uint64_t *ret)
 }
 
 /* Bytes of data: what the segment says, or what the device has behind the data offset. */
-static int data_size(struct crypt_device *cd, const char *device,
+static int data_size(struct crypt_device *cd, const struct luks_begin_params *params,
 		     const struct luks_keyslots *keyslots, uint64_t *ret)
 {
+	const char *device = params->device;
 	uint64_t offset = 0, size = 0;
 	int r;
 
-	r = device_size(device, &size);
+	r = device_size(&params->place->data, &size);
 	if (r == 0)
 		r = mul_u64(crypt_get_data_offset(cd), SECTOR_SIZE, &offset);
 	if (r < 0)
@@ -130,7 +124,7 @@ static int check_data_size(struct crypt_device *cd, const struct luks_begin_para
 	uint64_t size = 0;
 	int r;
 
-	r = data_size(cd, params->device, keyslots, &size);
+	r = data_size(cd, params, keyslots, &size);
 	if (r < 0)
 		return r;
 	if (!is_aligned(size, sector_size)) {

@@ -302,7 +302,7 @@ static bool undo(struct luks_begin *b)
 	if (b->n_added == 0 && !b->marked)
 		return false;
 	b->cd = luks_context_close(b->cd);
-	if (luks_context_open(b->params.device, b->params.header, &b->cd) < 0)
+	if (luks_context_open(b->params.place, &b->cd) < 0)
 		return false;
 	if (crypt_reencrypt_status(b->cd, NULL) != CRYPT_REENCRYPT_NONE)
 		return true;

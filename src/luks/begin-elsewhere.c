@@ -120,26 +120,28 @@ int luks_begin_elsewhere(struct luks_begin *b)
 
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot begin the re-encryption", b->params.device);
-	return derive_elsewhere(job, keyslots * DERIVATIONS_OF_A_KEYSLOT + MORE_DERIVATIONS,
+	return derive_elsewhere(job, b->cd, keyslots * DERIVATIONS_OF_A_KEYSLOT + MORE_DERIVATIONS,
 				"the new keyslots", take_change, b);
 }
 
 int derive_serve_begin(struct derive_reader *r, const struct derive_channel *c)
 {
+	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	_cleanup_(luks_begin_freep) struct luks_begin *b = calloc(1, sizeof(*b));
 	_cleanup_(texts_clear) struct texts texts = {};
 	int e;
 
 	if (!b)
 		return -ENOMEM;
-	e = derive_get_context(r, &b->cd);
+	e = derive_get_context(r, &place, &b->cd);
 	if (e < 0)
 		return e;
 	get_params(r, &b->params, &texts);
 	get_plan(r, b);
 	if (r->error < 0)
 		return r->error;
-	b->params.device = crypt_get_device_name(b->cd);
+	b->params.device = place.data.path;
+	b->params.place = &place;
 	b->channel = c;
 	return luks_begin_here(b);
 }

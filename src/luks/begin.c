@@ -228,7 +228,7 @@ static int make_plan(struct luks_begin *b)
 	r = check_new_cost(b);
 	if (r < 0)
 		return r;
-	r = luks_context_open(b->params.device, b->params.header, &b->cd);
+	r = luks_context_open(b->params.place, &b->cd);
 	if (r == 0)
 		r = luks_begin_check_volume(b->cd, &b->params);
 	if (r < 0)

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "luks/place.h"
 #include "luks/unlock.h"
 #include "util/secret.h"
 
@@ -32,8 +33,8 @@ struct luks_pbkdf {
 };
 
 struct luks_begin_params {
-	const char *device;      /* path of the data device or image */
-	const char *header;      /* path of a detached header, or NULL */
+	const char *device; /* what messages call it */
+	const struct luks_place *place;
 	const char *active_name; /* dm name of the open volume, NULL: offline */
 	const char *cipher;      /* "aes-xts-plain64"; NULL: as before */
 	uint32_t key_size;       /* bytes of the new key; 0: as before */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/keyctl.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,14 +17,31 @@
 /* libcryptsetup has one log for the whole process, and so have we. */
 static char last_error[512];
 
+/* The name that a file had when it was found is better for people than that of its descriptor. */
+static void name_file(const char *message, int n, char *out, size_t size)
+{
+	char text[sizeof(last_error)], name[PATH_MAX];
+	const char *begin, *end;
+	int fd;
+
+	(void)text_format(text, sizeof(text), "%.*s", n, message);
+	begin = strstr(text, FILE_PATH_PREFIX);
+	fd = begin ? file_path_fd(begin, &end) : -1;
+	if (fd < 0 || file_name(fd, name) < 0)
+		(void)text_format(out, size, "%s", text);
+	else
+		(void)text_format(out, size, "%.*s%s%s", (int)(begin - text), text, name, end);
+}
+
 static void forward_message(int level, const char *message, void *arg)
 {
-	const int n = (int)strcspn(message, "\n");
+	char text[sizeof(last_error)];
 
 	(void)arg;
+	name_file(message, (int)strcspn(message, "\n"), text, sizeof(text));
 	if (level == CRYPT_LOG_ERROR)
-		(void)text_format(last_error, sizeof(last_error), "%.*s", n, message);
-	log_debug("libcryptsetup: %.*s", n, message);
+		memcpy(last_error, text, sizeof(last_error));
+	log_debug("libcryptsetup: %s", text);
 }
 
 const char *luks_context_error(void)
@@ -38,15 +56,13 @@ void luks_context_capture_log(void)
 }
 
 /* The reason why libcryptsetup cannot even start is better told by open(2). */
-static int check_readable(const char *path)
+static int check_readable(const struct found_file *f)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = file_open(f->fd, O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0) {
-		int r = errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
-
-		log_error_errno(-errno, "%s: cannot be opened", path);
-		return r;
+		log_error_errno(fd, "%s: cannot be opened", f->path);
+		return fd == -ENOENT || fd == -ENXIO ? -ENODEV : fd;
 	}
 	return 0;
 }
@@ -74,34 +90,79 @@ static int load_header(struct crypt_device *cd, const char *path)
 	return 0;
 }
 
-int luks_context_open(const char *device, const char *header, struct crypt_device **ret)
+/* libcryptsetup takes one path for "the header is on the device", and two for a detached one. */
+static bool is_one_file(const struct luks_place *p)
+{
+	return file_is_same(&p->data.identity, &p->header.identity);
+}
+
+int luks_context_open(const struct luks_place *place, struct crypt_device **ret)
 {
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
+	const int header_fd = is_one_file(place) ? place->data.fd : place->header.fd;
+	char data[FILE_PATH_SIZE], header[FILE_PATH_SIZE];
 	int r;
 
-	r = check_readable(device);
-	if (r == 0 && header)
-		r = check_readable(header);
+	r = check_readable(&place->data);
+	if (r == 0 && place->detached)
+		r = check_readable(&place->header);
 	/*
 	 * crypt_load() replaces an older or bad header copy with the newer one, without a flush
 	 * before. The program that wrote the newer one may have been killed before its own flush.
 	 * Both copies would then be in the disk's cache, and a power cut could tear both.
 	 */
 	if (r == 0)
-		r = luks_settle(header ? header : device);
+		r = luks_settle(&place->header);
 	if (r < 0)
 		return r;
 	luks_context_capture_log();
-	r = crypt_init_data_device(&cd, header ? header : device, device);
+	r = crypt_init_data_device(&cd, file_path(header_fd, header),
+				   file_path(place->data.fd, data));
 	if (r < 0) {
-		log_error("%s: %s", device, *last_error ? last_error : strerrordesc_np(-r));
+		log_error("%s: %s", place->data.path,
+			  *last_error ? last_error : strerrordesc_np(-r));
 		return r;
 	}
 	crypt_set_log_callback(cd, forward_message, NULL);
-	r = load_header(cd, header ? header : device);
+	r = load_header(cd, place->header.path);
+	if (r == 0)
+		r = luks_place_check_same(place);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(cd);
+	return 0;
+}
+
+static int take_file(const char *name, struct found_file *ret)
+{
+	struct found_file f = FOUND_FILE_NONE;
+	const int fd = name ? file_path_fd(name, NULL) : -1;
+	char path[PATH_MAX];
+	int r = fd < 0 ? -EINVAL : file_name(fd, path);
+
+	if (r == 0)
+		r = file_identify(fd, &f.identity);
+	if (r < 0)
+		return r;
+	f.fd = fd;
+	f.path = path;
+	return found_file_copy(&f, ret);
+}
+
+int luks_context_place(struct crypt_device *cd, struct luks_place *ret)
+{
+	const char *data = crypt_get_device_name(cd), *header = crypt_get_metadata_device_name(cd);
+	struct luks_place p = LUKS_PLACE_NONE;
+	int r = take_file(data, &p.data);
+
+	if (r == 0)
+		r = take_file(header ?: data, &p.header);
+	if (r < 0) {
+		luks_place_clear(&p);
+		return r;
+	}
+	p.detached = header && strcmp(header, data) != 0;
+	*ret = p;
 	return 0;
 }
 

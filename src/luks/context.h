@@ -7,14 +7,20 @@
 
 #include <libcryptsetup.h>
 
+#include "luks/place.h"
 #include "util/secret.h"
 
 /*
- * Settles the header (luks/settle.h), then makes a context with the LUKS2 header loaded. @header is
- * the path of a detached one, or NULL. Logs its own failures: -ENOTSUP LUKS1, -EINVAL not LUKS or
- * no usable header copy, else why the device cannot be opened or flushed.
+ * Settles the header (luks/settle.h), then makes a context with the LUKS2 header loaded.
+ * libcryptsetup opens what was found through its descriptors, which must stay open as long as the
+ * context. Logs its own failures: -ENOTSUP LUKS1, -EINVAL not LUKS or no usable header copy,
+ * -ESTALE another disk is there now, else why the device cannot be opened or flushed.
  */
-int luks_context_open(const char *device, const char *header, struct crypt_device **ret);
+int luks_context_open(const struct luks_place *place, struct crypt_device **ret);
+
+/* Where the volume of a context of luks_context_open() is. */
+int luks_context_place(struct crypt_device *cd, struct luks_place *ret);
+
 struct crypt_device *luks_context_close(struct crypt_device *cd);
 DEFINE_CLEANUP(struct crypt_device, luks_context_close)
 

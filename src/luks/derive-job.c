@@ -72,13 +72,16 @@ static int hash_header(struct crypt_device *cd, uint8_t ret[static HASH_SIZE])
 
 void derive_put_context(struct derive_writer *w, struct crypt_device *cd)
 {
+	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	uint8_t hash[HASH_SIZE];
 	int r = hash_header(cd, hash);
 
+	if (r == 0)
+		r = luks_context_place(cd, &place);
 	if (r < 0 && w->error == 0)
 		w->error = r;
-	derive_put_text(w, crypt_get_device_name(cd));
-	derive_put_text(w, crypt_get_metadata_device_name(cd));
+	derive_put_text(w, place.data.path);
+	derive_put_text(w, place.detached ? place.header.path : NULL);
 	derive_put(w, hash, sizeof(hash));
 }
 
@@ -164,7 +167,7 @@ struct secret *derive_get_secret(struct derive_reader *r)
 	return s;
 }
 
-int derive_get_context(struct derive_reader *r, struct crypt_device **ret)
+int derive_get_context(struct derive_reader *r, struct luks_place *place, struct crypt_device **ret)
 {
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
 	_cleanup_free_ char *device = derive_get_text(r), *header = derive_get_text(r);
@@ -174,7 +177,9 @@ int derive_get_context(struct derive_reader *r, struct crypt_device **ret)
 	derive_get(r, expected, sizeof(expected));
 	if (r->error < 0 || !device)
 		return r->error < 0 ? r->error : -EBADMSG;
-	e = luks_context_open(device, header, &cd);
+	e = luks_place_adopt(r->data_fd, device, r->header_fd, header, place);
+	if (e == 0)
+		e = luks_context_open(place, &cd);
 	if (e == 0)
 		e = hash_header(cd, hash);
 	if (e < 0)
@@ -182,7 +187,7 @@ int derive_get_context(struct derive_reader *r, struct crypt_device **ret)
 	if (memcmp(hash, expected, sizeof(hash)) != 0)
 		return log_refusal(
 			-ESTALE, "%s: another program has changed the header meanwhile; try again",
-			header);
+			place->header.path);
 	*ret = TAKE_PTR(cd);
 	return 0;
 }
@@ -232,16 +237,19 @@ static int read_answer(const struct secret *said, derive_frame_handler frame, vo
 	return 1;
 }
 
-int derive_elsewhere(const struct secret *job, unsigned n, const char *what,
-		     derive_frame_handler frame, void *arg)
+int derive_elsewhere(const struct secret *job, struct crypt_device *cd, unsigned n,
+		     const char *what, derive_frame_handler frame, void *arg)
 {
+	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	const struct luks_derive_policy *p = luks_derive_policy();
 	_cleanup_(secret_freep) struct secret *said = NULL;
 	const uint64_t deadline = luks_derive_deadline(n);
 	int r = luks_derive_check(deadline), end = 1;
 
 	if (r == 0)
-		r = p->run(job, p->stop_fd, deadline, &said);
+		r = luks_context_place(cd, &place);
+	if (r == 0)
+		r = p->run(job, &place, p->stop_fd, deadline, &said);
 	if (said)
 		end = read_answer(said, frame, arg);
 	/* A signal of the terminal ends that process as well as us. */
@@ -299,9 +307,10 @@ static int serve(struct derive_reader *r)
 	return -EBADMSG;
 }
 
-int luks_derive_serve(const struct secret *job, int (*send)(const void *data, size_t size))
+int luks_derive_serve(const struct secret *job, int data_fd, int header_fd,
+		      int (*send)(const void *data, size_t size))
 {
-	struct derive_reader reader = {.s = job};
+	struct derive_reader reader = {.s = job, .data_fd = data_fd, .header_fd = header_fd};
 	const char *why;
 	int r;
 

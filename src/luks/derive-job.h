@@ -16,6 +16,7 @@
 #include <libcryptsetup.h>
 
 #include "luks/derive.h"
+#include "luks/place.h"
 #include "util/secret.h"
 
 enum derive_operation {
@@ -57,7 +58,7 @@ void derive_put_text(struct derive_writer *w, const char *text);              /*
 void derive_put_secret(struct derive_writer *w, const struct secret *s);      /* NULL too */
 int derive_job_end(struct derive_writer *w, struct secret **ret);
 
-/* The names of the volume's devices, and what its header says. */
+/* The names of the volume's files, for messages, and what its header says. */
 void derive_put_context(struct derive_writer *w, struct crypt_device *cd);
 
 /* Reads in the order of writing. An error lasts. */
@@ -65,32 +66,40 @@ struct derive_reader {
 	const struct secret *s;
 	size_t at;
 	int error;
+	int data_fd, header_fd; /* of a job: the files of the volume */
 };
 
 void derive_get(struct derive_reader *r, void *ret, size_t size);
 /* The caller's to free; NULL where NULL was put. */
 char *derive_get_text(struct derive_reader *r);
 struct secret *derive_get_secret(struct derive_reader *r);
-/* Logs failures. -ESTALE: the header says something else by now. */
-int derive_get_context(struct derive_reader *r, struct crypt_device **ret);
+/* Logs failures. -ESTALE: the header says something else by now. @place must outlive the context.
+ */
+int derive_get_context(struct derive_reader *r, struct luks_place *place,
+		       struct crypt_device **ret);
 
 /* The next frame of an answer and its data, which stay in @r: 1, or 0 at the end, -EBADMSG. */
 int derive_get_frame(struct derive_reader *r, struct derive_frame *ret, const uint8_t **ret_data);
 
 /*
- * Has @job done by the process that the policy names, in the time of @n derivations. @frame sees
- * all that comes before the end, even of a process that was killed then. What that one logged is
- * logged here; a derivation that gave up is noted for luks_derive_why().
+ * Has @job, of context @cd, done by the process that the policy names, in the time of @n
+ * derivations. @frame sees all that comes before the end, even of a process that was killed then.
+ * What that one logged is logged here; a derivation that gave up is noted for luks_derive_why().
  */
-int derive_elsewhere(const struct secret *job, unsigned n, const char *what,
+int derive_elsewhere(const struct secret *job, struct crypt_device *cd, unsigned n,
+		     const char *what,
 		     int (*frame)(void *arg, const struct derive_frame *f, const uint8_t *data),
 		     void *arg);
 
 /* -EBADMSG: it has none. */
 int derive_job_head(const struct secret *job, struct derive_job_head *ret);
 
-/* Does @job here, once in a process; @send gets the bytes of the answer. */
-int luks_derive_serve(const struct secret *job, int (*send)(const void *data, size_t size));
+/*
+ * Does @job here, once in a process, on the files that the descriptors lead to; @send gets the
+ * bytes of the answer.
+ */
+int luks_derive_serve(const struct secret *job, int data_fd, int header_fd,
+		      int (*send)(const void *data, size_t size));
 
 /* The operations, in the process that derives. */
 struct derive_channel {

@@ -165,7 +165,7 @@ static int open_elsewhere(struct crypt_device *cd, int keyslot, const struct ope
 	if (r < 0)
 		return r;
 	(void)snprintf(what, sizeof(what), "keyslot %d", keyslot);
-	r = derive_elsewhere(job, 1, what, take_key, &key);
+	r = derive_elsewhere(job, cd, 1, what, take_key, &key);
 	if (r == 0 && !key)
 		r = -EBADMSG;
 	if (r == 0)
@@ -175,10 +175,11 @@ static int open_elsewhere(struct crypt_device *cd, int keyslot, const struct ope
 
 int derive_serve_open(struct derive_reader *r, const struct derive_channel *c)
 {
+	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
 	_cleanup_(secret_freep) struct secret *passphrase = NULL, *key = NULL;
 	struct opener by = {};
-	int keyslot, e = derive_get_context(r, &cd);
+	int keyslot, e = derive_get_context(r, &place, &cd);
 
 	derive_get(r, &keyslot, sizeof(keyslot));
 	derive_get(r, &by.token, sizeof(by.token));

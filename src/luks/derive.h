@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "luks/cost.h"
+#include "luks/place.h"
 #include "util/secret.h"
 
 struct luks_derive_policy {
@@ -22,13 +23,14 @@ struct luks_derive_policy {
 	uint64_t timeout_usec; /* for one derivation; 0: none */
 	int stop_fd;           /* readable while nothing may be derived; -1: nothing stops it */
 	/*
-	 * Has another process do @job by luks_derive_serve(), and kills it at @deadline
+	 * Has another process do @job by luks_derive_serve(), which gets the files of @place, and
+	 * kills it at @deadline
 	 * (-ETIMEDOUT; now_usec(), UINT64_MAX: never) or when @stop_fd says so (-ECANCELED).
 	 * *ret_said gets what that process said until then, in any case; NULL: nothing. A policy
 	 * without this function derives here.
 	 */
-	int (*run)(const struct secret *job, int stop_fd, uint64_t deadline,
-		   struct secret **ret_said);
+	int (*run)(const struct secret *job, const struct luks_place *place, int stop_fd,
+		   uint64_t deadline, struct secret **ret_said);
 };
 
 void luks_derive_set_policy(const struct luks_derive_policy *p);

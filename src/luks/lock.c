@@ -20,6 +20,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "util/file.h"
+
 #define LOCK_DIRECTORY "/run/cryptsetup"
 
 struct luks_lock {
@@ -117,21 +119,18 @@ int luks_lock_reencryption(const char *uuid, struct luks_lock **ret)
 }
 
 /* A file is locked itself; through an open file of its own, as flock() belongs to that. */
-static int lock_file(const struct stat *st, const char *path, int operation, struct luks_lock **ret)
+static int lock_file(int fd, int operation, struct luks_lock **ret)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = lock_new();
-	struct stat found;
 	int r;
 
 	if (!lock)
 		return -ENOMEM;
-	lock->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (lock->fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM))
-		lock->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (lock->fd < 0 || fstat(lock->fd, &found) < 0)
-		return -errno;
-	if (found.st_ino != st->st_ino || found.st_dev != st->st_dev)
-		return -ESTALE;
+	lock->fd = file_open(fd, O_RDWR | O_NONBLOCK);
+	if (lock->fd == -EACCES || lock->fd == -EROFS || lock->fd == -EPERM)
+		lock->fd = file_open(fd, O_RDONLY | O_NONBLOCK);
+	if (lock->fd < 0)
+		return lock->fd;
 	r = flock_retry(lock->fd, operation);
 	if (r < 0)
 		return r;
@@ -139,7 +138,7 @@ static int lock_file(const struct stat *st, const char *path, int operation, str
 	return 0;
 }
 
-int luks_lock_metadata(int fd, const char *path, enum luks_lock_mode mode, struct luks_lock **ret)
+int luks_lock_metadata(int fd, enum luks_lock_mode mode, struct luks_lock **ret)
 {
 	const int operation = mode == LUKS_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_SH;
 	char name[NAME_MAX + 1];
@@ -148,7 +147,7 @@ int luks_lock_metadata(int fd, const char *path, enum luks_lock_mode mode, struc
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (S_ISREG(st.st_mode))
-		return path ? lock_file(&st, path, operation, ret) : -EINVAL;
+		return lock_file(fd, operation, ret);
 	if (!S_ISBLK(st.st_mode))
 		return -ENOTBLK;
 	(void)snprintf(name, sizeof(name), "L_%u:%u", major(st.st_rdev), minor(st.st_rdev));

@@ -22,10 +22,10 @@ struct luks_lock;
 int luks_lock_reencryption(const char *uuid, struct luks_lock **ret);
 
 /*
- * Waits. @fd is the open metadata device, whose major:minor names the lock, or header file (found
- * again by @path, which may be NULL for a block device). -ESTALE: @path is another file by now.
+ * Waits. @fd is the open metadata device, whose major:minor names the lock, or the header file,
+ * which is itself locked.
  */
-int luks_lock_metadata(int fd, const char *path, enum luks_lock_mode mode, struct luks_lock **ret);
+int luks_lock_metadata(int fd, enum luks_lock_mode mode, struct luks_lock **ret);
 
 /* Releases; takes the lock file away when nobody else wants it. */
 struct luks_lock *luks_lock_free(struct luks_lock *lock);

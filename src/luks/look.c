@@ -8,19 +8,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int luks_look_open(const char *path, struct meta_io **ret, uint32_t *ret_block_size)
+int luks_look_open(const struct found_file *f, struct meta_io **ret, uint32_t *ret_block_size)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 	int r, block_size;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (f->identity.kind != S_IFREG && f->identity.kind != S_IFBLK)
+		return -ENOTBLK;
+	fd = file_open(f->fd, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (S_ISREG(st.st_mode))
 		block_size = (int)st.st_blksize;
 	else if (ioctl(fd, BLKSSZGET, &block_size) < 0)
-		return -ENOTBLK;
-	r = meta_io_file_new(fd, path, ret);
+		return -errno;
+	r = meta_io_file_new(fd, f->path, ret);
 	if (r < 0)
 		return r;
 	TAKE_FD(fd);

@@ -6,13 +6,15 @@
 #pragma once
 
 #include "luks/header.h"
+#include "util/file.h"
 
 /*
- * Opens the device or image @path for reading. Buffered: what a worker wrote past the cache of the
- * kernel is seen all the same, since the kernel drops those pages. -ENOTBLK: neither a block device
- * nor a regular file; else open(2): -ENOENT, -ENXIO, ...
+ * Opens a device or image for reading; @f must outlive what comes back. Buffered: what a worker
+ * wrote past the cache of the kernel is seen all the same, since the kernel drops those pages.
+ * -ENOTBLK: neither a block device nor a regular file, which is known before it is opened; else
+ * open(2): -ENXIO, ...
  */
-int luks_look_open(const char *path, struct meta_io **ret, uint32_t *ret_block_size);
+int luks_look_open(const struct found_file *f, struct meta_io **ret, uint32_t *ret_block_size);
 
 /* As luks_header_read(), also while somebody commits. */
 int luks_look_read(struct meta_io *io, struct luks_header **ret, struct luks_reason *why);

@@ -53,13 +53,11 @@ static void close_header(struct opened *o)
 }
 
 /* Past the page cache, which may have what the disk cannot give any more. */
-static int open_direct(const char *path, int flags)
+static int open_direct(const struct found_file *f, int flags)
 {
-	int fd = open(path, flags | O_DIRECT | O_CLOEXEC | O_NONBLOCK);
+	const int fd = file_open(f->fd, flags | O_DIRECT | O_NONBLOCK);
 
-	if (fd < 0 && errno == EINVAL)
-		fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	return fd == -EINVAL ? file_open(f->fd, flags | O_NONBLOCK) : fd;
 }
 
 static int explain(const char *path, int error, const struct luks_reason *why)
@@ -73,15 +71,16 @@ static int explain(const char *path, int error, const struct luks_reason *why)
 			       *why->text ? ": " : "", why->text);
 }
 
-static int open_header(const char *path, enum luks_lock_mode mode, struct opened *o)
+static int open_header(const struct found_file *f, enum luks_lock_mode mode, struct opened *o)
 {
-	_cleanup_close_ int fd = open_direct(path, mode == LUKS_LOCK_EXCLUSIVE ? O_RDWR : O_RDONLY);
+	_cleanup_close_ int fd = open_direct(f, mode == LUKS_LOCK_EXCLUSIVE ? O_RDWR : O_RDONLY);
+	const char *path = f->path;
 	struct luks_reason why = {};
 	int r;
 
 	if (fd < 0)
 		return log_error_errno(fd, "%s: cannot be opened", path);
-	r = luks_lock_metadata(fd, path, mode, &o->lock);
+	r = luks_lock_metadata(fd, mode, &o->lock);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot take the metadata lock", path);
 	r = meta_io_file_new(fd, path, &o->io);
@@ -98,10 +97,10 @@ static int open_header(const char *path, enum luks_lock_mode mode, struct opened
 }
 
 /* With the lock for readers: most headers need no more. */
-static int look(const char *path, bool *ret_bad)
+static int look(const struct found_file *f, bool *ret_bad)
 {
 	_cleanup_(close_header) struct opened o = {};
-	int r = open_header(path, LUKS_LOCK_SHARED, &o);
+	int r = open_header(f, LUKS_LOCK_SHARED, &o);
 
 	if (r < 0)
 		return r;
@@ -109,18 +108,18 @@ static int look(const char *path, bool *ret_bad)
 	return 0;
 }
 
-static int repair(const char *path)
+static int repair(const struct found_file *f)
 {
 	_cleanup_(close_header) struct opened o = {};
-	int r = open_header(path, LUKS_LOCK_EXCLUSIVE, &o);
+	int r = open_header(f, LUKS_LOCK_EXCLUSIVE, &o);
 
 	return r < 0 || !o.header ? r : luks_settle_copies(o.header, o.io);
 }
 
-int luks_settle(const char *path)
+int luks_settle(const struct found_file *f)
 {
 	bool bad;
-	int r = look(path, &bad);
+	int r = look(f, &bad);
 
-	return r < 0 || !bad ? r : repair(path);
+	return r < 0 || !bad ? r : repair(f);
 }

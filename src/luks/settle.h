@@ -6,6 +6,7 @@
 #pragma once
 
 #include "luks/header.h"
+#include "util/file.h"
 
 /*
  * Writes a bad copy of @h anew, if there is one, and reads it back. Under the exclusive metadata
@@ -14,8 +15,8 @@
 int luks_settle_copies(struct luks_header *h, struct meta_io *io);
 
 /*
- * Makes what was written to the header on @path durable, and repairs a bad copy. A path without a
+ * Makes what was written to the header on @f durable, and repairs a bad copy. A file without a
  * LUKS2 header is left alone, without an error. Takes the metadata lock. Logs its failures: -EINVAL
  * neither copy can be used, else why the device cannot be read or written.
  */
-int luks_settle(const char *path);
+int luks_settle(const struct found_file *f);

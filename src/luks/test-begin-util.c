@@ -36,6 +36,7 @@ struct luks_begin_params params_for(struct script *s)
 {
 	return (struct luks_begin_params){
 		.device = image,
+		.place = &image_place,
 		.keyslot = LUKS_ANY_KEYSLOT,
 		.resilience = "checksum",
 		.resilience_hash = "sha256",
@@ -49,6 +50,7 @@ struct luks_unlock_params unlock_params(struct script *s)
 {
 	return (struct luks_unlock_params){
 		.device = image,
+		.place = &image_place,
 		.old_digest = 0,
 		.new_digest = 1,
 		.keyslot = LUKS_ANY_KEYSLOT,
@@ -60,7 +62,7 @@ void get_volume_key(struct secret **ret)
 {
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
 
-	assert_int_equal(luks_context_open(image, NULL, &cd), 0);
+	assert_int_equal(luks_context_open(&image_place, &cd), 0);
 	assert_int_equal(luks_keyslot_open(cd, 0, &(struct secret){1, (uint8_t[]){'a'}}, ret), 0);
 }
 
@@ -92,7 +94,7 @@ void assert_cryptsetup_finishes(const char *letter, const struct secret *key)
 		 "pass-%s "
 		 "image",
 		 letter);
-	assert_int_equal(luks_context_open(image, NULL, &cd), 0);
+	assert_int_equal(luks_context_open(&image_place, &cd), 0);
 	for (int i = 0; i < (int)LUKS_MAX_KEYSLOTS && !now; i++)
 		(void)luks_keyslot_open(cd, i, &(struct secret){1, (uint8_t *)(uintptr_t)letter},
 					&now);

@@ -19,6 +19,7 @@
 
 char image_dir[] = "/tmp/test-image-XXXXXX";
 char image[sizeof(image_dir) + sizeof("/image")];
+struct luks_place image_place = LUKS_PLACE_NONE;
 
 bool image_is_possible(void)
 {
@@ -42,6 +43,7 @@ int image_teardown(void **state)
 	char command[64];
 
 	(void)state;
+	luks_place_clear(&image_place);
 	(void)snprintf(command, sizeof(command), "rm -rf %s", image_dir);
 	return system(command) == 0 ? 0 : -1;
 }
@@ -94,6 +96,8 @@ void image_format(const char *options)
 		 "printf a >pass-a; printf b >pass-b; printf c >pass-c;"
 		 "cryptsetup luksFormat -q --type luks2 " FAST_PBKDF "%s image pass-a",
 		 options);
+	luks_place_clear(&image_place);
+	assert_int_equal(luks_place_find(image, NULL, &image_place), 0);
 }
 
 void image_hash(uint8_t digest[static 32])
@@ -119,7 +123,7 @@ json_object *image_json(void)
 	const char *text;
 	json_object *root;
 
-	assert_int_equal(luks_context_open(image, NULL, &cd), 0);
+	assert_int_equal(luks_context_open(&image_place, &cd), 0);
 	assert_int_equal(crypt_dump_json(cd, &text, 0), 0);
 	root = json_tokener_parse(text);
 	assert_non_null(root);

@@ -9,10 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "luks/place.h"
+
 #define FAST_PBKDF "--pbkdf pbkdf2 --pbkdf-force-iterations 1000 "
 
 /* The directory and the image in it; set while the group of tests runs. */
 extern char image_dir[], image[];
+
+/* Where the image is, as of the last image_format(). */
+extern struct luks_place image_place;
 
 /* Is this root? Says so where not: the test is then to be skipped. */
 bool image_is_possible(void);

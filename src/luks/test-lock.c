@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -125,8 +126,7 @@ static pid_t take_in_child(const char *path, enum luks_lock_mode mode, int *ret_
 
 		/* A test that fails forgets us. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (fd < 0 || luks_lock_metadata(fd, path, mode, &lock) < 0 ||
-		    write(fds[1], "x", 1) != 1)
+		if (fd < 0 || luks_lock_metadata(fd, mode, &lock) < 0 || write(fds[1], "x", 1) != 1)
 			_exit(1);
 		for (;;)
 			(void)pause();
@@ -160,7 +160,7 @@ static void metadata_lock_of_a_file_is_shared_or_exclusive(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_int_equal(luks_lock_metadata(fd, path, LUKS_LOCK_SHARED, &lock), 0);
+	assert_int_equal(luks_lock_metadata(fd, LUKS_LOCK_SHARED, &lock), 0);
 	child = take_in_child(path, LUKS_LOCK_SHARED, &said);
 	assert_true(has_it(said, WAIT_MSEC));
 	reap(child, said);
@@ -176,7 +176,7 @@ static void metadata_lock_of_a_file_is_shared_or_exclusive(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
-static void file_that_was_replaced_is_stale(void **state)
+static void the_open_file_is_locked_whatever_its_name_leads_to(void **state)
 {
 	char path[] = "/tmp/test-lock-XXXXXX";
 	_cleanup_close_ int fd = mkstemp(path), other = -1;
@@ -187,7 +187,10 @@ static void file_that_was_replaced_is_stale(void **state)
 	assert_int_equal(unlink(path), 0);
 	other = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 	assert_true(other >= 0);
-	assert_int_equal(luks_lock_metadata(fd, path, LUKS_LOCK_SHARED, &lock), -ESTALE);
+	assert_int_equal(luks_lock_metadata(fd, LUKS_LOCK_EXCLUSIVE, &lock), 0);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), -1);
+	luks_lock_free(lock);
 	assert_int_equal(unlink(path), 0);
 }
 
@@ -199,7 +202,7 @@ int main(void)
 		cmocka_unit_test(uuid_that_is_a_path_is_refused),
 		cmocka_unit_test(lock_is_held_by_one_however_many_want_it),
 		cmocka_unit_test(metadata_lock_of_a_file_is_shared_or_exclusive),
-		cmocka_unit_test(file_that_was_replaced_is_stale),
+		cmocka_unit_test(the_open_file_is_locked_whatever_its_name_leads_to),
 	};
 
 	if (geteuid() != 0) {

@@ -214,7 +214,7 @@ static void locks_keep_cryptsetup_out(void **state)
 	/* Its command waits while we hold the metadata. */
 	fd = open(image, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
-	assert_int_equal(luks_lock_metadata(fd, image, LUKS_LOCK_EXCLUSIVE, &lock), 0);
+	assert_int_equal(luks_lock_metadata(fd, LUKS_LOCK_EXCLUSIVE, &lock), 0);
 	(void)close(fd);
 	assert_int_equal(shell("timeout 1 cryptsetup luksDump image"), 124);
 	luks_lock_free(lock);

@@ -256,7 +256,7 @@ int luks_unlock(const struct luks_unlock_params *params, struct secret **ret_old
 	};
 	int r;
 
-	r = luks_context_open(params->device, params->header, &u.cd);
+	r = luks_context_open(params->place, &u.cd);
 	if (r == 0)
 		r = unlock(&u);
 	if (r < 0)

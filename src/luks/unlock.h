@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "luks/place.h"
 #include "util/secret.h"
 
 /* Who is asked for passphrases. */
@@ -26,8 +27,8 @@ struct luks_passphrases {
 #define LUKS_NEW_PASSPHRASE (-2) /* for luks_passphrases.ask: one that opens nothing yet */
 
 struct luks_unlock_params {
-	const char *device; /* path of the data device or image */
-	const char *header; /* path of a detached header, or NULL */
+	const char *device; /* what messages call it */
+	const struct luks_place *place;
 	/*
 	 * Digest ids of the keys that are wanted; LUKS_DIGEST_NONE where a side has none. The same
 	 * id twice (the key is kept): both results hold the same key.

@@ -4,6 +4,7 @@ src_util_libutil_a_SOURCES = \
 	src/util/checked.h \
 	src/util/cleanup.h \
 	src/util/clock.c src/util/clock.h \
+	src/util/file.c src/util/file-find.c src/util/file.h \
 	src/util/io.c src/util/io.h \
 	src/util/log.c src/util/log.h \
 	src/util/node.c src/util/node.h \
@@ -12,7 +13,9 @@ src_util_libutil_a_SOURCES = \
 	src/util/text.c src/util/text.h \
 	src/util/uuid.c src/util/uuid.h
 
-UNIT_TESTS += src/util/test-util
+UNIT_TESTS += src/util/test-file src/util/test-util
+src_util_test_file_SOURCES = src/util/test-file.c
+src_util_test_file_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_util_test_util_SOURCES = src/util/test-util.c
 src_util_test_util_LDADD = src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 

@@ -18,8 +18,8 @@
 #include "util/log.h"
 #include "worker/process.h"
 
-#define FIRST_SIZE 4096 /* bytes of an answer; most are smaller */
-#define ABOVE      10   /* descriptors of ours are not those of the process */
+#define FIRST_SIZE 4096        /* bytes of an answer; most are smaller */
+#define ABOVE      FILE_FD_MIN /* descriptors of ours are not those of the process */
 
 extern char **environ;
 
@@ -47,13 +47,17 @@ static int make_pipe(int *ret_read, int *ret_write)
 }
 
 static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int output,
-		  int input)
+		  int input, const struct luks_place *place)
 {
 	sigset_t none;
 	int e = posix_spawn_file_actions_adddup2(actions, output, CHILD_OUTPUT_FD);
 
 	if (e == 0 && input >= 0)
 		e = posix_spawn_file_actions_adddup2(actions, input, CHILD_INPUT_FD);
+	if (e == 0 && place)
+		e = posix_spawn_file_actions_adddup2(actions, place->data.fd, CHILD_DATA_FD);
+	if (e == 0 && place)
+		e = posix_spawn_file_actions_adddup2(actions, place->header.fd, CHILD_HEADER_FD);
 	(void)sigemptyset(&none);
 	if (e == 0)
 		e = posix_spawnattr_setsigmask(attributes, &none);
@@ -62,7 +66,8 @@ static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attrib
 	return -e;
 }
 
-static int spawn(const char *const *argv, int output, int input, pid_t *ret)
+static int spawn(const char *const *argv, int output, int input, const struct luks_place *place,
+		 pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -75,7 +80,7 @@ static int spawn(const char *const *argv, int output, int input, pid_t *ret)
 		(void)posix_spawn_file_actions_destroy(&actions);
 		return r;
 	}
-	r = set_up(&actions, &attributes, output, input);
+	r = set_up(&actions, &attributes, output, input, place);
 	if (r == 0)
 		r = -posix_spawn(ret, "/proc/self/exe", &actions, &attributes,
 				 (char *const *)(uintptr_t)argv, environ);
@@ -167,8 +172,8 @@ static int talk(struct talk *t, uint64_t deadline)
 	}
 }
 
-int child_run(const char *const *argv, const struct secret *input, int stop_fd, uint64_t deadline,
-	      size_t said_max, struct secret **ret_said)
+int child_run(const char *const *argv, const struct secret *input, const struct luks_place *place,
+	      int stop_fd, uint64_t deadline, size_t said_max, struct secret **ret_said)
 {
 	_cleanup_close_ int output = -1, heard = -1, wanted = -1, told = -1;
 	struct talk t = {.stop = stop_fd, .input = input, .max = said_max};
@@ -181,7 +186,7 @@ int child_run(const char *const *argv, const struct secret *input, int stop_fd, 
 	if (r == 0 && input && fcntl(told, F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (r == 0)
-		r = spawn(argv, output, wanted, &pid);
+		r = spawn(argv, output, wanted, place, &pid);
 	if (r < 0)
 		return r;
 	(void)close(TAKE_FD(output));

@@ -12,19 +12,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "luks/place.h"
 #include "util/secret.h"
 
 /* In the process. */
 #define CHILD_OUTPUT_FD 3
 #define CHILD_INPUT_FD  4 /* closed without input */
+#define CHILD_DATA_FD   5 /* of a place: for luks_place_adopt() */
+#define CHILD_HEADER_FD 6
 
 /*
- * Runs this program with @argv until it closes its output. @input may be NULL. *ret_said gets what
+ * Runs this program with @argv until it closes its output. @input may be NULL; so may
+ * @place, whose files it gets. *ret_said gets what
  * it said until then (@said_max bytes at most), NULL: nothing, also with an error. -ETIMEDOUT: not
  * before @deadline (now_usec()); -ECANCELED: not before @stop_fd could be read from.
  */
-int child_run(const char *const *argv, const struct secret *input, int stop_fd, uint64_t deadline,
-	      size_t said_max, struct secret **ret_said);
+int child_run(const char *const *argv, const struct secret *input, const struct luks_place *place,
+	      int stop_fd, uint64_t deadline, size_t said_max, struct secret **ret_said);
 
 /* In the process, first of all. Logs failures. */
 int child_protect(void);

@@ -259,8 +259,7 @@ int conversion_set_up(struct conversion *c)
 		r = make_disk(v, &c->disk);
 	if (r < 0)
 		return r;
-	luks_store_init(&c->store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_path,
-			v->header_on_data);
+	luks_store_init(&c->store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_on_data);
 	r = conversion_check_skip(v, v->reenc.old_side.cipher, v->reenc.new_side.cipher);
 	if (r < 0)
 		return r;

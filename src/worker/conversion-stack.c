@@ -26,7 +26,7 @@ static struct stack_config stack_config_of(const struct volume *v,
 	return (struct stack_config){
 		.name = v->name,
 		.uuid = v->header->uuid,
-		.data_device = v->data_path,
+		.data_device = volume_data_device(v),
 		.data_offset = reenc->data_offset,
 		.size = reenc->data_size,
 		.backward = reenc->state != LUKS_REENC_NONE && reenc->direction == LUKS_BACKWARD,
@@ -121,7 +121,7 @@ int conversion_settle(const struct volume *v, const struct secret *key)
 	const struct stack_config config = {
 		.name = v->name,
 		.uuid = v->header->uuid,
-		.data_device = v->data_path,
+		.data_device = volume_data_device(v),
 		.data_offset = reenc->data_offset,
 		.size = reenc->data_size,
 		.finished = true,

@@ -58,8 +58,7 @@ int conversion_finish(struct volume *v)
 	struct luks_store store;
 	int r;
 
-	luks_store_init(&store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_path,
-			v->header_on_data);
+	luks_store_init(&store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_on_data);
 	r = store.store.ops->finish(&store.store);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot make the final commit of the LUKS2 header",

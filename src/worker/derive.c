@@ -16,11 +16,12 @@
 /* Bytes of address space beside the memory of a derivation: libraries, stacks, the job. */
 #define OTHER_MEMORY ((uint64_t)2 << 30)
 
-static int run(const struct secret *job, int stop_fd, uint64_t deadline, struct secret **ret_said)
+static int run(const struct secret *job, const struct luks_place *place, int stop_fd,
+	       uint64_t deadline, struct secret **ret_said)
 {
 	static const char *const argv[] = {"recrypt-worker", DERIVE_VERB, NULL};
 
-	return child_run(argv, job, stop_fd, deadline, SAID_MAX, ret_said);
+	return child_run(argv, job, place, stop_fd, deadline, SAID_MAX, ret_said);
 }
 
 void derive_set_up(const struct luks_cost_limits *limits, uint64_t timeout_usec, int stop_fd)
@@ -68,5 +69,5 @@ int derive_main(void)
 		r = secret_read_fd(CHILD_INPUT_FD, -1, JOB_MAX, UINT64_MAX, &job);
 	if (r == 0)
 		r = limit_memory(job);
-	return r < 0 ? r : luks_derive_serve(job, child_say);
+	return r < 0 ? r : luks_derive_serve(job, CHILD_DATA_FD, CHILD_HEADER_FD, child_say);
 }

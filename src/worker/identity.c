@@ -18,14 +18,16 @@ static int check_node(struct node wanted, struct node found, const char *path)
 			   path, node_text(found, is), node_text(wanted, was));
 }
 
-int identity_check_data(const struct options *o, struct node found, const char *path)
+int identity_check_place(const struct options *o, const struct luks_place *p)
 {
-	return o->identity ? check_node(o->identity->data, found, path) : 0;
-}
+	int r;
 
-int identity_check_header(const struct options *o, struct node found, const char *path)
-{
-	return o->identity ? check_node(o->identity->header, found, path) : 0;
+	if (!o->identity)
+		return 0;
+	r = check_node(o->identity->data, p->data.identity.node, p->data.path);
+	if (r < 0)
+		return r;
+	return check_node(o->identity->header, p->header.identity.node, p->header.path);
 }
 
 int identity_check_uuid(const struct options *o, const char *found, const char *path)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "luks/place.h"
 #include "util/node.h"
 #include "worker/options.h"
 
@@ -17,9 +18,8 @@ struct identity {
 /* What identity_check_...() return for another volume than was meant; logged with both. */
 #define EOTHERVOLUME EREMCHG
 
-/* Is the node that was opened at @path the one that is meant? */
-int identity_check_data(const struct options *o, struct node found, const char *path);
-int identity_check_header(const struct options *o, struct node found, const char *path);
+/* Are the files that were found those that are meant? */
+int identity_check_place(const struct options *o, const struct luks_place *p);
 
 /* Has the header that was read at @path the UUID that is meant? */
 int identity_check_uuid(const struct options *o, const char *found, const char *path);

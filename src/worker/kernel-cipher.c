@@ -9,6 +9,7 @@
 #include "dm/crypt-map.h"
 #include "io/device.h"
 #include "io/disk-uring.h"
+#include "util/file.h"
 #include "util/log.h"
 
 struct kernel_cipher {
@@ -30,6 +31,20 @@ static int refuse(const struct volume *v, const struct stack_side *side, int err
 			       v->data_path, side->cipher);
 }
 
+/* Something else may have made, or removed, the node meanwhile. */
+static int open_map(struct kernel_cipher *k)
+{
+	_cleanup_(found_file_clear) struct found_file f = FOUND_FILE_NONE;
+	struct file_doubt why;
+	int r = file_find(crypt_map_path(k->map), &f, &why);
+
+	if (r < 0)
+		return r;
+	if (file_block_device(&f.identity) != crypt_map_device(k->map))
+		return -ENODEV;
+	return device_open(f.fd, false, &k->device);
+}
+
 int kernel_cipher_new(struct volume *v, uint64_t offset, uint64_t size,
 		      const struct stack_side *side, struct kernel_cipher **ret)
 {
@@ -42,10 +57,10 @@ int kernel_cipher_new(struct volume *v, uint64_t offset, uint64_t size,
 	/* The mapping claims the device for itself, which it cannot while we do. */
 	cleanup_close(&v->exclusive_fd);
 	v->exclusive_fd = -1;
-	r = crypt_map_new(v->data_path, offset, size, side, &k->map);
+	r = crypt_map_new(volume_data_device(v), offset, size, side, &k->map);
 	if (r < 0)
 		return refuse(v, side, r);
-	r = device_open(crypt_map_path(k->map), false, &k->device);
+	r = open_map(k);
 	if (r == 0)
 		r = crypt_map_detach(k->map);
 	if (r == 0)

@@ -5,21 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "io/active.h"
 #include "luks/look.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "worker/identity.h"
-
-static int find_path(const char *given, char path[static PATH_MAX])
-{
-	if (realpath(given, path))
-		return 0;
-	log_error_errno(-errno, "%s: cannot be found", given);
-	return -ENODEV;
-}
 
 static int explain(const struct look *l, int error, const struct luks_reason *why)
 {
@@ -86,8 +77,8 @@ static void note_sides(struct look *l, const struct luks_header *h)
 }
 
 /* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
-static int note_mapping(struct look *l, const struct luks_header *h, uint64_t device_size,
-			uint32_t block_size)
+static int note_mapping(struct look *l, const struct luks_place *p, const struct luks_header *h,
+			uint64_t device_size, uint32_t block_size)
 {
 	struct luks_status limited;
 	struct active_volume active;
@@ -95,8 +86,8 @@ static int note_mapping(struct look *l, const struct luks_header *h, uint64_t de
 	struct stat st;
 	int r;
 
-	if (stat(l->device, &st) < 0)
-		return log_error_errno(-errno, "%s: cannot be found", l->device);
+	if (fstat(p->data.fd, &st) < 0)
+		return log_error_errno(-errno, "%s: cannot be identified", l->device);
 	r = active_find(h->uuid, &st, &found);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
@@ -113,35 +104,23 @@ static int note_mapping(struct look *l, const struct luks_header *h, uint64_t de
 	return 0;
 }
 
-static void note_disks(struct look *l)
-{
-	struct stat st;
-
-	if (stat(l->device, &st) == 0)
-		device_disks(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev, &l->disks);
-}
-
-static int read_all(const struct options *o, struct look *l, struct luks_header **ret)
+static int read_all(const struct options *o, const struct luks_place *p, struct look *l,
+		    struct luks_header **ret)
 {
 	_cleanup_(meta_io_freep) struct meta_io *data = NULL, *meta = NULL;
 	_cleanup_(luks_header_freep) struct luks_header *h = NULL;
 	struct luks_reason why = {};
 	uint32_t block_size, unused;
-	int r = luks_look_open(l->device, &data, &block_size);
+	int r = luks_look_open(&p->data, &data, &block_size);
 
 	if (r == 0)
-		r = luks_look_open(l->header_device, &meta, &unused);
+		r = luks_look_open(&p->header, &meta, &unused);
 	if (r < 0) {
 		log_error_errno(r, "%s: cannot be opened", data ? l->header_device : l->device);
 		return r == -ENOENT || r == -ENXIO ? -ENODEV : r;
 	}
 	l->node = data->node;
 	l->header_node = meta->node;
-	r = identity_check_data(o, data->node, l->device);
-	if (r == 0)
-		r = identity_check_header(o, meta->node, l->header_device);
-	if (r < 0)
-		return r;
 	r = luks_look_read(meta, &h, &why);
 	if (r == 0) {
 		r = identity_check_uuid(o, h->uuid, l->header_device);
@@ -159,7 +138,7 @@ static int read_all(const struct options *o, struct look *l, struct luks_header 
 		l->record[0] = '\0';
 	l->trust = luks_record_check(h, &(const struct record_keys){});
 	note_sides(l, h);
-	r = note_mapping(l, h, data->size, block_size);
+	r = note_mapping(l, p, h, data->size, block_size);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(h);
@@ -168,20 +147,24 @@ static int read_all(const struct options *o, struct look *l, struct luks_header 
 
 int look(const struct options *o, struct look *ret, struct luks_header **ret_header)
 {
+	_cleanup_(luks_place_clear) struct luks_place p = LUKS_PLACE_NONE;
 	_cleanup_(luks_header_freep) struct luks_header *h = NULL;
 	_cleanup_free_ struct look *l = calloc(1, sizeof(*l));
 	int r;
 
 	if (!l)
 		return -ENOMEM;
-	r = find_path(o->device, l->device);
+	r = luks_place_find(o->device, o->header, &p);
 	if (r == 0)
-		r = find_path(o->header ?: o->device, l->header_device);
-	if (r == 0)
-		r = read_all(o, l, &h);
+		r = identity_check_place(o, &p);
 	if (r < 0)
 		return r;
-	note_disks(l);
+	(void)snprintf(l->device, sizeof(l->device), "%s", p.data.path);
+	(void)snprintf(l->header_device, sizeof(l->header_device), "%s", p.header.path);
+	r = read_all(o, &p, l, &h);
+	if (r < 0)
+		return r;
+	device_disks((dev_t)l->node.device, &l->disks);
 	text_make_valid(l->record);
 	luks_make_printable(l->status.uuid);
 	text_make_valid(l->status.reenc.old_side.cipher);

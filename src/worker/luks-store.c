@@ -25,7 +25,7 @@ static int lock_header(struct luks_store *s, struct luks_lock **ret)
 {
 	if (s->lock_fd < 0 || s->held)
 		return 0;
-	return luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, ret);
+	return luks_lock_metadata(s->lock_fd, LUKS_LOCK_EXCLUSIVE, ret);
 }
 
 /* The exclusive lock, and a header that is still the one we know. Held, it can be no other. */
@@ -46,7 +46,7 @@ static int enter(struct luks_store *s, struct luks_lock **ret)
 
 int luks_store_hold(struct luks_store *s)
 {
-	int r = luks_lock_metadata(s->lock_fd, s->lock_path, LUKS_LOCK_EXCLUSIVE, &s->held);
+	int r = luks_lock_metadata(s->lock_fd, LUKS_LOCK_EXCLUSIVE, &s->held);
 
 	s->held_since = now_usec();
 	if (r == 0)
@@ -193,8 +193,7 @@ int luks_store_set_record(struct luks_store *s, const char *text, const struct r
 }
 
 void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_header *header,
-		     struct luks_reenc *reenc, int lock_fd, const char *lock_path,
-		     bool on_data_disk)
+		     struct luks_reenc *reenc, int lock_fd, bool on_data_disk)
 {
 	static const struct header_store_ops ops = {
 		.protect = store_protect,
@@ -212,6 +211,5 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 		.header = header,
 		.reenc = reenc,
 		.lock_fd = lock_fd,
-		.lock_path = lock_path,
 	};
 }

@@ -18,9 +18,7 @@ struct luks_store {
 	struct meta_io *io;
 	struct luks_header *header;
 	struct luks_reenc *reenc;
-	/* The open metadata device and its path, for the lock; -1: no lock (simulation). */
-	int lock_fd;
-	const char *lock_path;
+	int lock_fd;             /* the open metadata device; -1: no lock (simulation) */
 	struct luks_lock *held;  /* between luks_store_hold() and luks_store_release() */
 	uint64_t held_since;     /* microseconds */
 	struct luks_areas freed; /* by finish(): to be wiped once the devices are in order */
@@ -29,8 +27,7 @@ struct luks_store {
 
 /* All pointers stay the caller's. Nothing is allocated, then or later, but JSON. */
 void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_header *header,
-		     struct luks_reenc *reenc, int lock_fd, const char *lock_path,
-		     bool on_data_disk);
+		     struct luks_reenc *reenc, int lock_fd, bool on_data_disk);
 
 /*
  * Puts the record @text into the header as luks_record_set() does, and commits it; durable on

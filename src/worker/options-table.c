@@ -114,6 +114,8 @@ const struct option_spec option_specs[] = {
 	FLAG("resume-only", 0, resume_only, BEGINS, "go on with what was begun, never begin"),
 	FLAG("force-offline-reencrypt", 0, force_offline, UNLOCKS | PLANS,
 	     "trust that the volume is not in use (dangerous)"),
+	FLAG("allow-shared-files", 0, allow_shared, UNLOCKS,
+	     "use image and header files that other users can change or replace (dangerous)"),
 
 	TEXT("pbkdf", 0, pbkdf, BEGINS | PLANS, "TYPE",
 	     "of new keyslots: argon2id, argon2i, pbkdf2"),

@@ -88,6 +88,7 @@ struct options {
 	uint32_t iter_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
 
 	bool foreground, init_only, resume_only, force_offline;
+	bool allow_shared;           /* files that other users can change or replace */
 	unsigned progress_frequency; /* seconds */
 	bool progress_json, batch_mode, verbose, debug;
 	enum json_format json;

@@ -94,12 +94,15 @@ static int try_token(struct crypt_device *cd, int token)
 
 static int ask_token(const char *device, const char *header, int wanted)
 {
+	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
 	struct luks_keyslots keyslots;
 	uint32_t assigned = 0;
 	unsigned given = 0;
-	int r = luks_context_open(device, header, &cd);
+	int r = luks_place_adopt(CHILD_DATA_FD, device, CHILD_HEADER_FD, header, &place);
 
+	if (r == 0)
+		r = luks_context_open(&place, &cd);
 	if (r == 0)
 		r = luks_keyslots_read(cd, &keyslots);
 	if (r < 0)

@@ -17,6 +17,7 @@
 
 struct command {
 	const char *argv[ARGS_MAX + 1];
+	const struct luks_place *place; /* handed on; NULL: not wanted */
 	char number[2][24];
 };
 
@@ -43,9 +44,10 @@ static int make_command(const struct provider_question *q, struct command *c)
 		missing = q->description ? NULL : "Description";
 	} else if (strcmp(q->provider, "token") == 0) {
 		(void)snprintf(c->number[0], sizeof(c->number[0]), "%d", q->token);
-		c->argv[3] = q->device;
-		c->argv[4] = q->header ?: "";
+		c->argv[3] = q->place->data.path;
+		c->argv[4] = q->place->detached ? q->place->header.path : "";
 		c->argv[5] = c->number[0];
+		c->place = q->place;
 	} else {
 		return log_refusal(-EINVAL,
 				   "\"%s\" is no key provider; there are key-file, credential, "
@@ -114,7 +116,7 @@ int provider_ask(const struct provider_question *q, uint64_t timeout_usec, int s
 		return r;
 	if (add_u64(now_usec(), timeout_usec, &deadline) < 0)
 		deadline = UINT64_MAX;
-	r = child_run(command.argv, NULL, stop_fd, deadline, ANSWER_MAX, &s);
+	r = child_run(command.argv, NULL, command.place, stop_fd, deadline, ANSWER_MAX, &s);
 	if (r == 0 && !s)
 		r = -ENODATA;
 	if (r < 0)

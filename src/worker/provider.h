@@ -12,18 +12,20 @@
 #include <stdint.h>
 
 #include "luks/fields.h"
+#include "luks/place.h"
 #include "util/secret.h"
 
 #define PROVIDER_VERB "provide"
 
 struct provider_question {
-	const char *provider;        /* "key-file", "credential", "keyring", "token" */
-	const char *path;            /* key-file */
-	uint64_t offset, size;       /* key-file: bytes; size 0: all */
-	const char *name;            /* credential: a file name */
-	const char *description;     /* keyring */
-	const char *device, *header; /* token */
-	int token;                   /* -1: any */
+	const char *provider;           /* "key-file", "credential", "keyring", "token" */
+	const char *path;               /* key-file */
+	uint64_t offset, size;          /* key-file: bytes; size 0: all */
+	const char *name;               /* credential: a file name */
+	const char *description;        /* keyring */
+	const char *device;             /* for messages */
+	const struct luks_place *place; /* token */
+	int token;                      /* -1: any */
 };
 
 struct provider_answer {

@@ -54,15 +54,34 @@ static int refuse_passphrase(const struct service_volume *v)
 	return log_refusal(-EPERM, "%s: no keyslot is opened by this passphrase", v->base->device);
 }
 
+/* What was inspected, and nothing else, gets to see a passphrase. */
+static int find_place(const struct service_volume *v, struct luks_place *ret)
+{
+	struct luks_place p = LUKS_PLACE_NONE;
+	int r = luks_place_find(v->base->device, v->base->header, &p);
+
+	if (r == 0)
+		r = identity_check_place(v->base, &p);
+	if (r < 0) {
+		luks_place_clear(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
 /* -EPERM, without a word: it opens nothing. */
 static int take_passphrase(struct service_volume *v, const struct secret *passphrase, int keyslot,
 			   uint32_t *ret_keyslots)
 {
+	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
 	struct luks_given_up given_up = {};
 	uint32_t opened = 0;
-	int digests[2], r = luks_context_open(v->base->device, v->base->header, &cd);
+	int digests[2], r = find_place(v, &place);
 
+	if (r == 0)
+		r = luks_context_open(&place, &cd);
 	if (r < 0)
 		return r;
 	digests_of(v, digests);
@@ -124,6 +143,7 @@ int service_unlock(struct service_volume *v, const struct request *q, struct rep
 
 int service_use_provider(struct service_volume *v, const struct request *q, struct report *report)
 {
+	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	struct provider_answer answer = {};
 	const struct provider_question question = {
 		.provider = q->provider,
@@ -133,13 +153,15 @@ int service_use_provider(struct service_volume *v, const struct request *q, stru
 		.offset = q->offset,
 		.size = q->size,
 		.device = v->base->device,
-		.header = v->base->header,
+		.place = &place,
 		.token = q->token,
 	};
 	const bool is_token = q->provider && strcmp(q->provider, "token") == 0;
-	int r = provider_ask(&question, q->timeout > 0 ? q->timeout : READ_TIMEOUT,
-			     v->control->stop_fd, &answer);
+	int r = is_token ? find_place(v, &place) : 0;
 
+	if (r == 0)
+		r = provider_ask(&question, q->timeout > 0 ? q->timeout : READ_TIMEOUT,
+				 v->control->stop_fd, &answer);
 	for (unsigned i = 0; r == 0 && i < answer.n; i++) {
 		r = take_passphrase(v, answer.passphrase[i], q->keyslot, &report->keyslots);
 		r = r == -EPERM ? 0 : r; /* another token's may do */

@@ -171,7 +171,7 @@ static int put_record(struct service_volume *v, const char *text, uint64_t seria
 	r = volume_lock(&volume);
 	if (r == 0) {
 		luks_store_init(&store, volume.meta, volume.header, &volume.reenc, volume.meta_fd,
-				volume.header_path, volume.header_on_data);
+				volume.header_on_data);
 		set_record(v, &store, text, serial);
 	}
 	volume_close(&volume);

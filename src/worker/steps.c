@@ -67,7 +67,7 @@ int steps_unlock(struct steps *s)
 	const struct volume *v = &s->volume;
 	const struct luks_unlock_params params = {
 		.device = v->data_path,
-		.header = s->options->header,
+		.place = &v->place,
 		.old_digest = v->reenc.state == LUKS_REENC_NONE ? LUKS_DIGEST_NONE
 								: v->reenc.old_side.digest,
 		/* Nothing is left to convert, and cryptsetup may have wiped the old keyslot. */
@@ -173,7 +173,7 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	const struct options *o = s->options;
 	const struct luks_begin_params params = {
 		.device = s->volume.data_path,
-		.header = o->header,
+		.place = &s->volume.place,
 		.active_name = s->volume.name,
 		.cipher = o->cipher,
 		.key_size = o->key_size,
@@ -227,7 +227,7 @@ static int fix_size(struct volume *v)
 
 	if (r < 0)
 		return r;
-	r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
+	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
 	if (r == 0)
 		r = luks_header_check_unmoved(v->header, v->meta);
 	if (r == 0)
@@ -282,7 +282,7 @@ int steps_turn_around(struct steps *s)
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct secret *key;
 	struct luks_reason why = {};
-	int r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
+	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
 
 	if (r == 0)
 		r = luks_header_check_unmoved(v->header, v->meta);

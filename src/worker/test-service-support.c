@@ -75,6 +75,7 @@ static void fill(uint8_t *data, uint64_t offset)
 }
 
 struct opened {
+	struct luks_place place;
 	struct crypt_device *cd;
 	struct cipher *cipher;
 	uint64_t offset;
@@ -85,7 +86,8 @@ static void open_data(const char *passphrase, struct opened *o)
 	struct secret *secret, *key;
 	char spec[128];
 
-	assert_int_equal(luks_context_open(test_image, NULL, &o->cd), 0);
+	assert_int_equal(luks_place_find(test_image, NULL, &o->place), 0);
+	assert_int_equal(luks_context_open(&o->place, &o->cd), 0);
 	assert_int_equal(secret_copy(passphrase, strlen(passphrase), &secret), 0);
 	assert_int_equal(luks_keyslot_open(o->cd, CRYPT_ANY_SLOT, secret, &key), 0);
 	(void)snprintf(spec, sizeof(spec), "%s-%s", crypt_get_cipher(o->cd),
@@ -101,6 +103,7 @@ static void close_data(struct opened *o)
 {
 	o->cipher = cipher_free(o->cipher);
 	o->cd = luks_context_close(o->cd);
+	luks_place_clear(&o->place);
 }
 
 static uint64_t data_size(int fd, const struct opened *o)

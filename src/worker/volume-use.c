@@ -197,16 +197,17 @@ static int claim_device(struct volume *v)
 
 	if (v->name || !v->data.geometry.is_block)
 		return 0;
-	v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
-	if (v->exclusive_fd < 0 && errno == EBUSY) {
+	v->exclusive_fd = file_open(v->place.data.fd, O_RDONLY | O_EXCL);
+	if (v->exclusive_fd == -EBUSY) {
 		removed = orphans_remove(v->header->uuid);
 		if (removed > 0)
 			log_info("%s: %d devices that a killed worker left are removed",
 				 v->data_path, removed);
-		v->exclusive_fd = open(v->data_path, O_RDONLY | O_EXCL | O_CLOEXEC);
+		v->exclusive_fd = file_open(v->place.data.fd, O_RDONLY | O_EXCL);
 	}
 	if (v->exclusive_fd < 0)
-		return log_refusal(-errno, "%s: is in use (mounted, mapped, or part of something)",
+		return log_refusal(v->exclusive_fd,
+				   "%s: is in use (mounted, mapped, or part of something)",
 				   v->data_path);
 	return 0;
 }

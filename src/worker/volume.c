@@ -20,19 +20,6 @@
 #include "worker/identity.h"
 #include "worker/volume-use.h"
 
-/* A path that stays right when the working directory changes, and that tables and messages show. */
-static int canonical(const char *path, char **ret)
-{
-	char *real = realpath(path, NULL);
-
-	if (!real) {
-		log_error_errno(-errno, "%s: cannot be found", path);
-		return -ENODEV;
-	}
-	*ret = real;
-	return 0;
-}
-
 static int make_arguments(struct volume *v)
 {
 	const bool detached = v->options->header;
@@ -115,7 +102,7 @@ static int read_header(struct volume *v)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct luks_reason why = {};
-	int r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_SHARED, &lock);
+	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_SHARED, &lock);
 
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot take the metadata lock", v->header_path);
@@ -172,10 +159,10 @@ static int understand(struct volume *v)
 
 static int open_metadata(struct volume *v)
 {
-	int fd = open(v->header_path, O_RDWR | O_DIRECT | O_CLOEXEC), r;
+	int fd = file_open(v->place.header.fd, O_RDWR | O_DIRECT), r;
 
 	if (fd < 0)
-		return log_error_errno(-errno, "%s: cannot be opened for writing", v->header_path);
+		return log_error_errno(fd, "%s: cannot be opened for writing", v->header_path);
 	r = meta_io_file_new(fd, v->header_path, &v->meta);
 	if (r < 0) {
 		(void)close(fd);
@@ -188,7 +175,7 @@ static int open_metadata(struct volume *v)
 
 static int open_data(struct volume *v)
 {
-	int r = device_open(v->data_path, false, &v->data);
+	int r = device_open(v->place.data.fd, false, &v->data);
 
 	switch (r) {
 	case 0:
@@ -214,37 +201,26 @@ static int open_data(struct volume *v)
 	}
 }
 
-/* Do both descriptors lead to the same disk, so that one flush serves both? */
-static bool same_file(int a, int b)
+static int find_place(struct volume *v)
 {
-	struct stat sa, sb;
+	const struct options *o = v->options;
+	_cleanup_free_ char *below = NULL;
+	int r = o->device ? 0 : device_of_name(o->active_name, &below);
 
-	if (fstat(a, &sa) < 0 || fstat(b, &sb) < 0)
-		return false;
-	if (S_ISBLK(sa.st_mode) && S_ISBLK(sb.st_mode))
-		return sa.st_rdev == sb.st_rdev;
-	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
-}
-
-static int check_nodes(const struct volume *v)
-{
-	struct stat st;
-	int r;
-
-	if (fstat(v->data.fd, &st) < 0)
-		return log_error_errno(-errno, "%s: cannot be identified", v->data_path);
-	r = identity_check_data(v->options, node_of(&st), v->data_path);
-	return r < 0 ? r : identity_check_header(v->options, v->meta->node, v->header_path);
+	if (r == 0)
+		r = luks_place_find(o->device ?: below, o->header, &v->place);
+	if (r < 0)
+		return r == -ENOTBLK ? -EINVAL : r;
+	v->data_path = v->place.data.path;
+	v->header_path = v->place.header.path;
+	r = identity_check_place(o, &v->place);
+	return r < 0 || o->allow_shared ? r : luks_place_check_private(&v->place);
 }
 
 static int open_all(struct volume *v)
 {
-	const struct options *o = v->options;
-	int r = o->device ? canonical(o->device, &v->data_path)
-			  : device_of_name(o->active_name, &v->data_path);
+	int r = find_place(v);
 
-	if (r == 0)
-		r = canonical(o->header ? o->header : v->data_path, &v->header_path);
 	if (r == 0)
 		r = make_arguments(v);
 	if (r == 0)
@@ -253,10 +229,9 @@ static int open_all(struct volume *v)
 		r = open_metadata(v);
 	if (r < 0)
 		return r;
-	v->header_on_data = same_file(v->data.fd, v->meta_fd);
-	r = check_nodes(v);
-	if (r == 0)
-		r = read_header(v);
+	/* One flush serves both then. */
+	v->header_on_data = file_is_same(&v->place.data.identity, &v->place.header.identity);
+	r = read_header(v);
 	if (r == 0)
 		r = volume_find_active(v);
 	return r < 0 ? r : understand(v);
@@ -264,9 +239,11 @@ static int open_all(struct volume *v)
 
 int volume_open(const struct options *o, struct volume *ret)
 {
-	struct volume v = {.options = o, .data.fd = -1, .meta_fd = -1, .exclusive_fd = -1};
-	int r = open_all(&v);
+	struct volume v = VOLUME_NONE;
+	int r;
 
+	v.options = o;
+	r = open_all(&v);
 	if (r < 0) {
 		volume_close(&v);
 		return r;
@@ -283,11 +260,11 @@ void volume_close(struct volume *v)
 	v->data.fd = -1;
 	volume_unclaim(v);
 	v->lock = luks_lock_free(v->lock);
+	luks_place_clear(&v->place);
 	free(v->name);
-	free(v->data_path);
-	free(v->header_path);
 	free(v->arguments);
-	v->name = v->data_path = v->header_path = v->arguments = NULL;
+	v->name = v->arguments = NULL;
+	v->data_path = v->header_path = NULL;
 }
 
 static int take_lock(const struct volume *v, struct luks_lock **ret)
@@ -351,7 +328,7 @@ static int repair_copies(struct volume *v)
 
 	if (!luks_header_needs_repair(v->header))
 		return 0;
-	r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
+	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
 	if (r == 0)
 		r = luks_header_check_unmoved(v->header, v->meta);
 	if (r < 0)
@@ -391,7 +368,7 @@ static int read_to_wipe(struct volume *v)
 int volume_wipe_freed(struct volume *v, const struct luks_areas *freed)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
-	int r = luks_lock_metadata(v->meta_fd, v->header_path, LUKS_LOCK_EXCLUSIVE, &lock);
+	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
 
 	if (r == 0)
 		r = read_to_wipe(v);

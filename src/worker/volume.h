@@ -12,16 +12,18 @@
 #include "io/in-use.h"
 #include "luks/header.h"
 #include "luks/lock.h"
+#include "luks/place.h"
 #include "luks/reencrypt.h"
 #include "worker/options.h"
 
 struct volume {
 	const struct options *options;
-	char *data_path;      /* the device or image */
-	char *header_path;    /* the same without a detached header */
-	char *arguments;      /* for hints: how a command names it, "[--header PATH] DEVICE" */
-	char *name;           /* dm name of the active mapping; NULL: offline */
-	uint64_t active_size; /* bytes of the active mapping */
+	struct luks_place place;
+	const char *data_path;   /* of @place: for messages */
+	const char *header_path; /* the same without a detached header */
+	char *arguments;         /* for hints: how a command names it, "[--header PATH] DEVICE" */
+	char *name;              /* dm name of the active mapping; NULL: offline */
+	uint64_t active_size;    /* bytes of the active mapping */
 	bool stacked;       /* helpers of a worker that died are there, and I/O may wait in them */
 	struct device data; /* open once volume_open() succeeded */
 	struct meta_io *meta; /* over its own descriptor */
@@ -36,7 +38,7 @@ struct volume {
 
 #define VOLUME_NONE                                                                                \
 	{                                                                                          \
-		.data.fd = -1, .meta_fd = -1, .exclusive_fd = -1                                   \
+		.place = LUKS_PLACE_NONE, .data.fd = -1, .meta_fd = -1, .exclusive_fd = -1         \
 	}
 
 /*
@@ -61,6 +63,12 @@ int volume_lock(struct volume *v);
  * Reads the header again. Logs failures, after which the note stays.
  */
 int volume_wipe_freed(struct volume *v, const struct luks_areas *freed);
+
+/* The number of the device with the data; 0: an image file. */
+static inline dev_t volume_data_device(const struct volume *v)
+{
+	return file_block_device(&v->place.data.identity);
+}
 
 /* Reads the header again and understands it, under the locks that we have. */
 int volume_reload(struct volume *v);

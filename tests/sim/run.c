@@ -142,7 +142,7 @@ int run_open_on(struct run *r, const struct volume *v, struct medium *m, uint64_
 	}
 	if (x == 0 && r->reenc.state != LUKS_REENC_NONE) {
 		x = verify_digest(r);
-		luks_store_init(&r->store, io, r->header, &r->reenc, -1, NULL, !v->kind->detached);
+		luks_store_init(&r->store, io, r->header, &r->reenc, -1, !v->kind->detached);
 		if (x == 0)
 			x = make_engine(r, hotzone_size, freezer, &r->store.store);
 	}
