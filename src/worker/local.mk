@@ -79,6 +79,10 @@ src_worker_test_service_limits_LDADD = $(SERVICE_TEST_LIBS)
 src_worker_test_service_keys_SOURCES = src/worker/test-service-keys.c $(SERVICE_TEST_SUPPORT)
 src_worker_test_service_keys_LDADD = $(SERVICE_TEST_LIBS)
 
+UNIT_TESTS += src/worker/test-service-in-use
+src_worker_test_service_in_use_SOURCES = src/worker/test-service-in-use.c $(SERVICE_TEST_SUPPORT)
+src_worker_test_service_in_use_LDADD = $(SERVICE_TEST_LIBS)
+
 # A plugin is found by its file name and its symbol version.
 SERVICE_TEST_PLUGIN = src/worker/libcryptsetup-token-recryptd-test.so
 check_DATA = $(SERVICE_TEST_PLUGIN)
