@@ -42,7 +42,7 @@ static void look_for_mapping(struct status *s, struct active_volume *v, const st
 	if (fstat(place->data.fd, &st) < 0 || active_find(h->uuid, &st, &found) < 0)
 		return;
 	if (found.n_here == 0) {
-		*v = found.elsewhere;
+		*v = found.elsewhere[0];
 		s->other_name = found.n_elsewhere > 0 ? v->name : NULL;
 		return;
 	}

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "io/extent.h"
+#include "io/stacking.h"
 
 static bool lies_here(const struct active_volume *v, const struct stat *data)
 {
@@ -12,7 +13,9 @@ static bool lies_here(const struct active_volume *v, const struct stat *data)
 
 	if (v->data_device == 0)
 		return true;
-	if (S_ISBLK(data->st_mode) && data->st_rdev == v->data_device)
+	/* Also by way of a device of the device-mapper: a path of multipath, a linear one. */
+	if (S_ISBLK(data->st_mode) && (device_lies_on(data->st_rdev, v->data_device) ||
+				       device_lies_on(v->data_device, data->st_rdev)))
 		return true;
 	/* What cannot be told is no other disk. */
 	return extent_of_stat(data, &own) < 0 ||
@@ -35,8 +38,7 @@ int active_find(const char *uuid, const struct stat *data, struct active *ret)
 			ret->here = *v;
 			ret->n_here++;
 		} else {
-			ret->elsewhere = *v;
-			ret->n_elsewhere++;
+			ret->elsewhere[ret->n_elsewhere++] = *v;
 		}
 	}
 	return 0;

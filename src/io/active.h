@@ -16,10 +16,9 @@ struct active {
 	 */
 	unsigned n_here;
 	struct active_volume here;
-	/* Mappings with the UUID over other data: copies of this volume, or it of them. One of
-	 * them. */
+	/* Mappings with the UUID over other data: copies of this volume, or it of them. */
 	unsigned n_elsewhere;
-	struct active_volume elsewhere;
+	struct active_volume elsewhere[ACTIVE_VOLUMES_MAX];
 };
 
 /* @data is the device or file that has the data. No mapping at all is no error. */

@@ -44,7 +44,7 @@ static int open_exclusively(dev_t device)
 	const uint64_t end = now_usec() + CLAIM_USEC;
 	int fd;
 
-	while ((fd = loop_open(device, O_RDONLY | O_EXCL)) == -EBUSY && now_usec() < end)
+	while ((fd = device_open_node(device, O_RDONLY | O_EXCL)) == -EBUSY && now_usec() < end)
 		(void)nanosleep(&moment, NULL);
 	return fd;
 }

@@ -26,7 +26,7 @@ bool loop_is_attached(dev_t device)
 	return access(path, F_OK) == 0;
 }
 
-int loop_open(dev_t device, int flags)
+int device_open_node(dev_t device, int flags)
 {
 	return open_device_node(device, flags | O_NONBLOCK);
 }
@@ -51,7 +51,7 @@ int loop_backing_get(int fd, struct loop_backing *ret)
 
 int loop_backing_of(dev_t device, struct loop_backing *ret)
 {
-	_cleanup_close_ int fd = loop_open(device, O_RDONLY);
+	_cleanup_close_ int fd = device_open_node(device, O_RDONLY);
 
 	return fd < 0 ? fd : loop_backing_get(fd, ret);
 }

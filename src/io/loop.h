@@ -21,7 +21,7 @@ bool loop_is_attached(dev_t device);
  * Opens the device node of block device @device with @flags of open(2). The node is found by the
  * kernel's name for it, and -ENODEV says that the node of that name is another device.
  */
-int loop_open(dev_t device, int flags);
+int device_open_node(dev_t device, int flags);
 
 /* @fd is open. -ENXIO: nothing is under it. -EOPNOTSUPP: encrypts by itself (kernels before 5.16).
  */

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -14,9 +16,13 @@
 #include "dm/names.h"
 #include "dm/orphans.h"
 #include "io/active.h"
+#include "io/loop.h"
 #include "io/stacking.h"
 #include "util/checked.h"
 #include "util/log.h"
+
+/* Bytes; of the LUKS2 header, and aligned for direct I/O. */
+#define FIRST_BLOCK 4096
 
 /* How a message names a block device. */
 struct device_name {
@@ -37,7 +43,7 @@ static int refuse_copy(const struct volume *v, const struct active_volume *other
 	const struct device_name device = name_of_device(other->data_device);
 
 	return log_refusal(-EBUSY,
-			   "%s: is not open, but another device with the same UUID, %s, is open "
+			   "%s: is not open, but %s, with the same UUID and header, is open "
 			   "as %s. If %s is a second path to that device, name %s instead; if it "
 			   "is a copy to be re-encrypted by itself, add "
 			   "--force-offline-reencrypt, or give it a UUID of its own first: "
@@ -145,14 +151,43 @@ static int check_active(const struct volume *v, const struct active_volume *acti
 	return 0;
 }
 
+/* The first block of the header has a checksum and a salt of its own, new with each commit. */
+static int read_first_block(int fd, void *buf)
+{
+	const ssize_t n = pread(fd, buf, FIRST_BLOCK, 0);
+
+	return n < 0 ? -errno : n == FIRST_BLOCK ? 0 : -ENODATA;
+}
+
+/*
+ * Two device nodes can be two paths to one disk, which the kernel does not know. They are two disks
+ * for certain where they differ in size, or in a header that stands still meanwhile.
+ */
+static bool is_another_disk(const struct volume *v, dev_t device)
+{
+	_Alignas(FIRST_BLOCK) uint8_t ours[FIRST_BLOCK], theirs[FIRST_BLOCK], again[FIRST_BLOCK];
+	_cleanup_close_ int fd = device_open_node(device, O_RDONLY | O_DIRECT);
+	uint64_t size;
+
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &size) < 0)
+		return false;
+	if (round_down_u64(size, v->data.geometry.block_size) != v->data.geometry.size)
+		return true;
+	return v->header_on_data && read_first_block(v->data.fd, ours) == 0 &&
+	       read_first_block(fd, theirs) == 0 && read_first_block(v->data.fd, again) == 0 &&
+	       memcmp(ours, again, FIRST_BLOCK) == 0 && memcmp(ours, theirs, FIRST_BLOCK) != 0;
+}
+
 static int check_closed(const struct volume *v, const struct active *a)
 {
-	if (a->n_elsewhere == 0)
-		return 0;
-	if (!v->options->force_offline)
-		return refuse_copy(v, &a->elsewhere);
-	log_notice("%s: is not open; %s, open as %s, has the same UUID and stays as it is",
-		   v->data_path, name_of_device(a->elsewhere.data_device).text, a->elsewhere.name);
+	for (unsigned i = 0; i < a->n_elsewhere; i++) {
+		const struct active_volume *other = &a->elsewhere[i];
+
+		if (!v->options->force_offline && !is_another_disk(v, other->data_device))
+			return refuse_copy(v, other);
+		log_info("%s: is not open; %s, open as %s, has the same UUID and stays as it is",
+			 v->data_path, name_of_device(other->data_device).text, other->name);
+	}
 	return 0;
 }
 

@@ -273,7 +273,8 @@ static int take_lock(const struct volume *v, struct luks_lock **ret)
 
 	if (r == -EBUSY)
 		return log_refusal(r,
-				   "%s: a re-encryption process is running on this volume already",
+				   "%s: a re-encryption process is running already on this volume, "
+				   "or on a copy of it with the same UUID",
 				   v->header_path);
 	if (r == -EACCES || r == -EPERM)
 		return log_error_errno(r,
