@@ -148,8 +148,9 @@ static int check_closed(const struct luks_begin_params *params)
 {
 	if (params->active_name || params->force_offline)
 		return 0; /* the caller has looked, or the user has */
-	log_error("%s: larger sectors can break a file system, and a closed volume cannot be "
-		  "looked into; open it first, or use --force-offline-reencrypt (dangerous)",
+	log_error("%s: larger sectors can break what lies on it, and of a closed volume not all of "
+		  "that can be looked at; open it first, or use --force-offline-reencrypt "
+		  "(dangerous)",
 		  params->device);
 	return -EINVAL;
 }

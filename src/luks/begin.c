@@ -41,6 +41,11 @@ const struct luks_begin_plan *luks_begin_get_plan(const struct luks_begin *b)
 	return &b->plan;
 }
 
+const struct secret *luks_begin_get_old_key(const struct luks_begin *b)
+{
+	return b->old_key;
+}
+
 /* Of a new cipher without --key-size, as stock: 256 bits, twice that for XTS. */
 static uint32_t default_key_size(const char *cipher)
 {

@@ -85,6 +85,9 @@ DEFINE_CLEANUP(struct luks_begin, luks_begin_free)
 /* What commit would do; belongs to @b. The caller tells the user which keyslots would be lost. */
 const struct luks_begin_plan *luks_begin_get_plan(const struct luks_begin *b);
 
+/* The volume key that the volume has now; belongs to @b. */
+const struct secret *luks_begin_get_old_key(const struct luks_begin *b);
+
 /*
  * On failure (logged) the keyslots that were added are gone again. On success the header is in
  * re-encryption, clean, and the results hold both volume keys, the same one twice if it is kept.

@@ -10,16 +10,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "crypto/cipher.h"
 #include "dm/find.h"
 #include "dm/task.h"
 #include "io/loop.h"
 #include "io/stacking.h"
+#include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/io.h"
 #include "util/log.h"
 
 /* Bytes of the smallest page of any processor, and so of swap. */
 #define PAGE_SIZE_MIN 4096
+
+/* Bytes at the beginning and at the end of a disk that libblkid looks at, and more. */
+#define PROBED (UINT64_C(2) << 20)
 
 /* What libblkid finds there; "" where it does not say. */
 struct content {
@@ -72,11 +80,18 @@ static int probe(int fd, struct content *ret)
 static int refuse(const struct volume *v, uint32_t sector_size, const char *what)
 {
 	return log_refusal(-EINVAL, "%s: --sector-size %" PRIu32 " would break %s on %s",
-			   v->data_path, sector_size, what, v->name);
+			   v->data_path, sector_size, what, v->name ? v->name : "it");
 }
 
+/* Of a closed volume somebody has said that it does (--force-offline-reencrypt). */
 static int refuse_unknown(const struct volume *v, uint32_t sector_size, const char *why)
 {
+	if (!v->name) {
+		log_notice("%s: cannot tell whether what is on it bears --sector-size %" PRIu32
+			   ": %s",
+			   v->data_path, sector_size, why);
+		return 0;
+	}
 	return log_refusal(-EINVAL,
 			   "%s: cannot tell whether what is on %s bears --sector-size %" PRIu32
 			   ": %s; if it does, close the volume and use "
@@ -115,6 +130,18 @@ static int check_content(const struct volume *v, uint32_t sector_size, const str
 		return 0;
 	(void)snprintf(text, sizeof(text), "it is of type %s", c->type);
 	return refuse_unknown(v, sector_size, text);
+}
+
+static int check_plaintext(const struct volume *v, uint32_t sector_size, int fd)
+{
+	struct content content;
+	const int r = probe(fd, &content);
+
+	if (r == -ENODATA)
+		return refuse_unknown(v, sector_size, "it has nothing that libblkid knows");
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot look what is on it", v->data_path);
+	return check_content(v, sector_size, &content);
 }
 
 struct user {
@@ -171,7 +198,6 @@ int sectors_check_above(const struct volume *v, uint32_t sector_size)
 {
 	_cleanup_close_ int fd = -1;
 	struct device_info info;
-	struct content content;
 	char path[PATH_MAX];
 	int r = task_info(v->name, &info);
 
@@ -183,16 +209,64 @@ int sectors_check_above(const struct volume *v, uint32_t sector_size)
 	if (r < 0)
 		return r;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	r = fd < 0 ? -errno : probe(fd, &content);
-	if (r == -ENODATA)
-		return refuse_unknown(v, sector_size, "it has nothing that libblkid knows");
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot look what is on it", path);
-	r = check_content(v, sector_size, &content);
+	if (fd < 0)
+		return log_error_errno(-errno, "%s: cannot be opened", path);
+	r = check_plaintext(v, sector_size, fd);
 	if (r < 0)
 		return r;
 	log_notice("%s: programs that use %s with direct I/O in units of less than %" PRIu32
 		   " bytes will fail from now on",
 		   v->data_path, v->name, sector_size);
 	return 0;
+}
+
+/* Decrypts @size bytes at @offset of the data into the same place of @fd. */
+static int copy_plaintext(const struct volume *v, struct cipher *c, uint64_t offset, size_t size,
+			  int fd)
+{
+	_cleanup_free_ void *buf = NULL;
+	int r;
+
+	if (size == 0)
+		return 0;
+	if (posix_memalign(&buf, PAGE_SIZE_MIN, size) != 0)
+		return -ENOMEM;
+	r = pread_full(v->data.fd, buf, size, v->reenc.data_offset + offset);
+	if (r == 0)
+		r = cipher_decrypt(c, 0, offset >> SECTOR_SHIFT, buf, size);
+	if (r == 0)
+		r = pwrite_full(fd, buf, size, offset);
+	explicit_bzero(buf, size);
+	return r;
+}
+
+/* A file in memory, as large as the data, with what libblkid reads: the beginning and the end. */
+static int make_plaintext(const struct volume *v, const struct secret *key)
+{
+	_cleanup_(cipher_freep) struct cipher *c = NULL;
+	const struct luks_side *side = &v->reenc.new_side;
+	const uint64_t size = v->reenc.data_size;
+	const uint64_t head = MIN(size, PROBED), tail = MIN(size - head, PROBED);
+	_cleanup_close_ int fd = memfd_create("plaintext", MFD_CLOEXEC);
+	int r;
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+		return -errno;
+	r = cipher_new(side->cipher, key, side->sector_size, 1, &c);
+	if (r == 0)
+		r = copy_plaintext(v, c, 0, head, fd);
+	if (r == 0)
+		r = copy_plaintext(v, c, size - tail, tail, fd);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+int sectors_check_closed(const struct volume *v, const struct secret *key, uint32_t sector_size)
+{
+	_cleanup_close_ int fd = make_plaintext(v, key);
+
+	if (fd == -EOPNOTSUPP)
+		return refuse_unknown(v, sector_size, "OpenSSL does not have its cipher");
+	if (fd < 0)
+		return log_error_errno(fd, "%s: cannot decrypt what is on it", v->data_path);
+	return check_plaintext(v, sector_size, fd);
 }

@@ -16,3 +16,9 @@
  * success it is said which programs will fail.
  */
 int sectors_check_above(const struct volume *v, uint32_t sector_size);
+
+/*
+ * The same of a closed volume, by what is decrypted with its volume key @key: what would break is
+ * refused; what cannot be told is only said, as somebody has taken that on himself already.
+ */
+int sectors_check_closed(const struct volume *v, const struct secret *key, uint32_t sector_size);

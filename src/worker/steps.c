@@ -154,7 +154,7 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 	return conversion_run(&s->volume, &keys, recover_only, s->watch, ret);
 }
 
-/* Of a closed volume luks_begin_plan() sees to it that somebody has said so. */
+/* Before anybody is asked for a passphrase. */
 static int check_sectors(const struct steps *s)
 {
 	const struct volume *v = &s->volume;
@@ -208,6 +208,12 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	if (r < 0)
 		return r;
 	plan = luks_begin_get_plan(b);
+	if (!s->volume.name && plan->new_sector_size > plan->old_sector_size) {
+		r = sectors_check_closed(&s->volume, luks_begin_get_old_key(b),
+					 plan->new_sector_size);
+		if (r < 0)
+			return r;
+	}
 	r = conversion_check_skip(&s->volume, plan->old_cipher, plan->new_cipher);
 	if (r < 0)
 		return r;
