@@ -75,6 +75,10 @@ src_luks_test_unlock_LDADD = $(LUKS_TEST_LIBS)
 src_luks_test_keyslots_SOURCES = src/luks/test-keyslots.c
 src_luks_test_keyslots_LDADD = $(LUKS_TEST_LIBS)
 
+UNIT_TESTS += src/luks/test-cost
+src_luks_test_cost_SOURCES = src/luks/test-cost.c
+src_luks_test_cost_LDADD = $(LUKS_TEST_LIBS)
+
 UNIT_TESTS += src/luks/test-reencrypt
 src_luks_test_reencrypt_SOURCES = src/luks/test-reencrypt.c $(LUKS_TEST_SUPPORT)
 src_luks_test_reencrypt_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)

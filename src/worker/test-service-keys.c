@@ -8,6 +8,7 @@
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -276,6 +277,54 @@ static void a_provider_that_hangs_is_not_waited_for_after_a_stop(void **state)
 	worker_quit(&w);
 }
 
+/* The first number in a file of /proc behind @key; -1: none. */
+static long number_of_proc(pid_t pid, const char *file, const char *key)
+{
+	char path[64], line[256];
+	long number = -1;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	while (number < 0 && fgets(line, sizeof(line), f))
+		if (strncmp(line, key, strlen(key)) == 0)
+			number = strtol(line + strlen(key), NULL, 10);
+	(void)fclose(f);
+	return number;
+}
+
+static void what_asks_a_provider_keeps_its_memory(void **state)
+{
+	const uint64_t end = now_usec() + LIMIT;
+	struct worker w;
+	char path[128], children[64];
+	long pid;
+
+	(void)state;
+	make_volume(4, "");
+	RUN("rm -f fifo && mkfifo fifo");
+	(void)snprintf(path, sizeof(path), "%s/fifo", test_dir);
+	worker_start(&w, NULL);
+	call(&w, "UseProvider", "a{sv}", 3, "Provider", "s", "key-file", "Path", "s", path,
+	     "Timeout", "t", 3600 * SECONDS);
+	(void)snprintf(children, sizeof(children), "task/%d/children", (int)w.pid);
+	do
+		pid = number_of_proc(w.pid, children, "");
+	while (pid <= 0 && now_usec() < end);
+	assert_true(pid > 0);
+#ifndef __SANITIZE_ADDRESS__                                           /* it locks nothing */
+	while (number_of_proc((pid_t)pid, "status", "VmLck:") <= 1024) /* KiB */
+		assert_true(now_usec() < end);
+#endif
+	while (number_of_proc((pid_t)pid, "oom_score_adj", "") <= 0)
+		assert_true(now_usec() < end);
+	worker_kill(&w);
+	while (kill((pid_t)pid, 0) == 0 && number_of_proc((pid_t)pid, "status", "VmSize:") > 0)
+		assert_true(now_usec() < end);
+}
+
 static void pass_credentials(void)
 {
 	char path[128];
@@ -434,6 +483,7 @@ int main(void)
 		cmocka_unit_test(a_key_file_provides),
 		cmocka_unit_test(a_provider_that_hangs_is_given_up),
 		cmocka_unit_test(a_provider_that_hangs_is_not_waited_for_after_a_stop),
+		cmocka_unit_test(what_asks_a_provider_keeps_its_memory),
 		cmocka_unit_test(a_credential_provides),
 		cmocka_unit_test(the_keyring_provides),
 		cmocka_unit_test(a_token_plugin_provides),
