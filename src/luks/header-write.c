@@ -14,6 +14,7 @@
 
 #include "luks/header-disk.h"
 #include "luks/header.h"
+#include "luks/json-text.h"
 #include "luks/validate.h"
 #include "util/checked.h"
 
@@ -40,18 +41,14 @@ static int build_json(struct luks_header *h)
 {
 	const size_t area = (size_t)(h->size - LUKS_HEADER_BINARY_SIZE);
 	uint8_t *to = h->buffer + LUKS_HEADER_BINARY_SIZE;
-	const char *text;
 	size_t length;
+	int r;
 
 	h->buffered = false;
-	text = json_object_to_json_string_length(
-		h->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-	if (!text)
-		return -ENOMEM;
 	/* A NUL must follow, and the rest of the area is zero. */
-	if (length >= area)
-		return -ENOSPC;
-	memcpy(to, text, length);
+	r = json_text_write(h->json, (char *)to, area - 1, &length);
+	if (r < 0)
+		return r;
 	memset(to + length, 0, area - length);
 	return 0;
 }

@@ -19,6 +19,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/header-disk.c src/luks/header-disk.h \
 	src/luks/header-read.c \
 	src/luks/header-write.c \
+	src/luks/json-text.c src/luks/json-text.h \
 	src/luks/header.h \
 	src/luks/key-file.c src/luks/key-file.h \
 	src/luks/keyslots.c src/luks/keyslots.h \
@@ -97,6 +98,9 @@ src_luks_test_header_pick_SOURCES = src/luks/test-header-pick.c $(LUKS_TEST_SUPP
 src_luks_test_header_pick_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)
 src_luks_test_header_pick_LDADD = $(LUKS_TEST_LIBS)
 
+UNIT_TESTS += src/luks/test-json-text
+src_luks_test_json_text_SOURCES = src/luks/test-json-text.c
+src_luks_test_json_text_LDADD = src/luks/libluks.a $(LUKS_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/luks/test-validate
 src_luks_test_validate_SOURCES = src/luks/test-validate.c $(LUKS_TEST_SUPPORT)
 src_luks_test_validate_CPPFLAGS = $(LUKS_TEST_CPPFLAGS)

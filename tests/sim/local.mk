@@ -62,3 +62,9 @@ UNIT_TESTS += tests/sim/test-rot
 tests_sim_test_rot_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_rot_SOURCES = tests/sim/test-rot.c
 tests_sim_test_rot_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-allocation
+tests_sim_test_allocation_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_allocation_SOURCES = tests/sim/test-allocation.c \
+	tests/sim/failing-memory.c tests/sim/failing-memory.h
+tests_sim_test_allocation_LDADD = $(SIM_LDADD)
