@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/bus-call.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "daemon/polkit.h"
 #include "util/log.h"
+#include "util/path-text.h"
 #include "util/text.h"
 #include "worker/service-bus.h"
 
@@ -228,12 +230,64 @@ static void make_room(struct bus *b)
 			victim = oldest;
 		}
 	}
+	assert(victim);
 	refuse_limit(victim, "too many calls of all users wait for polkit");
+}
+
+/* The one volume that the object of the call, or its argument, is about. */
+static const struct volume *volume_of_call(const struct call *c)
+{
+	const char *path = sd_bus_message_get_path(c->message);
+	const struct job *j = job_at(c->bus, path);
+	const struct volume *v = j ? NULL : volume_at(c->bus, path);
+
+	if (j && j->n_members == 1)
+		return j->members[0].volume;
+	return v || !c->arguments.text ? v : volume_at(c->bus, c->arguments.text);
+}
+
+/* Several volumes, or what is to become one. */
+static void describe_others(const struct call *c, struct polkit_details *d)
+{
+	const struct job *j = job_at(c->bus, sd_bus_message_get_path(c->message));
+	const struct arguments *a = &c->arguments;
+	size_t n = j ? j->n_members : 0;
+
+	while (!j && a->volumes[n])
+		n++;
+	if (strcmp(c->verb->action, ACTION_ADD_VOLUME) == 0)
+		(void)text_copy(d->volume, sizeof(d->volume), a->text);
+	else if (n > 0)
+		(void)text_format(d->volume, sizeof(d->volume), "%zu volumes", n);
+	else if (a->group)
+		(void)text_format(d->volume, sizeof(d->volume), "the volumes of the group \"%s\"",
+				  a->group);
+	else
+		(void)text_copy(d->volume, sizeof(d->volume), "all volumes");
+}
+
+/* Whoever is asked for a password has to see what for. */
+static void describe(const struct call *c, struct polkit_details *d)
+{
+	const struct volume *v = volume_of_call(c);
+	_cleanup_free_ char *device = path_to_text(v ? v->device : "");
+
+	*d = (struct polkit_details){.uuid = v ? v->uuid : ""};
+	(void)text_copy(d->device, sizeof(d->device), device ?: "");
+	if (!v)
+		describe_others(c, d);
+	else if (*v->name)
+		(void)text_format(d->volume, sizeof(d->volume), "%s (%s)", v->name, d->device);
+	else
+		(void)text_copy(d->volume, sizeof(d->volume), d->device);
+	text_mask(d->volume);
+	text_mask(d->device);
 }
 
 static void call_ask_polkit(struct call *c, uid_t uid)
 {
 	static uint64_t questions;
+	struct polkit_details details;
 	int r;
 
 	if (count_waiting(c->bus, uid, NULL) >= CALLS_PER_USER) {
@@ -244,8 +298,9 @@ static void call_ask_polkit(struct call *c, uid_t uid)
 	c->state = CALL_ASKS_POLKIT;
 	c->uid = uid;
 	c->question = ++questions;
-	r = ask_polkit(c->message, c->verb->action, c->question, CALL_WAIT_USEC, on_polkit, c,
-		       &c->slot);
+	describe(c, &details);
+	r = ask_polkit(c->message, c->verb->action, &details, c->question, CALL_WAIT_USEC,
+		       on_polkit, c, &c->slot);
 	if (r < 0) {
 		log_warning_errno(r, "polkit cannot be asked");
 		call_refuse(c, "polkit cannot be asked");

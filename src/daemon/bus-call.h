@@ -33,6 +33,8 @@
 #define CALLS_PER_SENDER 16 /* not answered yet */
 #define CALLS_PER_USER   16 /* polkit is asked about them */
 #define CALLS_WAITING    96 /* of all users: the bus lets a connection wait for 128 answers */
+/* The one action whose text names a device that is not known yet. */
+#define ACTION_ADD_VOLUME "org.recryptd1.add-volume"
 /* A person may have to find a password. */
 #define CALL_WAIT_USEC (UINT64_C(300) * 1000000)
 

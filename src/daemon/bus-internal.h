@@ -41,6 +41,7 @@ struct object_path job_volume_path(const struct job *j);
 
 /* NULL: there is none. */
 struct volume *volume_at(const struct bus *b, const char *path);
+struct job *job_at(const struct bus *b, const char *path);
 
 /* The vtables, and the verbs behind them. */
 int bus_add_objects(struct bus *b, sd_bus *bus); /* all of these: */

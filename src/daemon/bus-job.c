@@ -19,7 +19,7 @@ struct object_path job_path(const struct job *j)
 	return p;
 }
 
-static struct job *job_at(const struct bus *b, const char *path)
+struct job *job_at(const struct bus *b, const char *path)
 {
 	for (struct job *j = b->manager->jobs; j; j = j->next)
 		if (strcmp(job_path(j).text, path) == 0)

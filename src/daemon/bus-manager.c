@@ -277,7 +277,7 @@ static int run_set_rate_limit(struct call *c, const struct arguments *a, struct 
 }
 
 static const struct verb verbs[] = {
-	{"AddVolume", "org.recryptd1.add-volume", parse_add_volume, run_add_volume},
+	{"AddVolume", ACTION_ADD_VOLUME, parse_add_volume, run_add_volume},
 	{"RemoveVolume", "org.recryptd1.remove-volume", parse_remove_volume, run_remove_volume},
 	{"RotateAll", "org.recryptd1.rotate", parse_rotate_all, run_rotate_all},
 	{"SuspendAll", "org.recryptd1.suspend", parse_suspend_all, run_suspend_all},

@@ -26,13 +26,17 @@ struct volume *volume_at(const struct bus *b, const char *path)
 {
 	char uuid[sizeof(((struct volume *)NULL)->uuid)];
 	size_t prefix = strlen(BUS_VOLUME_PREFIX "/"), i;
+	struct volume *v;
 
 	if (strncmp(path, BUS_VOLUME_PREFIX "/", prefix) != 0)
 		return NULL;
 	for (i = 0; path[prefix + i] && i < sizeof(uuid) - 1; i++)
 		uuid[i] = path[prefix + i] == '_' ? '-' : path[prefix + i];
 	uuid[i] = '\0';
-	return path[prefix + i] ? NULL : manager_volume_by_uuid(b->manager, uuid);
+	if (path[prefix + i])
+		return NULL;
+	v = manager_volume_by_uuid(b->manager, uuid);
+	return v && strcmp(volume_path(v->uuid).text, path) == 0 ? v : NULL; /* one path only */
 }
 
 static int find_volume(sd_bus *bus, const char *path, const char *interface, void *userdata,

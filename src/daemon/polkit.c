@@ -44,8 +44,9 @@ static struct question_id question_id(uint64_t question)
 	return id;
 }
 
-int ask_polkit(sd_bus_message *m, const char *action, uint64_t question, uint64_t timeout_usec,
-	       sd_bus_message_handler_t then, void *userdata, sd_bus_slot **ret)
+int ask_polkit(sd_bus_message *m, const char *action, const struct polkit_details *details,
+	       uint64_t question, uint64_t timeout_usec, sd_bus_message_handler_t then,
+	       void *userdata, sd_bus_slot **ret)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	sd_bus *bus = sd_bus_message_get_bus(m);
@@ -57,10 +58,11 @@ int ask_polkit(sd_bus_message *m, const char *action, uint64_t question, uint64_
 	r = sd_bus_message_new_method_call(bus, &call, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
 					   "CheckAuthorization");
 	if (r >= 0)
-		r = sd_bus_message_append(call, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name",
-					  "s", sd_bus_message_get_sender(m), action, 0,
-					  interactive ? POLKIT_ALLOW_INTERACTION : 0,
-					  question_id(question).text);
+		r = sd_bus_message_append(
+			call, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+			sd_bus_message_get_sender(m), action, 3, "volume", details->volume, "uuid",
+			details->uuid, "device", details->device,
+			interactive ? POLKIT_ALLOW_INTERACTION : 0, question_id(question).text);
 	if (r >= 0)
 		r = sd_bus_call_async(bus, ret, call, then, userdata, timeout_usec);
 	return r;
