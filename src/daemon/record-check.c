@@ -15,6 +15,7 @@
 
 #include "daemon/record.h"
 #include "util/checked.h"
+#include "util/text.h"
 
 int record_canonical(const char *json, char **ret)
 {
@@ -155,7 +156,7 @@ void record_accept_header(struct record *r, const struct record_header *h, uint6
 	if (other_key)
 		record_other_key(r, h, now);
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");
-	(void)snprintf(r->last.message, sizeof(r->last.message), "%s", message);
+	(void)text_copy(r->last.message, sizeof(r->last.message), message);
 	r->has_queued = false;
 	r->old_side[0] = r->new_side[0] = r->side[0] = '\0';
 	if (!h->in_reencryption)

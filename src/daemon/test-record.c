@@ -7,6 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "daemon/record.h"
 #include "daemon/remembered.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 static void a_record_survives_its_json(void **state)
 {
@@ -457,9 +459,34 @@ static void this_host_remembers_what_it_wrote(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* The record is a string on the bus: one that is not valid could never be written again. */
+static void a_message_is_cut_after_a_whole_character(void **state)
+{
+	static const char letters[] =
+		"\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc";
+	char message[512];
+
+	(void)state;
+	for (size_t start = 0; start < 2; start++) {
+		_cleanup_free_ char *json = NULL;
+		struct record r;
+
+		assert_int_equal(record_parse("", &r), 0);
+		(void)snprintf(message, sizeof(message), "%s%s%s%s%s%s%s%s%s%s", start ? "x" : "",
+			       letters, letters, letters, letters, letters, letters, letters,
+			       letters, letters);
+		record_failed(&r, message, 1);
+		assert_true(strlen(r.last.message) < strlen(message));
+		assert_true(text_is_valid(r.last.message));
+		assert_int_equal(record_format(&r, "", &json), 0);
+		assert_true(text_is_valid(json));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_is_cut_after_a_whole_character),
 		cmocka_unit_test(a_deadline_goes_with_its_rotation),
 		cmocka_unit_test(what_a_rotation_says_of_its_runs_goes_with_it),
 		cmocka_unit_test(a_record_without_it_leaves_it_to_the_configuration),

@@ -23,6 +23,7 @@
 #include "daemon/events.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/text.h"
 
 /* A token that nobody vouches for may raise the serial, but not up to the last one. */
 #define SERIAL_STEP_MAX (UINT64_C(1) << 32)
@@ -67,20 +68,22 @@ static enum origin judge(struct volume_core *c, const char *text, uint64_t seria
 	if (!*text && !has_memory(c))
 		return ORIGIN_NONE;
 	if (!*text)
-		(void)snprintf(why, size, "the state token is gone from the header");
+		(void)text_format(why, size, "the state token is gone from the header");
 	else if (trust == RECORD_VERIFIED && serial > m->serial)
 		return ORIGIN_SIGNED;
 	else if (trust == RECORD_VERIFIED)
-		(void)snprintf(why, size,
-			       "the state token is an old one that was put back: its serial is "
-			       "%" PRIu64 ", the last one is %" PRIu64,
-			       serial, m->serial);
+		(void)text_format(why, size,
+				  "the state token is an old one that was put back: its serial is "
+				  "%" PRIu64 ", the last one is %" PRIu64,
+				  serial, m->serial);
 	else if (trust == RECORD_UNTRUSTED)
-		(void)snprintf(why, size,
-			       "the state token has no valid MAC: a program without a key of the "
-			       "volume may have written it");
+		(void)text_format(
+			why, size,
+			"the state token has no valid MAC: a program without a key of the "
+			"volume may have written it");
 	else
-		(void)snprintf(why, size, "no key is known yet that could verify the state token");
+		(void)text_format(why, size,
+				  "no key is known yet that could verify the state token");
 	return ORIGIN_BAD;
 }
 
@@ -159,8 +162,8 @@ static void tell_trust(struct volume *v, const char *name, const char *reason)
 {
 	if (strcmp(v->state_token, name) == 0 && strcmp(v->state_token_reason, reason) == 0)
 		return;
-	(void)snprintf(v->state_token, sizeof(v->state_token), "%s", name);
-	(void)snprintf(v->state_token_reason, sizeof(v->state_token_reason), "%s", reason);
+	(void)text_copy(v->state_token, sizeof(v->state_token), name);
+	(void)text_copy(v->state_token_reason, sizeof(v->state_token_reason), reason);
 	if (strcmp(name, "untrusted") == 0)
 		log_warning("%s: %s is not obeyed: %s; see recryptctl accept", v->device, v->uuid,
 			    reason);

@@ -56,10 +56,3 @@ int luks_look_read(struct meta_io *io, struct luks_header **ret, struct luks_rea
 	}
 	return *ret ? 0 : r;
 }
-
-void luks_make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}

@@ -18,6 +18,3 @@ int luks_look_open(const struct found_file *f, struct meta_io **ret, uint32_t *r
 
 /* As luks_header_read(), also while somebody commits. */
 int luks_look_read(struct meta_io *io, struct luks_header **ret, struct luks_reason *why);
-
-/* Text from a header may hold anything, a terminal's control sequences too. */
-void luks_make_printable(char *text);

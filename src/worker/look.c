@@ -166,7 +166,6 @@ int look(const struct options *o, struct look *ret, struct luks_header **ret_hea
 		return r;
 	device_disks((dev_t)l->node.device, &l->disks);
 	text_make_valid(l->record);
-	luks_make_printable(l->status.uuid);
 	text_make_valid(l->status.reenc.old_side.cipher);
 	text_make_valid(l->status.reenc.new_side.cipher);
 	*ret = *l;
