@@ -32,7 +32,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/many.c \
 	src/daemon/probe.c src/daemon/probe.h \
 	src/daemon/record.c src/daemon/record.h \
-	src/daemon/record-check.c \
+	src/daemon/record-check.c src/daemon/record-life.c \
 	src/daemon/remembered.c src/daemon/remembered.h \
 	src/daemon/request.h \
 	src/daemon/schedule.c src/daemon/schedule.h \

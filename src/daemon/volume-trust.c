@@ -375,7 +375,8 @@ enum record_match volume_check_header(struct volume *v)
 	switch (match) {
 	case RECORD_ROLLED_BACK:
 		set_conflict(v, "a header of before has taken the place of the one that this host "
-				"left: what it says of keys and progress is not true of the data");
+				"left, or another program has taken the rotation back: in the "
+				"first case its keys and progress are not those of the data");
 		return match;
 	case RECORD_OTHER_ROTATION:
 		set_conflict(v, "the header is in a re-encryption that does not follow on what "
