@@ -25,3 +25,12 @@ tests_crash_plaintext_LDADD = src/crypto/librcrypto.a src/util/libutil.a $(CRYPT
 	$(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS)
 tests_crash_stock_recover_SOURCES = tests/crash/stock-recover.c
 tests_crash_stock_recover_LDADD = $(CRYPTSETUP_LIBS)
+
+# What makes allocations of any program fail.
+FAIL_ALLOCATION = tests/offline/fail-allocation.so
+check_DATA += $(FAIL_ALLOCATION)
+CLEANFILES += $(FAIL_ALLOCATION)
+$(FAIL_ALLOCATION): tests/offline/fail-allocation.c
+	$(AM_V_at)$(MKDIR_P) tests/offline
+	$(AM_V_CCLD)$(CC) $(CPPFLAGS) -std=gnu17 -Wall -Wextra $(CFLAGS) -fno-builtin -shared -fPIC \
+		-o $@ $(srcdir)/tests/offline/fail-allocation.c

@@ -267,9 +267,9 @@ int conversion_set_up(struct conversion *c)
 	if (r < 0)
 		return r;
 	r = make_engine(c);
-	if (r < 0 || !v->name)
-		return r;
-	return conversion_stack(c);
+	if (r == 0 && v->name)
+		r = conversion_stack(c);
+	return r < 0 ? r : process_reserve_memory();
 }
 
 /* Jobs use the ciphers and the engine's memory, the pool wakes the disk, and the kernel uses the

@@ -12,6 +12,11 @@ src_worker_libworker_a_SOURCES = \
 	src/worker/service-client.c src/worker/service-bus.h \
 	src/worker/terminal.c src/worker/terminal.h
 
+UNIT_TESTS += src/worker/test-process
+src_worker_test_process_SOURCES = src/worker/test-process.c src/worker/process.c src/worker/process.h
+src_worker_test_process_LDADD = src/util/libutil.a \
+	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += src/worker/test-options src/worker/test-passphrase src/worker/test-progress
 src_worker_test_options_SOURCES = src/worker/test-options.c
 src_worker_test_options_LDADD = src/worker/libworker.a src/io/librio.a src/util/libutil.a \

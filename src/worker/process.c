@@ -4,14 +4,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+
+/* Bytes. A commit of the header needs some KiB. */
+#define RESERVE       ((size_t)1 << 20)
+#define RESERVE_PIECE ((size_t)64 << 10)
 
 static int forbid_looking_in(void)
 {
@@ -81,6 +88,30 @@ int process_stay_in_memory(void)
 	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
 		log_debug("the kernel does not take this process for one that serves I/O");
 	set_oom_score("-1000");
+	return 0;
+}
+
+int process_reserve_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	/* Pieces that come from the heap, not from mappings of their own, which would be returned.
+	 */
+	void *pieces[RESERVE / RESERVE_PIECE];
+	size_t n = 0;
+	int r = 0;
+
+	for (; n < ARRAY_SIZE(pieces) && r == 0; n++) {
+		pieces[n] = malloc(RESERVE_PIECE);
+		if (pieces[n])
+			explicit_bzero(pieces[n], RESERVE_PIECE);
+		else
+			r = -ENOMEM;
+	}
+	while (n > 0)
+		free(pieces[--n]);
+	if (r < 0)
+		return log_error_errno(r, "cannot reserve memory for the commits of the header");
+#endif
 	return 0;
 }
 

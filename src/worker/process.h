@@ -19,6 +19,13 @@ int process_stay_in_memory(void);
 int process_be_expendable(void);
 
 /*
+ * Right before ranges are frozen, once everything else is allocated. json-c, OpenSSL and
+ * libdevmapper allocate a little for each commit and reload. From here on they get it without
+ * asking the kernel, which could wait for swap on the frozen range. Logs failures.
+ */
+int process_reserve_memory(void);
+
+/*
  * For when SIGTERM has come, also in its handler. The last thing that systemd does before it
  * unmounts the root file system is to send SIGTERM to all that is left, to wait, and to send
  * SIGKILL. Killed with a range frozen, we would leave the root file system (or swap) waiting for
