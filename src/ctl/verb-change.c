@@ -322,8 +322,8 @@ int verb_cancel(const struct options *o, bool *ret_done)
 	int r;
 
 	*ret_done = false;
-	if (!o->remote &&
-	    (o->foreground || o->allow_shared || client_open(o, &c) < 0 || !client_has_daemon(&c)))
+	if (!o->remote && (o->foreground || o->allow_shared || o->ignore_own_header ||
+			   client_open(o, &c) < 0 || !client_has_daemon(&c)))
 		return 0;
 	if (o->remote) {
 		r = open_client(o, &c);

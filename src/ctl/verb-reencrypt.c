@@ -29,7 +29,7 @@ static bool only_in_foreground(const struct options *o)
 	return o->foreground || o->key_timeout != OPTION_KEY_TIMEOUT || o->key_memory_max ||
 	       o->key_cost_max || o->init_only || o->new_volume_key_file || o->device_size ||
 	       o->hotzone_size || o->stall_target_ms != OPTION_NOT_GIVEN || o->rate ||
-	       o->governor || o->threads || o->allow_shared || !o->device;
+	       o->governor || o->threads || o->allow_shared || o->ignore_own_header || !o->device;
 }
 
 static void print_progress(json_object *volume, void *userdata)

@@ -5,6 +5,7 @@ src_worker_libworker_a_SOURCES = \
 	src/worker/options.c src/worker/options.h \
 	src/worker/options-table.c src/worker/options-table.h \
 	src/worker/options-value.c \
+	src/worker/own-header.c src/worker/own-header.h \
 	src/worker/passphrase.c src/worker/passphrase.h \
 	src/worker/program.c src/worker/program.h \
 	src/worker/progress.c src/worker/progress.h \

@@ -116,6 +116,8 @@ const struct option_spec option_specs[] = {
 	     "trust that the volume is not in use (dangerous)"),
 	FLAG("allow-shared-files", 0, allow_shared, UNLOCKS,
 	     "use image and header files that other users can change or replace (dangerous)"),
+	FLAG("ignore-own-header", 0, ignore_own_header, UNLOCKS,
+	     "use --header for a device with a header of its own (dangerous)"),
 
 	TEXT("pbkdf", 0, pbkdf, BEGINS | PLANS, "TYPE",
 	     "of new keyslots: argon2id, argon2i, pbkdf2"),

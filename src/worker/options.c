@@ -183,6 +183,10 @@ int options_check(const struct options *o)
 	if (o->resume_only && (o->cipher || o->key_size || o->sector_size || o->keep_key))
 		return refuse("--resume-only goes on with what the header says: cipher, key and "
 			      "sector size cannot be given");
+	if (o->ignore_own_header && !o->header)
+		return refuse("--ignore-own-header is for a detached header: give --header");
+	if (o->ignore_own_header && o->remote)
+		return refuse("--ignore-own-header and --remote exclude each other");
 	if (o->force_offline && o->active_name)
 		return refuse("--force-offline-reencrypt and --active-name exclude each other");
 	if (o->key_file && o->volume_key_file && strcmp(o->key_file, "-") == 0 &&

@@ -18,6 +18,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "worker/identity.h"
+#include "worker/own-header.h"
 #include "worker/volume-use.h"
 
 static int make_arguments(struct volume *v)
@@ -234,6 +235,8 @@ static int open_all(struct volume *v)
 	r = read_header(v);
 	if (r == 0)
 		r = volume_find_active(v);
+	if (r == 0)
+		r = own_header_check(v);
 	return r < 0 ? r : understand(v);
 }
 
