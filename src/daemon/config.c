@@ -19,7 +19,8 @@
 #define DEFAULT_STALL_TARGET  UINT64_C(50000)             /* 50 ms */
 #define KEY_TIMEOUT_MAX       (UINT64_C(86400) * 1000000) /* a day */
 #define DEFAULT_KEY_TIMEOUT   (OPTION_KEY_TIMEOUT * UINT64_C(1000000))
-#define DEFAULT_PROBE_TIMEOUT UINT64_C(30000000) /* 30 s */
+#define PROBE_TIMEOUT_MAX     (UINT64_C(86400) * 1000000) /* a day */
+#define DEFAULT_PROBE_TIMEOUT UINT64_C(30000000)          /* 30 s */
 
 /* Where a line stands. */
 struct place {
@@ -150,6 +151,17 @@ static int set_resilience(char **target, const char *value)
 		       : set_string(target, value);
 }
 
+static int set_probe_timeout(uint64_t *target, const char *value)
+{
+	uint64_t usec;
+	int r = config_parse_usec(value, &usec);
+
+	if (r < 0 || usec == 0 || usec > PROBE_TIMEOUT_MAX)
+		return r < 0 ? r : -ERANGE;
+	*target = usec;
+	return 0;
+}
+
 /* A setting of [Manager]. -ENOENT: there is none of this name. */
 static int set_manager(struct place *p, const char *key, const char *value)
 {
@@ -174,7 +186,7 @@ static int set_manager(struct place *p, const char *key, const char *value)
 	if (strcmp(key, "DiscoverCryptTab") == 0)
 		return config_parse_bool(value, &c->discover_crypttab);
 	if (strcmp(key, "ProbeTimeout") == 0)
-		return config_parse_usec(value, &c->probe_timeout_usec);
+		return set_probe_timeout(&c->probe_timeout_usec, value);
 	if (strcmp(key, "CryptTab") == 0)
 		return set_path(&c->crypttab, value);
 	return -ENOENT;

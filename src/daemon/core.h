@@ -51,7 +51,8 @@ struct volume_core {
 	unsigned deaths; /* in a row, without progress between them */
 	sd_event_source *restart;
 	bool restart_due; /* not before the timer */
-	unsigned busy;    /* tries in a row that found another process at it */
+	sd_event_source *look_limit;
+	unsigned busy; /* tries in a row that found another process at it */
 	sd_event_source *retry;
 	bool retry_due; /* not before the timer */
 

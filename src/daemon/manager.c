@@ -217,6 +217,13 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 			v = o;
 	if (!v && path_from_text(what, &path) == 0)
 		v = manager_volume_by_path(m, path);
+	if (!v && path)
+		return failure_set(
+			f, -ENODEV,
+			"%s: no such volume is known; add it, or name it in "
+			"recryptd.conf. The daemon follows no links: name it by UUID, or as "
+			"recryptctl list does",
+			what);
 	if (!v)
 		return failure_set(f, -ENODEV,
 				   "%s: no such volume is known; add it, or name it in "

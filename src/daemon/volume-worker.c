@@ -18,7 +18,8 @@
 #define BUSY_TRIES       7
 #define BUSY_DELAY       UINT64_C(200000) /* after the first try; then it doubles */
 #define DELAY_SHIFT_MAX  6U
-#define RATE_SMOOTHING_N 8 /* a new figure counts one part in so many */
+#define LOOK_PATIENCE    4U /* times ProbeTimeout=, for a volume that was there before */
+#define RATE_SMOOTHING_N 8  /* a new figure counts one part in so many */
 
 void volume_drop_keys(struct volume *v)
 {
@@ -45,6 +46,37 @@ void volume_drop_worker(struct volume *v)
 	c->at_work = WORKER_NONE;
 }
 
+static void unreachable(struct volume *v, int error, const struct failure *f);
+
+/* Its disk hangs. A worker that only looks may be killed at any time. */
+static int on_look_limit(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	struct volume *v = userdata;
+	struct volume_core *c = v->core;
+	_cleanup_close_ int pidfd = -1;
+	struct failure f;
+
+	(void)s;
+	(void)usec;
+	if (!c->link || c->looked)
+		return 0;
+	(void)worker_link_kill(c->link, &pidfd);
+	(void)failure_set(&f, -ETIMEDOUT, "%s: the device does not answer", v->device);
+	unreachable(v, -ETIMEDOUT, &f);
+	volume_mark(v, VOLUME_CHANGED_STATE);
+	return 0;
+}
+
+static int limit_look(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	c->look_limit = sd_event_source_disable_unref(c->look_limit);
+	return sd_event_add_time_relative(v->manager->event, &c->look_limit, CLOCK_MONOTONIC,
+					  v->manager->config->probe_timeout_usec * LOOK_PATIENCE,
+					  10000, on_look_limit, v);
+}
+
 /* -EAGAIN: not yet, after deaths. */
 int volume_need_worker(struct volume *v)
 {
@@ -67,6 +99,8 @@ int volume_need_worker(struct volume *v)
 	r = worker_link_spawn(v->manager->event, &spec, &volume_worker_handler, v, &c->link);
 	if (r == 0)
 		r = worker_link_inspect(c->link);
+	if (r == 0)
+		r = limit_look(v);
 	if (r < 0) {
 		(void)log_warning_errno(r, "%s: no worker", v->device);
 		volume_worker_handler.died(v);

@@ -59,6 +59,7 @@ static void volume_free(struct volume *v)
 		request_free_all(v);
 		(void)worker_link_free(c->link);
 		(void)sd_event_source_disable_unref(c->restart);
+		(void)sd_event_source_disable_unref(c->look_limit);
 		(void)sd_event_source_disable_unref(c->retry);
 		if (c->old_key_fd >= 0)
 			(void)close(c->old_key_fd);
