@@ -48,7 +48,7 @@ void held_keys_forget(struct held_keys *h);
  */
 int held_keys_add_passphrase(struct held_keys *h, const struct secret *passphrase);
 int held_keys_add_key(struct held_keys *h, const struct luks_header *header, int digest,
-		      const struct secret *key);
+		      const struct secret *secret);
 
 static inline bool held_keys_is_empty(const struct held_keys *h)
 {
