@@ -368,6 +368,14 @@ bool control_pause_wanted(struct control *c)
 	return wanted;
 }
 
+void control_forget_stop(struct control *c)
+{
+	lock(c);
+	if (!c->quit && !c->requests)
+		set_stop(c, false);
+	unlock(c);
+}
+
 void control_use_keys(struct control *c)
 {
 	lock(c);

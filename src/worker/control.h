@@ -174,6 +174,8 @@ char *control_take_record(struct control *c, uint64_t *ret_serial);
 /* A record, or limits that have not been taken up. */
 bool control_pause_wanted(struct control *c);
 bool control_wants_stop(struct control *c);
+/* The job that a stop was for has ended; not where it may be for a request that waits, or quit. */
+void control_forget_stop(struct control *c);
 /* The job converts from here on: LOCK is refused. */
 void control_use_keys(struct control *c);
 struct service_limits control_limits(struct control *c);

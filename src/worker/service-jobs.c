@@ -431,11 +431,18 @@ static void show_plan(struct report *report)
 }
 
 /* Many keyslots that each take nearly all the time that one may take come to no more than this. */
-static void begin_work(const struct service_volume *v)
+static void limit_derivations(const struct service_volume *v, unsigned n)
 {
-	const uint64_t usec = v->base->key_timeout * UINT64_C(1000000) * DERIVATIONS_MAX;
+	const uint64_t usec = v->base->key_timeout * UINT64_C(1000000) * n;
 
 	luks_derive_set_deadline(usec > 0 ? now_usec() + usec : UINT64_MAX);
+}
+
+/* A stop and a limit were for the job: what is looked at behind it is known for certain. */
+static void end_work(const struct service_volume *v)
+{
+	limit_derivations(v, 1);
+	control_forget_stop(v->control);
 }
 
 /* Only a job that found the volume can change it; what it left is told with how it ended. */
@@ -446,17 +453,19 @@ static void serve(struct service_volume *v, const struct request *q, struct repo
 
 	log_capture(report->message, sizeof(report->message));
 	r = set_options(&w);
-	begin_work(v);
+	limit_derivations(v, DERIVATIONS_MAX);
 	/* Keys are forgotten whatever there is to be seen. */
 	if (r == 0 && q->job != JOB_INSPECT && q->job != JOB_LOCK)
 		r = look_again(v);
 	if (r == 0)
 		r = execute(&w);
 	steps_close(&w.steps);
+	end_work(v);
 	r2 = look_again(v);
 	log_capture(NULL, 0);
 	if (r2 == 0 && q->job != JOB_CHECK && wipe_freed(v))
 		r2 = look_again(v);
+	luks_derive_set_deadline(UINT64_MAX);
 	report->error = r < 0 || q->job != JOB_INSPECT ? r : r2;
 	report->looked = r2 == 0;
 	if (report->looked)
