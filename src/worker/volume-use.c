@@ -225,25 +225,35 @@ int volume_find_active(struct volume *v)
 	return 0;
 }
 
+/* The very device that is open, whatever its path leads to by now. */
+static int open_exclusively(int fd)
+{
+	char same[32];
+
+	(void)snprintf(same, sizeof(same), "/proc/self/fd/%d", fd);
+	fd = open(same, O_RDONLY | O_EXCL | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* Offline: nobody may mount or map the device while it is worked on. */
 static int claim_device(struct volume *v)
 {
-	int removed;
+	int removed, fd;
 
 	if (v->name || !v->data.geometry.is_block)
 		return 0;
-	v->exclusive_fd = file_open(v->place.data.fd, O_RDONLY | O_EXCL);
-	if (v->exclusive_fd == -EBUSY) {
+	fd = open_exclusively(v->data.fd);
+	if (fd == -EBUSY) {
 		removed = orphans_remove(v->header->uuid);
 		if (removed > 0)
 			log_info("%s: %d devices that a killed worker left are removed",
 				 v->data_path, removed);
-		v->exclusive_fd = file_open(v->place.data.fd, O_RDONLY | O_EXCL);
+		fd = open_exclusively(v->data.fd);
 	}
-	if (v->exclusive_fd < 0)
-		return log_refusal(v->exclusive_fd,
-				   "%s: is in use (mounted, mapped, or part of something)",
+	if (fd < 0)
+		return log_refusal(fd, "%s: is in use (mounted, mapped, or part of something)",
 				   v->data_path);
+	v->exclusive_fd = fd;
 	return 0;
 }
 
