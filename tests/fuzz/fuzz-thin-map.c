@@ -61,7 +61,7 @@ static int metadata(struct fuzz_input in)
 
 	if (fd < 0)
 		fd = memfd_create("metadata", MFD_CLOEXEC);
-	REQUIRE(fd >= 0 && ftruncate(fd, 0) == 0 && ftruncate(fd, BLOCKS * BLOCK) == 0);
+	REQUIRE(fd >= 0 && ftruncate(fd, 0) == 0 && ftruncate(fd, (off_t)BLOCKS * BLOCK) == 0);
 	for (int i = 0; i < RECORDS_MAX && in.size > 0; i++)
 		put_block(&in, fd);
 	return fd;

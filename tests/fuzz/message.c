@@ -102,7 +102,8 @@ static int append_entry(sd_bus_message *m, struct fuzz_input *in, const char *co
 
 	while (names[n])
 		n++;
-	if (n == 0 || chosen == 255)
+	REQUIRE(n > 0);
+	if (chosen == 255)
 		other = take_string(in);
 	r = sd_bus_message_open_container(m, 'e', "sv");
 	if (r >= 0)
