@@ -95,14 +95,16 @@ static void what_is_no_volume_is_an_error_of_the_call(void **state)
 static void a_volume_is_prepared_and_converted(void **state)
 {
 	struct worker w;
-	_cleanup_message_ sd_bus_message *prepared = NULL, *converted = NULL;
+	_cleanup_message_ sd_bus_message *refused = NULL, *prepared = NULL, *converted = NULL;
 
 	(void)state;
 	make_volume(8, "");
 	worker_start(&w, NULL);
 	unlock(&w, "a");
-	call(&w, "Prepare", "a{sv}", 2, "Cipher", "s", "aes-cbc-essiv:sha256", "Resilience", "s",
-	     "journal");
+	call(&w, "Prepare", "a{sv}", 1, "Cipher", "s", "aes-cbc-essiv:sha256");
+	refused = wait_done(&w, "prepare", "InvalidArgument"); /* weaker, and nobody chose it */
+	call(&w, "Prepare", "a{sv}", 3, "Cipher", "s", "aes-cbc-essiv:sha256", "Resilience", "s",
+	     "journal", "MayWeaken", "b", 1);
 	prepared = wait_done(&w, "prepare", "");
 	assert_string_equal(get_text(prepared, "Reencryption"), "clean");
 	assert_string_equal(get_text(prepared, "Resilience"), "journal");
