@@ -110,7 +110,7 @@ static int parse_add_volume(sd_bus_message *m, struct arguments *a, struct failu
 {
 	static const struct option_key keys[] = {
 		{"HeaderDevice", OPTION_TEXT, offsetof(struct arguments, header_device),
-		 4 * PATH_MAX},
+		 (size_t)4 * PATH_MAX},
 		{"Name", OPTION_TEXT, offsetof(struct arguments, name), NAME_MAX},
 		{},
 	};

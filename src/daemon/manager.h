@@ -87,7 +87,7 @@ int manager_reload(struct manager *m, struct failure *f);
 /* By UUID, dm name (also /dev/mapper/NAME), or path of the device as util/path-text.h has it. */
 int manager_find_volume(struct manager *m, const char *what, struct failure *f,
 			struct volume **ret);
-struct volume *manager_volume_by_uuid(struct manager *m, const char *uuid);
+struct volume *manager_volume_by_uuid(struct manager *m, const char *text);
 /*
  * By a path that is known to lead to its device: what a worker found, what the configuration says,
  * a link of udev. Only texts are compared: a path that somebody names may lie on a dead mount.

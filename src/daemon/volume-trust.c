@@ -47,7 +47,7 @@ static void save(struct volume *v)
 
 static bool is_text(const char *a, const char *b)
 {
-	return a && strcmp(a, b) == 0;
+	return a && b && strcmp(a, b) == 0;
 }
 
 static bool has_memory(const struct volume_core *c)

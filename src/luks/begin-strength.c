@@ -163,8 +163,8 @@ int luks_begin_pbkdf(const struct luks_begin *b, int keyslot, struct crypt_pbkdf
 		known = strongest(b, defaults, &p);
 	if (!known || (wanted->type && strcmp(wanted->type, p.type) != 0))
 		p = *defaults;
-	else if (!wanted->type)
-		defaults = crypt_get_pbkdf_type_params(p.type) ?: defaults;
+	else if (!wanted->type && crypt_get_pbkdf_type_params(p.type))
+		defaults = crypt_get_pbkdf_type_params(p.type);
 	if (!wanted->iterations && (wanted->time_ms || wanted->hash || p.iterations == 0))
 		benchmark(wanted, defaults, &p);
 	else

@@ -43,8 +43,8 @@ struct held_keys {
 void held_keys_forget(struct held_keys *h);
 
 /*
- * Keep a copy, once. The oldest volume key makes room for one more. -ENOSPC: too many. The key is
- * that of @digest in @header, or @header is NULL.
+ * Keep a copy, once. The oldest volume key makes room for one more. -ENOSPC: too many. @secret is
+ * the volume key of @digest in @header, or @header is NULL.
  */
 int held_keys_add_passphrase(struct held_keys *h, const struct secret *passphrase);
 int held_keys_add_key(struct held_keys *h, const struct luks_header *header, int digest,

@@ -254,15 +254,16 @@ static int block_signals(void)
 	return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static int serve(struct options *o, int control_fd)
+static int serve(const struct options *o, int control_fd)
 {
 	struct control control;
 	struct service service = {.control = &control, .control_fd = control_fd};
-	struct service_volume volume = {.base = o, .control = &control};
+	struct options base = *o;
+	struct service_volume volume = {.base = &base, .control = &control};
 	pthread_t thread;
 	int r = control_init(&control);
 
-	o->identity = &volume.identity;
+	base.identity = &volume.identity;
 	if (r < 0)
 		return log_error_errno(r, "cannot start");
 	derive_set_up(&(struct luks_cost_limits){o->key_memory_max, o->key_cost_max},

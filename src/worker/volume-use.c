@@ -31,7 +31,7 @@ struct device_name {
 
 static struct device_name name_of_device(dev_t device)
 {
-	struct device_name name;
+	struct device_name name = {""};
 
 	if (find_device_node(device, name.text, sizeof(name.text)) < 0)
 		(void)snprintf(name.text, sizeof(name.text), "%u:%u", major(device), minor(device));
