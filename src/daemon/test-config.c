@@ -208,6 +208,34 @@ static void what_is_remembered_comes_back(void **test_state)
 	}
 }
 
+/* Beside the sections of the administrator, who cannot set it; a path is written as bytes are. */
+static void a_disk_is_remembered_by_its_id(void **test_state)
+{
+	(void)test_state;
+	write_file(conf, "[Volume " UUID_B "]\nDevice=/dev/b\nDeviceId=/dev/disk/by-id/x\n");
+	{
+		_cleanup_(config_freep) struct config *c = load();
+
+		assert_null(config_for_volume(c, UUID_B)->device_id);
+		assert_true(config_set_device_id(c, UUID_B, "/dev/disk/by-id/b"));
+		assert_false(config_set_device_id(c, UUID_B, "/dev/disk/by-id/b"));
+		assert_false(config_set_device_id(c, UUID_A, ""));
+		assert_int_equal(config_remember(c, UUID_A, "/a\n[Manager]\xfc ", NULL, NULL), 0);
+		assert_int_equal(config_write_state(c, state), 0);
+	}
+	{
+		_cleanup_(config_freep) struct config *c = load();
+
+		assert_string_equal(config_for_volume(c, UUID_B)->device_id, "/dev/disk/by-id/b");
+		assert_string_equal(config_for_volume(c, UUID_B)->device, "/dev/b");
+		assert_false(config_for_volume(c, UUID_B)->remembered);
+		assert_string_equal(config_for_volume(c, UUID_A)->device, "/a\n[Manager]\xfc ");
+		config_forget(c, UUID_B);
+		assert_null(config_for_volume(c, UUID_B)->device_id);
+		assert_string_equal(config_for_volume(c, UUID_B)->device, "/dev/b");
+	}
+}
+
 static void politeness_is_a_part_of_each_section(void **test_state)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
@@ -316,6 +344,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_is_wrong_is_warned_of_with_file_and_line,
 					  remove_files),
 		cmocka_unit_test_teardown(what_is_remembered_comes_back, remove_files),
+		cmocka_unit_test_teardown(a_disk_is_remembered_by_its_id, remove_files),
 		cmocka_unit_test_teardown(politeness_is_a_part_of_each_section, remove_files),
 		cmocka_unit_test_teardown(politeness_that_makes_no_sense_is_left_out, remove_files),
 		cmocka_unit_test_teardown(windows_have_a_number, remove_files),
