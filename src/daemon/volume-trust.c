@@ -108,12 +108,18 @@ static bool has_orders(const struct volume *v, const struct record *r)
 	return r->has_queued || *r->held || (r->cancel && strcmp(v->direction, "backward") != 0);
 }
 
+/* What a person agreed to elsewhere, or what only a token says of it: here nobody has. */
+static void forget_consent(struct rotate_options *o)
+{
+	o->may_weaken = o->lose_keyslots = o->force_offline = false;
+}
+
 static int take_signed(struct volume *v, const struct record *found, char **text)
 {
 	struct volume_core *c = v->core;
 
 	c->record = *found;
-	c->record.queued.may_weaken = false;
+	forget_consent(&c->record.queued);
 	volume_apply_rate(v);
 	if (has_orders(v, found)) {
 		c->record.foreign = true;
@@ -433,7 +439,8 @@ static int accept_record(struct volume *v)
 		r = record_parse("", &c->record);
 	if (r < 0)
 		return r;
-	c->record.foreign = c->record.queued.may_weaken = false;
+	c->record.foreign = false;
+	forget_consent(&c->record.queued);
 	set_base(c, &c->found_json);
 	pass_serial(c);
 	forget_found(c);
