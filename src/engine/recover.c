@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Recovery of a hot position: with the checksums of the area, each block that still has its old
- * checksum is converted and every other one is new already; with a journal the old data is taken
- * from the area and all is converted again. Either may be interrupted and repeated at any point:
- * the area stays untouched until the header is clean, and the data is flushed before that commit.
+ * checksum is converted and every other one is new already, and written again; with a journal the
+ * old data is taken from the area and all is converted again. Either may be interrupted and
+ * repeated at any point: the area stays untouched until the header is clean, and the data is
+ * flushed before that commit.
  *
  * It works through a window at a time, since a hotzone of cryptsetup can be 1 GiB.
  */
@@ -54,6 +55,20 @@ static int convert_now(struct engine *e, uint64_t offset, void *data, uint32_t s
 	return r < 0 ? engine_log_differs(e, r, error_offset) : 0;
 }
 
+/*
+ * Blocks that are new already are written again as they were read. A flush that failed before may
+ * have lost them: they are readable in the cache then, and no later flush makes them durable.
+ */
+static int write_again(struct engine *e, uint64_t offset, void *data, uint32_t size)
+{
+	const struct engine_config *cfg = &e->config;
+	int r = disk_run(cfg->disk, DISK_WRITE, cfg->disk_offset + offset, data, size);
+
+	if (r < 0)
+		engine_log_io(e, r, "write", offset, size);
+	return r;
+}
+
 /* Converts the runs of blocks whose checksum is still the stored one. */
 static int recover_by_checksum(struct engine *e, struct window *w)
 {
@@ -79,9 +94,8 @@ static int recover_by_checksum(struct engine *e, struct window *w)
 			if ((memcmp(w->stored + (i + n) * digest, w->present + (i + n) * digest,
 				    digest) == 0) != old)
 				break;
-		if (!old)
-			continue;
-		r = convert_now(e, w->offset + i * bs, w->data + i * bs, (uint32_t)(n * bs));
+		r = old ? convert_now(e, w->offset + i * bs, w->data + i * bs, (uint32_t)(n * bs))
+			: write_again(e, w->offset + i * bs, w->data + i * bs, (uint32_t)(n * bs));
 		if (r < 0)
 			return r;
 	}
