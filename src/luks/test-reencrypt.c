@@ -359,6 +359,44 @@ static void kept_key_is_told_apart_by_sector_size(void **state)
 	luks_header_free(h);
 }
 
+/* "1_reencrypt_fwd_init-only" whose data the header fixed to 8 MiB before cryptsetup began. */
+static struct luks_header *fixed_in_the_backup(void)
+{
+	struct luks_header *h =
+		header_with(state_json("1_reencrypt_fwd_init-only"), TEST_HEADER_SIZE);
+	json_object *segments = field_get(h->json, "segments", json_type_object);
+
+	assert_int_equal(field_set(field_by_id(segments, 1), "size", json_u64(8 * MIB)), 0);
+	return h;
+}
+
+/* cryptsetup keeps the size in backup-previous only; it is that of the data and of the end. */
+static void fixed_size_stays(void **state)
+{
+	struct luks_header *h = fixed_in_the_backup();
+	struct luks_areas freed;
+	struct luks_reenc r;
+	json_object *segment;
+	uint64_t size;
+
+	(void)state;
+	assert_int_equal(luks_reenc_load(h, 40 * MIB, 0, 4096, &r, NULL), 0);
+	assert_true(r.fixed_size);
+	assert_true(r.data_size == 8 * MIB);
+	/* Another size than that cannot be asked for. */
+	assert_int_equal(luks_reenc_load(h, 40 * MIB, 4 * MIB, 4096, &r, NULL), -EINVAL);
+	assert_int_equal(luks_reenc_load(h, 20 * MIB, 0, 4096, &r, NULL), -EFBIG);
+
+	assert_int_equal(luks_reenc_load(h, 40 * MIB, 0, 4096, &r, NULL), 0);
+	assert_int_equal(luks_reenc_set_position(h, &r, 4 * MIB, 4 * MIB), 0);
+	assert_int_equal(luks_reenc_load(h, 40 * MIB, 0, 4096, &r, NULL), 0);
+	assert_int_equal(luks_reenc_finish(h, &r, &freed), 0);
+	segment = field_by_id(field_get(h->json, "segments", json_type_object), 0);
+	assert_int_equal(field_u64(segment, "size", &size), 0);
+	assert_true(size == 8 * MIB);
+	luks_header_free(h);
+}
+
 static void forbidden_positions_are_refused(void **state)
 {
 	static const struct {
@@ -449,6 +487,7 @@ int main(void)
 		cmocka_unit_test(finish_is_that_of_cryptsetup),
 		cmocka_unit_test(all_converted_is_finish_and_not_start),
 		cmocka_unit_test(kept_key_is_told_apart_by_sector_size),
+		cmocka_unit_test(fixed_size_stays),
 		cmocka_unit_test(forbidden_positions_are_refused),
 		cmocka_unit_test(device_that_shrank_is_refused),
 		cmocka_unit_test(backward_hotzones_end_where_cryptsetup_can_recover),
