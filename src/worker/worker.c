@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "util/checked.h"
+#include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "worker/derive.h"
@@ -106,5 +107,7 @@ int main(int argc, char **argv)
 		return exit_code(log_error_errno(r, "cannot set up the process"));
 	derive_set_up(&(struct luks_cost_limits){o.key_memory_max, o.key_cost_max},
 		      o.key_timeout * UINT64_C(1000000), stop_fd);
-	return exit_code(run(&o));
+	r = run(&o);
+	(void)close(TAKE_FD(stop_fd));
+	return exit_code(r);
 }
