@@ -36,10 +36,10 @@ int fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
-int rename(const char *from, const char *to)
+int rename(const char *old, const char *new)
 {
 	note("r");
-	return (int)syscall(SYS_rename, from, to);
+	return (int)syscall(SYS_rename, old, new);
 }
 
 static void each_step_is_durable_before_the_next(void **state)

@@ -88,14 +88,14 @@ void *malloc(size_t size)
 	return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
-void *calloc(size_t n, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
+	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(nmemb, size);
 }
 
-void *realloc(void *p, size_t size)
+void *realloc(void *ptr, size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(p, size);
+	return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(ptr, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
@@ -103,54 +103,54 @@ void *aligned_alloc(size_t alignment, size_t size)
 	return fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 }
 
-int posix_memalign(void **ret, size_t alignment, size_t size)
+int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
 	void *p = fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 
 	if (!p)
 		return ENOMEM;
-	*ret = p;
+	*memptr = p;
 	return 0;
 }
 
-void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	if (fails(__builtin_return_address(0)))
 		return MAP_FAILED;
-	return (void *)syscall(SYS_mmap, address, size, protection, flags, fd, offset);
+	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
 }
 
 /* Those of the C library allocate on behalf of their callers. */
 
-char *strndup(const char *text, size_t most)
+char *strndup(const char *string, size_t n)
 {
-	const size_t n = strnlen(text, most);
-	char *copy = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(n + 1);
+	const size_t size = strnlen(string, n);
+	char *copy = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size + 1);
 
 	if (!copy)
 		return NULL;
-	memcpy(copy, text, n);
-	copy[n] = '\0';
+	memcpy(copy, string, size);
+	copy[size] = '\0';
 	return copy;
 }
 
-char *strdup(const char *text)
+char *strdup(const char *s)
 {
-	const size_t size = strlen(text) + 1;
+	const size_t size = strlen(s) + 1;
 	char *copy = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 
-	return copy ? memcpy(copy, text, size) : NULL;
+	return copy ? memcpy(copy, s, size) : NULL;
 }
 
-int asprintf(char **ret, const char *format, ...)
+int asprintf(char **ptr, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
 
 	if (fails(__builtin_return_address(0)))
 		return -1;
-	va_start(ap, format);
-	n = vasprintf(ret, format, ap);
+	va_start(ap, fmt);
+	n = vasprintf(ptr, fmt, ap);
 	va_end(ap);
 	return n;
 }

@@ -82,14 +82,14 @@ void *malloc(size_t size)
 	return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
-void *calloc(size_t n, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
+	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(nmemb, size);
 }
 
-void *realloc(void *p, size_t size)
+void *realloc(void *ptr, size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(p, size);
+	return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(ptr, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
@@ -97,19 +97,19 @@ void *aligned_alloc(size_t alignment, size_t size)
 	return fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 }
 
-int posix_memalign(void **ret, size_t alignment, size_t size)
+int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
 	void *p = fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 
 	if (!p)
 		return ENOMEM;
-	*ret = p;
+	*memptr = p;
 	return 0;
 }
 
-void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	if (fails(__builtin_return_address(0)))
 		return MAP_FAILED;
-	return (void *)syscall(SYS_mmap, address, size, protection, flags, fd, offset);
+	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
 }
