@@ -253,6 +253,15 @@ void volume_drop_worker(struct volume *v);
 void volume_drop_keys(struct volume *v);
 /* No more is tried to write the record. */
 void volume_give_up_record(struct volume *v, int error, const struct failure *f);
+
+/* volume-ended.c */
+/*
+ * Another process has the volume: perhaps a worker that ends because its manager was killed. True
+ * when it is worth another try.
+ */
+bool volume_retry_later(struct volume *v, int error);
+/* A job but a look has ended, and v is as the worker found it then. @was_backward: before that. */
+void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_backward);
 /* In re-encryption, and nothing is converted. */
 void volume_is_prepared(struct volume *v);
 /* Out of re-encryption, with the new key or the old one. */

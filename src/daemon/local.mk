@@ -41,6 +41,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/store.c src/daemon/store.h \
 	src/daemon/volume.c src/daemon/volume.h \
 	src/daemon/volume-clock.c \
+	src/daemon/volume-ended.c \
 	src/daemon/volume-identity.c \
 	src/daemon/volume-plan.c src/daemon/volume-plan.h \
 	src/daemon/volume-request.c \
