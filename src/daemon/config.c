@@ -204,6 +204,7 @@ enum setting {
 	SET_THREADS,
 	SET_SKIP_UNWRITTEN,
 	SET_VERIFY,
+	SET_ALLOW_SHARED_FILES,
 	SET_RESILIENCE,
 	SET_RESILIENCE_HASH,
 	SET_KEY_PROVIDER,
@@ -241,6 +242,8 @@ static int set_volume(struct volume_config *v, enum setting setting, const char 
 		return config_parse_bool(value, &v->skip_unwritten);
 	case SET_VERIFY:
 		return config_parse_bool(value, &v->verify);
+	case SET_ALLOW_SHARED_FILES:
+		return config_parse_bool(value, &v->allow_shared_files);
 	case SET_RESILIENCE:
 		return set_resilience(&v->resilience, value);
 	case SET_RESILIENCE_HASH:
@@ -280,6 +283,7 @@ static int find_setting(const char *key, enum setting *ret)
 		[SET_THREADS] = "Threads",
 		[SET_SKIP_UNWRITTEN] = "SkipUnwritten",
 		[SET_VERIFY] = "Verify",
+		[SET_ALLOW_SHARED_FILES] = "AllowSharedFiles",
 		[SET_RESILIENCE] = "Resilience",
 		[SET_RESILIENCE_HASH] = "ResilienceHash",
 		[SET_KEY_PROVIDER] = "KeyProvider",
@@ -486,6 +490,8 @@ static int inherit(struct volume_config *v, const struct volume_config *d)
 		v->skip_unwritten = d->skip_unwritten;
 	if (!(v->set & UINT32_C(1) << SET_VERIFY))
 		v->verify = d->verify;
+	if (!(v->set & UINT32_C(1) << SET_ALLOW_SHARED_FILES))
+		v->allow_shared_files = d->allow_shared_files;
 	if (r == 0 && !(v->set & UINT32_C(1) << SET_RESILIENCE) && d->resilience)
 		r = set_string(&v->resilience, d->resilience);
 	if (r == 0 && !(v->set & UINT32_C(1) << SET_RESILIENCE_HASH) && d->resilience_hash)

@@ -9,7 +9,7 @@
  *   [Manager]      RateLimit= MaxConcurrent= MaxConcurrentPerDisk= KeepSuspended= KeepRate=
  *                  CryptTab= DiscoverActive= DiscoverCryptTab= ProbeTimeout=
  *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Threads= Resilience= ResilienceHash=
- *                  SkipUnwritten= Verify=
+ *                  SkipUnwritten= Verify= AllowSharedFiles=
  *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout=
  *                  KeyMemoryMax= KeyCostMax= Group=
  *                  and those of politeness.h
@@ -59,6 +59,7 @@ struct volume_config {
 	unsigned threads;           /* for ciphers and checksums, 0: one for each CPU */
 	bool skip_unwritten;        /* leave unwritten blocks as they are */
 	bool verify;                /* read back what was written */
+	bool allow_shared_files;    /* files that other users can change or replace */
 	char *resilience;           /* "checksum", "journal" */
 	char *resilience_hash;      /* NULL: the engine's own */
 	struct provider provider;

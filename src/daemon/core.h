@@ -247,6 +247,8 @@ void volume_forget_rotation(struct volume *v);
 
 /* volume-worker.c */
 extern const struct worker_handler volume_worker_handler;
+/* What is configured of a worker; the devices are left out. */
+struct worker_spec volume_worker_spec(const struct volume_config *config);
 /* Starts one if there is none and no pause after a death. */
 int volume_need_worker(struct volume *v);
 void volume_drop_worker(struct volume *v);

@@ -254,15 +254,16 @@ static int on_limit(sd_event_source *s, uint64_t usec, void *userdata)
 
 static int start(struct probe *p)
 {
-	const struct worker_spec spec = {
-		.device = p->device,
-		.header_device = p->header_device,
-		.name = p->name,
-		.quiet = p->quiet,
-	};
+	/* The worker that looks may stay the volume's. */
+	struct worker_spec spec =
+		volume_worker_spec(config_for_volume(p->manager->config, p->uuid));
 	int r = sd_event_add_time_relative(p->manager->event, &p->limit, CLOCK_MONOTONIC,
 					   PROBE_SLOW, 10000, on_limit, p);
 
+	spec.device = p->device;
+	spec.header_device = p->header_device;
+	spec.name = p->name;
+	spec.quiet = p->quiet;
 	if (r >= 0)
 		r = worker_link_spawn(p->manager->event, &spec, &handler, p, &p->link);
 	return r < 0 ? r : worker_link_inspect(p->link);

@@ -23,7 +23,7 @@
 #include "worker/program.h"
 
 #define WORKER_CONTROL_FD 3
-#define WORKER_ARGS_MAX   13
+#define WORKER_ARGS_MAX   14
 
 extern char **environ;
 
@@ -141,6 +141,8 @@ static int run(const struct worker_spec *spec, const char *path, int control_fd,
 		r = add(&a, "--key-memory-max=%" PRIu64, spec->key_memory_max);
 	if (r == 0 && spec->key_cost_max > 0)
 		r = add(&a, "--key-cost-max=%" PRIu32, spec->key_cost_max);
+	if (r == 0 && spec->allow_shared_files)
+		r = add(&a, "--allow-shared-files");
 	if (r == 0 && log_level() >= LOG_DEBUG)
 		r = add(&a, "--debug");
 	else if (r == 0 && spec->quiet)

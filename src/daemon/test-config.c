@@ -119,7 +119,7 @@ static void a_volume_takes_from_the_defaults_what_its_section_leaves_out(void **
 			 "KeyProvider=credential\nCredential=c\n"
 			 "[Volume]\nRateLimit=5MB\nResilience=journal\nKeyProvider=key-file\n"
 			 "KeyFile=/k\nKeyTimeout=2min\n"
-			 "KeyMemoryMax=2G\nKeyCostMax=5000000\n");
+			 "KeyMemoryMax=2G\nKeyCostMax=5000000\nAllowSharedFiles=yes\n");
 	c = load();
 	a = config_for_volume(c, UUID_A);
 	b = config_for_volume(c, UUID_B);
@@ -132,6 +132,7 @@ static void a_volume_takes_from_the_defaults_what_its_section_leaves_out(void **
 	assert_int_equal(a->provider.timeout_usec, 120000000);
 	assert_int_equal(a->key_memory_max, UINT64_C(2) << 30);
 	assert_int_equal(a->key_cost_max, 5000000);
+	assert_true(a->allow_shared_files);
 	assert_int_equal(b->rate_limit, 5000000);
 	assert_int_equal(b->provider.kind, PROVIDER_KEY_FILE);
 	assert_string_equal(b->provider.key_file, "/k");

@@ -75,22 +75,28 @@ static int limit_look(struct volume *v)
 					  10000, on_look_limit, v);
 }
 
+struct worker_spec volume_worker_spec(const struct volume_config *config)
+{
+	return (struct worker_spec){
+		.threads = config->threads,
+		.key_timeout_usec = config->provider.timeout_usec,
+		.key_memory_max = config->key_memory_max,
+		.key_cost_max = config->key_cost_max,
+		.allow_shared_files = config->allow_shared_files,
+	};
+}
+
 /* -EAGAIN: not yet, after deaths. */
 int volume_need_worker(struct volume *v)
 {
 	struct volume_core *c = v->core;
 	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
-	const struct worker_spec spec = {
-		.device = v->device,
-		.header_device = v->header_device,
-		/* Left out, the worker finds whatever is active. */
-		.name = config->name,
-		.threads = config->threads,
-		.key_timeout_usec = config->provider.timeout_usec,
-		.key_memory_max = config->key_memory_max,
-		.key_cost_max = config->key_cost_max,
-	};
+	struct worker_spec spec = volume_worker_spec(config);
 	int r;
+
+	spec.device = v->device;
+	spec.header_device = v->header_device;
+	spec.name = config->name; /* left out, the worker finds whatever is active */
 
 	if (c->restart_due)
 		return -EAGAIN;

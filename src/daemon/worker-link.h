@@ -132,6 +132,7 @@ struct worker_spec {
 	/* What the header may claim to derive a key; 0: the default. */
 	uint64_t key_timeout_usec, key_memory_max; /* bytes */
 	uint32_t key_cost_max;                     /* steps */
+	bool allow_shared_files;                   /* that other users can change or replace */
 	bool quiet; /* what it says of the device is for us alone, for the present */
 };
 

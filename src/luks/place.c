@@ -83,7 +83,8 @@ static int check_private(const struct found_file *f)
 		return 0;
 	return log_refusal(-ENOTSUP,
 			   "%s: %s; let only its owner write there, or give "
-			   "--allow-shared-files where all of them are trusted",
+			   "--allow-shared-files where all of them are trusted (the service: "
+			   "AllowSharedFiles= in recryptd.conf)",
 			   f->path, f->doubt.text);
 }
 

@@ -304,6 +304,7 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 		KEY_TIMEOUT,
 		KEY_MEMORY_MAX,
 		KEY_COST_MAX,
+		ALLOW_SHARED_FILES,
 		DEBUG,
 		QUIET
 	};
@@ -316,6 +317,7 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 		{"key-timeout", required_argument, NULL, KEY_TIMEOUT},
 		{"key-memory-max", required_argument, NULL, KEY_MEMORY_MAX},
 		{"key-cost-max", required_argument, NULL, KEY_COST_MAX},
+		{"allow-shared-files", no_argument, NULL, ALLOW_SHARED_FILES},
 		{"debug", no_argument, NULL, DEBUG},
 		{"quiet", no_argument, NULL, QUIET},
 		{},
@@ -348,6 +350,9 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 			break;
 		case KEY_COST_MAX:
 			r = parse_number(optarg, UINT32_MAX, &cost);
+			break;
+		case ALLOW_SHARED_FILES:
+			o->allow_shared = true;
 			break;
 		case DEBUG:
 			o->debug = true;
