@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Text from outside: headers, paths, messages, errors that quote them. Two dangers, one rule each:
+ * Text from outside: headers, paths, messages, errors that quote them. There are two dangers.
  *
- *   for D-Bus     a string that is not valid UTF-8, or cut within a character, costs the
- * connection: text in fixed buffers is written with text_copy() or text_format() for people control
- * characters and bidirectional marks change what a terminal shows: text is masked with text_mask()
- * where it is printed or logged
+ * A D-Bus string that is not valid UTF-8, or is cut within a character, costs the connection. So
+ * text in fixed buffers is written with text_copy() or text_format().
+ *
+ * A terminal obeys control characters, and bidirectional marks change what it shows. So text is
+ * masked with text_mask() where it is printed or logged.
  *
  * Each byte or character that cannot stay becomes one '?'. Names of files are bytes: what is
  * changed here is for show, and never becomes a path again.

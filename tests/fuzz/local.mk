@@ -4,7 +4,7 @@
 FUZZERS = tests/fuzz/fuzz-header tests/fuzz/fuzz-record tests/fuzz/fuzz-config tests/fuzz/fuzz-crypttab \
 	tests/fuzz/fuzz-calendar tests/fuzz/fuzz-service tests/fuzz/fuzz-worker-message \
 	tests/fuzz/fuzz-bus-options tests/fuzz/fuzz-dm-table tests/fuzz/fuzz-thin-map \
-	tests/fuzz/fuzz-child
+	tests/fuzz/fuzz-child tests/fuzz/fuzz-text
 EXTRA_PROGRAMS += $(FUZZERS)
 EXTRA_DIST += tests/fuzz/test-fuzz tests/data/fuzz
 fuzzers: $(FUZZERS)
@@ -64,3 +64,7 @@ tests_fuzz_fuzz_child_SOURCES = tests/fuzz/fuzz-child.c src/worker/provider.c sr
 	$(FUZZ)
 tests_fuzz_fuzz_child_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_child_LDADD = src/luks/libluks.a src/crypto/librcrypto.a $(FUZZ_UTIL) $(LUKS_LIBS)
+
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz-text.c $(FUZZ)
+tests_fuzz_fuzz_text_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_text_LDADD = src/luks/libluks.a src/crypto/librcrypto.a $(FUZZ_UTIL) $(LUKS_LIBS)
