@@ -247,7 +247,7 @@ int calendar_parse(const char *text, struct calendar *ret)
 /* --- the clock on the wall --- */
 
 /* A clock is put forward or back by less than this at once. */
-#define CHANGE_MAX (26 * 3600)
+#define CHANGE_MAX (INT64_C(26) * 3600)
 
 static uint64_t steps;
 
