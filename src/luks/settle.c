@@ -89,7 +89,10 @@ static int open_header(const struct found_file *f, enum luks_lock_mode mode, str
 	TAKE_FD(fd);
 	r = meta_io_flush(o->io);
 	if (r < 0)
-		return log_error_errno(r, "%s: cannot flush the LUKS2 header to the disk", path);
+		return log_error_errno(r,
+				       "%s: cannot flush the LUKS2 header to the disk; nothing was "
+				       "changed, try again when the disk is in order",
+				       path);
 	r = luks_header_read(o->io, &o->header, &why);
 	if (r == -ENOENT || r == -EPROTONOSUPPORT)
 		return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/own-header.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -43,6 +44,7 @@ int own_header_check(const struct volume *v)
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot tell whether it has a header of its own",
 				       v->data_path);
+	assert(own);
 	if (strcmp(own->uuid, v->header->uuid) == 0)
 		return log_refusal(
 			-EINVAL,
