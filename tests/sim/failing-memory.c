@@ -62,6 +62,8 @@ unsigned memory_watched(void)
 	return memory.watched;
 }
 
+/* The sanitizer has an allocator of its own, which cannot be replaced. */
+#ifndef __SANITIZE_ADDRESS__
 static bool fails(const void *caller)
 {
 	const bool ours =
@@ -113,3 +115,4 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 		return MAP_FAILED;
 	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
 }
+#endif
