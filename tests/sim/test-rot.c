@@ -201,8 +201,11 @@ static void rot_during_a_run_is_never_silent(void **state)
 	printf("# %s: %u runs with rot, %u ended with an error; %u crash states, %u refused\n",
 	       v->kind->name, t.runs, t.stopped, t.states, t.refused);
 	assert_true(t.stopped > 0 && t.stopped < t.runs);
-	/* Where the other copy was torn at the same time, and where the area was needed. */
-	assert_true(t.refused > 0 && t.refused < t.states / 2);
+	/*
+	 * Where the other copy was torn at the same time, and where the area was needed. The few
+	 * states of the run with sanitizers need not have such a one.
+	 */
+	assert_true((t.refused > 0 || t.states < 50) && t.refused < t.states / 2);
 	volume_free(v);
 }
 
