@@ -62,7 +62,7 @@ static int refuse(const struct carry_over *a, int keyslot)
 			   a->o->device, keyslot);
 }
 
-/* Until it is open, or given up with an empty line. */
+/* Until it is open, or given up with an empty line that does not open it. */
 static int ask_for(struct carry_over *a, int keyslot)
 {
 	unsigned wrong = 0;
@@ -79,6 +79,9 @@ static int ask_for(struct carry_over *a, int keyslot)
 			r = unlock_by(a->client, a->o, a->path, passphrase);
 		if (r == 0)
 			r = look_what_is_lost(a);
+		else if (client_has_refused_key(a->client) && passphrase_is_typed(a->source) &&
+			 passphrase->size == 0)
+			return 0;
 		else if (client_has_refused_key(a->client))
 			r = ++wrong < a->o->tries ? 0 : refuse(a, keyslot);
 		if (r < 0)

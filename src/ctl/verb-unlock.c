@@ -49,7 +49,7 @@ static int send_secret(struct client *c, const struct options *o, const char *pa
 static int unlock_by_volume_key(struct client *c, const struct options *o, const char *path)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
-	int r = key_file_read(o->volume_key_file, 0, 0, &s);
+	int r = volume_key_file_read(o->volume_key_file, &s);
 
 	return r < 0 ? r : send_secret(c, o, path, s, "volume-key");
 }
@@ -96,7 +96,7 @@ int unlock_volume(struct client *c, const struct options *o, const char *path,
 		if (asked < 0)
 			return asked;
 		r = unlock_by(c, o, path, s);
-		if (!client_has_refused_key(c))
+		if (!client_has_refused_key(c) || (passphrase_is_typed(source) && s->size == 0))
 			break;
 	}
 	return r;

@@ -164,6 +164,8 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 		if (r < 0)
 			return r;
 		again = luks_begin_count_open(b) == before;
+		if (again && luks_passphrase_gives_up(p, passphrase))
+			return 0;
 		wrong += again;
 	}
 	return 0;
@@ -216,6 +218,12 @@ static int ask_for_slots(struct luks_begin *b)
 	return b->old_key ? refuse_given_up(b) : refuse_locked(b);
 }
 
+static int refuse_no_new_passphrase(const struct luks_begin *b)
+{
+	log_error("%s: a passphrase for the new volume key is needed", b->params.device);
+	return -EPERM;
+}
+
 /* The volume key was given: one passphrase is wanted, for an old keyslot or altogether new. */
 static int ask_for_new_passphrase(struct luks_begin *b)
 {
@@ -226,16 +234,17 @@ static int ask_for_new_passphrase(struct luks_begin *b)
 	if (b->plan.keeps_key || luks_begin_count_open(b) > 0)
 		return 0;
 	r = p->ask(p->arg, LUKS_NEW_PASSPHRASE, false, &passphrase);
-	if (r == -ENOKEY || r == -ENODATA) {
-		log_error("%s: a passphrase for the new volume key is needed", b->params.device);
-		return -EPERM;
-	}
+	if (r == -ENOKEY || r == -ENODATA)
+		return refuse_no_new_passphrase(b);
 	if (r == 0)
 		r = try_passphrase(b, passphrase);
 	if (r < 0)
 		return r;
-	if (luks_begin_count_open(b) == 0)
-		b->new_passphrase = TAKE_PTR(passphrase);
+	if (luks_begin_count_open(b) > 0)
+		return 0;
+	if (luks_passphrase_gives_up(p, passphrase))
+		return refuse_no_new_passphrase(b);
+	b->new_passphrase = TAKE_PTR(passphrase);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ static int read_key(const char *path, uint64_t offset, size_t size, uint32_t fla
 	luks_context_capture_log();
 	r = crypt_keyfile_device_read(NULL, path, &key, &got, offset, size, flags);
 	if (r == 0)
-		r = got > 0 ? secret_copy(key, got, ret) : -ENODATA;
+		r = secret_copy(key ? key : "", got, ret);
 	else if (r == -EPIPE)
 		r = -ENODATA;
 	crypt_safe_free(key);

@@ -195,6 +195,8 @@ static int try_passphrases(struct unlock *u)
 		if (r < 0)
 			return r;
 		again = u->keys[OLD] == had[OLD] && u->keys[NEW] == had[NEW];
+		if (again && luks_passphrase_gives_up(p, passphrase))
+			break;
 		wrong += again;
 	}
 	return 0;

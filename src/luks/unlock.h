@@ -19,8 +19,19 @@ struct luks_passphrases {
 	 */
 	int (*ask)(void *arg, int keyslot, bool again, struct secret **ret);
 	void *arg;
+	/*
+	 * The passphrases are typed: an empty one is tried like any other, and where it opens
+	 * nothing, the user gives the keyslot up.
+	 */
+	bool empty_gives_up;
 	unsigned tries; /* wrong passphrases in a row before we give up; at least 1 */
 };
+
+static inline bool luks_passphrase_gives_up(const struct luks_passphrases *p,
+					    const struct secret *passphrase)
+{
+	return p->empty_gives_up && passphrase->size == 0;
+}
 
 #define LUKS_DIGEST_NONE    (-1)
 #define LUKS_ANY_KEYSLOT    (-1)

@@ -47,9 +47,9 @@ static int read_key_files(struct job *j)
 	int r = 0;
 
 	if (j->o->volume_key_file)
-		r = key_file_read(j->o->volume_key_file, 0, 0, &j->volume_key);
+		r = volume_key_file_read(j->o->volume_key_file, &j->volume_key);
 	if (r == 0 && j->o->new_volume_key_file)
-		r = key_file_read(j->o->new_volume_key_file, 0, 0, &j->new_volume_key);
+		r = volume_key_file_read(j->o->new_volume_key_file, &j->new_volume_key);
 	j->steps.volume_key = j->volume_key;
 	j->steps.new_volume_key = j->new_volume_key;
 	return r;
@@ -155,6 +155,7 @@ static int job_open(struct job *j, const struct options *o, const volatile sig_a
 	j->steps.passphrases = (struct luks_passphrases){
 		.ask = passphrase_ask,
 		.arg = &j->source,
+		.empty_gives_up = passphrase_is_typed(&j->source),
 		.tries = o->tries,
 	};
 	r = set_limits(j);

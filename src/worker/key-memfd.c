@@ -146,8 +146,6 @@ int secret_read_fd(int fd, int stop_fd, size_t max, uint64_t deadline, struct se
 	}
 	if (r < 0)
 		return r;
-	if (used == 0)
-		return -ENODATA;
 	secret_truncate(s, used);
 	*ret = TAKE_PTR(s);
 	return 0;

@@ -21,7 +21,7 @@ int key_memfd_read(int fd, size_t max, struct secret **ret);
 /*
  * All that @fd has to give, to its end: from the start of a memfd or file, from where a pipe or
  * socket stands. At most @max bytes, and until @deadline (as of now_usec()) or until @stop_fd can
- * be read from (-1: there is none). -ENODATA: nothing, -EFBIG: more than @max, -ETIMEDOUT,
- * -ECANCELED.
+ * be read from (-1: there is none). Nothing at all is the empty passphrase. -EFBIG: more than @max;
+ * -ETIMEDOUT, -ECANCELED.
  */
 int secret_read_fd(int fd, int stop_fd, size_t max, uint64_t deadline, struct secret **ret);

@@ -52,6 +52,24 @@ int key_file_read(const char *path, uint64_t offset, size_t size, struct secret 
 	return r;
 }
 
+int volume_key_file_read(const char *path, struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	int r = key_file_read(path, 0, 0, &key);
+
+	if (r < 0)
+		return r;
+	if (key->size == 0)
+		return log_refusal(-EINVAL, "%s: is empty, but a volume key is expected", path);
+	*ret = TAKE_PTR(key);
+	return 0;
+}
+
+bool passphrase_is_typed(const struct passphrase_source *s)
+{
+	return !s->key_file && isatty(STDIN_FILENO);
+}
+
 static int read_file(struct passphrase_source *s, struct secret **ret)
 {
 	int r;
@@ -89,8 +107,6 @@ static int read_terminal(const struct passphrase_source *s, const char *prompt, 
 				   s->device, s->timeout);
 	if (r < 0)
 		return log_error_errno(r, "no passphrase could be read from the terminal");
-	if (typed->size == 0)
-		return -ENOKEY;
 	*ret = TAKE_PTR(typed);
 	return 0;
 }
@@ -121,7 +137,7 @@ int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 
 	if (s->key_file)
 		return read_file(s, ret);
-	if (!isatty(STDIN_FILENO))
+	if (!passphrase_is_typed(s))
 		return read_line(ret);
 	if (again)
 		log_notice("No key available with this passphrase.");

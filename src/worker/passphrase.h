@@ -14,9 +14,13 @@
 
 /*
  * @size bytes at @offset of a key file ("-": standard input), all of it with @size 0, newlines
- * included. Logs failures. -ENODATA: nothing there; -EINVAL: fewer than @size bytes, or too many.
+ * included; an empty file is the empty passphrase. Logs failures. -ENODATA: a pipe or device that
+ * ends at once; -EINVAL: fewer than @size bytes, or too many.
  */
 int key_file_read(const char *path, uint64_t offset, size_t size, struct secret **ret);
+
+/* All of @path, which holds a volume key. Logs failures; an empty file is one (-EINVAL). */
+int volume_key_file_read(const char *path, struct secret **ret);
 
 struct passphrase_source {
 	const char *key_file; /* NULL: the terminal or standard input */
@@ -29,10 +33,13 @@ struct passphrase_source {
 
 /*
  * luks_passphrases.ask(), @arg a struct passphrase_source. A key file is one passphrase; after it,
- * and at the end of standard input, -ENODATA. Where nothing is typed at the terminal, -ENOKEY.
- * -EINTR, -ETIME as of terminal_read(); these and other failures are logged.
+ * and at the end of standard input, -ENODATA. -EINTR, -ETIME as of terminal_read(); these and other
+ * failures are logged.
  */
 int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret);
+
+/* Does passphrase_ask() ask at the terminal? See luks_passphrases.empty_gives_up. */
+bool passphrase_is_typed(const struct passphrase_source *s);
 
 /*
  * Asks at the terminal whether the keyslots of @device that were named just now may be lost for

@@ -54,8 +54,12 @@ static void a_key_file_is_taken_whole_or_in_part(void **state)
 	assert_int_equal(key_file_read(path, 0, 9, &d), -EINVAL);
 	assert_true(key_file_read("/nonexistent/key", 0, 0, &d) < 0);
 	write_file("", 0);
-	assert_int_equal(key_file_read(path, 0, 0, &d), -ENODATA);
+	assert_int_equal(volume_key_file_read(path, &d), -EINVAL);
 	assert_null(d);
+	assert_int_equal(key_file_read("/dev/null", 0, 0, &d), -ENODATA);
+	assert_null(d);
+	assert_int_equal(key_file_read(path, 0, 0, &d), 0);
+	assert_secret(d, "");
 }
 
 static void a_key_file_beyond_the_limit_is_refused(void **state)
@@ -104,16 +108,19 @@ static void unfeed(int saved)
 
 static void piped_passphrases_are_lines(void **state)
 {
-	_cleanup_(secret_freep) struct secret *a = NULL, *b = NULL, *c = NULL;
+	_cleanup_(secret_freep) struct secret *a = NULL, *b = NULL, *c = NULL, *d = NULL;
 	struct passphrase_source source = {.device = "d"};
-	int saved = feed("first\nlast");
+	int saved = feed("first\n\nlast");
 
 	(void)state;
 	assert_int_equal(passphrase_ask(&source, 0, false, &a), 0);
 	assert_secret(a, "first");
 	assert_int_equal(passphrase_ask(&source, 1, false, &b), 0);
-	assert_secret(b, "last");
-	assert_int_equal(passphrase_ask(&source, 2, false, &c), -ENODATA);
+	assert_secret(b, "");
+	assert_int_equal(passphrase_ask(&source, 2, false, &c), 0);
+	assert_secret(c, "last");
+	assert_int_equal(passphrase_ask(&source, 3, false, &d), -ENODATA);
+	assert_false(passphrase_is_typed(&source));
 	unfeed(saved);
 }
 
@@ -129,6 +136,8 @@ static void standard_input_as_key_file_keeps_its_newlines(void **state)
 	unfeed(saved);
 }
 
+#define EMPTY_TYPED 3
+
 /* What a child at a terminal does; its result is its exit code. */
 static int child_reads(void)
 {
@@ -138,6 +147,8 @@ static int child_reads(void)
 
 	if (r < 0)
 		return -r;
+	if (s->size == 0 && passphrase_is_typed(&source))
+		return EMPTY_TYPED;
 	return s->size == 6 && memcmp(s->data, "secret", 6) == 0 ? 0 : 1;
 }
 
@@ -234,7 +245,7 @@ static void a_typed_passphrase_is_not_shown(void **state)
 	close(terminal);
 }
 
-static void nothing_typed_gives_the_keyslot_up(void **state)
+static void nothing_typed_is_the_empty_passphrase(void **state)
 {
 	char seen[512] = "";
 	int terminal;
@@ -243,7 +254,7 @@ static void nothing_typed_gives_the_keyslot_up(void **state)
 	(void)state;
 	expect(terminal, "key slot 3: ", seen, sizeof(seen));
 	type(terminal, "\n");
-	assert_int_equal(WEXITSTATUS(wait_child(pid)), ENOKEY);
+	assert_int_equal(WEXITSTATUS(wait_child(pid)), EMPTY_TYPED);
 	close(terminal);
 }
 
@@ -339,7 +350,7 @@ int main(void)
 		cmocka_unit_test(piped_passphrases_are_lines),
 		cmocka_unit_test(standard_input_as_key_file_keeps_its_newlines),
 		cmocka_unit_test(a_typed_passphrase_is_not_shown),
-		cmocka_unit_test(nothing_typed_gives_the_keyslot_up),
+		cmocka_unit_test(nothing_typed_is_the_empty_passphrase),
 		cmocka_unit_test(an_interrupt_ends_the_process_with_the_echo_back),
 		cmocka_unit_test(waiting_ends_after_the_timeout),
 		cmocka_unit_test(a_new_passphrase_is_asked_for_twice),

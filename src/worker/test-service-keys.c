@@ -239,6 +239,22 @@ static void a_key_file_provides(void **state)
 	rotate_unattended(&w);
 }
 
+static void an_empty_key_file_is_the_empty_passphrase(void **state)
+{
+	struct worker w;
+	char path[128];
+
+	(void)state;
+	make_volume(4, "");
+	RUN(": >empty && cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "
+	    "--key-file pass-a image empty");
+	(void)snprintf(path, sizeof(path), "%s/empty", test_dir);
+	worker_start(&w, NULL);
+	call(&w, "UseProvider", "a{sv}", 2, "Provider", "s", "key-file", "Path", "s", path);
+	sd_bus_message_unref(wait_done(&w, "use-provider", ""));
+	worker_quit(&w);
+}
+
 static void a_provider_that_hangs_is_given_up(void **state)
 {
 	struct worker w;
@@ -481,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_volume_key_opens_as_well_as_a_passphrase),
 		cmocka_unit_test(a_volume_key_alone_begins_nothing_but_with_the_key_kept),
 		cmocka_unit_test(a_key_file_provides),
+		cmocka_unit_test(an_empty_key_file_is_the_empty_passphrase),
 		cmocka_unit_test(a_provider_that_hangs_is_given_up),
 		cmocka_unit_test(a_provider_that_hangs_is_not_waited_for_after_a_stop),
 		cmocka_unit_test(what_asks_a_provider_keeps_its_memory),
