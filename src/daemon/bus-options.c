@@ -201,7 +201,7 @@ int read_options(sd_bus_message *m, const struct option_key *keys, void *out, st
 int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct failure *f)
 {
 	*out = (struct rotate_options)ROTATE_OPTIONS_NONE;
-	out->may_weaken = true; /* whoever may call this chooses it himself */
+	out->may_weaken = true; /* polkit allowed the caller to choose the cipher and the costs */
 	return read_options(m, rotate_option_keys, out, f);
 }
 

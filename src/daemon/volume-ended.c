@@ -41,7 +41,7 @@ static bool no_key(int error)
 	return error == -ENOKEY || error == -EPERM;
 }
 
-/* What was at hand did not do: somebody has to bring another key. */
+/* No key that the worker had opens the volume: a person has to give another one. */
 static void lock(struct volume *v, const struct worker_end *e)
 {
 	struct volume_core *c = v->core;

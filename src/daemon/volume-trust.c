@@ -249,7 +249,7 @@ int volume_take_record(struct volume *v, struct worker_look *look)
 	return take(v, &look->record, look->trust);
 }
 
-/* So that what is written now is the newest for whoever knows the token that it replaces. */
+/* A host that remembers the token on the disk must take our next one for newer. */
 static void pass_serial(struct volume_core *c)
 {
 	const uint64_t limit = c->memory.serial + SERIAL_STEP_MAX;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How text from outside gets into a message of D-Bus. sd-bus refuses a string that is not valid
- * UTF-8, and whoever passes that error on loses the connection, or leaves a call unanswered.
+ * Appends text from outside to a D-Bus message. sd-bus refuses a string that is not valid UTF-8. A
+ * caller that returned this error would lose the connection, or leave a call unanswered.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Which volume a job is for. Another disk may lie at a path by now, a link may have moved to a
- * clone with the same UUID: whoever opens a volume compares what was opened with what was meant,
- * and refuses all else before anything is written.
+ * Which volume a job is for. By now another disk may lie at the path, or a link may have moved to a
+ * clone with the same UUID. So each opening compares what was opened with what the job names, and
+ * refuses everything else before anything is written.
  */
 #pragma once
 

@@ -108,7 +108,7 @@ static int look_at_holder(dev_t holder, const char *name, void *arg)
 	return 1;
 }
 
-/* They would go on with the old key, on data that has a new one. */
+/* Another mapping over the data would keep the old key while the data gets the new one. */
 static int check_other_holders(const struct volume *v, const struct active_volume *active)
 {
 	struct other_holder other = {.volume = v, .mapping = active->device};
