@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "crypto/multi-buffer.h"
 #include "util/checked.h"
 #include "util/clock.h"
@@ -35,7 +36,7 @@ struct checksum {
 int checksum_new(const char *hash, unsigned lanes, struct checksum **ret)
 {
 	_cleanup_(checksum_freep) struct checksum *c = NULL;
-	int size;
+	int size, r;
 
 	if (lanes == 0)
 		return -EINVAL;
@@ -43,9 +44,11 @@ int checksum_new(const char *hash, unsigned lanes, struct checksum **ret)
 	if (!c)
 		return -ENOMEM;
 	c->lanes = lanes;
-	c->md = strlen(hash) < sizeof(c->hash) ? EVP_MD_fetch(NULL, hash, NULL) : NULL;
-	if (!c->md)
+	if (strlen(hash) >= sizeof(c->hash))
 		return -EOPNOTSUPP;
+	r = hash_fetch(hash, &c->md);
+	if (r < 0)
+		return r;
 	memcpy(c->hash, hash, strlen(hash));
 	size = EVP_MD_get_size(c->md);
 	if (size <= 0 || size > (int)CHECKSUM_MAX)

@@ -17,6 +17,7 @@
 #include <openssl/crypto.h>
 
 #include "crypto/algorithm.h"
+#include "crypto/hash.h"
 #include "util/checked.h"
 
 enum iv_kind {
@@ -60,12 +61,15 @@ static int essiv_context(const EVP_CIPHER *evp, const uint8_t *salt, EVP_CIPHER_
 static int essiv_init(struct iv *iv, const char *hash, const char *cipher, const struct secret *key)
 {
 	_cleanup_(evp_cipher_freep) EVP_CIPHER *evp = NULL;
+	_cleanup_(evp_md_freep) EVP_MD *md = NULL;
 	uint8_t salt[EVP_MAX_MD_SIZE];
-	size_t size;
-	int r = 0;
+	unsigned size;
+	int r = hash_fetch(hash, &md);
 
-	if (EVP_Q_digest(NULL, hash, NULL, key->data, key->size, salt, &size) != 1)
-		return -EOPNOTSUPP;
+	if (r < 0)
+		return r;
+	if (EVP_Digest(key->data, key->size, salt, &size, md, NULL) != 1)
+		return -EIO;
 	if (algorithm_fetch(cipher, "ecb", size, &evp) < 0)
 		r = -EOPNOTSUPP;
 	for (unsigned i = 0; r == 0 && i < iv->lanes; i++)

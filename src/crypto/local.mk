@@ -6,6 +6,7 @@ src_crypto_librcrypto_a_SOURCES = \
 	src/crypto/cipher.c src/crypto/cipher.h \
 	src/crypto/cipher-spec.c src/crypto/cipher-spec.h \
 	src/crypto/gcrypt-xts.c src/crypto/gcrypt-xts.h \
+	src/crypto/hash.c src/crypto/hash.h \
 	src/crypto/iv.c src/crypto/iv.h \
 	src/crypto/multi-buffer.c src/crypto/multi-buffer.h \
 	src/crypto/pool.c src/crypto/pool.h

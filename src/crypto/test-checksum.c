@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/provider.h>
 
 #include "crypto/checksum.h"
 #include "util/checked.h"
@@ -58,10 +59,18 @@ static void digests_are_the_published_ones(void **state)
 		 "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
 		{"sha3-256", "abc",
 		 "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"},
+		/* Of OpenSSL's legacy provider, where that is installed: */
+		{"whirlpool", "abc",
+		 "4e2448a4c6f486bb16b6562c73b4020bf3043e3a731bce721ae1b303d97e6d4c"
+		 "7181eebdb6c57e277d0e34957114cbd6c797fc9d95d8b582d225292076d4eef5"},
+		{"md4", "abc", "a448017aaf21d8525fc10ae87aa6729d"},
 	};
+	OSSL_PROVIDER *legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
+	const size_t n_here = ARRAY_SIZE(v) - (legacy ? 0 : 2);
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+	(void)OSSL_PROVIDER_unload(legacy);
+	for (size_t i = 0; i < n_here; i++) {
 		_cleanup_(checksum_freep) struct checksum *c = NULL;
 		const size_t n = strlen(v[i].message);
 		uint8_t digest[EVP_MAX_MD_SIZE];

@@ -10,6 +10,7 @@
 
 #include "crypto/checksum.h"
 #include "crypto/cipher.h"
+#include "crypto/hash.h"
 #include "luks/begin-check.h"
 #include "luks/begin-internal.h"
 #include "luks/begin-leftover.h"
@@ -157,6 +158,32 @@ static int make_new_key(struct luks_begin *b)
 											     : -EIO;
 }
 
+/* Of new keyslots; libcryptsetup takes it for the digests as well, which we verify. */
+static int check_pbkdf_hash(const struct luks_begin *b, int keyslot)
+{
+	struct crypt_pbkdf_type p;
+
+	if (luks_begin_pbkdf(b, keyslot, &p) < 0)
+		return log_refusal(-EINVAL, "%s: cannot tell the PBKDF of a new keyslot",
+				   b->params.device);
+	if (!p.hash || hash_size(p.hash) > 0)
+		return 0;
+	return log_refusal(-ENOPKG,
+			   "%s: OpenSSL here has no hash \"%s\" for new keyslots (is its legacy "
+			   "provider installed?); choose another with --hash",
+			   b->params.device, p.hash);
+}
+
+static int check_pbkdf_hashes(const struct luks_begin *b)
+{
+	int r = b->new_passphrase ? check_pbkdf_hash(b, -1) : 0;
+
+	for (size_t i = 0; r == 0 && i < b->plan.n_slots; i++)
+		if (luks_begin_is_open(b, i) && !b->plan.keeps_key)
+			r = check_pbkdf_hash(b, b->plan.slots[i].keyslot);
+	return r;
+}
+
 /* What OpenSSL does not have may be in the kernel; what is no cipher at all must end here. */
 static int check_algorithms(const struct luks_begin *b)
 {
@@ -170,12 +197,14 @@ static int check_algorithms(const struct luks_begin *b)
 			  b->params.device, b->plan.new_cipher, b->plan.new_key_size * 8);
 		return r;
 	}
-	if (strcmp(b->params.resilience, "checksum") != 0)
-		return 0;
+	r = check_pbkdf_hashes(b);
+	if (r < 0 || strcmp(b->params.resilience, "checksum") != 0)
+		return r;
 	r = checksum_new(b->params.resilience_hash, 1, &checksum);
 	if (r < 0)
-		log_error("%s: --resilience-hash \"%s\" does not exist", b->params.device,
-			  b->params.resilience_hash);
+		log_error("%s: OpenSSL here has no hash \"%s\" for the checksums; choose another "
+			  "with --resilience-hash",
+			  b->params.device, b->params.resilience_hash);
 	return r;
 }
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/hash.h"
 #include "luks/fields.h"
-#include "luks/hash.h"
 #include "util/checked.h"
 
 #define GIB UINT64_C(1073741824)
@@ -122,9 +122,13 @@ static int check_pbkdf2(json_object *kdf, const char *what, uint32_t area_key_si
 	const int block = hash ? hash_size(hash) : -EINVAL;
 	uint32_t iterations;
 
+	if (!hash)
+		return refuse_kdf(what, why);
 	if (block < 0)
-		return luks_refuse(why, -EOPNOTSUPP, "%s: there is no hash \"%.32s\"", what,
-				   hash ?: "");
+		return luks_refuse(why, -ENOPKG,
+				   "%s: OpenSSL here has no hash \"%.32s\" (is its legacy "
+				   "provider installed?)",
+				   what, hash);
 	if (field_u32(kdf, "iterations", &iterations) < 0)
 		return refuse_kdf(what, why);
 	return luks_cost_check_steps(

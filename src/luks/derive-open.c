@@ -28,7 +28,7 @@ static int check_one(struct crypt_device *cd, int keyslot)
 
 	if (r == 0)
 		r = luks_cost_check_keyslot(root, keyslot, &luks_derive_policy()->limits, &why);
-	return r == -E2BIG ? luks_derive_note(r, &why) : r;
+	return luks_derive_gave_up(r) ? luks_derive_note(r, &why) : r;
 }
 
 /* With CRYPT_ANY_SLOT libcryptsetup tries one after the other. */

@@ -3,12 +3,12 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <poll.h>
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -106,21 +106,24 @@ int luks_given_up_refuse(const struct luks_given_up *g, const char *device)
 	return g->error < 0 ? log_refusal(g->error, "%s: %s", device, g->why.text) : 0;
 }
 
-static int new_hmac(const char *hash, const struct secret *password, EVP_MAC_CTX **ret)
+int luks_derive_no_hash(const char *what, const char *hash)
 {
-	const OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)hash, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	return luks_refuse(&last, -ENOPKG,
+			   "%.100s: OpenSSL here has no hash \"%.32s\" (is its legacy provider "
+			   "installed?)",
+			   what, hash);
+}
 
-	EVP_MAC_free(mac);
-	if (!ctx)
-		return -ENOMEM;
-	if (EVP_MAC_init(ctx, password->data, password->size, params) != 1) {
+static int new_hmac(const struct luks_pbkdf2 *p, const struct secret *password, EVP_MAC_CTX **ret)
+{
+	EVP_MAC_CTX *ctx;
+	int r = hash_new_hmac(p->hash, &ctx);
+
+	if (r < 0)
+		return r == -EOPNOTSUPP ? luks_derive_no_hash(p->what, p->hash) : r;
+	if (EVP_MAC_init(ctx, password->data, password->size, NULL) != 1) {
 		EVP_MAC_CTX_free(ctx);
-		return -EOPNOTSUPP;
+		return -EIO;
 	}
 	*ret = ctx;
 	return 0;
@@ -180,9 +183,10 @@ int luks_derive_pbkdf2(const struct luks_pbkdf2 *p, const struct secret *passwor
 
 	if (r < 0)
 		return luks_derive_note(r, &why);
-	r = new_hmac(p->hash, password, &ctx);
-	if (r == 0)
-		r = first_block(ctx, p, deadline, out, size);
+	r = new_hmac(p, password, &ctx);
+	if (r < 0)
+		return r;
+	r = first_block(ctx, p, deadline, out, size);
 	EVP_MAC_CTX_free(ctx);
 	return luks_derive_gave_up(r) ? luks_derive_give_up(r, p->what) : r;
 }

@@ -44,11 +44,13 @@ uint64_t luks_derive_deadline(unsigned n);
 /* -ECANCELED: a stop is wanted; -ETIMEDOUT: @deadline is over. */
 int luks_derive_check(uint64_t deadline);
 
-/* A derivation that came to no result: its cost is too high, it took too long, or it was stopped.
+/*
+ * A derivation that came to no result: its cost is too high, it took too long, it was stopped, or
+ * (-ENOPKG) its hash is unknown here.
  */
 static inline bool luks_derive_gave_up(int error)
 {
-	return error == -E2BIG || error == -ETIMEDOUT || error == -ECANCELED;
+	return error == -E2BIG || error == -ETIMEDOUT || error == -ECANCELED || error == -ENOPKG;
 }
 /* Why the last one gave up: "keyslot 2: ...". */
 const char *luks_derive_why(void);
@@ -58,6 +60,8 @@ const char *luks_derive_why(void);
  */
 int luks_derive_give_up(int error, const char *what);
 int luks_derive_note(int error, const struct luks_reason *why);
+/* Notes that OpenSSL has not got the hash of @what ("digest 1"), and returns -ENOPKG. */
+int luks_derive_no_hash(const char *what, const char *hash);
 
 /* Keyslots that gave up. They are not tried again, and another one may open. */
 struct luks_given_up {
@@ -91,7 +95,7 @@ struct luks_pbkdf2 {
 
 /*
  * @size is the hash's at most. Here, but in small pieces, between which a stop is noticed. Gives up
- * as above; -EOPNOTSUPP: there is no such hash.
+ * as above.
  */
 int luks_derive_pbkdf2(const struct luks_pbkdf2 *p, const struct secret *password, uint8_t *out,
 		       size_t size);

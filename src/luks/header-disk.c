@@ -2,8 +2,10 @@
 #include "luks/header-disk.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <string.h>
+
+#include "crypto/hash.h"
+#include "util/cleanup.h"
 
 const uint8_t luks_magic[2][LUKS_MAGIC_SIZE] = {
 	[LUKS_PRIMARY] = {'L', 'U', 'K', 'S', 0xba, 0xbe},
@@ -17,13 +19,13 @@ int luks_header_checksum(const char *algorithm, const void *copy, uint64_t size,
 	const size_t after = before + sizeof(zeros);
 	const uint8_t *bytes = copy;
 	uint8_t digest[EVP_MAX_MD_SIZE] = {0};
-	EVP_MD *md = EVP_MD_fetch(NULL, algorithm, NULL);
+	_cleanup_(evp_md_freep) EVP_MD *md = NULL;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	int r = -EOPNOTSUPP;
+	int r = hash_fetch(algorithm, &md);
 
-	if (!ctx)
+	if (r == 0 && !ctx)
 		r = -ENOMEM;
-	else if (md)
+	if (r == 0)
 		r = EVP_DigestInit_ex(ctx, md, NULL) == 1 &&
 				    EVP_DigestUpdate(ctx, bytes, before) == 1 &&
 				    EVP_DigestUpdate(ctx, zeros, sizeof(zeros)) == 1 &&
@@ -32,7 +34,6 @@ int luks_header_checksum(const char *algorithm, const void *copy, uint64_t size,
 			    ? 0
 			    : -EIO;
 	EVP_MD_CTX_free(ctx);
-	EVP_MD_free(md);
 	if (r == 0)
 		memcpy(ret, digest, 64);
 	return r;

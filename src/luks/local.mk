@@ -15,7 +15,6 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/derive-open.c \
 	src/luks/fields.c src/luks/fields.h \
 	src/luks/freed.c src/luks/freed.h \
-	src/luks/hash.c src/luks/hash.h \
 	src/luks/header-disk.c src/luks/header-disk.h \
 	src/luks/header-read.c \
 	src/luks/header-write.c \

@@ -17,9 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "luks/derive.h"
 #include "luks/fields.h"
-#include "luks/hash.h"
 #include "luks/segment.h"
 #include "luks/status.h"
 #include "util/checked.h"
@@ -183,6 +183,15 @@ static int decode_base64(const char *text, uint8_t *out, size_t out_size)
 	return n;
 }
 
+/* A later version of LUKS2 may have more. */
+static int refuse_type(const char *what, const char *type)
+{
+	struct luks_reason why;
+
+	(void)luks_refuse(&why, 0, "%s: digests of type \"%.32s\" are unknown here", what, type);
+	return luks_derive_note(-ENOPKG, &why);
+}
+
 static int verify(json_object *digest, int id, const struct secret *password)
 {
 	const char *type = field_string(digest, "type"), *hash = field_string(digest, "hash");
@@ -191,17 +200,19 @@ static int verify(json_object *digest, int id, const struct secret *password)
 	char what[24];
 	int size, r;
 
-	if (!type || strcmp(type, "pbkdf2") != 0 || !hash)
-		return -EOPNOTSUPP;
+	if (!type || !hash)
+		return -EBADMSG;
+	(void)snprintf(what, sizeof(what), "digest %d", id);
+	if (strcmp(type, "pbkdf2") != 0)
+		return refuse_type(what, type);
 	size = hash_size(hash);
 	if (size < 0)
-		return size;
+		return luks_derive_no_hash(what, hash);
 	if (field_u32(digest, "iterations", &iterations) < 0 || iterations == 0)
 		return -EBADMSG;
 	if (decode_base64(field_string(digest, "salt"), salt, sizeof(salt)) != SALT_SIZE ||
 	    decode_base64(field_string(digest, "digest"), want, sizeof(want)) != size)
 		return -EBADMSG;
-	(void)snprintf(what, sizeof(what), "digest %d", id);
 
 	r = luks_derive_pbkdf2(&(struct luks_pbkdf2){what, hash, salt, sizeof(salt), iterations},
 			       password, have, (size_t)size);

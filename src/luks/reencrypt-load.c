@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "luks/fields.h"
-#include "luks/hash.h"
 #include "luks/reencrypt-keyslot.h"
 #include "luks/reencrypt-layout.h"
 #include "luks/reencrypt.h"

@@ -11,9 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "luks/fields.h"
 #include "luks/freed.h"
-#include "luks/hash.h"
 #include "luks/reencrypt-digest.h"
 #include "luks/reencrypt-layout.h"
 #include "luks/reencrypt.h"

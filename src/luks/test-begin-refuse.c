@@ -48,6 +48,7 @@ static void refusals_leave_every_byte_as_it_was(void **state)
 	REFUSE(-EINVAL, "a", p.cipher = "aes-xts-plain64"; p.key_size = 40);
 	REFUSE(-EINVAL, "a", p.cipher = "aes-cbc-essiv:sha256"; p.keep_key = true);
 	REFUSE(-EOPNOTSUPP, "a", p.resilience_hash = "no-such-hash");
+	REFUSE(-ENOPKG, "a", p.pbkdf.hash = "no-such-hash");
 	REFUSE(-EINVAL, "a", p.sector_size = 4096; p.force_offline = false);
 	REFUSE(-EINVAL, "a", p.device_size = UINT64_C(1) << 40);
 	REFUSE(-EINVAL, "a", p.device_size = 1 << 20 | 512; p.sector_size = 4096);

@@ -113,8 +113,9 @@ static int make_crypto(struct conversion *c)
 	if (reenc->resilience == LUKS_RESILIENCE_CHECKSUM) {
 		r = checksum_new(reenc->hash, pool_lanes(c->pool), &c->checksum);
 		if (r < 0)
-			return log_error_errno(r, "%s: OpenSSL has no hash %s for the checksums",
-					       c->volume->data_path, reenc->hash);
+			return log_error_errno(
+				r, "%s: OpenSSL here has no hash \"%s\" for the checksums",
+				c->volume->data_path, reenc->hash);
 		r = checksum_use_fastest(c->checksum, reenc->block_size);
 		if (r < 0)
 			return log_error_errno(r, "cannot compare the libraries for checksums");

@@ -103,7 +103,7 @@ static bool belongs(struct held_key *key, const struct luks_header *header, int 
 	if (known)
 		return known->belongs;
 	r = luks_volume_key_verify(header, digest, key->secret);
-	if (r != -ECANCELED && r != -E2BIG)
+	if (r != -ECANCELED && r != -E2BIG && r != -ENOPKG)
 		know(key, fingerprint, r == 0);
 	return r == 0;
 }

@@ -127,8 +127,8 @@
 #define SERVICE_ERROR_PREFIX "org.recryptd1.Error."
 
 /*
- * The name for a negative errno: InvalidArgument (EINVAL), NotSupported (ENOTSUP, ETXTBSY), Busy
- * (EBUSY, ENOTUNIQ), RotationInProgress (EINPROGRESS), NoRotation (ENOMSG), AlreadyReversing
+ * The name for a negative errno: InvalidArgument (EINVAL), NotSupported (ENOTSUP, ETXTBSY, ENOPKG),
+ * Busy (EBUSY, ENOTUNIQ), RotationInProgress (EINPROGRESS), NoRotation (ENOMSG), AlreadyReversing
  * (EALREADY), Locked (ENOKEY), KeyRejected (EPERM), KeyslotsLost (EDQUOT), NotFound (ENODEV,
  * ENOENT, ENOTBLK), HeaderConflict (ESTALE, EREMCHG), Tampered (EKEYREJECTED), TimedOut (ETIMEDOUT,
  * ETIME), Cancelled (ECANCELED, EINTR), CostTooHigh (E2BIG), NoSpace (ENOSPC), NoMemory (ENOMEM),

@@ -18,6 +18,7 @@ const char *service_error_name(int error)
 		{EINVAL, "InvalidArgument"},
 		{ENOTSUP, "NotSupported"},
 		{ETXTBSY, "NotSupported"},
+		{ENOPKG, "NotSupported"},
 		{EBUSY, "Busy"},
 		{ENOTUNIQ, "Busy"},
 		{EINPROGRESS, "RotationInProgress"},

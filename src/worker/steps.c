@@ -126,13 +126,14 @@ int steps_take_over(struct steps *s)
 		r = verify_finish(v, &keys);
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", v->header_path, luks_derive_why());
-	if (r < 0)
+	if (r == -EKEYREJECTED || r == -EBADMSG)
 		return log_error_errno(
 			r,
 			"%s: the re-encryption metadata was tampered with (verification "
 			"digest mismatch); nothing was changed, restore a header backup",
 			v->header_path);
-	return 0;
+	return r < 0 ? log_error_errno(r, "%s: cannot verify the re-encryption", v->header_path)
+		     : 0;
 }
 
 int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)

@@ -266,7 +266,7 @@ def key_file(text):
 
 
 @functools.cache
-def _template(size, sector_size, cipher, key_size, passphrases, detached, keyslots_kib):
+def _template(size, sector_size, cipher, key_size, passphrases, detached, keyslots_kib, hash_name):
     """A volume as @make_volume describes it, made once and copied for each use."""
     path, header = fresh("template"), fresh("template-header") if detached else None
     key = random.Random(f"{SEED}/key/{key_size}").randbytes(key_size)
@@ -282,7 +282,7 @@ def _template(size, sector_size, cipher, key_size, passphrases, detached, keyslo
         where = ["--header", header] if header else []
         if number == 0:
             execute(["cryptsetup", "luksFormat", "-q", "--type", "luks2", *FAST_PBKDF, *where,
-                     "--luks2-metadata-size", "16k", "--luks2-keyslots-size", f"{keyslots_kib}k",
+                     "--hash", hash_name, "--luks2-metadata-size", "16k", "--luks2-keyslots-size", f"{keyslots_kib}k",
                      "--sector-size", str(sector_size), "--cipher", cipher, "--key-size",
                      str(key_size * 8), "--volume-key-file", key_path, path, keys["0"]]).ok()
         else:
@@ -298,10 +298,10 @@ def _template(size, sector_size, cipher, key_size, passphrases, detached, keyslo
 
 
 def make_volume(size=8 * MIB, sector_size=512, cipher="aes-xts-plain64", key_size=64,
-                passphrases=("first passphrase",), detached=False, keyslots_kib=992):
+                passphrases=("first passphrase",), detached=False, keyslots_kib=992, hash_name="sha256"):
     """@size and @sector_size in bytes, @key_size too; one keyslot for each of @passphrases."""
     return _template(size, sector_size, cipher, key_size, tuple(passphrases), detached,
-                     keyslots_kib).copy()
+                     keyslots_kib, hash_name).copy()
 
 
 def loop_device(path, sector_size=512, read_only=False):
