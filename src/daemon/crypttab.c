@@ -7,8 +7,6 @@
 #include <string.h>
 
 #include "util/checked.h"
-#include "util/cleanup.h"
-#include "util/log.h"
 
 /* udev's links: the tag's value in lower case where the link is. */
 static int resolve(const char *text, char *path, size_t size)
@@ -47,7 +45,7 @@ static char *next_field(char **line)
 	char *field;
 
 	do
-		field = strsep(line, " \t\n");
+		field = strsep(line, " \t");
 	while (field && !*field);
 	return field;
 }
@@ -71,20 +69,21 @@ static int read_line(char *line, int (*fn)(const struct crypttab_entry *e, void 
 	return fn(&e, userdata);
 }
 
-int crypttab_read(const char *path, int (*fn)(const struct crypttab_entry *e, void *userdata),
-		  void *userdata)
+int crypttab_parse(char *text, size_t size,
+		   int (*fn)(const struct crypttab_entry *e, void *userdata), void *userdata)
 {
-	_cleanup_free_ char *line = NULL;
-	FILE *f = fopen(path, "re");
-	size_t size = 0;
-	int r = 0;
+	const char *const end = text + size;
 
-	if (!f)
-		return errno == ENOENT ? 0 : log_warning_errno(-errno, "%s: cannot be read", path);
-	while (r == 0 && getline(&line, &size, f) >= 0)
+	while (text < end) {
+		char *line = text, *newline = memchr(text, '\n', (size_t)(end - text));
+		int r;
+
+		text = newline ? newline + 1 : text + (end - text);
+		if (newline)
+			*newline = '\0';
 		r = read_line(line, fn, userdata);
-	if (r == 0 && ferror(f))
-		r = -EIO;
-	(void)fclose(f);
-	return r;
+		if (r != 0)
+			return r;
+	}
+	return 0;
 }

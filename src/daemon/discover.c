@@ -11,6 +11,7 @@
 
 #include "daemon/core.h"
 #include "daemon/crypttab.h"
+#include "daemon/file-reader.h"
 #include "daemon/probe.h"
 #include "dm/find.h"
 #include "dm/names.h"
@@ -21,9 +22,11 @@
 struct discover {
 	struct manager *manager;
 	sd_device_monitor *monitor;
+	struct file_reader *crypttab; /* NULL: it is not being read */
+	bool crypttab_again;          /* and then once more */
 };
 
-void discover_configured(struct manager *m)
+static void probe_configured(struct manager *m)
 {
 	for (size_t i = 0; i < m->config->n_volumes; i++) {
 		const struct volume_config *c = &m->config->volumes[i];
@@ -127,7 +130,7 @@ static void found_volume(struct manager *m, sd_device *device)
 		return;
 	v = manager_volume_by_uuid(m, spec.uuid);
 	if (!v) {
-		discover_configured(m);
+		probe_configured(m);
 		return;
 	}
 	spec.uuid = v->uuid;
@@ -172,7 +175,7 @@ static int listen_to_udev(struct discover *d)
 	return r < 0 ? log_warning_errno(r, "volumes that come and go are not noticed") : 0;
 }
 
-static void look_everywhere(struct manager *m)
+static void list_mappings(struct manager *m)
 {
 	int r = 0;
 
@@ -180,9 +183,44 @@ static void look_everywhere(struct manager *m)
 		r = task_list(look_at_mapping, m);
 	if (r < 0 && r != -EOPNOTSUPP)
 		(void)log_warning_errno(r, "open mappings cannot be listed");
-	if (m->config->discover_crypttab &&
-	    crypttab_read(m->config->crypttab, on_crypttab_entry, m) < 0)
-		log_warning("%s: not all of it could be looked at", m->config->crypttab);
+}
+
+static void read_crypttab(struct discover *d);
+
+static void on_crypttab(void *userdata, const struct file_answer *a)
+{
+	struct discover *d = userdata;
+	struct manager *m = d->manager;
+	const bool again = d->crypttab_again;
+
+	if (a->error < 0 && a->error != -ENOENT)
+		log_warning("%s: the volumes of this file are not looked for: %s; mend the file or "
+			    "CryptTab= of recryptd.conf(5), then run systemctl reload recryptd",
+			    a->path, a->reason);
+	else if (a->error == 0 && crypttab_parse(a->text, a->size, on_crypttab_entry, m) < 0)
+		log_error("out of memory");
+	d->crypttab = file_reader_free(d->crypttab);
+	if (again)
+		read_crypttab(d);
+}
+
+/*
+ * One read at a time, however often it is asked for: a file that does not answer must not gather
+ * processes that wait for it. What is asked for meanwhile is done once after it, as the file, or
+ * its name, may be another by then.
+ */
+static void read_crypttab(struct discover *d)
+{
+	struct manager *m = d->manager;
+	int r;
+
+	d->crypttab_again = d->crypttab != NULL;
+	if (d->crypttab || !m->config->discover_crypttab || m->stopping)
+		return;
+	r = file_reader_new(m, m->config->crypttab, on_crypttab, d, &d->crypttab);
+	if (r < 0)
+		log_warning_errno(r, "%s: the volumes of this file are not looked for",
+				  m->config->crypttab);
 }
 
 int discover_new(struct manager *m, struct discover **ret)
@@ -192,13 +230,21 @@ int discover_new(struct manager *m, struct discover **ret)
 	if (!d)
 		return -ENOMEM;
 	d->manager = m;
-	discover_configured(m);
+	probe_configured(m);
 	if (!m->options->no_devices) {
 		(void)listen_to_udev(d); /* first, so that nothing is missed */
-		look_everywhere(m);
+		list_mappings(m);
+		read_crypttab(d);
 	}
 	*ret = d;
 	return 0;
+}
+
+void discover_configured(struct discover *d)
+{
+	probe_configured(d->manager);
+	if (!d->manager->options->no_devices)
+		read_crypttab(d);
 }
 
 struct discover *discover_free(struct discover *d)
@@ -206,6 +252,7 @@ struct discover *discover_free(struct discover *d)
 	if (!d)
 		return NULL;
 	sd_device_monitor_unref(d->monitor);
+	(void)file_reader_free(d->crypttab);
 	free(d);
 	return NULL;
 }

@@ -10,10 +10,13 @@
 
 struct discover;
 
-/* Looks once, and listens from then on (not with options->no_devices). Logs what cannot be done. */
+/*
+ * Looks once, and listens from then on (not with options->no_devices). Logs what cannot be done.
+ * What stands in crypttab follows as soon as that file has been read; nothing waits for it.
+ */
 int discover_new(struct manager *m, struct discover **ret);
 struct discover *discover_free(struct discover *d);
 DEFINE_CLEANUP(struct discover, discover_free)
 
-/* Once more, after the configuration has changed. */
-void discover_configured(struct manager *m);
+/* After the configuration has changed: looks for what it names, and reads crypttab, once more. */
+void discover_configured(struct discover *d);

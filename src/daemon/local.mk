@@ -23,6 +23,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/duplicates.c src/daemon/duplicates.h \
 	src/daemon/events.c src/daemon/events.h \
 	src/daemon/failure.c src/daemon/failure.h \
+	src/daemon/file-reader.c src/daemon/file-reader.h \
 	src/daemon/group.c \
 	src/daemon/inhibit.c src/daemon/inhibit.h \
 	src/daemon/job.c src/daemon/job.h \

@@ -161,7 +161,7 @@ int manager_reload(struct manager *m, struct failure *f)
 		apply_config(m);
 		for (struct volume *v = m->volumes; v; v = v->next)
 			volume_apply_config(v);
-		discover_configured(m);
+		discover_configured(m->core->discover);
 		log_info("the configuration was read again");
 	} else {
 		(void)failure_set(f, r, "%s: cannot be read; the configuration stays as it is",

@@ -74,7 +74,8 @@ void manager_set_observer(struct manager *m, const struct manager_observer *obse
 
 /*
  * Adopts workers of the fd store, begins to discover volumes; the rest happens in the loop. The
- * service manager is told that we are ready when all of that is known, or after 10 s.
+ * service manager is told that we are ready when all of that is known, or after 10 s. It does not
+ * wait for what stands in crypttab.
  */
 int manager_start(struct manager *m);
 

@@ -45,19 +45,26 @@ static int on_stuck_ended(sd_event_source *s, int fd, uint32_t events, void *use
 	return 0;
 }
 
-/* Its worker only reads, and may be in a system call that a dead server would have to end. */
-static void give_up(struct probe *p)
+void probe_count_killed(struct manager *m, int pidfd)
 {
 	_cleanup_(sd_event_source_unrefp) sd_event_source *s = NULL;
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = pidfd;
 
-	if (worker_link_kill(p->link, &fd) < 0 ||
-	    sd_event_add_io(p->manager->event, &s, fd, EPOLLIN, on_stuck_ended, p->manager) < 0 ||
+	if (sd_event_add_io(m->event, &s, fd, EPOLLIN, on_stuck_ended, m) < 0 ||
 	    sd_event_source_set_io_fd_own(s, 1) < 0)
 		return;
 	(void)TAKE_FD(fd);
 	if (sd_event_source_set_floating(s, 1) >= 0)
-		p->manager->core->n_stuck++;
+		m->core->n_stuck++;
+}
+
+/* Its worker only reads, and may be in a system call that a dead server would have to end. */
+static void give_up(struct probe *p)
+{
+	int fd;
+
+	if (worker_link_kill(p->link, &fd) == 0)
+		probe_count_killed(p->manager, fd);
 }
 
 static void probe_free(struct probe *p)

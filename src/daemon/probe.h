@@ -32,3 +32,9 @@ void probe_wait_no_longer(struct manager *m);
 /* Whoever waits is answered so. */
 void probe_end_all(struct manager *m, int error, const struct failure *f);
 void probe_free_all(struct manager *m);
+
+/*
+ * Takes the pidfd of a process that was killed since it did not answer. While it has not ended (a
+ * kill does not end every system call) it counts as one of the few that may hang.
+ */
+void probe_count_killed(struct manager *m, int pidfd);

@@ -20,10 +20,15 @@
 
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "worker/child.h"
 #include "worker/program.h"
+#include "worker/read-file.h"
 
 #define WORKER_CONTROL_FD 3
 #define WORKER_ARGS_MAX   14
+
+/* One descriptor is handed to the process, whatever it is for. */
+_Static_assert(WORKER_CONTROL_FD == CHILD_OUTPUT_FD, "a worker has one descriptor of ours");
 
 extern char **environ;
 
@@ -66,7 +71,7 @@ static int default_signals(posix_spawnattr_t *attr)
 	return -r;
 }
 
-static int start(const char *path, char *const *argv, int control_fd, pid_t *ret)
+static int start(const char *path, char *const *argv, int fd, pid_t *ret)
 {
 	_cleanup_free_ char **env = worker_environment();
 	posix_spawn_file_actions_t actions;
@@ -82,8 +87,7 @@ static int start(const char *path, char *const *argv, int control_fd, pid_t *ret
 	if (r == 0) {
 		r = default_signals(&attr);
 		if (r == 0) /* also where the two are the same: close-on-exec goes */
-			r = -posix_spawn_file_actions_adddup2(&actions, control_fd,
-							      WORKER_CONTROL_FD);
+			r = -posix_spawn_file_actions_adddup2(&actions, fd, WORKER_CONTROL_FD);
 		if (r == 0)
 			r = -posix_spawn(ret, path, &actions, &attr, argv, env);
 		(void)posix_spawnattr_destroy(&attr);
@@ -218,5 +222,38 @@ int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_contr
 	if (r < 0)
 		return log_error_errno(r, "worker %d cannot be watched", (int)pid);
 	*ret_control_fd = TAKE_FD(ours);
+	return 0;
+}
+
+int spawn_file_reader(sd_event *event, const char *file, int *ret_fd, int *ret_pidfd)
+{
+	_cleanup_(arguments_clear) struct arguments a = {};
+	_cleanup_close_ int ours = -1, theirs = -1;
+	char path[PATH_MAX];
+	int ends[2], r;
+	pid_t pid;
+
+	r = program_find_worker(path, sizeof(path));
+	if (r == 0)
+		r = add(&a, "recrypt-worker");
+	if (r == 0)
+		r = add(&a, READ_FILE_VERB);
+	if (r == 0)
+		r = add(&a, "%s", file);
+	if (r < 0)
+		return r;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	ours = ends[0];
+	theirs = ends[1];
+	if (fcntl(theirs, F_SETFL, 0) < 0)
+		return -errno;
+	r = start(path, a.argv, theirs, &pid);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot be started", path);
+	r = watch(event, pid, ret_pidfd);
+	if (r < 0)
+		return log_error_errno(r, "process %d cannot be watched", (int)pid);
+	*ret_fd = TAKE_FD(ours);
 	return 0;
 }

@@ -52,6 +52,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/process.c src/worker/process.h \
 	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \
 	src/worker/provider-child.c \
+	src/worker/read-file.c src/worker/read-file.h \
 	src/worker/record-keys.c src/worker/record-keys.h \
 	src/worker/sector-check.c src/worker/sector-check.h \
 	src/worker/service.c src/worker/service.h src/worker/service-internal.h \

@@ -2,7 +2,7 @@
 /*
  * recrypt-worker: one process, one volume. Started by recryptctl with its own command line, it asks
  * for passphrases, does one job in the foreground, and stops between two hotzones when it is asked
- * to. Started by recryptd it does what that asks for, see service.h and provider.h.
+ * to. Started by recryptd it does what that asks for, see service.h, provider.h and read-file.h.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +21,7 @@
 #include "worker/process.h"
 #include "worker/program.h"
 #include "worker/provider.h"
+#include "worker/read-file.h"
 #include "worker/service.h"
 
 static volatile sig_atomic_t stop;
@@ -97,6 +98,8 @@ int main(int argc, char **argv)
 		return exit_code(provider_main(argc - 1, argv + 1));
 	if (argc > 1 && strcmp(argv[1], DERIVE_VERB) == 0)
 		return exit_code(derive_main());
+	if (argc > 1 && strcmp(argv[1], READ_FILE_VERB) == 0)
+		return exit_code(read_file_main(argc - 1, argv + 1));
 	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);

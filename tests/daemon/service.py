@@ -94,6 +94,8 @@ class Service(Daemon):
         super().__init__(*options, config=config)
         self.store = Store(os.path.join(self.scratch, "notify"))
         self.volumes = []
+        self.devices = False  # look for volumes: only with DiscoverActive=no beside a live system
+        self.under = ()  # a command that becomes recryptd, such as strace -D
 
     def start(self):
         names = self.store.names()
@@ -105,9 +107,9 @@ class Service(Daemon):
             environment["LISTEN_FDNAMES"] = ":".join(name for name, _ in self.store.fds)
         with open(os.path.join(self.scratch, "log"), "a", encoding="utf-8") as log:
             self.recryptd = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
-                ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", bus.RECRYPTD,
+                ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", *self.under, bus.RECRYPTD,
                  f"--config={self.config}", f"--state-directory={self.scratch}/state",
-                 "--no-devices", *self.options],
+                 *(() if self.devices else ("--no-devices",)), *self.options],
                 env=environment, stdin=subprocess.DEVNULL, stderr=log, close_fds=False,
                 preexec_fn=lambda: hand_over(fds))
         self.processes.append(self.recryptd)
