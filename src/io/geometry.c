@@ -157,7 +157,7 @@ int geometry_get(int fd, struct geometry *ret)
 		return r;
 	if (!is_power_of_2(g.block_size) || g.block_size > MAX_BLOCK)
 		return -EOPNOTSUPP;
-	g.size = round_down_u64(g.size, g.block_size);
+	g.size = round_down_u64(g.size, SECTOR_SIZE);
 	*ret = g;
 	return 0;
 }

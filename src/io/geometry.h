@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 struct geometry {
-	bool is_block;                /* a block device, else a regular file */
-	bool rotational;              /* seeks cost; of a file: false */
-	uint64_t size;                /* bytes, rounded down to block_size */
-	uint32_t block_size;          /* bytes, a power of two: the smallest unit of direct I/O */
+	bool is_block;       /* a block device, else a regular file */
+	bool rotational;     /* seeks cost; of a file: false */
+	uint64_t size;       /* bytes, whole sectors of 512; of a file maybe no whole blocks */
+	uint32_t block_size; /* bytes, a power of two: the smallest unit of direct I/O */
 	uint32_t physical_block_size; /* bytes: what the medium writes without reading first */
 	uint32_t transfer_size;       /* bytes a request should have at most: 128 KiB .. 1 MiB */
 };

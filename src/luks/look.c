@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/checked.h"
+
 int luks_look_open(const struct found_file *f, struct meta_io **ret, uint32_t *ret_block_size)
 {
 	_cleanup_close_ int fd = -1;
@@ -21,8 +23,9 @@ int luks_look_open(const struct found_file *f, struct meta_io **ret, uint32_t *r
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	/* Nobody asks the file system here, and a worker may find any size from this one on. */
 	if (S_ISREG(st.st_mode))
-		block_size = (int)st.st_blksize;
+		block_size = SECTOR_SIZE;
 	else if (ioctl(fd, BLKSSZGET, &block_size) < 0)
 		return -errno;
 	r = meta_io_file_new(fd, f->path, ret);

@@ -8,6 +8,7 @@
 
 #include "io/active.h"
 #include "luks/look.h"
+#include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "worker/identity.h"
@@ -111,6 +112,7 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 	_cleanup_(luks_header_freep) struct luks_header *h = NULL;
 	struct luks_reason why = {};
 	uint32_t block_size, unused;
+	uint64_t size;
 	int r = luks_look_open(&p->data, &data, &block_size);
 
 	if (r == 0)
@@ -127,8 +129,9 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 		if (r < 0)
 			return r;
 	}
+	size = round_down_u64(data->size, SECTOR_SIZE);
 	if (r == 0)
-		r = luks_status_get(h, data->size, o->device_size, block_size, &l->status, &why);
+		r = luks_status_get(h, size, o->device_size, block_size, &l->status, &why);
 	if (r < 0)
 		return explain(l, r, &why);
 	note_tokens(l, h);
@@ -138,7 +141,7 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 		l->record[0] = '\0';
 	l->trust = luks_record_check(h, &(const struct record_keys){});
 	note_sides(l, h);
-	r = note_mapping(l, p, h, data->size, block_size);
+	r = note_mapping(l, p, h, size, block_size);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(h);

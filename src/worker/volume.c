@@ -133,6 +133,32 @@ static int refuse_other_size(const struct volume *v)
 			   v->name, v->active_size, v->reenc.data_size);
 }
 
+/*
+ * Direct I/O is in whole blocks of the device or file system, and the data may have another size: a
+ * copy of a disk with smaller blocks. What is left over would stay under the old key, and be lost.
+ */
+static int check_blocks(const struct volume *v)
+{
+	const uint32_t block = v->data.geometry.block_size;
+
+	if (is_aligned(v->reenc.data_offset | v->reenc.data_size, block))
+		return 0;
+	if (v->data.geometry.is_block)
+		return log_refusal(-EINVAL,
+				   "%s: the device has sectors of %" PRIu32 " bytes, and %" PRIu64
+				   " bytes of data from offset %" PRIu64
+				   " are no whole number of them; copy the volume to a disk with "
+				   "smaller sectors",
+				   v->data_path, block, v->reenc.data_size, v->reenc.data_offset);
+	return log_refusal(
+		-EINVAL,
+		"%s: the file system takes direct I/O in blocks of %" PRIu32 " bytes, and %" PRIu64
+		" bytes of data from offset %" PRIu64
+		" are no whole number of them; name a loop device instead, which is made "
+		"with: losetup -f --show %s",
+		v->data_path, block, v->reenc.data_size, v->reenc.data_offset, v->data_path);
+}
+
 static int understand(struct volume *v)
 {
 	struct luks_reason why = {};
@@ -142,7 +168,7 @@ static int understand(struct volume *v)
 		return refuse_other_size(v);
 	switch (r) {
 	case 0:
-		return 0;
+		return check_blocks(v);
 	case -EOPNOTSUPP:
 		log_error("%s: cannot be re-encrypted: %s", v->header_path, why.text);
 		return -ENOTSUP;
