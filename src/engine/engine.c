@@ -441,6 +441,8 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	int r;
 
 	assert(from->hotzone_size == 0);
+	if (!is_aligned(cfg->size, cfg->block_size))
+		return -EINVAL;
 	r = unflushed_before_run(e);
 	if (r < 0)
 		return r;

@@ -95,7 +95,8 @@ struct engine_config {
 
 struct engine;
 
-/* Allocates and locks all memory that a run needs. */
+/* Allocates and locks all memory that a run needs. -EINVAL: sizes do not suit each other or disk.
+ */
 int engine_new(const struct engine_config *config, struct engine **ret);
 struct engine *engine_free(struct engine *e);
 DEFINE_CLEANUP(struct engine, engine_free)
@@ -109,13 +110,14 @@ enum engine_outcome {
  * Converts from the clean position @from to the end, or to a stop. On an error the header is as
  * clean as could be had: engine_position() tells; a position with a hotzone needs engine_recover().
  * The message that names device and sectors has been logged then. -EBADMSG: what was written reads
- * back otherwise.
+ * back otherwise. -EINVAL: the data is no multiple of the block size.
  */
 int engine_run(struct engine *e, const struct position *from, enum engine_outcome *ret);
 
 /*
  * Brings a hot position to the next clean one. Online the hotzone must be frozen already; it is
- * thawed. May be repeated after any failure.
+ * thawed. May be repeated after any failure. -EINVAL: the hotzone is no multiple of the block size,
+ * whatever the size of the data is.
  */
 int engine_recover(struct engine *e, const struct position *hot);
 

@@ -103,7 +103,7 @@ int engine_new(const struct engine_config *config, struct engine **ret)
 	e->hotzone_max = plan_hotzone_max(config);
 	if (e->hotzone_max == 0)
 		return -ENOSPC;
-	if (!is_power_of_2(config->block_size) || !is_aligned(config->size, config->block_size) ||
+	if (!is_power_of_2(config->block_size) ||
 	    !is_aligned(config->block_size, config->disk->block_size) ||
 	    !range_inside(config->disk_offset, config->size, config->disk->size))
 		return -EINVAL;

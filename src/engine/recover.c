@@ -173,7 +173,7 @@ int engine_recover(struct engine *e, const struct position *hot)
 	};
 	int r;
 
-	if (!range_inside(z.offset, z.size, cfg->size))
+	if (!range_inside(z.offset, z.size, cfg->size) || !is_aligned(z.size, cfg->block_size))
 		return -EINVAL;
 	e->position = *hot;
 	e->frozen_since = now_usec();

@@ -29,6 +29,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/reason.c src/luks/reason.h \
 	src/luks/record.c src/luks/record.h \
 	src/luks/record-mac.c src/luks/record-mac.h \
+	src/luks/reencrypt-blocks.c \
 	src/luks/reencrypt-digest.c src/luks/reencrypt-digest.h \
 	src/luks/reencrypt-edit.c \
 	src/luks/reencrypt-keyslot.c src/luks/reencrypt-keyslot.h \

@@ -279,11 +279,10 @@ static int check_size(struct loader *l)
 {
 	const struct luks_reenc *r = &l->r;
 	const uint32_t sector = MAX(r->old_side.sector_size, r->new_side.sector_size);
-	const uint32_t unit = r->resilience == LUKS_RESILIENCE_CHECKSUM ? r->block_size : sector;
 
-	if (!is_aligned(r->data_size, unit))
+	if (!is_aligned(r->data_size, sector))
 		return luks_refuse(l->why, -EINVAL,
-				   "the size of the data is no multiple of %u bytes", unit);
+				   "the size of the data is no multiple of %u bytes", sector);
 	return 0;
 }
 

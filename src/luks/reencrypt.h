@@ -153,6 +153,20 @@ int luks_reenc_reverse(struct luks_header *h, struct luks_reenc *r,
 		       const struct luks_reenc_keys *keys, uint64_t hotzone_size);
 
 /*
+ * The bytes at the end of the data that are less than a block of the checksums, so that none covers
+ * them: a hotzone that has them cannot be recovered. 0: none, or nothing is in progress.
+ */
+uint32_t luks_reenc_uncovered(const struct luks_reenc *r);
+
+/*
+ * Makes the blocks of the checksums of a clean re-encryption so small that they cover all data, and
+ * the verification digest anew with @keys. To be committed. -ENOKEY: a key is missing; -EINVAL: not
+ * clean, or no checksums.
+ */
+int luks_reenc_cover(struct luks_header *h, struct luks_reenc *r,
+		     const struct luks_reenc_keys *keys);
+
+/*
  * Is the metadata what somebody with both volume keys wrote? 0, or -EKEYREJECTED: tampered with, or
  * wrong keys. -ENOKEY: a key is missing.
  */

@@ -2,11 +2,13 @@
 #include "worker/steps.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "luks/derive.h"
 #include "luks/freed.h"
 #include "luks/status.h"
 #include "luks/unlock.h"
+#include "util/checked.h"
 #include "util/log.h"
 #include "worker/kernel-cipher.h"
 #include "worker/sector-check.h"
@@ -59,6 +61,14 @@ int steps_check_supported(const struct volume *v)
 			"%s: this re-encryption moves the data (%s); only cryptsetup can "
 			"go on with it",
 			v->data_path, luks_resilience_name(r->resilience));
+	if (luks_reenc_uncovered(r) > 0 && !is_aligned(r->hot_size, r->block_size))
+		return log_refusal(
+			-ENOTSUP,
+			"%s: no checksum covers the last %" PRIu32
+			" bytes of the hotzone, so nobody can tell whether they are under the old "
+			"or the new key. \"cryptsetup repair\" takes them for converted; make a "
+			"copy of the image first",
+			v->data_path, (uint32_t)(r->hot_size % r->block_size));
 	return 0;
 }
 
@@ -136,10 +146,58 @@ int steps_take_over(struct steps *s)
 		     : 0;
 }
 
+/* The hotzone that there is, with the blocks that its checksums have. */
+static int recover_first(struct steps *s)
+{
+	const struct conversion_watch quiet = {.stop = s->watch->stop, .arg = s->watch->arg};
+	const struct conversion_keys keys = {s->old_key, s->new_key};
+	enum engine_outcome outcome;
+
+	return s->volume.reenc.state == LUKS_REENC_HOT
+		       ? conversion_run(&s->volume, &keys, true, &quiet, &outcome)
+		       : 0;
+}
+
+/* cryptsetup's blocks for the checksums of an image file may be too large for its last bytes. */
+static int cover_all(struct steps *s)
+{
+	struct volume *v = &s->volume;
+	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct luks_reason why = {};
+	int r;
+
+	if (luks_reenc_uncovered(&v->reenc) == 0)
+		return 0;
+	r = recover_first(s);
+	if (r < 0)
+		return r;
+	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
+	if (r == 0)
+		r = luks_header_check_unmoved(v->header, v->meta);
+	if (r == 0)
+		r = luks_reenc_cover(v->header, &v->reenc, &keys);
+	if (r == 0)
+		r = luks_header_commit(v->header, v->meta, &why);
+	if (r == 0)
+		r = luks_header_flush(v->header, v->meta);
+	return r < 0 ? log_error_errno(r,
+				       "%s: cannot have checksums cover the last bytes of the "
+				       "data%s%s",
+				       v->header_path, *why.text ? ": " : "", why.text)
+		     : 0;
+}
+
 int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 {
 	const struct conversion_keys keys = {s->old_key, s->new_key};
 
+	if (!recover_only) {
+		int r = cover_all(s);
+
+		if (r < 0)
+			return r;
+	}
 	if (s->volume.reenc.state == LUKS_REENC_FINISH) {
 		int r;
 
@@ -289,8 +347,11 @@ int steps_turn_around(struct steps *s)
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct secret *key;
 	struct luks_reason why = {};
-	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
+	int r = cover_all(s);
 
+	if (r < 0)
+		return r;
+	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
 	if (r == 0)
 		r = luks_header_check_unmoved(v->header, v->meta);
 	if (r == 0)
