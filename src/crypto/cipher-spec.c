@@ -9,16 +9,25 @@
 /* dm-crypt's other notation, in the names of the kernel's crypto API: "capi:xts(aes)-plain64". */
 #define CAPI_PREFIX "capi:"
 
+/*
+ * What the kernel takes beside letters and digits: "xchacha12,aes" names two ciphers of which
+ * adiantum is made, and "aes:64" has 64 keys.
+ */
+static bool is_name(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)text[i]) && !strchr("_,:", text[i]))
+			return false;
+	return n > 0;
+}
+
 /* Moves *text behind the part that ends at a dash or with the text. */
 static int take_part(const char **text, char *part, size_t size)
 {
 	const size_t n = strcspn(*text, "-");
 
-	if (n == 0 || n >= size)
+	if (n >= size || !is_name(*text, n))
 		return -EINVAL;
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)(*text)[i]) && (*text)[i] != '_')
-			return -EINVAL;
 	memcpy(part, *text, n);
 	part[n] = '\0';
 	*text += n;
