@@ -9,6 +9,8 @@
 /* dm-crypt's other notation, in the names of the kernel's crypto API: "capi:xts(aes)-plain64". */
 #define CAPI_PREFIX "capi:"
 
+#define CIPHER_NULL "cipher_null"
+
 /*
  * What the kernel takes beside letters and digits: "xchacha12,aes" names two ciphers of which
  * adiantum is made, and "aes:64" has 64 keys.
@@ -62,11 +64,18 @@ int cipher_spec_parse(const char *text, struct cipher_spec *ret)
 	return 0;
 }
 
+bool cipher_is_null(const char *spec)
+{
+	const size_t n = strlen(CIPHER_NULL);
+
+	return strncmp(spec, CIPHER_NULL, n) == 0 && (spec[n] == '-' || spec[n] == '\0');
+}
+
 bool cipher_tells_unwritten(const char *spec)
 {
 	struct cipher_spec s;
 
-	return cipher_spec_parse(spec, &s) == 0 && strcmp(s.cipher, "cipher_null") != 0 &&
+	return cipher_spec_parse(spec, &s) == 0 && !cipher_is_null(spec) &&
 	       (strcmp(s.mode, "xts") == 0 || strcmp(s.mode, "cbc") == 0) &&
 	       (strncmp(s.iv, "plain", strlen("plain")) == 0 ||
 		strncmp(s.iv, "essiv:", strlen("essiv:")) == 0);

@@ -17,6 +17,9 @@ struct cipher_spec {
  */
 int cipher_spec_parse(const char *text, struct cipher_spec *ret);
 
+/* Is it cipher_null, which leaves the data as they are, in any mode? */
+bool cipher_is_null(const char *spec);
+
 /*
  * Does a sector of ciphertext that is all zeros mean that nothing was written there? Where each
  * sector is encrypted in its own way, no data comes out like that. Not so with cipher_null, whose

@@ -119,7 +119,11 @@ int cipher_new(const char *spec, const struct secret *key, uint32_t sector_size,
 		return -ENOMEM;
 	c->sector_size = sector_size;
 	c->lanes = lanes;
-	c->identity = strcmp(s.cipher, "cipher_null") == 0;
+	/* No other mode has a cipher of blocks of a single byte: the kernel does not have them
+	 * either. */
+	if (cipher_is_null(spec) && strcmp(s.mode, "ecb") != 0)
+		return -EOPNOTSUPP;
+	c->identity = cipher_is_null(spec);
 	if (!c->identity) {
 		r = set_key(c, &s, key);
 		if (r < 0)

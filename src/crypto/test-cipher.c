@@ -394,6 +394,7 @@ static void what_cannot_be_done_is_refused(void **state)
 		{"aes-xts-random", 64, 512, -EOPNOTSUPP},
 		{"xchacha12,aes-adiantum-plain64", 32, 512, -EOPNOTSUPP},
 		{"aes:64-cbc-lmk", 64, 512, -EOPNOTSUPP},
+		{"cipher_null-cbc-plain64", 32, 512, -EOPNOTSUPP},
 		{"aes-xts-eboiv", 64, 512, -EOPNOTSUPP},
 		{"camellia-xts-plain64", 64, 512, -EOPNOTSUPP},
 		{"capi:xts(aes)-plain64", 64, 512, -EOPNOTSUPP},

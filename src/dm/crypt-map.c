@@ -51,7 +51,7 @@ static int load_device(const struct crypt_map *m, dev_t data, uint64_t offset, u
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
 	struct table t = {.count = 1};
-	int r = kernel_key_text("", side->digest, side->key, false, &key);
+	int r = kernel_key_text(side->cipher, "", side->digest, side->key, false, &key);
 
 	if (r < 0)
 		return r;

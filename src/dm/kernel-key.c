@@ -8,6 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "crypto/cipher-spec.h"
+
+/* What dm-crypt has for a key of no bytes. */
+#define NO_KEY "-"
+
 static int hex_text(const struct secret *key, struct secret **ret)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -25,12 +30,30 @@ static int hex_text(const struct secret *key, struct secret **ret)
 	return 0;
 }
 
-int kernel_key_text(const char *uuid, unsigned digest, const struct secret *key, bool keyring,
-		    struct secret **ret)
+bool kernel_key_is_named(const char *text, size_t size)
+{
+	return size > 0 && text[0] == ':';
+}
+
+bool kernel_key_is_none(const char *text, size_t size)
+{
+	return size == strlen(NO_KEY) && memcmp(text, NO_KEY, size) == 0;
+}
+
+bool kernel_key_has_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_THREAD_KEYRING, 0) >= 0 ||
+	       errno != ENOSYS;
+}
+
+int kernel_key_text(const char *cipher, const char *uuid, unsigned digest, const struct secret *key,
+		    bool keyring, struct secret **ret)
 {
 	char text[128];
 	int n;
 
+	if (cipher_is_null(cipher))
+		return secret_copy(NO_KEY, strlen(NO_KEY), ret);
 	if (!keyring)
 		return hex_text(key, ret);
 	n = snprintf(text, sizeof(text), ":%zu:logon:cryptsetup:%s-d%u", key->size, uuid, digest);

@@ -24,8 +24,8 @@ src_dm_vm_test_stack_SOURCES = \
 	src/dm/vm-test-stack.c src/dm/vm-test-stack.h \
 	src/dm/vm-test-volume.c \
 	src/dm/vm-test-writer.c
-src_dm_vm_test_stack_LDADD = src/dm/libdm.a src/util/libutil.a $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
+src_dm_vm_test_stack_LDADD = src/dm/libdm.a src/crypto/librcrypto.a src/util/libutil.a $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
 UNIT_TESTS += src/dm/test-table
 src_dm_test_table_SOURCES = src/dm/test-table.c
-src_dm_test_table_LDADD = src/dm/libdm.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_dm_test_table_LDADD = src/dm/libdm.a src/crypto/librcrypto.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

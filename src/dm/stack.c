@@ -28,14 +28,21 @@
 #include "util/checked.h"
 #include "util/log.h"
 
+static bool is_named(const struct secret *text)
+{
+	return kernel_key_is_named((const char *)text->data, text->size);
+}
+
 int stack_load_crypt(const struct stack *s, const char *name, const struct table *t)
 {
 	int32_t serials[SIDES];
 	unsigned added = 0;
 	int r = 0;
 
-	for (unsigned i = 0; s->keyring && i < SIDES && r == 0; i++) {
-		r = kernel_key_add(s->key_texts[i], s->keys[i], &serials[i]);
+	for (unsigned i = 0; i < SIDES && r == 0; i++) {
+		if (!is_named(s->key_texts[i]))
+			continue;
+		r = kernel_key_add(s->key_texts[i], s->keys[i], &serials[added]);
 		added += r == 0;
 	}
 	if (r == 0)

@@ -113,42 +113,77 @@ static int find_devices(struct stack *s, struct found *f)
 	return r == -EBADMSG || r == -E2BIG ? -ENOTUNIQ : r;
 }
 
-/* The crypt target that says how this volume was opened: NAME's, or that of a helper. */
-static int find_options(struct stack *s, const struct found *f)
+static bool is_crypt(const struct table *t)
 {
-	_cleanup_table_ struct table helper = {};
-	const struct table *t = &f->name_table;
-
-	if (f->stacked) {
-		const enum side side = f->helpers[SIDE_OLD].live_table ? SIDE_OLD : SIDE_NEW;
-		int r;
-
-		if (!f->helpers[side].live_table)
-			return -ENOTUNIQ;
-		r = task_table(s->helper_names[side], &helper);
-		if (r < 0)
-			return r;
-		t = &helper;
-	} else if (f->stock) {
-		t = &f->stock_table;
+	for (unsigned i = 0; i < t->count; i++) {
+		if (t->targets[i].type != TARGET_CRYPT)
+			return false;
 	}
-	if (t->count == 0 || t->targets[0].type != TARGET_CRYPT)
+	return t->count > 0;
+}
+
+/* False where the table says nothing of keys, as cipher_null has none. */
+static bool find_key_kind(struct stack *s, const struct table *t)
+{
+	for (unsigned i = 0; i < t->count; i++) {
+		const struct text *key = &t->targets[i].key;
+
+		if (kernel_key_is_none(key->start, key->size))
+			continue;
+		s->keyring = kernel_key_is_named(key->start, key->size);
+		return true;
+	}
+	return false;
+}
+
+/* How the volume was opened: NAME's crypt targets say so. */
+static int read_options(struct stack *s, const struct table *t)
+{
+	if (!is_crypt(t))
 		return -ENOTUNIQ;
 	s->layout.flags = t->targets[0].flags;
-	s->keyring = t->targets[0].key.size > 0 && t->targets[0].key.start[0] == ':';
+	/* As cryptsetup does for what it opens. */
+	if (!find_key_kind(s, t))
+		s->keyring = kernel_key_has_keyring();
 	return 0;
+}
+
+/* Of a stack the helpers have them, and both were made alike; one may be gone. */
+static int read_helpers(struct stack *s, const struct found *f)
+{
+	int r = -ENOTUNIQ;
+
+	for (unsigned i = 0; i < SIDES; i++) {
+		_cleanup_table_ struct table t = {};
+
+		if (!f->helpers[i].live_table)
+			continue;
+		r = task_table(s->helper_names[i], &t);
+		if (r == 0)
+			r = read_options(s, &t);
+		if (r < 0 || find_key_kind(s, &t))
+			return r;
+	}
+	return r;
+}
+
+static int find_options(struct stack *s, const struct found *f)
+{
+	if (f->stacked)
+		return read_helpers(s, f);
+	return read_options(s, f->stock ? &f->stock_table : &f->name_table);
 }
 
 static int make_key_texts(struct stack *s, const struct stack_config *config)
 {
-	const unsigned digests[SIDES] = {
-		[SIDE_OLD] = config->old_side.digest,
-		[SIDE_NEW] = config->new_side.digest,
+	const struct stack_side *const sides[SIDES] = {
+		[SIDE_OLD] = &config->old_side,
+		[SIDE_NEW] = &config->new_side,
 	};
 
 	for (unsigned i = 0; i < SIDES; i++) {
-		int r = kernel_key_text(s->uuid, digests[i], s->keys[i], s->keyring,
-					&s->key_texts[i]);
+		int r = kernel_key_text(sides[i]->cipher, s->uuid, sides[i]->digest, s->keys[i],
+					s->keyring, &s->key_texts[i]);
 
 		if (r < 0)
 			return r;
@@ -158,15 +193,6 @@ static int make_key_texts(struct stack *s, const struct stack_config *config)
 		};
 	}
 	return 0;
-}
-
-static bool is_crypt(const struct table *t)
-{
-	for (unsigned i = 0; i < t->count; i++) {
-		if (t->targets[i].type != TARGET_CRYPT)
-			return false;
-	}
-	return t->count > 0;
 }
 
 static bool is_error(const struct table *t)

@@ -369,18 +369,25 @@ static void a_helper_has_the_uuid_of_a_subdevice(void **state)
 static void a_key_is_named_as_libcryptsetup_names_it(void **state)
 {
 	static const uint8_t bytes[] = {0x00, 0x1f, 0xa0, 0xff};
-	_cleanup_(secret_freep) struct secret *key = NULL, *named = NULL, *hex = NULL;
+	_cleanup_(secret_freep) struct secret *key = NULL, *named = NULL, *hex = NULL, *none = NULL;
 
 	(void)state;
 	assert_int_equal(secret_copy(bytes, sizeof(bytes), &key), 0);
-	assert_int_equal(
-		kernel_key_text("2a51f8f2-0c9b-4b0c-8f2d-6f1f7f9a3c11", 7, key, true, &named), 0);
+	assert_int_equal(kernel_key_text("aes-xts-plain64", "2a51f8f2-0c9b-4b0c-8f2d-6f1f7f9a3c11",
+					 7, key, true, &named),
+			 0);
 	assert_true(text_equal(
 		(struct text){(const char *)named->data, named->size},
 		(struct text)KEY(":4:logon:cryptsetup:2a51f8f2-0c9b-4b0c-8f2d-6f1f7f9a3c11-d7")));
-	assert_int_equal(kernel_key_text("", 7, key, false, &hex), 0);
+	assert_int_equal(kernel_key_text("aes-xts-plain64", "", 7, key, false, &hex), 0);
 	assert_true(text_equal((struct text){(const char *)hex->data, hex->size},
 			       (struct text)KEY("001fa0ff")));
+	assert_int_equal(kernel_key_text("cipher_null-ecb", "", 7, key, true, &none), 0);
+	assert_true(text_equal((struct text){(const char *)none->data, none->size},
+			       (struct text)KEY("-")));
+	assert_true(kernel_key_is_none((const char *)none->data, none->size));
+	assert_true(kernel_key_is_named((const char *)named->data, named->size));
+	assert_false(kernel_key_is_named((const char *)hex->data, hex->size));
 }
 
 int main(void)

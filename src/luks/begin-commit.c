@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "crypto/cipher-spec.h"
 #include "luks/begin-internal.h"
 #include "luks/begin-leftover.h"
 #include "luks/begin-strength.h"
@@ -21,6 +22,10 @@
 #include "util/log.h"
 
 #define BRIDGE_SIZE 64 /* bytes of a random passphrase */
+
+/* What LUKS2 encrypts keyslot areas with. */
+#define AREA_CIPHER   "aes-xts-plain64"
+#define AREA_KEY_SIZE 64 /* bytes */
 
 static int fail(const struct luks_begin *b, int r, const char *what)
 {
@@ -121,12 +126,17 @@ static int copy_attributes(struct luks_begin *b, const struct luks_begin_slot *f
 	return r < 0 ? r : 0;
 }
 
-/* The keyslot area is encrypted as that of the old keyslot. */
+/*
+ * The keyslot area is encrypted as that of the old keyslot. A volume of cipher_null that was LUKS1
+ * before has areas of cipher_null: they would show the new key to everybody.
+ */
 static int set_encryption(struct luks_begin *b, int keyslot)
 {
 	size_t key_size;
 	const char *cipher = crypt_keyslot_get_encryption(b->cd, keyslot, &key_size);
 
+	if (cipher && cipher_is_null(cipher))
+		return crypt_keyslot_set_encryption(b->cd, AREA_CIPHER, AREA_KEY_SIZE);
 	return cipher ? crypt_keyslot_set_encryption(b->cd, cipher, key_size) : -EINVAL;
 }
 

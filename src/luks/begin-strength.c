@@ -194,15 +194,55 @@ static int check_keyslot(const struct luks_begin *b, int keyslot)
 	return pbkdf_is_weaker(&old, &new) ? refuse(b, "the PBKDF of a keyslot", "--pbkdf") : 0;
 }
 
+/* The keyslot areas of a volume of cipher_null that was LUKS1 before are of cipher_null as well. */
+static int check_kept_key(const struct luks_begin *b)
+{
+	const struct luks_begin_plan *p = &b->plan;
+
+	if (!p->keeps_key || is_null(p->new_cipher))
+		return 0;
+	for (size_t i = 0; i < p->n_slots; i++) {
+		size_t key_size;
+		const char *cipher =
+			crypt_keyslot_get_encryption(b->cd, p->slots[i].keyslot, &key_size);
+
+		if (cipher && is_null(cipher))
+			return log_refusal(-EINVAL,
+					   "%s: keyslot %d holds the volume key unencrypted; leave "
+					   "--keep-key out, so that the volume gets a new key",
+					   b->params.device, p->slots[i].keyslot);
+	}
+	return 0;
+}
+
+static int check_cipher(const struct luks_begin *b)
+{
+	const struct luks_begin_plan *p = &b->plan;
+
+	if (!luks_cipher_is_weaker(p->old_cipher, p->old_key_size, p->new_cipher, p->new_key_size))
+		return 0;
+	if (!b->params.may_weaken)
+		return refuse(b, "the cipher", "--cipher and --key-size");
+	if (is_null(p->new_cipher))
+		log_warning("%s: %s does not encrypt: who has the disk can read the data",
+			    b->params.device, p->new_cipher);
+	else
+		log_warning("%s: %s with a key of %" PRIu32 " bits is weaker than %s with %" PRIu32
+			    " bits, which it has now",
+			    b->params.device, p->new_cipher, p->new_key_size * 8, p->old_cipher,
+			    p->old_key_size * 8);
+	return 0;
+}
+
 int luks_begin_check_strength(const struct luks_begin *b)
 {
 	const struct luks_begin_plan *p = &b->plan;
-	int r = 0;
+	int r = check_kept_key(b);
 
-	if (b->params.may_weaken)
-		return 0;
-	if (luks_cipher_is_weaker(p->old_cipher, p->old_key_size, p->new_cipher, p->new_key_size))
-		return refuse(b, "the cipher", "--cipher and --key-size");
+	if (r == 0)
+		r = check_cipher(b);
+	if (r < 0 || b->params.may_weaken)
+		return r;
 	for (size_t i = 0; r == 0 && i < p->n_slots; i++)
 		if (luks_begin_is_open(b, i) && !p->keeps_key)
 			r = check_keyslot(b, p->slots[i].keyslot);

@@ -24,7 +24,11 @@ bool luks_cipher_is_weaker(const char *old_cipher, uint32_t old_size, const char
  */
 int luks_begin_pbkdf(const struct luks_begin *b, int keyslot, struct crypt_pbkdf_type *ret);
 
-/* -EINVAL (logged): the options weaken something, and params.may_weaken does not allow it. */
+/*
+ * -EINVAL (logged): the options weaken something, and params.may_weaken does not allow it; or a key
+ * that the header shows to everybody is to be kept for a real cipher. A person is told of a weaker
+ * cipher, and gets it.
+ */
 int luks_begin_check_strength(const struct luks_begin *b);
 
 /* The same for the keyslot @made, which a benchmark has set the costs of. */

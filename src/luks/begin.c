@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "crypto/checksum.h"
+#include "crypto/cipher-spec.h"
 #include "crypto/cipher.h"
 #include "crypto/hash.h"
 #include "luks/begin-check.h"
@@ -105,9 +106,9 @@ static int plan_parameters(struct luks_begin *b)
 	}
 	(void)snprintf(plan->old_cipher, sizeof(plan->old_cipher), "%s-%s", cipher, mode);
 	(void)snprintf(plan->new_cipher, sizeof(plan->new_cipher), "%s",
-		       p->cipher                                 ? p->cipher
-		       : strncmp(cipher, "cipher_null", 11) == 0 ? DEFAULT_CIPHER
-								 : plan->old_cipher);
+		       p->cipher                ? p->cipher
+		       : cipher_is_null(cipher) ? DEFAULT_CIPHER
+						: plan->old_cipher);
 	plan->old_sector_size = (uint32_t)crypt_get_sector_size(b->cd);
 	plan->new_sector_size = p->sector_size ?: plan->old_sector_size;
 	plan->keeps_key = p->keep_key;

@@ -53,7 +53,7 @@ tests_fuzz_fuzz_service_LDADD = src/worker/libworker.a src/io/librio.a src/luks/
 
 tests_fuzz_fuzz_dm_table_SOURCES = tests/fuzz/fuzz-dm-table.c $(FUZZ)
 tests_fuzz_fuzz_dm_table_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_dm_table_LDADD = src/dm/libdm.a $(FUZZ_UTIL) $(DEVMAPPER_LIBS)
+tests_fuzz_fuzz_dm_table_LDADD = src/dm/libdm.a src/crypto/librcrypto.a $(FUZZ_UTIL) $(DEVMAPPER_LIBS)
 
 tests_fuzz_fuzz_thin_map_SOURCES = tests/fuzz/fuzz-thin-map.c $(FUZZ)
 tests_fuzz_fuzz_thin_map_LDFLAGS = $(FUZZ_LINK)
