@@ -54,9 +54,10 @@ static int look_what_is_lost(struct carry_over *a)
 	return 0;
 }
 
-static int refuse(const struct carry_over *a, int keyslot)
+/* -EPERM: what was given was wrong. */
+static int refuse(const struct carry_over *a, int keyslot, int error)
 {
-	return log_refusal(-EINVAL,
+	return log_refusal(error,
 			   "%s: no passphrase for keyslot %d was given; without it only one "
 			   "keyslot can be carried over, chosen with --key-slot",
 			   a->o->device, keyslot);
@@ -74,7 +75,7 @@ static int ask_for(struct carry_over *a, int keyslot)
 		if (r == -ENOKEY)
 			return 0;
 		if (r == -ENODATA)
-			return refuse(a, keyslot);
+			return refuse(a, keyslot, wrong > 0 ? -EPERM : -EINVAL);
 		if (r == 0)
 			r = unlock_by(a->client, a->o, a->path, passphrase);
 		if (r == 0)
@@ -83,7 +84,7 @@ static int ask_for(struct carry_over *a, int keyslot)
 			 passphrase->size == 0)
 			return 0;
 		else if (client_has_refused_key(a->client))
-			r = ++wrong < a->o->tries ? 0 : refuse(a, keyslot);
+			r = ++wrong < a->o->tries ? 0 : refuse(a, keyslot, -EPERM);
 		if (r < 0)
 			return r;
 	}

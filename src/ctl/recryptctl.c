@@ -103,6 +103,7 @@ int main(int argc, char **argv)
 	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
+	options_tell_ignored(&o);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (verbs[i].verb == o.verb)
 			return exit_code(verbs[i].run(&o, argv));

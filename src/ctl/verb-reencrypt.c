@@ -14,6 +14,7 @@
 #include "ctl/volume-view.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/uuid.h"
 #include "worker/progress.h"
 
 static volatile sig_atomic_t stop;
@@ -27,9 +28,11 @@ static void on_stop(int signal)
 static bool only_in_foreground(const struct options *o)
 {
 	return o->foreground || o->key_timeout != OPTION_KEY_TIMEOUT || o->key_memory_max ||
-	       o->key_cost_max || o->init_only || o->new_volume_key_file || o->device_size ||
-	       o->hotzone_size || o->stall_target_ms != OPTION_NOT_GIVEN || o->rate ||
-	       o->governor || o->threads || o->allow_shared || o->ignore_own_header || !o->device;
+	       o->key_cost_max || o->init_only || o->new_volume_key_file ||
+	       o->new_volume_key_keyring || o->no_keyslots || o->old_key_size ||
+	       options_choose_tokens(o) || o->device_size || o->hotzone_size ||
+	       o->stall_target_ms != OPTION_NOT_GIVEN || o->rate || o->governor || o->threads ||
+	       o->allow_shared || o->ignore_own_header || !o->device;
 }
 
 static void print_progress(json_object *volume, void *userdata)
@@ -40,6 +43,17 @@ static void print_progress(json_object *volume, void *userdata)
 	/* Nothing is done of a re-encryption that is not begun, or not there any more. */
 	if (!p->started || *json_text(volume, "Mode"))
 		progress_update(p, json_number(volume, "BytesDone"), now_usec());
+}
+
+static int check_expected_uuid(const struct options *o, const char *found)
+{
+	if (!o->uuid || uuid_equal(o->uuid, found))
+		return 0;
+	return log_refusal(-EINVAL,
+			   "%s: has the UUID %.40s, and --uuid says %s; a re-encryption keeps the "
+			   "UUID. Name the right volume, or give this one another UUID with: "
+			   "cryptsetup luksUUID --uuid",
+			   o->device, found, o->uuid);
 }
 
 /* One passphrase, where the daemon has none yet. */
@@ -53,9 +67,10 @@ static int unlock(struct client *c, const struct options *o, const char *path,
 	r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
 	if (r < 0)
 		return r;
+	r = check_expected_uuid(o, json_text(volume, "UUID"));
 	unlocked = json_number(volume, "Unlocked");
 	json_object_put(volume);
-	return unlocked ? 0 : unlock_volume(c, o, path, source);
+	return r < 0 || unlocked ? r : unlock_volume(c, o, path, source);
 }
 
 static int begin(struct client *c, const struct options *o, const char *path,

@@ -49,7 +49,7 @@ static int send_secret(struct client *c, const struct options *o, const char *pa
 static int unlock_by_volume_key(struct client *c, const struct options *o, const char *path)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
-	int r = volume_key_file_read(o->volume_key_file, &s);
+	int r = volume_key_read(o->volume_key_file, o->volume_key_keyring, &s);
 
 	return r < 0 ? r : send_secret(c, o, path, s, "volume-key");
 }
@@ -58,6 +58,7 @@ struct passphrase_source passphrases_of(const struct options *o, const char *nam
 {
 	return (struct passphrase_source){
 		.key_file = o->key_file,
+		.key_description = o->key_description,
 		.keyfile_offset = o->keyfile_offset,
 		.keyfile_size = (size_t)o->keyfile_size,
 		.device = name,
@@ -83,7 +84,7 @@ int unlock_volume(struct client *c, const struct options *o, const char *path,
 			  o->remote, o->remote, o->device);
 		return -ENOTSUP;
 	}
-	if (o->volume_key_file)
+	if (o->volume_key_file || o->volume_key_keyring)
 		return unlock_by_volume_key(c, o, path);
 	for (unsigned try = 0; try < o->tries && r == -EPERM; try++) {
 		_cleanup_(secret_freep) struct secret *s = NULL;

@@ -18,6 +18,7 @@ struct luks_begin {
 	struct luks_begin_params params;
 	struct luks_begin_plan plan;
 	struct luks_keyslots keyslots;
+	uint32_t tokens; /* bit n: token n may open keyslots */
 	struct luks_begin_opener openers[LUKS_MAX_KEYSLOTS];
 	uint32_t leftovers; /* bit n: keyslot n, see begin-leftover.h */
 	bool marked;

@@ -36,11 +36,18 @@ static int plan_slots(struct luks_begin *b)
 	return 0;
 }
 
+static bool by_token(const struct luks_begin *b)
+{
+	return b->params.token_choice;
+}
+
 /* A keyslot that nobody has opened yet, and that we are asked to carry over. */
 static bool to_open(const struct luks_begin *b, size_t i)
 {
-	return !luks_begin_is_open(b, i) && (b->params.keyslot == LUKS_ANY_KEYSLOT ||
-					     b->params.keyslot == b->plan.slots[i].keyslot);
+	const struct luks_begin_slot *slot = &b->plan.slots[i];
+
+	return !luks_begin_is_open(b, i) && (!by_token(b) || (slot->tokens & b->tokens)) &&
+	       (b->params.keyslot == LUKS_ANY_KEYSLOT || b->params.keyslot == slot->keyslot);
 }
 
 /* A kept key needs one opened keyslot, and all keyslots stay. */
@@ -128,7 +135,7 @@ static int try_tokens(struct luks_begin *b)
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		int r;
 
-		if (!(assigned & UINT32_C(1) << t))
+		if (!(assigned & b->tokens & UINT32_C(1) << t))
 			continue;
 		r = luks_token_passphrase(b->cd, t, &passphrase);
 		if (r == 0)
@@ -141,7 +148,10 @@ static int try_tokens(struct luks_begin *b)
 	return 0;
 }
 
-/* Asks for one keyslot until it is open; another one that opens is welcome too. */
+/*
+ * Asks for one keyslot until it is open; another one that opens is welcome too. -ENODATA: there are
+ * no more passphrases; -EPERM: and the last one was wrong.
+ */
 static int ask_for_slot(struct luks_begin *b, size_t i)
 {
 	const struct luks_passphrases *p = &b->params.passphrases;
@@ -155,10 +165,12 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 		int r;
 
 		if (wrong == MAX(p->tries, 1U))
-			return -ENODATA;
+			return -EPERM;
 		r = p->ask(p->arg, b->plan.slots[i].keyslot, again, &passphrase);
 		if (r == -ENOKEY)
 			return 0;
+		if (r == -ENODATA && wrong > 0)
+			return -EPERM;
 		if (r == 0)
 			r = try_passphrase(b, passphrase);
 		if (r < 0)
@@ -191,8 +203,12 @@ static int refuse_locked(const struct luks_begin *b)
 
 	if (r < 0)
 		return r;
-	log_error("%s: no passphrase was given that opens a keyslot", b->params.device);
-	return -EPERM;
+	if (by_token(b))
+		log_error("%s: no token that was chosen opens a keyslot of the volume key",
+			  b->params.device);
+	else
+		log_error("%s: no passphrase was given that opens a keyslot", b->params.device);
+	return by_token(b) ? -ENOENT : -EPERM;
 }
 
 /*
@@ -201,16 +217,18 @@ static int refuse_locked(const struct luks_begin *b)
  */
 static int ask_for_slots(struct luks_begin *b)
 {
-	for (size_t i = 0; i < b->plan.n_slots; i++) {
+	for (size_t i = 0; !by_token(b) && i < b->plan.n_slots; i++) {
 		int r = ask_for_slot(b, i);
 
-		if (r == -ENODATA && b->old_key) {
+		const bool none_left = r == -ENODATA || r == -EPERM;
+
+		if (none_left && b->old_key) {
 			log_error("%s: no passphrase for keyslot %d was given; without it only one "
 				  "keyslot can be carried over, chosen with --key-slot",
 				  b->params.device, b->plan.slots[i].keyslot);
-			return -EINVAL;
+			return r == -ENODATA ? -EINVAL : r;
 		}
-		if (r == -ENODATA)
+		if (none_left)
 			break;
 		if (r < 0)
 			return r;
@@ -218,10 +236,21 @@ static int ask_for_slots(struct luks_begin *b)
 	return b->old_key ? refuse_given_up(b) : refuse_locked(b);
 }
 
-static int refuse_no_new_passphrase(const struct luks_begin *b)
+/*
+ * A volume that has no keyslot, and somebody who has both volume keys: that may stay as it is. All
+ * others need a passphrase.
+ */
+static int do_without_passphrase(const struct luks_begin *b)
 {
-	log_error("%s: a passphrase for the new volume key is needed", b->params.device);
-	return -EPERM;
+	if (b->plan.n_slots > 0 || !b->params.new_volume_key) {
+		log_error("%s: a passphrase for the new volume key is needed", b->params.device);
+		return -EPERM;
+	}
+	log_warning("%s: the new volume key gets no keyslot, as the current one has none: only the "
+		    "new volume key itself will open the volume. Add a keyslot when the "
+		    "re-encryption is over: cryptsetup luksAddKey --volume-key-file",
+		    b->params.device);
+	return 0;
 }
 
 /* The volume key was given: one passphrase is wanted, for an old keyslot or altogether new. */
@@ -235,7 +264,7 @@ static int ask_for_new_passphrase(struct luks_begin *b)
 		return 0;
 	r = p->ask(p->arg, LUKS_NEW_PASSPHRASE, false, &passphrase);
 	if (r == -ENOKEY || r == -ENODATA)
-		return refuse_no_new_passphrase(b);
+		return do_without_passphrase(b);
 	if (r == 0)
 		r = try_passphrase(b, passphrase);
 	if (r < 0)
@@ -243,7 +272,7 @@ static int ask_for_new_passphrase(struct luks_begin *b)
 	if (luks_begin_count_open(b) > 0)
 		return 0;
 	if (luks_passphrase_gives_up(p, passphrase))
-		return refuse_no_new_passphrase(b);
+		return do_without_passphrase(b);
 	b->new_passphrase = TAKE_PTR(passphrase);
 	return 0;
 }
@@ -257,8 +286,10 @@ static int take_volume_key(struct luks_begin *b)
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
 	if (r < 0) {
-		log_error("%s: the volume key given is not the volume's (a new one is given with "
-			  "--new-volume-key-file)",
+		log_error("%s: the volume key given is not the volume's current one. "
+			  "--volume-key-file gives the current volume key, as in cryptsetup 2.8; "
+			  "in cryptsetup 2.6 and before it gave the new one, which is given with "
+			  "--new-volume-key-file",
 			  b->params.device);
 		return -EPERM;
 	}
@@ -272,6 +303,9 @@ int luks_begin_open_keyslots(struct luks_begin *b)
 	r = plan_slots(b);
 	if (r == 0 && b->params.volume_key)
 		r = take_volume_key(b);
+	if (r < 0 || b->params.no_keyslots)
+		return r;
+	r = luks_tokens_find(b->cd, b->params.device, b->params.token_choice, &b->tokens);
 	if (r == 0 && !b->params.skip_tokens)
 		r = try_tokens(b);
 	if (r < 0)

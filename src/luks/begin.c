@@ -93,6 +93,18 @@ static int old_key_size(const struct luks_begin *b, uint32_t *ret)
 	return -ENOENT;
 }
 
+static int check_old_key_size(const struct luks_begin *b)
+{
+	const uint32_t wanted = b->params.old_key_size, found = b->plan.old_key_size;
+
+	if (wanted == 0 || wanted == found)
+		return 0;
+	log_error("%s: the current volume key has %" PRIu32 " bits, and --key-size says %" PRIu32
+		  " (beside --new-key-size it is the size of the current key)",
+		  b->params.device, found * 8, wanted * 8);
+	return -EINVAL;
+}
+
 static int plan_parameters(struct luks_begin *b)
 {
 	const struct luks_begin_params *p = &b->params;
@@ -118,6 +130,8 @@ static int plan_parameters(struct luks_begin *b)
 				   "%s: the header claims a volume key of %" PRIu32
 				   " bytes; no cipher takes more than %d",
 				   p->device, plan->old_key_size, KEY_SIZE_MAX);
+	if (r == 0)
+		r = check_old_key_size(b);
 	if (r == 0)
 		r = plan_key_size(p, plan);
 	if (r < 0)

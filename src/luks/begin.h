@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "luks/place.h"
+#include "luks/token-choice.h"
 #include "luks/unlock.h"
 #include "util/secret.h"
 
@@ -38,6 +39,7 @@ struct luks_begin_params {
 	const char *active_name; /* dm name of the open volume, NULL: offline */
 	const char *cipher;      /* "aes-xts-plain64"; NULL: as before */
 	uint32_t key_size;       /* bytes of the new key; 0: as before */
+	uint32_t old_key_size;   /* bytes that the current key must have; 0: any */
 	uint32_t sector_size;    /* bytes; 0: as before */
 	bool keep_key;           /* change only cipher or sector size */
 	bool force_offline;      /* the user says that no file system depends on the sector size */
@@ -48,6 +50,10 @@ struct luks_begin_params {
 	/* The current volume key, verified, instead of passphrases for it; or NULL. */
 	const struct secret *volume_key;
 	const struct secret *new_volume_key; /* NULL: random */
+	/* The new key gets no keyslot: both volume keys are given, and the caller has been told. */
+	bool no_keyslots;
+	/* Where tokens are chosen, only their keyslots are carried over, and nobody is asked. */
+	const struct luks_token_choice *token_choice; /* NULL: none was made */
 	struct luks_pbkdf pbkdf;
 	bool may_weaken;  /* a person chose the cipher and costs above, weaker than now or not */
 	bool skip_tokens; /* none is asked for a passphrase or key */

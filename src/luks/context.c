@@ -4,11 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/keyctl.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "luks/key-ring.h"
 #include "luks/settle.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -170,33 +169,6 @@ struct crypt_device *luks_context_close(struct crypt_device *cd)
 {
 	crypt_free(cd);
 	return NULL;
-}
-
-/* keyctl(KEYCTL_READ): copies what fits and returns the whole size. */
-static long read_key(long key, void *buf, size_t size)
-{
-	return syscall(SYS_keyctl, (unsigned long)KEYCTL_READ, key, buf, size, 0UL);
-}
-
-int luks_keyring_passphrase(const char *description, struct secret **ret)
-{
-	_cleanup_(secret_freep) struct secret *s = NULL;
-	const long key = syscall(SYS_request_key, "user", description, NULL, 0L);
-	long size;
-	int r;
-
-	if (key < 0)
-		return -ENOKEY;
-	size = read_key(key, NULL, 0);
-	if (size <= 0)
-		return size < 0 ? -errno : -ENOKEY;
-	r = secret_new((size_t)size, &s);
-	if (r < 0)
-		return r;
-	if (read_key(key, s->data, s->size) != size)
-		return -EAGAIN;
-	*ret = TAKE_PTR(s);
-	return 0;
 }
 
 int luks_token_passphrase(struct crypt_device *cd, int token, struct secret **ret)

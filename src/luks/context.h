@@ -40,9 +40,6 @@ int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret 
 int luks_keyslot_open_by_token(struct crypt_device *cd, int keyslot, int token,
 			       struct secret **ret);
 
-/* The key of type "user" from the kernel keyrings of this process. -ENOKEY: not there. */
-int luks_keyring_passphrase(const char *description, struct secret **ret);
-
 /*
  * The passphrase that a token of type "luks2-keyring" names, from the kernel keyrings of this
  * process. -ENOKEY: not there; -EINVAL: @token is no such token.

@@ -21,6 +21,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/json-text.c src/luks/json-text.h \
 	src/luks/header.h \
 	src/luks/key-file.c src/luks/key-file.h \
+	src/luks/key-ring.c src/luks/key-ring.h \
 	src/luks/keyslots.c src/luks/keyslots.h \
 	src/luks/lock.c src/luks/lock.h \
 	src/luks/look.c src/luks/look.h \
@@ -42,6 +43,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/segment.c src/luks/segment.h \
 	src/luks/settle.c src/luks/settle.h \
 	src/luks/status.c src/luks/status.h \
+	src/luks/token-choice.c src/luks/token-choice.h \
 	src/luks/token-plugin.c src/luks/token-plugin.h \
 	src/luks/unlock.c src/luks/unlock.h \
 	src/luks/validate.c src/luks/validate.h \

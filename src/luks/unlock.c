@@ -132,8 +132,10 @@ static int try_volume_key(struct unlock *u, enum side s, const struct secret *gi
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", u->params->device, luks_derive_why());
 	if (r < 0) {
-		log_error("%s: the %s volume key given is not the volume's", u->params->device,
-			  s == OLD ? "old" : "new");
+		log_error("%s: the %s volume key given is not the volume's; the old one is given "
+			  "with --volume-key-file (in cryptsetup 2.6 and before that was the new "
+			  "one), the new one with --new-volume-key-file",
+			  u->params->device, s == OLD ? "old" : "new");
 		return r;
 	}
 	r = secret_copy(given->data, given->size, &key);
@@ -158,13 +160,18 @@ static int try_token(struct unlock *u, int token)
 	return try_opener(u, &by);
 }
 
+static bool only_tokens(const struct unlock *u)
+{
+	return u->params->token_choice && u->params->token_choice->only;
+}
+
 static int try_tokens(struct unlock *u)
 {
-	uint32_t assigned = 0;
-	int r = 0;
+	uint32_t assigned = 0, allowed;
+	int r = luks_tokens_find(u->cd, u->params->device, u->params->token_choice, &allowed);
 
 	for (size_t i = 0; i < u->keyslots.n; i++)
-		assigned |= u->keyslots.slots[i].tokens;
+		assigned |= u->keyslots.slots[i].tokens & allowed;
 	for (int t = 0; t < (int)LUKS_MAX_TOKENS && r == 0 && any_wanted(u); t++)
 		if (assigned & UINT32_C(1) << t)
 			r = try_token(u, t);
@@ -231,7 +238,7 @@ static int unlock(struct unlock *u)
 		r = check_keyslots(u, (enum side)s);
 	if (r == 0 && u->params->tokens)
 		r = try_tokens(u);
-	if (r == 0)
+	if (r == 0 && !only_tokens(u))
 		r = try_passphrases(u);
 	if (r < 0)
 		return r;
@@ -239,8 +246,9 @@ static int unlock(struct unlock *u)
 		r = luks_given_up_refuse(&u->given_up, u->params->device);
 		if (r < 0)
 			return r;
-		log_error("%s: no passphrase was given that unlocks the %s volume key",
-			  u->params->device,
+		log_error("%s: %s the %s volume key", u->params->device,
+			  only_tokens(u) ? "no token that was chosen unlocks"
+					 : "no passphrase was given that unlocks",
 			  !wanted(u, NEW)   ? "old"
 			  : !wanted(u, OLD) ? "new"
 					    : "old and the new");

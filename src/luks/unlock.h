@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "luks/place.h"
+#include "luks/token-choice.h"
 #include "util/secret.h"
 
 /* Who is asked for passphrases. */
@@ -51,6 +52,7 @@ struct luks_unlock_params {
 	const struct secret *old_key, *new_key;
 	/* Let tokens open what they can by themselves before anybody is asked. */
 	bool tokens;
+	const struct luks_token_choice *token_choice; /* which ones; NULL: all */
 	struct luks_passphrases passphrases;
 };
 

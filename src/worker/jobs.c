@@ -44,12 +44,12 @@ static void job_close(struct job *j)
 
 static int read_key_files(struct job *j)
 {
-	int r = 0;
+	const struct options *o = j->o;
+	int r = volume_key_read(o->volume_key_file, o->volume_key_keyring, &j->volume_key);
 
-	if (j->o->volume_key_file)
-		r = volume_key_file_read(j->o->volume_key_file, &j->volume_key);
-	if (r == 0 && j->o->new_volume_key_file)
-		r = volume_key_file_read(j->o->new_volume_key_file, &j->new_volume_key);
+	if (r == 0)
+		r = volume_key_read(o->new_volume_key_file, o->new_volume_key_keyring,
+				    &j->new_volume_key);
 	j->steps.volume_key = j->volume_key;
 	j->steps.new_volume_key = j->new_volume_key;
 	return r;
@@ -139,6 +139,7 @@ static int job_open(struct job *j, const struct options *o, const volatile sig_a
 		return r;
 	j->source = (struct passphrase_source){
 		.key_file = o->key_file,
+		.key_description = o->key_description,
 		.keyfile_offset = o->keyfile_offset,
 		.keyfile_size = o->keyfile_size,
 		.device = j->steps.volume.data_path,
@@ -151,7 +152,7 @@ static int job_open(struct job *j, const struct options *o, const volatile sig_a
 		.arg = j,
 	};
 	j->steps.watch = &j->watch;
-	j->steps.tokens = !o->key_file;
+	j->steps.tokens = !o->key_file || options_choose_tokens(o);
 	j->steps.passphrases = (struct luks_passphrases){
 		.ask = passphrase_ask,
 		.arg = &j->source,
@@ -217,7 +218,9 @@ static int confirm_lost_keyslots(const struct job *j, const struct luks_begin_pl
 			log_warning("%s: keyslot %d will be lost%s: its passphrase was not given",
 				    j->steps.volume.data_path, plan->slots[i].keyslot,
 				    plan->slots[i].tokens ? " (and leaves its token)" : "");
-	return j->o->batch_mode ? 0 : passphrase_confirm_lost(j->steps.volume.data_path);
+	return j->o->batch_mode || j->o->no_keyslots
+		       ? 0
+		       : passphrase_confirm_lost(j->steps.volume.data_path);
 }
 
 static int begin(struct job *j)

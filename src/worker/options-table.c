@@ -42,14 +42,31 @@
 		name, letter, kind, 0, BEGINS, 0, 0, NULL, reason                                  \
 	}
 
+#define IGNORED(name, letter, kind, reason)                                                        \
+	{                                                                                          \
+		name, letter, kind, 0, BEGINS, 0, 0, NULL, reason                                  \
+	}
+/* Somebody may rely on what this would have done: it is said without --verbose, too. */
+#define IGNORED_ALOUD(name, letter, kind, reason)                                                  \
+	{                                                                                          \
+		name, letter, kind, 0, BEGINS, 1, 0, NULL, reason                                  \
+	}
+
 #define NO_ENCRYPT "turning plain data into a LUKS volume is not supported yet; use cryptsetup"
 #define NO_DECRYPT "turning a LUKS volume into plain data is not supported yet; use cryptsetup"
+#define OF_ENCRYPT                                                                                 \
+	"it is for new LUKS headers, which only encryption makes (cryptsetup reencrypt "           \
+	"--encrypt); "
+#define SAME_HEADER "a re-encryption keeps the header and its size; leave it out"
+#define OF_LUKS1    "it is for LUKS1, and this volume is LUKS2"
 
 const struct option_spec option_specs[] = {
 	TEXT("header", 0, header, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "FILE",
 	     "device or file with the detached header"),
 	TEXT("active-name", 0, active_name, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "NAME",
 	     "the open volume, by its mapping's name"),
+	TEXT("type", 'M', type, UNLOCKS, "TYPE", "of the header that is expected: luks2"),
+	TEXT("uuid", 0, uuid, BEGINS, "UUID", "refuse a volume that has another UUID"),
 	FLAG("foreground", 0, foreground, UNLOCKS | ON(VERB_STATUS), "here, without the daemon"),
 
 	TEXT("key-file", 'd', key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
@@ -60,10 +77,25 @@ const struct option_spec option_specs[] = {
 	      "how much of the key file it is"),
 	OTHER("key-slot", 'S', KIND_KEYSLOT, key_slot, UNLOCKS | PLANS | ON(VERB_UNLOCK), "INT",
 	      "open this keyslot; reencrypt: all others are lost"),
+	OTHER("token-id", 0, KIND_TOKEN, token_id, UNLOCKS, "INT",
+	      "keyslots of this token; reencrypt: all others are lost"),
+	TEXT("token-type", 0, token_type, UNLOCKS, "TYPE",
+	     "keyslots of tokens of this type; reencrypt: all others are lost"),
+	FLAG("token-only", 0, token_only, UNLOCKS,
+	     "ask for no passphrase; reencrypt: keyslots without a token are lost"),
+	TEXT("key-description", 0, key_description, UNLOCKS | ON(VERB_UNLOCK), "NAME",
+	     "the passphrase is this user key of a kernel keyring"),
 	TEXT("volume-key-file", 0, volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
 	     "the current volume key, instead of a passphrase for it"),
+	TEXT("master-key-file", 0, volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE", NULL),
+	TEXT("volume-key-keyring", 0, volume_key_keyring, UNLOCKS | ON(VERB_UNLOCK), "KEY",
+	     "the current volume key, from a kernel keyring: [%TYPE:]NAME or a number"),
 	TEXT("new-volume-key-file", 0, new_volume_key_file, UNLOCKS, "FILE",
 	     "the new volume key, instead of a random one"),
+	TEXT("new-volume-key-keyring", 0, new_volume_key_keyring, UNLOCKS, "KEY",
+	     "the new volume key, from a kernel keyring"),
+	FLAG("force-no-keyslots", 0, no_keyslots, BEGINS,
+	     "make no keyslot for the new volume key (dangerous)"),
 	NUMBER("tries", 'T', tries, UNLOCKS | ON(VERB_UNLOCK), 1, 1000, "INT",
 	       "attempts at a passphrase (3)"),
 	NUMBER("timeout", 't', timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000, "SECONDS",
@@ -79,6 +111,8 @@ const struct option_spec option_specs[] = {
 	TEXT("cipher", 'c', cipher, BEGINS | PLANS, "SPEC", "new cipher, such as aes-xts-plain64"),
 	{"key-size", 's', KIND_BITS, AT(key_size), BEGINS | PLANS, 8, 4096, "BITS",
 	 "size of the new volume key"},
+	{"new-key-size", 0, KIND_BITS, AT(new_key_size), BEGINS, 8, 4096, "BITS",
+	 "the same; --key-size beside it is the current size"},
 	NUMBER("sector-size", 0, sector_size, BEGINS | PLANS, 512, 4096, "BYTES",
 	       "new encryption sector size"),
 	FLAG("keep-key", 0, keep_key, BEGINS | PLANS,
@@ -138,6 +172,7 @@ const struct option_spec option_specs[] = {
 	FLAG("batch-mode", 'q', batch_mode, UNLOCKS, "ask nothing but passphrases"),
 	FLAG("verbose", 'v', verbose, ALL, "say more"),
 	FLAG("debug", 0, debug, ALL, "say everything"),
+	FLAG("debug-json", 0, debug, ALL, NULL),
 
 	TEXT("remote", 'H', remote, TALKS, "USER@HOST",
 	     "talk to the daemon of another host, over ssh"),
@@ -160,6 +195,53 @@ const struct option_spec option_specs[] = {
 	REFUSED("new", 'N', KIND_REFUSED_FLAG, NO_ENCRYPT),
 	REFUSED("decrypt", 0, KIND_REFUSED_FLAG, NO_DECRYPT),
 	REFUSED("reduce-device-size", 0, KIND_REFUSED_VALUE, NO_SHIFT),
+	REFUSED("align-payload", 0, KIND_REFUSED_VALUE, OF_ENCRYPT SAME_HEADER),
+	REFUSED("offset", 'o', KIND_REFUSED_VALUE, OF_ENCRYPT SAME_HEADER),
+	REFUSED("luks2-metadata-size", 0, KIND_REFUSED_VALUE, OF_ENCRYPT SAME_HEADER),
+	REFUSED("luks2-keyslots-size", 0, KIND_REFUSED_VALUE, OF_ENCRYPT SAME_HEADER),
+	REFUSED("integrity", 'I', KIND_REFUSED_VALUE,
+		"a re-encryption cannot add integrity protection; make a new volume with: "
+		"cryptsetup luksFormat --integrity"),
+	REFUSED("integrity-no-wipe", 0, KIND_REFUSED_FLAG,
+		"a re-encryption cannot add integrity protection; make a new volume with: "
+		"cryptsetup luksFormat --integrity"),
+	REFUSED("label", 0, KIND_REFUSED_VALUE,
+		"a re-encryption keeps the label; change it with: cryptsetup config --label"),
+	REFUSED("subsystem", 0, KIND_REFUSED_VALUE,
+		"a re-encryption keeps the subsystem label; change it with: cryptsetup config "
+		"--subsystem"),
+	REFUSED("keyslot-cipher", 0, KIND_REFUSED_VALUE,
+		"a new keyslot has the encryption of the old one; change it afterwards with: "
+		"cryptsetup luksConvertKey --keyslot-cipher"),
+	REFUSED("keyslot-key-size", 0, KIND_REFUSED_VALUE,
+		"a new keyslot has the encryption of the old one; change it afterwards with: "
+		"cryptsetup luksConvertKey --keyslot-key-size"),
+	REFUSED("disable-external-tokens", 0, KIND_REFUSED_FLAG,
+		"plugins of tokens would be used all the same; to name the keyslots to be opened "
+		"give --key-slot"),
+
+	IGNORED_ALOUD("disable-locks", 0, KIND_IGNORED_FLAG,
+		      "the locks are taken all the same, since without them another program could "
+		      "work on the volume at the same time"),
+	IGNORED_ALOUD("disable-blkid", 0, KIND_IGNORED_FLAG,
+		      "what lies on the volume is looked at all the same before sectors become "
+		      "larger; --force-offline-reencrypt does without on a closed volume"),
+	IGNORED("disable-keyring", 0, KIND_IGNORED_FLAG,
+		"the mapping of an open volume has the new key where it has the old one, in the "
+		"kernel keyring or in its table"),
+	IGNORED("force-password", 0, KIND_IGNORED_FLAG,
+		"the quality of passphrases is never checked"),
+	IGNORED("verify-passphrase", 'y', KIND_IGNORED_FLAG,
+		"a passphrase that opens a keyslot is right, and a new one is always asked twice"),
+	IGNORED("use-random", 0, KIND_IGNORED_FLAG,
+		"the kernel has one random number generator, which is always used"),
+	IGNORED("use-urandom", 0, KIND_IGNORED_FLAG,
+		"the kernel has one random number generator, which is always used"),
+	IGNORED("use-directio", 0, KIND_IGNORED_FLAG, OF_LUKS1 "; all I/O is direct"),
+	IGNORED("use-fsync", 0, KIND_IGNORED_FLAG, OF_LUKS1 "; all that is written is flushed"),
+	IGNORED("write-log", 0, KIND_IGNORED_FLAG, OF_LUKS1 "; the header has the position"),
+	IGNORED("block-size", 'B', KIND_IGNORED_VALUE,
+		OF_LUKS1 "; the size of a step is --hotzone-size"),
 	{0},
 };
 
@@ -197,11 +279,17 @@ const struct verb_spec verb_specs[] = {
 	{0},
 };
 
+static bool is_ignored(const struct option_spec *s)
+{
+	return s->kind == KIND_IGNORED_FLAG || s->kind == KIND_IGNORED_VALUE;
+}
+
 static void print_option(const struct option_spec *s)
 {
 	char names[64];
 
-	if (s->kind == KIND_REFUSED_FLAG || s->kind == KIND_REFUSED_VALUE)
+	if (is_ignored(s) || s->kind == KIND_REFUSED_FLAG || s->kind == KIND_REFUSED_VALUE ||
+	    !s->help)
 		return;
 	(void)snprintf(names, sizeof(names), "--%s%s%s", s->name,
 		       s->value && s->kind != KIND_JSON ? " " : "", s->value ? s->value : "");
@@ -221,7 +309,11 @@ int options_print_help(const char *program)
 	       "...):\n");
 	for (const struct option_spec *s = option_specs; s->name; s++)
 		print_option(s);
-	printf("\nSee recryptctl(8).\n");
+	printf("\nAccepted, and without effect:");
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		if (is_ignored(s))
+			printf(" %s", s->name);
+	printf("\n\nSee recryptctl(8).\n");
 	/* What fitted into no buffer was written, or lost, before. */
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EIO;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One table says everything about an option: its names, where its value goes, what values it takes,
- * which verbs know it, and its line of help. What we refuse stands in the same table, with the
- * reason.
+ * which verbs know it, and its line of help. What we refuse, and what we accept because it changes
+ * nothing here, stands in the same table, with the reason.
  */
 #pragma once
 
@@ -20,10 +20,13 @@ enum option_kind {
 	KIND_RATE, /* size[unit] per second, 64K at least */
 	KIND_BITS, /* bits, kept as bytes */
 	KIND_KEYSLOT,
+	KIND_TOKEN,
 	KIND_RESILIENCE,
 	KIND_JSON,         /* the value may be left out */
 	KIND_REFUSED_FLAG, /* help is the reason */
 	KIND_REFUSED_VALUE,
+	KIND_IGNORED_FLAG, /* help is the reason why it changes nothing */
+	KIND_IGNORED_VALUE,
 };
 
 #define ON(verb) (1U << (verb))
@@ -42,8 +45,8 @@ struct option_spec {
 	enum option_kind kind;
 	size_t where; /* in struct options */
 	unsigned verbs;
-	uint32_t min, max; /* of KIND_U32 and KIND_BITS */
-	const char *value, *help;
+	uint32_t min, max; /* of KIND_U32 and KIND_BITS; of KIND_IGNORED_*: min 1 is always told */
+	const char *value, *help; /* help NULL: another name of an option, not listed */
 };
 
 struct verb_spec {
@@ -53,7 +56,7 @@ struct verb_spec {
 	const char *operands, *help;
 };
 
-#define OPTIONS_MAX 80 /* the most that the table may have */
+#define OPTIONS_MAX 128 /* the most that the table may have */
 
 /* Both end with an entry that has no name. */
 extern const struct option_spec option_specs[];

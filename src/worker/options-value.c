@@ -119,13 +119,15 @@ static int set_rate(const struct option_spec *s, const char *value, uint64_t *wh
 	return 0;
 }
 
-static int set_keyslot(const struct option_spec *s, const char *value, int *where)
+/* Of a keyslot or a token: LUKS2 has 32 of each. */
+static int set_id(const struct option_spec *s, const char *what, const char *value, int *where)
 {
 	uint64_t v;
 	const char *rest;
 
 	if (parse_u64(value, &rest, &v) < 0 || *rest || v > 31) {
-		log_error("--%s must be a keyslot number between 0 and 31, not %s", s->name, value);
+		log_error("--%s must be a %s number between 0 and 31, not %s", s->name, what,
+			  value);
 		return -EINVAL;
 	}
 	*where = (int)v;
@@ -190,7 +192,9 @@ int option_set(const struct option_spec *s, const char *value, struct options *o
 	case KIND_RATE:
 		return set_rate(s, value, where);
 	case KIND_KEYSLOT:
-		return set_keyslot(s, value, where);
+		return set_id(s, "keyslot", value, where);
+	case KIND_TOKEN:
+		return set_id(s, "token", value, where);
 	case KIND_RESILIENCE:
 		return options_parse_resilience(value, where);
 	case KIND_JSON:
@@ -199,6 +203,10 @@ int option_set(const struct option_spec *s, const char *value, struct options *o
 	case KIND_REFUSED_VALUE:
 		log_error("--%s is refused: %s", s->name, s->help);
 		return -ENOTSUP;
+	case KIND_IGNORED_FLAG:
+	case KIND_IGNORED_VALUE:
+		o->ignored[(s - option_specs) / 64] |= UINT64_C(1) << (s - option_specs) % 64;
+		return 0;
 	}
 	return -EINVAL;
 }

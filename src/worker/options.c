@@ -13,6 +13,7 @@
 #include "io/governor.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/uuid.h"
 #include "worker/options-table.h"
 
 /* getopt_long() returns this plus the index in option_specs for a long option. */
@@ -23,8 +24,9 @@ static int takes_value(const struct option_spec *s)
 {
 	if (s->kind == KIND_JSON)
 		return optional_argument;
-	return s->kind == KIND_FLAG || s->kind == KIND_REFUSED_FLAG ? no_argument
-								    : required_argument;
+	return s->kind == KIND_FLAG || s->kind == KIND_REFUSED_FLAG || s->kind == KIND_IGNORED_FLAG
+		       ? no_argument
+		       : required_argument;
 }
 
 /* A leading ":" makes getopt_long() tell a missing value from an unknown option. */
@@ -162,6 +164,43 @@ static int check_governor(const struct options *o)
 	return 0;
 }
 
+static bool is_standard_input(const char *file)
+{
+	return file && strcmp(file, "-") == 0;
+}
+
+/* What says where a volume key comes from, and what becomes of it. */
+static int check_keys(const struct options *o)
+{
+	const bool old_given = o->volume_key_file || o->volume_key_keyring;
+	const bool new_given = o->new_volume_key_file || o->new_volume_key_keyring;
+
+	if (o->keep_key && o->key_size)
+		return refuse("--keep-key keeps the key as it is: --key-size cannot change it");
+	if (o->keep_key && o->new_volume_key_file)
+		return refuse("--keep-key and --new-volume-key-file exclude each other");
+	if (o->keep_key && o->new_volume_key_keyring)
+		return refuse("--keep-key and --new-volume-key-keyring exclude each other");
+	if (o->volume_key_file && o->volume_key_keyring)
+		return refuse("--volume-key-file and --volume-key-keyring exclude each other");
+	if (o->new_volume_key_file && o->new_volume_key_keyring)
+		return refuse("--new-volume-key-file and --new-volume-key-keyring exclude each "
+			      "other");
+	if (o->key_file && o->key_description)
+		return refuse("--key-file and --key-description exclude each other");
+	if (o->no_keyslots && !(old_given && new_given))
+		return refuse("--force-no-keyslots leaves no way to open the volume but the new "
+			      "volume key: give the current key with --volume-key-file (or "
+			      "--volume-key-keyring) and the new one with --new-volume-key-file "
+			      "(or --new-volume-key-keyring)");
+	if (is_standard_input(o->key_file) + is_standard_input(o->volume_key_file) +
+		    is_standard_input(o->new_volume_key_file) >
+	    1)
+		return refuse("standard input can be only one of --key-file, --volume-key-file "
+			      "and --new-volume-key-file");
+	return 0;
+}
+
 int options_check(const struct options *o)
 {
 	int r = check_governor(o);
@@ -174,36 +213,81 @@ int options_check(const struct options *o)
 			  o->sector_size);
 		return -EINVAL;
 	}
-	if (o->keep_key && o->key_size)
-		return refuse("--keep-key keeps the key as it is: --key-size cannot change it");
-	if (o->keep_key && o->new_volume_key_file)
-		return refuse("--keep-key and --new-volume-key-file exclude each other");
-	if (o->init_only && o->resume_only)
-		return refuse("--init-only and --resume-only exclude each other");
 	if (o->resume_only && (o->cipher || o->key_size || o->sector_size || o->keep_key))
 		return refuse("--resume-only goes on with what the header says: cipher, key and "
 			      "sector size cannot be given");
+	if (o->init_only && o->resume_only)
+		return refuse("--init-only and --resume-only exclude each other");
 	if (o->ignore_own_header && !o->header)
 		return refuse("--ignore-own-header is for a detached header: give --header");
 	if (o->ignore_own_header && o->remote)
 		return refuse("--ignore-own-header and --remote exclude each other");
 	if (o->force_offline && o->active_name)
 		return refuse("--force-offline-reencrypt and --active-name exclude each other");
-	if (o->key_file && o->volume_key_file && strcmp(o->key_file, "-") == 0 &&
-	    strcmp(o->volume_key_file, "-") == 0)
-		return refuse("standard input cannot be both --key-file and --volume-key-file");
+	r = check_keys(o);
+	if (r < 0)
+		return r;
 	return check_pbkdf(o);
+}
+
+/* Before the rules between options. */
+static int check_expected(const struct options *o)
+{
+	char uuid[UUID_TEXT_SIZE];
+
+	if (o->type && strcmp(o->type, "luks2") != 0 && strcmp(o->type, "luks") != 0) {
+		log_error("--type %s is refused: recryptctl re-encrypts LUKS2 volumes only%s",
+			  o->type,
+			  strcmp(o->type, "luks1") == 0
+				  ? "; convert a LUKS1 volume with: cryptsetup convert --type luks2"
+				  : "");
+		return -ENOTSUP;
+	}
+	if (o->uuid && uuid_canonical(o->uuid, uuid) < 0) {
+		log_error("--uuid \"%s\" is not a UUID, such as "
+			  "12345678-1234-1234-1234-123456789abc",
+			  o->uuid);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * --key-size alone is the new key's. Beside --new-key-size it is that of the current key, as in
+ * cryptsetup 2.8.
+ */
+static void settle_key_sizes(struct options *o)
+{
+	if (o->new_key_size == 0)
+		return;
+	o->old_key_size = o->key_size;
+	o->key_size = o->new_key_size;
+}
+
+void options_tell_ignored(const struct options *o)
+{
+	for (size_t i = 0; option_specs[i].name; i++) {
+		const struct option_spec *s = &option_specs[i];
+
+		if (!(o->ignored[i / 64] & UINT64_C(1) << i % 64))
+			continue;
+		if (s->min > 0)
+			log_notice("--%s is ignored: %s", s->name, s->help);
+		else
+			log_info("--%s is ignored: %s", s->name, s->help);
+	}
 }
 
 static bool is_help(const char *arg)
 {
-	return strcmp(arg, "--help") == 0 || strcmp(arg, "-?") == 0;
+	return strcmp(arg, "--help") == 0 || strcmp(arg, "-?") == 0 || strcmp(arg, "--usage") == 0;
 }
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	struct options o = {
 		.key_slot = OPTION_ANY_KEYSLOT,
+		.token_id = OPTION_ANY_TOKEN,
 		.tries = 3,
 		.key_timeout = OPTION_KEY_TIMEOUT,
 		.stall_target_ms = OPTION_NOT_GIVEN,
@@ -227,7 +311,10 @@ int options_parse(int argc, char **argv, struct options *ret)
 		r = parse_verb_options(argc - 1, argv + 1, v->max, &o);
 		if (r < 0)
 			return r;
+		settle_key_sizes(&o);
 		r = check_operands(&o);
+		if (r == 0)
+			r = check_expected(&o);
 		if (r == 0)
 			r = options_check(&o);
 		if (r < 0)

@@ -39,6 +39,7 @@ enum json_format { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
 
 #define OPTION_ANY_KEYSLOT  (-1)
+#define OPTION_ANY_TOKEN    (-1)
 #define OPTION_NOT_GIVEN    UINT32_MAX
 #define OPTION_THREADS_MAX  256
 #define OPTION_KEY_TIMEOUT  60   /* seconds, by default */
@@ -53,12 +54,20 @@ struct options {
 	char **operands;         /* all of them, NULL-terminated */
 	const char *active_name; /* dm name */
 	const char *header;
+	const char *type;                /* of the header that is expected, such as "luks2" */
+	const char *uuid;                /* that is expected; NULL: any */
 	const struct identity *identity; /* only this volume; NULL: whatever is there */
 
 	const char *key_file;                  /* "-": standard input */
 	uint64_t keyfile_offset, keyfile_size; /* bytes */
 	int key_slot;                          /* or OPTION_ANY_KEYSLOT */
+	const char *key_description;           /* of a passphrase in a kernel keyring */
 	const char *volume_key_file, *new_volume_key_file;
+	const char *volume_key_keyring, *new_volume_key_keyring;
+	int token_id; /* or OPTION_ANY_TOKEN */
+	const char *token_type;
+	bool token_only;
+	bool no_keyslots; /* for the new key */
 	unsigned tries;   /* never 0 */
 	unsigned timeout; /* seconds */
 	/* Of deriving a key at the cost that the header names. */
@@ -67,8 +76,10 @@ struct options {
 	uint32_t key_cost_max;   /* steps, 0: the default */
 
 	const char *cipher;
-	uint32_t key_size;    /* bytes (the option is in bits) */
-	uint32_t sector_size; /* bytes */
+	uint32_t key_size;     /* bytes of the new key (the options are in bits) */
+	uint32_t new_key_size; /* as given; options_parse() puts it into key_size */
+	uint32_t old_key_size; /* bytes that the current key must have; 0: any */
+	uint32_t sector_size;  /* bytes */
 	bool keep_key;
 
 	enum resilience resilience;
@@ -93,6 +104,7 @@ struct options {
 	unsigned progress_frequency; /* seconds */
 	bool progress_json, batch_mode, verbose, debug;
 	enum json_format json;
+	uint64_t ignored[2]; /* bit n: row n of the table was given and changes nothing */
 
 	/* Of the verbs of the daemon. */
 	const char *remote; /* user@host, NULL: here */
@@ -114,6 +126,15 @@ int options_parse_resilience(const char *value, enum resilience *ret);
 
 /* Do the values go together? options_parse() has looked at it. Logs what does not: -EINVAL. */
 int options_check(const struct options *o);
+
+/* Is it said which tokens may open keyslots? */
+static inline bool options_choose_tokens(const struct options *o)
+{
+	return o->token_id != OPTION_ANY_TOKEN || o->token_type || o->token_only;
+}
+
+/* Names what was given and changes nothing. Once the log's level is known. */
+void options_tell_ignored(const struct options *o);
 
 /* The usage of all verbs, on standard output. */
 int options_print_help(const char *program);

@@ -10,6 +10,7 @@
 
 #include "luks/context.h"
 #include "luks/key-file.h"
+#include "luks/key-ring.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -52,7 +53,7 @@ int key_file_read(const char *path, uint64_t offset, size_t size, struct secret 
 	return r;
 }
 
-int volume_key_file_read(const char *path, struct secret **ret)
+static int volume_key_file_read(const char *path, struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
 	int r = key_file_read(path, 0, 0, &key);
@@ -65,9 +66,55 @@ int volume_key_file_read(const char *path, struct secret **ret)
 	return 0;
 }
 
+static int keyring_error(const char *name, int r)
+{
+	switch (r) {
+	case -ENOKEY:
+		log_error("key \"%s\": is in no kernel keyring of this session; \"keyctl show\" "
+			  "lists what is",
+			  name);
+		return -EINVAL;
+	case -EINVAL:
+		log_error("\"%s\" is no key of a kernel keyring: give %%TYPE:NAME, the NAME of a "
+			  "user key, or a number, as for keyctl",
+			  name);
+		return r;
+	case -EACCES:
+		log_error("key \"%s\": cannot be read; a key of type logon never can, one of type "
+			  "user can be if its permissions allow it",
+			  name);
+		return -EINVAL;
+	default:
+		return log_error_errno(r, "key \"%s\": cannot be read", name);
+	}
+}
+
+int volume_key_read(const char *file, const char *keyring, struct secret **ret)
+{
+	int r;
+
+	if (file)
+		return volume_key_file_read(file, ret);
+	if (!keyring)
+		return 0;
+	r = luks_keyring_key(keyring, ret);
+	return r < 0 ? keyring_error(keyring, r) : 0;
+}
+
 bool passphrase_is_typed(const struct passphrase_source *s)
 {
-	return !s->key_file && isatty(STDIN_FILENO);
+	return !s->key_file && !s->key_description && isatty(STDIN_FILENO);
+}
+
+static int read_keyring(struct passphrase_source *s, struct secret **ret)
+{
+	int r;
+
+	if (s->exhausted)
+		return -ENODATA;
+	s->exhausted = true;
+	r = luks_keyring_passphrase(s->key_description, ret);
+	return r < 0 ? keyring_error(s->key_description, r) : 0;
 }
 
 static int read_file(struct passphrase_source *s, struct secret **ret)
@@ -137,6 +184,8 @@ int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 
 	if (s->key_file)
 		return read_file(s, ret);
+	if (s->key_description)
+		return read_keyring(s, ret);
 	if (!passphrase_is_typed(s))
 		return read_line(ret);
 	if (again)

@@ -19,11 +19,16 @@
  */
 int key_file_read(const char *path, uint64_t offset, size_t size, struct secret **ret);
 
-/* All of @path, which holds a volume key. Logs failures; an empty file is one (-EINVAL). */
-int volume_key_file_read(const char *path, struct secret **ret);
+/*
+ * A volume key out of @file, or else out of the kernel keyring, by its name @keyring; with both
+ * NULL nothing is read. Logs failures; an empty file is one
+ * (-EINVAL).
+ */
+int volume_key_read(const char *file, const char *keyring, struct secret **ret);
 
 struct passphrase_source {
-	const char *key_file; /* NULL: the terminal or standard input */
+	const char *key_file;        /* NULL: the terminal or standard input */
+	const char *key_description; /* of a user key in a kernel keyring; NULL: none */
 	uint64_t keyfile_offset;
 	size_t keyfile_size;
 	const char *device; /* named in prompts */
@@ -32,9 +37,9 @@ struct passphrase_source {
 };
 
 /*
- * luks_passphrases.ask(), @arg a struct passphrase_source. A key file is one passphrase; after it,
- * and at the end of standard input, -ENODATA. -EINTR, -ETIME as of terminal_read(); these and other
- * failures are logged.
+ * luks_passphrases.ask(), @arg a struct passphrase_source. A key file is one passphrase, and so is
+ * a key of a keyring; after it, and at the end of standard input, -ENODATA. -EINTR, -ETIME as of
+ * terminal_read(); these and other failures are logged.
  */
 int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret);
 

@@ -10,6 +10,7 @@
 
 #include "luks/context.h"
 #include "luks/key-file.h"
+#include "luks/key-ring.h"
 #include "luks/keyslots.h"
 #include "luks/token-plugin.h"
 #include "util/log.h"

@@ -390,6 +390,7 @@ int service_main(int argc, char **argv)
 {
 	struct options o = {
 		.key_slot = OPTION_ANY_KEYSLOT,
+		.token_id = OPTION_ANY_TOKEN,
 		.stall_target_ms = OPTION_NOT_GIVEN,
 	};
 	bool quiet = false;

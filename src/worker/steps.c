@@ -17,7 +17,11 @@ int steps_open(const struct options *o, struct steps *s)
 {
 	int r;
 
-	*s = (struct steps){.options = o, .volume = VOLUME_NONE};
+	*s = (struct steps){
+		.options = o,
+		.volume = VOLUME_NONE,
+		.token_choice = {o->token_id, o->token_type, o->token_only},
+	};
 	r = volume_open(o, &s->volume);
 	return r < 0 ? r : volume_check_idle(&s->volume);
 }
@@ -87,6 +91,7 @@ int steps_unlock(struct steps *s)
 		.old_key = s->volume_key,
 		.new_key = s->new_volume_key,
 		.tokens = s->tokens,
+		.token_choice = options_choose_tokens(s->options) ? &s->token_choice : NULL,
 		.passphrases = s->passphrases,
 	};
 
@@ -236,6 +241,7 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 		.active_name = s->volume.name,
 		.cipher = o->cipher,
 		.key_size = o->key_size,
+		.old_key_size = o->old_key_size,
 		.sector_size = o->sector_size,
 		.keep_key = o->keep_key,
 		.force_offline = o->force_offline,
@@ -245,6 +251,8 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 		.device_size = o->device_size,
 		.volume_key = s->volume_key,
 		.new_volume_key = s->new_volume_key,
+		.no_keyslots = o->no_keyslots,
+		.token_choice = options_choose_tokens(o) ? &s->token_choice : NULL,
 		.pbkdf =
 			{
 				.type = o->pbkdf,

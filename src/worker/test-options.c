@@ -157,6 +157,48 @@ static void the_other_options_reach_their_fields(void **state)
 	assert_int_equal(o.resilience, RESILIENCE_CHECKSUM);
 }
 
+static void newer_options_reach_their_fields(void **state)
+{
+	struct options o;
+
+	(void)state;
+	parse_good("recryptctl reencrypt img --type luks --token-id 31 --token-type t --token-only "
+		   "--uuid 12345678-1234-1234-1234-123456789abc --volume-key-keyring %user:v "
+		   "--new-volume-key-keyring n --key-description d --force-no-keyslots",
+		   &o);
+	assert_string_equal(o.type, "luks");
+	assert_int_equal(o.token_id, 31);
+	assert_string_equal(o.token_type, "t");
+	assert_true(o.token_only);
+	assert_true(options_choose_tokens(&o));
+	assert_string_equal(o.uuid, "12345678-1234-1234-1234-123456789abc");
+	assert_string_equal(o.volume_key_keyring, "%user:v");
+	assert_string_equal(o.new_volume_key_keyring, "n");
+	assert_string_equal(o.key_description, "d");
+	assert_true(o.no_keyslots);
+	parse_good("recryptctl reencrypt img --debug-json --master-key-file m", &o);
+	assert_true(o.debug);
+	assert_string_equal(o.volume_key_file, "m");
+	assert_false(options_choose_tokens(&o));
+	parse_good("recryptctl reencrypt --usage", &o);
+	assert_int_equal(o.verb, VERB_HELP);
+}
+
+/* --key-size alone is the new one's; as in cryptsetup 2.8 it is the current one's beside another.
+ */
+static void key_sizes_are_those_of_both_versions(void **state)
+{
+	struct options o;
+
+	(void)state;
+	parse_good("recryptctl reencrypt img --new-key-size 256", &o);
+	assert_int_equal(o.key_size, 32);
+	assert_int_equal(o.old_key_size, 0);
+	parse_good("recryptctl reencrypt img --key-size 512 --new-key-size 256", &o);
+	assert_int_equal(o.key_size, 32);
+	assert_int_equal(o.old_key_size, 64);
+}
+
 static void short_letters_are_those_of_cryptsetup(void **state)
 {
 	struct options o;
@@ -285,6 +327,9 @@ static void nonsense_is_refused(void **state)
 	assert_refused("recryptctl reencrypt a --cipher", -EINVAL, "a value is missing");
 	assert_refused("recryptctl reencrypt a --cipher=", -EINVAL, "must not be empty");
 	assert_refused("recryptctl reencrypt a --key-slot 32", -EINVAL, "between 0 and 31");
+	assert_refused("recryptctl reencrypt a --token-id 32", -EINVAL, "between 0 and 31");
+	assert_refused("recryptctl reencrypt a --uuid 1", -EINVAL, "is not a UUID");
+	assert_refused("recryptctl reencrypt a -M luks1", -ENOTSUP, "cryptsetup convert");
 	assert_refused("recryptctl reencrypt a --key-slot -1", -EINVAL, "between 0 and 31");
 	assert_refused("recryptctl reencrypt a --key-size 100", -EINVAL, "multiple of 8");
 	assert_refused("recryptctl reencrypt a --key-size 0", -EINVAL, "between");
@@ -323,6 +368,14 @@ static void contradictions_are_refused(void **state)
 		"recryptctl reencrypt a --resume-only --keep-key",
 		"recryptctl reencrypt --active-name n --force-offline-reencrypt",
 		"recryptctl reencrypt a --key-file - --volume-key-file -",
+		"recryptctl reencrypt a --volume-key-file - --new-volume-key-file -",
+		"recryptctl reencrypt a --keep-key --new-key-size 256",
+		"recryptctl reencrypt a --keep-key --new-volume-key-keyring k",
+		"recryptctl reencrypt a --volume-key-file f --volume-key-keyring k",
+		"recryptctl reencrypt a --new-volume-key-file f --new-volume-key-keyring k",
+		"recryptctl reencrypt a --key-file f --key-description d",
+		"recryptctl reencrypt a --force-no-keyslots --volume-key-file f",
+		"recryptctl reencrypt a --resume-only --new-key-size 256",
 		"recryptctl reencrypt a --pbkdf pbkdf2 --pbkdf-memory 1024",
 		"recryptctl reencrypt a --pbkdf pbkdf2 --pbkdf-parallel 1",
 		"recryptctl reencrypt a --pbkdf pbkdf2 --pbkdf-force-iterations 999",
@@ -360,6 +413,8 @@ int main(void)
 		cmocka_unit_test(defaults_stand_where_nothing_is_given),
 		cmocka_unit_test(every_option_reaches_its_field),
 		cmocka_unit_test(the_other_options_reach_their_fields),
+		cmocka_unit_test(newer_options_reach_their_fields),
+		cmocka_unit_test(key_sizes_are_those_of_both_versions),
 		cmocka_unit_test(short_letters_are_those_of_cryptsetup),
 		cmocka_unit_test(options_may_stand_behind_the_device),
 		cmocka_unit_test(verbs_are_known_and_know_their_options),

@@ -17,6 +17,7 @@
 #include "luks/validate.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/uuid.h"
 #include "worker/identity.h"
 #include "worker/own-header.h"
 #include "worker/volume-use.h"
@@ -99,6 +100,20 @@ static int explain_header_error(const struct volume *v, int error, const struct 
 	}
 }
 
+/* Nothing here can give a volume another UUID: it can only be the one that was expected. */
+static int check_expected_uuid(const struct volume *v)
+{
+	const char *wanted = v->options->uuid;
+
+	if (!wanted || uuid_equal(wanted, v->header->uuid))
+		return 0;
+	return log_refusal(-EINVAL,
+			   "%s: has the UUID %.40s, and --uuid says %s; a re-encryption keeps the "
+			   "UUID. Name the right volume, or give this one another UUID with: "
+			   "cryptsetup luksUUID --uuid",
+			   v->header_path, v->header->uuid, wanted);
+}
+
 static int read_header(struct volume *v)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
@@ -111,7 +126,8 @@ static int read_header(struct volume *v)
 	r = luks_header_read(v->meta, &v->header, &why);
 	if (r < 0)
 		return explain_header_error(v, r, &why);
-	return identity_check_uuid(v->options, v->header->uuid, v->header_path);
+	r = identity_check_uuid(v->options, v->header->uuid, v->header_path);
+	return r < 0 ? r : check_expected_uuid(v);
 }
 
 static int load(struct volume *v, uint64_t fixed_size, struct luks_reason *why)
