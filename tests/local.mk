@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Whole folders: each test is one program and needs no entry here.
 EXTRA_DIST += .clang-tidy .ci/run tests/run tests/static tests/daemon tests/dist tests/offline tests/vm \
-	tests/crash
+	tests/crash tests/data/cryptsetup-options.txt
 
 # The application of the tests that need one on a volume.
 check_PROGRAMS += tests/vm/writer
