@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "util/checked.h"
+#include "util/file.h"
 #include "util/io.h"
 
 #define BOUNCE_SIZE     UINT64_C(65536)
@@ -197,6 +198,13 @@ static int find_geometry(struct meta_io_file *f, int fd)
 	if (flags & O_DIRECT)
 		f->block = FILE_BLOCK_SIZE;
 	return 0;
+}
+
+int meta_io_open(int file, int flags)
+{
+	const int fd = file_open(file, flags | O_DIRECT | O_NONBLOCK);
+
+	return fd == -EINVAL ? file_open(file, flags | O_NONBLOCK) : fd;
 }
 
 int meta_io_file_new(int fd, const char *name, struct meta_io **ret)

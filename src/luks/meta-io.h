@@ -29,6 +29,13 @@ struct meta_io_ops {
 };
 
 /*
+ * Opens the file that @file leads to with open(2)'s @flags, and with O_DIRECT: past the page cache,
+ * which may have what the disk cannot give any more. Where a file system has no direct I/O (tmpfs
+ * before Linux 6.6), all programs use its cache, and flush() writes that out.
+ */
+int meta_io_open(int file, int flags);
+
+/*
  * Takes over @fd on success: a block device or regular file opened O_RDWR (O_RDONLY where nothing
  * is written), best with O_DIRECT. Transfers that are not aligned to the logical block size go
  * through a bounce buffer that is allocated here; nothing is allocated later. Aligned offsets,

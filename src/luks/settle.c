@@ -52,14 +52,6 @@ static void close_header(struct opened *o)
 	meta_io_free(o->io);
 }
 
-/* Past the page cache, which may have what the disk cannot give any more. */
-static int open_direct(const struct found_file *f, int flags)
-{
-	const int fd = file_open(f->fd, flags | O_DIRECT | O_NONBLOCK);
-
-	return fd == -EINVAL ? file_open(f->fd, flags | O_NONBLOCK) : fd;
-}
-
 static int explain(const char *path, int error, const struct luks_reason *why)
 {
 	if (error == -EBADMSG)
@@ -73,7 +65,8 @@ static int explain(const char *path, int error, const struct luks_reason *why)
 
 static int open_header(const struct found_file *f, enum luks_lock_mode mode, struct opened *o)
 {
-	_cleanup_close_ int fd = open_direct(f, mode == LUKS_LOCK_EXCLUSIVE ? O_RDWR : O_RDONLY);
+	_cleanup_close_ int fd =
+		meta_io_open(f->fd, mode == LUKS_LOCK_EXCLUSIVE ? O_RDWR : O_RDONLY);
 	const char *path = f->path;
 	struct luks_reason why = {};
 	int r;

@@ -202,7 +202,7 @@ static int understand(struct volume *v)
 
 static int open_metadata(struct volume *v)
 {
-	int fd = file_open(v->place.header.fd, O_RDWR | O_DIRECT), r;
+	int fd = meta_io_open(v->place.header.fd, O_RDWR), r;
 
 	if (fd < 0)
 		return log_error_errno(fd, "%s: cannot be opened for writing", v->header_path);
@@ -237,8 +237,11 @@ static int open_data(struct volume *v)
 			"that could hold their writes back; turn DAX off first",
 			v->data_path);
 	case -EOPNOTSUPP:
-		return log_refusal(r, "%s: takes no direct I/O, which re-encryption needs",
-				   v->data_path);
+		return log_refusal(r,
+				   "%s: the file system takes no direct I/O, which re-encryption "
+				   "needs (as tmpfs before Linux 6.6); name a loop device instead, "
+				   "which is made with: losetup -f --show %s",
+				   v->data_path, v->data_path);
 	default:
 		return log_error_errno(r, "%s: cannot be opened", v->data_path);
 	}
