@@ -12,6 +12,7 @@
 #include "daemon/discover.h"
 #include "daemon/probe.h"
 #include "daemon/store.h"
+#include "dm/names.h"
 #include "util/log.h"
 #include "util/path-text.h"
 #include "util/uuid.h"
@@ -213,7 +214,7 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 	_cleanup_free_ char *path = NULL;
 
 	for (struct volume *o = m->volumes; o && !v; o = o->next)
-		if (*o->name && strcmp(o->name, name) == 0)
+		if (*o->name && name_means(name, o->name))
 			v = o;
 	if (!v && path_from_text(what, &path) == 0)
 		v = manager_volume_by_path(m, path);

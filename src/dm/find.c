@@ -47,27 +47,34 @@ static int look_at(const char *name, dev_t device, void *arg)
 	return note_mapping(search->found, name, &info);
 }
 
+struct helper {
+	const char *suffix;
+	bool stock; /* of cryptsetup's own stack */
+};
+
 /* False where device-mapper has no room for the name, so that there is no such device. */
-static bool helper_of(const struct active_volume *v, const char *suffix, char *ret)
+static bool helper_of(const struct active_volume *v, const struct helper *h, char *ret)
 {
-	if (strlen(v->name) + strlen(suffix) > DM_NAME_MAX)
-		return false;
-	name_helper(v->name, suffix, ret);
+	if (h->stock)
+		return name_stock_helper(v->name, h->suffix, ret) == 0;
+	name_helper(v->name, h->suffix, ret);
 	return true;
 }
 
 static int look_for_helpers(const char *uuid, struct active_volume *v)
 {
-	static const char *const suffixes[] = {
-		SUFFIX_PIECES,        SUFFIX_HOTZONE,       SUFFIX_OLD,           SUFFIX_NEW,
-		SUFFIX_STOCK_OVERLAY, SUFFIX_STOCK_FORWARD, SUFFIX_STOCK_BACKWARD};
+	static const struct helper helpers[] = {
+		{SUFFIX_PIECES, false},       {SUFFIX_HOTZONE, false},
+		{SUFFIX_OLD, false},          {SUFFIX_NEW, false},
+		{SUFFIX_STOCK_OVERLAY, true}, {SUFFIX_STOCK_FORWARD, true},
+		{SUFFIX_STOCK_BACKWARD, true}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++) {
 		char name[DM_NAME_MAX + 1], dm_uuid[DM_UUID_MAX + 1];
 		struct device_info info;
 		int r;
 
-		if (!helper_of(v, suffixes[i], name))
+		if (!helper_of(v, &helpers[i], name))
 			continue;
 		r = name_uuid(UUID_HELPER, uuid, name, dm_uuid);
 		if (r == -ENAMETOOLONG)
@@ -114,13 +121,13 @@ static int look_at_table(struct active_volume *v)
 static int look_below_stack(struct active_volume *v)
 {
 	static const struct {
-		const char *suffix;
+		struct helper helper;
 		enum target_type type;
 	} helpers[] = {
-		{SUFFIX_OLD, TARGET_CRYPT},
-		{SUFFIX_NEW, TARGET_CRYPT},
-		{SUFFIX_STOCK_FORWARD, TARGET_LINEAR},
-		{SUFFIX_STOCK_BACKWARD, TARGET_LINEAR},
+		{{SUFFIX_OLD, false}, TARGET_CRYPT},
+		{{SUFFIX_NEW, false}, TARGET_CRYPT},
+		{{SUFFIX_STOCK_FORWARD, true}, TARGET_LINEAR},
+		{{SUFFIX_STOCK_BACKWARD, true}, TARGET_LINEAR},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(helpers) && v->data_device == 0; i++) {
@@ -129,7 +136,7 @@ static int look_below_stack(struct active_volume *v)
 		char name[DM_NAME_MAX + 1];
 		int r;
 
-		if (!helper_of(v, helpers[i].suffix, name))
+		if (!helper_of(v, &helpers[i].helper, name))
 			continue;
 		r = task_info(name, &info);
 		if (r < 0)
@@ -189,14 +196,15 @@ static int luks_uuid_of(const char *dm_uuid, char ret[37])
 
 int find_volume_by_name(const char *name, struct active_volume *ret)
 {
+	char escaped[DM_NAME_MAX + 1], uuid[37];
 	struct active_volumes found;
 	struct device_info info;
-	char uuid[37];
-	int r;
+	int r = name_check(name);
 
-	if (strchr(name, '/'))
-		return -EINVAL;
-	r = task_info(name, &info);
+	if (r == 0)
+		r = task_info(name, &info);
+	if (r == 0 && !info.exists && name_escape(name, escaped) == 0)
+		r = task_info(escaped, &info);
 	if (r < 0)
 		return r;
 	if (!info.exists)

@@ -37,7 +37,10 @@ struct active_volumes {
  */
 int find_active_volumes(const char *uuid, struct active_volumes *ret);
 
-/* The mapping of this name. -ENODEV: there is none, or it is no LUKS2 volume. */
+/*
+ * The mapping that name_means() means. -ENODEV: there is none, or it is no LUKS2 volume; -EINVAL,
+ * -ENAMETOOLONG: no device can have the name.
+ */
 int find_volume_by_name(const char *name, struct active_volume *ret);
 
 /*

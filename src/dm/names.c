@@ -2,6 +2,7 @@
 #include "dm/names.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -11,25 +12,92 @@
 /* Hexadecimal digits of a UUID. */
 #define UUID_DIGITS 32
 
-int name_check(const char *name)
+/* Of a volume's name, in front of a hash, where the name cannot be that of a helper. */
+#define SHORT_MAX 32
+
+/* libdevmapper's whitelist: all else is escaped, or not, by a setting of each program. */
+static bool is_plain(char c)
 {
-	/* libdevmapper's whitelist: all else it would escape, or not, by a process-wide setting. */
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789#+-.:=@_";
-	const size_t size = strlen(name);
 
-	if (size == 0 || strspn(name, allowed) != size || strcmp(name, ".") == 0 ||
-	    strcmp(name, "..") == 0)
+	return c && strchr(allowed, c);
+}
+
+int name_check(const char *name)
+{
+	if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return -EINVAL;
-	if (size + strlen(SUFFIX_HOTZONE) > DM_NAME_MAX ||
-	    strlen(UUID_HELPER) + UUID_DIGITS + 1 + size + strlen(SUFFIX_HOTZONE) > DM_UUID_MAX)
-		return -ENAMETOOLONG;
-	return 0;
+	return strlen(name) > DM_NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* Have the longest name of a helper, and its UUID, room for all of @name? */
+static bool leaves_room(const char *name)
+{
+	const size_t size = strlen(name) + strlen(SUFFIX_HOTZONE);
+
+	return size <= DM_NAME_MAX && strlen(UUID_HELPER) + UUID_DIGITS + 1 + size <= DM_UUID_MAX;
+}
+
+static bool is_plain_text(const char *name)
+{
+	while (is_plain(*name))
+		name++;
+	return !*name;
+}
+
+/* FNV-1a. Nobody gains by two names with one hash: the second stack is refused. */
+static uint64_t hash_of(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	return hash;
 }
 
 void name_helper(const char *name, const char *suffix, char *ret)
 {
-	(void)snprintf(ret, DM_NAME_MAX + 1, "%s%s", name, suffix);
+	char begin[SHORT_MAX + 1];
+
+	if (is_plain_text(name) && leaves_room(name)) {
+		(void)snprintf(ret, DM_NAME_MAX + 1, "%s%s", name, suffix);
+		return;
+	}
+	(void)snprintf(begin, sizeof(begin), "%s", name);
+	for (char *p = begin; *p; p++)
+		*p = is_plain(*p) ? *p : '_';
+	(void)snprintf(ret, DM_NAME_MAX + 1, "%s-%016" PRIx64 "%s", begin, hash_of(name), suffix);
+}
+
+int name_stock_helper(const char *name, const char *suffix, char *ret)
+{
+	const int n = snprintf(ret, DM_NAME_MAX + 1, "%s%s", name, suffix);
+
+	return n < 0 || n > DM_NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+int name_escape(const char *name, char *ret)
+{
+	size_t n = 0;
+
+	for (; *name; name++) {
+		const bool plain = is_plain(*name);
+
+		if (n + (plain ? 1 : 4) > DM_NAME_MAX)
+			return -ENAMETOOLONG;
+		n += (size_t)sprintf(ret + n, plain ? "%c" : "\\x%02x", (unsigned char)*name);
+	}
+	ret[n] = '\0';
+	return 0;
+}
+
+bool name_means(const char *given, const char *name)
+{
+	char escaped[DM_NAME_MAX + 1];
+
+	return strcmp(given, name) == 0 ||
+	       (name_escape(given, escaped) == 0 && strcmp(escaped, name) == 0);
 }
 
 static int uuid_digits(const char *luks_uuid, char *ret)

@@ -14,14 +14,28 @@
 #define UUID_VOLUME "CRYPT-LUKS2-"
 #define UUID_HELPER "CRYPT-SUBDEV-"
 
-/*
- * Are these characters that device-mapper's tools never escape, and is there room for the longest
- * helper's name and UUID? -EINVAL, -ENAMETOOLONG.
- */
+/* Can the kernel have a device of this name? -EINVAL, -ENAMETOOLONG. */
 int name_check(const char *name);
 
-/* @ret: DM_NAME_MAX + 1 bytes. @name has passed name_check(). */
+/*
+ * The name of the helper with @suffix of the volume @name, as the kernel has it; @ret: DM_NAME_MAX
+ * + 1 bytes. "<name><suffix>" where that is no longer than a helper's name and UUID may be, and of
+ * characters that device-mapper's tools never escape. Else "<begin of the name>-<hash><suffix>", so
+ * that cryptsetup and dmsetup can name, and close, the helper of any volume.
+ */
 void name_helper(const char *name, const char *suffix, char *ret);
+
+/* The same for cryptsetup's own helpers: always the whole name. -ENAMETOOLONG: it can have none. */
+int name_stock_helper(const char *name, const char *suffix, char *ret);
+
+/*
+ * What libdevmapper makes of a name that somebody gives it, "a b", for the kernel: "a\x20b". @ret:
+ * DM_NAME_MAX + 1 bytes. -ENAMETOOLONG.
+ */
+int name_escape(const char *name, char *ret);
+
+/* Is @given the device @name, in the kernel's bytes or as device-mapper's tools take it? */
+bool name_means(const char *given, const char *name);
 
 /* "<prefix><LUKS2 UUID without dashes>-<name>" in @ret: DM_UUID_MAX + 1 bytes. -EINVAL,
  * -ENAMETOOLONG. */

@@ -8,6 +8,9 @@
  *          |-- hotzone            -> NAME-hotzone-overlay   suspended while converted: I/O waits
  *          |-- unconverted part   -> NAME-old               crypt, old key, whole volume
  *
+ * Helpers of a NAME that is too long, or is escaped by device-mapper's tools, are named otherwise
+ * (names.h).
+ *
  * The hotzone device is linear over NAME-new or NAME-old, also for the whole volume. All helpers
  * carry dm UUIDs "CRYPT-SUBDEV-<uuid>-<dm name>", and "-overlay" is the name that cryptsetup's
  * close looks for when it frees a suspended helper, so `cryptsetup close NAME` cleans up after us.

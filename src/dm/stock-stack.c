@@ -17,8 +17,9 @@ static int find(const struct stack *s, const char *suffix, char *name, struct de
 	char uuid[DM_UUID_MAX + 1];
 	int r;
 
-	name_helper(s->name, suffix, name);
-	r = name_uuid(UUID_HELPER, s->uuid, name, uuid);
+	r = name_stock_helper(s->name, suffix, name);
+	if (r == 0)
+		r = name_uuid(UUID_HELPER, s->uuid, name, uuid);
 	if (r == -ENAMETOOLONG)
 		return -ENOENT; /* cryptsetup could not make it either */
 	if (r == 0)

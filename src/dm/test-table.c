@@ -326,25 +326,74 @@ static void pieces_fit_only_the_boundaries_they_were_made_for(void **state)
 
 /* --- names and keys --- */
 
-static void names_that_tools_would_escape_are_refused(void **state)
+static void names_that_no_device_can_have_are_refused(void **state)
 {
-	char longest[80];
+	char longest[DM_NAME_MAX + 2];
 
 	(void)state;
 	assert_int_equal(name_check("luks-2a51f8f2-0c9b-4b0c-8f2d-6f1f7f9a3c11"), 0);
+	assert_int_equal(name_check("a b\n\xff"), 0);
 	assert_int_equal(name_check(""), -EINVAL);
 	assert_int_equal(name_check(".."), -EINVAL);
 	assert_int_equal(name_check("a/b"), -EINVAL);
-	assert_int_equal(name_check("a b"), -EINVAL);
-	assert_int_equal(name_check("a\\x20b"), -EINVAL);
-	assert_int_equal(name_check("a\n"), -EINVAL);
-	/* 13 + 32 + 1 + 66 + 16 characters are the 128 that a UUID may have. */
 	memset(longest, 'a', sizeof(longest));
-	longest[66] = '\0';
+	longest[DM_NAME_MAX] = '\0';
 	assert_int_equal(name_check(longest), 0);
-	longest[66] = 'a';
-	longest[67] = '\0';
+	longest[DM_NAME_MAX] = 'a';
+	longest[DM_NAME_MAX + 1] = '\0';
 	assert_int_equal(name_check(longest), -ENAMETOOLONG);
+}
+
+static void expect_helper(const char *volume, const char *expected)
+{
+	char name[DM_NAME_MAX + 1], uuid[DM_UUID_MAX + 1];
+
+	name_helper(volume, SUFFIX_HOTZONE, name);
+	assert_string_equal(name, expected);
+	assert_int_equal(name_uuid(UUID_HELPER, "2a51f8f2-0c9b-4b0c-8f2d-6f1f7f9a3c11", name, uuid),
+			 0);
+}
+
+/* The names of plain ones are those that workers of older versions have given. */
+static void each_volume_has_helpers_of_its_own(void **state)
+{
+	char name[DM_NAME_MAX + 1], expected[2 * DM_NAME_MAX];
+
+	(void)state;
+	expect_helper("vol", "vol-hotzone-overlay");
+	/* 13 + 32 + 1 + 66 + 16 characters are the 128 that a UUID may have. */
+	memset(name, 'a', sizeof(name));
+	name[66] = '\0';
+	(void)snprintf(expected, sizeof(expected), "%s-hotzone-overlay", name);
+	expect_helper(name, expected);
+	name[66] = 'a';
+	name[67] = '\0';
+	expect_helper(name, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-e1047f46d2161262-hotzone-overlay");
+	name[67] = 'a';
+	name[DM_NAME_MAX] = '\0';
+	expect_helper(name, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-308ff018eed36726-hotzone-overlay");
+	expect_helper("a b", "a_b-e63f991904833892-hotzone-overlay");
+	expect_helper("a\\x20b", "a_x20b-8ada370b95a58d98-hotzone-overlay");
+	expect_helper("\xff", "_-af64724c8602eb6e-hotzone-overlay");
+}
+
+static void a_name_is_taken_as_the_tools_of_device_mapper_take_it(void **state)
+{
+	char name[DM_NAME_MAX + 1], escaped[DM_NAME_MAX + 1];
+
+	(void)state;
+	assert_true(name_means("vol", "vol"));
+	assert_false(name_means("vol", "vol2"));
+	assert_true(name_means("a b", "a\\x20b"));
+	assert_true(name_means("a b", "a b"));
+	assert_true(name_means("a\\x20b", "a\\x20b"));
+	assert_false(name_means("a\\x20b", "a b"));
+	assert_true(name_means("\xc3\xbc", "\\xc3\\xbc"));
+	memset(name, ' ', sizeof(name));
+	name[32] = '\0';
+	assert_int_equal(name_escape(name, escaped), -ENAMETOOLONG);
+	name[31] = '\0';
+	assert_int_equal(name_escape(name, escaped), 0);
 }
 
 static void a_helper_has_the_uuid_of_a_subdevice(void **state)
@@ -404,7 +453,9 @@ int main(void)
 		cmocka_unit_test(the_hotzone_device_uses_both_helpers_at_rest),
 		cmocka_unit_test(only_pieces_in_their_places_are_ours),
 		cmocka_unit_test(pieces_fit_only_the_boundaries_they_were_made_for),
-		cmocka_unit_test(names_that_tools_would_escape_are_refused),
+		cmocka_unit_test(names_that_no_device_can_have_are_refused),
+		cmocka_unit_test(each_volume_has_helpers_of_its_own),
+		cmocka_unit_test(a_name_is_taken_as_the_tools_of_device_mapper_take_it),
 		cmocka_unit_test(a_helper_has_the_uuid_of_a_subdevice),
 		cmocka_unit_test(a_key_is_named_as_libcryptsetup_names_it),
 	};

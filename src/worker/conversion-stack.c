@@ -60,11 +60,6 @@ static int explain_stack_error(const struct volume *v, int error)
 			  "re-encrypted; close it and open it without",
 			  v->name);
 		return -ENOTSUP;
-	case -ENAMETOOLONG:
-		log_error("%s: this name is too long for helper devices beside it; close the "
-			  "volume and open it under another name",
-			  v->name);
-		return error;
 	case -EUNATCH:
 		log_error("%s: the hotzone at offset %" PRIu64
 			  " needs recovery, but is not frozen; close the volume, then run: "

@@ -51,21 +51,6 @@ static int refuse_copy(const struct volume *v, const struct active_volume *other
 			   v->data_path, device.text, other->name, v->data_path, device.text);
 }
 
-static int refuse_name(const struct volume *v, const char *name, int error)
-{
-	if (error == -ENAMETOOLONG)
-		return log_refusal(-EBUSY,
-				   "%s: is open as %s, a name that leaves no room for the names "
-				   "of helper devices; close it, and open it with a name of at "
-				   "most 66 characters",
-				   v->data_path, name);
-	return log_refusal(-EBUSY,
-			   "%s: is open as %s, a name with characters that device-mapper's tools "
-			   "escape; close it, and open it with a name of letters, digits and "
-			   "#+-.:=@_ alone",
-			   v->data_path, name);
-}
-
 /* Only what is open on the very device that we were told can be worked on while it is in use. */
 static int check_device(const struct volume *v, const struct active_volume *active,
 			const struct stat *st)
@@ -134,9 +119,6 @@ static int check_active(const struct volume *v, const struct active_volume *acti
 	if (v->options->force_offline)
 		return log_refusal(-EBUSY, "%s: is active as %s; close it to work offline",
 				   v->data_path, active->name);
-	r = name_check(active->name);
-	if (r < 0)
-		return refuse_name(v, active->name, r);
 	r = check_other_holders(v, active);
 	if (r < 0)
 		return r;
@@ -208,7 +190,7 @@ int volume_find_active(struct volume *v)
 		return log_refusal(-ENOTUNIQ,
 				   "%s: is active under several names; close all but one of them",
 				   v->data_path);
-	if (wanted && (a.n_here == 0 || strcmp(a.here.name, wanted) != 0))
+	if (wanted && (a.n_here == 0 || !name_means(wanted, a.here.name)))
 		return log_refusal(-ENODEV,
 				   "%s: no active volume of this name lies on %s and has its UUID",
 				   wanted, v->data_path);
