@@ -28,9 +28,10 @@ tests_crash_stock_recover_LDADD = $(CRYPTSETUP_LIBS)
 
 # What makes allocations of any program fail.
 FAIL_ALLOCATION = tests/offline/fail-allocation.so
+FAIL_ALLOCATION_FROM = $(srcdir)/tests/offline/fail-allocation.c $(srcdir)/tests/sim/allocator.c
 check_DATA += $(FAIL_ALLOCATION)
 CLEANFILES += $(FAIL_ALLOCATION)
-$(FAIL_ALLOCATION): tests/offline/fail-allocation.c
+$(FAIL_ALLOCATION): $(FAIL_ALLOCATION_FROM) tests/sim/allocator.h
 	$(AM_V_at)$(MKDIR_P) tests/offline
-	$(AM_V_CCLD)$(CC) $(CPPFLAGS) -std=gnu17 -Wall -Wextra $(CFLAGS) -fno-builtin -shared -fPIC \
-		-o $@ $(srcdir)/tests/offline/fail-allocation.c
+	$(AM_V_CCLD)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -std=gnu17 -Wall -Wextra $(CFLAGS) -fno-builtin -shared -fPIC \
+		-o $@ $(FAIL_ALLOCATION_FROM)

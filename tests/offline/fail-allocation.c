@@ -2,57 +2,50 @@
 /*
  * For LD_PRELOAD: the allocation with the number in FAIL_ALLOCATION (from 0 on, in each process)
  * fails. FAIL_ALLOCATION_OF=program: of those that the program's own code makes, as libraries may
- * not expect it (the parser of json-c does not). FAIL_ALLOCATION_COUNT names a file to which each
- * process adds how many it made.
+ * not expect it (the parser of json-c does not).
+ *
+ * FAIL_ALLOCATION_COUNT names a file to which each process adds a line when it exits:
+ *
+ *    ALL STACK FREEZE END OWN GROWN
+ *
+ * ALL allocations; so many of them before the first device-mapper device was made, before the first
+ * freeze, and before the end of the last one (ALL, where there was none). A freeze lasts from the
+ * first suspend of a device until no device is suspended. OWN allocations of the program's own code
+ * were made in a freeze, and the kernel gave the heap GROWN bytes in one: both have to be 0. What
+ * libraries allocate in a freeze comes from memory that the program has already. It cannot fail, so
+ * it is neither counted nor failed.
  */
-#define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
-#include <link.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <linux/dm-ioctl.h>
 
-/* glibc has these so that malloc() can be replaced. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
+#include "../sim/allocator.h"
 
-static uintptr_t program_from, program_to; /* its code */
-static atomic_ulong seen;
+#define MAX_DEVICES 4
+
+static atomic_ulong seen, own, grown, heap;
+static atomic_bool frozen;
 static unsigned long fail_at = UINT64_MAX;
 static bool ready, everybody;
 static const char *count_path;
 
-/* The first object is the program. */
-static int find_code(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	(void)size;
-	(void)arg;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-
-		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
-			continue;
-		program_from = info->dlpi_addr + p->p_vaddr;
-		program_to = program_from + p->p_memsz;
-	}
-	return 1;
-}
+/* Written by the one thread that talks to device-mapper. */
+static unsigned long stack_at = UINT64_MAX, freeze_at = UINT64_MAX, end_at = UINT64_MAX;
+static char suspended[MAX_DEVICES][DM_NAME_LEN];
 
 __attribute__((constructor)) static void begin(void)
 {
 	const char *n = getenv("FAIL_ALLOCATION"), *of = getenv("FAIL_ALLOCATION_OF");
 
-	(void)dl_iterate_phdr(find_code, NULL);
 	if (n)
 		fail_at = strtoul(n, NULL, 10);
 	everybody = !of || strcmp(of, "program") != 0;
@@ -60,97 +53,122 @@ __attribute__((constructor)) static void begin(void)
 	ready = true;
 }
 
+static unsigned long at_most(unsigned long n, unsigned long max)
+{
+	return n < max ? n : max;
+}
+
 __attribute__((destructor)) static void end(void)
 {
+	const unsigned long all = atomic_load(&seen);
 	const int fd =
 		count_path ? open(count_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
 
 	ready = false;
 	if (fd >= 0) {
-		(void)dprintf(fd, "%lu\n", atomic_load(&seen));
+		(void)dprintf(fd, "%lu %lu %lu %lu %lu %lu\n", all, at_most(stack_at, all),
+			      at_most(freeze_at, all), at_most(end_at, all), atomic_load(&own),
+			      atomic_load(&grown));
 		(void)close(fd);
 	}
 }
 
-static bool fails(const void *caller)
+/* Bytes that the allocator has from the kernel. */
+static size_t heap_size(void)
 {
-	const uintptr_t at = (uintptr_t)caller;
-	const bool counts = everybody || (at >= program_from && at < program_to);
+	const struct mallinfo2 m = mallinfo2();
 
-	if (!ready || !counts || atomic_fetch_add(&seen, 1) != fail_at)
+	return m.arena + m.hblkhd;
+}
+
+/* At each allocation in a freeze and at its end: what is mapped may be unmapped soon. */
+static void note_heap(void)
+{
+	const size_t now = heap_size(), before = atomic_exchange(&heap, now);
+
+	if (now > before)
+		(void)atomic_fetch_add(&grown, now - before);
+}
+
+bool allocation_fails(const void *caller)
+{
+	const bool ours = allocation_is_of_program(caller);
+	const bool in_freeze = ready && atomic_load(&frozen);
+
+	if (in_freeze)
+		note_heap();
+	if (!ready || (!ours && (!everybody || in_freeze)))
 		return false;
-	errno = ENOMEM;
-	return true;
+	if (in_freeze)
+		(void)atomic_fetch_add(&own, 1);
+	return atomic_fetch_add(&seen, 1) == fail_at;
 }
 
-void *malloc(size_t size)
+static void note_suspend(const char *name)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+	for (unsigned i = 0; i < MAX_DEVICES; i++) {
+		if (suspended[i][0])
+			continue;
+		(void)snprintf(suspended[i], sizeof(suspended[i]), "%s", name);
+		return;
+	}
+	abort();
 }
 
-void *calloc(size_t nmemb, size_t size)
+static bool note_resume(const char *name)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(nmemb, size);
+	bool any = false;
+
+	for (unsigned i = 0; i < MAX_DEVICES; i++) {
+		if (strcmp(suspended[i], name) == 0)
+			suspended[i][0] = '\0';
+		any = any || suspended[i][0];
+	}
+	return any;
 }
 
-void *realloc(void *ptr, size_t size)
+static void begin_freeze(void)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(ptr, size);
+	if (atomic_load(&frozen))
+		return;
+	if (freeze_at == UINT64_MAX)
+		freeze_at = atomic_load(&seen);
+	atomic_store(&heap, heap_size());
+	atomic_store(&frozen, true);
 }
 
-void *aligned_alloc(size_t alignment, size_t size)
+static void end_freeze(void)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
+	if (!atomic_exchange(&frozen, false))
+		return;
+	note_heap();
+	end_at = atomic_load(&seen);
 }
 
-int posix_memalign(void **memptr, size_t alignment, size_t size)
+int ioctl(int fd, unsigned long request, ...)
 {
-	void *p = fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
-
-	if (!p)
-		return ENOMEM;
-	*memptr = p;
-	return 0;
-}
-
-void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
-{
-	if (fails(__builtin_return_address(0)))
-		return MAP_FAILED;
-	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
-}
-
-/* Those of the C library allocate on behalf of their callers. */
-
-char *strndup(const char *string, size_t n)
-{
-	const size_t size = strnlen(string, n);
-	char *copy = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size + 1);
-
-	if (!copy)
-		return NULL;
-	memcpy(copy, string, size);
-	copy[size] = '\0';
-	return copy;
-}
-
-char *strdup(const char *s)
-{
-	const size_t size = strlen(s) + 1;
-	char *copy = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
-
-	return copy ? memcpy(copy, s, size) : NULL;
-}
-
-int asprintf(char **ptr, const char *fmt, ...)
-{
+	const struct dm_ioctl *d;
 	va_list ap;
-	int n;
+	int r;
 
-	if (fails(__builtin_return_address(0)))
-		return -1;
-	va_start(ap, fmt);
-	n = vasprintf(ptr, fmt, ap);
+	va_start(ap, request);
+	d = va_arg(ap, void *);
 	va_end(ap);
-	return n;
+	if (request == DM_DEV_CREATE && stack_at == UINT64_MAX)
+		stack_at = atomic_load(&seen);
+	if (request != DM_DEV_SUSPEND)
+		return (int)syscall(SYS_ioctl, fd, request, d);
+	if (d->flags & DM_SUSPEND_FLAG) {
+		begin_freeze();
+		r = (int)syscall(SYS_ioctl, fd, request, d);
+		if (r == 0)
+			note_suspend(d->name);
+		else if (!note_resume(""))
+			end_freeze();
+		return r;
+	}
+	r = (int)syscall(SYS_ioctl, fd, request, d);
+	if (r == 0 && !note_resume(d->name))
+		end_freeze();
+	return r;
 }

@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "failing-memory.h"
 
-#include <errno.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* glibc has these so that malloc() can be replaced. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-
-/* By the linker: the code that is linked statically, ours, lies between them. */
-extern const char __executable_start[], etext[];
+#include "allocator.h"
 
 static struct {
 	bool on, libraries, watching;
@@ -62,57 +47,13 @@ unsigned memory_watched(void)
 	return memory.watched;
 }
 
-/* The sanitizer has an allocator of its own, which cannot be replaced. */
-#ifndef __SANITIZE_ADDRESS__
-static bool fails(const void *caller)
+bool allocation_fails(const void *caller)
 {
-	const bool ours =
-		(const char *)caller >= __executable_start && (const char *)caller < etext;
+	const bool ours = allocation_is_of_program(caller);
 
 	if (!memory.on || memory.paused > 0 || (!ours && !memory.libraries))
 		return false;
 	if (memory.watching && ours)
 		memory.watched++;
-	if (memory.seen++ != memory.fail_at)
-		return false;
-	errno = ENOMEM;
-	return true;
+	return memory.seen++ == memory.fail_at;
 }
-
-void *malloc(size_t size)
-{
-	return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t nmemb, size_t size)
-{
-	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(nmemb, size);
-}
-
-void *realloc(void *ptr, size_t size)
-{
-	return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(ptr, size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size)
-{
-	return fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
-}
-
-int posix_memalign(void **memptr, size_t alignment, size_t size)
-{
-	void *p = fails(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
-
-	if (!p)
-		return ENOMEM;
-	*memptr = p;
-	return 0;
-}
-
-void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
-{
-	if (fails(__builtin_return_address(0)))
-		return MAP_FAILED;
-	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
-}
-#endif

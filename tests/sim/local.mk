@@ -66,5 +66,6 @@ tests_sim_test_rot_LDADD = $(SIM_LDADD)
 UNIT_TESTS += tests/sim/test-allocation
 tests_sim_test_allocation_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_allocation_SOURCES = tests/sim/test-allocation.c \
+	tests/sim/allocator.c tests/sim/allocator.h \
 	tests/sim/failing-memory.c tests/sim/failing-memory.h
 tests_sim_test_allocation_LDADD = $(SIM_LDADD)
