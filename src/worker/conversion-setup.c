@@ -268,9 +268,13 @@ int conversion_set_up(struct conversion *c)
 	if (r < 0)
 		return r;
 	r = make_engine(c);
-	if (r == 0 && v->name)
-		r = conversion_stack(c);
-	return r < 0 ? r : process_reserve_memory();
+	if (r < 0)
+		return r;
+	/* Before the stack: a dead worker may have left a frozen range in it, to be released. */
+	r = process_reserve_memory();
+	if (r < 0)
+		return r;
+	return v->name ? conversion_stack(c) : 0;
 }
 
 /* Jobs use the ciphers and the engine's memory, the pool wakes the disk, and the kernel uses the

@@ -6,7 +6,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,9 +15,12 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* Bytes. A commit of the header needs some KiB. */
+/* Bytes. A commit of the header needs some KiB beside its JSON. */
 #define RESERVE       ((size_t)1 << 20)
 #define RESERVE_PIECE ((size_t)64 << 10)
+
+/* Bytes; the largest that mallopt() takes. The JSON of a header is never larger. */
+#define FROM_HEAP (32 << 20)
 
 static int forbid_looking_in(void)
 {
@@ -33,12 +35,14 @@ static int forbid_looking_in(void)
 
 /*
  * Memory that was had once is kept: malloc must not go back to the kernel, and perhaps wait for
- * swap on the volume, while a range is frozen. OpenSSL allocates a little for each digest.
+ * swap on the volume, while a range is frozen. OpenSSL allocates a little for each digest, and
+ * json-c copies a token's text, which can be large. Of a mapping of its own nothing is kept.
  */
 static int keep_memory(void)
 {
 #ifndef __SANITIZE_ADDRESS__ /* its malloc has no such options */
-	if (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_TRIM_THRESHOLD, -1))
+	if (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_TRIM_THRESHOLD, -1) ||
+	    !mallopt(M_MMAP_THRESHOLD, FROM_HEAP))
 		return -ENOMEM;
 #endif
 	return 0;
@@ -94,8 +98,6 @@ int process_stay_in_memory(void)
 int process_reserve_memory(void)
 {
 #ifndef __SANITIZE_ADDRESS__
-	/* Pieces that come from the heap, not from mappings of their own, which would be returned.
-	 */
 	void *pieces[RESERVE / RESERVE_PIECE];
 	size_t n = 0;
 	int r = 0;

@@ -19,9 +19,9 @@ int process_stay_in_memory(void);
 int process_be_expendable(void);
 
 /*
- * Right before ranges are frozen, once everything else is allocated. json-c, OpenSSL and
- * libdevmapper allocate a little for each commit and reload. From here on they get it without
- * asking the kernel, which could wait for swap on the frozen range. Logs failures.
+ * Before the first range is frozen or taken over, once everything large is allocated. json-c,
+ * OpenSSL and libdevmapper allocate a little for each commit and reload. From here on they get it
+ * without asking the kernel, which could wait for swap on the frozen range. Logs failures.
  */
 int process_reserve_memory(void);
 

@@ -15,14 +15,19 @@
 #include "util/log.h"
 #include "worker/process.h"
 
+#define TEXT ((size_t)400 << 10) /* bytes */
+
 static void reserved_memory_is_had_without_the_kernel(void **state)
 {
 	static void *kept[4096];
 	struct mallinfo2 before;
 	const void *end;
+	void *text;
 
 	(void)state;
 	assert_int_equal(process_protect(), 0);
+	text = malloc(TEXT);
+	assert_non_null(text);
 	assert_int_equal(process_reserve_memory(), 0);
 	end = sbrk(0);
 	before = mallinfo2();
@@ -34,8 +39,15 @@ static void reserved_memory_is_had_without_the_kernel(void **state)
 		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 			free(kept[i]);
 	}
+	/* A commit copies the text of a token in the header, and frees the one before. */
+	for (size_t i = 1; i < 10; i++) {
+		kept[i] = malloc(TEXT);
+		assert_non_null(kept[i]);
+		free(i == 1 ? text : kept[i - 1]);
+	}
 	assert_ptr_equal(sbrk(0), end);
 	assert_int_equal(mallinfo2().hblks, before.hblks);
+	free(kept[9]);
 }
 
 int main(void)
