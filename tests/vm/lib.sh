@@ -22,6 +22,7 @@ if [ -z "${GUEST:-}" ]; then
 	trap 'rm -rf "$images"' EXIT
 	limit=$(header timeout | grep . || echo 300)
 	[ -z "${SLOW_SCRIPT:-}" ] || limit=$((limit * 4))
+	[ -z "${TEST_FULL:-}" ] || limit=$((limit * 30)) # as tests/run
 	options=(--timeout "$limit" --modules "$(header modules)")
 	while read -r name size program; do
 		[ -n "$name" ] || continue
