@@ -221,6 +221,7 @@ static void a_disk_is_remembered_by_its_id(void **test_state)
 		assert_true(config_set_device_id(c, UUID_B, "/dev/disk/by-id/b"));
 		assert_false(config_set_device_id(c, UUID_B, "/dev/disk/by-id/b"));
 		assert_false(config_set_device_id(c, UUID_A, ""));
+		assert_null(config_find_volume(c, UUID_A));
 		assert_int_equal(config_remember(c, UUID_A, "/a\n[Manager]\xfc ", NULL, NULL), 0);
 		assert_int_equal(config_write_state(c, state), 0);
 	}

@@ -88,6 +88,7 @@ static void what_is_above_a_limit_is_refused_with_its_name(void **state)
 	(void)state;
 	REFUSED("KeyCostMax=", PBKDF2(5000001), 64, 64, 4000, 1000);
 	REFUSED("KeyCostMax=", PBKDF2(2147483647), 64, 64, 4000, 1000);
+	REFUSED("KeyCostMax=", PBKDF2(2147483648), 64, 64, 4000, 1000); /* 2^32 steps */
 	REFUSED("KeyCostMax=", ARGON2(10, 1048576, 4), 64, 64, 4000, 1000);
 	REFUSED("KeyMemoryMax=", ARGON2(4, 1048577, 4), 64, 64, 4000, 1000);
 	REFUSED("KeyMemoryMax=", ARGON2(4, 4294967295, 4), 64, 64, 4000, 1000);
@@ -109,6 +110,26 @@ static void sizes_that_cannot_be_are_refused(void **state)
 	REFUSED("no sense", PBKDF2(-1), 64, 64, 4000, 1000);
 	REFUSED("no sense", PBKDF2(1000), 64, 64, 4000, 4294967296);
 	REFUSED("no sense", "{}", 64, 64, 4000, 1000);
+	REFUSED("no sense", "{\"type\":\"argon2id\"}", 64, 64, 4000, 1000);
+	REFUSED("no sense", ARGON2(4294967296, 32, 4), 64, 64, 4000, 1000);
+	REFUSED("no sense", ARGON2(4, 4294967296, 4), 64, 64, 4000, 1000);
+	REFUSED("no sense", ARGON2(4, 32, -1), 64, 64, 4000, 1000);
+}
+
+static void what_cannot_be_derived_is_refused(void **state)
+{
+	static const struct claim no_hash = {"{\"type\":\"pbkdf2\"}", 64, 64, 4000, 1000};
+	static const struct claim other_hash = {
+		"{\"type\":\"pbkdf2\",\"hash\":\"rot13\",\"iterations\":1000}", 64, 64, 4000, 1000};
+	_cleanup_(json_putp) json_object *root = json_tokener_parse("{\"keyslots\":{}}");
+	struct luks_reason why = {};
+
+	(void)state;
+	assert_int_equal(check(&no_hash, &why), -EOPNOTSUPP);
+	assert_int_equal(check(&other_hash, &why), -EOPNOTSUPP);
+	assert_non_null(strstr(why.text, "rot13"));
+	assert_int_equal(luks_cost_check_keyslot(root, 0, &limits, &why), -ENOENT);
+	assert_int_equal(luks_cost_check_keyslot(root, -1, &limits, &why), -ENOENT);
 }
 
 static void more_memory_than_there_is_is_refused(void **state)
@@ -183,6 +204,7 @@ int main(void)
 		cmocka_unit_test(what_cryptsetup_makes_is_allowed),
 		cmocka_unit_test(what_is_above_a_limit_is_refused_with_its_name),
 		cmocka_unit_test(sizes_that_cannot_be_are_refused),
+		cmocka_unit_test(what_cannot_be_derived_is_refused),
 		cmocka_unit_test(more_memory_than_there_is_is_refused),
 		cmocka_unit_test(pbkdf2_is_as_published),
 		cmocka_unit_test(a_digest_is_given_up),

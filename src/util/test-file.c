@@ -166,7 +166,7 @@ static int find_error(const char *path, struct file_doubt *why)
 static void a_name_is_followed_like_the_kernel_does(void **state)
 {
 	struct file_doubt why = {};
-	char absolute[128];
+	char absolute[128], too_long[2 * NAME_MAX] = {};
 
 	(void)state;
 	make_directory("d", 0700);
@@ -185,6 +185,10 @@ static void a_name_is_followed_like_the_kernel_does(void **state)
 	assert_int_equal(find_error("", &why), -ENOENT);
 	assert_int_equal(find_error("d/f/", &why), -ENOTDIR);
 	assert_int_equal(find_error("d/f/g", &why), -ENOTDIR);
+	assert_int_equal(find_error("d/f/.", &why), -ENOTDIR);
+	assert_int_equal(find_error("d/f/..", &why), -ENOTDIR);
+	memset(too_long, 'x', sizeof(too_long) - 1);
+	assert_int_equal(find_error(too_long, &why), -ENAMETOOLONG);
 	assert_int_equal(find_error("loop", &why), -ELOOP);
 	assert_string_equal(why.text, "");
 
@@ -193,16 +197,30 @@ static void a_name_is_followed_like_the_kernel_does(void **state)
 			 0);
 }
 
+static void assert_doubt(const char *path, const char *what, const char *about)
+{
+	_cleanup_(found_file_clear) struct found_file f = FOUND_FILE_NONE;
+	struct file_doubt why = {};
+	char text[256];
+
+	assert_int_equal(file_find(path, &f, &why), 0);
+	(void)snprintf(text, sizeof(text), "other users can %s (%s/%s has mode ", what, top, about);
+	if (strncmp(f.doubt.text, text, strlen(text)) != 0)
+		fail_msg("\"%s\" does not begin with \"%s\"", f.doubt.text, text);
+}
+
 static void who_else_can_change_a_file_is_told(void **state)
 {
 	(void)state;
 	make_directory("open", 0777);
 	make_directory("open/inner", 0700);
+	make_directory("open/other", 0777);
 	make_directory("sticky", 01777);
 	make_file("private", 0600);
 	make_file("writable", 0666);
 	make_file("open/f", 0600);
 	make_file("open/inner/f", 0600);
+	make_file("open/other/f", 0600);
 	make_file("sticky/f", 0600);
 	make_file("sticky/two", 0600);
 	assert_int_equal(link("sticky/two", "sticky/names"), 0);
@@ -213,11 +231,16 @@ static void who_else_can_change_a_file_is_told(void **state)
 	finds("open/inner/f", "open/inner/f", true);
 	finds("sticky/f", "sticky/f", false);
 	finds("sticky/two", "sticky/two", true);
+	assert_doubt("writable", "write to it", "writable");
+	assert_doubt("open/f", "replace it", "open");
+	assert_doubt("open/other/f", "replace it", "open");
+	assert_doubt("sticky/two", "replace it or write to it under another name", "sticky/two");
 
 	assert_int_equal(unlink("private") | unlink("writable") | unlink("open/f") |
-				 unlink("open/inner/f") | unlink("sticky/f") |
-				 unlink("sticky/two") | unlink("sticky/names") |
-				 rmdir("open/inner") | rmdir("open") | rmdir("sticky"),
+				 unlink("open/inner/f") | unlink("open/other/f") |
+				 unlink("sticky/f") | unlink("sticky/two") |
+				 unlink("sticky/names") | rmdir("open/inner") |
+				 rmdir("open/other") | rmdir("open") | rmdir("sticky"),
 			 0);
 }
 
@@ -275,6 +298,10 @@ static void a_file_stays_the_same_under_another_name_only(void **state)
 	assert_false(file_is_same(&a, &b));
 	b.since = 0;
 	assert_true(file_is_same(&a, &b));
+	/* The number of a block device is one of another kind than that of a file system. */
+	assert_int_equal(b.kind, S_IFREG);
+	b.kind = S_IFBLK;
+	assert_false(file_is_same(&a, &b));
 	assert_int_equal(unlink("b") | unlink("c"), 0);
 }
 
@@ -299,6 +326,52 @@ static void what_was_found_is_opened_wherever_its_name_leads(void **state)
 	assert_int_equal(unlink("f") | unlink("victim"), 0);
 }
 
+static void a_copy_leads_to_the_same_file(void **state)
+{
+	_cleanup_(found_file_clear) struct found_file f = FOUND_FILE_NONE, copy = FOUND_FILE_NONE;
+	struct file_doubt why;
+	struct stat a, b;
+
+	(void)state;
+	make_file("f", 0666);
+	assert_int_equal(file_find("f", &f, &why), 0);
+	assert_int_equal(found_file_copy(&f, &copy), 0);
+	assert_true(copy.fd >= FILE_FD_MIN && copy.fd != f.fd);
+	assert_int_equal(fcntl(copy.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fstat(f.fd, &a) | fstat(copy.fd, &b), 0);
+	assert_int_equal(a.st_ino, b.st_ino);
+	assert_ptr_not_equal(copy.path, f.path);
+	assert_string_equal(copy.path, f.path);
+	assert_string_equal(copy.doubt.text, f.doubt.text);
+	assert_int_equal(unlink("f"), 0);
+}
+
+static void a_descriptor_is_read_from_its_own_names_only(void **state)
+{
+	static const char *const none[] = {
+		"",
+		"/proc/self/fd/",
+		"/proc/self/fd/x",
+		"/proc/self/fd/-1",
+		"/proc/self/fd/ 1",
+		"/proc/self/fd/2147483648",
+		"/proc/self/fd/9223372036854775808",
+		"/dev/fd/3",
+		"/proc/self/fd/3/x",
+		"/proc/self/fd/3x",
+	};
+	char path[FILE_PATH_SIZE];
+	const char *end;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+		if (file_path_fd(none[i], NULL) != -1)
+			fail_msg("%s", none[i]);
+	assert_int_equal(file_path_fd(file_path(17, path), NULL), 17);
+	assert_int_equal(file_path_fd("/proc/self/fd/3: x", &end), 3);
+	assert_string_equal(end, ": x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +383,8 @@ int main(void)
 		cmocka_unit_test(a_link_that_others_control_is_not_followed),
 		cmocka_unit_test(a_file_stays_the_same_under_another_name_only),
 		cmocka_unit_test(what_was_found_is_opened_wherever_its_name_leads),
+		cmocka_unit_test(a_copy_leads_to_the_same_file),
+		cmocka_unit_test(a_descriptor_is_read_from_its_own_names_only),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
