@@ -36,14 +36,12 @@ static int take_part(const char **text, char *part, size_t size)
 	return 0;
 }
 
-int cipher_spec_parse(const char *text, struct cipher_spec *ret)
+/* CIPHER-MODE[-IV] */
+static int parse_usual(const char *text, struct cipher_spec *ret)
 {
 	struct cipher_spec s = {0};
-	int r;
+	int r = take_part(&text, s.cipher, sizeof(s.cipher));
 
-	if (strncmp(text, CAPI_PREFIX, strlen(CAPI_PREFIX)) == 0)
-		return -EOPNOTSUPP;
-	r = take_part(&text, s.cipher, sizeof(s.cipher));
 	if (r < 0)
 		return r;
 	if (*text++ != '-')
@@ -62,6 +60,67 @@ int cipher_spec_parse(const char *text, struct cipher_spec *ret)
 	}
 	*ret = s;
 	return 0;
+}
+
+/* The usual name for what follows "capi:". The kernel makes the same of both. */
+static int usual_name(const char *text, char *ret, size_t size)
+{
+	char mode[32], cipher[32], rest[64];
+	int end = 0, n;
+
+	/* The order of the tries: "essiv" would pass for a mode. */
+	if (sscanf(text, "essiv(%31[a-z0-9_](%31[a-z0-9_]),%31[a-z0-9_])-plain64%n", mode, cipher,
+		   rest, &end) == 3 &&
+	    end > 0 && text[end] == '\0')
+		n = snprintf(ret, size, "%s-%s-essiv:%s", cipher, mode, rest);
+	else if (sscanf(text, "%31[a-z0-9_](%31[a-z0-9_,])-%63s", mode, cipher, rest) == 3 &&
+		 strcmp(mode, "essiv") != 0)
+		n = snprintf(ret, size, "%s-%s-%s", cipher, mode, rest);
+	else
+		return -EOPNOTSUPP;
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+int cipher_spec_parse(const char *text, struct cipher_spec *ret)
+{
+	char usual[CIPHER_SPEC_MAX];
+	int r;
+
+	if (strncmp(text, CAPI_PREFIX, strlen(CAPI_PREFIX)) != 0)
+		return parse_usual(text, ret);
+	r = usual_name(text + strlen(CAPI_PREFIX), usual, sizeof(usual));
+	return r < 0 ? -EOPNOTSUPP : parse_usual(usual, ret);
+}
+
+int cipher_spec_complete(const char *given, char *ret, size_t size)
+{
+	const char *dash = strchr(given, '-');
+	int n;
+
+	if (strncmp(given, CAPI_PREFIX, strlen(CAPI_PREFIX)) == 0) {
+		int r = usual_name(given + strlen(CAPI_PREFIX), ret, size);
+
+		if (r != -EOPNOTSUPP)
+			return r;
+		n = snprintf(ret, size, "%s", given);
+	} else if (strcmp(given, "null") == 0 || strcmp(given, CIPHER_NULL) == 0) {
+		n = snprintf(ret, size, "%s", CIPHER_NULL "-ecb");
+	} else if (!dash || strcmp(dash, "-plain") == 0) {
+		n = snprintf(ret, size, "%.*s-cbc-plain", (int)strcspn(given, "-"), given);
+	} else {
+		n = snprintf(ret, size, "%s", given);
+	}
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+bool cipher_spec_same(const char *a, const char *b)
+{
+	char whole_a[CIPHER_SPEC_MAX], whole_b[CIPHER_SPEC_MAX];
+
+	if (cipher_spec_complete(a, whole_a, sizeof(whole_a)) < 0 ||
+	    cipher_spec_complete(b, whole_b, sizeof(whole_b)) < 0)
+		return strcmp(a, b) == 0;
+	return strcmp(whole_a, whole_b) == 0;
 }
 
 bool cipher_is_null(const char *spec)

@@ -397,7 +397,9 @@ static void what_cannot_be_done_is_refused(void **state)
 		{"cipher_null-cbc-plain64", 32, 512, -EOPNOTSUPP},
 		{"aes-xts-eboiv", 64, 512, -EOPNOTSUPP},
 		{"camellia-xts-plain64", 64, 512, -EOPNOTSUPP},
-		{"capi:xts(aes)-plain64", 64, 512, -EOPNOTSUPP},
+		{"capi:xts(ecb(aes))-plain64", 64, 512, -EOPNOTSUPP},
+		{"capi:xts(aes)", 64, 512, -EOPNOTSUPP},
+		{"capi:essiv(cbc(aes),sha256)-plain", 32, 512, -EOPNOTSUPP},
 		{"aes-xts-plain64", 48, 512, -EOPNOTSUPP}, /* AES-192: the kernel has it */
 		{"aes-cbc-essiv:nohash", 32, 512, -EOPNOTSUPP},
 		{"aes-cbc-essiv:", 32, 512, -EOPNOTSUPP},
@@ -432,6 +434,38 @@ static void what_cannot_be_done_is_refused(void **state)
 	}
 }
 
+static void names_are_completed_as_cryptsetup_does(void **state)
+{
+	static const struct {
+		const char *given, *whole;
+	} v[] = {
+		{"null", "cipher_null-ecb"},
+		{"cipher_null", "cipher_null-ecb"},
+		{"aes", "aes-cbc-plain"},
+		{"aes-plain", "aes-cbc-plain"},
+		{"aes-xts-plain64", "aes-xts-plain64"},
+		{"aes-cbc-essiv:sha3-256", "aes-cbc-essiv:sha3-256"},
+		{"aes-xts-plain", "aes-xts-plain"},
+		{"capi:xts(aes)-plain64", "aes-xts-plain64"},
+		{"capi:cbc(aes)-essiv:sha3-256", "aes-cbc-essiv:sha3-256"},
+		{"capi:adiantum(xchacha12,aes)-plain64", "xchacha12,aes-adiantum-plain64"},
+		{"capi:essiv(cbc(aes),sha256)-plain64", "aes-cbc-essiv:sha256"},
+		{"capi:essiv(cbc(aes),sha256)-plain", "capi:essiv(cbc(aes),sha256)-plain"},
+		{"capi:xts(ecb(aes))-plain64", "capi:xts(ecb(aes))-plain64"},
+		{"capi:xts(aes)", "capi:xts(aes)"},
+	};
+	char whole[160], small[8];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+		assert_int_equal(cipher_spec_complete(v[i].given, whole, sizeof(whole)), 0);
+		assert_string_equal(whole, v[i].whole);
+		assert_true(cipher_spec_same(v[i].given, v[i].whole));
+	}
+	assert_int_equal(cipher_spec_complete("aes", small, sizeof(small)), -ENAMETOOLONG);
+	assert_false(cipher_spec_same("aes", "aes-xts-plain64"));
+}
+
 static void an_xts_key_of_equal_halves_is_refused(void **state)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
@@ -449,7 +483,7 @@ static void zeros_tell_of_unwritten_sectors_where_each_has_its_own_iv(void **sta
 					  "aes-cbc-essiv:sha256", "twofish-cbc-plain64"};
 	static const char *const no[] = {"cipher_null-ecb", "cipher_null-xts-plain64", "aes-ecb",
 					 "aes-cbc-null",    "aes-ctr-plain64",         "aes",
-					 "aes-xts-random",  "capi:xts(aes)-plain64",   ""};
+					 "aes-xts-random",  "capi:lrw(aes)-plain64",   ""};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
@@ -507,6 +541,7 @@ int main(void)
 #endif
 		cmocka_unit_test(cipher_null_changes_nothing),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
+		cmocka_unit_test(names_are_completed_as_cryptsetup_does),
 		cmocka_unit_test(an_xts_key_of_equal_halves_is_refused),
 		cmocka_unit_test(part_of_a_sector_is_refused),
 		cmocka_unit_test(zeros_tell_of_unwritten_sectors_where_each_has_its_own_iv),

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "crypto/cipher-spec.h"
 #include "util/checked.h"
 #include "util/log.h"
 
@@ -56,9 +57,14 @@ static bool is_of_today(const char *cipher)
 	return false;
 }
 
-bool luks_cipher_is_weaker(const char *old_cipher, uint32_t old_size, const char *new_cipher,
+bool luks_cipher_is_weaker(const char *old_name, uint32_t old_size, const char *new_name,
 			   uint32_t new_size)
 {
+	char old_cipher[CIPHER_SPEC_MAX], new_cipher[CIPHER_SPEC_MAX];
+
+	if (cipher_spec_complete(old_name, old_cipher, sizeof(old_cipher)) < 0 ||
+	    cipher_spec_complete(new_name, new_cipher, sizeof(new_cipher)) < 0)
+		return true;
 	if (strcmp(old_cipher, new_cipher) == 0)
 		return new_size < old_size;
 	if (is_null(old_cipher))

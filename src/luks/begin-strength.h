@@ -10,10 +10,10 @@
 #include "luks/begin-internal.h"
 
 /*
- * Is @new_cipher with a key of @new_size bytes weaker than the old one? By the bits of the key (in
+ * Is @new_name with a key of @new_size bytes weaker than the old one? By the bits of the key (in
  * XTS half of them), the mode and how it makes IVs, and block ciphers that are not of today.
  */
-bool luks_cipher_is_weaker(const char *old_cipher, uint32_t old_size, const char *new_cipher,
+bool luks_cipher_is_weaker(const char *old_name, uint32_t old_size, const char *new_name,
 			   uint32_t new_size);
 
 /*

@@ -56,7 +56,7 @@ static uint32_t default_key_size(const char *cipher)
 
 static int plan_key_size(const struct luks_begin_params *p, struct luks_begin_plan *plan)
 {
-	bool other_cipher = strcmp(plan->old_cipher, plan->new_cipher) != 0;
+	bool other_cipher = !cipher_spec_same(plan->old_cipher, plan->new_cipher);
 
 	if (p->keep_key)
 		plan->new_key_size = plan->old_key_size;
@@ -105,6 +105,29 @@ static int check_old_key_size(const struct luks_begin *b)
 	return -EINVAL;
 }
 
+/* libcryptsetup 2.6 cannot begin with a cipher in the notation of the kernel's crypto API. */
+static int plan_cipher(const struct luks_begin_params *p, struct luks_begin_plan *plan)
+{
+	const char *given = p->cipher                          ? p->cipher
+			    : cipher_is_null(plan->old_cipher) ? DEFAULT_CIPHER
+							       : plan->old_cipher;
+	int r = cipher_spec_complete(given, plan->new_cipher, sizeof(plan->new_cipher));
+
+	if (r < 0)
+		return log_refusal(-EINVAL, "%s: cipher \"%.64s...\" does not exist", p->device,
+				   given);
+	if (strncmp(plan->new_cipher, "capi:", 5) == 0)
+		return log_refusal(
+			-ENOTSUP,
+			"%s: a re-encryption to the cipher %s cannot be begun, as it has "
+			"no name of the form cipher-mode-iv; choose one that has with "
+			"--cipher",
+			p->device, given);
+	if (strcmp(given, plan->new_cipher) != 0)
+		log_notice("%s: the new cipher %s is %s", p->device, given, plan->new_cipher);
+	return 0;
+}
+
 static int plan_parameters(struct luks_begin *b)
 {
 	const struct luks_begin_params *p = &b->params;
@@ -117,10 +140,9 @@ static int plan_parameters(struct luks_begin *b)
 		return -EINVAL;
 	}
 	(void)snprintf(plan->old_cipher, sizeof(plan->old_cipher), "%s-%s", cipher, mode);
-	(void)snprintf(plan->new_cipher, sizeof(plan->new_cipher), "%s",
-		       p->cipher                ? p->cipher
-		       : cipher_is_null(cipher) ? DEFAULT_CIPHER
-						: plan->old_cipher);
+	r = plan_cipher(p, plan);
+	if (r < 0)
+		return r;
 	plan->old_sector_size = (uint32_t)crypt_get_sector_size(b->cd);
 	plan->new_sector_size = p->sector_size ?: plan->old_sector_size;
 	plan->keeps_key = p->keep_key;
@@ -136,12 +158,7 @@ static int plan_parameters(struct luks_begin *b)
 		r = plan_key_size(p, plan);
 	if (r < 0)
 		return r;
-	if (!strchr(plan->new_cipher, '-')) {
-		log_error("--cipher \"%s\" has no mode; a full one is like aes-xts-plain64",
-			  plan->new_cipher);
-		return -EINVAL;
-	}
-	if (plan->keeps_key && strcmp(plan->old_cipher, plan->new_cipher) == 0 &&
+	if (plan->keeps_key && cipher_spec_same(plan->old_cipher, plan->new_cipher) &&
 	    plan->old_sector_size == plan->new_sector_size) {
 		log_error("%s: --keep-key with neither --cipher nor --sector-size changed leaves "
 			  "nothing to do",

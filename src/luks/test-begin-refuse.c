@@ -43,7 +43,8 @@ static void refusals_leave_every_byte_as_it_was(void **state)
 	REFUSE(-ENOENT, "a", p.keyslot = 5);
 	REFUSE(-EINVAL, "a", p.keep_key = true);
 	REFUSE(-EINVAL, "a", p.keep_key = true; p.sector_size = 512);
-	REFUSE(-EINVAL, "a", p.cipher = "aes");
+	REFUSE(-EINVAL, "a", p.cipher = "aes"; p.key_size = 40);
+	REFUSE(-ENOTSUP, "a", p.cipher = "capi:xts(ecb(aes))-plain64");
 	REFUSE(-EINVAL, "a", p.cipher = "aes-");
 	REFUSE(-EINVAL, "a", p.cipher = "aes-xts-plain64"; p.key_size = 40);
 	REFUSE(-EINVAL, "a", p.cipher = "aes-cbc-essiv:sha256"; p.keep_key = true);

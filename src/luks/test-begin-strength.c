@@ -42,6 +42,9 @@ static void ciphers_are_compared(void **state)
 		{"aes-cbc-plain", 32, "aes-cbc-plain64", 32, false},
 		{"des3_ede-cbc-plain64", 24, "aes-xts-plain64", 64, false},
 		{"cipher_null-ecb", 32, "aes-ecb", 16, false},
+		{"capi:xts(aes)-plain64", 64, "aes-xts-plain64", 64, false},
+		{"capi:adiantum(xchacha12,aes)-plain64", 32, "aes-xts-plain64", 64, false},
+		{"capi:xts(aes)-plain64", 64, "aes", 32, true},
 	};
 
 	(void)state;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/cipher-spec.h"
 #include "luks/begin.h"
 #include "luks/status.h"
 #include "util/clock.h"
@@ -247,7 +248,7 @@ static int check_same_wishes(const struct job *j)
 
 	if (o->init_only)
 		return log_refusal(-EBUSY, "%s: a re-encryption is in progress already", path);
-	if (o->cipher && strcmp(o->cipher, r->new_side.cipher) != 0)
+	if (o->cipher && !cipher_spec_same(o->cipher, r->new_side.cipher))
 		what = "--cipher";
 	else if (o->sector_size > 0 && o->sector_size != r->new_side.sector_size)
 		what = "--sector-size";
