@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Keyslots of the old key that were opened each get a twin with the new key. libcryptsetup then
- * wants one passphrase that opens both an old and a new keyslot. Where none is at hand (everything
+ * Keyslots of the old key that were opened each get a copy with the new key. libcryptsetup then
+ * wants one passphrase that opens both an old and a new keyslot. Where there is none (everything
  * was opened by tokens, or by the volume key itself), a random one is put into two keyslots for
- * that moment: the bridge.
+ * that moment: the bridge. All of that happens in the draft, so a bridge never gets to the disk.
  *
  *      old keyslot --opened by--> passphrase or token --put into--> new keyslot
  *      (bridge, old key) <--------- random ---------------> (bridge, new key)
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -18,6 +20,7 @@
 #include "luks/begin-leftover.h"
 #include "luks/begin-strength.h"
 #include "luks/context.h"
+#include "luks/json-text.h"
 #include "util/checked.h"
 #include "util/log.h"
 
@@ -27,10 +30,57 @@
 #define AREA_CIPHER   "aes-xts-plain64"
 #define AREA_KEY_SIZE 64 /* bytes */
 
+/* Bytes that the JSON area has left; what a re-encryption adds may have found no room there. */
+#define LITTLE_ROOM UINT64_C(2048)
+
+static int json_room(struct crypt_device *cd, uint64_t *ret_used, uint64_t *ret_size)
+{
+	_cleanup_(json_putp) json_object *json = NULL;
+	_cleanup_free_ char *text = NULL;
+	uint64_t size, areas;
+	size_t used;
+	int r = crypt_get_metadata_size(cd, &size, &areas);
+
+	if (r < 0)
+		return r;
+	r = luks_dump_json(cd, &json);
+	if (r < 0)
+		return r;
+	size -= MIN(size, LUKS_HEADER_BINARY_SIZE);
+	text = malloc(size);
+	if (!text)
+		return -ENOMEM;
+	r = json_text_write(json, text, size, &used);
+	if (r == -ENOSPC)
+		used = size;
+	else if (r < 0)
+		return r;
+	*ret_used = used;
+	*ret_size = size;
+	return 0;
+}
+
+/* libcryptsetup does not tell this from other failures. */
+static bool json_is_full(const struct luks_begin *b)
+{
+	uint64_t used, size;
+
+	if (json_room(b->cd, &used, &size) < 0 || used + LITTLE_ROOM <= size)
+		return false;
+	log_error("%s: the LUKS2 header has no room for what a re-encryption adds: %" PRIu64
+		  " of %" PRIu64
+		  " bytes of its JSON area are used; remove tokens that nobody needs "
+		  "(cryptsetup token remove), or carry fewer keyslots over (--key-slot)",
+		  b->params.device, used, size);
+	return true;
+}
+
 static int fail(const struct luks_begin *b, int r, const char *what)
 {
 	const char *why = luks_context_error();
 
+	if (json_is_full(b))
+		return -ENOSPC;
 	log_error("%s: %s: %s", b->params.device, what, *why ? why : strerrordesc_np(-r));
 	return r;
 }
@@ -56,18 +106,6 @@ static int set_fast_pbkdf(struct luks_begin *b)
 	return crypt_set_pbkdf_type(b->cd, &fast);
 }
 
-static int remember(struct luks_begin *b, int keyslot)
-{
-	int r = 0;
-
-	if (keyslot < 0)
-		return keyslot;
-	b->added[b->n_added++] = keyslot;
-	if (b->channel)
-		r = derive_send(b->channel, DERIVE_ADDED, keyslot, NULL, 0);
-	return r < 0 ? r : keyslot;
-}
-
 /* The first keyslot of the new key makes its digest, the others share it. */
 static uint32_t new_key_flags(bool first)
 {
@@ -76,10 +114,9 @@ static uint32_t new_key_flags(bool first)
 
 static int add_by_passphrase(struct luks_begin *b, const struct secret *passphrase, bool first)
 {
-	return remember(
-		b, crypt_keyslot_add_by_key(b->cd, CRYPT_ANY_SLOT, (const char *)b->new_key->data,
-					    b->new_key->size, (const char *)passphrase->data,
-					    passphrase->size, new_key_flags(first)));
+	return crypt_keyslot_add_by_key(b->cd, CRYPT_ANY_SLOT, (const char *)b->new_key->data,
+					b->new_key->size, (const char *)passphrase->data,
+					passphrase->size, new_key_flags(first));
 }
 
 static int add_by_token(struct luks_begin *b, int token, bool first)
@@ -92,9 +129,8 @@ static int add_by_token(struct luks_begin *b, int token, bool first)
 	if (r == 0)
 		r = crypt_keyslot_context_init_by_token(b->cd, token, NULL, NULL, 0, NULL, &opener);
 	if (r == 0)
-		r = remember(b, crypt_keyslot_add_by_keyslot_context(b->cd, CRYPT_ANY_SLOT, key,
-								     CRYPT_ANY_SLOT, opener,
-								     new_key_flags(first)));
+		r = crypt_keyslot_add_by_keyslot_context(b->cd, CRYPT_ANY_SLOT, key, CRYPT_ANY_SLOT,
+							 opener, new_key_flags(first));
 	crypt_keyslot_context_free(key);
 	crypt_keyslot_context_free(opener);
 	return r;
@@ -104,10 +140,9 @@ static int add_by_token(struct luks_begin *b, int token, bool first)
  */
 static int add_old_key(struct luks_begin *b, const struct secret *passphrase)
 {
-	return remember(b, crypt_keyslot_add_by_volume_key(
-				   b->cd, CRYPT_ANY_SLOT, (const char *)b->old_key->data,
-				   b->old_key->size, (const char *)passphrase->data,
-				   passphrase->size));
+	return crypt_keyslot_add_by_volume_key(b->cd, CRYPT_ANY_SLOT,
+					       (const char *)b->old_key->data, b->old_key->size,
+					       (const char *)passphrase->data, passphrase->size);
 }
 
 /* Priority and tokens of @from for @to. */
@@ -140,7 +175,7 @@ static int set_encryption(struct luks_begin *b, int keyslot)
 	return cipher ? crypt_keyslot_set_encryption(b->cd, cipher, key_size) : -EINVAL;
 }
 
-static int add_twin(struct luks_begin *b, size_t i, bool first)
+static int add_copy(struct luks_begin *b, size_t i, bool first)
 {
 	const struct luks_begin_slot *old = &b->plan.slots[i];
 	int r;
@@ -166,24 +201,26 @@ static int add_twin(struct luks_begin *b, size_t i, bool first)
 struct start {
 	const struct secret *passphrase;
 	int old_slot, new_slot;
+	bool has_digest; /* of the new key */
 };
 
-static int add_twins(struct luks_begin *b, struct start *start)
+static int add_copies(struct luks_begin *b, struct start *start)
 {
-	bool first = true;
-
 	for (size_t i = 0; i < b->plan.n_slots; i++) {
 		int r;
 
 		if (!luks_begin_is_open(b, i))
 			continue;
-		r = b->plan.keeps_key ? b->plan.slots[i].keyslot : add_twin(b, i, first);
+		r = b->plan.keeps_key ? b->plan.slots[i].keyslot
+				      : add_copy(b, i, !start->has_digest);
 		if (r < 0)
 			return r;
-		first = false;
-		if (b->openers[i].passphrase && !start->passphrase)
-			*start = (struct start){b->openers[i].passphrase, b->plan.slots[i].keyslot,
-						r};
+		start->has_digest = true;
+		if (!b->openers[i].passphrase || start->passphrase)
+			continue;
+		start->passphrase = b->openers[i].passphrase;
+		start->old_slot = b->plan.slots[i].keyslot;
+		start->new_slot = r;
 	}
 	return 0;
 }
@@ -191,15 +228,18 @@ static int add_twins(struct luks_begin *b, struct start *start)
 /* One passphrase for a keyslot of each key. */
 static int add_pair(struct luks_begin *b, const struct secret *passphrase, struct start *start)
 {
-	int old_slot, new_slot;
+	int r = add_old_key(b, passphrase);
 
-	old_slot = add_old_key(b, passphrase);
-	if (old_slot < 0)
-		return fail(b, old_slot, "cannot add a keyslot");
-	new_slot = b->plan.keeps_key ? old_slot : add_by_passphrase(b, passphrase, b->n_added == 1);
-	if (new_slot < 0)
-		return fail(b, new_slot, "cannot add a keyslot");
-	*start = (struct start){passphrase, old_slot, new_slot};
+	if (r < 0)
+		return fail(b, r, "cannot add a keyslot");
+	start->old_slot = start->new_slot = r;
+	if (!b->plan.keeps_key) {
+		r = add_by_passphrase(b, passphrase, !start->has_digest);
+		if (r < 0)
+			return fail(b, r, "cannot add a keyslot");
+		start->new_slot = r;
+	}
+	start->passphrase = passphrase;
 	return 0;
 }
 
@@ -252,29 +292,18 @@ static int remove_bridge(struct luks_begin *b, const struct start *start)
 	r = crypt_keyslot_destroy(b->cd, start->old_slot);
 	if (r == 0 && start->new_slot != start->old_slot)
 		r = crypt_keyslot_destroy(b->cd, start->new_slot);
-	if (r < 0)
-		log_warning("%s: keyslots %d and %d, which nobody can open, are left; remove them "
-			    "with cryptsetup luksKillSlot when the re-encryption is finished",
-			    b->params.device, start->old_slot, start->new_slot);
-	return 0;
+	return r < 0 ? fail(b, r, "cannot remove the keyslots of a moment") : 0;
 }
 
-/* For the keyslots to come, and for their removal should this be killed. */
-static int make_way(struct luks_begin *b)
+/* Keyslots that can be opened by a passphrase of the user's, or else the bridge. */
+static int add_start(struct luks_begin *b, struct start *start, struct secret **bridge)
 {
-	int r = luks_begin_remove_leftovers(b);
+	int r;
 
-	if (r < 0 || b->plan.keeps_key)
-		return r;
-	r = luks_begin_mark(b);
-	b->marked = r == 0;
-	if (b->marked && b->channel)
-		r = derive_send(b->channel, DERIVE_MARK, 0, NULL, 0);
-	/* With all tokens in use it goes without. */
-	if (r < 0)
-		log_debug("%s: no token marks the keyslots to be added: %s", b->params.device,
-			  luks_context_error());
-	return 0;
+	if (!b->new_passphrase)
+		return start->passphrase ? 0 : add_bridge(b, bridge, start);
+	r = set_pbkdf(b, -1);
+	return r < 0 ? r : add_pair(b, b->new_passphrase, start);
 }
 
 int luks_begin_here(struct luks_begin *b)
@@ -284,73 +313,61 @@ int luks_begin_here(struct luks_begin *b)
 	int r;
 
 	luks_context_capture_log();
-	r = make_way(b);
-	if (r == 0)
-		r = add_twins(b, &start);
-	if (r == 0 && b->new_passphrase) {
-		r = set_pbkdf(b, -1);
-		if (r == 0)
-			r = add_pair(b, b->new_passphrase, &start);
-	} else if (r == 0 && !start.passphrase) {
-		r = add_bridge(b, &bridge, &start);
-	}
-	if (r == 0)
-		r = init_reencryption(b, &start);
-	if (r == 0 && bridge)
-		r = remove_bridge(b, &start);
-	return r;
+	r = add_copies(b, &start);
+	if (r < 0)
+		return r;
+	r = add_start(b, &start, &bridge);
+	if (r < 0)
+		return r;
+	r = init_reencryption(b, &start);
+	return r < 0 || !bridge ? r : remove_bridge(b, &start);
 }
 
-/*
- * A context that failed may hold a header that was never written: the keyslots go by a fresh one.
- * Nothing is removed from a header in which the re-encryption did begin, and true is returned.
- */
-static bool undo(struct luks_begin *b)
+/* Not in the same commit: a new keyslot may get the area of one that goes. */
+static int remove_leftovers(struct luks_begin *b)
 {
-	bool left = false;
+	int r;
 
-	if (b->n_added == 0 && !b->marked)
-		return false;
+	if (!b->leftovers)
+		return 0;
+	r = luks_begin_remove_leftovers(b);
+	return r < 0 ? r : luks_draft_stage(b->draft);
+}
+
+static int make(struct luks_begin *b)
+{
+	int r = remove_leftovers(b);
+
+	if (r < 0)
+		return r;
+	r = luks_derive_policy()->run ? luks_begin_elsewhere(b) : luks_begin_here(b);
+	if (luks_derive_gave_up(r))
+		return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
+	return r < 0 ? r : luks_draft_read(b->draft, &b->header, &b->io);
+}
+
+int luks_begin_make(struct luks_begin *b, struct luks_header **ret, struct meta_io **ret_io)
+{
+	int r = make(b);
+
 	b->cd = luks_context_close(b->cd);
-	if (luks_context_open(b->params.place, &b->cd) < 0)
-		return false;
-	if (crypt_reencrypt_status(b->cd, NULL) != CRYPT_REENCRYPT_NONE)
-		return true;
-	for (size_t i = 0; i < b->n_added; i++)
-		left |= crypt_keyslot_destroy(b->cd, b->added[i]) < 0;
-	if (!left)
-		luks_begin_unmark(b->cd);
-	if (left)
-		log_warning(
-			"%s: keyslots that were added could not be removed again; see cryptsetup "
-			"luksDump %s",
-			b->params.device, b->params.device);
-	return false;
-}
-
-/* The process that derives was killed, but too late: after the commit that begins. */
-static int began_anyway(const struct luks_begin *b)
-{
-	log_notice("%s: the re-encryption had begun before it could be stopped", b->params.device);
+	if (r < 0)
+		return r;
+	*ret = b->header;
+	*ret_io = b->io;
 	return 0;
-}
-
-static int give_up(const struct luks_begin *b, int r)
-{
-	return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
 }
 
 int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
 		      struct secret **ret_new_key)
 {
-	int r;
+	struct luks_header *header;
+	struct meta_io *io;
+	int r = b->header ? 0 : luks_begin_make(b, &header, &io);
 
-	r = luks_derive_policy()->run ? luks_begin_elsewhere(b) : luks_begin_here(b);
-	if (r < 0 && undo(b) && luks_derive_gave_up(r))
-		r = began_anyway(b);
-	if (luks_derive_gave_up(r))
-		r = give_up(b, r);
-	b->cd = luks_context_close(b->cd);
+	if (r < 0)
+		return r;
+	r = luks_draft_put(b->draft);
 	if (r < 0)
 		return r;
 	*ret_old_key = TAKE_PTR(b->old_key);

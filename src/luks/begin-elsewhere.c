@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * luks_begin_commit() in the process that derives keys. It gets the plan with its passphrases and
- * keys, and tells of each change of the header. When it has to be killed, its parent knows what is
- * to be undone.
+ * luks_begin_make() in the process that derives keys. It gets the plan with its passphrases and
+ * keys, and works on the same draft as its parent. When it has to be killed, the draft is thrown
+ * away.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -61,7 +61,6 @@ static void get_params(struct derive_reader *r, struct luks_begin_params *p, str
 static void put_plan(struct derive_writer *w, const struct luks_begin *b)
 {
 	derive_put(w, &b->plan, sizeof(b->plan));
-	derive_put(w, &b->leftovers, sizeof(b->leftovers));
 	for (size_t i = 0; i < b->plan.n_slots; i++) {
 		derive_put(w, &b->openers[i].token, sizeof(b->openers[i].token));
 		derive_put_secret(w, b->openers[i].passphrase);
@@ -74,7 +73,6 @@ static void put_plan(struct derive_writer *w, const struct luks_begin *b)
 static void get_plan(struct derive_reader *r, struct luks_begin *b)
 {
 	derive_get(r, &b->plan, sizeof(b->plan));
-	derive_get(r, &b->leftovers, sizeof(b->leftovers));
 	for (size_t i = 0; i < MIN(b->plan.n_slots, ARRAY_SIZE(b->openers)); i++) {
 		derive_get(r, &b->openers[i].token, sizeof(b->openers[i].token));
 		b->openers[i].passphrase = derive_get_secret(r);
@@ -97,19 +95,13 @@ static int make_job(const struct luks_begin *b, struct secret **ret)
 	return derive_job_end(&w, ret);
 }
 
-static int take_change(void *arg, const struct derive_frame *f, const uint8_t *data)
+/* What it makes is in the draft. */
+static int refuse_frame(void *arg, const struct derive_frame *f, const uint8_t *data)
 {
-	struct luks_begin *b = arg;
-
+	(void)arg;
+	(void)f;
 	(void)data;
-	if (f->kind == DERIVE_MARK) {
-		b->marked = true;
-		return 0;
-	}
-	if (f->kind != DERIVE_ADDED || b->n_added == ARRAY_SIZE(b->added))
-		return -EBADMSG;
-	b->added[b->n_added++] = f->value;
-	return 0;
+	return -EBADMSG;
 }
 
 int luks_begin_elsewhere(struct luks_begin *b)
@@ -121,7 +113,7 @@ int luks_begin_elsewhere(struct luks_begin *b)
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot begin the re-encryption", b->params.device);
 	return derive_elsewhere(job, b->cd, keyslots * DERIVATIONS_OF_A_KEYSLOT + MORE_DERIVATIONS,
-				"the new keyslots", take_change, b);
+				"the new keyslots", refuse_frame, NULL);
 }
 
 int derive_serve_begin(struct derive_reader *r, const struct derive_channel *c)
@@ -131,6 +123,7 @@ int derive_serve_begin(struct derive_reader *r, const struct derive_channel *c)
 	_cleanup_(texts_clear) struct texts texts = {};
 	int e;
 
+	(void)c;
 	if (!b)
 		return -ENOMEM;
 	e = derive_get_context(r, &place, &b->cd);
@@ -142,6 +135,5 @@ int derive_serve_begin(struct derive_reader *r, const struct derive_channel *c)
 		return r->error;
 	b->params.device = place.data.path;
 	b->params.place = &place;
-	b->channel = c;
 	return luks_begin_here(b);
 }

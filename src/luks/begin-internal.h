@@ -6,6 +6,7 @@
 
 #include "luks/begin.h"
 #include "luks/derive-job.h"
+#include "luks/draft.h"
 #include "luks/keyslots.h"
 
 /* How a keyslot was opened, in step with luks_begin_plan.slots. */
@@ -21,16 +22,13 @@ struct luks_begin {
 	uint32_t tokens; /* bit n: token n may open keyslots */
 	struct luks_begin_opener openers[LUKS_MAX_KEYSLOTS];
 	uint32_t leftovers; /* bit n: keyslot n, see begin-leftover.h */
-	bool marked;
 	struct secret *old_key, *new_key;
 	struct secret *new_passphrase; /* opens no old keyslot; the volume key was given instead */
-	struct crypt_device *cd;
-	/* Keyslots added by commit, for its undoing. */
-	int added[LUKS_MAX_KEYSLOTS];
-	size_t n_added;
+	struct luks_draft *draft;      /* NULL in the process that derives */
+	struct crypt_device *cd;       /* of the draft */
+	struct luks_header *header;    /* the draft's, once it has the re-encryption */
+	struct meta_io *io;
 	struct luks_given_up given_up;
-	/* In the process that derives: it hears of what is added. NULL: nobody does. */
-	const struct derive_channel *channel;
 };
 
 static inline bool luks_begin_is_open(const struct luks_begin *b, size_t i)
@@ -53,6 +51,7 @@ static inline size_t luks_begin_count_open(const struct luks_begin *b)
  */
 int luks_begin_open_keyslots(struct luks_begin *b);
 
-/* What luks_begin_commit() does, without undoing it: here, or in the process that derives. */
+/* Adds keyslots to the draft and begins the re-encryption in it: here, or in the process that
+ * derives. */
 int luks_begin_here(struct luks_begin *b);
 int luks_begin_elsewhere(struct luks_begin *b);

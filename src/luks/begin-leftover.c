@@ -141,30 +141,6 @@ int luks_begin_remove_leftovers(struct luks_begin *b)
 	return 0;
 }
 
-int luks_begin_mark(struct luks_begin *b)
-{
-	char token[sizeof(mac_text) + 80];
-	mac_text mac, before;
-	int r;
-
-	r = make_mac(b->cd, b->new_key, mac);
-	if (r < 0)
-		return r;
-	(void)snprintf(token, sizeof(token), "{\"type\":\"%s\",\"keyslots\":[],\"mac\":\"%s\"}",
-		       MARK_TYPE, mac);
-	r = crypt_token_json_set(b->cd, find_mark(b->cd, before), token);
-	return r < 0 ? r : 0;
-}
-
-void luks_begin_unmark(struct crypt_device *cd)
-{
-	mac_text mac;
-	int token = find_mark(cd, mac);
-
-	if (token != CRYPT_ANY_TOKEN && crypt_token_json_set(cd, token, NULL) < 0)
-		log_debug("token %d of the header, of no use any more, stays", token);
-}
-
 void luks_begin_drop_mark(json_object *json)
 {
 	json_object *tokens = field_get(json, "tokens", json_type_object);

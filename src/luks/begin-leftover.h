@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Who is killed while the keyslots of a new key are added leaves them behind: they open nothing,
- * and are in the way of the next ones. A user's own unbound keyslot looks the same. So before the
- * first one is added, a token remembers a MAC of the new key; a keyslot that holds this very key is
- * ours.
+ * Keyslots that earlier versions left behind. Those versions added the keyslots of a new key one by
+ * one, so a kill or a power cut could leave some, which open nothing and are in the way of the next
+ * ones. A user's own unbound keyslot looks the same. So a token (type "recryptd-begin") remembers a
+ * MAC of the new key; a keyslot that holds this very key is a leftover. Today nothing is left, and
+ * no such token is made.
  */
 #pragma once
 
@@ -17,12 +18,8 @@
  */
 void luks_begin_find_leftovers(struct luks_begin *b);
 
-/* Wipes them. Logs failures. */
+/* Out of the draft. Logs failures. */
 int luks_begin_remove_leftovers(struct luks_begin *b);
 
-/* One commit, in place of an earlier mark. */
-int luks_begin_mark(struct luks_begin *b);
-void luks_begin_unmark(struct crypt_device *cd);
-
-/* The mark that a re-encryption began with, taken out of @json. */
+/* The mark of an earlier version, taken out of @json. */
 void luks_begin_drop_mark(json_object *json);

@@ -34,6 +34,7 @@ struct luks_begin *luks_begin_free(struct luks_begin *b)
 	secret_free(b->new_key);
 	secret_free(b->new_passphrase);
 	luks_context_close(b->cd);
+	luks_draft_free(b->draft);
 	free(b);
 	return NULL;
 }
@@ -46,6 +47,11 @@ const struct luks_begin_plan *luks_begin_get_plan(const struct luks_begin *b)
 const struct secret *luks_begin_get_old_key(const struct luks_begin *b)
 {
 	return b->old_key;
+}
+
+const struct secret *luks_begin_get_new_key(const struct luks_begin *b)
+{
+	return b->new_key;
 }
 
 /* Of a new cipher without --key-size, as stock: 256 bits, twice that for XTS. */
@@ -287,6 +293,16 @@ static int check_new_cost(const struct luks_begin *b)
 	return r < 0 ? log_refusal(r, "%s: %s", b->params.device, why.text) : 0;
 }
 
+/* From here on all is done on a copy of the header, and what was planned is what is committed. */
+static int open_draft(struct luks_begin *b)
+{
+	int r;
+
+	b->cd = luks_context_close(b->cd);
+	r = luks_draft_new(b->params.place, &b->draft);
+	return r < 0 ? r : luks_context_open(luks_draft_place(b->draft), &b->cd);
+}
+
 static int make_plan(struct luks_begin *b)
 {
 	int r;
@@ -297,6 +313,9 @@ static int make_plan(struct luks_begin *b)
 	r = luks_context_open(b->params.place, &b->cd);
 	if (r == 0)
 		r = luks_begin_check_volume(b->cd, &b->params);
+	if (r < 0)
+		return r;
+	r = open_draft(b);
 	if (r < 0)
 		return r;
 	r = luks_keyslots_read(b->cd, &b->keyslots);

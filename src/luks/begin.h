@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Starting a re-encryption in the header through libcryptsetup, as `cryptsetup reencrypt
- * --init-only` does. In two steps, so that the caller can ask in between:
+ * --init-only` does. libcryptsetup works on a copy of the header in memory (draft.h). In three
+ * steps, so that the caller can ask, and try out what comes next, in between:
  *
- *   luks_begin_plan()    reads, opens keyslots, checks everything; writes nothing
- *   luks_begin_commit()  adds keyslots for the new key, copies priorities and tokens, and makes the
- *                        one commit that starts the re-encryption; undoes all of it when that fails
+ *   luks_begin_plan()    copies the header, opens keyslots, checks everything
+ *   luks_begin_make()    in the copy: adds keyslots for the new key, copies priorities and tokens,
+ *                        and starts the re-encryption
+ *   luks_begin_commit()  puts the copy on the disk, with one commit
  *
- * Afterwards the header is re-read by whoever converts; libcryptsetup's context is gone.
+ * Nothing is written before the last step, and that one is done or not. Afterwards the header is
+ * re-read by the caller who converts; libcryptsetup's context is gone.
  */
 #pragma once
 
@@ -15,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "luks/header.h"
 #include "luks/place.h"
 #include "luks/token-choice.h"
 #include "luks/unlock.h"
@@ -94,9 +98,20 @@ const struct luks_begin_plan *luks_begin_get_plan(const struct luks_begin *b);
 /* The volume key that the volume has now; belongs to @b. */
 const struct secret *luks_begin_get_old_key(const struct luks_begin *b);
 
+/* The volume key that it will have. */
+const struct secret *luks_begin_get_new_key(const struct luks_begin *b);
+
 /*
- * On failure (logged) the keyslots that were added are gone again. On success the header is in
- * re-encryption, clean, and the results hold both volume keys, the same one twice if it is kept.
+ * Makes the header that begins the re-encryption, clean, in memory. Both results belong to @b; what
+ * the caller changes in the header's JSON is committed as well. Failures are logged.
+ */
+int luks_begin_make(struct luks_begin *b, struct luks_header **ret, struct meta_io **ret_io);
+
+/*
+ * Puts what was made on the disk (and makes it before, unless luks_begin_make() did). On failure
+ * (logged) the header is as it was, unless the message says otherwise; -ESTALE: another program has
+ * changed it since the plan. On success the results hold both volume keys, the same one twice if it
+ * is kept.
  */
 int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
 		      struct secret **ret_new_key);

@@ -21,7 +21,7 @@
 
 enum derive_operation {
 	DERIVE_OPEN,  /* a keyslot, by a passphrase or a token */
-	DERIVE_BEGIN, /* add keyslots and begin the re-encryption */
+	DERIVE_BEGIN, /* add keyslots to a draft and begin the re-encryption in it */
 };
 
 struct derive_job_head {
@@ -31,11 +31,9 @@ struct derive_job_head {
 };
 
 enum derive_frame_kind {
-	DERIVE_LOG,   /* value: the level; data: a message for the log */
-	DERIVE_KEY,   /* data: a volume key */
-	DERIVE_MARK,  /* the header has the mark of begin-leftover.h now */
-	DERIVE_ADDED, /* value: a keyslot that the header has now */
-	DERIVE_END,   /* value: 0 or a negative errno; data: why it gave up */
+	DERIVE_LOG, /* value: the level; data: a message for the log */
+	DERIVE_KEY, /* data: a volume key */
+	DERIVE_END, /* value: 0 or a negative errno; data: why it gave up */
 };
 
 struct derive_frame {

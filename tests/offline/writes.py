@@ -28,7 +28,7 @@ class Flush:
         self.call, self.number = call, number
 
 
-def record(command, path, at=None):
+def record(command, path, at=None, **how):
     """
     Runs @command, killed by @at if that is given. Returns what it did to the file @path up to its
     end, or up to where it first worked on data (with io_uring); and how it ended.
@@ -40,7 +40,7 @@ def record(command, path, at=None):
         traced.remove("--seccomp-bpf")
         traced[traced.index("-o"):traced.index("-o")] = ["-e", at.injection()]
         at.log = log
-    result = execute(traced, at)
+    result = execute(traced, at, **how)
     with open(log, encoding="ascii", errors="replace") as f:
         return list(_events(f, path)), result
 
