@@ -38,6 +38,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/reencrypt-layout.c src/luks/reencrypt-layout.h \
 	src/luks/reencrypt-load.c \
 	src/luks/reencrypt-reverse.c \
+	src/luks/reencrypt-room.c \
 	src/luks/reencrypt-stock.c \
 	src/luks/reencrypt.h \
 	src/luks/requirement.c src/luks/requirement.h \

@@ -142,6 +142,13 @@ struct luks_areas {
 int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_areas *ret);
 
 /*
+ * Has the JSON area of @h, which is clean, room for the longest that a position can become?
+ * -ENOSPC; *ret_size is what the area has, *ret_used what is used now, bytes.
+ */
+int luks_reenc_check_room(const struct luks_header *h, const struct luks_reenc *r,
+			  uint64_t *ret_used, uint64_t *ret_size);
+
+/*
  * Turns a clean or FINISH re-encryption around: what was converted goes back. The sides change
  * roles, the direction flips and the verification digest is made anew with @keys; the boundary
  * stays. The area is cut down to what a hotzone of @hotzone_size bytes needs, which makes

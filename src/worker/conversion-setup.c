@@ -251,7 +251,8 @@ int conversion_check(const struct volume *v)
 	return v->name ? conversion_check_stack(v) : 0;
 }
 
-int conversion_set_up(struct conversion *c)
+/* All but the device stack. */
+static int set_up_engine(struct conversion *c)
 {
 	struct volume *v = c->volume;
 	int r = process_stay_in_memory();
@@ -268,13 +269,32 @@ int conversion_set_up(struct conversion *c)
 	if (r < 0)
 		return r;
 	r = make_engine(c);
-	if (r < 0)
-		return r;
-	/* Before the stack: a dead worker may have left a frozen range in it, to be released. */
-	r = process_reserve_memory();
-	if (r < 0)
-		return r;
-	return v->name ? conversion_stack(c) : 0;
+	return r < 0 ? r : process_reserve_memory();
+}
+
+int conversion_set_up(struct conversion *c)
+{
+	/* The stack comes last: a dead worker may have left a frozen range in it, to be released.
+	 */
+	int r = set_up_engine(c);
+
+	return r < 0 || !c->volume->name ? r : conversion_stack(c);
+}
+
+static bool never_stop(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+int conversion_rehearse(struct volume *v, const struct conversion_keys *keys)
+{
+	static const struct conversion_watch nobody = {.stop = never_stop};
+	struct conversion c = {.volume = v, .keys = keys, .watch = &nobody};
+	int r = set_up_engine(&c);
+
+	conversion_tear_down(&c);
+	return r;
 }
 
 /* Jobs use the ciphers and the engine's memory, the pool wakes the disk, and the kernel uses the

@@ -32,7 +32,7 @@
 uint64_t conversion_hotzone_size(const struct volume *v);
 
 struct conversion_keys {
-	struct secret *old_key, *new_key; /* of v->reenc's sides */
+	const struct secret *old_key, *new_key; /* of v->reenc's sides */
 };
 
 /*
@@ -51,10 +51,16 @@ struct conversion_watch {
 };
 
 /*
- * Before a re-encryption begins: has the kernel what conversion_run() needs, and can the live table
- * of an active volume be stacked? Changes nothing. Logs what is wrong.
+ * Before anybody is asked for a passphrase: has the kernel what conversion_run() needs, and can the
+ * live table of an active volume be stacked? Changes nothing. Logs what is wrong.
  */
 int conversion_check(const struct volume *v);
+
+/*
+ * Sets up all that conversion_run() sets up, but for the device stack, and takes it down again:
+ * ciphers, checksums, I/O, memory. @v: as it will be. Changes nothing. Logs what is wrong.
+ */
+int conversion_rehearse(struct volume *v, const struct conversion_keys *keys);
 
 /*
  * Can unwritten blocks be told from data, if the options want them to be left as they are? Logs

@@ -54,6 +54,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/provider-child.c \
 	src/worker/read-file.c src/worker/read-file.h \
 	src/worker/record-keys.c src/worker/record-keys.h \
+	src/worker/rehearsal.c src/worker/rehearsal.h \
 	src/worker/sector-check.c src/worker/sector-check.h \
 	src/worker/service.c src/worker/service.h src/worker/service-internal.h \
 	src/worker/service-jobs.c src/worker/service-jobs.h \

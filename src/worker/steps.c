@@ -11,6 +11,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "worker/kernel-cipher.h"
+#include "worker/rehearsal.h"
 #include "worker/sector-check.h"
 
 int steps_open(const struct options *o, struct steps *s)
@@ -125,7 +126,7 @@ int steps_take_over(struct steps *s)
 {
 	struct volume *v = &s->volume;
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
-	int r = volume_lock(v);
+	int r = v->lock ? 0 : volume_lock(v); /* steps_begin() took the lock */
 
 	if (r < 0)
 		return r;
@@ -291,39 +292,30 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	return 0;
 }
 
-/* libcryptsetup makes the segment as it was before the re-encryption, mostly without a size. */
-static int fix_size(struct volume *v)
+/* Nothing was written yet: neither is anybody to be kept from the volume for the derivations
+ * before.
+ */
+int steps_begin(struct steps *s, struct luks_begin *b)
 {
-	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
-	struct luks_reason why = {};
-	int r = volume_reload(v);
+	struct volume *v = &s->volume;
+	struct luks_header *header;
+	struct meta_io *io;
+	int r = luks_begin_make(b, &header, &io);
 
 	if (r < 0)
 		return r;
-	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
-	if (r == 0)
-		r = luks_header_check_unmoved(v->header, v->meta);
-	if (r == 0)
-		r = luks_reenc_set_position(v->header, &v->reenc, v->reenc.boundary, 0);
-	if (r == 0)
-		r = luks_header_commit(v->header, v->meta, &why);
-	if (r == 0)
-		r = luks_header_flush(v->header, v->meta);
+	r = rehearse(v, b, header, io);
 	if (r < 0)
-		return log_error_errno(r,
-				       "%s: the re-encryption is begun, but --device-size cannot "
-				       "be written to the LUKS2 header%s%s; give it again with: "
-				       "recryptctl reencrypt --resume-only %s",
-				       v->header_path, *why.text ? ": " : "", why.text,
-				       v->arguments);
-	return 0;
-}
-
-int steps_begin(struct steps *s, struct luks_begin *b)
-{
-	int r = luks_begin_commit(b, &s->old_key, &s->new_key);
-
-	return r < 0 || s->options->device_size == 0 ? r : fix_size(&s->volume);
+		return r;
+	r = volume_lock(v);
+	if (r < 0)
+		return r;
+	if (v->reenc.state != LUKS_REENC_NONE)
+		return log_refusal(-EBUSY,
+				   "%s: another process has begun a re-encryption meanwhile",
+				   v->data_path);
+	r = luks_begin_commit(b, &s->old_key, &s->new_key);
+	return r < 0 ? r : volume_reload(v);
 }
 
 int steps_check_cancellable(const struct volume *v)

@@ -48,15 +48,17 @@ int steps_check_supported(const struct volume *v);
 int steps_plan(struct steps *s, struct luks_begin **ret);
 
 /*
- * Begins what was planned. With --device-size the header then says to which size the data are
- * fixed, so that a later run needs no option for it.
+ * Begins what was planned, once everything up to the first hotzone was tried out with the header
+ * that will be. With --device-size that header says to which size the data are fixed, so that a
+ * later run needs no option for it. The volume is locked afterwards.
  */
 int steps_begin(struct steps *s, struct luks_begin *b);
 
 /* Volume keys for the sides that still need one. */
 int steps_unlock(struct steps *s);
 
-/* The lock, the header as it is now, and proof that it was written by somebody with the keys. */
+/* The lock, unless steps_begin() took it, the header as it is now, and proof that it was written by
+ * somebody with the keys. */
 int steps_take_over(struct steps *s);
 
 /* To the end or to a stop, which is no error, or only until the header is clean. */

@@ -175,7 +175,7 @@ static int check_blocks(const struct volume *v)
 		v->data_path, block, v->reenc.data_size, v->reenc.data_offset, v->data_path);
 }
 
-static int understand(struct volume *v)
+int volume_understand(struct volume *v)
 {
 	struct luks_reason why = {};
 	int r = load(v, v->options->device_size, &why);
@@ -282,7 +282,7 @@ static int open_all(struct volume *v)
 		r = volume_find_active(v);
 	if (r == 0)
 		r = own_header_check(v);
-	return r < 0 ? r : understand(v);
+	return r < 0 ? r : volume_understand(v);
 }
 
 int volume_open(const struct options *o, struct volume *ret)
@@ -341,7 +341,7 @@ int volume_reload(struct volume *v)
 {
 	int r = read_header(v);
 
-	return r < 0 ? r : understand(v);
+	return r < 0 ? r : volume_understand(v);
 }
 
 int volume_check_idle(struct volume *v)

@@ -72,3 +72,6 @@ static inline dev_t volume_data_device(const struct volume *v)
 
 /* Reads the header again and understands it, under the locks that we have. */
 int volume_reload(struct volume *v);
+
+/* Sets v->reenc from v->header. Logs what is wrong. */
+int volume_understand(struct volume *v);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/rehearsal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "luks/derive.h"
+#include "util/log.h"
+#include "worker/conversion.h"
+#include "worker/steps.h"
+
+static int check_digest(const struct volume *v, const struct luks_reenc_keys *keys)
+{
+	int r = luks_reenc_digest_verify(v->header, &v->reenc, keys);
+
+	if (luks_derive_gave_up(r))
+		return log_refusal(r, "%s: %s", v->header_path, luks_derive_why());
+	return r < 0 ? log_error_errno(
+			       r,
+			       "%s: the verification digest that libcryptsetup makes cannot "
+			       "be verified; nothing was changed",
+			       v->header_path)
+		     : 0;
+}
+
+static int check_room(const struct volume *v)
+{
+	uint64_t used, size;
+	int r = luks_reenc_check_room(v->header, &v->reenc, &used, &size);
+
+	if (r == -ENOSPC)
+		return log_refusal(r,
+				   "%s: the LUKS2 header has no room for the positions of a "
+				   "re-encryption: %" PRIu64 " of %" PRIu64
+				   " bytes of its JSON area would be used; nothing was changed. "
+				   "Remove tokens that nobody needs (cryptsetup token remove), or "
+				   "carry fewer keyslots over (--key-slot)",
+				   v->header_path, used, size);
+	return r < 0 ? log_error_errno(r, "%s: cannot plan the positions of the re-encryption",
+				       v->header_path)
+		     : 0;
+}
+
+/* cryptsetup's blocks for the checksums of an image file may be too large for its last bytes. */
+static int cover(struct volume *v, const struct luks_reenc_keys *keys)
+{
+	int r = luks_reenc_uncovered(&v->reenc) ? luks_reenc_cover(v->header, &v->reenc, keys) : 0;
+
+	return r < 0 ? log_error_errno(r,
+				       "%s: cannot have checksums cover the last bytes of the data",
+				       v->header_path)
+		     : 0;
+}
+
+/* libcryptsetup makes the segment as it was before the re-encryption, mostly without a size. */
+static int fix_size(struct volume *v)
+{
+	int r;
+
+	if (v->options->device_size == 0)
+		return 0;
+	r = luks_reenc_set_position(v->header, &v->reenc, v->reenc.boundary, 0);
+	return r < 0 ? log_error_errno(r, "%s: --device-size cannot be put into the LUKS2 header",
+				       v->header_path)
+		     : 0;
+}
+
+int rehearse(const struct volume *v, const struct luks_begin *b, struct luks_header *header,
+	     struct meta_io *io)
+{
+	const struct secret *old_key = luks_begin_get_old_key(b),
+			    *new_key = luks_begin_get_new_key(b);
+	const struct luks_reenc_keys keys = {old_key, new_key};
+	const struct conversion_keys conversion_keys = {old_key, new_key};
+	struct volume will_be = *v; /* everything but this belongs to @v */
+	int r;
+
+	will_be.header = header;
+	will_be.meta = io;
+	will_be.meta_fd = -1;
+	r = volume_understand(&will_be);
+	if (r < 0)
+		return r;
+	r = steps_check_supported(&will_be);
+	if (r < 0)
+		return r;
+	r = check_digest(&will_be, &keys);
+	if (r < 0)
+		return r;
+	r = cover(&will_be, &keys);
+	if (r < 0)
+		return r;
+	r = fix_size(&will_be);
+	if (r < 0)
+		return r;
+	r = conversion_rehearse(&will_be, &conversion_keys);
+	if (r < 0)
+		return r;
+	r = check_room(&will_be);
+	/* Once more, as it is now: passphrases take their time. */
+	return r < 0 ? r : conversion_check(v);
+}
