@@ -25,10 +25,10 @@ static int refuse(const struct volume *v, const struct stack_side *side, int err
 				   "%s: OpenSSL has no cipher %s, and dm-crypt needs a block "
 				   "device: attach the image with losetup",
 				   v->data_path, side->cipher);
-	return log_error_errno(error == -ENOMEM ? error : -EOPNOTSUPP,
-			       "%s: neither OpenSSL nor dm-crypt in this kernel has the cipher %s "
-			       "(is its module installed?)",
-			       v->data_path, side->cipher);
+	return log_error_errno(
+		error == -ENOMEM ? error : -EOPNOTSUPP,
+		"%s: %s in this kernel has the cipher %s (is its module installed?)", v->data_path,
+		v->name ? "no dm-crypt" : "neither OpenSSL nor dm-crypt", side->cipher);
 }
 
 /* Something else may have made, or removed, the node meanwhile. */
@@ -100,7 +100,8 @@ int cipher_check(struct volume *v, const char *cipher, uint32_t key_size, uint32
 	if (getrandom(key->data, key->size, 0) != (ssize_t)key->size)
 		return -EIO;
 	r = cipher_new(cipher, key, sector_size, 1, &c);
-	if (r == -EOPNOTSUPP) {
+	/* Under an open volume dm-crypt does it as well. */
+	if (r == -EOPNOTSUPP || (r == 0 && v->name)) {
 		const struct stack_side side = {
 			.cipher = cipher,
 			.key = key,

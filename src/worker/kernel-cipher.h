@@ -23,5 +23,6 @@ DEFINE_CLEANUP(struct kernel_cipher, kernel_cipher_free)
 /* Plaintext, from the start of what is mapped; belongs to @k. */
 struct disk *kernel_cipher_disk(const struct kernel_cipher *k);
 
-/* Can OpenSSL or this kernel do it? Tried with a random key; changes nothing. Logs -EOPNOTSUPP. */
+/* Can OpenSSL or this kernel do it, and of an open volume this kernel in any case? Tried with a
+ * random key; changes nothing. Logs -EOPNOTSUPP. */
 int cipher_check(struct volume *v, const char *cipher, uint32_t key_size, uint32_t sector_size);
