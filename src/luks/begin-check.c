@@ -221,25 +221,67 @@ static int place(struct luks_keyslots *keyslots, size_t n, uint32_t key_size)
 	return r;
 }
 
+/* At least one block of them must fit, whatever they are. */
+#define RESILIENCE_MIN UINT64_C(4096)
+
+static bool has_room(const struct luks_keyslots *keyslots, const struct luks_begin_plan *plan,
+		     size_t new_slots, size_t old_slots)
+{
+	struct luks_keyslots after = *keyslots;
+
+	return place(&after, old_slots, plan->old_key_size) == 0 &&
+	       place(&after, new_slots, plan->new_key_size) == 0 && after.n < LUKS_MAX_KEYSLOTS &&
+	       luks_keyslots_largest_gap(&after) >= RESILIENCE_MIN;
+}
+
+static uint64_t free_bytes(const struct luks_keyslots *keyslots)
+{
+	uint64_t used = 0;
+
+	for (size_t i = 0; i < keyslots->n; i++)
+		used += keyslots->slots[i].area_size;
+	return keyslots->areas_end - keyslots->areas_start - used;
+}
+
+/* The only keyslot that opens the volume is never one to remove. */
+static const char *how_to_make_room(const struct luks_keyslots *keyslots,
+				    const struct luks_begin_plan *plan, size_t new_slots,
+				    size_t old_slots)
+{
+	if (new_slots > old_slots + 1 && has_room(keyslots, plan, old_slots + 1, old_slots))
+		return "carry only one keyslot over, chosen with --key-slot (the others are lost), "
+		       "or remove keyslots that nobody needs with cryptsetup luksKillSlot";
+	if (keyslots->n > 1)
+		return "remove keyslots that nobody needs with cryptsetup luksKillSlot, but not "
+		       "the "
+		       "last one that opens the volume; or see \"Room in the header\" in "
+		       "recryptctl(8)";
+	return "its only keyslot has to stay, so the header must be larger: see \"Room in the "
+	       "header\" in recryptctl(8)";
+}
+
 int luks_begin_check_room(const struct luks_begin_params *params,
 			  const struct luks_keyslots *keyslots, const struct luks_begin_plan *plan,
 			  size_t new_slots, size_t old_slots)
 {
-	struct luks_keyslots after = *keyslots;
+	const size_t numbers = keyslots->n + new_slots + old_slots + 1;
+	const char *how;
 
-	if (place(&after, old_slots, plan->old_key_size) < 0 ||
-	    place(&after, new_slots, plan->new_key_size) < 0 || after.n == LUKS_MAX_KEYSLOTS) {
-		log_error("%s: no room in the header for %zu more keyslots of %" PRIu32
-			  " bytes; carry fewer over (--key-slot) or remove some with cryptsetup "
-			  "luksKillSlot",
-			  params->device, new_slots + old_slots, plan->new_key_size);
-		return -ENOSPC;
-	}
-	if (luks_keyslots_largest_gap(&after) < 4096) {
-		log_error("%s: the header area has no room left for the resilience data of any "
-			  "hotzone; remove a keyslot with cryptsetup luksKillSlot",
-			  params->device);
-		return -ENOSPC;
-	}
-	return 0;
+	if (has_room(keyslots, plan, new_slots, old_slots))
+		return 0;
+	how = how_to_make_room(keyslots, plan, new_slots, old_slots);
+	if (numbers > LUKS_MAX_KEYSLOTS)
+		return log_refusal(-ENOSPC,
+				   "%s: the header has no room for a re-encryption: it can have %u "
+				   "keyslots, and %zu are needed for a while; %s",
+				   params->device, LUKS_MAX_KEYSLOTS, numbers, how);
+	return log_refusal(-ENOSPC,
+			   "%s: the header has no room for a re-encryption: its keyslots area has "
+			   "%" PRIu64 " bytes free, at most %" PRIu64 " of them in one piece, and "
+			   "%zu more keyslots of %" PRIu64 " bytes and %" PRIu64
+			   " bytes for resilience data are needed; %s",
+			   params->device, free_bytes(keyslots),
+			   luks_keyslots_largest_gap(keyslots), new_slots + old_slots,
+			   area_size(new_slots ? plan->new_key_size : plan->old_key_size),
+			   RESILIENCE_MIN, how);
 }
