@@ -46,7 +46,7 @@ static void look_for_mapping(struct status *s, struct active_volume *v, const st
 		s->other_name = found.n_elsewhere > 0 ? v->name : NULL;
 		return;
 	}
-	*v = found.here;
+	*v = *active_pick(&found, NULL);
 	s->name = v->name;
 	if (s->luks.reenc.state != LUKS_REENC_NONE && v->size &&
 	    v->size < s->luks.reenc.data_size &&
@@ -102,22 +102,29 @@ static int format_json(const struct status *s, json_object *daemon, enum json_fo
 	return r;
 }
 
+static int resolve_active(const char *given, char *path, size_t size)
+{
+	char name[DM_NAME_MAX + 1];
+	int r = find_mapping_name(given, name);
+
+	if (r == 0)
+		r = active_data_device(name, path, size);
+	return r < 0 ? log_error_errno(r, "%s: is not an open LUKS2 volume", given) : 0;
+}
+
 /* NAME or /dev/mapper/NAME of an open volume stands for its device; all else is a path. */
 static int resolve(const struct options *o, char *path, size_t size)
 {
 	static const char directory[] = "/dev/mapper/";
-	const char *given = o->active_name ?: o->device, *name = given;
-	int r;
+	const char *given = o->device, *name = given;
 
+	if (o->active_name)
+		return resolve_active(o->active_name, path, size);
 	if (strncmp(given, directory, strlen(directory)) == 0)
 		name = given + strlen(directory);
-	if (!strchr(name, '/') && (o->active_name || name != given || access(given, F_OK) < 0)) {
-		r = active_data_device(name, path, size);
-		if (r == 0)
-			return 0;
-		if (o->active_name)
-			return log_error_errno(r, "%s: is not an open LUKS2 volume", name);
-	}
+	if (!strchr(name, '/') && (name != given || access(given, F_OK) < 0) &&
+	    active_data_device(name, path, size) == 0)
+		return 0;
 	return (size_t)snprintf(path, size, "%s", given) < size ? 0 : -ENAMETOOLONG;
 }
 

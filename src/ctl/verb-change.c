@@ -14,6 +14,7 @@
 #include "ctl/volume-view.h"
 #include "daemon/config.h"
 #include "daemon/deadline.h"
+#include "dm/find.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/path-text.h"
@@ -438,10 +439,21 @@ static int absolute(const struct options *o, const char *path, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* The daemon follows no path; on another host nobody else does. */
+static int name_on_host(const struct options *o, char name[static DM_NAME_MAX + 1])
+{
+	if (o->remote)
+		return snprintf(name, DM_NAME_MAX + 1, "%s", o->active_name) > DM_NAME_MAX
+			       ? -ENAMETOOLONG
+			       : 0;
+	return find_mapping_name(o->active_name, name);
+}
+
 int add_volume(struct client *c, const struct options *o, char **ret_path)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
 	_cleanup_free_ char *device = NULL, *header = NULL;
+	char name[DM_NAME_MAX + 1];
 	const char *path;
 	int r;
 
@@ -450,6 +462,9 @@ int add_volume(struct client *c, const struct options *o, char **ret_path)
 		r = absolute(o, o->header, &header);
 	if (r < 0)
 		return log_error_errno(r, "%s", o->device);
+	r = o->active_name ? name_on_host(o, name) : 0;
+	if (r < 0)
+		return log_error_errno(r, "%s: is no open mapping", o->active_name);
 	r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, "AddVolume", &call);
 	if (r >= 0)
 		r = sd_bus_message_append(call, "s", device);
@@ -458,7 +473,7 @@ int add_volume(struct client *c, const struct options *o, char **ret_path)
 	if (r >= 0 && o->header)
 		r = sd_bus_message_append(call, "{sv}", "HeaderDevice", "s", header);
 	if (r >= 0 && o->active_name)
-		r = sd_bus_message_append(call, "{sv}", "Name", "s", o->active_name);
+		r = sd_bus_message_append(call, "{sv}", "Name", "s", name);
 	if (r >= 0)
 		r = sd_bus_message_close_container(call);
 	if (r >= 0)

@@ -12,6 +12,7 @@
 #include "ctl/status.h"
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
+#include "dm/find.h"
 #include "util/log.h"
 #include "util/node.h"
 #include "util/path-text.h"
@@ -68,7 +69,7 @@ static int client_find_path(struct client *c, const char *which, char **ret_path
 int find_volume(struct client *c, const struct options *o, const char *operand, char **ret_path)
 {
 	const bool quiet = c->log_off;
-	char path[PATH_MAX];
+	char path[PATH_MAX], name[DM_NAME_MAX + 1];
 	int r;
 
 	if (o->remote || !realpath(operand, path))
@@ -77,6 +78,8 @@ int find_volume(struct client *c, const struct options *o, const char *operand, 
 	r = client_find_path(c, path, ret_path);
 	if (r < 0)
 		r = find_by_node(c, path, ret_path);
+	if (r < 0 && find_mapping_name(path, name) == 0)
+		r = client_find_path(c, name, ret_path);
 	c->log_off = quiet;
 	return r == 0 ? 0 : client_find_path(c, operand, ret_path);
 }

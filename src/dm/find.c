@@ -9,12 +9,14 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "dm/names.h"
 #include "dm/stock-stack.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/file.h"
+#include "util/io.h"
 
 static int note_mapping(struct active_volumes *found, const char *name,
 			const struct device_info *info)
@@ -61,20 +63,32 @@ static bool helper_of(const struct active_volume *v, const struct helper *h, cha
 	return true;
 }
 
+static const struct helper all_helpers[] = {
+	{SUFFIX_PIECES, false},       {SUFFIX_HOTZONE, false},      {SUFFIX_OLD, false},
+	{SUFFIX_NEW, false},          {SUFFIX_STOCK_OVERLAY, true}, {SUFFIX_STOCK_FORWARD, true},
+	{SUFFIX_STOCK_BACKWARD, true}};
+
+bool find_is_helper_of(const struct active_volume *v, const char *uuid, const char *dm_uuid)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(all_helpers); i++) {
+		char name[DM_NAME_MAX + 1], expected[DM_UUID_MAX + 1];
+
+		if (helper_of(v, &all_helpers[i], name) &&
+		    name_uuid(UUID_HELPER, uuid, name, expected) == 0 &&
+		    strcasecmp(dm_uuid, expected) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int look_for_helpers(const char *uuid, struct active_volume *v)
 {
-	static const struct helper helpers[] = {
-		{SUFFIX_PIECES, false},       {SUFFIX_HOTZONE, false},
-		{SUFFIX_OLD, false},          {SUFFIX_NEW, false},
-		{SUFFIX_STOCK_OVERLAY, true}, {SUFFIX_STOCK_FORWARD, true},
-		{SUFFIX_STOCK_BACKWARD, true}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(all_helpers); i++) {
 		char name[DM_NAME_MAX + 1], dm_uuid[DM_UUID_MAX + 1];
 		struct device_info info;
 		int r;
 
-		if (!helper_of(v, &helpers[i], name))
+		if (!helper_of(v, &all_helpers[i], name))
 			continue;
 		r = name_uuid(UUID_HELPER, uuid, name, dm_uuid);
 		if (r == -ENAMETOOLONG)
@@ -222,6 +236,43 @@ int find_volume_by_name(const char *name, struct active_volume *ret)
 		}
 	}
 	return -ENODEV;
+}
+
+/* The kernel's own text, with a new line behind it. */
+static int name_of_number(dev_t device, char *ret)
+{
+	char path[64], text[DM_NAME_MAX + 2];
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/dm/name", major(device),
+		       minor(device));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -ENODEV;
+	r = read_kernel_text(fd, text, sizeof(text));
+	if (r < 0)
+		return r;
+	if (*text && text[strlen(text) - 1] == '\n')
+		text[strlen(text) - 1] = '\0';
+	(void)snprintf(ret, DM_NAME_MAX + 1, "%s", text);
+	return *ret ? 0 : -ENODEV;
+}
+
+int find_mapping_name(const char *given, char *ret)
+{
+	static const char directory[] = "/dev/mapper/";
+	const char *name = given;
+	struct stat st;
+
+	if (strchr(given, '/') && stat(given, &st) == 0)
+		return S_ISBLK(st.st_mode) ? name_of_number(st.st_rdev, ret) : -ENODEV;
+	/* The node, or the link, of an open mapping may be gone. */
+	if (strncmp(given, directory, strlen(directory)) == 0)
+		name = given + strlen(directory);
+	if (strchr(name, '/'))
+		return -ENODEV;
+	return snprintf(ret, DM_NAME_MAX + 1, "%s", name) > DM_NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
 int find_device_node(dev_t device, char *path, size_t size)

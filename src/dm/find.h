@@ -44,6 +44,16 @@ int find_active_volumes(const char *uuid, struct active_volumes *ret);
 int find_volume_by_name(const char *name, struct active_volume *ret);
 
 /*
+ * The name of the mapping that a person names: NAME itself, or the path of a block device of
+ * device-mapper: /dev/mapper/NAME, /dev/dm-0, a link of udev. @ret: DM_NAME_MAX + 1 bytes. A name
+ * that is no path is taken as it is. -ENODEV: the path leads to no such device; -ENAMETOOLONG.
+ */
+int find_mapping_name(const char *given, char *ret);
+
+/* Is @dm_uuid that of a helper of @v, the volume with the LUKS2 UUID @uuid? */
+bool find_is_helper_of(const struct active_volume *v, const char *uuid, const char *dm_uuid);
+
+/*
  * The kernel's own name of a block device, which needs no udev: "/dev/sda1". What open(2) of its
  * description below /sys fails with, or -ENODEV, -ENAMETOOLONG.
  */

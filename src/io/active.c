@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "dm/names.h"
 #include "io/extent.h"
 #include "io/stacking.h"
 
@@ -35,11 +36,18 @@ int active_find(const char *uuid, const struct stat *data, struct active *ret)
 		const struct active_volume *v = &all.volume[i];
 
 		if (lies_here(v, data)) {
-			ret->here = *v;
-			ret->n_here++;
+			ret->here[ret->n_here++] = *v;
 		} else {
 			ret->elsewhere[ret->n_elsewhere++] = *v;
 		}
 	}
 	return 0;
+}
+
+const struct active_volume *active_pick(const struct active *a, const char *wanted)
+{
+	for (unsigned i = 0; i < a->n_here; i++)
+		if (wanted ? name_means(wanted, a->here[i].name) : a->here[i].data_device != 0)
+			return &a->here[i];
+	return wanted || a->n_here == 0 ? NULL : &a->here[0];
 }

@@ -12,10 +12,10 @@
 struct active {
 	/*
 	 * Mappings with the UUID over these data, by whatever way (the device itself, a loop device
-	 * over the file). One of them. Also those of which it cannot be told: data_device is 0.
+	 * over the file). Also those of which it cannot be told: data_device is 0.
 	 */
 	unsigned n_here;
-	struct active_volume here;
+	struct active_volume here[ACTIVE_VOLUMES_MAX];
 	/* Mappings with the UUID over other data: copies of this volume, or it of them. */
 	unsigned n_elsewhere;
 	struct active_volume elsewhere[ACTIVE_VOLUMES_MAX];
@@ -23,3 +23,9 @@ struct active {
 
 /* @data is the device or file that has the data. No mapping at all is no error. */
 int active_find(const char *uuid, const struct stat *data, struct active *ret);
+
+/*
+ * Of those here the one that @wanted names (name_means()); where it is NULL, one that is known to
+ * lie here if there is any. NULL: none.
+ */
+const struct active_volume *active_pick(const struct active *a, const char *wanted);

@@ -78,11 +78,12 @@ static void note_sides(struct look *l, const struct luks_header *h)
 }
 
 /* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
-static int note_mapping(struct look *l, const struct luks_place *p, const struct luks_header *h,
-			uint64_t device_size, uint32_t block_size)
+static int note_mapping(const struct options *o, struct look *l, const struct luks_place *p,
+			const struct luks_header *h, uint64_t device_size, uint32_t block_size)
 {
+	const struct active_volume *active = NULL;
+	char wanted[DM_NAME_MAX + 1];
 	struct luks_status limited;
-	struct active_volume active;
 	struct active found;
 	struct stat st;
 	int r;
@@ -93,14 +94,17 @@ static int note_mapping(struct look *l, const struct luks_place *p, const struct
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
 				       l->device);
-	if (found.n_here == 0)
+	if (o->active_name && find_mapping_name(o->active_name, wanted) == 0)
+		active = active_pick(&found, wanted);
+	if (!active)
+		active = active_pick(&found, NULL);
+	if (!active)
 		return 0;
-	active = found.here;
-	(void)snprintf(l->name, sizeof(l->name), "%s", active.name);
-	l->stacked = active.helpers;
-	if (l->status.reenc.state != LUKS_REENC_NONE && active.size > 0 &&
-	    active.size < l->status.reenc.data_size &&
-	    luks_status_get(h, device_size, active.size, block_size, &limited, NULL) == 0)
+	(void)snprintf(l->name, sizeof(l->name), "%s", active->name);
+	l->stacked = active->helpers;
+	if (l->status.reenc.state != LUKS_REENC_NONE && active->size > 0 &&
+	    active->size < l->status.reenc.data_size &&
+	    luks_status_get(h, device_size, active->size, block_size, &limited, NULL) == 0)
 		l->status = limited;
 	return 0;
 }
@@ -141,7 +145,7 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 		l->record[0] = '\0';
 	l->trust = luks_record_check(h, &(const struct record_keys){});
 	note_sides(l, h);
-	r = note_mapping(l, p, h, size, block_size);
+	r = note_mapping(o, l, p, h, size, block_size);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(h);

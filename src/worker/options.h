@@ -52,7 +52,7 @@ struct options {
 	enum verb verb;
 	const char *device;      /* the first operand; NULL: only --active-name was given */
 	char **operands;         /* all of them, NULL-terminated */
-	const char *active_name; /* dm name */
+	const char *active_name; /* for find_mapping_name() */
 	const char *header;
 	const char *type;                /* of the header that is expected, such as "luks2" */
 	const char *uuid;                /* that is expected; NULL: any */

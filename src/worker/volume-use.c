@@ -72,7 +72,8 @@ static int check_device(const struct volume *v, const struct active_volume *acti
 
 struct other_holder {
 	const struct volume *volume;
-	dev_t mapping;
+	const struct active_volume *active;
+	bool others; /* are open with this UUID, who knows where: their helpers may be here */
 	char name[64];
 };
 
@@ -80,23 +81,26 @@ struct other_holder {
 static int look_at_holder(dev_t holder, const char *name, void *arg)
 {
 	struct other_holder *other = arg;
+	const char *uuid = other->volume->header->uuid;
 	char helpers[DM_UUID_MAX + 1];
 	struct device_info info;
 
-	if (holder == other->mapping)
+	if (holder == other->active->device)
 		return 0;
 	if (task_info_of(holder, &info) == 0 && info.exists &&
-	    name_uuid(UUID_HELPER, other->volume->header->uuid, "", helpers) == 0 &&
-	    name_has_prefix(info.uuid, helpers))
+	    name_uuid(UUID_HELPER, uuid, "", helpers) == 0 &&
+	    (other->others ? find_is_helper_of(other->active, uuid, info.uuid)
+			   : name_has_prefix(info.uuid, helpers)))
 		return 0;
 	(void)snprintf(other->name, sizeof(other->name), "%s", name);
 	return 1;
 }
 
 /* Another mapping over the data would keep the old key while the data gets the new one. */
-static int check_other_holders(const struct volume *v, const struct active_volume *active)
+static int check_other_holders(const struct volume *v, const struct active_volume *active,
+			       bool others)
 {
-	struct other_holder other = {.volume = v, .mapping = active->device};
+	struct other_holder other = {.volume = v, .active = active, .others = others};
 
 	if (device_each_holder(active->data_device, look_at_holder, &other) <= 0)
 		return 0;
@@ -106,7 +110,7 @@ static int check_other_holders(const struct volume *v, const struct active_volum
 			   v->data_path, active->name, other.name);
 }
 
-static int check_active(const struct volume *v, const struct active_volume *active)
+static int check_active(const struct volume *v, const struct active_volume *active, bool others)
 {
 	struct stat st;
 	int r;
@@ -119,7 +123,7 @@ static int check_active(const struct volume *v, const struct active_volume *acti
 	if (v->options->force_offline)
 		return log_refusal(-EBUSY, "%s: is active as %s; close it to work offline",
 				   v->data_path, active->name);
-	r = check_other_holders(v, active);
+	r = check_other_holders(v, active, others);
 	if (r < 0)
 		return r;
 	if (fstat(v->meta_fd, &st) < 0)
@@ -173,37 +177,113 @@ static int check_closed(const struct volume *v, const struct active *a)
 	return 0;
 }
 
-int volume_find_active(struct volume *v)
+/* Names of mappings for a message. */
+struct names {
+	char text[512];
+};
+
+static struct names names_here(const struct active *a)
 {
-	const char *wanted = v->options->active_name;
-	struct active a;
-	struct stat st;
+	struct names n = {""};
+
+	for (unsigned i = 0; i < a->n_here; i++) {
+		const size_t used = strlen(n.text);
+
+		(void)snprintf(n.text + used, sizeof(n.text) - used, "%s%s",
+			       i == 0 ? "" : " and as ", a->here[i].name);
+	}
+	return n;
+}
+
+/* The mapping that the user names is not one of this device. */
+static int refuse_wanted(const struct volume *v, const char *wanted, const struct active *a)
+{
+	const struct names here = names_here(a);
+	struct active_volume other;
+
+	if (find_volume_by_name(wanted, &other) < 0)
+		return log_refusal(-ENODEV, "%s: no active LUKS2 volume of this name; %s is %s%s",
+				   wanted, v->data_path, a->n_here > 0 ? "open as " : "not open",
+				   here.text);
+	return log_refusal(
+		-ENODEV,
+		"%s: does not lie on %s, which is %s%s; it lies on %s: name that "
+		"device, or none, to re-encrypt %s",
+		other.name, v->data_path, a->n_here > 0 ? "open as " : "not open", here.text,
+		other.data_device ? name_of_device(other.data_device).text : "another device",
+		other.name);
+}
+
+/*
+ * The mapping to work on: the one that is named, or the only one. Another one that is known to lie
+ * here would keep the old key. Of one that may lie anywhere, the holders of the device tell.
+ */
+static int choose(const struct volume *v, const struct active *a, const char *wanted,
+		  const struct active_volume **ret)
+{
+	const struct active_volume *chosen = active_pick(a, wanted);
+
+	if (wanted && !chosen)
+		return refuse_wanted(v, wanted, a);
+	for (unsigned i = 0; i < a->n_here; i++)
+		if (&a->here[i] != chosen && (!wanted || a->here[i].data_device != 0))
+			return log_refusal(
+				-ENOTUNIQ,
+				"%s: is active under several names (as %s): all but "
+				"one would go on with the old key; close the others%s",
+				v->data_path, names_here(a).text,
+				wanted ? ""
+				       : ", or give --active-name where they lie on other devices");
+	*ret = chosen;
+	return 0;
+}
+
+/* What --active-name means, which may be a path. */
+static int find_wanted(const struct volume *v, char *name, const char **ret)
+{
+	const char *given = v->options->active_name;
 	int r;
 
+	*ret = NULL;
+	if (!given)
+		return 0;
+	r = find_mapping_name(given, name);
+	if (r < 0)
+		return log_refusal(-ENODEV, "%s: no active LUKS2 volume of this name", given);
+	*ret = name;
+	return 0;
+}
+
+int volume_find_active(struct volume *v)
+{
+	const struct active_volume *chosen = NULL;
+	char name[DM_NAME_MAX + 1];
+	const char *wanted;
+	struct active a;
+	struct stat st;
+	int r = find_wanted(v, name, &wanted);
+
+	if (r < 0)
+		return r;
 	if (fstat(v->data.fd, &st) < 0)
 		return -errno;
 	r = active_find(v->header->uuid, &st, &a);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
 				       v->data_path);
-	if (a.n_here > 1)
-		return log_refusal(-ENOTUNIQ,
-				   "%s: is active under several names; close all but one of them",
-				   v->data_path);
-	if (wanted && (a.n_here == 0 || !name_means(wanted, a.here.name)))
-		return log_refusal(-ENODEV,
-				   "%s: no active volume of this name lies on %s and has its UUID",
-				   wanted, v->data_path);
-	if (a.n_here == 0)
-		return check_closed(v, &a);
-	r = check_active(v, &a.here);
+	r = choose(v, &a, wanted, &chosen);
 	if (r < 0)
 		return r;
-	v->name = strdup(a.here.name);
+	if (!chosen)
+		return check_closed(v, &a);
+	r = check_active(v, chosen, a.n_here > 1);
+	if (r < 0)
+		return r;
+	v->name = strdup(chosen->name);
 	if (!v->name)
 		return -ENOMEM;
-	v->active_size = a.here.size;
-	v->stacked = a.here.helpers;
+	v->active_size = chosen->size;
+	v->stacked = chosen->helpers;
 	return 0;
 }
 

@@ -34,13 +34,15 @@ static int make_arguments(struct volume *v)
 	return 0;
 }
 
-/* The device below the active volume @name. */
+/* The device below the active volume @name, or of this path. */
 static int device_below(const char *name, char **ret)
 {
+	char path[PATH_MAX], known[DM_NAME_MAX + 1];
 	struct active_volume active;
-	char path[PATH_MAX];
-	int r = find_volume_by_name(name, &active);
+	int r = find_mapping_name(name, known);
 
+	if (r == 0)
+		r = find_volume_by_name(known, &active);
 	if (r == 0 && active.data_device == 0)
 		r = -ENODEV;
 	if (r == 0)
@@ -55,7 +57,7 @@ static int device_of_name(const char *name, char **ret)
 {
 	int r = device_below(name, ret);
 
-	if (r == -ENODEV || r == -EOPNOTSUPP || r == -EINVAL)
+	if (r == -ENODEV || r == -EOPNOTSUPP || r == -EINVAL || r == -ENAMETOOLONG)
 		return log_refusal(-ENODEV, "%s: no active LUKS2 volume of this name", name);
 	return r < 0 ? log_error_errno(r, "%s: cannot tell the device below it", name) : 0;
 }
@@ -63,12 +65,10 @@ static int device_of_name(const char *name, char **ret)
 /* To name the open volume instead of the device below it is an easy slip. */
 static int explain_no_header(const struct volume *v)
 {
-	static const char directory[] = "/dev/mapper/";
 	const char *given = v->options->device;
 	_cleanup_free_ char *below = NULL;
 
-	if (given && strncmp(given, directory, strlen(directory)) == 0 &&
-	    device_below(given + strlen(directory), &below) == 0)
+	if (given && strchr(given, '/') && device_below(given, &below) == 0)
 		log_error("%s: is the open volume itself; name the device below it: %s", given,
 			  below);
 	else
