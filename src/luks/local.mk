@@ -32,6 +32,8 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/record.c src/luks/record.h \
 	src/luks/record-mac.c src/luks/record-mac.h \
 	src/luks/reencrypt-blocks.c \
+	src/luks/reencrypt-area.c src/luks/reencrypt-area.h \
+	src/luks/reencrypt-resilience.c \
 	src/luks/reencrypt-digest.c src/luks/reencrypt-digest.h \
 	src/luks/reencrypt-edit.c \
 	src/luks/reencrypt-keyslot.c src/luks/reencrypt-keyslot.h \

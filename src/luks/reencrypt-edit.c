@@ -187,7 +187,9 @@ int luks_reenc_finish(struct luks_header *h, struct luks_reenc *r, struct luks_a
 	bool keep_old;
 	int error;
 
-	if (!is_editable(r))
+	/* With nothing left to convert, nothing has to be protected. */
+	if (!is_editable(r) &&
+	    !(r->state == LUKS_REENC_FINISH && r->resilience == LUKS_RESILIENCE_NONE))
 		return -EOPNOTSUPP;
 	if (r->state != LUKS_REENC_FINISH &&
 	    (r->state != LUKS_REENC_HOT || boundary_after(r) != boundary_at_end(r)))

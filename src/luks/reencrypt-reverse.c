@@ -11,14 +11,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "crypto/hash.h"
 #include "luks/fields.h"
-#include "luks/freed.h"
+#include "luks/reencrypt-area.h"
 #include "luks/reencrypt-digest.h"
 #include "luks/reencrypt-layout.h"
 #include "luks/reencrypt.h"
 #include "luks/status.h"
-#include "util/checked.h"
 #include "util/cleanup.h"
 
 /* Only the two backup segments have these flags; each gets the other's. */
@@ -48,41 +46,6 @@ static int swap_backup_flags(json_object *json)
 	return 0;
 }
 
-/*
- * Blocks by which the area may be cut. cryptsetup wipes the area at the end, in 512-byte sectors,
- * and fails on an area that is no multiple of them.
- */
-static uint64_t area_granule(const struct luks_reenc *r)
-{
-	uint64_t blocks = 1;
-
-	if (r->resilience == LUKS_RESILIENCE_CHECKSUM)
-		while (!is_aligned(blocks * (uint64_t)hash_size(r->hash), SECTOR_SIZE))
-			blocks *= 2;
-	return blocks;
-}
-
-/*
- * An area whose capacity is about @hotzone_size, and not more than what is left to convert as far
- * as the granule allows: the last hotzone can then be as long as cryptsetup makes it, see
- * luks_reenc_stock_safe().
- */
-static void cut_area(struct luks_reenc *r, uint64_t hotzone_size)
-{
-	const uint64_t left =
-		r->direction == LUKS_BACKWARD ? r->boundary : r->data_size - r->boundary;
-	const uint64_t wanted = MIN(hotzone_size, left), granule = area_granule(r);
-	const uint64_t blocks = MAX(wanted / r->block_size / granule, UINT64_C(1)) * granule;
-	const uint64_t capacity = blocks * r->block_size;
-
-	if (wanted == 0 || capacity >= r->capacity)
-		return;
-	r->area_size = r->resilience == LUKS_RESILIENCE_CHECKSUM
-			       ? blocks * (uint64_t)hash_size(r->hash)
-			       : capacity;
-	r->capacity = capacity;
-}
-
 static int edit_keyslot(json_object *json, const struct luks_reenc *r)
 {
 	json_object *keyslot =
@@ -95,18 +58,6 @@ static int edit_keyslot(json_object *json, const struct luks_reenc *r)
 		return error;
 	return field_set(field_get(keyslot, "area", json_type_object), "size",
 			 json_u64(r->area_size));
-}
-
-/* What is cut off the area holds checksums, or with a journal old data. */
-static void note_cut(json_object *json, uint64_t header_size, const struct luks_reenc *before,
-		     const struct luks_reenc *r)
-{
-	const struct luks_areas cut = {
-		.count = before->area_size > r->area_size,
-		.area = {{r->area_offset + r->area_size, before->area_size - r->area_size}},
-	};
-
-	luks_freed_note(json, header_size, &cut);
 }
 
 static int reverse_json(json_object *json, const struct luks_reenc *r,
@@ -147,7 +98,7 @@ int luks_reenc_reverse(struct luks_header *h, struct luks_reenc *r,
 	turned.state = LUKS_REENC_CLEAN;
 	if (turned.boundary == (turned.direction == LUKS_FORWARD ? turned.data_size : 0))
 		turned.state = LUKS_REENC_FINISH;
-	cut_area(&turned, hotzone_size);
+	reenc_cut_area(&turned, hotzone_size);
 
 	json = header_copy_json(h);
 	if (!json)
@@ -155,7 +106,7 @@ int luks_reenc_reverse(struct luks_header *h, struct luks_reenc *r,
 	error = reverse_json(json, &turned, &turned_keys);
 	if (error < 0)
 		return error;
-	note_cut(json, h->size, r, &turned);
+	reenc_note_cut(json, h->size, r, &turned);
 	header_replace_json(h, TAKE_PTR(json));
 	*r = turned;
 	return 0;

@@ -173,6 +173,23 @@ uint32_t luks_reenc_uncovered(const struct luks_reenc *r);
 int luks_reenc_cover(struct luks_header *h, struct luks_reenc *r,
 		     const struct luks_reenc_keys *keys);
 
+/* How the hotzones to come are protected. */
+struct luks_protection {
+	enum luks_resilience resilience; /* checksum or journal */
+	const char *hash;                /* of checksum */
+	uint32_t logical_block;          /* bytes, of the data device */
+	uint64_t hotzone_size;           /* bytes; as for luks_reenc_reverse() */
+};
+
+/*
+ * Changes the resilience of a clean re-encryption that was begun with none, checksum or journal,
+ * and makes the verification digest anew with @keys. -EBUSY: hot, recover first; -EOPNOTSUPP:
+ * another state, mode or resilience; -ENOENT: an unknown hash; -ENOSPC: the area protects not even
+ * one block; -EINVAL: the position is no multiple of the blocks of the new resilience.
+ */
+int luks_reenc_set_protection(struct luks_header *h, struct luks_reenc *r,
+			      const struct luks_reenc_keys *keys, const struct luks_protection *p);
+
 /*
  * Is the metadata what somebody with both volume keys wrote? 0, or -EKEYREJECTED: tampered with, or
  * wrong keys. -ENOKEY: a key is missing.

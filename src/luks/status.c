@@ -15,11 +15,13 @@ const char *luks_reenc_state_name(enum luks_reenc_state state)
 	return names[state];
 }
 
+/* Without resilience a clean one can get it, and a hot one is lost. */
 static bool is_ours(const struct luks_reenc *r)
 {
-	return r->state == LUKS_REENC_NONE ||
-	       (r->mode == LUKS_REENCRYPT && (r->resilience == LUKS_RESILIENCE_CHECKSUM ||
-					      r->resilience == LUKS_RESILIENCE_JOURNAL));
+	if (r->state == LUKS_REENC_NONE)
+		return true;
+	return r->mode == LUKS_REENCRYPT && !r->shift_size && !r->moved_segment &&
+	       (r->resilience != LUKS_RESILIENCE_NONE || r->state != LUKS_REENC_HOT);
 }
 
 /* cryptsetup would convert what lies behind data of a fixed size as well. */

@@ -148,6 +148,8 @@ static void data_shift_is_reported_and_refused(void **state)
 		{"6_reencrypt_reduce_init", LUKS_REENC_CLEAN, LUKS_RESILIENCE_DATASHIFT},
 	};
 	const struct luks_reenc_keys no_keys = {NULL, NULL};
+	const struct luks_protection journal = {.resilience = LUKS_RESILIENCE_JOURNAL,
+						.logical_block = 512};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -162,6 +164,8 @@ static void data_shift_is_reported_and_refused(void **state)
 		assert_true(luks_reenc_set_position(h, &r, 0, 4096) < 0);
 		assert_int_equal(luks_reenc_finish(h, &r, &areas), -EOPNOTSUPP);
 		assert_true(luks_reenc_reverse(h, &r, &no_keys, 0) < 0);
+		assert_int_equal(luks_reenc_set_protection(h, &r, &no_keys, &journal),
+				 r.state == LUKS_REENC_HOT ? -EBUSY : -EOPNOTSUPP);
 		assert_int_equal(luks_status_get(h, 64 * MIB, 0, 4096, &status, NULL), 0);
 		assert_true(status.only_cryptsetup);
 		luks_header_free(h);

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "crypto/cipher-spec.h"
 #include "luks/begin.h"
 #include "luks/status.h"
 #include "util/clock.h"
@@ -15,6 +14,7 @@
 #include "worker/governed.h"
 #include "worker/passphrase.h"
 #include "worker/progress.h"
+#include "worker/resume-options.h"
 #include "worker/steps.h"
 
 /* All that a job owns. */
@@ -239,32 +239,33 @@ static int begin(struct job *j)
 	return steps_begin(&j->steps, b);
 }
 
-/* What was asked for at the beginning holds to the end (cryptsetup issue 570 was about this). */
-static int check_same_wishes(const struct job *j)
+/* The resilience changes between two hotzones only: a hot volume is recovered in the old way. */
+static int change_resilience(struct job *j)
 {
-	const struct options *o = j->o;
-	const struct luks_reenc *r = &j->steps.volume.reenc;
-	const char *path = j->steps.volume.data_path, *what = NULL;
+	if (j->steps.volume.reenc.state == LUKS_REENC_HOT && resume_changes_resilience(&j->steps)) {
+		int r = recover_only(j);
 
-	if (o->init_only)
-		return log_refusal(-EBUSY, "%s: a re-encryption is in progress already", path);
-	if (o->cipher && !cipher_spec_same(o->cipher, r->new_side.cipher))
-		what = "--cipher";
-	else if (o->sector_size > 0 && o->sector_size != r->new_side.sector_size)
-		what = "--sector-size";
-	else if (o->resilience == RESILIENCE_JOURNAL && r->resilience == LUKS_RESILIENCE_CHECKSUM)
-		what = "--resilience";
-	else if (o->resilience == RESILIENCE_CHECKSUM && r->resilience == LUKS_RESILIENCE_JOURNAL)
-		what = "--resilience";
-	else if (o->keep_key && !r->keep_key)
-		what = "--keep-key";
-	if (what)
-		return log_refusal(
-			-EINVAL,
-			"%s: %s is not what the re-encryption in progress was begun with; "
-			"leave it out to go on",
-			path, what);
-	return 0;
+		if (r < 0)
+			return r;
+	}
+	return resume_change_resilience(&j->steps);
+}
+
+/* What was asked for at the beginning holds to the end (cryptsetup issue 570 was about this). */
+static int resume(struct job *j)
+{
+	int r = resume_check_options(&j->steps.volume, j->o);
+
+	if (r < 0)
+		return r;
+	r = steps_unlock(&j->steps);
+	if (r < 0)
+		return r;
+	r = resume_check_keys(&j->steps);
+	if (r < 0)
+		return r;
+	r = steps_take_over(&j->steps);
+	return r < 0 ? r : change_resilience(j);
 }
 
 static int reencrypt(struct job *j)
@@ -284,15 +285,13 @@ static int reencrypt(struct job *j)
 		r = begin(j);
 		if (r < 0 || j->o->init_only)
 			return r;
+		r = steps_take_over(&j->steps);
 	} else {
-		r = check_same_wishes(j);
-		if (r < 0)
-			return r;
-		r = steps_unlock(&j->steps);
-		if (r < 0)
-			return r;
+		r = resume(j);
+		/* Its last hotzone may have been all that was left. */
+		if (r == 0 && v->reenc.state == LUKS_REENC_NONE)
+			return 0;
 	}
-	r = steps_take_over(&j->steps);
 	return r < 0 ? r : convert(j);
 }
 
@@ -316,9 +315,7 @@ static int recover(struct job *j)
 		return r;
 	if (v->reenc.state == LUKS_REENC_NONE && v->stacked)
 		return steps_settle(&j->steps);
-	/* The header may be clean already, and I/O still wait for the worker that died. */
-	if (v->reenc.state == LUKS_REENC_NONE ||
-	    (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked)) {
+	if (v->reenc.state == LUKS_REENC_NONE) {
 		log_notice("%s: nothing to recover", v->data_path);
 		return 0;
 	}
@@ -326,8 +323,16 @@ static int recover(struct job *j)
 	if (r < 0)
 		return r;
 	r = steps_take_over(&j->steps);
-	if (r == 0)
-		r = recover_only(j);
+	if (r < 0)
+		return r;
+	/* The header may be clean already, and I/O still wait for the worker that died. */
+	if (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked) {
+		log_notice("%s: nothing to recover; go on with: recryptctl reencrypt --resume-only "
+			   "%s",
+			   v->data_path, v->arguments);
+		return 0;
+	}
+	r = recover_only(j);
 	if (r == 0 && v->reenc.state == LUKS_REENC_NONE)
 		log_notice("%s: recovered; the re-encryption is complete", v->data_path);
 	else if (r == 0)
@@ -362,6 +367,8 @@ static int cancel(struct job *j)
 		r = steps_take_over(&j->steps);
 	if (r == 0)
 		r = steps_check_cancellable(&j->steps.volume);
+	if (r == 0)
+		r = change_resilience(j);
 	/* A stack that is there still has the sides in their roles of before. */
 	if (r == 0 && (j->steps.volume.reenc.state == LUKS_REENC_HOT || j->steps.volume.stacked))
 		r = recover_only(j);

@@ -239,6 +239,19 @@ static int check_locked(const struct work *w)
 	return 0;
 }
 
+/* A person has to look first: the data may be spoiled. */
+static int refuse_no_resilience(const struct work *w)
+{
+	const struct volume *v = &w->steps.volume;
+
+	if (v->reenc.resilience != LUKS_RESILIENCE_NONE)
+		return 0;
+	return log_refusal(-ENOTSUP,
+			   "%s: this re-encryption was begun with --resilience none; to go on with "
+			   "checksums: recryptctl reencrypt --foreground --resume-only %s",
+			   v->data_path, v->arguments);
+}
+
 /* A re-encryption that we may go on with, unlocked, locked against others, and verified. */
 static int enter(struct work *w)
 {
@@ -252,6 +265,8 @@ static int enter(struct work *w)
 		r = hold_keys(w);
 	if (r == 0)
 		r = steps_take_over(&w->steps);
+	if (r == 0)
+		r = refuse_no_resilience(w);
 	return r < 0 ? r : check_newer(w);
 }
 

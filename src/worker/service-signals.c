@@ -182,6 +182,16 @@ static int append_nodes(sd_bus_message *m, const struct look *l)
 	return r < 0 ? r : append(m, "HeaderInode", "t", l->header_node.inode);
 }
 
+/*
+ * What was begun without resilience may have been killed, and then data behind its position is
+ * spoiled. Only a person may go on with it.
+ */
+static bool is_supported(const struct luks_status *s)
+{
+	return !s->only_cryptsetup &&
+	       (s->reenc.state == LUKS_REENC_NONE || s->reenc.resilience != LUKS_RESILIENCE_NONE);
+}
+
 int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state)
 {
 	int r = append_text(m, "UUID", l->status.uuid);
@@ -201,7 +211,7 @@ int service_append_look(sd_bus_message *m, const struct look *l, const struct co
 	if (r >= 0)
 		r = append(m, "Stacked", "b", (int)l->stacked);
 	if (r >= 0)
-		r = append(m, "Supported", "b", (int)!l->status.only_cryptsetup);
+		r = append(m, "Supported", "b", (int)is_supported(&l->status));
 	if (r >= 0)
 		r = append_bits(m, "Keyslots", l->keyslots);
 	if (r >= 0)

@@ -55,12 +55,20 @@ int steps_check_supported(const struct volume *v)
 	if (r->state == LUKS_REENC_NONE)
 		return 0;
 	if (r->mode != LUKS_REENCRYPT)
+		return log_refusal(-ENOTSUP,
+				   "%s: this is %s begun by cryptsetup, which only cryptsetup can "
+				   "go on with",
+				   v->data_path,
+				   r->mode == LUKS_ENCRYPT ? "an encryption" : "a decryption");
+	/* cryptsetup writes no hotzone to the header then. */
+	if (r->resilience == LUKS_RESILIENCE_NONE && r->state == LUKS_REENC_HOT)
 		return log_refusal(
 			-ENOTSUP,
-			"%s: this is an %s begun by cryptsetup, which only cryptsetup can "
-			"go on with",
-			v->data_path, r->mode == LUKS_ENCRYPT ? "encryption" : "decryption");
-	if (r->shift_size > 0 || r->moved_segment || r->resilience == LUKS_RESILIENCE_NONE)
+			"%s: this re-encryption was begun with --resilience none, which protects "
+			"no hotzone, and stands in the middle of one: it cannot be recovered; "
+			"restore a backup of the header and the data",
+			v->data_path);
+	if (r->shift_size > 0 || r->moved_segment)
 		return log_refusal(
 			-ENOTSUP,
 			"%s: this re-encryption moves the data (%s); only cryptsetup can "

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Another resilience for the hotzones to come. Between two hotzones nothing in the area is needed,
+ * so it may be used otherwise from the next one on:
+ *
+ *   "area": {type, offset, size}  ->  {another type, the same offset, size; hash, sector_size}
+ *
+ * The area is covered by the verification digest, which is made anew in the same commit: before it
+ * the header is clean in the old way, after it in the new one.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "crypto/hash.h"
+#include "luks/fields.h"
+#include "luks/reencrypt-area.h"
+#include "luks/reencrypt-digest.h"
+#include "luks/reencrypt-layout.h"
+#include "luks/reencrypt.h"
+#include "luks/status.h"
+#include "util/checked.h"
+#include "util/cleanup.h"
+
+static bool is_plain(enum luks_resilience resilience)
+{
+	return resilience == LUKS_RESILIENCE_CHECKSUM || resilience == LUKS_RESILIENCE_JOURNAL;
+}
+
+/* Checksums keep the blocks that the header has; a journal has none of its own. */
+static uint32_t block_size_for(const struct luks_reenc *r, const struct luks_protection *p)
+{
+	const uint32_t sector = MAX(r->old_side.sector_size, r->new_side.sector_size);
+
+	if (r->resilience == LUKS_RESILIENCE_CHECKSUM && p->resilience == LUKS_RESILIENCE_CHECKSUM)
+		return r->block_size;
+	return MAX(p->logical_block, sector);
+}
+
+static int set_capacity(struct luks_reenc *r)
+{
+	uint64_t capacity = r->area_size;
+
+	if (r->resilience == LUKS_RESILIENCE_CHECKSUM) {
+		const int size = hash_size(r->hash);
+
+		if (size <= 0)
+			return -ENOENT;
+		if (mul_u64(r->area_size / (uint64_t)size, r->block_size, &capacity) < 0)
+			return -EOVERFLOW;
+	}
+	r->capacity = round_down_u64(capacity, r->block_size);
+	return r->capacity > 0 ? 0 : -ENOSPC;
+}
+
+static int change(const struct luks_reenc *r, const struct luks_protection *p,
+		  struct luks_reenc *ret)
+{
+	struct luks_reenc changed = *r;
+	int error;
+
+	changed.resilience = p->resilience;
+	changed.block_size = block_size_for(r, p);
+	changed.hash[0] = '\0';
+	if (p->resilience == LUKS_RESILIENCE_CHECKSUM) {
+		if (strlen(p->hash) >= sizeof(changed.hash))
+			return -ENOENT;
+		memcpy(changed.hash, p->hash, strlen(p->hash) + 1);
+	}
+	error = set_capacity(&changed);
+	if (error < 0)
+		return error;
+	if (!position_is_valid(&changed, changed.boundary, 0))
+		return -EINVAL;
+	/* Forward cryptsetup comes out right with any area. */
+	if (changed.direction == LUKS_BACKWARD)
+		reenc_cut_area(&changed, p->hotzone_size);
+	*ret = changed;
+	return 0;
+}
+
+static json_object *area_to_json(const struct luks_reenc *r)
+{
+	_cleanup_(json_putp) json_object *area = json_object_new_object();
+	int error = area ? 0 : -ENOMEM;
+
+	if (error == 0)
+		error = field_set(area, "type",
+				  json_object_new_string(luks_resilience_name(r->resilience)));
+	if (error == 0)
+		error = field_set(area, "offset", json_u64(r->area_offset));
+	if (error == 0)
+		error = field_set(area, "size", json_u64(r->area_size));
+	if (r->resilience != LUKS_RESILIENCE_CHECKSUM)
+		return error < 0 ? NULL : TAKE_PTR(area);
+	if (error == 0)
+		error = field_set(area, "hash", json_object_new_string(r->hash));
+	if (error == 0)
+		error = field_set(area, "sector_size", json_object_new_int64(r->block_size));
+	return error < 0 ? NULL : TAKE_PTR(area);
+}
+
+int luks_reenc_set_protection(struct luks_header *h, struct luks_reenc *r,
+			      const struct luks_reenc_keys *keys, const struct luks_protection *p)
+{
+	_cleanup_(json_putp) json_object *json = NULL;
+	struct luks_reenc changed;
+	int error;
+
+	if (r->state == LUKS_REENC_HOT)
+		return -EBUSY;
+	if (r->state != LUKS_REENC_CLEAN || r->mode != LUKS_REENCRYPT || r->shift_size > 0 ||
+	    r->moved_segment || !is_plain(p->resilience))
+		return -EOPNOTSUPP;
+	error = change(r, p, &changed);
+	if (error < 0)
+		return error;
+
+	json = header_copy_json(h);
+	if (!json)
+		return -ENOMEM;
+	error = field_set(field_by_id(field_get(json, "keyslots", json_type_object), r->keyslot),
+			  "area", area_to_json(&changed));
+	if (error == 0)
+		error = digest_replace(json, &changed, keys);
+	if (error < 0)
+		return error;
+	reenc_note_cut(json, h->size, r, &changed);
+	header_replace_json(h, TAKE_PTR(json));
+	*r = changed;
+	return 0;
+}

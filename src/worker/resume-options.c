@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker/resume-options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "crypto/checksum.h"
+#include "crypto/cipher-spec.h"
+#include "luks/lock.h"
+#include "luks/status.h"
+#include "util/log.h"
+
+#define DEFAULT_HASH "sha256"
+
+static int refuse(const struct volume *v, const char *option)
+{
+	return log_refusal(-EINVAL,
+			   "%s: %s is not what the re-encryption in progress was begun with; "
+			   "leave it out to go on",
+			   v->data_path, option);
+}
+
+/* They say nothing of what was begun, since new keyslots are made at the beginning only. */
+static void tell_unused(const struct volume *v, const struct options *o)
+{
+	if (o->pbkdf || o->pbkdf_hash || o->iter_time_ms || o->pbkdf_iterations ||
+	    o->pbkdf_memory_kib || o->pbkdf_parallel)
+		log_info("%s: the keyslots of the new key were made when the re-encryption began; "
+			 "options of their PBKDF change nothing any more",
+			 v->data_path);
+}
+
+int resume_check_options(const struct volume *v, const struct options *o)
+{
+	const struct luks_reenc *r = &v->reenc;
+
+	if (o->init_only)
+		return log_refusal(-EINVAL,
+				   "%s: a re-encryption is begun already, so --init-only has "
+				   "nothing to do; go on with: recryptctl reencrypt --resume-only "
+				   "%s",
+				   v->data_path, v->arguments);
+	if (o->cipher && !cipher_spec_same(o->cipher, r->new_side.cipher))
+		return refuse(v, "--cipher");
+	if (o->sector_size > 0 && o->sector_size != r->new_side.sector_size)
+		return refuse(v, "--sector-size");
+	if (o->keep_key && !r->keep_key)
+		return refuse(v, "--keep-key");
+	if (o->no_keyslots && luks_reenc_keyslots(v->header, r->new_side.digest))
+		return refuse(v, "--force-no-keyslots");
+	if (o->resilience_hash && o->resilience == RESILIENCE_UNSET &&
+	    r->resilience == LUKS_RESILIENCE_JOURNAL)
+		return log_refusal(-EINVAL,
+				   "%s: --resilience-hash is for checksums, and the re-encryption "
+				   "in progress has a journal; add --resilience checksum to change "
+				   "that",
+				   v->data_path);
+	tell_unused(v, o);
+	return 0;
+}
+
+static int check_size(const struct volume *v, const struct secret *key, uint32_t wanted,
+		      const char *which)
+{
+	if (wanted == 0 || !key || key->size == wanted)
+		return 0;
+	return log_refusal(-EINVAL,
+			   "%s: the %s volume key of the re-encryption in progress has %zu bits, "
+			   "and %" PRIu32 " are asked for; leave the size out to go on",
+			   v->data_path, which, key->size * 8, wanted * 8);
+}
+
+int resume_check_keys(const struct steps *s)
+{
+	const struct options *o = s->options;
+	int r = check_size(&s->volume, s->new_key, o->key_size, "new");
+
+	return r < 0 ? r : check_size(&s->volume, s->old_key, o->old_key_size, "old");
+}
+
+/* What is asked for, or else what the header has, and checksum in place of none. */
+static struct luks_protection wanted_protection(const struct steps *s)
+{
+	const struct options *o = s->options;
+	const struct luks_reenc *r = &s->volume.reenc;
+	struct luks_protection p = {
+		.resilience = o->resilience == RESILIENCE_JOURNAL     ? LUKS_RESILIENCE_JOURNAL
+			      : o->resilience == RESILIENCE_CHECKSUM  ? LUKS_RESILIENCE_CHECKSUM
+			      : r->resilience == LUKS_RESILIENCE_NONE ? LUKS_RESILIENCE_CHECKSUM
+								      : r->resilience,
+		.logical_block = s->volume.data.geometry.block_size,
+		.hotzone_size = conversion_hotzone_size(&s->volume),
+	};
+
+	if (p.resilience == LUKS_RESILIENCE_CHECKSUM)
+		p.hash = o->resilience_hash ?: *r->hash ? r->hash : DEFAULT_HASH;
+	return p;
+}
+
+static bool is_another(const struct luks_reenc *r, const struct luks_protection *p)
+{
+	return p->resilience != r->resilience || (p->hash && strcmp(p->hash, r->hash) != 0);
+}
+
+bool resume_changes_resilience(const struct steps *s)
+{
+	const struct luks_protection p = wanted_protection(s);
+
+	return is_another(&s->volume.reenc, &p);
+}
+
+static int check_hash(const struct volume *v, const struct luks_protection *p)
+{
+	_cleanup_(checksum_freep) struct checksum *checksum = NULL;
+
+	if (!p->hash || checksum_new(p->hash, 1, &checksum) == 0)
+		return 0;
+	return log_refusal(-EINVAL, "%s: --resilience-hash \"%s\" does not exist", v->data_path,
+			   p->hash);
+}
+
+static int explain(const struct volume *v, int error, const struct luks_reason *why)
+{
+	if (error == -ENOSPC)
+		return log_refusal(error,
+				   "%s: the keyslots area has no room for the resilience data of "
+				   "even one block with this --resilience; leave it out to go on",
+				   v->header_path);
+	if (error == -EINVAL && !*why->text)
+		return log_refusal(error,
+				   "%s: stands at a position that is no multiple of the blocks of "
+				   "this --resilience; leave it out to go on",
+				   v->header_path);
+	return log_error_errno(error, "%s: cannot change the resilience of the re-encryption%s%s",
+			       v->header_path, *why->text ? ": " : "", why->text);
+}
+
+static int commit(struct steps *s, const struct luks_protection *p, struct luks_reason *why)
+{
+	struct volume *v = &s->volume;
+	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
+
+	if (r == 0)
+		r = luks_header_check_unmoved(v->header, v->meta);
+	if (r == 0)
+		r = luks_reenc_set_protection(v->header, &v->reenc, &keys, p);
+	if (r == 0)
+		r = luks_header_commit(v->header, v->meta, why);
+	return r < 0 ? r : luks_header_flush(v->header, v->meta);
+}
+
+/* cryptsetup counts on nobody killing it, and notes its position at a clean end only. */
+static void warn_of_none(const struct volume *v)
+{
+	log_warning("%s: was begun with --resilience none, and goes on with checksums. Had its "
+		    "program been killed and not stopped, data behind the position in the header "
+		    "would be spoiled, and nothing could tell",
+		    v->data_path);
+}
+
+int resume_change_resilience(struct steps *s)
+{
+	const struct volume *v = &s->volume;
+	const struct luks_protection p = wanted_protection(s);
+	struct luks_reason why = {};
+	int r;
+
+	if (v->reenc.state != LUKS_REENC_CLEAN || !is_another(&v->reenc, &p))
+		return 0;
+	r = check_hash(v, &p);
+	if (r < 0)
+		return r;
+	if (v->reenc.resilience == LUKS_RESILIENCE_NONE)
+		warn_of_none(v);
+	r = commit(s, &p, &why);
+	if (r < 0)
+		return explain(v, r, &why);
+	log_notice("%s: the resilience is %s%s%s from here on", v->data_path,
+		   luks_resilience_name(p.resilience), p.hash ? " with " : "", p.hash ?: "");
+	return 0;
+}

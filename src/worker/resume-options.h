@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The options of a command that finds a re-encryption begun already: what was chosen at the
+ * beginning must not be contradicted, but the resilience may become another.
+ */
+#pragma once
+
+#include "worker/steps.h"
+
+/* Before keys are asked for. Names the option that contradicts what was begun: -EINVAL. */
+int resume_check_options(const struct volume *v, const struct options *o);
+
+/* The same, of what only the keys tell. After steps_unlock(). */
+int resume_check_keys(const struct steps *s);
+
+/* Is another resilience than the header's asked for, or does the header have none? */
+bool resume_changes_resilience(const struct steps *s);
+
+/*
+ * Puts the resilience that is asked for (checksum, where the header has none) into a clean header,
+ * in one commit. After steps_take_over(); nothing to do is no error. Logs failures, and the change.
+ */
+int resume_change_resilience(struct steps *s);
