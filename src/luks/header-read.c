@@ -207,9 +207,7 @@ static int refuse_both(const struct copy *primary, const struct copy *secondary,
 		return luks_refuse(why, -EFBIG, "the LUKS2 header is larger than the device");
 	if (primary->verdict == COPY_ABSENT && secondary->verdict < COPY_DAMAGED)
 		return luks_refuse(why, -ENOENT, "there is no LUKS header");
-	return luks_refuse(why, -EBADMSG,
-			   "neither header copy can be used: of the primary, %.100s; "
-			   "of the secondary, %.100s",
+	return luks_refuse(why, -EBADMSG, "of the primary, %.100s; of the secondary, %.100s",
 			   primary->why.text, secondary->why.text);
 }
 

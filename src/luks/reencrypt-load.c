@@ -8,6 +8,7 @@
  * the new side that everything is (FINISH). cryptsetup takes the second for the first.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "crypto/hash.h"
@@ -243,9 +244,16 @@ static int read_size(struct loader *l, uint64_t device_size, uint64_t fixed_size
 	struct luks_reenc *r = &l->r;
 	uint64_t available, size;
 
-	if (device_size <= r->data_offset || device_size < last->offset + last->size)
+	if (device_size <= r->data_offset)
 		return luks_refuse(l->why, -EFBIG,
-				   "the data device is smaller than the header says");
+				   "the device is too small: it has %" PRIu64
+				   " bytes, and the header puts the data at byte %" PRIu64,
+				   device_size, r->data_offset);
+	if (device_size < last->offset + last->size)
+		return luks_refuse(l->why, -EFBIG,
+				   "the device is too small: it has %" PRIu64
+				   " bytes, and the header puts data up to byte %" PRIu64,
+				   device_size, last->offset + last->size);
 	available = device_size - r->data_offset;
 
 	if (last->size) {
@@ -265,9 +273,16 @@ static int read_size(struct loader *l, uint64_t device_size, uint64_t fixed_size
 			size = fixed_size && l->regular == 1 ? fixed_size : available;
 		r->fixed_size |= size != available;
 	}
+	if (size > available && size == fixed_size)
+		return luks_refuse(l->why, -EINVAL,
+				   "the size given (--device-size) is %" PRIu64
+				   " bytes, and the device has %" PRIu64 " bytes of data",
+				   size, available);
 	if (size > available)
 		return luks_refuse(l->why, -EFBIG,
-				   "the data device is smaller than the size given");
+				   "the device is too small: it has %" PRIu64
+				   " bytes of data, and the header says %" PRIu64,
+				   available, size);
 	if (fixed_size && fixed_size != size)
 		return luks_refuse(l->why, -EINVAL,
 				   "the size given is not that with which the re-encryption began");

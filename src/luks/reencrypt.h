@@ -104,10 +104,10 @@ struct luks_reenc_keys {
  *   -EOPNOTSUPP  unknown requirement, requirement of version 1, offline re-encryption, integrity
  *   -EBADMSG     the metadata contradict each other: damaged, or tampered with
  *   -EFBIG       the data device is smaller than the header says
- *   -EINVAL      @fixed_size contradicts the header, or sizes are no multiple of the sector size
- * Data shift loads for a report, with the position as far as it can be told; every edit of it is
- * refused with -EOPNOTSUPP. The keys are checked by luks_reenc_digest_verify(): nothing that this
- * function read may be acted on before.
+ *   -EINVAL      @fixed_size contradicts the header or the device, or sizes are no multiple of the
+ * sector size Data shift loads for a report, with the position as far as it can be told; every edit
+ * of it is refused with -EOPNOTSUPP. The keys are checked by luks_reenc_digest_verify(): nothing
+ * that this function read may be acted on before.
  */
 int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t fixed_size,
 		    uint32_t block_size, struct luks_reenc *ret, struct luks_reason *why);

@@ -29,6 +29,7 @@ static int explain(const struct look *l, int error, const struct luks_reason *wh
 		return log_refusal(-ENOTSUP, "%s: cannot be re-encrypted%s%s", path, detail,
 				   why->text);
 	case -EBADMSG:
+	case -EFBIG:
 		return log_refusal(-EINVAL, "%s: the LUKS2 header cannot be used%s%s", path, detail,
 				   why->text);
 	default:

@@ -93,7 +93,7 @@ static int explain_header_error(const struct volume *v, int error, const struct 
 			  path, why->text);
 		return -EINVAL;
 	case -EFBIG:
-		log_error("%s: smaller than the LUKS2 header says (%s)", path, why->text);
+		log_error("%s: %s", path, why->text);
 		return -ENOTBLK;
 	default:
 		return log_error_errno(error, "%s: cannot read the LUKS2 header", path);
@@ -193,10 +193,12 @@ int volume_understand(struct volume *v)
 			  v->header_path, why.text);
 		return -EINVAL;
 	case -EFBIG:
-		log_error("%s: smaller than the LUKS2 header says: %s", v->data_path, why.text);
+		log_error("%s: %s", v->data_path, why.text);
 		return -ENOTBLK;
 	default:
-		return log_error_errno(r, "%s: %s", v->data_path, why.text);
+		return *why.text ? log_refusal(r, "%s: %s", v->data_path, why.text)
+				 : log_error_errno(r, "%s: cannot understand the LUKS2 header",
+						   v->data_path);
 	}
 }
 
