@@ -25,12 +25,12 @@ static struct text text_of(const char *s)
 	return (struct text){.start = s, .size = strlen(s)};
 }
 
-/* What `cryptsetup open` would make of the header, but for keys and flags. */
-static int expected_table(const struct luks_status *s, dev_t data, struct table *ret)
+/* What `cryptsetup open` would make of the header for @size bytes, but for keys and flags. */
+static int expected_table(const struct luks_status *s, dev_t data, uint64_t size, struct table *ret)
 {
 	const struct luks_reenc *r = &s->reenc;
 	const struct layout l = {
-		.size = r->data_size >> SECTOR_SHIFT,
+		.size = size >> SECTOR_SHIFT,
 		.backward = r->state != LUKS_REENC_NONE && r->direction == LUKS_BACKWARD,
 		.data = data,
 		.data_offset = r->data_offset >> SECTOR_SHIFT,
@@ -74,10 +74,30 @@ static int digest_of(const struct luks_reenc *r, uint64_t start)
 	return below == (r->direction == LUKS_FORWARD) ? r->new_side.digest : r->old_side.digest;
 }
 
+/* -ESTALE: it does not agree. */
+static int compare(const struct table *live, const struct luks_status *s, dev_t data, uint64_t size)
+{
+	_cleanup_table_ struct table expected = {0};
+	int r;
+
+	if (size < s->reenc.boundary)
+		return -ESTALE;
+	r = expected_table(s, data, size, &expected);
+	if (r < 0)
+		return r;
+	if (s->reenc.hot_size || live->count != expected.count)
+		return -ESTALE;
+	for (unsigned i = 0; i < live->count; i++)
+		if (!target_agrees(&live->targets[i], &expected.targets[i]) ||
+		    !key_agrees(live->targets[i].key, digest_of(&s->reenc, live->targets[i].start)))
+			return -ESTALE;
+	return 0;
+}
+
 enum status_table active_compare(const struct active_volume *v, const struct luks_status *s,
 				 dev_t data)
 {
-	_cleanup_table_ struct table live = {0}, expected = {0};
+	_cleanup_table_ struct table live = {0};
 	int r;
 
 	if (v->helpers)
@@ -85,14 +105,14 @@ enum status_table active_compare(const struct active_volume *v, const struct luk
 	r = task_table_of(v->device, &live);
 	if (r == -EBADMSG || r == -E2BIG)
 		return STATUS_TABLE_DIFFERS;
-	/* An image file is mapped through a loop device: whose, does not matter here. */
-	if (r < 0 || expected_table(s, data, &expected) < 0)
+	if (r < 0)
 		return STATUS_TABLE_UNKNOWN;
-	if (s->reenc.hot_size || live.count != expected.count)
-		return STATUS_TABLE_DIFFERS;
-	for (unsigned i = 0; i < live.count; i++)
-		if (!target_agrees(&live.targets[i], &expected.targets[i]) ||
-		    !key_agrees(live.targets[i].key, digest_of(&s->reenc, live.targets[i].start)))
-			return STATUS_TABLE_DIFFERS;
-	return STATUS_TABLE_AGREES;
+	/* An image file is mapped through a loop device: whose, does not matter here. */
+	r = compare(&live, s, data, s->reenc.data_size);
+	if (r == 0)
+		return STATUS_TABLE_AGREES;
+	if (r != -ESTALE)
+		return STATUS_TABLE_UNKNOWN;
+	return v->size > 0 && compare(&live, s, data, v->size) == 0 ? STATUS_TABLE_SIZE
+								    : STATUS_TABLE_DIFFERS;
 }

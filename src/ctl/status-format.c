@@ -13,6 +13,8 @@ static const char *table_name(enum status_table table)
 		return "agrees";
 	case STATUS_TABLE_STACK:
 		return "stack";
+	case STATUS_TABLE_SIZE:
+		return "size";
 	case STATUS_TABLE_DIFFERS:
 		return "differs";
 	case STATUS_TABLE_UNKNOWN:
@@ -28,6 +30,8 @@ static const char *table_text(enum status_table table)
 		return "its table agrees with the header";
 	case STATUS_TABLE_STACK:
 		return "a worker's devices are under it";
+	case STATUS_TABLE_SIZE:
+		return "its table agrees with the header but for its size";
 	case STATUS_TABLE_DIFFERS:
 		return "its table DIFFERS from the header";
 	case STATUS_TABLE_UNKNOWN:
@@ -112,6 +116,16 @@ static void print_reencryption(const struct luks_status *s, FILE *out)
 	print_progress(s, out);
 }
 
+/* Nothing of the rest can be reached through the mapping. */
+static void print_sizes(const struct status *s, FILE *out)
+{
+	fprintf(out, "Open size:    %" PRIu64 " bytes, and the data are %" PRIu64, s->active_size,
+		s->data_size);
+	if (s->active_size < s->data_size && s->luks.reenc.state == LUKS_REENC_NONE)
+		print_masked(out, "; cryptsetup resize ", s->name, " opens the rest");
+	fprintf(out, "\n");
+}
+
 int status_format_text(const struct status *s, FILE *out)
 {
 	const struct luks_reenc *r = &s->luks.reenc;
@@ -123,6 +137,8 @@ int status_format_text(const struct status *s, FILE *out)
 	if (s->name) {
 		print_masked(out, "Open as:      ", s->name, "");
 		fprintf(out, "; %s\n", table_text(s->table));
+		if (s->table == STATUS_TABLE_SIZE)
+			print_sizes(s, out);
 	} else if (s->other_name) {
 		print_masked(out,
 			     "Open as:      not open; another device with this UUID is open as ",

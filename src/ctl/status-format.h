@@ -12,7 +12,8 @@
 enum status_table {
 	STATUS_TABLE_AGREES,  /* what `cryptsetup open` would make of the header */
 	STATUS_TABLE_STACK,   /* a worker's helper devices: one is at work, or was killed */
-	STATUS_TABLE_DIFFERS, /* neither */
+	STATUS_TABLE_SIZE,    /* the first but for its size: the device has grown, or shrunk */
+	STATUS_TABLE_DIFFERS, /* none of these */
 	STATUS_TABLE_UNKNOWN, /* it could not be looked at */
 };
 
@@ -21,7 +22,10 @@ struct status {
 	const char *header;      /* path of a detached header, or NULL */
 	const char *name;        /* dm name of the open volume, NULL: closed */
 	enum status_table table; /* of an open volume */
-	const char *other_name;  /* dm name of another open volume with this UUID, or NULL */
+	/* Bytes of it, 0: not to be told; and of the data on the device, which may be more than
+	 * what is re-encrypted. */
+	uint64_t active_size, data_size;
+	const char *other_name; /* dm name of another open volume with this UUID, or NULL */
 	struct luks_status luks;
 };
 

@@ -48,11 +48,13 @@ static void look_for_mapping(struct status *s, struct active_volume *v, const st
 	}
 	*v = *active_pick(&found, NULL);
 	s->name = v->name;
+	s->active_size = v->size;
+	s->data_size = s->luks.reenc.data_size;
+	s->table = active_compare(v, &s->luks, file_block_device(&place->data.identity));
 	if (s->luks.reenc.state != LUKS_REENC_NONE && v->size &&
 	    v->size < s->luks.reenc.data_size &&
 	    luks_status_get(h, device_size, v->size, block_size, &limited, NULL) == 0)
 		s->luks = limited;
-	s->table = active_compare(v, &s->luks, file_block_device(&place->data.identity));
 }
 
 static int read_status(struct status *s, struct active_volume *v)

@@ -138,6 +138,18 @@ static void other_states_have_their_own_lines(void **state)
 	text = text_of(&s);
 	assert_non_null(strstr(text, "State:        needs finishing\n"));
 	assert_non_null(strstr(text, "vol; its table DIFFERS from the header\n"));
+	free(text);
+	s.luks.reenc.state = LUKS_REENC_NONE;
+	s.table = STATUS_TABLE_SIZE;
+	s.active_size = 100 << 20;
+	s.data_size = 256 << 20;
+	text = text_of(&s);
+	assert_non_null(strstr(text, "vol; its table agrees with the header but for its size\n"
+				     "Open size:    104857600 bytes, and the data are 268435456; "
+				     "cryptsetup resize vol opens the rest\n"));
+	free(text);
+	s.luks.reenc.state = LUKS_REENC_FINISH;
+	text = text_of(&s);
 	assert_non_null(strstr(text, "Next:         recryptctl reencrypt goes on\n"));
 	assert_non_null(strstr(text, "one copy of the header is bad"));
 	assert_null(strstr(text, "Hotzone:"));

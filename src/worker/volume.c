@@ -142,11 +142,35 @@ static int load(struct volume *v, uint64_t fixed_size, struct luks_reason *why)
  */
 static int refuse_other_size(const struct volume *v)
 {
+	const uint64_t open = v->active_size, data = v->reenc.data_size;
+
+	if (v->options->device_size)
+		return log_refusal(
+			-EINVAL,
+			"%s: the open mapping has %" PRIu64 " bytes, and --device-size is "
+			"%" PRIu64 ": the rest would be lost; give --device-size %" PRIu64
+			", or close the volume",
+			v->name, open, data, open);
+	if (open > data)
+		return log_refusal(-EINVAL,
+				   "%s: the open mapping has %" PRIu64 " bytes, but %s has only "
+				   "%" PRIu64
+				   " bytes of data (has it become smaller?); give the device "
+				   "its size back, or close the volume",
+				   v->name, open, v->data_path, data);
+	if (v->reenc.state != LUKS_REENC_NONE)
+		return log_refusal(
+			-EINVAL,
+			"%s: the open mapping has %" PRIu64 " bytes, and %" PRIu64
+			" are being re-encrypted (has %s grown since it was opened?): the "
+			"rest would be lost; close the volume and open it again",
+			v->name, open, data, v->data_path);
 	return log_refusal(-EINVAL,
-			   "%s: the open mapping has %" PRIu64 " bytes, and %" PRIu64
-			   " are to be re-encrypted: the rest would be lost. Open (or "
-			   "`cryptsetup resize`) all of it, or give --device-size as it is open",
-			   v->name, v->active_size, v->reenc.data_size);
+			   "%s: the open mapping has %" PRIu64 " bytes, and %s has %" PRIu64
+			   " bytes of data: the rest would be lost. To open all of it: cryptsetup "
+			   "resize %s. Where nothing in the rest counts: recryptctl reencrypt "
+			   "--device-size %" PRIu64,
+			   v->name, open, v->data_path, data, v->name, open);
 }
 
 /*
