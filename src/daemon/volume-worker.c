@@ -304,6 +304,8 @@ static void record_written(struct volume *v, int error, const struct failure *f)
 	} else {
 		c->busy = 0;
 		volume_remember_written(v);
+		/* Its word may be this host's only now, and others of its group wait for it. */
+		group_settle(v->manager);
 	}
 }
 
