@@ -140,28 +140,78 @@ static void content_under_the_volume_key_is_not_locked_away(void **state)
 	assert_int_equal(luks_begin_plan(&p, &b), 0);
 }
 
-static void a_failed_commit_leaves_the_keyslots_as_they_were(void **state)
+static void what_cannot_be_made_leaves_every_byte_as_it_was(void **state)
 {
 	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
 	_cleanup_(secret_freep) struct secret *o = NULL, *n = NULL;
-	_cleanup_(json_putp) json_object *before = NULL, *after = NULL;
 	struct script s = {.next = "ab"};
 	struct luks_begin_params p = params_for(&s);
+	uint8_t before[32], after[32];
 
 	(void)state;
 	image_format("");
 	add_keyslot("b");
 	must_run(
 		"cryptsetup token add --token-id 5 --key-description none:such --key-slot 1 image");
-	before = image_json();
+	image_hash(before);
 	p.resilience = "no-such-mode";
 	assert_int_equal(luks_begin_plan(&p, &b), 0);
 	assert_true(luks_begin_commit(b, &o, &n) < 0);
 	assert_null(o);
 	assert_null(n);
-	after = image_json();
-	assert_true(json_object_equal(before, after));
-	must_run("cryptsetup open --test-passphrase --key-file pass-b image");
+	image_hash(after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
+static void what_is_made_is_in_memory_only(void **state)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	struct script s = {.next = "a"};
+	const struct luks_begin_params p = params_for(&s);
+	struct luks_header *header;
+	struct meta_io *io;
+	uint8_t before[32], after[32];
+
+	(void)state;
+	image_format("");
+	image_hash(before);
+	assert_int_equal(luks_begin_plan(&p, &b), 0);
+	assert_int_equal(luks_begin_make(b, &header, &io), 0);
+	assert_json(header->json, "/config/requirements/mandatory", "[\"online-reencrypt-v2\"]");
+	image_hash(after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
+/* Of all that @changes does, nothing may be lost, not even where the same numbers come out. */
+static void assert_stale_after(const char *changes)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	_cleanup_(secret_freep) struct secret *o = NULL, *n = NULL;
+	struct script s = {.next = "a"};
+	const struct luks_begin_params p = params_for(&s);
+	struct luks_header *header;
+	struct meta_io *io;
+	uint8_t before[32], after[32];
+
+	image_format("");
+	assert_int_equal(luks_begin_plan(&p, &b), 0);
+	assert_int_equal(luks_begin_make(b, &header, &io), 0);
+	must_run("%s", changes);
+	image_hash(before);
+	assert_int_equal(luks_begin_commit(b, &o, &n), -ESTALE);
+	image_hash(after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
+static void a_header_that_changed_meanwhile_is_not_written(void **state)
+{
+	(void)state;
+	assert_stale_after("cryptsetup token add --key-description none:such image");
+	assert_stale_after("cryptsetup luksAddKey -q " FAST_PBKDF "--key-file pass-a image pass-b");
+	assert_stale_after("cryptsetup luksHeaderBackup image --header-backup-file backup; "
+			   "cryptsetup luksFormat -q " FAST_PBKDF "image pass-b");
+	assert_stale_after("cryptsetup reencrypt -q --init-only --force-offline-reencrypt "
+			   "--key-file pass-a image");
 }
 
 int main(void)
@@ -171,7 +221,9 @@ int main(void)
 		cmocka_unit_test(keyslots_are_never_left_behind_for_want_of_passphrases),
 		cmocka_unit_test(volumes_that_cannot_be_done_are_refused),
 		cmocka_unit_test(content_under_the_volume_key_is_not_locked_away),
-		cmocka_unit_test(a_failed_commit_leaves_the_keyslots_as_they_were),
+		cmocka_unit_test(what_cannot_be_made_leaves_every_byte_as_it_was),
+		cmocka_unit_test(what_is_made_is_in_memory_only),
+		cmocka_unit_test(a_header_that_changed_meanwhile_is_not_written),
 	};
 
 	if (!image_is_possible())
