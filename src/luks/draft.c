@@ -421,13 +421,13 @@ static int put_keyslots(struct luks_draft *d, const struct on_disk *o, bool chec
 	return 0;
 }
 
-static int put_areas(struct luks_draft *d, const struct on_disk *o)
+static int put_areas(struct luks_draft *d, struct on_disk *o)
 {
 	int r = put_keyslots(d, o, false);
 
 	if (r < 0)
 		return r;
-	r = meta_io_flush(o->io);
+	r = luks_header_flush(o->header, o->io);
 	return r < 0 ? r : put_keyslots(d, o, true);
 }
 
