@@ -46,7 +46,9 @@ static int json_room(struct crypt_device *cd, uint64_t *ret_used, uint64_t *ret_
 	r = luks_dump_json(cd, &json);
 	if (r < 0)
 		return r;
-	size -= MIN(size, LUKS_HEADER_BINARY_SIZE);
+	if (size <= LUKS_HEADER_BINARY_SIZE)
+		return -EINVAL;
+	size -= LUKS_HEADER_BINARY_SIZE;
 	text = malloc(size);
 	if (!text)
 		return -ENOMEM;
