@@ -438,3 +438,20 @@ int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t 
 	*ret = l.r;
 	return 0;
 }
+
+int luks_reenc_limit(struct luks_reenc *r, uint64_t size)
+{
+	const uint32_t sector = MAX(r->old_side.sector_size, r->new_side.sector_size);
+	const bool forward = r->direction == LUKS_FORWARD;
+	struct luks_reenc limited = *r;
+
+	if ((r->state != LUKS_REENC_CLEAN && r->state != LUKS_REENC_HOT) || r->fixed_size ||
+	    r->shift_size || size >= r->data_size || !is_aligned(size, sector))
+		return -EINVAL;
+	limited.data_size = size;
+	if (!position_is_valid(&limited, r->boundary, r->hot_size) ||
+	    (forward && r->boundary + r->hot_size == size))
+		return -EINVAL;
+	*r = limited;
+	return 0;
+}

@@ -113,6 +113,15 @@ int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t 
 		    uint32_t block_size, struct luks_reenc *ret, struct luks_reason *why);
 
 /*
+ * For a volume whose open mapping shows only the first @size bytes, since its device has grown: the
+ * position of @r, with the last segment still up to the end of the device. Good for recovering the
+ * hotzone, and for the way back, at whose end all that lies behind has the key that it has now. The
+ * end of the way forward would take that key away. -EINVAL: the position does not lie in there, the
+ * header fixes the size, or @size is no multiple of the sector size; @r stays as it is.
+ */
+int luks_reenc_limit(struct luks_reenc *r, uint64_t size);
+
+/*
  * Puts the edge at @boundary with a hotzone of @hot_size bytes on its unconverted side (0: clean)
  * into h->json and @r. -EINVAL: not aligned, outside the data, beyond the capacity, or the state
  * that must never be written: clean with nothing left to convert (use luks_reenc_finish()).

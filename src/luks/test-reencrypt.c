@@ -374,6 +374,37 @@ static struct luks_header *fixed_in_the_backup(void)
 	return h;
 }
 
+/* It had 24 MiB of data: 4 are converted, and 4 more are hot. */
+static void a_device_that_has_grown_can_be_limited(void **state)
+{
+	struct luks_header *h;
+	struct luks_reenc r;
+
+	(void)state;
+	h = load("1_reencrypt_fwd_hot_second_hotzone", 60 * MIB, 0, &r);
+	assert_true(r.data_size == 44 * MIB && r.boundary == 4 * MIB && r.hot_size == 4 * MIB);
+	assert_int_equal(luks_reenc_limit(&r, 44 * MIB), -EINVAL);
+	assert_int_equal(luks_reenc_limit(&r, 8 * MIB), -EINVAL); /* it would be the end */
+	assert_int_equal(luks_reenc_limit(&r, 6 * MIB), -EINVAL);
+	assert_int_equal(luks_reenc_limit(&r, 24 * MIB + 100), -EINVAL);
+	assert_true(r.data_size == 44 * MIB);
+	assert_int_equal(luks_reenc_limit(&r, 24 * MIB), 0);
+	assert_true(r.data_size == 24 * MIB && !r.fixed_size);
+	/* Recovered, it is what it would be on a device that had not grown. */
+	assert_int_equal(luks_reenc_set_position(h, &r, 8 * MIB, 0), 0);
+	assert_int_equal(luks_reenc_load(h, 60 * MIB, 0, 4096, &r, NULL), 0);
+	assert_true(r.state == LUKS_REENC_CLEAN && r.data_size == 44 * MIB && !r.fixed_size);
+	luks_header_free(h);
+
+	h = load("1_reencrypt_fwd_finished", 60 * MIB, 0, &r);
+	assert_int_equal(luks_reenc_limit(&r, 24 * MIB), -EINVAL);
+	luks_header_free(h);
+	h = fixed_in_the_backup();
+	assert_int_equal(luks_reenc_load(h, 60 * MIB, 0, 4096, &r, NULL), 0);
+	assert_int_equal(luks_reenc_limit(&r, 4 * MIB), -EINVAL);
+	luks_header_free(h);
+}
+
 /* cryptsetup keeps the size in backup-previous only; it is that of the data and of the end. */
 static void fixed_size_stays(void **state)
 {
@@ -492,6 +523,7 @@ int main(void)
 		cmocka_unit_test(all_converted_is_finish_and_not_start),
 		cmocka_unit_test(kept_key_is_told_apart_by_sector_size),
 		cmocka_unit_test(fixed_size_stays),
+		cmocka_unit_test(a_device_that_has_grown_can_be_limited),
 		cmocka_unit_test(forbidden_positions_are_refused),
 		cmocka_unit_test(device_that_shrank_is_refused),
 		cmocka_unit_test(backward_hotzones_end_where_cryptsetup_can_recover),

@@ -256,6 +256,8 @@ static int resume(struct job *j)
 {
 	int r = resume_check_options(&j->steps.volume, j->o);
 
+	if (r == 0)
+		r = steps_check_size(&j->steps.volume);
 	if (r < 0)
 		return r;
 	r = steps_unlock(&j->steps);

@@ -301,7 +301,9 @@ static int do_convert(struct work *w)
 		return r;
 	if (v->reenc.state == LUKS_REENC_NONE)
 		return v->stacked ? steps_settle(&w->steps) : refuse_none(w);
-	r = enter(w);
+	r = steps_check_size(v);
+	if (r == 0)
+		r = enter(w);
 	return r < 0 ? r : convert(w, false);
 }
 

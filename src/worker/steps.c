@@ -85,6 +85,11 @@ int steps_check_supported(const struct volume *v)
 	return 0;
 }
 
+int steps_check_size(const struct volume *v)
+{
+	return v->grown && v->reenc.direction == LUKS_FORWARD ? volume_refuse_grown(v) : 0;
+}
+
 int steps_unlock(struct steps *s)
 {
 	const struct volume *v = &s->volume;
@@ -205,16 +210,17 @@ static int cover_all(struct steps *s)
 int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 {
 	const struct conversion_keys keys = {s->old_key, s->new_key};
+	int r;
 
 	if (!recover_only) {
-		int r = cover_all(s);
-
+		r = steps_check_size(&s->volume);
+		if (r < 0)
+			return r;
+		r = cover_all(s);
 		if (r < 0)
 			return r;
 	}
 	if (s->volume.reenc.state == LUKS_REENC_FINISH) {
-		int r;
-
 		log_notice(s->turned_around
 				   ? "%s: nothing was converted yet; the volume keeps its old key"
 				   : "%s: everything is converted already, finishing",

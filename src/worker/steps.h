@@ -44,6 +44,9 @@ int steps_wipe_freed(struct steps *s);
 /* -ENOTSUP: only cryptsetup can go on with the re-encryption there is. */
 int steps_check_supported(const struct volume *v);
 
+/* Can it be finished as the volume is open? Logs -EINVAL. Recovering and cancelling always can. */
+int steps_check_size(const struct volume *v);
+
 /* -EBUSY: a re-encryption is there already. Nothing is written before steps_begin(). */
 int steps_plan(struct steps *s, struct luks_begin **ret);
 

@@ -136,6 +136,17 @@ static int load(struct volume *v, uint64_t fixed_size, struct luks_reason *why)
 			       v->data.geometry.block_size, &v->reenc, why);
 }
 
+int volume_refuse_grown(const struct volume *v)
+{
+	return log_refusal(-EINVAL,
+			   "%s: the open mapping has %" PRIu64
+			   " bytes, and the data on %s are more "
+			   "(has it grown since it was opened?): the rest would be lost; close the "
+			   "volume and open it again, or take the re-encryption back with: "
+			   "recryptctl cancel %s",
+			   v->name, v->active_size, v->data_path, v->arguments);
+}
+
 /*
  * The mapping shows only a part of the data, or another than was asked for. What lies outside would
  * stay under the old key, and be lost when the header only knows the new one.
@@ -159,12 +170,7 @@ static int refuse_other_size(const struct volume *v)
 				   "its size back, or close the volume",
 				   v->name, open, v->data_path, data);
 	if (v->reenc.state != LUKS_REENC_NONE)
-		return log_refusal(
-			-EINVAL,
-			"%s: the open mapping has %" PRIu64 " bytes, and %" PRIu64
-			" are being re-encrypted (has %s grown since it was opened?): the "
-			"rest would be lost; close the volume and open it again",
-			v->name, open, data, v->data_path);
+		return volume_refuse_grown(v);
 	return log_refusal(-EINVAL,
 			   "%s: the open mapping has %" PRIu64 " bytes, and %s has %" PRIu64
 			   " bytes of data: the rest would be lost. To open all of it: cryptsetup "
@@ -204,8 +210,12 @@ int volume_understand(struct volume *v)
 	struct luks_reason why = {};
 	int r = load(v, v->options->device_size, &why);
 
-	if (r == 0 && v->name && v->active_size != v->reenc.data_size)
-		return refuse_other_size(v);
+	v->grown = false;
+	if (r == 0 && v->name && v->active_size != v->reenc.data_size) {
+		v->grown = luks_reenc_limit(&v->reenc, v->active_size) == 0;
+		if (!v->grown)
+			return refuse_other_size(v);
+	}
 	switch (r) {
 	case 0:
 		return check_blocks(v);

@@ -24,8 +24,9 @@ struct volume {
 	char *arguments;         /* for hints: how a command names it, "[--header PATH] DEVICE" */
 	char *name;              /* dm name of the active mapping; NULL: offline */
 	uint64_t active_size;    /* bytes of the active mapping */
-	bool stacked;       /* helpers of a worker that died are there, and I/O may wait in them */
-	struct device data; /* open once volume_open() succeeded */
+	bool grown;   /* in re-encryption, and the device has more data than the mapping shows */
+	bool stacked; /* helpers of a worker that died are there, and I/O may wait in them */
+	struct device data;   /* open once volume_open() succeeded */
 	struct meta_io *meta; /* over its own descriptor */
 	int meta_fd;          /* of @meta, which owns it */
 	bool header_on_data;  /* header and data are on the same disk */
@@ -63,6 +64,12 @@ int volume_lock(struct volume *v);
  * Reads the header again. Logs failures, after which the note stays.
  */
 int volume_wipe_freed(struct volume *v, const struct luks_areas *freed);
+
+/*
+ * For a volume that has grown: only its hotzone can be recovered, or all be taken back. Logs why;
+ * -EINVAL.
+ */
+int volume_refuse_grown(const struct volume *v);
 
 /* The number of the device with the data; 0: an image file. */
 static inline dev_t volume_data_device(const struct volume *v)
