@@ -5,6 +5,7 @@ src_crypto_librcrypto_a_SOURCES = \
 	src/crypto/checksum.c src/crypto/checksum.h \
 	src/crypto/cipher.c src/crypto/cipher.h \
 	src/crypto/cipher-spec.c src/crypto/cipher-spec.h \
+	src/crypto/key-sizes.c src/crypto/key-sizes.h \
 	src/crypto/gcrypt-xts.c src/crypto/gcrypt-xts.h \
 	src/crypto/hash.c src/crypto/hash.h \
 	src/crypto/iv.c src/crypto/iv.h \

@@ -11,6 +11,7 @@
 #include "crypto/checksum.h"
 #include "crypto/cipher-spec.h"
 #include "crypto/cipher.h"
+#include "crypto/key-sizes.h"
 #include "crypto/hash.h"
 #include "luks/begin-check.h"
 #include "luks/begin-internal.h"
@@ -222,6 +223,20 @@ static int check_pbkdf_hashes(const struct luks_begin *b)
 	return r;
 }
 
+static int refuse_cipher(const struct luks_begin *b, int error)
+{
+	const struct luks_begin_plan *plan = &b->plan;
+	char sizes[64];
+
+	cipher_key_sizes(plan->new_cipher, plan->new_sector_size, sizes, sizeof(sizes));
+	if (*sizes)
+		log_error("%s: %s takes no key of %" PRIu32 " bits; it takes %s (--key-size)",
+			  b->params.device, plan->new_cipher, plan->new_key_size * 8, sizes);
+	else
+		log_error("%s: cipher \"%s\" does not exist", b->params.device, plan->new_cipher);
+	return error;
+}
+
 /* What OpenSSL does not have may be in the kernel; what is no cipher at all must end here. */
 static int check_algorithms(const struct luks_begin *b)
 {
@@ -230,11 +245,8 @@ static int check_algorithms(const struct luks_begin *b)
 	int r;
 
 	r = cipher_new(b->plan.new_cipher, b->new_key, b->plan.new_sector_size, 1, &cipher);
-	if (r < 0 && r != -EOPNOTSUPP) {
-		log_error("%s: cipher \"%s\" does not exist, or not with a key of %" PRIu32 " bits",
-			  b->params.device, b->plan.new_cipher, b->plan.new_key_size * 8);
-		return r;
-	}
+	if (r < 0 && r != -EOPNOTSUPP)
+		return refuse_cipher(b, r);
 	r = check_pbkdf_hashes(b);
 	if (r < 0 || strcmp(b->params.resilience, "checksum") != 0)
 		return r;

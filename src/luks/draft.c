@@ -13,6 +13,7 @@
 #include "luks/freed.h"
 #include "luks/lock.h"
 #include "luks/reencrypt-layout.h"
+#include "luks/validate.h"
 #include "luks/wipe.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -388,6 +389,19 @@ static int put_area(struct luks_draft *d, struct meta_io *to, uint64_t offset, u
 	return 0;
 }
 
+/* libcryptsetup removes what early versions of it left in a keyslot. */
+static bool is_same_keyslot(json_object *before, json_object *now)
+{
+	_cleanup_(json_putp) json_object *clean = NULL;
+
+	if (json_object_equal(before, now))
+		return true;
+	if (json_object_deep_copy(before, &clean, NULL) < 0)
+		return false;
+	luks_keyslot_drop_leftovers(clean);
+	return json_object_equal(clean, now);
+}
+
 /* Keyslots that are there already must stay as they are. The area of resilience data holds nothing
  * yet. */
 static int put_keyslot(struct luks_draft *d, const struct on_disk *o, unsigned id, bool check)
@@ -399,7 +413,7 @@ static int put_keyslot(struct luks_draft *d, const struct on_disk *o, unsigned i
 	int r;
 
 	if (before)
-		return json_object_equal(before, keyslot) ? 0 : -EUCLEAN;
+		return is_same_keyslot(before, keyslot) ? 0 : -EUCLEAN;
 	r = get_area(keyslot, &offset, &size);
 	if (r < 0)
 		return r;

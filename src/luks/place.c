@@ -8,21 +8,23 @@
 
 #include "util/log.h"
 
-static int find(const char *name, struct found_file *ret)
+/* @what: how a message calls it before its name, or "". */
+static int find(const char *what, const char *name, struct found_file *ret)
 {
 	struct found_file f = FOUND_FILE_NONE;
 	struct file_doubt why = {};
 	int r = file_find(name, &f, &why);
 
 	if (r == -EACCES && *why.text)
-		return log_refusal(-ENOTSUP, "%s: is not opened: %s", name, why.text);
+		return log_refusal(-ENOTSUP, "%s%s: is not opened: %s", what, name, why.text);
 	if (r < 0) {
-		log_error_errno(r, "%s: cannot be found", name);
+		log_error_errno(r, "%s%s: cannot be found", what, name);
 		return r == -ENOMEM ? r : -ENODEV;
 	}
 	if (f.identity.kind != S_IFREG && f.identity.kind != S_IFBLK) {
 		found_file_clear(&f);
-		return log_refusal(-ENOTBLK, "%s: neither a block device nor an image file", name);
+		return log_refusal(-ENOTBLK, "%s%s: neither a block device nor an image file", what,
+				   name);
 	}
 	*ret = f;
 	return 0;
@@ -31,10 +33,11 @@ static int find(const char *name, struct found_file *ret)
 int luks_place_find(const char *device, const char *header, struct luks_place *ret)
 {
 	struct luks_place p = LUKS_PLACE_NONE;
-	int r = find(device, &p.data);
+	int r = find("", device, &p.data);
 
 	if (r == 0)
-		r = header ? find(header, &p.header) : found_file_copy(&p.data, &p.header);
+		r = header ? find("the header file ", header, &p.header)
+			   : found_file_copy(&p.data, &p.header);
 	if (r < 0) {
 		luks_place_clear(&p);
 		return r;

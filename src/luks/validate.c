@@ -239,20 +239,55 @@ static bool has_fields(json_object *object, const char *const names[], size_t n)
 	return true;
 }
 
+/*
+ * Early versions of cryptsetup left the parameters of the other type where a keyslot changed its
+ * PBKDF; later ones remove them as soon as they read the header. They mean nothing.
+ * NULL-terminated.
+ */
+static const char *const *leftovers_of(const char *type)
+{
+	static const char *const of_argon2[] = {"time", "memory", "cpus", NULL};
+	static const char *const of_pbkdf2[] = {"hash", "iterations", NULL};
+
+	if (strcmp(type, "pbkdf2") == 0)
+		return of_argon2;
+	return strcmp(type, "argon2i") == 0 || strcmp(type, "argon2id") == 0 ? of_pbkdf2 : NULL;
+}
+
+void luks_keyslot_drop_leftovers(json_object *keyslot)
+{
+	json_object *kdf = field_get(keyslot, "kdf", json_type_object);
+	const char *type = field_string(kdf, "type");
+	const char *const *leftovers = type ? leftovers_of(type) : NULL;
+
+	for (; leftovers && *leftovers; leftovers++)
+		json_object_object_del(kdf, *leftovers);
+}
+
+static size_t count_leftovers(json_object *kdf, const char *type)
+{
+	const char *const *leftovers = leftovers_of(type);
+	size_t n = 0;
+
+	for (; leftovers && *leftovers; leftovers++)
+		n += json_object_object_get_ex(kdf, *leftovers, NULL) ? 1 : 0;
+	return n;
+}
+
 static bool kdf_is_valid(json_object *kdf)
 {
 	static const char *const pbkdf2[] = {"type", "hash", "#iterations", "salt"};
 	static const char *const argon2[] = {"type", "#time", "#memory", "#cpus", "salt"};
 	const char *type = field_string(kdf, "type");
+	size_t n;
 
 	if (!type)
 		return false;
+	n = (size_t)json_object_object_length(kdf) - count_leftovers(kdf, type);
 	if (strcmp(type, "pbkdf2") == 0)
-		return json_object_object_length(kdf) == ARRAY_SIZE(pbkdf2) &&
-		       has_fields(kdf, pbkdf2, ARRAY_SIZE(pbkdf2));
+		return n == ARRAY_SIZE(pbkdf2) && has_fields(kdf, pbkdf2, ARRAY_SIZE(pbkdf2));
 	if (strcmp(type, "argon2i") == 0 || strcmp(type, "argon2id") == 0)
-		return json_object_object_length(kdf) == ARRAY_SIZE(argon2) &&
-		       has_fields(kdf, argon2, ARRAY_SIZE(argon2));
+		return n == ARRAY_SIZE(argon2) && has_fields(kdf, argon2, ARRAY_SIZE(argon2));
 	return true;
 }
 

@@ -21,3 +21,7 @@ int luks_validate(json_object *json, uint64_t header_size, struct luks_reason *w
  * must not be touched. Lives as long as @json; text from the disk: print it with care.
  */
 const char *luks_unknown_requirement(json_object *json);
+
+/* Removes from a keyslot what early versions of cryptsetup left there, and luks_validate() takes.
+ */
+void luks_keyslot_drop_leftovers(json_object *keyslot);

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "crypto/cipher.h"
+#include "crypto/key-sizes.h"
 #include "dm/crypt-map.h"
 #include "io/device.h"
 #include "io/disk-uring.h"
@@ -20,6 +21,15 @@ struct kernel_cipher {
 
 static int refuse(const struct volume *v, const struct stack_side *side, int error)
 {
+	char sizes[64];
+
+	cipher_key_sizes(side->cipher, side->sector_size, sizes, sizeof(sizes));
+	if (!v->data.geometry.is_block && *sizes)
+		return log_refusal(-EOPNOTSUPP,
+				   "%s: OpenSSL has no %s with a key of %zu bits, but with %s "
+				   "(--key-size); for the others there is dm-crypt, which needs a "
+				   "block device: attach the image with losetup",
+				   v->data_path, side->cipher, side->key->size * 8, sizes);
 	if (!v->data.geometry.is_block)
 		return log_refusal(-EOPNOTSUPP,
 				   "%s: OpenSSL has no cipher %s, and dm-crypt needs a block "

@@ -71,6 +71,10 @@ static int explain_no_header(const struct volume *v)
 	if (given && strchr(given, '/') && device_below(given, &below) == 0)
 		log_error("%s: is the open volume itself; name the device below it: %s", given,
 			  below);
+	else if (v->options->header)
+		log_error("%s: has no LUKS2 header; --header names the device or file that the "
+			  "header of %s is in, and without --header it is looked for on %s itself",
+			  v->header_path, v->data_path, v->data_path);
 	else
 		log_error("%s: not a LUKS2 device", v->header_path);
 	return -EINVAL;
