@@ -154,22 +154,31 @@ static void benchmark(const struct luks_pbkdf *wanted, const struct crypt_pbkdf_
 	p->parallel_threads = MAX(p->parallel_threads, defaults->parallel_threads);
 }
 
+/* Memory and threads are of argon2, so a keyslot with PBKDF2 gets cryptsetup's default for them. */
+static const char *wanted_type(const struct luks_pbkdf *wanted, const struct crypt_pbkdf_type *old)
+{
+	if (wanted->type || !(wanted->memory_kib || wanted->parallel) || !old ||
+	    strcmp(old->type, CRYPT_KDF_PBKDF2) != 0)
+		return wanted->type;
+	return CRYPT_KDF_ARGON2ID;
+}
+
 int luks_begin_pbkdf(const struct luks_begin *b, int keyslot, struct crypt_pbkdf_type *ret)
 {
 	const struct luks_pbkdf *wanted = &b->params.pbkdf;
-	const struct crypt_pbkdf_type *defaults =
-		wanted->type ? crypt_get_pbkdf_type_params(wanted->type)
-			     : crypt_get_pbkdf_default(CRYPT_LUKS2);
 	struct crypt_pbkdf_type p;
 	bool known = read_pbkdf(b, keyslot, &p) >= 0;
+	const char *type = wanted_type(wanted, known ? &p : NULL);
+	const struct crypt_pbkdf_type *defaults =
+		type ? crypt_get_pbkdf_type_params(type) : crypt_get_pbkdf_default(CRYPT_LUKS2);
 
 	if (!defaults || (keyslot >= 0 && !known))
 		return -EINVAL;
 	if (!known && !is_chosen(wanted))
 		known = strongest(b, defaults, &p);
-	if (!known || (wanted->type && strcmp(wanted->type, p.type) != 0))
+	if (!known || (type && strcmp(type, p.type) != 0))
 		p = *defaults;
-	else if (!wanted->type && crypt_get_pbkdf_type_params(p.type))
+	else if (!type && crypt_get_pbkdf_type_params(p.type))
 		defaults = crypt_get_pbkdf_type_params(p.type);
 	if (!wanted->iterations && (wanted->time_ms || wanted->hash || p.iterations == 0))
 		benchmark(wanted, defaults, &p);
