@@ -23,7 +23,7 @@ static bool takes(const char *spec, uint32_t sector_size, size_t bits)
 void cipher_key_sizes(const char *spec, uint32_t sector_size, char *buf, size_t size)
 {
 	static const unsigned short sizes[] = {128, 192, 256, 384, 512};
-	unsigned found[ARRAY_SIZE(sizes)];
+	unsigned found[ARRAY_SIZE(sizes)] = {0};
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
