@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of test-cipher-sweep that runs in the guest."""
+import argparse
+import itertools
+import json
+import mmap
+import os
+import random
+import re
+import subprocess
+import sys
+
+MIB = 1 << 20
+PBKDF = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
+KEY, VOLUME, NODE = "/tmp/key", "vol", "/dev/mapper/vol"
+CONVERTED, NOT_HERE = "converted", "no such volume"
+HOWS = ("offline", "online")
+PLAIN = ("aes-xts-plain64", 512, 512)
+
+BLOCK_CIPHERS = ("aes", "serpent", "twofish", "camellia", "cast6")
+IVS = ("plain64", "plain", "plain64be", "essiv:sha256", "eboiv", "benbi", "null", "random")
+# Mode: IVs, and bits of keys.
+MODES = {
+    "xts": (IVS, (512, 256, 384)),
+    "cbc": (IVS, (256, 128, 192)),
+    "ctr": (("plain64", "plain"), (256, 128, 192)),
+    "lrw": (("benbi", "plain64"), (384, 256, 320)),
+    "ecb": ((None,), (256, 128, 192)),
+}
+SECTORS = (512, 4096, 1024, 2048)
+OTHERS = (
+    ("xchacha12,aes-adiantum-plain64", 256), ("xchacha20,aes-adiantum-plain64", 256),
+    ("cipher_null-ecb", 256), ("cipher_null-cbc-plain64", 256),
+    ("capi:xts(aes)-plain64", 512), ("capi:adiantum(xchacha12,aes)-plain64", 256),
+    ("capi:essiv(cbc(serpent),sha256)-plain64", 256),
+    ("aes-cbc-essiv:sha512", 256), ("aes-cbc-essiv:sha1", 256), ("aes-cbc-lmk", 128),
+    ("aes:2-cbc-lmk", 256), ("aes-cbc-tcw", 512), ("des3_ede-cbc-plain64", 192),
+)
+HASHES = ("sha1", "sha224", "sha256", "sha384", "sha512", "sha3-224", "sha3-256", "sha3-384",
+          "sha3-512", "ripemd160", "whirlpool", "blake2b-512", "blake2s-256", "sm3", "md5",
+          "sha512-256", "streebog256", "tiger")
+
+
+class Wrong(Exception):
+    """What must never be: lost data, a changed header, or a table that does not tell it."""
+
+
+def formats():
+    """Each IV, with the sizes of keys and sectors in turn, and each size with one IV of aes."""
+    turn = itertools.count()
+    for cipher, (mode, (ivs, sizes)) in itertools.product(BLOCK_CIPHERS, MODES.items()):
+        for iv in ivs:
+            n = next(turn)
+            spec = "-".join(filter(None, (cipher, mode, iv)))
+            yield (spec, sizes[n % len(sizes)], SECTORS[n % len(SECTORS)])
+            if cipher == "aes" and iv == ivs[0]:
+                yield from itertools.product((spec,), sizes, SECTORS[:2])
+    for spec, bits in OTHERS:
+        yield (spec, bits, SECTORS[next(turn) % 2])
+
+
+def usual(spec):
+    """As recryptctl and cryptsetup write it into the header."""
+    spec = re.sub(r"^capi:essiv\((\w+)\((\w+)\),(\w+)\)-plain64$", r"\2-\1-essiv:\3", spec)
+    return re.sub(r"^capi:(\w+)\(([\w,]+)\)-", r"\2-\1-", spec)
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def must(*command):
+    result = run(*command)
+    if result.returncode:
+        raise Wrong(f"{' '.join(command)}: {result.stderr}")
+    return result.stdout
+
+
+def read_direct(path, size):
+    """What is on the disk, not in the page cache."""
+    buffer = mmap.mmap(-1, size)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    try:
+        if os.preadv(fd, [buffer], 0) != size:
+            raise Wrong(f"{path} is too short")
+        return buffer.read()
+    finally:
+        os.close(fd)
+        buffer.close()
+
+
+class Volume:
+    def __init__(self, disk, recryptctl, rng):
+        self.disk, self.recryptctl, self.rng = disk, recryptctl, rng
+        self.plain, self.is_open = rng.randbytes(3 * MIB), False
+        with open("/tmp/plain", "wb") as f:
+            f.write(self.plain)
+        with open(KEY, "wb") as f:
+            f.write(b"passphrase")
+
+    def open(self, wanted=True):
+        if wanted and not self.is_open:
+            must("cryptsetup", "open", "--key-file", KEY, self.disk, VOLUME)
+        if not wanted and self.is_open:
+            must("cryptsetup", "close", VOLUME)
+        self.is_open = wanted
+
+    def make(self, spec, bits, sector, *options):
+        """False: cryptsetup does not take it, or not this kernel."""
+        self.open(False)
+        result = run("cryptsetup", "luksFormat", "-q", "--type", "luks2", *PBKDF,
+                     "--luks2-metadata-size", "16k", "--luks2-keyslots-size", "768k",
+                     "--cipher", spec, "--key-size", str(bits), "--sector-size", str(sector),
+                     *options, self.disk, KEY)
+        if result.returncode or run("cryptsetup", "open", "--key-file", KEY, self.disk,
+                                    VOLUME).returncode:
+            return False
+        self.is_open = True
+        must("dd", "if=/tmp/plain", f"of={NODE}", "bs=1M", "oflag=direct")
+        return read_direct(NODE, 3 * MIB) == self.plain
+
+    def header(self):
+        return read_direct(self.disk, MIB)
+
+    def metadata(self):
+        return json.loads(self.header()[4096:16384].rstrip(b"\0"))
+
+    def encryption(self):
+        return self.metadata()["segments"]["0"]["encryption"]
+
+    def convert(self, how, target, *options):
+        """CONVERTED, or why not. All that may never be raises Wrong."""
+        spec, bits, sector = target
+        self.open(how == "online")
+        before = self.header()
+        if how == "offline":
+            options += ("--force-offline-reencrypt", "--sector-size", str(sector))
+        result = run(self.recryptctl, "reencrypt", "-q", "--progress-frequency", "1000",
+                     "--key-file", KEY, *PBKDF, *options, "--cipher", spec, "--key-size", str(bits),
+                     self.disk)
+        said = (result.stderr.strip().splitlines() or ["nothing"])[-1]
+        if result.returncode:
+            if self.header() != before:
+                raise Wrong(f"refused, but the header was changed: {said}")
+            return reason(said)
+        if self.encryption() != usual(spec):
+            raise Wrong(f"the header has the cipher {self.encryption()}")
+        self.open()
+        if read_direct(NODE, 3 * MIB) != self.plain:
+            raise Wrong(f"the data are others after {target} {how}")
+        return CONVERTED
+
+
+def reason(said):
+    """Without the names of devices."""
+    return re.sub(r"^(recryptctl: )?(/dev/\S+|vol): ", "", said).replace("|", "/")
+
+
+class Chain:
+    """From one format to the next: each is the new one once, and then the old one."""
+    def __init__(self, volume, how, found):
+        self.volume, self.how, self.found, self.now = volume, how, found, None
+
+    def restart(self, sector):
+        self.now = (*PLAIN[:2], sector)
+        if not self.volume.make(*self.now):
+            raise Wrong("luksFormat failed")
+
+    def note(self, fmt, role, result):
+        if fmt in self.found:
+            self.found[fmt][role, self.how] = result
+
+    def step(self, target, *options):
+        result = self.volume.convert(self.how, target, *options)
+        print(f"# {self.now} to {target} {self.how}: {result}", flush=True)
+        if result == CONVERTED:
+            self.note(self.now, "old", result)
+            self.note(target, "new", result)
+            self.now = target
+        return result
+
+    def end(self):
+        """The last one has been new only."""
+        plain = (*PLAIN[:2], self.now[2])
+        result = self.step(plain)
+        if result != CONVERTED:
+            self.note(self.now, "old", result)
+            self.restart(plain[2])
+
+    def add(self, fmt, *options):
+        """The one before may be why it is refused, too: then from PLAIN."""
+        if self.how == "online" and fmt[2] != self.now[2]:
+            self.end()
+            self.restart(fmt[2])
+        if self.step(fmt, *options) == CONVERTED:
+            return
+        self.end()
+        result = self.step(fmt, *options)
+        if result == CONVERTED:
+            return
+        self.note(fmt, "new", result)
+        if self.volume.make(*fmt):
+            self.now = fmt
+        else:
+            self.note(fmt, "old", NOT_HERE)
+            self.restart(fmt[2])
+
+
+def sweep_ciphers(volume, wanted, hows, options=lambda: ()):
+    found, wrong = {fmt: {} for fmt in wanted}, []
+    for how in HOWS:
+        chain = Chain(volume, how, found)
+        part = [fmt for fmt in wanted if how in hows(fmt)]
+        for fmt in sorted(part, key=lambda f: f[2] if how == "online" else 0):
+            if not chain.now:
+                chain.restart(fmt[2])
+            try:
+                chain.add(fmt, *options())
+            except Wrong as e:
+                print(f"# WRONG: {fmt} {how}, after {chain.now}: {e}", flush=True)
+                wrong.append(f"{fmt} {how}: {e}")
+                chain.restart(fmt[2])
+        if chain.now:
+            chain.end()
+    if wrong:
+        raise Wrong("\n".join(wrong))
+    return found
+
+
+def sweep_hashes(volume):
+    """Of the keyslots, and of the checksums."""
+    found = {}
+    for name in HASHES:
+        there = volume.make(*PLAIN, "--hash", name)
+        if not there:
+            volume.make(*PLAIN)
+        found[name] = {
+            "keyslot": volume.convert("offline", PLAIN, "--hash", name) if there else NOT_HERE,
+            "checksums": volume.convert("offline", PLAIN, "--resilience-hash", name),
+        }
+        print(f"# {name}: {found[name]}", flush=True)
+    return found
+
+
+COLUMNS = [(role, how) for role in ("old", "new") for how in HOWS]
+
+
+def table_of_ciphers(found):
+    """Rows that differ only in the sizes are one."""
+    rows = {}
+    for (spec, bits, sector), result in found.items():
+        row = rows.setdefault((spec, *(result[c] for c in COLUMNS)), [])
+        row.append(f"{bits}/{sector}")
+    yield "## Ciphers"
+    yield ""
+    yield "| cipher | key, bits/sectors, bytes | from it, closed | from it, open " \
+          "| to it, closed | to it, open |"
+    yield "|---|---|---|---|---|---|"
+    for (spec, *results), sizes in rows.items():
+        yield f"| {spec} | {' '.join(sizes)} | {' | '.join(results)} |"
+
+
+def table_of_hashes(found):
+    yield "## Hashes"
+    yield ""
+    yield "| hash | of keyslots | of checksums |"
+    yield "|---|---|---|"
+    for name, result in found.items():
+        yield f"| {name} | {result['keyslot']} | {result['checksums']} |"
+
+
+def read_doc(path):
+    """What the tables say, in the form that the sweeps have."""
+    ciphers, hashes = {}, {}
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            cells = [c.strip() for c in line.strip().strip("|").split(" | ")]
+            if len(cells) == 6 and cells[1][:1].isdigit():
+                for size in cells[1].split():
+                    bits, sector = map(int, size.split("/"))
+                    ciphers[cells[0], bits, sector] = dict(zip(COLUMNS, cells[2:]))
+            elif len(cells) == 3 and cells[0] in HASHES:
+                hashes[cells[0]] = dict(zip(("keyslot", "checksums"), cells[1:]))
+    return ciphers, hashes
+
+
+def expect(wanted, found, what):
+    if wanted != found:
+        raise Wrong(f"{what}: {found}, but doc/ciphers.md says {wanted} (--table writes it anew)")
+
+
+def choose(rng, documented):
+    """One of each cipher and each mode, and some that are refused."""
+    taken = [f for f, result in documented.items() if CONVERTED in result.values()]
+    chosen, ciphers, modes = [], set(), set()
+    rng.shuffle(taken)
+    for fmt in taken:
+        cipher, mode = usual(fmt[0]).split("-")[:2]
+        if cipher not in ciphers or mode not in modes:
+            chosen.append(fmt)
+            ciphers.add(cipher)
+            modes.add(mode)
+    refused = sorted(set(documented) - set(taken))
+    return chosen + rng.sample(refused, min(1, len(refused)))
+
+
+def check_sample(volume, rng, ciphers, hashes):
+    names = [h for h, result in hashes.items() if set(result.values()) == {CONVERTED}]
+    chosen = choose(rng, ciphers)
+    how = {fmt: rng.choice(HOWS) for fmt in chosen}
+    found = sweep_ciphers(
+        volume, chosen, lambda fmt: (how[fmt],),
+        lambda: ("--hash", rng.choice(names), "--resilience-hash", rng.choice(names)))
+    for fmt, result in found.items():
+        for what, value in result.items():
+            expect(ciphers[fmt][what], value, f"{fmt} {what}")
+
+
+def check_null_of_luks1(volume):
+    """Keyslot areas of cipher_null: the new key is not put into such a one, and none is kept."""
+    volume.open(False)
+    must("cryptsetup", "luksFormat", "-q", "--type", "luks1", "--cipher", "cipher_null-ecb",
+         "--pbkdf-force-iterations", "1000", volume.disk, KEY)
+    must("cryptsetup", "convert", "-q", "--type", "luks2", volume.disk)
+    before = volume.header()
+    kept = run(volume.recryptctl, "reencrypt", "-q", "--key-file", KEY, "--keep-key", "--cipher",
+               "aes-cbc-plain64", volume.disk)
+    if kept.returncode == 0 or "holds the volume key unencrypted" not in kept.stderr:
+        raise Wrong(f"a key that everybody can read is kept: {kept.stderr}")
+    if volume.header() != before:
+        raise Wrong("the header was changed")
+    must(volume.recryptctl, "reencrypt", "-q", "--key-file", KEY, *PBKDF, volume.disk)
+    areas = {slot["area"]["encryption"] for slot in volume.metadata()["keyslots"].values()}
+    if areas != {"aes-xts-plain64"} or volume.encryption() != "aes-xts-plain64":
+        raise Wrong(f"areas of {areas}, data of {volume.encryption()}")
+
+
+def sweep(volume, only):
+    wanted = list(dict.fromkeys(f for f in formats() if only in f[0]))
+    return (sweep_ciphers(volume, wanted, lambda fmt: HOWS),
+            {} if only else sweep_hashes(volume))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("disk")
+    p.add_argument("recryptctl")
+    p.add_argument("doc")
+    p.add_argument("--seed", type=int, required=True)
+    p.add_argument("--full", action="store_true")
+    p.add_argument("--rows", action="store_true", help="print the tables")
+    p.add_argument("--only", default="", help="with --full: ciphers whose name has this")
+    args = p.parse_args()
+    rng = random.Random(args.seed)
+    os.environ["LC_ALL"] = "C"
+    volume = Volume(args.disk, args.recryptctl, rng)
+    check_null_of_luks1(volume)
+    documented = read_doc(args.doc)
+    if args.rows:
+        found = sweep(volume, args.only)
+        for line in (*table_of_ciphers(found[0]), "", *table_of_hashes(found[1])):
+            print("ROW " + line)
+    elif args.full:
+        for known, found in zip(documented, sweep(volume, args.only)):
+            for what, result in found.items():
+                expect(known.get(what), result, what)
+    else:
+        check_sample(volume, rng, *documented)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Wrong as e:
+        sys.exit(f"FAILED: {e}")
