@@ -20,6 +20,10 @@
 
 #define STEP (UINT64_C(1) << 20)
 
+#ifndef MFD_NOEXEC_SEAL /* Linux 6.3 */
+#define MFD_NOEXEC_SEAL 8U
+#endif
+
 struct luks_draft {
 	struct luks_place place; /* its header is the memfd */
 	struct found_file disk;  /* where the header really is */
@@ -134,9 +138,18 @@ static int copy_areas(struct luks_draft *d, const struct on_disk *o, uint64_t en
 	return 0;
 }
 
+/* With vm.memfd_noexec=2 the kernel wants to hear that nobody will execute it; 6.2 and older ones
+ * do not know that. */
+static int make_memfd(const char *name)
+{
+	const int fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
+}
+
 static int make_file(uint64_t size, int *ret)
 {
-	_cleanup_close_ int low = memfd_create("LUKS2-header", MFD_CLOEXEC), fd = -1;
+	_cleanup_close_ int low = make_memfd("LUKS2-header"), fd = -1;
 
 	if (low < 0)
 		return -errno;
@@ -484,7 +497,10 @@ int luks_draft_put(struct luks_draft *d)
 		return r;
 	r = put_first(d, &o, &why);
 	if (r < 0)
-		return explain_commit(d, &o, r, &why);
+		return log_error_errno(r,
+				       "%s: cannot remove the keyslots that an earlier version "
+				       "left%s%s; no re-encryption is begun",
+				       d->disk.path, *why.text ? ": " : "", why.text);
 	r = put_areas(d, &o);
 	if (r < 0)
 		return log_error_errno(r,

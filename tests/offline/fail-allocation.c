@@ -8,7 +8,7 @@
  *
  *    ALL STACK FREEZE END OWN GROWN
  *
- * ALL allocations; so many of them before the first device-mapper device was made, before the first
+ * ALL allocations; so many of them before the first device of a stack was made, before the first
  * freeze, and before the end of the last one (ALL, where there was none). A freeze lasts from the
  * first suspend of a device until no device is suspended. OWN allocations of the program's own code
  * were made in a freeze, and the kernel gave the heap GROWN bytes in one: both have to be 0. What
@@ -31,6 +31,9 @@
 #include "../sim/allocator.h"
 
 #define MAX_DEVICES 4
+
+/* How the UUIDs of the devices begin that the worker puts under a volume. */
+#define HELPER "CRYPT-SUBDEV-"
 
 static atomic_ulong seen, own, grown, heap;
 static atomic_bool frozen;
@@ -154,7 +157,8 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	d = va_arg(ap, void *);
 	va_end(ap);
-	if (request == DM_DEV_CREATE && stack_at == UINT64_MAX)
+	if (request == DM_DEV_CREATE && stack_at == UINT64_MAX &&
+	    strncmp(d->uuid, HELPER, strlen(HELPER)) == 0)
 		stack_at = atomic_load(&seen);
 	if (request != DM_DEV_SUSPEND)
 		return (int)syscall(SYS_ioctl, fd, request, d);
