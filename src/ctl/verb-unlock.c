@@ -49,7 +49,7 @@ static int send_secret(struct client *c, const struct options *o, const char *pa
 static int unlock_by_volume_key(struct client *c, const struct options *o, const char *path)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
-	int r = volume_key_read(o->volume_key_file, o->volume_key_keyring, &s);
+	int r = volume_key_read(o->volume_key_file, 0, o->volume_key_keyring, &s);
 
 	return r < 0 ? r : send_secret(c, o, path, s, "volume-key");
 }

@@ -46,10 +46,11 @@ static void job_close(struct job *j)
 static int read_key_files(struct job *j)
 {
 	const struct options *o = j->o;
-	int r = volume_key_read(o->volume_key_file, o->volume_key_keyring, &j->volume_key);
+	int r = volume_key_read(o->volume_key_file, o->old_key_size, o->volume_key_keyring,
+				&j->volume_key);
 
 	if (r == 0)
-		r = volume_key_read(o->new_volume_key_file, o->new_volume_key_keyring,
+		r = volume_key_read(o->new_volume_key_file, o->key_size, o->new_volume_key_keyring,
 				    &j->new_volume_key);
 	j->steps.volume_key = j->volume_key;
 	j->steps.new_volume_key = j->new_volume_key;

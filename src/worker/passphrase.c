@@ -53,10 +53,10 @@ int key_file_read(const char *path, uint64_t offset, size_t size, struct secret 
 	return r;
 }
 
-static int volume_key_file_read(const char *path, struct secret **ret)
+static int volume_key_file_read(const char *path, size_t size, struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
-	int r = key_file_read(path, 0, 0, &key);
+	int r = key_file_read(path, 0, size, &key);
 
 	if (r < 0)
 		return r;
@@ -89,12 +89,12 @@ static int keyring_error(const char *name, int r)
 	}
 }
 
-int volume_key_read(const char *file, const char *keyring, struct secret **ret)
+int volume_key_read(const char *file, size_t size, const char *keyring, struct secret **ret)
 {
 	int r;
 
 	if (file)
-		return volume_key_file_read(file, ret);
+		return volume_key_file_read(file, size, ret);
 	if (!keyring)
 		return 0;
 	r = luks_keyring_key(keyring, ret);

@@ -20,11 +20,12 @@
 int key_file_read(const char *path, uint64_t offset, size_t size, struct secret **ret);
 
 /*
- * A volume key out of @file, or else out of the kernel keyring, by its name @keyring; with both
- * NULL nothing is read. Logs failures; an empty file is one
+ * A volume key out of @file (its first @size bytes, or with 0 all of it), or else out of the kernel
+ * keyring, by its name @keyring; with both NULL nothing is read. Logs failures; an empty file is
+ * one
  * (-EINVAL).
  */
-int volume_key_read(const char *file, const char *keyring, struct secret **ret);
+int volume_key_read(const char *file, size_t size, const char *keyring, struct secret **ret);
 
 struct passphrase_source {
 	const char *key_file;        /* NULL: the terminal or standard input */

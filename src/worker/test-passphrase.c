@@ -54,7 +54,7 @@ static void a_key_file_is_taken_whole_or_in_part(void **state)
 	assert_int_equal(key_file_read(path, 0, 9, &d), -EINVAL);
 	assert_true(key_file_read("/nonexistent/key", 0, 0, &d) < 0);
 	write_file("", 0);
-	assert_int_equal(volume_key_read(path, NULL, &d), -EINVAL);
+	assert_int_equal(volume_key_read(path, 0, NULL, &d), -EINVAL);
 	assert_null(d);
 	assert_int_equal(key_file_read("/dev/null", 0, 0, &d), -ENODATA);
 	assert_null(d);
