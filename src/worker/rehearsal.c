@@ -9,6 +9,37 @@
 #include "worker/conversion.h"
 #include "worker/steps.h"
 
+/* With md5, libcryptsetup takes what any passphrase gives for the volume key. */
+static int check_kept_key(const struct volume *v, const struct secret *key)
+{
+	int r = luks_volume_key_verify(v->header, v->reenc.old_side.digest, key);
+
+	if (luks_derive_gave_up(r))
+		return log_refusal(r, "%s: %s", v->header_path, luks_derive_why());
+	return r < 0 ? log_error_errno(r,
+				       "%s: what was opened is not the volume key; nothing was "
+				       "changed",
+				       v->header_path)
+		     : 0;
+}
+
+/*
+ * libcryptsetup finds that any key belongs to a digest of md5, and puts the new one to the old
+ * one's digest. Each keyslot then opens the volume, and only the new one with the right key.
+ */
+static int check_sides(const struct volume *v, const struct luks_begin *b)
+{
+	if (luks_begin_get_plan(b)->keeps_key)
+		return check_kept_key(v, luks_begin_get_old_key(b));
+	if (v->reenc.old_side.digest != v->reenc.new_side.digest)
+		return 0;
+	return log_refusal(-ENOTSUP,
+			   "%s: libcryptsetup cannot tell the new volume key from the current one, "
+			   "whose digest has a hash that is too short, such as md5; nothing was "
+			   "changed",
+			   v->header_path);
+}
+
 static int check_digest(const struct volume *v, const struct luks_reenc_keys *keys)
 {
 	int r = luks_reenc_digest_verify(v->header, &v->reenc, keys);
@@ -82,6 +113,9 @@ int rehearse(const struct volume *v, const struct luks_begin *b, struct luks_hea
 	if (r < 0)
 		return r;
 	r = steps_check_supported(&will_be);
+	if (r < 0)
+		return r;
+	r = check_sides(&will_be, b);
 	if (r < 0)
 		return r;
 	r = check_digest(&will_be, &keys);
