@@ -232,12 +232,11 @@ def sweep_hashes(volume):
     found = {}
     for name in HASHES:
         there = volume.make(*PLAIN, "--hash", name)
-        if not there:
+        keyslot = volume.convert("offline", PLAIN, "--hash", name) if there else NOT_HERE
+        if keyslot != CONVERTED:
             volume.make(*PLAIN)
-        found[name] = {
-            "keyslot": volume.convert("offline", PLAIN, "--hash", name) if there else NOT_HERE,
-            "checksums": volume.convert("offline", PLAIN, "--resilience-hash", name),
-        }
+        checksums = volume.convert("offline", PLAIN, "--resilience-hash", name)
+        found[name] = {"keyslot": keyslot, "checksums": checksums}
         print(f"# {name}: {found[name]}", flush=True)
     return found
 
