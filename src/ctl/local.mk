@@ -7,7 +7,7 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/recryptctl.c \
 	src/ctl/active.c src/ctl/active.h \
 	src/ctl/bus-json.c src/ctl/bus-json.h \
-	src/ctl/carry-over.c \
+	src/ctl/carry-over.c src/ctl/check-begun.c \
 	src/ctl/agent.c src/ctl/agent.h \
 	src/ctl/client.c src/ctl/client.h \
 	src/ctl/status.c src/ctl/status.h \

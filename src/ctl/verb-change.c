@@ -314,6 +314,20 @@ int verb_resume(const struct options *o)
 	return o->device ? for_each(&c, o, resume_one) : call_all(&c, o, "ResumeAll", NULL);
 }
 
+/* Without a re-encryption the daemon has the word. */
+static int check_cancel(struct client *c, const struct options *o, const char *path)
+{
+	json_object *volume;
+	int r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
+
+	if (r < 0)
+		return r;
+	if (*json_text(volume, "Mode"))
+		r = check_begun(o, volume, "cancel");
+	json_object_put(volume);
+	return r;
+}
+
 int verb_cancel(const struct options *o, bool *ret_done)
 {
 	_cleanup_(client_close) struct client c = {};
@@ -323,8 +337,8 @@ int verb_cancel(const struct options *o, bool *ret_done)
 	int r;
 
 	*ret_done = false;
-	if (!o->remote && (o->foreground || o->allow_shared || o->ignore_own_header ||
-			   client_open(o, &c) < 0 || !client_has_daemon(&c)))
+	if (!o->remote &&
+	    (only_in_foreground(o) || client_open(o, &c) < 0 || !client_has_daemon(&c)))
 		return 0;
 	if (o->remote) {
 		r = open_client(o, &c);
@@ -337,6 +351,8 @@ int verb_cancel(const struct options *o, bool *ret_done)
 	if (r < 0 && !o->remote)
 		return 0; /* not one of the daemon's */
 	*ret_done = true;
+	if (r == 0)
+		r = check_cancel(&c, o, path);
 	if (r == 0)
 		r = client_new_call(&c, path, BUS_VOLUME_INTERFACE, "Cancel", &call);
 	if (r >= 0)

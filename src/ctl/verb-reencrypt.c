@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "crypto/cipher-spec.h"
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "util/clock.h"
@@ -26,14 +25,14 @@ static void on_stop(int signal)
 	stop = 1;
 }
 
-static bool only_in_foreground(const struct options *o)
+bool only_in_foreground(const struct options *o)
 {
 	return o->foreground || o->key_timeout != OPTION_KEY_TIMEOUT || o->key_memory_max ||
 	       o->key_cost_max || o->init_only || o->new_volume_key_file ||
 	       o->new_volume_key_keyring || o->no_keyslots || o->old_key_size ||
 	       options_choose_tokens(o) || o->device_size || o->hotzone_size ||
 	       o->stall_target_ms != OPTION_NOT_GIVEN || o->rate || o->governor || o->threads ||
-	       o->allow_shared || o->ignore_own_header || !o->device;
+	       o->allow_shared || o->ignore_own_header;
 }
 
 static void print_progress(json_object *volume, void *userdata)
@@ -106,53 +105,6 @@ static int resume(struct client *c, const struct options *o, const char *path)
 	return r < 0 ? r : client_send(c, TAKE_PTR(call), NULL);
 }
 
-static const char *resilience_name(enum resilience resilience)
-{
-	return resilience == RESILIENCE_JOURNAL    ? "journal"
-	       : resilience == RESILIENCE_CHECKSUM ? "checksum"
-						   : NULL;
-}
-
-/* The bus does not tell what these were at the beginning. */
-static void tell_unused(const struct options *o)
-{
-	const char *const unused = o->key_size          ? "--key-size"
-				   : o->keep_key        ? "--keep-key"
-				   : o->resilience_hash ? "--resilience-hash"
-							: NULL;
-
-	if (unused)
-		log_notice(
-			"%s: %s was chosen when the re-encryption began, and changes nothing now",
-			o->device, unused);
-}
-
-/* What was chosen at the beginning holds to the end. */
-static int check_begun(const struct options *o, json_object *volume)
-{
-	const char *resilience = resilience_name(o->resilience), *what = NULL;
-
-	if (o->cipher && !cipher_spec_same(o->cipher, json_text(volume, "NewCipher")))
-		what = "--cipher";
-	else if (o->sector_size && o->sector_size != json_number(volume, "NewSectorSize"))
-		what = "--sector-size";
-	if (what)
-		return log_refusal(-EINVAL,
-				   "%s: %s is not what the re-encryption in progress was begun "
-				   "with; leave it out to go on",
-				   o->device, what);
-	if (resilience && strcmp(resilience, json_text(volume, "Resilience")) != 0)
-		return log_refusal(-EINVAL,
-				   "%s: the re-encryption in progress has the resilience %s. To "
-				   "change it: recryptctl suspend %s, then recryptctl reencrypt "
-				   "--foreground --resilience %s %s; to go on as it is, leave it "
-				   "out",
-				   o->device, json_text(volume, "Resilience"), o->device,
-				   resilience, o->device);
-	tell_unused(o);
-	return 0;
-}
-
 /* Begins, or goes on with what the header says. */
 static int begin_or_resume(struct client *c, const struct options *o, const char *path,
 			   struct passphrase_source *source, char **ret_job)
@@ -165,7 +117,7 @@ static int begin_or_resume(struct client *c, const struct options *o, const char
 	if (r < 0)
 		return r;
 	begun = *json_text(volume, "Mode") != '\0';
-	r = begun ? check_begun(o, volume) : 0;
+	r = begun ? check_begun(o, volume, "reencrypt") : 0;
 	json_object_put(volume);
 	if (r < 0)
 		return r;
@@ -215,7 +167,7 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 	int r;
 
 	*ret_done = false;
-	if (only_in_foreground(o) || client_open(o, &c) < 0 || !client_has_daemon(&c))
+	if (!o->device || only_in_foreground(o) || client_open(o, &c) < 0 || !client_has_daemon(&c))
 		return 0;
 	*ret_done = true;
 	r = add_volume(&c, o, &path);

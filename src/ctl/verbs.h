@@ -72,6 +72,15 @@ int check_rotation(struct client *c, const struct options *o, const char *path, 
 int carry_keyslots_over(struct client *c, const struct options *o, const char *path,
 			struct passphrase_source *source, bool *ret_some_lost);
 
+/*
+ * @volume: the properties of one in re-encryption; @verb: the command's, for messages. Refuses
+ * options that contradict how it was begun, or ask for what only the foreground does: -EINVAL.
+ */
+int check_begun(const struct options *o, json_object *volume, const char *verb);
+
+/* Is something asked for that the daemon does not do? Of reencrypt and cancel. */
+bool only_in_foreground(const struct options *o);
+
 /* Prints progress, when it changes; @volume are the properties. */
 typedef void (*watch_fn)(json_object *volume, void *userdata);
 

@@ -116,6 +116,13 @@ static void apply_parameters(struct volume *v, const struct worker_look *l)
 	(void)text_copy(v->new_cipher, sizeof(v->new_cipher), none ? "" : l->new_cipher);
 	v->old_sector_size = l->old_sector_size;
 	v->new_sector_size = none ? 0 : l->new_sector_size;
+	v->new_key_size = none ? 0 : l->new_key_size;
+	v->keep_key = !none && l->keep_key;
+	(void)text_copy(v->resilience_hash, sizeof(v->resilience_hash),
+			none ? "" : l->resilience_hash);
+	(void)text_copy(v->new_pbkdf, sizeof(v->new_pbkdf), none ? "" : l->new_pbkdf);
+	(void)text_copy(v->new_pbkdf_hash, sizeof(v->new_pbkdf_hash),
+			none ? "" : l->new_pbkdf_hash);
 	v->bytes_total = l->progress.bytes_total;
 	v->bytes_done = none ? 0 : l->progress.bytes_done;
 	v->hotzone_offset = l->progress.hotzone_offset;

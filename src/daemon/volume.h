@@ -52,7 +52,7 @@ const char *volume_state_name(enum volume_state state);
 /* Bits of what has changed, for the observer. */
 #define VOLUME_CHANGED_STATE      UINT64_C(0x01) /* state, state_reason, unlocked */
 #define VOLUME_CHANGED_IDENTITY   UINT64_C(0x02) /* name, device, header_device */
-#define VOLUME_CHANGED_PARAMETERS UINT64_C(0x04) /* mode .. new_sector_size */
+#define VOLUME_CHANGED_PARAMETERS UINT64_C(0x04) /* mode .. new_pbkdf_hash */
 #define VOLUME_CHANGED_PROGRESS   UINT64_C(0x08) /* bytes_* .. longest_suspend, at most 2/s */
 #define VOLUME_CHANGED_LIMIT      UINT64_C(0x10) /* rate_limit, stall_target, governor .. */
 #define VOLUME_CHANGED_KEYS       UINT64_C(0x20) /* keys, key_id, key_generation */
@@ -84,6 +84,10 @@ struct volume {
 	char old_cipher[128]; /* also out of re-encryption: the cipher in use */
 	char new_cipher[128];
 	uint32_t old_sector_size, new_sector_size; /* bytes */
+	uint32_t new_key_size;                     /* bytes; 0: not known */
+	bool keep_key;
+	char resilience_hash[33];               /* "" with a journal */
+	char new_pbkdf[16], new_pbkdf_hash[33]; /* of the new keyslots; "": not known */
 
 	uint64_t bytes_total, bytes_done;
 	uint64_t rate;              /* bytes/s, smoothed; 0 when nothing runs */

@@ -69,8 +69,11 @@ struct worker_look {
 	struct node node, header_node; /* of device and header; not known to an older worker */
 	enum reencryption reencryption;
 	char mode[16], direction[16], resilience[32], old_cipher[128], new_cipher[128];
+	char resilience_hash[33], new_pbkdf[16], new_pbkdf_hash[33];
 	uint32_t old_sector_size, new_sector_size; /* bytes */
-	struct worker_progress progress;           /* bytes and hotzone only */
+	uint32_t new_key_size;                     /* bytes; 0: not known */
+	bool keep_key;
+	struct worker_progress progress; /* bytes and hotzone only */
 	bool stacked, supported;
 	char **disks; /* NULL-terminated */
 	enum record_trust trust;

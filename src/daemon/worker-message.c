@@ -292,10 +292,15 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 		BUFFER("Mode", l->mode),
 		BUFFER("Direction", l->direction),
 		BUFFER("Resilience", l->resilience),
+		BUFFER("ResilienceHash", l->resilience_hash),
 		BUFFER("OldCipher", l->old_cipher),
 		BUFFER("NewCipher", l->new_cipher),
 		U32("OldSectorSize", l->old_sector_size),
 		U32("NewSectorSize", l->new_sector_size),
+		U32("NewKeySize", l->new_key_size),
+		BOOL("KeepKey", l->keep_key),
+		BUFFER("NewPbkdf", l->new_pbkdf),
+		BUFFER("NewPbkdfHash", l->new_pbkdf_hash),
 		U64("BytesTotal", l->progress.bytes_total),
 		U64("BytesDone", l->progress.bytes_done),
 		U64("HotzoneOffset", l->progress.hotzone_offset),
@@ -305,7 +310,6 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 		{.name = "Disks", .kind = FIELD_STRINGS, .target = &l->disks},
 		BUFFER("Outcome", outcome),
 		U32("OldKeySize", c->old_key_size),
-		U32("NewKeySize", c->new_key_size),
 		U64("EstimatedTime", c->estimated_usec),
 		BUFFER("Obstacle", c->obstacle.text),
 		BUFFER("ObstacleName", c->obstacle.name),
@@ -327,6 +331,7 @@ int worker_message_read_end(sd_bus_message *m, struct worker_end *end)
 	c->old_sector_size = l->old_sector_size;
 	(void)text_copy(c->new_cipher, sizeof(c->new_cipher), l->new_cipher);
 	c->new_sector_size = l->new_sector_size;
+	c->new_key_size = l->new_key_size;
 	c->bytes = l->progress.bytes_total;
 	return 0;
 }

@@ -365,6 +365,8 @@ static int cancel(struct job *j)
 	if (r == 0)
 		r = steps_check_cancellable(v);
 	if (r == 0)
+		r = resume_check_options(v, j->o);
+	if (r == 0)
 		r = steps_unlock(&j->steps);
 	if (r == 0)
 		r = steps_take_over(&j->steps);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += src/worker/libworker.a
 src_worker_libworker_a_SOURCES = \
+	src/worker/begun.c src/worker/begun.h \
 	src/worker/bus-text.c src/worker/bus-text.h \
 	src/worker/options.c src/worker/options.h \
 	src/worker/options-table.c src/worker/options-table.h \

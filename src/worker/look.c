@@ -146,6 +146,7 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 		l->record[0] = '\0';
 	l->trust = luks_record_check(h, &(const struct record_keys){});
 	note_sides(l, h);
+	luks_new_key_get(h, &l->status.reenc, &l->new_key);
 	r = note_mapping(o, l, p, h, size, block_size);
 	if (r < 0)
 		return r;

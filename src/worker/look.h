@@ -12,6 +12,7 @@
 #include "dm/task.h"
 #include "io/stacking.h"
 #include "luks/fields.h"
+#include "luks/new-key.h"
 #include "luks/record.h"
 #include "luks/status.h"
 #include "util/node.h"
@@ -23,6 +24,7 @@ struct look {
 	char name[DM_NAME_MAX + 1]; /* of the open volume; "": offline */
 	bool stacked;               /* helpers of a worker that died are there */
 	struct luks_status status;
+	struct luks_new_key new_key;
 	uint32_t keyslots; /* bit n: keyslot n is there */
 	unsigned n_tokens;
 	struct {

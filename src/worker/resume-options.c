@@ -6,34 +6,25 @@
 #include <string.h>
 
 #include "crypto/checksum.h"
-#include "crypto/cipher-spec.h"
 #include "luks/lock.h"
+#include "luks/new-key.h"
 #include "luks/status.h"
 #include "util/log.h"
+#include "worker/begun.h"
 
 #define DEFAULT_HASH "sha256"
-
-static int refuse(const struct volume *v, const char *option)
-{
-	return log_refusal(-EINVAL,
-			   "%s: %s is not what the re-encryption in progress was begun with; "
-			   "leave it out to go on",
-			   v->data_path, option);
-}
-
-/* They say nothing of what was begun, since new keyslots are made at the beginning only. */
-static void tell_unused(const struct volume *v, const struct options *o)
-{
-	if (o->pbkdf || o->pbkdf_hash || o->iter_time_ms || o->pbkdf_iterations ||
-	    o->pbkdf_memory_kib || o->pbkdf_parallel)
-		log_info("%s: the keyslots of the new key were made when the re-encryption began; "
-			 "options of their PBKDF change nothing any more",
-			 v->data_path);
-}
 
 int resume_check_options(const struct volume *v, const struct options *o)
 {
 	const struct luks_reenc *r = &v->reenc;
+	struct luks_new_key key;
+	struct begun b = {
+		.device = v->data_path,
+		.cipher = r->new_side.cipher,
+		.sector_size = r->new_side.sector_size,
+		.keep_key = r->keep_key,
+		.resilience = luks_resilience_name(r->resilience),
+	};
 
 	if (o->init_only)
 		return log_refusal(-EINVAL,
@@ -41,23 +32,16 @@ int resume_check_options(const struct volume *v, const struct options *o)
 				   "nothing to do; go on with: recryptctl reencrypt --resume-only "
 				   "%s",
 				   v->data_path, v->arguments);
-	if (o->cipher && !cipher_spec_same(o->cipher, r->new_side.cipher))
-		return refuse(v, "--cipher");
-	if (o->sector_size > 0 && o->sector_size != r->new_side.sector_size)
-		return refuse(v, "--sector-size");
-	if (o->keep_key && !r->keep_key)
-		return refuse(v, "--keep-key");
+	luks_new_key_get(v->header, r, &key);
+	b.key_size = key.size;
+	b.pbkdf = key.pbkdf;
+	b.pbkdf_hash = key.pbkdf_hash;
 	if (o->no_keyslots && luks_reenc_keyslots(v->header, r->new_side.digest))
-		return refuse(v, "--force-no-keyslots");
-	if (o->resilience_hash && o->resilience == RESILIENCE_UNSET &&
-	    r->resilience == LUKS_RESILIENCE_JOURNAL)
 		return log_refusal(-EINVAL,
-				   "%s: --resilience-hash is for checksums, and the re-encryption "
-				   "in progress has a journal; add --resilience checksum to change "
-				   "that",
+				   "%s: --force-no-keyslots is not what the re-encryption in "
+				   "progress was begun with; leave it out to go on",
 				   v->data_path);
-	tell_unused(v, o);
-	return 0;
+	return begun_check(&b, o);
 }
 
 static int check_size(const struct volume *v, const struct secret *key, uint32_t wanted,

@@ -10,7 +10,7 @@
 /* Before keys are asked for. Names the option that contradicts what was begun: -EINVAL. */
 int resume_check_options(const struct volume *v, const struct options *o);
 
-/* The same, of what only the keys tell. After steps_unlock(). */
+/* The same, of sizes that only the keys tell. After steps_unlock(). */
 int resume_check_keys(const struct steps *s);
 
 /* Is another resilience than the header's asked for, or does the header have none? */

@@ -27,8 +27,9 @@
  *	look, with the position as it is now. UUID s, Device s, HeaderDevice s (as Device without
  *	a detached header), Name s ("": offline), Reencryption s (none, clean, hot, finish), Mode
  *	s (reencrypt, encrypt, decrypt; "" with none, as the next two), Direction s (forward,
- *	backward), Resilience s, OldCipher s, NewCipher s, OldSectorSize u, NewSectorSize u,
- *	BytesTotal t, BytesDone t, HotzoneOffset t, HotzoneSize t, Stacked b (helpers of a worker
+ *	backward), Resilience s, ResilienceHash s, OldCipher s, NewCipher s, OldSectorSize u,
+ *	NewSectorSize u, NewKeySize u (0: no keyslot tells), KeepKey b, NewPbkdf s and NewPbkdfHash
+ *	s (of all keyslots of the new key; "" where they differ or the key stays), BytesTotal t, BytesDone t, HotzoneOffset t, HotzoneSize t, Stacked b (helpers of a worker
  *	that died are there), Keyslots au, Tokens a{us} (number, type), Record s ("": none), Disks
  *	as (sysfs names of the disks at the bottom, sorted), Supported b (false: only cryptsetup
  *	can go on with it). RecordTrust s: none, unverified (no volume key is known yet), verified,

@@ -445,6 +445,7 @@ static void show_plan(struct report *report)
 
 	(void)text_copy(side->cipher, sizeof(side->cipher), report->plan.new_cipher);
 	side->sector_size = report->plan.new_sector_size;
+	report->look.new_key.size = report->plan.new_key_size;
 }
 
 /* Many keyslots that each take nearly all the time that one may take come to no more than this. */

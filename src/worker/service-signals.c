@@ -129,8 +129,20 @@ static int append_sides(sd_bus_message *m, const struct luks_reenc *reenc)
 	return r < 0 ? r : append(m, "NewSectorSize", "u", reenc->new_side.sector_size);
 }
 
-static int append_reencryption(sd_bus_message *m, const struct luks_reenc *reenc)
+static int append_new_key(sd_bus_message *m, const struct look *l)
 {
+	int r = append(m, "NewKeySize", "u", l->new_key.size);
+
+	if (r >= 0)
+		r = append(m, "KeepKey", "b", (int)l->status.reenc.keep_key);
+	if (r >= 0)
+		r = append_text(m, "NewPbkdf", l->new_key.pbkdf);
+	return r < 0 ? r : append_text(m, "NewPbkdfHash", l->new_key.pbkdf_hash);
+}
+
+static int append_reencryption(sd_bus_message *m, const struct look *l)
+{
+	const struct luks_reenc *reenc = &l->status.reenc;
 	const bool none = reenc->state == LUKS_REENC_NONE;
 	int r = append_text(m, "Reencryption", luks_reenc_state_name(reenc->state));
 
@@ -141,7 +153,11 @@ static int append_reencryption(sd_bus_message *m, const struct luks_reenc *reenc
 	if (r >= 0)
 		r = append_text(m, "Resilience",
 				none ? "" : luks_resilience_name(reenc->resilience));
-	return r < 0 ? r : append_sides(m, reenc);
+	if (r >= 0)
+		r = append_text(m, "ResilienceHash", none ? "" : reenc->hash);
+	if (r >= 0)
+		r = append_sides(m, reenc);
+	return r < 0 ? r : append_new_key(m, l);
 }
 
 static int append_position(sd_bus_message *m, uint64_t total, uint64_t done,
@@ -205,7 +221,7 @@ int service_append_look(sd_bus_message *m, const struct look *l, const struct co
 	if (r >= 0)
 		r = append_text(m, "Name", l->name);
 	if (r >= 0)
-		r = append_reencryption(m, &l->status.reenc);
+		r = append_reencryption(m, l);
 	if (r >= 0)
 		r = append_current_position(m, l, state);
 	if (r >= 0)
@@ -238,8 +254,6 @@ static int append_plan(sd_bus_message *m, const struct report *p)
 	for (size_t i = 0; i < plan->n_slots; i++)
 		*(plan->slots[i].kept ? &kept : &lost) |= UINT32_C(1) << plan->slots[i].keyslot;
 	r = append(m, "OldKeySize", "u", plan->old_key_size);
-	if (r >= 0)
-		r = append(m, "NewKeySize", "u", plan->new_key_size);
 	if (r >= 0)
 		r = append_bits(m, "KeptKeyslots", kept);
 	return r < 0 ? r : append_bits(m, "LostKeyslots", lost);

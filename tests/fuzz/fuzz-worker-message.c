@@ -46,6 +46,10 @@ static const char *const names[] = {
 	"GovernorReason",
 	"LongestSuspend",
 	"StallPercentile999",
+	"ResilienceHash",
+	"KeepKey",
+	"NewPbkdf",
+	"NewPbkdfHash",
 	NULL,
 };
 

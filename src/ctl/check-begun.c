@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Options that contradict the re-encryption in progress, by what the daemon tells of the volume. */
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/verbs.h"
+#include "util/log.h"
+#include "worker/begun.h"
+
+/* Only the foreground changes it: the daemon goes on as the header says. */
+static int check_resilience(const struct options *o, json_object *volume, const char *verb)
+{
+	const char *begun = json_text(volume, "Resilience"), *hash = o->resilience_hash;
+	const char *wanted = o->resilience == RESILIENCE_JOURNAL    ? "journal"
+			     : o->resilience == RESILIENCE_CHECKSUM ? "checksum"
+								    : begun;
+	const char *device = o->active_name ?: o->device;
+
+	if (strcmp(wanted, begun) == 0 &&
+	    (!hash || strcmp(hash, json_text(volume, "ResilienceHash")) == 0))
+		return 0;
+	return log_refusal(
+		-EINVAL,
+		"%s: the re-encryption in progress has the resilience %s%s%s. To change "
+		"it: recryptctl suspend %s, then recryptctl %s --foreground --resilience "
+		"%s%s%s %s; to go on as it is, leave it out",
+		device, begun, *json_text(volume, "ResilienceHash") ? " with " : "",
+		json_text(volume, "ResilienceHash"), device, verb, wanted,
+		hash ? " --resilience-hash " : "", hash ?: "", device);
+}
+
+int check_begun(const struct options *o, json_object *volume, const char *verb)
+{
+	const struct begun b = {
+		.device = o->active_name ?: o->device,
+		.cipher = json_text(volume, "NewCipher"),
+		.sector_size = (uint32_t)json_number(volume, "NewSectorSize"),
+		.key_size = (uint32_t)json_number(volume, "NewKeySize"),
+		.keep_key = json_number(volume, "KeepKey") != 0,
+		.pbkdf = json_text(volume, "NewPbkdf"),
+		.pbkdf_hash = json_text(volume, "NewPbkdfHash"),
+		.resilience = json_text(volume, "Resilience"),
+	};
+	int r = begun_check(&b, o);
+
+	return r < 0 ? r : check_resilience(o, volume, verb);
+}
