@@ -306,9 +306,7 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	return 0;
 }
 
-/* Nothing was written yet: neither is anybody to be kept from the volume for the derivations
- * before.
- */
+/* Take the lock only here: key derivation takes seconds and writes nothing. */
 int steps_begin(struct steps *s, struct luks_begin *b)
 {
 	struct volume *v = &s->volume;
@@ -354,7 +352,9 @@ int steps_check_cancellable(const struct volume *v)
 	return 0;
 }
 
-/* The way back needs what the way there needs; it is found out before the commit that turns around.
+/*
+ * A cancel needs the same resources as the re-encryption. Check them before the commit that
+ * reverses the direction.
  */
 static int rehearse_back(struct steps *s)
 {
