@@ -19,26 +19,40 @@ struct kernel_cipher {
 	struct disk *disk;
 };
 
-static int refuse(const struct volume *v, const struct stack_side *side, int error)
+/* dm-crypt needs a block device. */
+static int refuse_image(const struct volume *v, const struct stack_side *side, bool may_choose)
 {
 	char sizes[64];
 
 	cipher_key_sizes(side->cipher, side->sector_size, sizes, sizeof(sizes));
-	if (!v->data.geometry.is_block && *sizes)
+	if (*sizes)
 		return log_refusal(-EOPNOTSUPP,
-				   "%s: OpenSSL has no %s with a key of %zu bits, but with %s "
-				   "(--key-size); for the others there is dm-crypt, which needs a "
-				   "block device: attach the image with losetup",
-				   v->data_path, side->cipher, side->key->size * 8, sizes);
+				   "%s: OpenSSL has %s only with keys of %s bits; %sattach the "
+				   "image with losetup, so that dm-crypt does the work",
+				   v->data_path, side->cipher, sizes,
+				   may_choose ? "choose one with --key-size, or " : "");
+	return log_refusal(-EOPNOTSUPP,
+			   "%s: OpenSSL has no cipher %s; attach the image with losetup, so that "
+			   "dm-crypt does the work",
+			   v->data_path, side->cipher);
+}
+
+static int refuse(const struct volume *v, const struct stack_side *side, int error)
+{
+	/* Once a re-encryption is begun, both ciphers are fixed. */
+	const bool may_choose = v->reenc.state == LUKS_REENC_NONE;
+
 	if (!v->data.geometry.is_block)
-		return log_refusal(-EOPNOTSUPP,
-				   "%s: OpenSSL has no cipher %s, and dm-crypt needs a block "
-				   "device: attach the image with losetup",
-				   v->data_path, side->cipher);
-	return log_error_errno(
-		error == -ENOMEM ? error : -EOPNOTSUPP,
-		"%s: %s in this kernel has the cipher %s (is its module installed?)", v->data_path,
-		v->name ? "no dm-crypt" : "neither OpenSSL nor dm-crypt", side->cipher);
+		return refuse_image(v, side, may_choose);
+	if (error == -ENOMEM)
+		return log_error_errno(error, "%s: cannot set up dm-crypt with cipher %s",
+				       v->data_path, side->cipher);
+	return log_refusal(-EOPNOTSUPP,
+			   "%s: %s cipher %s with a key of %zu bits; load the kernel's module%s",
+			   v->data_path,
+			   v->name ? "this kernel has no" : "neither OpenSSL nor this kernel has",
+			   side->cipher, side->key->size * 8,
+			   may_choose ? " or choose another cipher with --cipher" : "");
 }
 
 /* Something else may have made, or removed, the node meanwhile. */
