@@ -294,7 +294,7 @@ static int remove_bridge(struct luks_begin *b, const struct start *start)
 	r = crypt_keyslot_destroy(b->cd, start->old_slot);
 	if (r == 0 && start->new_slot != start->old_slot)
 		r = crypt_keyslot_destroy(b->cd, start->new_slot);
-	return r < 0 ? fail(b, r, "cannot remove the keyslots of a moment") : 0;
+	return r < 0 ? fail(b, r, "cannot remove the temporary keyslots") : 0;
 }
 
 /* Keyslots that can be opened by a passphrase of the user's, or else the bridge. */

@@ -203,11 +203,8 @@ static int refuse_locked(const struct luks_begin *b)
 
 	if (r < 0)
 		return r;
-	if (by_token(b))
-		log_error("%s: no token that was chosen opens a keyslot of the volume key",
-			  b->params.device);
-	else
-		log_error("%s: no passphrase was given that opens a keyslot", b->params.device);
+	log_error("%s: none of the %s opens a keyslot of the volume key", b->params.device,
+		  by_token(b) ? "chosen tokens" : "passphrases");
 	return by_token(b) ? -ENOENT : -EPERM;
 }
 
@@ -286,11 +283,10 @@ static int take_volume_key(struct luks_begin *b)
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
 	if (r < 0) {
-		log_error("%s: the volume key given is not the volume's current one. "
-			  "--volume-key-file gives the current volume key, as in cryptsetup 2.8; "
-			  "in cryptsetup 2.6 and before it gave the new one, which is given with "
-			  "--new-volume-key-file",
-			  b->params.device);
+		log_error("%s: the given volume key does not match digest %d of the header; "
+			  "--volume-key-file takes the current key (in cryptsetup 2.6: the new "
+			  "key), --new-volume-key-file the new one",
+			  b->params.device, b->keyslots.data_digest);
 		return -EPERM;
 	}
 	return secret_copy(key->data, key->size, &b->old_key);

@@ -239,7 +239,7 @@ static int check_cipher(const struct luks_begin *b)
 	if (!b->params.may_weaken)
 		return refuse(b, "the cipher", "--cipher and --key-size");
 	if (is_null(p->new_cipher))
-		log_warning("%s: %s does not encrypt: who has the disk can read the data",
+		log_warning("%s: %s does not encrypt: anybody who has the disk can read the data",
 			    b->params.device, p->new_cipher);
 	else
 		log_warning("%s: %s with a key of %" PRIu32 " bits is weaker than %s with %" PRIu32

@@ -464,13 +464,12 @@ static int explain_commit(const struct luks_draft *d, const struct on_disk *o, i
 	const char *colon = *why->text ? ": " : "";
 
 	if (luks_header_needs_repair(o->header))
-		return log_error_errno(
+		return log_refusal(
 			error,
-			"%s: the LUKS2 header was not written as a whole%s%s; it is the one of "
-			"before or the new one, which \"recryptctl status\" tells when the disk is "
-			"in order",
-			d->disk.path, colon, why->text);
-	return log_error_errno(error, "%s: cannot write the LUKS2 header, which is as before%s%s",
+			"%s: a write of the LUKS2 header failed%s%s (%s); the header is the old "
+			"one or the new one; repair the disk, then run recryptctl status",
+			d->disk.path, colon, why->text, strerrordesc_np(-error));
+	return log_error_errno(error, "%s: cannot write the LUKS2 header, which is unchanged%s%s",
 			       d->disk.path, colon, why->text);
 }
 
@@ -505,7 +504,7 @@ int luks_draft_put(struct luks_draft *d)
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: cannot write the areas of new keyslots; the LUKS2 "
-				       "header is as before",
+				       "header is unchanged",
 				       d->disk.path);
 	r = commit(d, &o, &why);
 	return r < 0 ? explain_commit(d, &o, r, &why) : 0;

@@ -132,10 +132,10 @@ static int try_volume_key(struct unlock *u, enum side s, const struct secret *gi
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", u->params->device, luks_derive_why());
 	if (r < 0) {
-		log_error("%s: the %s volume key given is not the volume's; the old one is given "
-			  "with --volume-key-file (in cryptsetup 2.6 and before that was the new "
-			  "one), the new one with --new-volume-key-file",
-			  u->params->device, s == OLD ? "old" : "new");
+		log_error("%s: the given %s volume key does not match digest %d of the header; "
+			  "--volume-key-file takes the current key (in cryptsetup 2.6: the new "
+			  "key), --new-volume-key-file the new one",
+			  u->params->device, s == OLD ? "old" : "new", u->digests[s]);
 		return r;
 	}
 	r = secret_copy(given->data, given->size, &key);
@@ -246,12 +246,11 @@ static int unlock(struct unlock *u)
 		r = luks_given_up_refuse(&u->given_up, u->params->device);
 		if (r < 0)
 			return r;
-		log_error("%s: %s the %s volume key", u->params->device,
-			  only_tokens(u) ? "no token that was chosen unlocks"
-					 : "no passphrase was given that unlocks",
+		log_error("%s: none of the %s opens a keyslot of the %s volume key",
+			  u->params->device, only_tokens(u) ? "chosen tokens" : "passphrases",
 			  !wanted(u, NEW)   ? "old"
 			  : !wanted(u, OLD) ? "new"
-					    : "old and the new");
+					    : "old or the new");
 		return -EPERM;
 	}
 	return 0;
