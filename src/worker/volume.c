@@ -142,13 +142,15 @@ static int load(struct volume *v, uint64_t fixed_size, struct luks_reason *why)
 
 int volume_refuse_grown(const struct volume *v)
 {
+	const uint64_t data =
+		v->grown ? v->data.geometry.size - v->reenc.data_offset : v->reenc.data_size;
+
 	return log_refusal(-EINVAL,
-			   "%s: the open mapping has %" PRIu64
-			   " bytes, and the data on %s are more "
-			   "(has it grown since it was opened?): the rest would be lost; close the "
-			   "volume and open it again, or take the re-encryption back with: "
-			   "recryptctl cancel %s",
-			   v->name, v->active_size, v->data_path, v->arguments);
+			   "%s: the open mapping has %" PRIu64 " bytes, and %s has %" PRIu64
+			   " bytes of data (has it grown since it was opened?); the bytes behind "
+			   "the mapping would be lost; close the volume and open it again, or "
+			   "cancel the re-encryption with: recryptctl cancel %s",
+			   v->name, v->active_size, v->data_path, data, v->arguments);
 }
 
 /*
@@ -163,8 +165,8 @@ static int refuse_other_size(const struct volume *v)
 		return log_refusal(
 			-EINVAL,
 			"%s: the open mapping has %" PRIu64 " bytes, and --device-size is "
-			"%" PRIu64 ": the rest would be lost; give --device-size %" PRIu64
-			", or close the volume",
+			"%" PRIu64 "; the bytes behind it would be lost; give --device-size "
+			"%" PRIu64 ", or close the volume",
 			v->name, open, data, open);
 	if (open > data)
 		return log_refusal(-EINVAL,
@@ -177,9 +179,9 @@ static int refuse_other_size(const struct volume *v)
 		return volume_refuse_grown(v);
 	return log_refusal(-EINVAL,
 			   "%s: the open mapping has %" PRIu64 " bytes, and %s has %" PRIu64
-			   " bytes of data: the rest would be lost. To open all of it: cryptsetup "
-			   "resize %s. Where nothing in the rest counts: recryptctl reencrypt "
-			   "--device-size %" PRIu64,
+			   " bytes of data; the bytes behind the mapping would be lost. To open "
+			   "them, run cryptsetup resize %s. If they hold no data, run recryptctl "
+			   "reencrypt --device-size %" PRIu64,
 			   v->name, open, v->data_path, data, v->name, open);
 }
 
@@ -195,17 +197,16 @@ static int check_blocks(const struct volume *v)
 		return 0;
 	if (v->data.geometry.is_block)
 		return log_refusal(-EINVAL,
-				   "%s: the device has sectors of %" PRIu32 " bytes, and %" PRIu64
-				   " bytes of data from offset %" PRIu64
-				   " are no whole number of them; copy the volume to a disk with "
-				   "smaller sectors",
+				   "%s: the device has sectors of %" PRIu32 " bytes, and the size "
+				   "of the data (%" PRIu64 ") or its offset (%" PRIu64 ") is no "
+				   "multiple of that; copy the volume to a disk with smaller "
+				   "sectors",
 				   v->data_path, block, v->reenc.data_size, v->reenc.data_offset);
 	return log_refusal(
 		-EINVAL,
-		"%s: the file system takes direct I/O in blocks of %" PRIu32 " bytes, and %" PRIu64
-		" bytes of data from offset %" PRIu64
-		" are no whole number of them; name a loop device instead, which is made "
-		"with: losetup -f --show %s",
+		"%s: the file system takes direct I/O in blocks of %" PRIu32 " bytes, and the size "
+		"of the data (%" PRIu64 ") or its offset (%" PRIu64 ") is no multiple of that; "
+		"attach the image with losetup -f --show %s and name the loop device",
 		v->data_path, block, v->reenc.data_size, v->reenc.data_offset, v->data_path);
 }
 
@@ -279,8 +280,8 @@ static int open_data(struct volume *v)
 	case -EOPNOTSUPP:
 		return log_refusal(r,
 				   "%s: the file system takes no direct I/O, which re-encryption "
-				   "needs (as tmpfs before Linux 6.6); name a loop device instead, "
-				   "which is made with: losetup -f --show %s",
+				   "needs (as tmpfs before Linux 6.6); attach the image with "
+				   "losetup -f --show %s and name the loop device",
 				   v->data_path, v->data_path);
 	default:
 		return log_error_errno(r, "%s: cannot be opened", v->data_path);
