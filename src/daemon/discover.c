@@ -194,8 +194,8 @@ static void on_crypttab(void *userdata, const struct file_answer *a)
 	const bool again = d->crypttab_again;
 
 	if (a->error < 0 && a->error != -ENOENT)
-		log_warning("%s: the volumes of this file are not looked for: %s; mend the file or "
-			    "CryptTab= of recryptd.conf(5), then run systemctl reload recryptd",
+		log_warning("%s: cannot read crypttab: %s; check the file and its file system, or "
+			    "CryptTab= in recryptd.conf(5), then run systemctl reload recryptd",
 			    a->path, a->reason);
 	else if (a->error == 0 && crypttab_parse(a->text, a->size, on_crypttab_entry, m) < 0)
 		log_error("out of memory");
@@ -219,8 +219,7 @@ static void read_crypttab(struct discover *d)
 		return;
 	r = file_reader_new(m, m->config->crypttab, on_crypttab, d, &d->crypttab);
 	if (r < 0)
-		log_warning_errno(r, "%s: the volumes of this file are not looked for",
-				  m->config->crypttab);
+		log_warning_errno(r, "%s: cannot read crypttab", m->config->crypttab);
 }
 
 int discover_new(struct manager *m, struct discover **ret)

@@ -12,7 +12,7 @@ struct discover;
 
 /*
  * Looks once, and listens from then on (not with options->no_devices). Logs what cannot be done.
- * What stands in crypttab follows as soon as that file has been read; nothing waits for it.
+ * The entries of crypttab are added once the file is read; nothing waits for them.
  */
 int discover_new(struct manager *m, struct discover **ret);
 struct discover *discover_free(struct discover *d);
