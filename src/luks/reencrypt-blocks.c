@@ -7,7 +7,7 @@
  *        |       |       |       `-- after a crash nobody can tell old from new
  *       sum     sum     sum
  *
- * So while nothing is hot, the blocks become small enough to cover all. cryptsetup goes on with
+ * So while nothing is hot, the blocks become small enough to cover all. cryptsetup resumes with
  * blocks of any size.
  */
 #include <errno.h>

@@ -104,10 +104,12 @@ struct luks_reenc_keys {
  *   -EOPNOTSUPP  unknown requirement, requirement of version 1, offline re-encryption, integrity
  *   -EBADMSG     the metadata contradict each other: damaged, or tampered with
  *   -EFBIG       the data device is smaller than the header says
- *   -EINVAL      @fixed_size contradicts the header or the device, or sizes are no multiple of the
- * sector size Data shift loads for a report, with the position as far as it can be told; every edit
- * of it is refused with -EOPNOTSUPP. The keys are checked by luks_reenc_digest_verify(): nothing
- * that this function read may be acted on before.
+ *   -EINVAL      @fixed_size contradicts the header or the device, or a size is no multiple of the
+ *                sector size
+ *
+ * A re-encryption with data shift loads for a report, with the position as far as it is known;
+ * every edit of it fails with -EOPNOTSUPP. luks_reenc_digest_verify() checks the keys: callers must
+ * not act on the result before.
  */
 int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t fixed_size,
 		    uint32_t block_size, struct luks_reenc *ret, struct luks_reason *why);
@@ -115,9 +117,10 @@ int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t 
 /*
  * For a volume whose open mapping shows only the first @size bytes, since its device has grown: the
  * position of @r, with the last segment still up to the end of the device. Good for recovering the
- * hotzone, and for the way back, at whose end all that lies behind has the key that it has now. The
- * end of the way forward would take that key away. -EINVAL: the position does not lie in there, the
- * header fixes the size, or @size is no multiple of the sector size; @r stays as it is.
+ * hotzone, and for a reversed re-encryption: at its end the bytes behind the mapping have the same
+ * key as now. The end of a forward re-encryption would remove that key. -EINVAL: the position is
+ * not inside the mapping, the header fixes the size, or @size is no multiple of the sector size; @r
+ * is unchanged.
  */
 int luks_reenc_limit(struct luks_reenc *r, uint64_t size);
 

@@ -15,9 +15,8 @@ struct luks_token_choice {
 };
 
 /*
- * The tokens that @c allows, a bit each; with @c NULL all of them, whether they are there or not.
- * Logs with the name
- * @device that there is no such token: -ENOENT.
+ * The tokens that @c allows, one bit each; with @c NULL all of them, whether they exist or not.
+ * -ENOENT: no such token exists, which is logged with the name @device.
  */
 int luks_tokens_find(struct crypt_device *cd, const char *device, const struct luks_token_choice *c,
 		     uint32_t *ret);

@@ -20,10 +20,9 @@
 int key_file_read(const char *path, uint64_t offset, size_t size, struct secret **ret);
 
 /*
- * A volume key out of @file (its first @size bytes, or with 0 all of it), or else out of the kernel
- * keyring, by its name @keyring; with both NULL nothing is read. Logs failures; an empty file is
- * one
- * (-EINVAL).
+ * A volume key from @file (its first @size bytes, or with 0 all of it), or else from the kernel
+ * keyring, by its name @keyring; with both NULL nothing is read. Logs failures. -EINVAL: among
+ * others, the file is empty.
  */
 int volume_key_read(const char *file, size_t size, const char *keyring, struct secret **ret);
 
