@@ -7,7 +7,7 @@
 #include "util/log.h"
 #include "worker/begun.h"
 
-/* Only the foreground changes it: the daemon goes on as the header says. */
+/* Only the foreground changes the resilience: the daemon resumes as the header says. */
 static int check_resilience(const struct options *o, json_object *volume, const char *verb)
 {
 	const char *begun = json_text(volume, "Resilience"), *hash = o->resilience_hash;
@@ -23,7 +23,7 @@ static int check_resilience(const struct options *o, json_object *volume, const 
 		-EINVAL,
 		"%s: the re-encryption in progress has the resilience %s%s%s. To change "
 		"it: recryptctl suspend %s, then recryptctl %s --foreground --resilience "
-		"%s%s%s %s; to go on as it is, leave it out",
+		"%s%s%s %s; to resume as it is, leave it out",
 		device, begun, *json_text(volume, "ResilienceHash") ? " with " : "",
 		json_text(volume, "ResilienceHash"), device, verb, wanted,
 		hash ? " --resilience-hash " : "", hash ?: "", device);

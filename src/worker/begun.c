@@ -13,7 +13,7 @@ static int refuse(const struct begun *b, const char *option)
 {
 	return log_refusal(-EINVAL,
 			   "%s: %s is not what the re-encryption in progress was begun with; "
-			   "leave it out to go on",
+			   "leave it out to resume",
 			   b->device, option);
 }
 
@@ -22,7 +22,7 @@ static int refuse_key_size(const struct begun *b, const struct options *o)
 	return log_refusal(-EINVAL,
 			   "%s: %s is not what the re-encryption in progress was begun with: the "
 			   "new volume key has %" PRIu32 " bits, and %" PRIu32 " are asked for; "
-			   "leave it out to go on",
+			   "leave it out to resume",
 			   b->device, o->new_key_size ? "--new-key-size" : "--key-size",
 			   b->key_size * 8, o->key_size * 8);
 }
@@ -32,12 +32,12 @@ static bool differs(const char *option, const char *begun)
 	return option && *begun && strcasecmp(option, begun) != 0;
 }
 
-/* New keyslots are made at the beginning only, and what they cost depended on the machine. */
+/* The worker makes new keyslots only at the beginning, with costs that depend on the machine. */
 static void tell_costs(const struct begun *b, const struct options *o)
 {
 	if (o->iter_time_ms || o->pbkdf_iterations || o->pbkdf_memory_kib || o->pbkdf_parallel)
 		log_info("%s: the keyslots of the new key were made when the re-encryption began; "
-			 "options of their PBKDF's costs change nothing any more",
+			 "options for the costs of their PBKDF have no effect now",
 			 b->device);
 }
 

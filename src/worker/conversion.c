@@ -42,7 +42,7 @@ static void tell_how_to_go_on(const struct conversion *c)
 		log_error("%s: the device itself is gone; connect it again, under whatever name%s",
 			  v->data_path, v->name ? ", close the volume and open it from there" : "");
 	if (c->position.hotzone_size == 0)
-		log_error("%s: stopped with a clean header; go on with: recryptctl reencrypt "
+		log_error("%s: stopped with a clean header; resume with: recryptctl reencrypt "
 			  "--resume-only %s",
 			  v->data_path, v->arguments);
 	else

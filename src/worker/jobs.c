@@ -203,9 +203,10 @@ static int convert(struct job *j)
 	if (r < 0)
 		return r;
 	if (outcome == ENGINE_STOPPED) {
-		log_notice("%s: interrupted, with a clean header; go on with: recryptctl reencrypt "
-			   "--resume-only %s",
-			   path, j->steps.volume.arguments);
+		log_notice(
+			"%s: interrupted, with a clean header; resume with: recryptctl reencrypt "
+			"--resume-only %s",
+			path, j->steps.volume.arguments);
 		return -EINTR; /* no success: a script must not take it for the end */
 	}
 	return 0;
@@ -330,16 +331,17 @@ static int recover(struct job *j)
 		return r;
 	/* The header may be clean already, and I/O still wait for the worker that died. */
 	if (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked) {
-		log_notice("%s: nothing to recover; go on with: recryptctl reencrypt --resume-only "
-			   "%s",
-			   v->data_path, v->arguments);
+		log_notice(
+			"%s: nothing to recover; resume with: recryptctl reencrypt --resume-only "
+			"%s",
+			v->data_path, v->arguments);
 		return 0;
 	}
 	r = recover_only(j);
 	if (r == 0 && v->reenc.state == LUKS_REENC_NONE)
 		log_notice("%s: recovered; the re-encryption is complete", v->data_path);
 	else if (r == 0)
-		log_notice("%s: recovered; go on with: recryptctl reencrypt --resume-only %s",
+		log_notice("%s: recovered; resume with: recryptctl reencrypt --resume-only %s",
 			   v->data_path, v->arguments);
 	return r;
 }

@@ -29,7 +29,7 @@ int resume_check_options(const struct volume *v, const struct options *o)
 	if (o->init_only)
 		return log_refusal(-EINVAL,
 				   "%s: a re-encryption is begun already, so --init-only has "
-				   "nothing to do; go on with: recryptctl reencrypt --resume-only "
+				   "nothing to do; resume with: recryptctl reencrypt --resume-only "
 				   "%s",
 				   v->data_path, v->arguments);
 	luks_new_key_get(v->header, r, &key);
@@ -39,7 +39,7 @@ int resume_check_options(const struct volume *v, const struct options *o)
 	if (o->no_keyslots && luks_reenc_keyslots(v->header, r->new_side.digest))
 		return log_refusal(-EINVAL,
 				   "%s: --force-no-keyslots is not what the re-encryption in "
-				   "progress was begun with; leave it out to go on",
+				   "progress was begun with; leave it out to resume",
 				   v->data_path);
 	return begun_check(&b, o);
 }
@@ -51,7 +51,7 @@ static int check_size(const struct volume *v, const struct secret *key, uint32_t
 		return 0;
 	return log_refusal(-EINVAL,
 			   "%s: the %s volume key of the re-encryption in progress has %zu bits, "
-			   "and %" PRIu32 " are asked for; leave the size out to go on",
+			   "and %" PRIu32 " are asked for; leave the size out to resume",
 			   v->data_path, which, key->size * 8, wanted * 8);
 }
 
@@ -109,12 +109,12 @@ static int explain(const struct volume *v, int error, const struct luks_reason *
 	if (error == -ENOSPC)
 		return log_refusal(error,
 				   "%s: the keyslots area has no room for the resilience data of "
-				   "even one block with this --resilience; leave it out to go on",
+				   "even one block with this --resilience; leave it out to resume",
 				   v->header_path);
 	if (error == -EINVAL && !*why->text)
 		return log_refusal(error,
-				   "%s: stands at a position that is no multiple of the blocks of "
-				   "this --resilience; leave it out to go on",
+				   "%s: the re-encryption is at a position that is no multiple of "
+				   "the blocks of this --resilience; leave it out to resume",
 				   v->header_path);
 	return log_error_errno(error, "%s: cannot change the resilience of the re-encryption%s%s",
 			       v->header_path, *why->text ? ": " : "", why->text);
@@ -136,13 +136,13 @@ static int commit(struct steps *s, const struct luks_protection *p, struct luks_
 	return r < 0 ? r : luks_header_flush(v->header, v->meta);
 }
 
-/* cryptsetup counts on nobody killing it, and notes its position at a clean end only. */
-static void warn_of_none(const struct volume *v)
+/* With none, cryptsetup writes its position to the header only when it stops cleanly. */
+static void warn_of_none(const struct volume *v, const struct luks_protection *p)
 {
-	log_warning("%s: was begun with --resilience none, and goes on with checksums. Had its "
-		    "program been killed and not stopped, data behind the position in the header "
-		    "would be spoiled, and nothing could tell",
-		    v->data_path);
+	log_warning("%s: the re-encryption was begun with --resilience none and resumes with %s; "
+		    "if cryptsetup was killed, data behind the position in the header may be "
+		    "damaged, and no program can detect that",
+		    v->data_path, luks_resilience_name(p->resilience));
 }
 
 int resume_change_resilience(struct steps *s)
@@ -158,7 +158,7 @@ int resume_change_resilience(struct steps *s)
 	if (r < 0)
 		return r;
 	if (v->reenc.resilience == LUKS_RESILIENCE_NONE)
-		warn_of_none(v);
+		warn_of_none(v, &p);
 	r = commit(s, &p, &why);
 	if (r < 0)
 		return explain(v, r, &why);

@@ -239,17 +239,18 @@ static int check_locked(const struct work *w)
 	return 0;
 }
 
-/* A person has to look first: the data may be spoiled. */
+/* Leave the decision to a person: the data may be damaged. */
 static int refuse_no_resilience(const struct work *w)
 {
 	const struct volume *v = &w->steps.volume;
 
 	if (v->reenc.resilience != LUKS_RESILIENCE_NONE)
 		return 0;
-	return log_refusal(-ENOTSUP,
-			   "%s: this re-encryption was begun with --resilience none; to go on with "
-			   "checksums: recryptctl reencrypt --foreground --resume-only %s",
-			   v->data_path, v->arguments);
+	return log_refusal(
+		-ENOTSUP,
+		"%s: this re-encryption was begun with --resilience none; to resume with "
+		"checksums: recryptctl reencrypt --foreground --resume-only %s",
+		v->data_path, v->arguments);
 }
 
 /* A re-encryption that we may go on with, unlocked, locked against others, and verified. */

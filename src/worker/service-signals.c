@@ -199,8 +199,8 @@ static int append_nodes(sd_bus_message *m, const struct look *l)
 }
 
 /*
- * What was begun without resilience may have been killed, and then data behind its position is
- * spoiled. Only a person may go on with it.
+ * If cryptsetup worked without resilience and was killed, data behind the position is damaged. Only
+ * a person may resume such a re-encryption.
  */
 static bool is_supported(const struct luks_status *s)
 {

@@ -57,7 +57,7 @@ int steps_check_supported(const struct volume *v)
 	if (r->mode != LUKS_REENCRYPT)
 		return log_refusal(-ENOTSUP,
 				   "%s: this is %s begun by cryptsetup, which only cryptsetup can "
-				   "go on with",
+				   "resume",
 				   v->data_path,
 				   r->mode == LUKS_ENCRYPT ? "an encryption" : "a decryption");
 	/* cryptsetup writes no hotzone to the header then. */
@@ -345,10 +345,11 @@ int steps_check_cancellable(const struct volume *v)
 		break;
 	}
 	if (v->reenc.direction == LUKS_BACKWARD)
-		return log_refusal(-EALREADY,
-				   "%s: it is on the way back already; go on with: recryptctl "
-				   "reencrypt --resume-only %s",
-				   v->data_path, v->arguments);
+		return log_refusal(
+			-EALREADY,
+			"%s: the re-encryption is reversed already; resume with: recryptctl "
+			"reencrypt --resume-only %s",
+			v->data_path, v->arguments);
 	return 0;
 }
 

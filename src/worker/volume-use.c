@@ -230,7 +230,7 @@ static int choose(const struct volume *v, const struct active *a, const char *wa
 			return log_refusal(
 				-ENOTUNIQ,
 				"%s: is active under several names (as %s): all but "
-				"one would go on with the old key; close the others%s",
+				"one would keep the old key; close the others%s",
 				v->data_path, names_here(a).text,
 				wanted ? ""
 				       : ", or give --active-name where they lie on other devices");
