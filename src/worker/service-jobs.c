@@ -287,6 +287,7 @@ static int convert(struct work *w, bool recover_only)
 	watch_init(&watch, w->v, &w->steps.volume);
 	w->steps.watch = &watch.watch;
 	r = steps_convert(&w->steps, recover_only, &outcome);
+	w->steps.watch = NULL;
 	watch_end(&watch);
 	if (r == 0)
 		w->report->stopped = outcome == ENGINE_STOPPED;

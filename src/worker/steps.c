@@ -165,19 +165,26 @@ int steps_take_over(struct steps *s)
 		     : 0;
 }
 
-/* The hotzone that there is, with the blocks that its checksums have. */
-static int recover_first(struct steps *s)
+/*
+ * The hotzone that there is, with the blocks that its checksums have: only a clean header can get
+ * smaller ones. The hotzone may be the last one.
+ */
+static int recover_uncovered(struct steps *s)
 {
-	const struct conversion_watch quiet = {.stop = s->watch->stop, .arg = s->watch->arg};
 	const struct conversion_keys keys = {s->old_key, s->new_key};
+	struct conversion_watch quiet;
 	enum engine_outcome outcome;
 
-	return s->volume.reenc.state == LUKS_REENC_HOT
-		       ? conversion_run(&s->volume, &keys, true, &quiet, &outcome)
-		       : 0;
+	if (s->volume.reenc.state != LUKS_REENC_HOT || luks_reenc_uncovered(&s->volume.reenc) == 0)
+		return 0;
+	quiet = (struct conversion_watch){.stop = s->watch->stop, .arg = s->watch->arg};
+	return conversion_run(&s->volume, &keys, true, &quiet, &outcome);
 }
 
-/* cryptsetup's blocks for the checksums of an image file may be too large for its last bytes. */
+/*
+ * cryptsetup's blocks for the checksums of an image file may be too large for its last bytes. The
+ * header is clean.
+ */
 static int cover_all(struct steps *s)
 {
 	struct volume *v = &s->volume;
@@ -188,9 +195,6 @@ static int cover_all(struct steps *s)
 
 	if (luks_reenc_uncovered(&v->reenc) == 0)
 		return 0;
-	r = recover_first(s);
-	if (r < 0)
-		return r;
 	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
 	if (r == 0)
 		r = luks_header_check_unmoved(v->header, v->meta);
@@ -216,6 +220,13 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 		r = steps_check_size(&s->volume);
 		if (r < 0)
 			return r;
+		r = recover_uncovered(s);
+		if (r < 0)
+			return r;
+		if (s->volume.reenc.state == LUKS_REENC_NONE) {
+			*ret = ENGINE_FINISHED;
+			return 0;
+		}
 		r = cover_all(s);
 		if (r < 0)
 			return r;

@@ -25,9 +25,9 @@ struct steps {
 	struct luks_token_choice token_choice; /* as the options say */
 	/* Of the old and the new side, instead of passphrases; or NULL. The caller's. */
 	const struct secret *volume_key, *new_volume_key;
-	struct secret *old_key, *new_key; /* of volume.reenc's sides, once they are known */
-	const struct conversion_watch *watch;
-	bool turned_around; /* by steps_turn_around() */
+	struct secret *old_key, *new_key;     /* of volume.reenc's sides, once they are known */
+	const struct conversion_watch *watch; /* NULL but for steps_convert(), which needs it */
+	bool turned_around;                   /* by steps_turn_around() */
 };
 
 /* Fills @s but for passphrases and watch, which the caller sets. */
@@ -71,8 +71,8 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret);
 int steps_check_cancellable(const struct volume *v);
 
 /*
- * The commit that swaps the roles of the keys; with nothing converted that is left to
- * steps_convert(), which then only makes the end's commit.
+ * The commit that swaps the roles of the keys of a clean header; with nothing converted that is
+ * left to steps_convert(), which then only makes the end's commit.
  */
 int steps_turn_around(struct steps *s);
 

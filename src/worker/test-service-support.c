@@ -150,10 +150,12 @@ void assert_plaintext(const char *passphrase)
 	open_data(passphrase, &o);
 	size = data_size(fd, &o);
 	for (uint64_t at = 0; at < size; at += PIECE) {
-		assert_int_equal(pread_full(fd, data, PIECE, o.offset + at), 0);
-		assert_int_equal(cipher_decrypt(o.cipher, 0, at / SECTOR_SIZE, data, PIECE), 0);
+		const size_t n = (size_t)MIN(PIECE, size - at);
+
+		assert_int_equal(pread_full(fd, data, n, o.offset + at), 0);
+		assert_int_equal(cipher_decrypt(o.cipher, 0, at / SECTOR_SIZE, data, n), 0);
 		fill(want, at);
-		assert_memory_equal(data, want, PIECE);
+		assert_memory_equal(data, want, n);
 	}
 	close_data(&o);
 }
