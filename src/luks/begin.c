@@ -23,7 +23,6 @@
 
 #define DEFAULT_CIPHER     "aes-xts-plain64"
 #define DEFAULT_ARGON2_KIB 1048576 /* of cryptsetup */
-#define DIGEST_MIN         20      /* bytes that libcryptsetup compares */
 #define KEY_SIZE_MAX       512     /* bytes, as of libcryptsetup */
 
 struct luks_begin *luks_begin_free(struct luks_begin *b)
@@ -206,7 +205,7 @@ static int check_pbkdf_hash(const struct luks_begin *b, int keyslot)
 	if (luks_begin_pbkdf(b, keyslot, &p) < 0)
 		return log_refusal(-EINVAL, "%s: cannot tell the PBKDF of a new keyslot",
 				   b->params.device);
-	if (!p.hash || hash_size(p.hash) >= DIGEST_MIN)
+	if (!p.hash || hash_size(p.hash) >= LUKS_DIGEST_MIN)
 		return 0;
 	if (hash_size(p.hash) > 0)
 		return log_refusal(

@@ -191,15 +191,31 @@ int derive_serve_open(struct derive_reader *r, const struct derive_channel *c)
 }
 
 /* What costs too much need not be told to another process. */
+static int check_and_open_elsewhere(struct crypt_device *cd, int keyslot, const struct opener *by,
+				    struct secret **ret)
+{
+	int r = by->passphrase ? check_cost(cd, keyslot) : check_cost_of_token(cd, by->token);
+
+	return r < 0 ? r : open_elsewhere(cd, keyslot, by, ret);
+}
+
 static int open_keyslot(struct crypt_device *cd, int keyslot, const struct opener *by,
 			struct secret **ret)
 {
+	_cleanup_(secret_freep) struct secret *key = NULL;
 	int r;
 
-	if (!luks_derive_policy()->run)
-		return open_here(cd, keyslot, by, ret);
-	r = by->passphrase ? check_cost(cd, keyslot) : check_cost_of_token(cd, by->token);
-	return r < 0 ? r : open_elsewhere(cd, keyslot, by, ret);
+	if (luks_derive_policy()->run)
+		r = check_and_open_elsewhere(cd, keyslot, by, &key);
+	else
+		r = open_here(cd, keyslot, by, &key);
+	if (r < 0)
+		return r;
+	r = luks_keyslot_check_key(cd, keyslot, key);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(key);
+	return 0;
 }
 
 int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret *passphrase,

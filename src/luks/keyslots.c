@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "luks/fields.h"
 #include "luks/reencrypt.h"
 #include "util/checked.h"
@@ -242,4 +243,32 @@ int luks_digest_verify(struct crypt_device *cd, int digest, const struct secret 
 	header.json = root;
 	r = luks_volume_key_verify(&header, digest, key);
 	return r == -EKEYREJECTED ? -EPERM : r;
+}
+
+static bool is_short(json_object *digest)
+{
+	const char *hash = field_string(digest, "hash");
+	const int size = hash ? hash_size(hash) : -EINVAL;
+
+	return size > 0 && size < LUKS_DIGEST_MIN;
+}
+
+int luks_keyslot_check_key(struct crypt_device *cd, int keyslot, const struct secret *key)
+{
+	_cleanup_(json_putp) json_object *root = NULL;
+	json_object *digests;
+	int r = luks_dump_json(cd, &root);
+
+	if (r < 0)
+		return r;
+	digests = field_get(root, "digests", json_type_object);
+	if (!digests)
+		return -EINVAL;
+	for (unsigned id = 0; id < LUKS_MAX_DIGESTS && r == 0; id++) {
+		json_object *digest = field_by_id(digests, id);
+
+		if (digest && references(digest, "keyslots", (unsigned)keyslot) && is_short(digest))
+			r = luks_digest_verify(cd, (int)id, key);
+	}
+	return r;
 }

@@ -12,6 +12,10 @@
 #include "luks/fields.h"
 #include "util/secret.h"
 
+/* Bytes of a digest that libcryptsetup compares: it takes any key for that of a shorter one (md5).
+ */
+#define LUKS_DIGEST_MIN 20
+
 struct luks_keyslot {
 	int id, digest;                  /* digest -1: none */
 	uint32_t tokens;                 /* bit n: token n is assigned */
@@ -49,3 +53,10 @@ uint64_t luks_keyslots_largest_gap(const struct luks_keyslots *ks);
  * luks/derive.h.
  */
 int luks_digest_verify(struct crypt_device *cd, int digest, const struct secret *key);
+
+/*
+ * Does @key, which libcryptsetup took from @keyslot, belong to a digest of the keyslot that is
+ * shorter than LUKS_DIGEST_MIN? Results as above; 0, without a derivation, where there is no such
+ * digest.
+ */
+int luks_keyslot_check_key(struct crypt_device *cd, int keyslot, const struct secret *key);

@@ -9,7 +9,7 @@
 #include "worker/conversion.h"
 #include "worker/steps.h"
 
-/* With md5, libcryptsetup takes what any passphrase gives for the volume key. */
+/* Once more: with a kept key that is none of the volume's, all data would be lost. */
 static int check_kept_key(const struct volume *v, const struct secret *key)
 {
 	int r = luks_volume_key_verify(v->header, v->reenc.old_side.digest, key);
