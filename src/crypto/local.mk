@@ -9,6 +9,7 @@ src_crypto_librcrypto_a_SOURCES = \
 	src/crypto/gcrypt-xts.c src/crypto/gcrypt-xts.h \
 	src/crypto/hash.c src/crypto/hash.h \
 	src/crypto/iv.c src/crypto/iv.h \
+	src/crypto/misfit.c src/crypto/misfit.h \
 	src/crypto/multi-buffer.c src/crypto/multi-buffer.h \
 	src/crypto/pool.c src/crypto/pool.h
 

@@ -18,6 +18,7 @@
 
 #include "crypto/cipher.h"
 #include "crypto/cipher-spec.h"
+#include "crypto/misfit.h"
 #include "util/checked.h"
 
 #define BLOCK 16
@@ -466,6 +467,65 @@ static void names_are_completed_as_cryptsetup_does(void **state)
 	assert_false(cipher_spec_same("aes", "aes-xts-plain64"));
 }
 
+static void what_no_module_would_help_is_told(void **state)
+{
+	static const struct {
+		const char *spec, *says; /* NULL: nothing is said */
+	} ivs[] = {
+		{"aes-xts-random", "a random IV cannot be computed again"},
+		{"capi:cbc(aes)-random", "a random IV cannot be computed again"},
+		{"aes-cbc-essiv:sha1",
+		 "the digest of sha1 for a key of aes, which cannot have 160 bits"},
+		{"aes-cbc-essiv:sha512", "cannot have 512 bits"},
+		{"serpent-xts-essiv:sha512", "cannot have 512 bits"},
+		{"des3_ede-cbc-essiv:sha256", "cannot have 256 bits"},
+		{"aes:64-cbc-lmk", "of loop-AES"},
+		{"aes-cbc-tcw", "of TrueCrypt"},
+		{"aes-cbc-essiv:sha256", NULL},
+		{"serpent-cbc-essiv:sha1", NULL}, /* the kernel's takes a key of any size */
+		{"cast6-cbc-essiv:sha1", NULL},
+		{"aes-cbc-essiv:nohash", NULL},
+		{"newcipher-cbc-essiv:sha512", NULL},
+		{"aes-xts-plain64", NULL},
+		{"aes-", NULL},
+	};
+	static const struct {
+		const char *spec;
+		size_t bits;
+		const char *sizes;
+	} keys[] = {
+		{"serpent-xts-plain64", 576, "128, 192, 256, 320, 384 or 512"},
+		{"twofish-xts-plain64", 320, "256, 384 or 512"},
+		{"aes-lrw-benbi", 512, "256, 320 or 384"},
+		{"aes-lrw-benbi", 128, "256, 320 or 384"},
+		{"cast6-cbc-plain64", 512, "128, 192 or 256"},
+		{"des3_ede-cbc-plain64", 256, "192"},
+		{"xchacha12,aes-adiantum-plain64", 512, "256"},
+		{"xchacha12,aes-adiantum-plain64", 256, NULL},
+		{"aes-lrw-benbi", 384, NULL},
+		{"aes-xts-plain64", 384, NULL},
+		{"serpent-xts-plain64", 320, NULL},
+		{"newcipher-xts-plain64", 8, NULL},
+		{"aes-newmode-plain64", 8, NULL},
+		{"aes-", 8, NULL},
+	};
+	char buf[160];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ivs); i++) {
+		assert_int_equal(cipher_iv_misfits(ivs[i].spec, buf, sizeof(buf)), !!ivs[i].says);
+		if (ivs[i].says)
+			assert_non_null(strstr(buf, ivs[i].says));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		assert_int_equal(
+			cipher_key_misfits(keys[i].spec, keys[i].bits / 8, buf, sizeof(buf)),
+			!!keys[i].sizes);
+		if (keys[i].sizes)
+			assert_string_equal(buf, keys[i].sizes);
+	}
+}
+
 static void an_xts_key_of_equal_halves_is_refused(void **state)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
@@ -542,6 +602,7 @@ int main(void)
 		cmocka_unit_test(cipher_null_changes_nothing),
 		cmocka_unit_test(what_cannot_be_done_is_refused),
 		cmocka_unit_test(names_are_completed_as_cryptsetup_does),
+		cmocka_unit_test(what_no_module_would_help_is_told),
 		cmocka_unit_test(an_xts_key_of_equal_halves_is_refused),
 		cmocka_unit_test(part_of_a_sector_is_refused),
 		cmocka_unit_test(zeros_tell_of_unwritten_sectors_where_each_has_its_own_iv),

@@ -11,8 +11,9 @@
 #include "crypto/checksum.h"
 #include "crypto/cipher-spec.h"
 #include "crypto/cipher.h"
-#include "crypto/key-sizes.h"
 #include "crypto/hash.h"
+#include "crypto/key-sizes.h"
+#include "crypto/misfit.h"
 #include "luks/begin-check.h"
 #include "luks/begin-internal.h"
 #include "luks/begin-leftover.h"
@@ -135,6 +136,19 @@ static int plan_cipher(const struct luks_begin_params *p, struct luks_begin_plan
 	return 0;
 }
 
+/* No module of the kernel would help. */
+static int check_iv(const struct luks_begin *b)
+{
+	char why[160];
+
+	if (!cipher_iv_misfits(b->plan.new_cipher, why, sizeof(why)))
+		return 0;
+	return log_refusal(-ENOTSUP,
+			   "%s: no volume can have the cipher %s: %s; choose another with "
+			   "--cipher",
+			   b->params.device, b->plan.new_cipher, why);
+}
+
 static int plan_parameters(struct luks_begin *b)
 {
 	const struct luks_begin_params *p = &b->params;
@@ -148,6 +162,9 @@ static int plan_parameters(struct luks_begin *b)
 	}
 	(void)snprintf(plan->old_cipher, sizeof(plan->old_cipher), "%s-%s", cipher, mode);
 	r = plan_cipher(p, plan);
+	if (r < 0)
+		return r;
+	r = check_iv(b);
 	if (r < 0)
 		return r;
 	plan->old_sector_size = (uint32_t)crypt_get_sector_size(b->cd);
@@ -229,6 +246,13 @@ static int check_pbkdf_hashes(const struct luks_begin *b)
 	return r;
 }
 
+static int refuse_key_size(const struct luks_begin *b, const char *sizes)
+{
+	return log_refusal(-EINVAL,
+			   "%s: %s takes no key of %" PRIu32 " bits; it takes %s (--key-size)",
+			   b->params.device, b->plan.new_cipher, b->plan.new_key_size * 8, sizes);
+}
+
 static int refuse_cipher(const struct luks_begin *b, int error)
 {
 	const struct luks_begin_plan *plan = &b->plan;
@@ -236,23 +260,34 @@ static int refuse_cipher(const struct luks_begin *b, int error)
 
 	cipher_key_sizes(plan->new_cipher, plan->new_sector_size, sizes, sizeof(sizes));
 	if (*sizes)
-		log_error("%s: %s takes no key of %" PRIu32 " bits; it takes %s (--key-size)",
-			  b->params.device, plan->new_cipher, plan->new_key_size * 8, sizes);
-	else
-		log_error("%s: cipher \"%s\" does not exist", b->params.device, plan->new_cipher);
-	return error;
+		return refuse_key_size(b, sizes);
+	return log_refusal(error, "%s: cipher \"%s\" does not exist", b->params.device,
+			   plan->new_cipher);
 }
 
 /* What OpenSSL does not have may be in the kernel; what is no cipher at all must end here. */
-static int check_algorithms(const struct luks_begin *b)
+static int check_cipher(const struct luks_begin *b)
 {
 	_cleanup_(cipher_freep) struct cipher *cipher = NULL;
-	_cleanup_(checksum_freep) struct checksum *checksum = NULL;
-	int r;
+	const struct luks_begin_plan *plan = &b->plan;
+	char sizes[64];
+	int r = cipher_new(plan->new_cipher, b->new_key, plan->new_sector_size, 1, &cipher);
 
-	r = cipher_new(b->plan.new_cipher, b->new_key, b->plan.new_sector_size, 1, &cipher);
-	if (r < 0 && r != -EOPNOTSUPP)
-		return refuse_cipher(b, r);
+	if (r == -EOPNOTSUPP)
+		return cipher_key_misfits(plan->new_cipher, plan->new_key_size, sizes,
+					  sizeof(sizes))
+			       ? refuse_key_size(b, sizes)
+			       : 0;
+	return r < 0 ? refuse_cipher(b, r) : 0;
+}
+
+static int check_algorithms(const struct luks_begin *b)
+{
+	_cleanup_(checksum_freep) struct checksum *checksum = NULL;
+	int r = check_cipher(b);
+
+	if (r < 0)
+		return r;
 	r = check_pbkdf_hashes(b);
 	if (r < 0 || strcmp(b->params.resilience, "checksum") != 0)
 		return r;

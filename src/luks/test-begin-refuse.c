@@ -45,6 +45,9 @@ static void refusals_leave_every_byte_as_it_was(void **state)
 	REFUSE(-EINVAL, "a", p.keep_key = true; p.sector_size = 512);
 	REFUSE(-EINVAL, "a", p.cipher = "aes"; p.key_size = 40);
 	REFUSE(-ENOTSUP, "a", p.cipher = "capi:xts(ecb(aes))-plain64");
+	REFUSE(-ENOTSUP, "", p.cipher = "aes-xts-random");
+	REFUSE(-ENOTSUP, "", p.cipher = "aes-cbc-essiv:sha512");
+	REFUSE(-EINVAL, "a", p.cipher = "serpent-lrw-benbi"; p.key_size = 64);
 	REFUSE(-EINVAL, "a", p.cipher = "aes-");
 	REFUSE(-EINVAL, "a", p.cipher = "aes-xts-plain64"; p.key_size = 40);
 	REFUSE(-EINVAL, "a", p.cipher = "aes-cbc-essiv:sha256"; p.keep_key = true);
