@@ -224,6 +224,68 @@ static void verify(const struct luks_header *h, const struct luks_reenc *r)
 	key = secret_free(key);
 }
 
+/* An edit that fails leaves the header as it was. Frees @before. */
+static void check_edit(const struct luks_header *h, char *before, int error)
+{
+	char *after = text_of(h);
+
+	REQUIRE(error == 0 || strcmp(before, after) == 0);
+	free(after);
+	free(before);
+}
+
+static void limit(const struct luks_reenc *r, uint64_t size)
+{
+	struct luks_reenc limited = *r;
+
+	if (luks_reenc_limit(&limited, size) < 0) {
+		REQUIRE(limited.data_size == r->data_size);
+		return;
+	}
+	REQUIRE(limited.data_size == size && size < r->data_size);
+	REQUIRE(range_inside(limited.boundary, 0, size));
+	REQUIRE(limited.boundary == r->boundary && limited.hot_size == r->hot_size);
+}
+
+static void check_room(const struct luks_header *h, const struct luks_reenc *r)
+{
+	char *before = text_of(h), *after;
+	uint64_t used = 0, size = 0;
+
+	if (luks_reenc_check_room(h, r, &used, &size) == 0)
+		REQUIRE(used > 0 && used <= size && size < h->size);
+	after = text_of(h);
+	REQUIRE(strcmp(before, after) == 0);
+	free(after);
+	free(before);
+}
+
+/* The keys are not the volume's, but a new verification digest can be made with any. */
+static void protect(struct luks_header *h, struct luks_reenc *r, uint64_t choice)
+{
+	static const uint8_t zeros[64];
+	struct secret *key = NULL;
+	const struct luks_protection p = {
+		.resilience = choice & 1 ? LUKS_RESILIENCE_JOURNAL : LUKS_RESILIENCE_CHECKSUM,
+		.hash = choice & 2 ? "sha256" : "sha512",
+		.logical_block = 512,
+		.hotzone_size = (choice >> 2) % 64 << 20,
+	};
+	char *before = text_of(h);
+	int error;
+
+	REQUIRE(secret_copy(zeros, sizeof(zeros), &key) == 0);
+	error = luks_reenc_cover(h, r, &(struct luks_reenc_keys){key, key});
+	REQUIRE(error < 0 || (luks_reenc_uncovered(r) == 0 && r->block_size >= 512));
+	check_edit(h, before, error);
+
+	before = text_of(h);
+	error = luks_reenc_set_protection(h, r, &(struct luks_reenc_keys){key, key}, &p);
+	REQUIRE(error < 0 || (r->resilience == p.resilience && r->capacity >= r->block_size));
+	check_edit(h, before, error);
+	key = secret_free(key);
+}
+
 static void edit(struct luks_header *h, struct meta_io *io, uint64_t device_size,
 		 uint64_t fixed_size, uint64_t choice)
 {
@@ -239,6 +301,12 @@ static void edit(struct luks_header *h, struct meta_io *io, uint64_t device_size
 	if (r.state == LUKS_REENC_NONE)
 		return;
 	verify(h, &r);
+	limit(&r, choice % (r.data_size / 512 + 2) * 512);
+	check_room(h, &r);
+	if (r.state == LUKS_REENC_CLEAN && choice & 4) {
+		protect(h, &r, choice >> 3);
+		commit(h, io, &r, device_size, fixed_size);
+	}
 	if (r.state == LUKS_REENC_CLEAN || r.state == LUKS_REENC_HOT) {
 		blocks = r.data_size / MAX(r.block_size, UINT32_C(512));
 		move(h, &r, choice % (blocks + 1) * r.block_size, 0);

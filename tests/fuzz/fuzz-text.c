@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Names of files, texts that are cut and shown, and JSON that is written anew. */
+/* Names of files and ciphers, texts that are cut and shown, and JSON that is written anew. */
 #include <json-c/json.h>
 #include <string.h>
 
+#include "crypto/cipher-spec.h"
 #include "fuzz.h"
 #include "luks/json-text.h"
 #include "util/path-text.h"
@@ -59,6 +60,20 @@ static void check_json(const char *text)
 	(void)json_object_put(o);
 }
 
+/* A whole name stays as it is, and names the same cipher. */
+static void check_cipher(const char *text)
+{
+	char whole[CIPHER_SPEC_MAX], again[CIPHER_SPEC_MAX], small[8];
+
+	if (cipher_spec_complete(text, small, sizeof(small)) == 0)
+		REQUIRE(strlen(small) < sizeof(small));
+	if (cipher_spec_complete(text, whole, sizeof(whole)) < 0)
+		return;
+	REQUIRE(cipher_spec_complete(whole, again, sizeof(again)) == 0);
+	REQUIRE(strcmp(whole, again) == 0);
+	REQUIRE(cipher_spec_same(text, whole));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
@@ -67,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_path(text);
 	check_shown(text, size);
 	check_json(text);
+	check_cipher(text);
 	free(text);
 	return 0;
 }
