@@ -458,6 +458,14 @@ static int put_areas(struct luks_draft *d, struct on_disk *o)
 	return r < 0 ? r : put_keyslots(d, o, true);
 }
 
+/* Of the header, when a later write fails: the keyslots of an earlier version may be gone. */
+static const char *what_is_left(const struct luks_draft *d)
+{
+	return d->first ? "no re-encryption is begun, but the keyslots that an earlier version "
+			  "left are removed"
+			: "the LUKS2 header is unchanged";
+}
+
 static int explain_commit(const struct luks_draft *d, const struct on_disk *o, int error,
 			  const struct luks_reason *why)
 {
@@ -469,8 +477,8 @@ static int explain_commit(const struct luks_draft *d, const struct on_disk *o, i
 			"%s: a write of the LUKS2 header failed%s%s (%s); the header is the old "
 			"one or the new one; repair the disk, then run recryptctl status",
 			d->disk.path, colon, why->text, strerrordesc_np(-error));
-	return log_error_errno(error, "%s: cannot write the LUKS2 header, which is unchanged%s%s",
-			       d->disk.path, colon, why->text);
+	return log_error_errno(error, "%s: cannot write the LUKS2 header%s%s; %s", d->disk.path,
+			       colon, why->text, what_is_left(d));
 }
 
 static int commit(struct luks_draft *d, struct on_disk *o, struct luks_reason *why)
@@ -502,10 +510,8 @@ int luks_draft_put(struct luks_draft *d)
 				       d->disk.path, *why.text ? ": " : "", why.text);
 	r = put_areas(d, &o);
 	if (r < 0)
-		return log_error_errno(r,
-				       "%s: cannot write the areas of new keyslots; the LUKS2 "
-				       "header is unchanged",
-				       d->disk.path);
+		return log_error_errno(r, "%s: cannot write the areas of new keyslots; %s",
+				       d->disk.path, what_is_left(d));
 	r = commit(d, &o, &why);
 	return r < 0 ? explain_commit(d, &o, r, &why) : 0;
 }
