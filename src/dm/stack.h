@@ -59,6 +59,9 @@ struct stack;
  */
 int stack_check(const struct stack_config *config);
 
+/* What stack_new() checks before it changes anything, and no more. */
+int stack_try(const struct stack_config *config, const struct stack_position *now);
+
 /*
  * Puts the stack under NAME, whose header stands at @now. Where a dead worker left one, it is taken
  * over: a hot @now needs its hotzone frozen already (-EUNATCH otherwise, with nothing changed) and

@@ -394,8 +394,8 @@ static int keep_frozen(struct stack *s, const struct found *f)
 	return r;
 }
 
-/* All is checked before anything is changed. */
-static int take_over(struct stack *s, const struct found *f, uint64_t hot_size, bool finished)
+/* Ours, as a worker left it that died. */
+static int check_stacked(struct stack *s, const struct found *f, uint64_t hot_size, bool finished)
 {
 	int r = hot_size > 0 ? check_frozen(s, f) : 0;
 
@@ -408,7 +408,7 @@ static int take_over(struct stack *s, const struct found *f, uint64_t hot_size, 
 		if (r < 0)
 			return r;
 	}
-	return hot_size > 0 ? keep_frozen(s, f) : let_go(s, f);
+	return 0;
 }
 
 /* Is NAME as cryptsetup opened it? */
@@ -425,13 +425,41 @@ static int check_plain(const struct stack *s, const struct found *f)
 	return table_equal(&plain, f->stock ? &f->stock_table : &f->name_table) ? 0 : -ENOTUNIQ;
 }
 
-static int begin(struct stack *s, const struct found *f, uint64_t hot_size)
+/* Sets @s and @f to what is there, and checks all of it; changes nothing. */
+static int find_out(struct stack *s, const struct stack_config *config,
+		    const struct stack_position *now, struct found *f)
 {
-	int r = hot_size > 0 ? -EUNATCH : check_plain(s, f);
+	const uint64_t hot_size = now->hotzone_size >> SECTOR_SHIFT;
+	int r = set_up(s, config, now->boundary);
 
-	if (r == 0 && f->stock)
-		r = stock_stack_dissolve(s, &f->stock_table);
+	if (r == 0)
+		r = look(s, config, f);
+	if (r < 0)
+		return r;
+	if (f->stacked)
+		return check_stacked(s, f, hot_size, config->finished);
+	return hot_size > 0 ? -EUNATCH : check_plain(s, f);
+}
+
+static int begin(struct stack *s, const struct found *f)
+{
+	int r = f->stock ? stock_stack_dissolve(s, &f->stock_table) : 0;
+
 	return r < 0 ? r : make_fresh(s, f);
+}
+
+static int set_going(struct stack *s, const struct found *f, bool hot)
+{
+	if (!f->stacked)
+		return begin(s, f);
+	return hot ? keep_frozen(s, f) : let_go(s, f);
+}
+
+static void found_clear(struct found *f)
+{
+	table_clear(&f->name_table);
+	table_clear(&f->pieces_table);
+	table_clear(&f->stock_table);
 }
 
 int stack_check(const struct stack_config *config)
@@ -455,30 +483,41 @@ int stack_check(const struct stack_config *config)
 	return r;
 }
 
+static bool is_inside(const struct stack_config *config, const struct stack_position *now)
+{
+	if (!is_aligned(now->hotzone_size, SECTOR_SIZE))
+		return false;
+	return config->backward ? now->hotzone_size <= now->boundary
+				: range_inside(now->boundary, now->hotzone_size, config->size);
+}
+
+int stack_try(const struct stack_config *config, const struct stack_position *now)
+{
+	_cleanup_(stack_freep) struct stack *s = NULL;
+	_cleanup_(found_clear) struct found f = {};
+
+	if (!is_inside(config, now))
+		return -EINVAL;
+	s = calloc(1, sizeof(*s));
+	return s ? find_out(s, config, now, &f) : -ENOMEM;
+}
+
 int stack_new(const struct stack_config *config, const struct stack_position *now,
 	      struct stack **ret)
 {
 	_cleanup_(stack_freep) struct stack *s = NULL;
-	const uint64_t hot_size = now->hotzone_size >> SECTOR_SHIFT;
-	struct found f = {};
+	_cleanup_(found_clear) struct found f = {};
 	int r;
 
-	if (!is_aligned(now->hotzone_size, SECTOR_SIZE) ||
-	    (config->backward ? now->hotzone_size > now->boundary
-			      : !range_inside(now->boundary, now->hotzone_size, config->size)))
+	if (!is_inside(config, now))
 		return -EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	r = set_up(s, config, now->boundary);
-	if (r == 0)
-		r = look(s, config, &f);
-	if (r == 0)
-		r = f.stacked ? take_over(s, &f, hot_size, config->finished)
-			      : begin(s, &f, hot_size);
-	table_clear(&f.name_table);
-	table_clear(&f.pieces_table);
-	table_clear(&f.stock_table);
+	r = find_out(s, config, now, &f);
+	if (r < 0)
+		return r;
+	r = set_going(s, &f, now->hotzone_size > 0);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(s);

@@ -13,8 +13,11 @@ static int set_longest_position(struct luks_header *h, struct luks_reenc *r)
 {
 	const uint64_t blocks = r->data_size / r->block_size;
 	const uint64_t before = blocks < 3 ? 0 : (blocks - 2) * r->block_size;
+	const uint64_t hot = MIN(r->data_size, (uint64_t)r->block_size);
 
-	return luks_reenc_set_position(h, r, before, MIN(r->data_size, (uint64_t)r->block_size));
+	if (r->direction == LUKS_FORWARD)
+		return luks_reenc_set_position(h, r, before, hot);
+	return luks_reenc_set_position(h, r, blocks < 3 ? r->data_size : before + hot, hot);
 }
 
 /* As a commit writes it: a NUL must follow. */

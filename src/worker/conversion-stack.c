@@ -80,6 +80,14 @@ int conversion_check_stack(const struct volume *v)
 	return explain_stack_error(v, stack_check(&config));
 }
 
+int conversion_try_stack(const struct volume *v, const struct conversion_keys *keys)
+{
+	const struct stack_config config = stack_config_of(v, keys);
+	const struct stack_position now = {v->reenc.boundary, v->reenc.hot_size};
+
+	return explain_stack_error(v, stack_try(&config, &now));
+}
+
 int conversion_stack(struct conversion *c)
 {
 	const struct volume *v = c->volume;

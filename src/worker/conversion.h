@@ -57,6 +57,12 @@ struct conversion_watch {
 int conversion_check(const struct volume *v);
 
 /*
+ * Could conversion_run() stack the devices under the active volume @v as it is now? Changes
+ * nothing. Logs what is wrong.
+ */
+int conversion_try_stack(const struct volume *v, const struct conversion_keys *keys);
+
+/*
  * Sets up all that conversion_run() sets up, but for the device stack, and takes it down again:
  * ciphers, checksums, I/O, memory. @v: as it will be. Changes nothing. Logs what is wrong.
  */

@@ -14,6 +14,7 @@
 #include "worker/governed.h"
 #include "worker/passphrase.h"
 #include "worker/progress.h"
+#include "worker/rehearsal.h"
 #include "worker/resume-options.h"
 #include "worker/steps.h"
 
@@ -244,9 +245,13 @@ static int begin(struct job *j)
 /* The resilience changes between two hotzones only: a hot volume is recovered in the old way. */
 static int change_resilience(struct job *j)
 {
-	if (j->steps.volume.reenc.state == LUKS_REENC_HOT && resume_changes_resilience(&j->steps)) {
-		int r = recover_only(j);
+	bool changes;
+	int r = resume_changes_resilience(&j->steps, &changes);
 
+	if (r < 0)
+		return r;
+	if (j->steps.volume.reenc.state == LUKS_REENC_HOT && changes) {
+		r = recover_only(j);
 		if (r < 0)
 			return r;
 	}
@@ -269,6 +274,9 @@ static int resume(struct job *j)
 	if (r < 0)
 		return r;
 	r = steps_take_over(&j->steps);
+	if (r < 0)
+		return r;
+	r = rehearse_rest(&j->steps, REHEARSE_RESILIENCE);
 	return r < 0 ? r : change_resilience(j);
 }
 
@@ -374,6 +382,8 @@ static int cancel(struct job *j)
 		r = steps_take_over(&j->steps);
 	if (r == 0)
 		r = steps_check_cancellable(&j->steps.volume);
+	if (r == 0)
+		r = rehearse_rest(&j->steps, REHEARSE_RESILIENCE | REHEARSE_BACK);
 	if (r == 0)
 		r = change_resilience(j);
 	/* A stack that is there still has the sides in their roles of before. */

@@ -5,9 +5,12 @@
 #include <inttypes.h>
 
 #include "luks/derive.h"
+#include "luks/reencrypt-layout.h"
 #include "util/log.h"
 #include "worker/conversion.h"
-#include "worker/steps.h"
+#include "worker/kernel-cipher.h"
+#include "worker/resume-options.h"
+#include "worker/volume-use.h"
 
 /* Once more: with a kept key that is none of the volume's, all data would be lost. */
 static int check_kept_key(const struct volume *v, const struct secret *key)
@@ -54,7 +57,7 @@ static int check_digest(const struct volume *v, const struct luks_reenc_keys *ke
 		     : 0;
 }
 
-static int check_room(const struct volume *v)
+static int check_room(const struct volume *v, const char *or_else)
 {
 	uint64_t used, size;
 	int r = luks_reenc_check_room(v->header, &v->reenc, &used, &size);
@@ -64,9 +67,8 @@ static int check_room(const struct volume *v)
 				   "%s: the LUKS2 header has no room for the positions of a "
 				   "re-encryption: %" PRIu64 " of %" PRIu64
 				   " bytes of its JSON area would be used; nothing was changed. "
-				   "Remove tokens that nobody needs (cryptsetup token remove), or "
-				   "carry fewer keyslots over (--key-slot)",
-				   v->header_path, used, size);
+				   "Remove tokens that nobody needs (cryptsetup token remove)%s",
+				   v->header_path, used, size, or_else);
 	return r < 0 ? log_error_errno(r, "%s: cannot plan the positions of the re-encryption",
 				       v->header_path)
 		     : 0;
@@ -130,7 +132,122 @@ int rehearse(const struct volume *v, const struct luks_begin *b, struct luks_hea
 	r = conversion_rehearse(&will_be, &conversion_keys);
 	if (r < 0)
 		return r;
-	r = check_room(&will_be);
+	r = check_room(&will_be, ", or carry fewer keyslots over (--key-slot)");
 	/* Once more, as it is now: passphrases take their time. */
 	return r < 0 ? r : conversion_check(v);
+}
+
+/* As a recovery leaves it: the hotzone is converted. Behind the last one nothing is left. */
+static int recovered(struct volume *v)
+{
+	struct luks_reenc *reenc = &v->reenc;
+	const bool forward = reenc->direction == LUKS_FORWARD;
+	const uint64_t after =
+		forward ? reenc->boundary + reenc->hot_size : reenc->boundary - reenc->hot_size;
+	int r;
+
+	if (reenc->state != LUKS_REENC_HOT)
+		return 0;
+	if (after == (forward ? reenc->data_size : 0)) {
+		reenc->state = LUKS_REENC_FINISH;
+		return 0;
+	}
+	r = luks_reenc_set_position(v->header, reenc, after, 0);
+	return r < 0 ? log_error_errno(r, "%s: cannot plan the recovery of the hotzone",
+				       v->header_path)
+		     : 0;
+}
+
+static int reversed(struct volume *v, const struct luks_reenc_keys *keys)
+{
+	int r = luks_reenc_reverse(v->header, &v->reenc, keys, conversion_hotzone_size(v));
+
+	return r < 0 ? log_error_errno(r, "%s: cannot turn the re-encryption around",
+				       v->header_path)
+		     : 0;
+}
+
+static int rehearse_edits(const struct steps *s, unsigned what, struct volume *will_be)
+{
+	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
+	struct conversion_keys sides = {s->old_key, s->new_key};
+	int r = recovered(will_be);
+
+	if (r < 0)
+		return r;
+	if (what & REHEARSE_BACK && will_be->reenc.state == LUKS_REENC_FINISH)
+		return log_refusal(-EINVAL,
+				   "%s: all but the last hotzone is converted, and this one is in "
+				   "work, so nothing can be taken back; finish with: recryptctl "
+				   "reencrypt --resume-only %s",
+				   s->volume.data_path, s->volume.arguments);
+	if (what & REHEARSE_RESILIENCE) {
+		r = resume_try_resilience(s, will_be);
+		if (r < 0)
+			return r;
+	}
+	r = cover(will_be, &keys);
+	if (r < 0)
+		return r;
+	if (what & REHEARSE_BACK) {
+		r = reversed(will_be, &keys);
+		if (r < 0)
+			return r;
+		sides = (struct conversion_keys){s->new_key, s->old_key};
+	}
+	if (will_be->reenc.state != LUKS_REENC_CLEAN)
+		return 0; /* nothing is left to convert */
+	r = conversion_rehearse(will_be, &sides);
+	return r < 0 ? r : check_room(will_be, "");
+}
+
+/* A private mapping for a cipher takes over the claim of the device, and is gone again. */
+static int claim_again(struct volume *v, const struct volume *will_be)
+{
+	v->exclusive_fd = will_be->exclusive_fd;
+	return volume_claim_device(v);
+}
+
+/* Can the devices be stacked as they are now? Of the new side perhaps nothing is in use yet. */
+static int check_stack(struct steps *s)
+{
+	struct volume *v = &s->volume;
+	const struct conversion_keys keys = {s->old_key, s->new_key};
+	const struct luks_side *side = &v->reenc.new_side;
+	int r;
+
+	if (!v->name)
+		return 0;
+	r = conversion_try_stack(v, &keys);
+	if (r < 0)
+		return r;
+	return cipher_check(v, side->cipher, (uint32_t)s->new_key->size, side->sector_size);
+}
+
+int rehearse_rest(struct steps *s, unsigned what)
+{
+	struct luks_header header = *s->volume.header; /* all but the JSON belongs to the volume */
+	struct volume will_be = s->volume;
+	bool changes = false;
+	int r, r2;
+
+	if (what & REHEARSE_RESILIENCE) {
+		r = resume_changes_resilience(s, &changes);
+		if (r < 0)
+			return r;
+	}
+	if (!changes && !(what & REHEARSE_BACK) && luks_reenc_uncovered(&s->volume.reenc) == 0)
+		return 0;
+	r = check_stack(s);
+	if (r < 0)
+		return r;
+	header.json = header_copy_json(s->volume.header);
+	if (!header.json)
+		return log_error_errno(-ENOMEM, "%s: cannot copy the LUKS2 header to memory",
+				       s->volume.header_path);
+	will_be.header = &header;
+	r = rehearse_edits(s, what, &will_be);
+	json_object_put(header.json);
+	r2 = claim_again(&s->volume, &will_be);
+	return r < 0 ? r : r2;
 }

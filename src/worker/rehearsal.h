@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A rehearsal of a re-encryption, before the commit that begins it: all that happens between that
- * commit and the first hotzone is done with the header that will be, and taken back. What fails
- * there would leave a volume on which a re-encryption is begun that cannot be continued.
+ * A rehearsal of a re-encryption, before the first commit of a command: all that happens between
+ * that commit and the first hotzone is done with a copy of the header, and taken back. What fails
+ * there would leave a header that was changed for nothing, or a volume on which a re-encryption is
+ * begun that cannot be continued.
  */
 #pragma once
 
 #include "luks/begin.h"
-#include "worker/volume.h"
+#include "worker/steps.h"
 
 /*
  * @header, over @io: what luks_begin_make() gave for @v. With --device-size the size is put into
@@ -15,3 +16,17 @@
  */
 int rehearse(const struct volume *v, const struct luks_begin *b, struct luks_header *header,
 	     struct meta_io *io);
+
+/* What a command does with a re-encryption that it finds, besides converting. */
+enum {
+	REHEARSE_RESILIENCE = 1 << 0, /* resume_change_resilience() */
+	REHEARSE_BACK = 1 << 1,       /* steps_turn_around() */
+};
+
+/*
+ * After steps_take_over(): tries out the commits that come before the next hotzone is converted
+ * (@what, and checksums that cover the last bytes), behind the recovery of a hot header. Nothing is
+ * tried where there are none, since a conversion checks by itself before its first commit. Writes
+ * nothing. Logs what is wrong; -EINVAL: with REHEARSE_BACK, only the last hotzone is left, and hot.
+ */
+int rehearse_rest(struct steps *s, unsigned what);

@@ -64,17 +64,17 @@ int resume_check_keys(const struct steps *s)
 }
 
 /* What is asked for, or else what the header has, and checksum in place of none. */
-static struct luks_protection wanted_protection(const struct steps *s)
+static struct luks_protection wanted_protection(const struct volume *v)
 {
-	const struct options *o = s->options;
-	const struct luks_reenc *r = &s->volume.reenc;
+	const struct options *o = v->options;
+	const struct luks_reenc *r = &v->reenc;
 	struct luks_protection p = {
 		.resilience = o->resilience == RESILIENCE_JOURNAL     ? LUKS_RESILIENCE_JOURNAL
 			      : o->resilience == RESILIENCE_CHECKSUM  ? LUKS_RESILIENCE_CHECKSUM
 			      : r->resilience == LUKS_RESILIENCE_NONE ? LUKS_RESILIENCE_CHECKSUM
 								      : r->resilience,
-		.logical_block = s->volume.data.geometry.block_size,
-		.hotzone_size = conversion_hotzone_size(&s->volume),
+		.logical_block = v->data.geometry.block_size,
+		.hotzone_size = conversion_hotzone_size(v),
 	};
 
 	if (p.resilience == LUKS_RESILIENCE_CHECKSUM)
@@ -87,13 +87,6 @@ static bool is_another(const struct luks_reenc *r, const struct luks_protection 
 	return p->resilience != r->resilience || (p->hash && strcmp(p->hash, r->hash) != 0);
 }
 
-bool resume_changes_resilience(const struct steps *s)
-{
-	const struct luks_protection p = wanted_protection(s);
-
-	return is_another(&s->volume.reenc, &p);
-}
-
 static int check_hash(const struct volume *v, const struct luks_protection *p)
 {
 	_cleanup_(checksum_freep) struct checksum *checksum = NULL;
@@ -102,6 +95,19 @@ static int check_hash(const struct volume *v, const struct luks_protection *p)
 		return 0;
 	return log_refusal(-EINVAL, "%s: --resilience-hash \"%s\" does not exist", v->data_path,
 			   p->hash);
+}
+
+int resume_changes_resilience(const struct steps *s, bool *ret)
+{
+	const struct volume *v = &s->volume;
+	const struct luks_protection p = wanted_protection(v);
+	const bool another = is_another(&v->reenc, &p);
+	int r = another ? check_hash(v, &p) : 0;
+
+	if (r < 0)
+		return r;
+	*ret = another;
+	return 0;
 }
 
 static int explain(const struct volume *v, int error, const struct luks_reason *why)
@@ -118,6 +124,19 @@ static int explain(const struct volume *v, int error, const struct luks_reason *
 				   v->header_path);
 	return log_error_errno(error, "%s: cannot change the resilience of the re-encryption%s%s",
 			       v->header_path, *why->text ? ": " : "", why->text);
+}
+
+int resume_try_resilience(const struct steps *s, struct volume *will_be)
+{
+	const struct luks_protection p = wanted_protection(will_be);
+	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
+	const struct luks_reason none = {};
+	int r;
+
+	if (will_be->reenc.state != LUKS_REENC_CLEAN || !is_another(&will_be->reenc, &p))
+		return 0;
+	r = luks_reenc_set_protection(will_be->header, &will_be->reenc, &keys, &p);
+	return r < 0 ? explain(will_be, r, &none) : 0;
 }
 
 static int commit(struct steps *s, const struct luks_protection *p, struct luks_reason *why)
@@ -148,15 +167,12 @@ static void warn_of_none(const struct volume *v, const struct luks_protection *p
 int resume_change_resilience(struct steps *s)
 {
 	const struct volume *v = &s->volume;
-	const struct luks_protection p = wanted_protection(s);
+	const struct luks_protection p = wanted_protection(v);
 	struct luks_reason why = {};
 	int r;
 
 	if (v->reenc.state != LUKS_REENC_CLEAN || !is_another(&v->reenc, &p))
 		return 0;
-	r = check_hash(v, &p);
-	if (r < 0)
-		return r;
 	if (v->reenc.resilience == LUKS_RESILIENCE_NONE)
 		warn_of_none(v, &p);
 	r = commit(s, &p, &why);

@@ -13,11 +13,20 @@ int resume_check_options(const struct volume *v, const struct options *o);
 /* The same, of sizes that only the keys tell. After steps_unlock(). */
 int resume_check_keys(const struct steps *s);
 
-/* Is another resilience than the header's asked for, or does the header have none? */
-bool resume_changes_resilience(const struct steps *s);
+/*
+ * Is another resilience than the header's asked for, or does the header have none? Before anything
+ * is committed, and of a hot header, too. Logs -EINVAL: the hash of it does not exist.
+ */
+int resume_changes_resilience(const struct steps *s, bool *ret);
+
+/*
+ * Tries on @will_be, whose header and re-encryption are copies of those of @s, what
+ * resume_change_resilience() does. Writes nothing. Logs what is wrong.
+ */
+int resume_try_resilience(const struct steps *s, struct volume *will_be);
 
 /*
  * Puts the resilience that is asked for (checksum, where the header has none) into a clean header,
- * in one commit. After steps_take_over(); nothing to do is no error. Logs failures, and the change.
+ * in one commit. After rehearse_rest(); nothing to do is no error. Logs failures, and the change.
  */
 int resume_change_resilience(struct steps *s);

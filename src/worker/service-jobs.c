@@ -12,6 +12,7 @@
 #include "util/log.h"
 #include "util/text.h"
 #include "worker/key-memfd.h"
+#include "worker/rehearsal.h"
 #include "worker/service-keys.h"
 #include "worker/service-watch.h"
 #include "worker/steps.h"
@@ -306,6 +307,8 @@ static int do_convert(struct work *w)
 	r = steps_check_size(v);
 	if (r == 0)
 		r = enter(w);
+	if (r == 0)
+		r = rehearse_rest(&w->steps, 0);
 	return r < 0 ? r : convert(w, false);
 }
 
@@ -340,6 +343,8 @@ static int enter_to_turn(struct work *w)
 		r = enter(w);
 	if (r == 0)
 		r = steps_check_cancellable(v);
+	if (r == 0)
+		r = rehearse_rest(&w->steps, REHEARSE_BACK);
 	if (r == 0 && (v->reenc.state == LUKS_REENC_HOT || v->stacked))
 		r = convert(w, true);
 	return r < 0 ? r : steps_check_cancellable(v);

@@ -364,17 +364,6 @@ int steps_check_cancellable(const struct volume *v)
 	return 0;
 }
 
-/*
- * A cancel needs the same resources as the re-encryption. Check them before the commit that
- * reverses the direction.
- */
-static int rehearse_back(struct steps *s)
-{
-	const struct conversion_keys keys = {s->old_key, s->new_key};
-
-	return conversion_rehearse(&s->volume, &keys);
-}
-
 int steps_turn_around(struct steps *s)
 {
 	struct volume *v = &s->volume;
@@ -384,9 +373,6 @@ int steps_turn_around(struct steps *s)
 	struct luks_reason why = {};
 	int r = cover_all(s);
 
-	if (r < 0)
-		return r;
-	r = v->reenc.boundary > 0 ? rehearse_back(s) : 0;
 	if (r < 0)
 		return r;
 	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);

@@ -4,8 +4,8 @@
  * (service-jobs.c) alike. They differ in where passphrases come from, in who is asked, and in who
  * looks on; that is what a struct steps brings.
  *
- *     open -> unlock -> take_over -> convert          goes on with a re-encryption
- *     open -> plan -> begin -> take_over -> convert   begins one
+ *     open -> unlock -> take_over -> (rehearsal.h) -> convert   continues a re-encryption
+ *     open -> plan -> begin -> take_over -> convert             begins one
  *
  * Each returns 0 or a negative errno, which has been logged with what to do.
  */
@@ -71,8 +71,8 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret);
 int steps_check_cancellable(const struct volume *v);
 
 /*
- * The commit that swaps the roles of the keys of a clean header; with nothing converted that is
- * left to steps_convert(), which then only makes the end's commit.
+ * After rehearse_rest(): the commit that swaps the roles of the keys of a clean header; with
+ * nothing converted that is left to steps_convert(), which then only makes the end's commit.
  */
 int steps_turn_around(struct steps *s);
 

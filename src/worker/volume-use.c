@@ -298,11 +298,11 @@ static int open_exclusively(int fd)
 }
 
 /* Offline: nobody may mount or map the device while it is worked on. */
-static int claim_device(struct volume *v)
+int volume_claim_device(struct volume *v)
 {
 	int removed, fd;
 
-	if (v->name || !v->data.geometry.is_block)
+	if (v->name || !v->data.geometry.is_block || v->exclusive_fd >= 0)
 		return 0;
 	fd = open_exclusively(v->data.fd);
 	if (fd == -EBUSY) {
@@ -365,7 +365,7 @@ static int claim_file(struct volume *v, int fd, const char *path)
 
 int volume_claim(struct volume *v)
 {
-	int r = claim_device(v);
+	int r = volume_claim_device(v);
 
 	if (r == 0)
 		r = claim_file(v, v->data.fd, v->data_path);

@@ -19,6 +19,9 @@ int volume_find_active(struct volume *v);
 int volume_claim(struct volume *v);
 void volume_unclaim(struct volume *v);
 
+/* Of these only the claim of a block device, which a private mapping may have taken over. */
+int volume_claim_device(struct volume *v);
+
 /*
  * Has somebody begun to use a closed volume since it was claimed? Nothing keeps others from
  * attaching one more loop device to a file. Logs -EBUSY. Opens files, so nothing may be frozen.
