@@ -75,7 +75,9 @@ static int usual_name(const char *text, char *ret, size_t size)
 		n = snprintf(ret, size, "%s-%s-essiv:%s", cipher, mode, rest);
 	else if (sscanf(text, "%31[a-z0-9_](%31[a-z0-9_,])-%63s", mode, cipher, rest) == 3 &&
 		 strcmp(mode, "essiv") != 0)
-		n = snprintf(ret, size, "%s-%s-%s", cipher, mode, rest);
+		/* ECB takes no IV: dm-crypt drops the one that is named here. */
+		n = strcmp(mode, "ecb") == 0 ? snprintf(ret, size, "%s-ecb", cipher)
+					     : snprintf(ret, size, "%s-%s-%s", cipher, mode, rest);
 	else
 		return -EOPNOTSUPP;
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
@@ -127,6 +129,8 @@ bool cipher_is_null(const char *spec)
 {
 	const size_t n = strlen(CIPHER_NULL);
 
+	if (strncmp(spec, CAPI_PREFIX, strlen(CAPI_PREFIX)) == 0)
+		return strstr(spec, "(" CIPHER_NULL ")");
 	return strncmp(spec, CIPHER_NULL, n) == 0 && (spec[n] == '-' || spec[n] == '\0');
 }
 

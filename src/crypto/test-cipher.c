@@ -454,6 +454,8 @@ static void names_are_completed_as_cryptsetup_does(void **state)
 		{"capi:essiv(cbc(aes),sha256)-plain", "capi:essiv(cbc(aes),sha256)-plain"},
 		{"capi:xts(ecb(aes))-plain64", "capi:xts(ecb(aes))-plain64"},
 		{"capi:xts(aes)", "capi:xts(aes)"},
+		{"capi:ecb(aes)-null", "aes-ecb"},
+		{"capi:ecb(cipher_null)-plain64", "cipher_null-ecb"},
 	};
 	char whole[160], small[8];
 
@@ -463,6 +465,8 @@ static void names_are_completed_as_cryptsetup_does(void **state)
 		assert_string_equal(whole, v[i].whole);
 		assert_true(cipher_spec_same(v[i].given, v[i].whole));
 	}
+	assert_true(cipher_is_null("capi:ecb(cipher_null)-null"));
+	assert_false(cipher_is_null("capi:ecb(aes)-null"));
 	assert_int_equal(cipher_spec_complete("aes", small, sizeof(small)), -ENAMETOOLONG);
 	assert_false(cipher_spec_same("aes", "aes-xts-plain64"));
 }
