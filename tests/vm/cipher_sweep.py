@@ -36,6 +36,23 @@ OTHERS = (
     ("aes-cbc-essiv:sha512", 256), ("aes-cbc-essiv:sha1", 256), ("aes-cbc-lmk", 128),
     ("aes:2-cbc-lmk", 256), ("aes-cbc-tcw", 512), ("des3_ede-cbc-plain64", 192),
 )
+# As the old cipher, in the names of the kernel's crypto API, which luksFormat takes as they are.
+CAPI = (
+    ("capi:xts(aes)-plain64", 512), ("capi:cbc(aes)-essiv:sha256", 256),
+    ("capi:adiantum(xchacha12,aes)-plain64", 256), ("capi:essiv(cbc(aes),sha256)-plain64", 256),
+    ("capi:ctr(aes)-plain64", 256), ("capi:lrw(aes)-benbi", 384), ("capi:xts(serpent)-eboiv", 256),
+    ("capi:xts(serpent)-eboiv", 512), ("capi:ecb(aes)-null", 256),
+    ("capi:ecb(cipher_null)-null", 256), ("capi:essiv(cbc(aes),sha256)-null", 256),
+    # Neither cryptsetup nor the kernel here takes these.
+    ("capi:xts(ecb(aes))-plain64", 512), ("capi:xts(aes-generic)-plain64", 512),
+    ("capi:adiantum(xchacha12,aes,nhpoly1305)-plain64", 256),
+    ("capi:essiv(cbc(aes),sha256)-plain", 256), ("capi:cbc(aes)-random", 256),
+    ("capi:authenc(hmac(sha256),cbc(aes))-plain64", 512),
+)
+# What is asked for. What is on an open volume need not bear larger sectors.
+SERVED = [spec for spec, _ in CAPI[:3]]
+CHANGES = ("new key", "cipher", "sectors")
+SECTORS_OF = {"offline": (512, 4096), "online": (4096, 512)}
 HASHES = ("sha1", "sha224", "sha256", "sha384", "sha512", "sha3-224", "sha3-256", "sha3-384",
           "sha3-512", "ripemd160", "whirlpool", "blake2b-512", "blake2s-256", "sm3", "md5",
           "sha512-256", "streebog256", "tiger")
@@ -62,6 +79,7 @@ def formats():
 def usual(spec):
     """As recryptctl and cryptsetup write it into the header."""
     spec = re.sub(r"^capi:essiv\((\w+)\((\w+)\),(\w+)\)-plain64$", r"\2-\1-essiv:\3", spec)
+    spec = re.sub(r"^capi:ecb\((\w+)\)-.*", r"\1-ecb", spec)
     return re.sub(r"^capi:(\w+)\(([\w,]+)\)-", r"\2-\1-", spec)
 
 
@@ -129,26 +147,36 @@ class Volume:
         return self.metadata()["segments"]["0"]["encryption"]
 
     def convert(self, how, target, *options):
-        """CONVERTED, or why not. All that may never be raises Wrong."""
+        """To this cipher with a key and sectors of this size."""
         spec, bits, sector = target
-        self.open(how == "online")
-        before = self.header()
         if how == "offline":
-            options += ("--force-offline-reencrypt", "--sector-size", str(sector))
+            options += ("--sector-size", str(sector))
+        return self.change(how, usual(spec), *options, "--cipher", spec, "--key-size", str(bits))
+
+    def change(self, how, wanted, *options):
+        """CONVERTED, to the cipher that is wanted, or why not. All that may never be raises Wrong."""
+        self.open(how == "online")
+        before, digests = self.header(), self.metadata()["digests"]
+        if how == "offline":
+            options += ("--force-offline-reencrypt",)
         result = run(self.recryptctl, "reencrypt", "-q", "--progress-frequency", "1000",
-                     "--key-file", KEY, *PBKDF, *options, "--cipher", spec, "--key-size", str(bits),
-                     self.disk)
+                     "--key-file", KEY, *PBKDF, *options, self.disk)
         said = (result.stderr.strip().splitlines() or ["nothing"])[-1]
         if result.returncode:
             if self.header() != before:
                 raise Wrong(f"refused, but the header was changed: {said}")
             return reason(said)
-        if self.encryption() != usual(spec):
-            raise Wrong(f"the header has the cipher {self.encryption()}")
+        self.check_converted(wanted, digests, f"{' '.join(options)} {how}")
+        return CONVERTED
+
+    def check_converted(self, wanted, digests, what):
+        if self.encryption() != wanted:
+            raise Wrong(f"the header has the cipher {self.encryption()} after {what}")
+        if self.metadata()["digests"] == digests:
+            raise Wrong(f"the volume key is the old one after {what}")
         self.open()
         if read_direct(NODE, 3 * MIB) != self.plain:
-            raise Wrong(f"the data are others after {target} {how}")
-        return CONVERTED
+            raise Wrong(f"the data are others after {what}")
 
 
 def reason(said):
@@ -167,6 +195,9 @@ class Chain:
             raise Wrong("luksFormat failed")
 
     def note(self, fmt, role, result):
+        """The header has the usual name of what begins with "capi:"; CAPI are those that keep it."""
+        if role == "old" and fmt[0].startswith("capi:"):
+            result = "see below"
         if fmt in self.found:
             self.found[fmt][role, self.how] = result
 
@@ -227,6 +258,66 @@ def sweep_ciphers(volume, wanted, hows, options=lambda: ()):
     return found
 
 
+def wanted_of(spec, change):
+    """The new cipher: the usual name of the old one, but for what does not encrypt."""
+    plain = change == "cipher" or "cipher_null" in spec
+    return PLAIN[0] if plain else usual(spec)
+
+
+def try_capi(volume, spec, bits, change, how):
+    before, after = SECTORS_OF[how]
+    if not volume.make(spec, bits, before):
+        return NOT_HERE
+    if volume.encryption() != spec:
+        raise Wrong(f"luksFormat makes {volume.encryption()} of {spec}")
+    options = {"cipher": ("--cipher", PLAIN[0]), "sectors": ("--sector-size", str(after))}
+    result = volume.change(how, wanted_of(spec, change), *options.get(change, ()))
+    print(f"# from {spec} {bits} {how}, {change}: {result}", flush=True)
+    return result
+
+
+def sweep_capi(volume, only):
+    found = {}
+    for spec, bits in CAPI:
+        if only not in spec:
+            continue
+        if not volume.make(spec, bits, 512):
+            found[spec, bits] = dict.fromkeys(itertools.product(CHANGES, HOWS), NOT_HERE)
+            continue
+        found[spec, bits] = {(change, how): try_capi(volume, spec, bits, change, how)
+                             for change, how in itertools.product(CHANGES, HOWS)}
+    return found
+
+
+def check_capi(volume, rng, documented):
+    """One that is closed, one that is open, and one through the service."""
+    taken = [f for f, result in documented.items() if NOT_HERE not in result.values()]
+    for how in HOWS:
+        (spec, bits), change = rng.choice(taken), rng.choice(CHANGES)
+        result = try_capi(volume, spec, bits, change, how)
+        expect(documented[spec, bits][change, how], result, f"{spec} {bits} {change} {how}")
+    rotate_by_service(volume, rng.choice(SERVED))
+
+
+def rotate_by_service(volume, spec):
+    if not volume.make(spec, dict(CAPI)[spec], 512):
+        raise Wrong(f"luksFormat does not take {spec}")
+    digests = volume.metadata()["digests"]
+    config = f"[Volume]\nKeyProvider=key-file\nKeyFile={KEY}\n"
+    with subprocess.Popen([os.path.join(os.path.dirname(__file__), "with-service"), config],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as service:
+        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = service.stdout.readline().strip()
+        try:
+            must(volume.recryptctl, "add", volume.disk)
+            must(volume.recryptctl, "rotate", "--wait", VOLUME)
+            must(volume.recryptctl, "remove", VOLUME)
+        finally:
+            del os.environ["DBUS_SYSTEM_BUS_ADDRESS"]
+            service.stdin.close()
+    volume.check_converted(usual(spec), digests, f"from {spec} by the service")
+    print(f"# from {spec} by the service: {CONVERTED}", flush=True)
+
+
 def sweep_hashes(volume):
     """Of the keyslots, and of the checksums."""
     found = {}
@@ -259,6 +350,17 @@ def table_of_ciphers(found):
         yield f"| {spec} | {' '.join(sizes)} | {' | '.join(results)} |"
 
 
+def table_of_capi(found):
+    yield "## Names of the kernel's crypto API"
+    yield ""
+    yield "| cipher | key, bits | new key, closed | new key, open | another cipher, closed " \
+          "| another cipher, open | other sectors, closed | other sectors, open |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for (spec, bits), result in found.items():
+        cells = (result[c] for c in itertools.product(CHANGES, HOWS))
+        yield f"| {spec} | {bits} | {' | '.join(cells)} |"
+
+
 def table_of_hashes(found):
     yield "## Hashes"
     yield ""
@@ -270,7 +372,7 @@ def table_of_hashes(found):
 
 def read_doc(path):
     """What the tables say, in the form that the sweeps have."""
-    ciphers, hashes = {}, {}
+    ciphers, capi, hashes = {}, {}, {}
     with open(path, encoding="utf-8") as f:
         for line in f:
             cells = [c.strip() for c in line.strip().strip("|").split(" | ")]
@@ -278,9 +380,12 @@ def read_doc(path):
                 for size in cells[1].split():
                     bits, sector = map(int, size.split("/"))
                     ciphers[cells[0], bits, sector] = dict(zip(COLUMNS, cells[2:]))
+            elif len(cells) == 8 and cells[1].isdigit():
+                capi[cells[0], int(cells[1])] = dict(
+                    zip(itertools.product(CHANGES, HOWS), cells[2:]))
             elif len(cells) == 3 and cells[0] in HASHES:
                 hashes[cells[0]] = dict(zip(("keyslot", "checksums"), cells[1:]))
-    return ciphers, hashes
+    return ciphers, capi, hashes
 
 
 def expect(wanted, found, what):
@@ -288,9 +393,13 @@ def expect(wanted, found, what):
         raise Wrong(f"{what}: {found}, but doc/ciphers.md says {wanted} (--table writes it anew)")
 
 
+def is_taken(result):
+    return CONVERTED in result.values()
+
+
 def choose(rng, documented):
-    """One of each cipher and each mode, and some that are refused."""
-    taken = [f for f, result in documented.items() if CONVERTED in result.values()]
+    """One of each cipher and each mode."""
+    taken = [f for f, result in documented.items() if is_taken(result)]
     chosen, ciphers, modes = [], set(), set()
     rng.shuffle(taken)
     for fmt in taken:
@@ -299,20 +408,36 @@ def choose(rng, documented):
             chosen.append(fmt)
             ciphers.add(cipher)
             modes.add(mode)
-    refused = sorted(set(documented) - set(taken))
-    return chosen + rng.sample(refused, min(1, len(refused)))
+    return chosen
 
 
 def check_sample(volume, rng, ciphers, hashes):
     names = [h for h, result in hashes.items() if set(result.values()) == {CONVERTED}]
     chosen = choose(rng, ciphers)
-    how = {fmt: rng.choice(HOWS) for fmt in chosen}
+    # Each size of sectors of open volumes takes a volume of its own.
+    sector = rng.choice(chosen)[2]
+    how = {fmt: rng.choice(HOWS) if fmt[2] == sector else "offline" for fmt in chosen}
     found = sweep_ciphers(
         volume, chosen, lambda fmt: (how[fmt],),
         lambda: ("--hash", rng.choice(names), "--resilience-hash", rng.choice(names)))
     for fmt, result in found.items():
         for what, value in result.items():
             expect(ciphers[fmt][what], value, f"{fmt} {what}")
+
+
+def check_refusals(volume, rng, documented):
+    """Each kind once: the same words but for names and numbers."""
+    kinds = {}
+    for fmt, result in documented.items():
+        if not is_taken(result):
+            words = [w for w in result["new", "offline"].split() if w.isalpha()]
+            kinds.setdefault(" ".join(words), []).append(fmt)
+    volume.make(*PLAIN)
+    for formats_of_kind in kinds.values():
+        fmt, how = rng.choice(formats_of_kind), rng.choice(HOWS)
+        result = volume.convert(how, fmt)
+        print(f"# {PLAIN} to {fmt} {how}: {result}", flush=True)
+        expect(documented[fmt]["new", how], result, f"{fmt} {how}")
 
 
 def check_null_of_luks1(volume):
@@ -336,7 +461,7 @@ def check_null_of_luks1(volume):
 
 def sweep(volume, only):
     wanted = list(dict.fromkeys(f for f in formats() if only in f[0]))
-    return (sweep_ciphers(volume, wanted, lambda fmt: HOWS),
+    return (sweep_ciphers(volume, wanted, lambda fmt: HOWS), sweep_capi(volume, only),
             {} if only else sweep_hashes(volume))
 
 
@@ -348,23 +473,32 @@ def main():
     p.add_argument("--seed", type=int, required=True)
     p.add_argument("--full", action="store_true")
     p.add_argument("--rows", action="store_true", help="print the tables")
+    p.add_argument("--capi", action="store_true")
     p.add_argument("--only", default="", help="with --full: ciphers whose name has this")
     args = p.parse_args()
     rng = random.Random(args.seed)
     os.environ["LC_ALL"] = "C"
     volume = Volume(args.disk, args.recryptctl, rng)
+    if args.capi:
+        for line in table_of_capi(sweep_capi(volume, args.only)):
+            print(line)
+        return
     check_null_of_luks1(volume)
     documented = read_doc(args.doc)
     if args.rows:
         found = sweep(volume, args.only)
-        for line in (*table_of_ciphers(found[0]), "", *table_of_hashes(found[1])):
+        for line in (*table_of_ciphers(found[0]), "", *table_of_capi(found[1]), "",
+                     *table_of_hashes(found[2])):
             print("ROW " + line)
     elif args.full:
         for known, found in zip(documented, sweep(volume, args.only)):
             for what, result in found.items():
                 expect(known.get(what), result, what)
     else:
-        check_sample(volume, rng, *documented)
+        ciphers, capi, hashes = documented
+        check_refusals(volume, rng, ciphers)
+        check_capi(volume, rng, capi)
+        check_sample(volume, rng, ciphers, hashes)
 
 
 if __name__ == "__main__":
