@@ -84,7 +84,8 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 					 "provider";
 	case VOLUME_FAILED:
 		return c->failed ? c->failure.text
-				 : "only cryptsetup can go on with this re-encryption";
+				 : "the service does not resume a re-encryption of this kind; "
+				   "recryptctl status DEVICE says what can";
 	case VOLUME_QUEUED:
 		if (c->retry_due)
 			return "another process is at it; it is tried again in a moment";

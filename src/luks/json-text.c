@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,14 +66,22 @@ static void put_integer(struct writer *w, json_object *value)
 	put_text(w, text);
 }
 
+/* Does @text say @value? json-c takes NaN, too, which is not equal to itself. */
+static bool says_double(const char *text, double value)
+{
+	char *end;
+	const double said = strtod(text, &end);
+
+	return !*end && (said == value || (isnan(said) && isnan(value)));
+}
+
 /* Only in tokens of other programs. json-c knows how the number was written, and needs memory. */
 static void put_double(struct writer *w, json_object *value)
 {
 	const char *text = json_object_to_json_string_ext(
 		value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	char *end;
 
-	if (text && strtod(text, &end) == json_object_get_double(value) && !*end)
+	if (text && says_double(text, json_object_get_double(value)))
 		put_text(w, text);
 	else if (w->error == 0)
 		w->error = -ENOMEM;
