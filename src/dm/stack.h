@@ -53,14 +53,26 @@ struct stack_position {
 
 struct stack;
 
+/* Where the live volume shows as plaintext what lies under one side's key; bytes of the data. */
+struct stack_view {
+	dev_t device; /* 0: nothing, or what a read might wait for */
+	uint64_t start, size;
+};
+
 /*
  * Could the stack be put under NAME, which has none and whose header has no re-encryption? Needs no
  * keys and changes nothing. The errors are those of stack_new().
  */
 int stack_check(const struct stack_config *config);
 
-/* What stack_new() checks before it changes anything, and no more. */
-int stack_try(const struct stack_config *config, const struct stack_position *now);
+/*
+ * What stack_new() checks before it changes anything, and no more. A key in the keyring is known by
+ * its description only, which says nothing of its bytes: whoever reads @ret_old and @ret_new can
+ * compare those. Of a stack that a dead worker left they are its crypt devices, in which no I/O
+ * waits.
+ */
+int stack_try(const struct stack_config *config, const struct stack_position *now,
+	      struct stack_view *ret_old, struct stack_view *ret_new);
 
 /*
  * Puts the stack under NAME, whose header stands at @now. Where a dead worker left one, it is taken
@@ -68,10 +80,10 @@ int stack_try(const struct stack_config *config, const struct stack_position *no
  * leaves it frozen until stack_thaw(); a clean one is thawed.
  *
  * -ENODEV: no active volume NAME. -ENOTUNIQ: NAME is another volume, or its live table is not what
- * the header describes. -EBUSY: NAME is suspended, has a stack that is not ours (cryptsetup's own
- * re-encryption), or a helper's name is taken. -EOPNOTSUPP: the mapping has options that we cannot
- * keep, or the kernel has no device-mapper. -EROFS, -ENOTBLK, -EINVAL, -ENAMETOOLONG: of the
- * arguments.
+ * the header describes. -EKEYREJECTED: all but the key of that table is. -EBUSY: NAME is suspended,
+ * has a stack that is not ours (cryptsetup's own re-encryption), or a helper's name is taken.
+ * -EOPNOTSUPP: the mapping has options that we cannot keep, or the kernel has no device-mapper.
+ * -EROFS, -ENOTBLK, -EINVAL, -ENAMETOOLONG: of the arguments.
  */
 int stack_new(const struct stack_config *config, const struct stack_position *now,
 	      struct stack **ret);

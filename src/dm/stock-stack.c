@@ -127,6 +127,25 @@ int stock_stack_read(const struct stack *s, const struct table *top, struct tabl
 	return 0;
 }
 
+int stock_stack_is_suspended(const struct stack *s, bool *ret)
+{
+	bool suspended = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		struct device_info info;
+		char name[DM_NAME_MAX + 1];
+		int r = find(s, suffixes[i], name, &info);
+
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return r;
+		suspended = suspended || info.suspended;
+	}
+	*ret = suspended;
+	return 0;
+}
+
 /* Brings them to life from below, with the tables they have: suspending NAME would wait for the I/O
  * that waits in them. Their next tables are for a hotzone that never came to be. */
 static int run_devices(const struct stack *s)

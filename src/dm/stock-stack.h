@@ -24,5 +24,8 @@
  */
 int stock_stack_read(const struct stack *s, const struct table *top, struct table *ret);
 
+/* Is one of its devices suspended, so that I/O to NAME may wait? */
+int stock_stack_is_suspended(const struct stack *s, bool *ret);
+
 /* Gives NAME @plain for its table and removes cryptsetup's devices. */
 int stock_stack_dissolve(const struct stack *s, const struct table *plain);

@@ -411,6 +411,20 @@ static int check_stacked(struct stack *s, const struct found *f, uint64_t hot_si
 	return 0;
 }
 
+/* -EKEYREJECTED: only the keys differ. */
+static int compare_plain(const struct table *expected, const struct table *live)
+{
+	struct table same_keys = *expected;
+
+	if (table_equal(expected, live))
+		return 0;
+	if (expected->count != live->count)
+		return -ENOTUNIQ;
+	for (unsigned i = 0; i < live->count; i++)
+		same_keys.targets[i].key = live->targets[i].key;
+	return table_equal(&same_keys, live) ? -EKEYREJECTED : -ENOTUNIQ;
+}
+
 /* Is NAME as cryptsetup opened it? */
 static int check_plain(const struct stack *s, const struct found *f)
 {
@@ -422,7 +436,7 @@ static int check_plain(const struct stack *s, const struct found *f)
 	/* cryptsetup luksSuspend: the kernel has no key. */
 	if (f->name.suspended)
 		return -EBUSY;
-	return table_equal(&plain, f->stock ? &f->stock_table : &f->name_table) ? 0 : -ENOTUNIQ;
+	return compare_plain(&plain, f->stock ? &f->stock_table : &f->name_table);
 }
 
 /* Sets @s and @f to what is there, and checks all of it; changes nothing. */
@@ -491,15 +505,69 @@ static bool is_inside(const struct stack_config *config, const struct stack_posi
 				: range_inside(now->boundary, now->hotzone_size, config->size);
 }
 
-int stack_try(const struct stack_config *config, const struct stack_position *now)
+/* The crypt devices of our stack: none of them ever waits, unless somebody has suspended it. */
+static struct stack_view view_of_helper(const struct stack *s, const struct device_info *helper)
+{
+	return (struct stack_view){
+		.device = helper->live_table && !helper->suspended ? helper->device : 0,
+		.size = s->layout.size << SECTOR_SHIFT,
+	};
+}
+
+/* Of a plain NAME, each target is a side; and so it is through cryptsetup's stack, while that runs.
+ */
+static int view_name(const struct stack *s, const struct found *f, struct stack_view views[SIDES])
+{
+	const enum side low = s->layout.backward ? SIDE_OLD : SIDE_NEW;
+	const enum side high = s->layout.backward ? SIDE_NEW : SIDE_OLD;
+	bool waits = false;
+	int r = f->stock ? stock_stack_is_suspended(s, &waits) : 0;
+
+	if (r < 0)
+		return r;
+	views[low] = (struct stack_view){
+		.device = waits ? 0 : f->name.device,
+		.size = s->boundary << SECTOR_SHIFT,
+	};
+	views[high] = (struct stack_view){
+		.device = waits ? 0 : f->name.device,
+		.start = s->boundary << SECTOR_SHIFT,
+		.size = (s->layout.size - s->boundary) << SECTOR_SHIFT,
+	};
+	return 0;
+}
+
+static int find_views(const struct stack *s, const struct found *f, struct stack_view views[SIDES])
+{
+	if (!f->stacked)
+		return view_name(s, f, views);
+	for (unsigned i = 0; i < SIDES; i++)
+		views[i] = view_of_helper(s, &f->helpers[i]);
+	return 0;
+}
+
+int stack_try(const struct stack_config *config, const struct stack_position *now,
+	      struct stack_view *ret_old, struct stack_view *ret_new)
 {
 	_cleanup_(stack_freep) struct stack *s = NULL;
 	_cleanup_(found_clear) struct found f = {};
+	struct stack_view views[SIDES] = {};
+	int r;
 
 	if (!is_inside(config, now))
 		return -EINVAL;
 	s = calloc(1, sizeof(*s));
-	return s ? find_out(s, config, now, &f) : -ENOMEM;
+	if (!s)
+		return -ENOMEM;
+	r = find_out(s, config, now, &f);
+	if (r < 0)
+		return r;
+	r = find_views(s, &f, views);
+	if (r < 0)
+		return r;
+	*ret_old = views[SIDE_OLD];
+	*ret_new = views[SIDE_NEW];
+	return 0;
 }
 
 int stack_new(const struct stack_config *config, const struct stack_position *now,

@@ -32,7 +32,7 @@ void run_refuse(void)
 	c = right;
 	c.old_side.digest++;
 	c.old_side.key = right.new_side.key;
-	expect_error(&c, &clean, -ENOTUNIQ, "another key");
+	expect_error(&c, &clean, -EKEYREJECTED, "another key");
 	c = right;
 	c.data_offset += BLOCK;
 	expect_error(&c, &clean, -ENOTUNIQ, "another offset");

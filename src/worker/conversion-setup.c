@@ -278,7 +278,10 @@ int conversion_set_up(struct conversion *c)
 	 */
 	int r = set_up_engine(c);
 
-	return r < 0 || !c->volume->name ? r : conversion_stack(c);
+	if (r < 0 || !c->volume->name)
+		return r;
+	r = conversion_try_stack(c->volume, c->keys);
+	return r < 0 ? r : conversion_stack(c);
 }
 
 static bool never_stop(void *arg)

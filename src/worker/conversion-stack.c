@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "util/log.h"
+#include "worker/live-key.h"
 #include "worker/process.h"
 
 struct stack_side conversion_stack_side(const struct luks_side *side, const struct secret *key)
@@ -35,6 +36,21 @@ static struct stack_config stack_config_of(const struct volume *v,
 	};
 }
 
+/*
+ * The data belong to the mapping's key, which the header may not have any more: nobody could open
+ * them again once the mapping is closed.
+ */
+static int refuse_other_key(const struct volume *v)
+{
+	return log_refusal(-ESTALE,
+			   "%s: the open mapping of %s has another volume key than the LUKS2 "
+			   "header on %s (was the header replaced or restored, or do several "
+			   "devices share it?): its data would be lost. Close it only if a backup "
+			   "has the header of these data, and open the volume with that one; "
+			   "otherwise copy the data from %s first",
+			   v->name, v->data_path, v->header_path, v->name);
+}
+
 static int explain_stack_error(const struct volume *v, int error)
 {
 	switch (error) {
@@ -46,10 +62,12 @@ static int explain_stack_error(const struct volume *v, int error)
 			  v->name);
 		return error;
 	case -ENOTUNIQ:
-		log_error("%s: the live table is not what the header of %s describes; close the "
-			  "volume and open it again",
+		log_error("%s: the live table is not what the header of %s describes; if "
+			  "that is the header of these data, close the volume and open it again",
 			  v->name, v->header_path);
 		return error;
+	case -EKEYREJECTED:
+		return refuse_other_key(v);
 	case -EROFS:
 		return log_refusal(error,
 				   "%s: was opened read-only; close it and open it for "
@@ -80,12 +98,59 @@ int conversion_check_stack(const struct volume *v)
 	return explain_stack_error(v, stack_check(&config));
 }
 
-int conversion_try_stack(const struct volume *v, const struct conversion_keys *keys)
+/* While I/O may wait in a dead worker's stack no device is made: only the tables tell then. */
+static int prove_side(struct volume *v, const struct luks_side *side, const struct secret *key,
+		      const struct stack_view *view)
+{
+	_cleanup_(cipher_freep) struct cipher *cipher = NULL;
+	_cleanup_(kernel_cipher_freep) struct kernel_cipher *kernel = NULL;
+	const struct stack_side s = conversion_stack_side(side, key);
+	int r;
+
+	if (view->device == 0 || view->size == 0)
+		return 0;
+	r = cipher_new(side->cipher, key, side->sector_size, 1, &cipher);
+	if (r == 0)
+		return live_key_prove(v, &(struct engine_side){.cipher = cipher}, view);
+	if (r != -EOPNOTSUPP || v->stacked)
+		return r == -EOPNOTSUPP ? 0 : r;
+	r = kernel_cipher_new(v, side->offset, v->reenc.data_size, &s, &kernel);
+	if (r < 0)
+		return r;
+	return live_key_prove(v, &(struct engine_side){.plaintext = kernel_cipher_disk(kernel)},
+			      view);
+}
+
+/* A frozen stack has to be let go of even where the data cannot be read any more. */
+static int check_side_key(struct volume *v, const struct luks_side *side, const struct secret *key,
+			  const struct stack_view *view)
+{
+	int r = prove_side(v, side, key, view);
+
+	if (r == -EKEYREJECTED)
+		return refuse_other_key(v);
+	if (r == 0 || !v->stacked)
+		return r < 0 ? log_error_errno(r,
+					       "%s: cannot compare the volume key of the open "
+					       "mapping with that of the header on %s",
+					       v->name, v->header_path)
+			     : 0;
+	(void)log_message_errno(LOG_DEBUG, r, "%s: cannot compare its key with the header's",
+				v->name);
+	return 0;
+}
+
+int conversion_try_stack(struct volume *v, const struct conversion_keys *keys)
 {
 	const struct stack_config config = stack_config_of(v, keys);
 	const struct stack_position now = {v->reenc.boundary, v->reenc.hot_size};
+	struct stack_view old_view, new_view;
+	int r = explain_stack_error(v, stack_try(&config, &now, &old_view, &new_view));
 
-	return explain_stack_error(v, stack_try(&config, &now));
+	if (r < 0)
+		return r;
+	r = check_side_key(v, &v->reenc.old_side, keys->old_key, &old_view);
+	return r < 0 ? r : check_side_key(v, &v->reenc.new_side, keys->new_key, &new_view);
 }
 
 int conversion_stack(struct conversion *c)
@@ -117,7 +182,7 @@ int conversion_unstack(struct conversion *c)
 	return explain_leftovers(c->volume, stack_dissolve(c->stack, c->position.boundary));
 }
 
-int conversion_settle(const struct volume *v, const struct secret *key)
+int conversion_settle(struct volume *v, const struct secret *key)
 {
 	const struct luks_reenc *reenc = &v->reenc;
 	const struct stack_side side = conversion_stack_side(&reenc->new_side, key);
@@ -133,11 +198,20 @@ int conversion_settle(const struct volume *v, const struct secret *key)
 	};
 	const struct stack_position end = {.boundary = reenc->data_size};
 	_cleanup_(stack_freep) struct stack *s = NULL;
+	struct stack_view unused, view;
 	int r = process_stay_in_memory();
 
 	if (r < 0)
 		return r;
-	r = stack_new(&config, &end, &s);
+	r = stack_try(&config, &end, &unused, &view);
+	if (r == -EKEYREJECTED)
+		return refuse_other_key(v);
+	if (r == 0) {
+		r = check_side_key(v, &reenc->new_side, key, &view);
+		if (r < 0)
+			return r;
+		r = stack_new(&config, &end, &s);
+	}
 	if (r == 0)
 		r = stack_dissolve(s, end.boundary);
 	if (r < 0)

@@ -57,10 +57,10 @@ struct conversion_watch {
 int conversion_check(const struct volume *v);
 
 /*
- * Could conversion_run() stack the devices under the active volume @v as it is now? Changes
- * nothing. Logs what is wrong.
+ * Could conversion_run() stack the devices under the active volume @v as it is now, and has the
+ * mapping the keys of the header? Changes nothing. Logs what is wrong; -ESTALE: other keys.
  */
-int conversion_try_stack(const struct volume *v, const struct conversion_keys *keys);
+int conversion_try_stack(struct volume *v, const struct conversion_keys *keys);
 
 /*
  * Sets up all that conversion_run() sets up, but for the device stack, and takes it down again:
@@ -94,4 +94,4 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
  * make.
  * @key: of its only segment. @v is locked. Logs failures.
  */
-int conversion_settle(const struct volume *v, const struct secret *key);
+int conversion_settle(struct volume *v, const struct secret *key);

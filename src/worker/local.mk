@@ -49,6 +49,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/jobs.c src/worker/jobs.h \
 	src/worker/key-memfd.c src/worker/key-memfd.h \
 	src/worker/kernel-cipher.c src/worker/kernel-cipher.h \
+	src/worker/live-key.c src/worker/live-key.h \
 	src/worker/look.c src/worker/look.h \
 	src/worker/process.c src/worker/process.h \
 	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \

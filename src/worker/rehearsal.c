@@ -132,6 +132,9 @@ int rehearse(const struct volume *v, const struct luks_begin *b, struct luks_hea
 	r = conversion_rehearse(&will_be, &conversion_keys);
 	if (r < 0)
 		return r;
+	r = v->name ? conversion_try_stack(&will_be, &conversion_keys) : 0;
+	if (r < 0)
+		return r;
 	r = check_room(&will_be, ", or carry fewer keyslots over (--key-slot)");
 	/* Once more, as it is now: passphrases take their time. */
 	return r < 0 ? r : conversion_check(v);
