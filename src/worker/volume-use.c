@@ -157,7 +157,7 @@ static bool is_another_disk(const struct volume *v, dev_t device)
 
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &size) < 0)
 		return false;
-	if (round_down_u64(size, v->data.geometry.block_size) != v->data.geometry.size)
+	if (round_down_u64(size, SECTOR_SIZE) != v->data.geometry.size)
 		return true;
 	return v->header_on_data && read_first_block(v->data.fd, ours) == 0 &&
 	       read_first_block(fd, theirs) == 0 && read_first_block(v->data.fd, again) == 0 &&
