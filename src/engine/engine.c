@@ -419,12 +419,12 @@ static int convert(struct engine *e)
 static int retry_smaller(struct engine *e, int error)
 {
 	const struct engine_config *cfg = &e->config;
+	const uint32_t unit = plan_unit(cfg);
 	struct hotzone z;
 
 	e->read_failed = false;
-	if (e->limit > cfg->block_size) {
-		e->limit = MAX(round_down_u64(e->limit / 8, cfg->block_size),
-			       (uint64_t)cfg->block_size);
+	if (e->limit > unit) {
+		e->limit = MAX(round_down_u64(e->limit / 8, unit), (uint64_t)unit);
 		log_debug("%s: read error, going on with hotzones of %" PRIu64 " bytes",
 			  cfg->disk->name, e->limit);
 		return 0;
@@ -441,7 +441,7 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	int r;
 
 	assert(from->hotzone_size == 0);
-	if (!is_aligned(cfg->size, cfg->block_size))
+	if (!is_aligned(cfg->size | from->boundary, cfg->block_size))
 		return -EINVAL;
 	r = unflushed_before_run(e);
 	if (r < 0)

@@ -63,8 +63,13 @@ struct engine_config {
 	enum engine_resilience resilience;
 	struct engine_side old_side, new_side;
 	struct checksum *checksum; /* ENGINE_CHECKSUM only */
-	uint32_t block_size;       /* bytes: checksum block; also what positions are aligned to */
-	uint64_t hotzone_size;     /* wanted, bytes; lowered to what area and memory allow */
+	uint32_t block_size; /* bytes: checksum block; size and first position are multiples */
+	/*
+	 * Bytes, a power of two: the edge is left at multiples of it where the data allows that; 0
+	 * or less than block_size is block_size.
+	 */
+	uint32_t position_unit;
+	uint64_t hotzone_size; /* wanted, bytes; lowered to what area and memory allow */
 	/*
 	 * Blocks of ciphertext that are all zero stay so. Both sides' ciphers must be such that no
 	 * data looks like that (cipher_tells_unwritten()).

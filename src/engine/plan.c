@@ -14,6 +14,28 @@ static uint64_t capacity(const struct engine_config *cfg)
 	return round_down_u64(MIN(bytes, ENGINE_HOTZONE_MAX), cfg->block_size);
 }
 
+uint32_t plan_unit(const struct engine_config *cfg)
+{
+	return MAX(cfg->position_unit, cfg->block_size);
+}
+
+/*
+ * Shortens what begins at @boundary and has @size bytes so that it ends at a multiple of the unit;
+ * not where it ends with the data, or nothing would be left.
+ */
+static uint64_t cut_at_unit(const struct engine_config *cfg, uint64_t boundary, uint64_t size)
+{
+	const uint32_t unit = plan_unit(cfg);
+	uint64_t end;
+
+	if (cfg->direction == ENGINE_FORWARD) {
+		end = round_down_u64(boundary + size, unit);
+		return boundary + size == cfg->size || end <= boundary ? size : end - boundary;
+	}
+	end = round_up_u64(boundary - size, unit);
+	return boundary == size || end >= boundary ? size : boundary - end;
+}
+
 uint64_t plan_hotzone_max(const struct engine_config *cfg)
 {
 	return MIN(round_down_u64(cfg->hotzone_size, cfg->block_size), capacity(cfg));
@@ -42,11 +64,15 @@ struct hotzone plan_next(const struct engine_config *cfg, uint64_t boundary, uin
 	uint64_t size = MIN(limit, boundary);
 
 	if (cfg->direction == ENGINE_FORWARD)
-		return (struct hotzone){boundary, MIN(limit, cfg->size - boundary)};
+		return (struct hotzone){
+			boundary,
+			cut_at_unit(cfg, boundary, MIN(limit, cfg->size - boundary)),
+		};
 	if (boundary > last)
 		size = MIN(limit, boundary - last);
 	else if (limit >= plan_hotzone_max(cfg))
 		size = boundary;
+	size = cut_at_unit(cfg, boundary, size);
 	return (struct hotzone){boundary - size, size};
 }
 
@@ -54,9 +80,10 @@ void plan_cut(const struct engine_config *cfg, struct hotzone *z, uint64_t size)
 {
 	const bool backward = cfg->direction == ENGINE_BACKWARD;
 
-	size = MAX(round_down_u64(size, cfg->block_size), (uint64_t)cfg->block_size);
+	size = MAX(round_down_u64(size, cfg->block_size), (uint64_t)plan_unit(cfg));
 	if (size >= z->size || (backward && z->offset == 0))
 		return;
+	size = cut_at_unit(cfg, backward ? z->offset + z->size : z->offset, size);
 	if (backward)
 		z->offset += z->size - size;
 	z->size = size;
@@ -68,7 +95,7 @@ uint64_t plan_jump_max(const struct engine_config *cfg, uint64_t boundary)
 	const uint64_t left = forward ? cfg->size - boundary : boundary;
 	const uint64_t last = forward ? plan_hotzone_max(cfg) : capacity(cfg);
 
-	return left > last ? left - last : 0;
+	return left > last ? cut_at_unit(cfg, boundary, left - last) : 0;
 }
 
 uint64_t plan_boundary_after(const struct engine_config *cfg, const struct hotzone *z)

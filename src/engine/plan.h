@@ -12,6 +12,9 @@ struct hotzone {
 	uint64_t offset, size; /* bytes from the start of the data */
 };
 
+/* Bytes: the edge is left at multiples of it where the data allows that. */
+uint32_t plan_unit(const struct engine_config *cfg);
+
 /* The largest hotzone that resilience area and memory allow; 0 when not even one block fits. */
 uint64_t plan_hotzone_max(const struct engine_config *cfg);
 
@@ -32,7 +35,7 @@ bool plan_is_at_end(const struct engine_config *cfg, uint64_t boundary);
 struct hotzone plan_next(const struct engine_config *cfg, uint64_t boundary, uint64_t limit);
 
 /*
- * Cuts @z to @size bytes, but not to less than a block; the last one backward stays as plan_next()
+ * Cuts @z to @size bytes, but not to less than a unit; the last one backward stays as plan_next()
  * made it.
  */
 void plan_cut(const struct engine_config *cfg, struct hotzone *z, uint64_t size);

@@ -53,14 +53,14 @@ bool skip_look(const struct engine *e, const struct hotzone *z)
 	       cfg->disk->ops->look(cfg->disk, cfg->disk_offset + z->offset, z->size);
 }
 
-/* Bytes, in whole blocks; in small hotzones holes are looked for as well. */
+/* Bytes, in whole units; in small hotzones holes are looked for as well. */
 static uint64_t least_hole(const struct engine *e)
 {
-	const uint64_t block = e->config.block_size;
+	const uint64_t unit = plan_unit(&e->config);
 	const uint64_t least =
 		MIN(e->hotzone_max / 4, e->config.freezer ? LEAST_HOLE_ONLINE : LEAST_HOLE);
 
-	return MAX(round_down_u64(least, block), block);
+	return MAX(round_down_u64(least, unit), unit);
 }
 
 uint64_t skip_hole_at(const struct engine *e, uint64_t boundary)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The blocks of the checksums. cryptsetup makes them 4096 bytes long for an image file, and where
- * the data is no multiple of that, no checksum covers its tail:
+ * The blocks of the checksums. They are counted from the start of the hotzone. cryptsetup makes
+ * them 4096 bytes long for an image file, and where what is left of the data is no multiple of
+ * that, no checksum covers its tail:
  *
- *     | block | block | block | tail |
- *        |       |       |       `-- after a crash nobody can tell old from new
- *       sum     sum     sum
+ *     boundary | block | block | block | tail | end of the data
+ *                 |       |       |       `-- after a crash nobody can tell old from new
+ *                sum     sum     sum
  *
- * So while nothing is hot, the blocks become small enough to cover all. cryptsetup resumes with
- * blocks of any size.
+ * So while nothing is hot, the blocks become small enough for the data and the boundary. cryptsetup
+ * continues with blocks of any size, makes them 4096 bytes long again, and stops where it likes.
  */
 #include <errno.h>
 
@@ -24,7 +25,15 @@ uint32_t luks_reenc_uncovered(const struct luks_reenc *r)
 	if (r->resilience != LUKS_RESILIENCE_CHECKSUM ||
 	    (r->state != LUKS_REENC_HOT && r->state != LUKS_REENC_CLEAN))
 		return 0;
-	return (uint32_t)(r->data_size % r->block_size);
+	return (uint32_t)((r->data_size | r->boundary) % r->block_size);
+}
+
+uint32_t reenc_fitting_block(const struct luks_reenc *r, uint32_t wanted)
+{
+	/* It ends: both are multiples of the sector size. */
+	while (!is_aligned(r->data_size | r->boundary, wanted))
+		wanted /= 2;
+	return wanted;
 }
 
 static int edit(json_object *json, const struct luks_reenc *r, const struct luks_reenc_keys *keys)
@@ -42,15 +51,14 @@ int luks_reenc_cover(struct luks_header *h, struct luks_reenc *r,
 {
 	_cleanup_(json_putp) json_object *json = NULL;
 	struct luks_reenc covered = *r;
+	uint32_t block;
 	int error;
 
 	if (r->state != LUKS_REENC_CLEAN || r->resilience != LUKS_RESILIENCE_CHECKSUM)
 		return -EINVAL;
-	/* It ends: the data has been found to be a multiple of the sector size. */
-	while (!is_aligned(covered.data_size, covered.block_size)) {
-		covered.block_size /= 2;
-		covered.capacity /= 2;
-	}
+	block = reenc_fitting_block(r, r->block_size);
+	covered.capacity /= r->block_size / block;
+	covered.block_size = block;
 	json = header_copy_json(h);
 	if (!json)
 		return -ENOMEM;

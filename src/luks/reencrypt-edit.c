@@ -45,6 +45,9 @@ int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_
 		return -EOPNOTSUPP;
 	if (!position_is_valid(r, boundary, hot_size) || boundary == boundary_at_end(r))
 		return -EINVAL;
+	/* What no checksum covers cannot be recovered. */
+	if (r->resilience == LUKS_RESILIENCE_CHECKSUM && !is_aligned(hot_size, r->block_size))
+		return -EINVAL;
 
 	json = header_copy_json(h);
 	if (!json)

@@ -219,26 +219,16 @@ int layout_store(json_object *json, const struct luks_reenc *r, const struct lay
 
 bool position_is_valid(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_size)
 {
-	const uint64_t unit = r->block_size;
-	uint64_t start, end;
+	const uint64_t left = r->direction == LUKS_FORWARD ? r->data_size - boundary : boundary;
 
-	if (boundary > r->data_size)
+	if (boundary > r->data_size || hot_size > left || hot_size > r->capacity)
 		return false;
-	if (r->direction == LUKS_FORWARD) {
-		start = boundary;
-		if (add_u64(boundary, hot_size, &end) < 0)
-			return false;
-	} else {
-		if (hot_size > boundary)
-			return false;
-		start = boundary - hot_size;
-		end = boundary;
-	}
-	if (end > r->data_size || hot_size > r->capacity)
-		return false;
-	/* Only the tail of the data may be odd; load() has checked that its size suits the mode. */
-	return (is_aligned(start, unit) || start == r->data_size) &&
-	       (is_aligned(end, unit) || end == r->data_size);
+	return is_aligned(boundary | hot_size, reenc_sector_size(r));
+}
+
+uint32_t reenc_sector_size(const struct luks_reenc *r)
+{
+	return MAX(r->old_side.sector_size, r->new_side.sector_size);
 }
 
 json_object *header_copy_json(const struct luks_header *h)

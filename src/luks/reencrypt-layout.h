@@ -45,8 +45,21 @@ bool layout_matches(json_object *json, const struct luks_reenc *r, const struct 
  */
 int layout_store(json_object *json, const struct luks_reenc *r, const struct layout *l);
 
-/* Is the hotzone inside the data and the capacity, and aligned? The clean state has size 0. */
+/*
+ * Is the hotzone inside the data and the capacity, and a whole number of sectors of both sides? The
+ * clean state has size 0. The blocks of the checksums say nothing about positions: cryptsetup
+ * changes their size on each resume, and counts them from the start of the hotzone.
+ */
 bool position_is_valid(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_size);
+
+/* Bytes: the larger sector size of the two sides. */
+uint32_t reenc_sector_size(const struct luks_reenc *r);
+
+/*
+ * The largest power of two up to @wanted, a power of two, that divides both the size of the data
+ * and the boundary: bytes, at least the sector size where @wanted is.
+ */
+uint32_t reenc_fitting_block(const struct luks_reenc *r, uint32_t wanted);
 
 /* Replaces h->json by an edited copy, which is taken over. */
 void header_replace_json(struct luks_header *h, json_object *json);

@@ -198,7 +198,7 @@ static int read_keyslot(struct loader *l)
 static int read_blocks(struct loader *l, uint32_t logical_block)
 {
 	struct luks_reenc *r = &l->r;
-	const uint32_t sector = MAX(r->old_side.sector_size, r->new_side.sector_size);
+	const uint32_t sector = reenc_sector_size(r);
 	uint64_t capacity = r->area_size;
 
 	if (r->resilience == LUKS_RESILIENCE_CHECKSUM) {
@@ -293,7 +293,7 @@ static int read_size(struct loader *l, uint64_t device_size, uint64_t fixed_size
 static int check_size(struct loader *l)
 {
 	const struct luks_reenc *r = &l->r;
-	const uint32_t sector = MAX(r->old_side.sector_size, r->new_side.sector_size);
+	const uint32_t sector = reenc_sector_size(r);
 
 	if (!is_aligned(r->data_size, sector))
 		return luks_refuse(l->why, -EINVAL,
@@ -335,6 +335,36 @@ static bool looks_like(struct loader *l, uint64_t boundary, uint64_t hot_size)
 	return layout_matches(l->json, &l->r, &want, l->segment, l->regular, &l->backups);
 }
 
+/*
+ * The verification digest does not cover the position, and no backup of the header has this one, so
+ * nobody is told to restore one.
+ */
+static int refuse_position(struct loader *l)
+{
+	const struct luks_reenc *r = &l->r;
+	const uint32_t sector = reenc_sector_size(r);
+
+	if (!is_aligned(r->boundary | r->hot_size, sector))
+		return luks_refuse(
+			l->why, -EINVAL,
+			"the re-encryption stands at byte %" PRIu64
+			" of the data, with a hotzone of %" PRIu64
+			" bytes; both should be multiples of %" PRIu32
+			", the larger sector size. Leave the header as it is: cryptsetup "
+			"can continue (cryptsetup repair, cryptsetup reencrypt "
+			"--resume-only)",
+			r->boundary, r->hot_size, sector);
+	/* The area may have shrunk below what a hotzone of another resilience took. */
+	return luks_refuse(l->why, -EINVAL,
+			   "the re-encryption stands at byte %" PRIu64 " of %" PRIu64
+			   " bytes of data, with a hotzone of %" PRIu64
+			   " bytes; the hotzone should lie inside the data, and have at most the "
+			   "%" PRIu64
+			   " bytes that the resilience area protects. Leave the header as it is: "
+			   "cryptsetup can continue (cryptsetup repair)",
+			   r->boundary, r->data_size, r->hot_size, r->capacity);
+}
+
 static int read_position(struct loader *l)
 {
 	struct luks_reenc *r = &l->r;
@@ -348,9 +378,8 @@ static int read_position(struct loader *l)
 	r->boundary = boundary;
 	r->hot_size = hot_size;
 	r->state = hot_size ? LUKS_REENC_HOT : LUKS_REENC_CLEAN;
-	/* The area may have shrunk below what a hotzone of another resilience took. */
 	if (!position_is_valid(r, boundary, hot_size))
-		return TAMPERED(l, "the position of the re-encryption is impossible");
+		return refuse_position(l);
 	if (looks_like(l, boundary, hot_size))
 		return 0;
 	if (l->regular != 1 || hot_size || !looks_like(l, end, 0))
@@ -441,7 +470,7 @@ int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t 
 
 int luks_reenc_limit(struct luks_reenc *r, uint64_t size)
 {
-	const uint32_t sector = MAX(r->old_side.sector_size, r->new_side.sector_size);
+	const uint32_t sector = reenc_sector_size(r);
 	const bool forward = r->direction == LUKS_FORWARD;
 	struct luks_reenc limited = *r;
 

@@ -26,14 +26,17 @@ static bool is_plain(enum luks_resilience resilience)
 	return resilience == LUKS_RESILIENCE_CHECKSUM || resilience == LUKS_RESILIENCE_JOURNAL;
 }
 
-/* Checksums keep the blocks that the header has; a journal has none of its own. */
+/*
+ * Checksums keep the blocks that the header has; a journal has none of its own. New ones are as
+ * large as cryptsetup makes them where the data and the position allow that.
+ */
 static uint32_t block_size_for(const struct luks_reenc *r, const struct luks_protection *p)
 {
-	const uint32_t sector = MAX(r->old_side.sector_size, r->new_side.sector_size);
+	const uint32_t sector = reenc_sector_size(r);
 
 	if (r->resilience == LUKS_RESILIENCE_CHECKSUM && p->resilience == LUKS_RESILIENCE_CHECKSUM)
-		return r->block_size;
-	return MAX(p->logical_block, sector);
+		return reenc_fitting_block(r, r->block_size);
+	return reenc_fitting_block(r, MAX(p->wanted_block, sector));
 }
 
 static int set_capacity(struct luks_reenc *r)

@@ -76,7 +76,7 @@ struct luks_reenc {
 
 	enum luks_resilience resilience;
 	char hash[33];        /* of the checksums; empty otherwise */
-	uint32_t block_size;  /* A, bytes: positions are multiples of it, and checksums cover it */
+	uint32_t block_size;  /* bytes that a checksum covers; of no say in where positions are */
 	uint64_t area_offset; /* bytes on the metadata device */
 	uint64_t area_size;   /* bytes */
 	uint64_t shift_size;  /* bytes; 0 without data shift */
@@ -104,8 +104,8 @@ struct luks_reenc_keys {
  *   -EOPNOTSUPP  unknown requirement, requirement of version 1, offline re-encryption, integrity
  *   -EBADMSG     the metadata contradict each other: damaged, or tampered with
  *   -EFBIG       the data device is smaller than the header says
- *   -EINVAL      @fixed_size contradicts the header or the device, or a size is no multiple of the
- *                sector size
+ *   -EINVAL      @fixed_size contradicts the header or the device, a size is no multiple of the
+ *                sector size, or the position cannot be one
  *
  * A re-encryption with data shift loads for a report, with the position as far as it is known;
  * every edit of it fails with -EOPNOTSUPP. luks_reenc_digest_verify() checks the keys: callers must
@@ -126,8 +126,9 @@ int luks_reenc_limit(struct luks_reenc *r, uint64_t size);
 
 /*
  * Puts the edge at @boundary with a hotzone of @hot_size bytes on its unconverted side (0: clean)
- * into h->json and @r. -EINVAL: not aligned, outside the data, beyond the capacity, or the state
- * that must never be written: clean with nothing left to convert (use luks_reenc_finish()).
+ * into h->json and @r. -EINVAL: no whole sectors, or with checksums no whole blocks in the hotzone;
+ * outside the data, beyond the capacity, or the state that must never be written: clean with
+ * nothing left to convert (use luks_reenc_finish()).
  */
 int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_t boundary,
 			    uint64_t hot_size);
@@ -172,15 +173,16 @@ int luks_reenc_reverse(struct luks_header *h, struct luks_reenc *r,
 		       const struct luks_reenc_keys *keys, uint64_t hotzone_size);
 
 /*
- * The bytes at the end of the data that are less than a block of the checksums, so that none covers
- * them: a hotzone that has them cannot be recovered. 0: none, or nothing is in progress.
+ * Not 0: the blocks of the checksums are too large for the size of the data or for the boundary, so
+ * that none will cover the last bytes; then luks_reenc_cover() is needed before the next hotzone.
+ * Bytes. Of the hotzone that there is hot_size says whether it is covered.
  */
 uint32_t luks_reenc_uncovered(const struct luks_reenc *r);
 
 /*
- * Makes the blocks of the checksums of a clean re-encryption so small that they cover all data, and
- * the verification digest anew with @keys. To be committed. -ENOKEY: a key is missing; -EINVAL: not
- * clean, or no checksums.
+ * Makes the blocks of the checksums of a clean re-encryption so small that they cover all data from
+ * the boundary on, either way, and the verification digest anew with @keys. To be committed.
+ * -ENOKEY: a key is missing; -EINVAL: not clean, or no checksums.
  */
 int luks_reenc_cover(struct luks_header *h, struct luks_reenc *r,
 		     const struct luks_reenc_keys *keys);
@@ -189,7 +191,7 @@ int luks_reenc_cover(struct luks_header *h, struct luks_reenc *r,
 struct luks_protection {
 	enum luks_resilience resilience; /* checksum or journal */
 	const char *hash;                /* of checksum */
-	uint32_t logical_block;          /* bytes, of the data device */
+	uint32_t wanted_block;           /* bytes, a power of two; less where the data needs that */
 	uint64_t hotzone_size;           /* bytes; as for luks_reenc_reverse() */
 };
 
@@ -197,7 +199,7 @@ struct luks_protection {
  * Changes the resilience of a clean re-encryption that was begun with none, checksum or journal,
  * and makes the verification digest anew with @keys. -EBUSY: hot, recover first; -EOPNOTSUPP:
  * another state, mode or resilience; -ENOENT: an unknown hash; -ENOSPC: the area protects not even
- * one block; -EINVAL: the position is no multiple of the blocks of the new resilience.
+ * one block.
  */
 int luks_reenc_set_protection(struct luks_header *h, struct luks_reenc *r,
 			      const struct luks_reenc_keys *keys, const struct luks_protection *p);

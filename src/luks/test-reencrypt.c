@@ -149,7 +149,7 @@ static void data_shift_is_reported_and_refused(void **state)
 	};
 	const struct luks_reenc_keys no_keys = {NULL, NULL};
 	const struct luks_protection journal = {.resilience = LUKS_RESILIENCE_JOURNAL,
-						.logical_block = 512};
+						.wanted_block = 512};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -192,6 +192,7 @@ static int make_engine(struct conversion *c)
 		.new_side = engine_side(c, NEW),
 		.checksum = c->checksum,
 		.block_size = reenc->block_size,
+		.position_unit = volume_position_unit(v),
 		.hotzone_size = conversion_hotzone_size(v),
 		.skip_unwritten = v->options->skip_unwritten,
 		.verify = v->options->verify,

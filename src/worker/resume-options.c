@@ -73,7 +73,7 @@ static struct luks_protection wanted_protection(const struct volume *v)
 			      : o->resilience == RESILIENCE_CHECKSUM  ? LUKS_RESILIENCE_CHECKSUM
 			      : r->resilience == LUKS_RESILIENCE_NONE ? LUKS_RESILIENCE_CHECKSUM
 								      : r->resilience,
-		.logical_block = v->data.geometry.block_size,
+		.wanted_block = volume_position_unit(v),
 		.hotzone_size = conversion_hotzone_size(v),
 	};
 

@@ -74,7 +74,7 @@ int steps_check_supported(const struct volume *v)
 			"%s: this re-encryption moves the data (%s); only cryptsetup can "
 			"go on with it",
 			v->data_path, luks_resilience_name(r->resilience));
-	if (luks_reenc_uncovered(r) > 0 && !is_aligned(r->hot_size, r->block_size))
+	if (r->resilience == LUKS_RESILIENCE_CHECKSUM && !is_aligned(r->hot_size, r->block_size))
 		return log_refusal(
 			-ENOTSUP,
 			"%s: no checksum covers the last %" PRIu32

@@ -22,6 +22,9 @@
 #include "worker/own-header.h"
 #include "worker/volume-use.h"
 
+/* Bytes, of an image file's sectors for cryptsetup: the block size of the file system. */
+#define STOCK_FILE_BLOCK UINT32_C(4096)
+
 static int make_arguments(struct volume *v)
 {
 	const bool detached = v->options->header;
@@ -185,6 +188,35 @@ static int refuse_other_size(const struct volume *v)
 			   v->name, open, v->data_path, data, v->name, open);
 }
 
+uint32_t volume_position_unit(const struct volume *v)
+{
+	const struct geometry *g = &v->data.geometry;
+
+	return g->is_block ? g->block_size : MAX(g->block_size, STOCK_FILE_BLOCK);
+}
+
+/* An earlier run, or cryptsetup, saw the same data on a disk with smaller blocks. */
+static int check_position_blocks(const struct volume *v)
+{
+	const uint32_t block = v->data.geometry.block_size;
+	const struct luks_reenc *r = &v->reenc;
+
+	if ((r->state != LUKS_REENC_CLEAN && r->state != LUKS_REENC_HOT) || r->shift_size > 0 ||
+	    is_aligned(r->boundary | r->hot_size, block))
+		return 0;
+	return log_refusal(-EINVAL,
+			   "%s: the re-encryption stands at byte %" PRIu64
+			   " of the data, with a hotzone of %" PRIu64
+			   " bytes; direct I/O here needs multiples of %" PRIu32
+			   ". Continue with cryptsetup, or %s%s",
+			   v->data_path, r->boundary, r->hot_size, block,
+			   v->data.geometry.is_block
+				   ? "copy the volume to a disk with smaller sectors"
+				   : "name a loop device instead, which is made with: losetup -f "
+				     "--show ",
+			   v->data.geometry.is_block ? "" : v->data_path);
+}
+
 /*
  * Direct I/O is in whole blocks of the device or file system, and the data may have another size: a
  * copy of a disk with smaller blocks. What is left over would stay under the old key, and be lost.
@@ -194,7 +226,7 @@ static int check_blocks(const struct volume *v)
 	const uint32_t block = v->data.geometry.block_size;
 
 	if (is_aligned(v->reenc.data_offset | v->reenc.data_size, block))
-		return 0;
+		return check_position_blocks(v);
 	if (v->data.geometry.is_block)
 		return log_refusal(-EINVAL,
 				   "%s: the device has sectors of %" PRIu32 " bytes, and the size "
@@ -228,7 +260,9 @@ int volume_understand(struct volume *v)
 		log_error("%s: cannot be re-encrypted: %s", v->header_path, why.text);
 		return -ENOTSUP;
 	case -EBADMSG:
-		log_error("%s: damaged or tampered metadata: %s; restore a header backup",
+		log_error("%s: damaged or tampered metadata: %s; of header backups restore only "
+			  "one that was made since the re-encryption stopped: an older one loses "
+			  "what was converted after it",
 			  v->header_path, why.text);
 		return -EINVAL;
 	case -EFBIG:

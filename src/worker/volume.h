@@ -82,3 +82,10 @@ int volume_reload(struct volume *v);
 
 /* Sets v->reenc from v->header. Logs what is wrong. */
 int volume_understand(struct volume *v);
+
+/*
+ * Bytes, a power of two: where the boundary should be left, where the data allows that. cryptsetup
+ * takes an image file for a disk with sectors of 4096 bytes, and its checksums then cover all that
+ * is left.
+ */
+uint32_t volume_position_unit(const struct volume *v);
