@@ -91,6 +91,10 @@ static void print_advice(const struct status *s, FILE *out)
 	if (s->luks.only_cryptsetup)
 		fprintf(out,
 			"Next:         cryptsetup reencrypt --resume-only; recryptctl cannot\n");
+	else if (s->luks.reenc.state == LUKS_REENC_CLEAN &&
+		 s->luks.reenc.resilience == LUKS_RESILIENCE_NONE)
+		fprintf(out, "Next:         restore a backup if cryptsetup was killed; else see "
+			     "--trust-position in recryptctl(8)\n");
 	else if (s->luks.reenc.state == LUKS_REENC_HOT)
 		fprintf(out, "Next:         recryptctl recover, or reencrypt to go on\n");
 	else if (s->luks.reenc.state != LUKS_REENC_NONE)

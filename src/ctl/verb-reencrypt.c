@@ -32,7 +32,7 @@ bool only_in_foreground(const struct options *o)
 	       o->new_volume_key_keyring || o->no_keyslots || o->old_key_size ||
 	       options_choose_tokens(o) || o->device_size || o->hotzone_size ||
 	       o->stall_target_ms != OPTION_NOT_GIVEN || o->rate || o->governor || o->threads ||
-	       o->allow_shared || o->ignore_own_header;
+	       o->allow_shared || o->ignore_own_header || o->trust_position;
 }
 
 static void print_progress(json_object *volume, void *userdata)

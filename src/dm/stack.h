@@ -60,6 +60,14 @@ struct stack_view {
 };
 
 /*
+ * Where the live table of cryptsetup's own stack under NAME, with the LUKS2 UUID @uuid, says that
+ * cryptsetup stands. @ret->hotzone_size is 0 where it has no hotzone, and the hotzone begins at
+ * @ret->boundary in either direction. Changes nothing. -ENOENT: NAME has no such stack; other
+ * errors: it has one, but its table does not tell.
+ */
+int stack_stock_position(const char *name, const char *uuid, struct stack_position *ret);
+
+/*
  * Could the stack be put under NAME, which has none and whose header has no re-encryption? Needs no
  * keys and changes nothing. The errors are those of stack_new().
  */

@@ -2,6 +2,8 @@
 #include "dm/stock-stack.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -144,6 +146,65 @@ int stock_stack_is_suspended(const struct stack *s, bool *ret)
 	}
 	*ret = suspended;
 	return 0;
+}
+
+/* The number of the hotzone device, suspended or not; 0: there is none. */
+static int find_any_hotzone(const struct stack *s, dev_t *ret)
+{
+	dev_t device = 0;
+
+	for (unsigned i = 1; i < ARRAY_SIZE(suffixes); i++) {
+		char name[DM_NAME_MAX + 1];
+		struct device_info info;
+		int r = find(s, suffixes[i], name, &info);
+
+		if (r == 0)
+			device = info.device;
+		else if (r != -ENOENT)
+			return r;
+	}
+	*ret = device;
+	return 0;
+}
+
+static int read_position(const struct table *overlay, dev_t hotzone, struct stack_position *ret)
+{
+	for (unsigned i = 0; i < overlay->count && hotzone != 0; i++) {
+		const struct target *t = &overlay->targets[i];
+
+		if (t->device != hotzone)
+			continue;
+		*ret = (struct stack_position){t->start << SECTOR_SHIFT, t->size << SECTOR_SHIFT};
+		return 0;
+	}
+	if (overlay->count != 2)
+		return -ENODATA;
+	*ret = (struct stack_position){.boundary = overlay->targets[1].start << SECTOR_SHIFT};
+	return 0;
+}
+
+int stack_stock_position(const char *name, const char *uuid, struct stack_position *ret)
+{
+	_cleanup_(stack_freep) struct stack *s = calloc(1, sizeof(*s));
+	_cleanup_table_ struct table overlay = {};
+	char overlay_name[DM_NAME_MAX + 1];
+	struct device_info info;
+	dev_t hotzone = 0;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	(void)snprintf(s->name, sizeof(s->name), "%s", name);
+	(void)snprintf(s->uuid, sizeof(s->uuid), "%s", uuid);
+	r = find(s, SUFFIX_STOCK_OVERLAY, overlay_name, &info);
+	if (r < 0)
+		return r;
+	r = find_any_hotzone(s, &hotzone);
+	if (r == 0)
+		r = task_table(overlay_name, &overlay);
+	if (r < 0)
+		return r == -ENOENT ? -ENODATA : r;
+	return read_position(&overlay, hotzone, ret);
 }
 
 /* Brings them to life from below, with the tables they have: suspending NAME would wait for the I/O

@@ -12,6 +12,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "worker/governed.h"
+#include "worker/no-resilience.h"
 #include "worker/passphrase.h"
 #include "worker/progress.h"
 #include "worker/rehearsal.h"
@@ -242,6 +243,14 @@ static int begin(struct job *j)
 	return steps_begin(&j->steps, b);
 }
 
+/* The header is ours from here on. Before the first commit somebody vouches for its position. */
+static int take_over(struct job *j)
+{
+	int r = steps_take_over(&j->steps);
+
+	return r < 0 ? r : no_resilience_confirm(&j->steps.volume, j->o);
+}
+
 /* The resilience changes between two hotzones only: a hot volume is recovered in the old way. */
 static int change_resilience(struct job *j)
 {
@@ -264,6 +273,8 @@ static int resume(struct job *j)
 	int r = resume_check_options(&j->steps.volume, j->o);
 
 	if (r == 0)
+		r = no_resilience_check(&j->steps.volume, j->o);
+	if (r == 0)
 		r = steps_check_size(&j->steps.volume);
 	if (r < 0)
 		return r;
@@ -273,7 +284,7 @@ static int resume(struct job *j)
 	r = resume_check_keys(&j->steps);
 	if (r < 0)
 		return r;
-	r = steps_take_over(&j->steps);
+	r = take_over(j);
 	if (r < 0)
 		return r;
 	r = rehearse_rest(&j->steps, REHEARSE_RESILIENCE);
@@ -331,10 +342,16 @@ static int recover(struct job *j)
 		log_notice("%s: nothing to recover", v->data_path);
 		return 0;
 	}
+	r = no_resilience_refuse(v);
+	if (r < 0)
+		return r;
 	r = steps_unlock(&j->steps);
 	if (r < 0)
 		return r;
 	r = steps_take_over(&j->steps);
+	if (r < 0)
+		return r;
+	r = no_resilience_refuse(v);
 	if (r < 0)
 		return r;
 	/* The header may be clean already, and I/O still wait for the worker that died. */
@@ -377,9 +394,11 @@ static int cancel(struct job *j)
 	if (r == 0)
 		r = resume_check_options(v, j->o);
 	if (r == 0)
+		r = no_resilience_check(v, j->o);
+	if (r == 0)
 		r = steps_unlock(&j->steps);
 	if (r == 0)
-		r = steps_take_over(&j->steps);
+		r = take_over(j);
 	if (r == 0)
 		r = steps_check_cancellable(&j->steps.volume);
 	if (r == 0)

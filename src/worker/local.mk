@@ -64,6 +64,7 @@ src_worker_recrypt_worker_SOURCES = \
 	src/worker/service-methods.c \
 	src/worker/service-signals.c \
 	src/worker/service-watch.c src/worker/service-watch.h \
+	src/worker/no-resilience.c src/worker/no-resilience.h \
 	src/worker/resume-options.c src/worker/resume-options.h \
 	src/worker/steps.c src/worker/steps.h \
 	src/worker/volume.c src/worker/volume.h \

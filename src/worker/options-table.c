@@ -152,6 +152,9 @@ const struct option_spec option_specs[] = {
 	     "use image and header files that other users can change or replace (dangerous)"),
 	FLAG("ignore-own-header", 0, ignore_own_header, UNLOCKS,
 	     "use --header for a device with a header of its own (dangerous)"),
+	FLAG("trust-position", 0, trust_position, CONVERTS,
+	     "cryptsetup --resilience none stopped by itself; was it killed, data is lost "
+	     "(dangerous)"),
 
 	TEXT("pbkdf", 0, pbkdf, BEGINS | PLANS, "TYPE",
 	     "of new keyslots: argon2id, argon2i, pbkdf2"),

@@ -101,6 +101,7 @@ struct options {
 	bool foreground, init_only, resume_only, force_offline;
 	bool allow_shared;           /* files that other users can change or replace */
 	bool ignore_own_header;      /* of a device that is used with a detached one */
+	bool trust_position;         /* of a header of --resilience none */
 	unsigned progress_frequency; /* seconds */
 	bool progress_json, batch_mode, verbose, debug;
 	enum json_format json;

@@ -63,16 +63,15 @@ int resume_check_keys(const struct steps *s)
 	return r < 0 ? r : check_size(&s->volume, s->old_key, o->old_key_size, "old");
 }
 
-/* What is asked for, or else what the header has, and checksum in place of none. */
+/* What is asked for, or else what the header has. In place of none a resilience is asked for. */
 static struct luks_protection wanted_protection(const struct volume *v)
 {
 	const struct options *o = v->options;
 	const struct luks_reenc *r = &v->reenc;
 	struct luks_protection p = {
-		.resilience = o->resilience == RESILIENCE_JOURNAL     ? LUKS_RESILIENCE_JOURNAL
-			      : o->resilience == RESILIENCE_CHECKSUM  ? LUKS_RESILIENCE_CHECKSUM
-			      : r->resilience == LUKS_RESILIENCE_NONE ? LUKS_RESILIENCE_CHECKSUM
-								      : r->resilience,
+		.resilience = o->resilience == RESILIENCE_JOURNAL    ? LUKS_RESILIENCE_JOURNAL
+			      : o->resilience == RESILIENCE_CHECKSUM ? LUKS_RESILIENCE_CHECKSUM
+								     : r->resilience,
 		.wanted_block = volume_position_unit(v),
 		.hotzone_size = conversion_hotzone_size(v),
 	};
@@ -155,15 +154,6 @@ static int commit(struct steps *s, const struct luks_protection *p, struct luks_
 	return r < 0 ? r : luks_header_flush(v->header, v->meta);
 }
 
-/* With none, cryptsetup writes its position to the header only when it stops cleanly. */
-static void warn_of_none(const struct volume *v, const struct luks_protection *p)
-{
-	log_warning("%s: the re-encryption was begun with --resilience none and resumes with %s; "
-		    "if cryptsetup was killed, data behind the position in the header may be "
-		    "damaged, and no program can detect that",
-		    v->data_path, luks_resilience_name(p->resilience));
-}
-
 int resume_change_resilience(struct steps *s)
 {
 	const struct volume *v = &s->volume;
@@ -173,8 +163,6 @@ int resume_change_resilience(struct steps *s)
 
 	if (v->reenc.state != LUKS_REENC_CLEAN || !is_another(&v->reenc, &p))
 		return 0;
-	if (v->reenc.resilience == LUKS_RESILIENCE_NONE)
-		warn_of_none(v, &p);
 	r = commit(s, &p, &why);
 	if (r < 0)
 		return explain(v, r, &why);

@@ -14,8 +14,8 @@ int resume_check_options(const struct volume *v, const struct options *o);
 int resume_check_keys(const struct steps *s);
 
 /*
- * Is another resilience than the header's asked for, or does the header have none? Before anything
- * is committed, and of a hot header, too. Logs -EINVAL: the hash of it does not exist.
+ * Is another resilience than the header's asked for? Before anything is committed, and of a hot
+ * header, too. Logs -EINVAL: the hash of it does not exist.
  */
 int resume_changes_resilience(const struct steps *s, bool *ret);
 
@@ -26,7 +26,7 @@ int resume_changes_resilience(const struct steps *s, bool *ret);
 int resume_try_resilience(const struct steps *s, struct volume *will_be);
 
 /*
- * Puts the resilience that is asked for (checksum, where the header has none) into a clean header,
- * in one commit. After rehearse_rest(); nothing to do is no error. Logs failures, and the change.
+ * Puts the resilience that is asked for into a clean header, in one commit. After rehearse_rest(),
+ * and no_resilience_confirm(); nothing to do is no error. Logs failures, and the change.
  */
 int resume_change_resilience(struct steps *s);

@@ -12,6 +12,7 @@
 #include "util/log.h"
 #include "util/text.h"
 #include "worker/key-memfd.h"
+#include "worker/no-resilience.h"
 #include "worker/rehearsal.h"
 #include "worker/service-keys.h"
 #include "worker/service-watch.h"
@@ -240,25 +241,14 @@ static int check_locked(const struct work *w)
 	return 0;
 }
 
-/* Leave the decision to a person: the data may be damaged. */
-static int refuse_no_resilience(const struct work *w)
-{
-	const struct volume *v = &w->steps.volume;
-
-	if (v->reenc.resilience != LUKS_RESILIENCE_NONE)
-		return 0;
-	return log_refusal(
-		-ENOTSUP,
-		"%s: this re-encryption was begun with --resilience none; to resume with "
-		"checksums: recryptctl reencrypt --foreground --resume-only %s",
-		v->data_path, v->arguments);
-}
-
 /* A re-encryption that we may go on with, unlocked, locked against others, and verified. */
 static int enter(struct work *w)
 {
-	int r = steps_check_supported(&w->steps.volume);
+	const struct volume *v = &w->steps.volume;
+	int r = steps_check_supported(v);
 
+	if (r == 0)
+		r = no_resilience_refuse(v);
 	if (r == 0)
 		r = check_locked(w);
 	if (r == 0)
@@ -268,7 +258,7 @@ static int enter(struct work *w)
 	if (r == 0)
 		r = steps_take_over(&w->steps);
 	if (r == 0)
-		r = refuse_no_resilience(w);
+		r = no_resilience_refuse(v); /* the header may be another by now */
 	return r < 0 ? r : check_newer(w);
 }
 

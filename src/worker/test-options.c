@@ -176,6 +176,9 @@ static void newer_options_reach_their_fields(void **state)
 	assert_string_equal(o.new_volume_key_keyring, "n");
 	assert_string_equal(o.key_description, "d");
 	assert_true(o.no_keyslots);
+	assert_false(o.trust_position);
+	parse_good("recryptctl cancel img --resilience journal --trust-position", &o);
+	assert_true(o.trust_position);
 	parse_good("recryptctl reencrypt img --debug-json --master-key-file m", &o);
 	assert_true(o.debug);
 	assert_string_equal(o.volume_key_file, "m");
