@@ -100,7 +100,9 @@ struct engine_config {
 
 struct engine;
 
-/* Allocates and locks all memory that a run needs. -EINVAL: sizes do not suit each other or disk.
+/*
+ * Allocates and locks all memory that a run needs. -EINVAL: sizes do not suit each other or disk,
+ * or checksums are wanted and there is no struct checksum.
  */
 int engine_new(const struct engine_config *config, struct engine **ret);
 struct engine *engine_free(struct engine *e);

@@ -98,6 +98,8 @@ int engine_new(const struct engine_config *config, struct engine **ret)
 
 	if (!e)
 		return -ENOMEM;
+	if (config->resilience == ENGINE_CHECKSUM && !config->checksum)
+		return -EINVAL;
 	e->config = *config;
 	e->progress.total = config->size;
 	e->hotzone_max = plan_hotzone_max(config);

@@ -147,6 +147,10 @@ static void a_broken_disk_does_not_leave_a_call_behind(void **state)
 		.pool = pool,
 		.header_lane = lane,
 	};
+	/* What could not be computed is refused. */
+	config.checksum = NULL;
+	assert_int_equal(engine_new(&config, &e), -EINVAL);
+	config.checksum = checksum;
 	assert_int_equal(engine_new(&config, &e), 0);
 	assert_int_equal(engine_run(e, &(struct position){}, &outcome), -ENODEV);
 	assert_true(atomic_load(&fake.ended));

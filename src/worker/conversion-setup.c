@@ -11,6 +11,7 @@
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "worker/no-resilience.h"
 #include "worker/process.h"
 #include "worker/volume-use.h"
 
@@ -256,8 +257,10 @@ int conversion_check(const struct volume *v)
 static int set_up_engine(struct conversion *c)
 {
 	struct volume *v = c->volume;
-	int r = process_stay_in_memory();
+	int r = no_resilience_refuse(v);
 
+	if (r == 0)
+		r = process_stay_in_memory();
 	if (r == 0)
 		r = make_disk(v, &c->disk);
 	if (r < 0)

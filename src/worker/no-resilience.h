@@ -30,5 +30,8 @@ int no_resilience_check(const struct volume *v, const struct options *o);
  */
 int no_resilience_confirm(const struct volume *v, const struct options *o);
 
-/* For jobs that no person runs, and for recover: always refuses such a header. Logs -ENOTSUP. */
+/*
+ * For jobs that no person runs, for recover, and before the engine is made, which can protect no
+ * hotzone then: always refuses such a header. Logs -ENOTUNIQ, -ENOTSUP.
+ */
 int no_resilience_refuse(const struct volume *v);
