@@ -4,6 +4,7 @@
  * question a keyslot; whatever passphrase comes is tried on all that are still closed.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "luks/begin-internal.h"
 #include "luks/context.h"
@@ -197,6 +198,45 @@ static int refuse_given_up(const struct luks_begin *b)
 	return 0;
 }
 
+/* -1: none is open. */
+static int first_open_keyslot(const struct luks_begin *b)
+{
+	for (size_t i = 0; i < b->plan.n_slots; i++)
+		if (luks_begin_is_open(b, i))
+			return b->plan.slots[i].keyslot;
+	return -1;
+}
+
+/*
+ * The keyslots of the chosen tokens are to be kept, and nobody is asked for their passphrases. A
+ * token that is not connected just now must not cost its keyslot.
+ */
+static int refuse_unanswered(const struct luks_begin *b)
+{
+	const int open = first_open_keyslot(b);
+	char hint[96] = "";
+
+	if (!by_token(b) || enough_open(b))
+		return 0;
+	if (open >= 0)
+		(void)snprintf(hint, sizeof(hint),
+			       ", or keep only keyslot %d with --key-slot %d, which loses all "
+			       "others",
+			       open, open);
+	for (size_t i = 0; i < b->plan.n_slots; i++) {
+		const struct luks_begin_slot *slot = &b->plan.slots[i];
+
+		if (!to_open(b, i))
+			continue;
+		log_error("%s: token %d did not open keyslot %d, which would be lost; connect the "
+			  "token, name the token to keep with --token-id%s",
+			  b->params.device, __builtin_ctz(slot->tokens & b->tokens), slot->keyslot,
+			  hint);
+		return -ENOENT;
+	}
+	return 0;
+}
+
 static int refuse_locked(const struct luks_begin *b)
 {
 	int r = luks_given_up_refuse(&b->given_up, b->params.device);
@@ -214,8 +254,10 @@ static int refuse_locked(const struct luks_begin *b)
  */
 static int ask_for_slots(struct luks_begin *b)
 {
+	int r;
+
 	for (size_t i = 0; !by_token(b) && i < b->plan.n_slots; i++) {
-		int r = ask_for_slot(b, i);
+		r = ask_for_slot(b, i);
 
 		const bool none_left = r == -ENODATA || r == -EPERM;
 
@@ -230,7 +272,10 @@ static int ask_for_slots(struct luks_begin *b)
 		if (r < 0)
 			return r;
 	}
-	return b->old_key ? refuse_given_up(b) : refuse_locked(b);
+	if (!b->old_key)
+		return refuse_locked(b);
+	r = refuse_given_up(b);
+	return r < 0 ? r : refuse_unanswered(b);
 }
 
 /*
@@ -306,7 +351,8 @@ int luks_begin_open_keyslots(struct luks_begin *b)
 		r = try_tokens(b);
 	if (r < 0)
 		return r;
-	if (b->params.volume_key)
-		return ask_for_new_passphrase(b);
-	return ask_for_slots(b);
+	if (!b->params.volume_key)
+		return ask_for_slots(b);
+	r = refuse_unanswered(b);
+	return r < 0 ? r : ask_for_new_passphrase(b);
 }
