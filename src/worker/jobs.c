@@ -41,6 +41,7 @@ static void job_close(struct job *j)
 	if (j->watch.pause)
 		rate_destroy(&j->rate);
 	load_close(&j->governed.load);
+	j->source.first = secret_free(j->source.first);
 	j->volume_key = secret_free(j->volume_key);
 	j->new_volume_key = secret_free(j->new_volume_key);
 }
@@ -329,6 +330,13 @@ int job_reencrypt(const struct options *o, const volatile sig_atomic_t *stop)
 	return r;
 }
 
+/* Something that may open the volume, or somebody who can be asked. */
+static bool key_is_given(struct job *j)
+{
+	return j->volume_key || j->new_volume_key || options_choose_tokens(j->o) ||
+	       passphrase_is_given(&j->source);
+}
+
 static int recover(struct job *j)
 {
 	const struct volume *v = &j->steps.volume;
@@ -345,6 +353,12 @@ static int recover(struct job *j)
 	r = no_resilience_refuse(v);
 	if (r < 0)
 		return r;
+	/* Only a key can verify the header, but a script without one only wants it to be clean. */
+	if (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked && !key_is_given(j)) {
+		log_notice("%s: nothing to recover; not verified, as no key was given",
+			   v->data_path);
+		return 0;
+	}
 	r = steps_unlock(&j->steps);
 	if (r < 0)
 		return r;

@@ -141,6 +141,20 @@ static int read_line(struct secret **ret)
 	return r;
 }
 
+static int next_line(struct passphrase_source *s, struct secret **ret)
+{
+	if (!s->first)
+		return read_line(ret);
+	*ret = TAKE_PTR(s->first);
+	return 0;
+}
+
+bool passphrase_is_given(struct passphrase_source *s)
+{
+	return s->key_file || s->key_description || passphrase_is_typed(s) || s->first ||
+	       read_line(&s->first) == 0;
+}
+
 static int read_terminal(const struct passphrase_source *s, const char *prompt, struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *typed = NULL;
@@ -187,7 +201,7 @@ int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 	if (s->key_description)
 		return read_keyring(s, ret);
 	if (!passphrase_is_typed(s))
-		return read_line(ret);
+		return next_line(s, ret);
 	if (again)
 		log_notice("No key available with this passphrase.");
 	if (keyslot == LUKS_NEW_PASSPHRASE)

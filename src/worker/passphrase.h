@@ -31,10 +31,17 @@ struct passphrase_source {
 	const char *key_description; /* of a user key in a kernel keyring; NULL: none */
 	uint64_t keyfile_offset;
 	size_t keyfile_size;
-	const char *device; /* named in prompts */
-	unsigned timeout;   /* seconds at the terminal, 0: none */
-	bool exhausted;     /* the source's own */
+	const char *device;   /* named in prompts */
+	unsigned timeout;     /* seconds at the terminal, 0: none */
+	bool exhausted;       /* the source's own */
+	struct secret *first; /* a line read early by passphrase_is_given(); the caller frees it */
 };
+
+/*
+ * Can a passphrase be had at all: from a file or keyring, by asking at the terminal, or from a line
+ * of standard input? Only such a line is read, and is the answer to the next passphrase_ask().
+ */
+bool passphrase_is_given(struct passphrase_source *s);
 
 /*
  * luks_passphrases.ask(), @arg a struct passphrase_source. A key file is one passphrase, and so is
