@@ -54,8 +54,7 @@ bool client_has_daemon(struct client *c)
 	return sd_bus_message_read(reply, "b", &owned) >= 0 && owned;
 }
 
-/* What exit_code() makes the right number of. */
-static int errno_of(const sd_bus_error *e, int r)
+int client_errno_of(const char *error)
 {
 	static const struct {
 		const char *name;
@@ -75,9 +74,16 @@ static int errno_of(const sd_bus_error *e, int r)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (sd_bus_error_has_name(e, names[i].name))
+		if (strcmp(error, names[i].name) == 0)
 			return -names[i].error;
-	return r < 0 ? r : -EIO;
+	return -EIO;
+}
+
+static int errno_of(const sd_bus_error *e, int r)
+{
+	const int named = client_errno_of(e->name ?: "");
+
+	return named == -EIO && r < 0 ? r : named;
 }
 
 static bool is_disconnect(int error)

@@ -31,6 +31,12 @@ void client_close(struct client *c);
 /* Is there a daemon? It is not started for that. */
 bool client_has_daemon(struct client *c);
 
+/*
+ * What exit_code() makes the right number of, for the name of an error of the bus or of a job; -EIO
+ * for names that have no number.
+ */
+int client_errno_of(const char *error);
+
 /* Says that the connection has ended in the middle; returns @error. */
 int client_log_lost(const struct client *c, int error);
 

@@ -28,7 +28,8 @@ static int job_result(json_object *job)
 	if (strcmp(state, "cancelled") == 0)
 		return log_refusal(-ECANCELED, "the rotation was cancelled");
 	if (strcmp(state, "failed") == 0)
-		return log_refusal(-EIO, "%s", *message ? message : "the rotation has failed");
+		return log_refusal(client_errno_of(json_text(job, "Error")), "%s",
+				   *message ? message : "the rotation has failed");
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "luks/begin-internal.h"
 #include "luks/context.h"
+#include "luks/unlock.h"
 #include "util/checked.h"
 #include "util/log.h"
 
@@ -328,10 +329,7 @@ static int take_volume_key(struct luks_begin *b)
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
 	if (r < 0) {
-		log_error("%s: the given volume key does not match digest %d of the header; "
-			  "--volume-key-file takes the current key (in cryptsetup 2.6: the new "
-			  "key), --new-volume-key-file the new one",
-			  b->params.device, b->keyslots.data_digest);
+		luks_tell_wrong_volume_key(b->params.device, "", b->keyslots.data_digest);
 		return -EPERM;
 	}
 	return secret_copy(key->data, key->size, &b->old_key);

@@ -7,6 +7,7 @@
 #include "luks/unlock.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "luks/context.h"
@@ -121,6 +122,18 @@ static int try_opener(struct unlock *u, const struct opener *by)
 	return r;
 }
 
+void luks_tell_wrong_volume_key(const char *device, const char *which, int digest)
+{
+	char name[32] = "any digest";
+
+	if (digest >= 0)
+		(void)snprintf(name, sizeof(name), "digest %d", digest);
+	log_error("%s: the given %svolume key does not match %s of the header; --volume-key-file "
+		  "takes the current key (in cryptsetup 2.6: the new key), --new-volume-key-file "
+		  "the new one",
+		  device, which, name);
+}
+
 static int try_volume_key(struct unlock *u, enum side s, const struct secret *given)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
@@ -132,10 +145,8 @@ static int try_volume_key(struct unlock *u, enum side s, const struct secret *gi
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", u->params->device, luks_derive_why());
 	if (r < 0) {
-		log_error("%s: the given %s volume key does not match digest %d of the header; "
-			  "--volume-key-file takes the current key (in cryptsetup 2.6: the new "
-			  "key), --new-volume-key-file the new one",
-			  u->params->device, s == OLD ? "old" : "new", u->digests[s]);
+		luks_tell_wrong_volume_key(u->params->device, s == OLD ? "old " : "new ",
+					   u->digests[s]);
 		return r;
 	}
 	r = secret_copy(given->data, given->size, &key);

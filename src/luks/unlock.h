@@ -65,3 +65,10 @@ struct luks_unlock_params {
  */
 int luks_unlock(const struct luks_unlock_params *params, struct secret **ret_old,
 		struct secret **ret_new);
+
+/*
+ * Says that the volume key given is not the volume's, and what --volume-key-file means in each
+ * version of cryptsetup. @which: "old " or "new " where two may be given, else "".
+ * @digest: its id, or LUKS_DIGEST_NONE where several were tried.
+ */
+void luks_tell_wrong_volume_key(const char *device, const char *which, int digest);

@@ -7,6 +7,7 @@
 #include "luks/context.h"
 #include "luks/derive.h"
 #include "luks/keyslots.h"
+#include "luks/unlock.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -136,9 +137,9 @@ int service_unlock(struct service_volume *v, const struct request *q, struct rep
 		return r == -EPERM ? refuse_passphrase(v) : r;
 	}
 	r = take_volume_key(v, secret);
-	return r == -EPERM ? log_refusal(r, "%s: the volume key given is not the volume's",
-					 v->base->device)
-			   : r;
+	if (r == -EPERM)
+		luks_tell_wrong_volume_key(v->base->device, "", LUKS_DIGEST_NONE);
+	return r;
 }
 
 int service_use_provider(struct service_volume *v, const struct request *q, struct report *report)
