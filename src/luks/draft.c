@@ -415,18 +415,33 @@ static bool is_same_keyslot(json_object *before, json_object *now)
 	return json_object_equal(clean, now);
 }
 
-/* Keyslots that are there already must stay as they are. The area of resilience data holds nothing
- * yet. */
+/* The commit makes a keyslot that is there already neither vanish nor change. */
+static int check_kept(const struct luks_draft *d, const struct luks_header *before)
+{
+	for (unsigned id = 0; id < LUKS_MAX_KEYSLOTS; id++) {
+		json_object *keyslot = field_by_id(keyslots_of(before), id);
+		json_object *now = field_by_id(keyslots_of(d->header), id);
+
+		if (!keyslot || (now && is_same_keyslot(keyslot, now)))
+			continue;
+		return log_refusal(-EUCLEAN,
+				   "%s: libcryptsetup would %s keyslot %u, which nobody asked "
+				   "for; nothing was changed",
+				   d->disk.path, now ? "change" : "drop", id);
+	}
+	return 0;
+}
+
+/* The area of resilience data holds nothing yet. */
 static int put_keyslot(struct luks_draft *d, const struct on_disk *o, unsigned id, bool check)
 {
 	json_object *keyslot = field_by_id(keyslots_of(d->header), id);
-	json_object *before = field_by_id(keyslots_of(o->header), id);
 	const char *type = field_string(keyslot, "type");
 	uint64_t offset, size;
 	int r;
 
-	if (before)
-		return is_same_keyslot(before, keyslot) ? 0 : -EUCLEAN;
+	if (field_by_id(keyslots_of(o->header), id))
+		return 0;
 	r = get_area(keyslot, &offset, &size);
 	if (r < 0)
 		return r;
@@ -500,6 +515,9 @@ int luks_draft_put(struct luks_draft *d)
 	if (r < 0)
 		return r;
 	r = check_same(d, &o);
+	if (r < 0)
+		return r;
+	r = check_kept(d, d->first ?: o.header);
 	if (r < 0)
 		return r;
 	r = put_first(d, &o, &why);

@@ -44,7 +44,8 @@ int luks_draft_read(struct luks_draft *d, struct luks_header **ret, struct meta_
 
 /*
  * Puts what luks_draft_read() gave on the disk. Takes the exclusive metadata lock. -ESTALE: the
- * header on the disk is not the one that was copied, and nothing is written. Logs failures; unless
+ * header on the disk is not the one that was copied; -EUCLEAN: a keyslot of it, or of the stage, is
+ * not the same in the draft, or is gone. In both cases nothing is written. Logs failures; unless
  * the message says otherwise the header is as it was.
  */
 int luks_draft_put(struct luks_draft *d);

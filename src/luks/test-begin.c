@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "luks/draft.h"
 #include "luks/fields.h"
 #include "luks/test-begin-util.h"
+#include "util/checked.h"
 #include "util/log.h"
 
 static void one_keyslot_gets_a_twin_and_cryptsetup_ends_it(void **state)
@@ -249,6 +251,49 @@ static void a_volume_without_keyslots_needs_its_key(void **state)
 	assert_cryptsetup_finishes("a", new_key);
 }
 
+/* As if libcryptsetup had done it. */
+static void drop_keyslot(json_object *json)
+{
+	json_object *digest = json_object_object_get(json_object_object_get(json, "digests"), "0");
+
+	json_object_object_del(json_object_object_get(json, "keyslots"), "1");
+	assert_int_equal(
+		json_object_array_del_idx(json_object_object_get(digest, "keyslots"), 1, 1), 0);
+}
+
+static void change_keyslot(json_object *json)
+{
+	json_object *keyslot =
+		json_object_object_get(json_object_object_get(json, "keyslots"), "1");
+
+	assert_int_equal(json_object_object_add(keyslot, "priority", json_object_new_int(0)), 0);
+}
+
+static void a_keyslot_of_the_disk_is_neither_dropped_nor_changed(void **state)
+{
+	static void (*const changes[])(json_object *) = {drop_keyslot, change_keyslot};
+
+	(void)state;
+	image_format("");
+	add_keyslot("b");
+	for (size_t i = 0; i < ARRAY_SIZE(changes) * 2; i++) {
+		_cleanup_(luks_draft_freep) struct luks_draft *d = NULL;
+		uint8_t before[32], after[32];
+		struct luks_header *h;
+		struct meta_io *io;
+
+		image_hash(before);
+		assert_int_equal(luks_draft_new(&image_place, &d), 0);
+		if (i >= ARRAY_SIZE(changes)) /* not even the stage is written */
+			assert_int_equal(luks_draft_stage(d), 0);
+		assert_int_equal(luks_draft_read(d, &h, &io), 0);
+		changes[i % ARRAY_SIZE(changes)](h->json);
+		assert_int_equal(luks_draft_put(d), -EUCLEAN);
+		image_hash(after);
+		assert_memory_equal(after, before, sizeof(before));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +307,7 @@ int main(void)
 		cmocka_unit_test(a_given_new_volume_key_is_used),
 		cmocka_unit_test(the_volume_key_alone_begins_with_a_new_passphrase),
 		cmocka_unit_test(a_volume_without_keyslots_needs_its_key),
+		cmocka_unit_test(a_keyslot_of_the_disk_is_neither_dropped_nor_changed),
 	};
 
 	if (!image_is_possible())
