@@ -19,8 +19,12 @@
 #define RESERVE       ((size_t)1 << 20)
 #define RESERVE_PIECE ((size_t)64 << 10)
 
-/* Bytes; the largest that mallopt() takes. The JSON of a header is never larger. */
-#define FROM_HEAP (32 << 20)
+/*
+ * Bytes; the largest that mallopt() takes. The JSON of a header is never larger. A glibc of 32 bits
+ * takes less. Below the last one, which is glibc's default, nothing is won.
+ */
+#define FROM_HEAP     (32 << 20)
+#define FROM_HEAP_MIN (128 << 10)
 
 static int forbid_looking_in(void)
 {
@@ -33,6 +37,14 @@ static int forbid_looking_in(void)
 	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
 }
 
+static bool set_from_heap(void)
+{
+	for (int size = FROM_HEAP; size >= FROM_HEAP_MIN; size /= 2)
+		if (mallopt(M_MMAP_THRESHOLD, size))
+			return true;
+	return false;
+}
+
 /*
  * Memory that was had once is kept: malloc must not go back to the kernel, and perhaps wait for
  * swap on the volume, while a range is frozen. OpenSSL allocates a little for each digest, and
@@ -41,8 +53,7 @@ static int forbid_looking_in(void)
 static int keep_memory(void)
 {
 #ifndef __SANITIZE_ADDRESS__ /* its malloc has no such options */
-	if (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_TRIM_THRESHOLD, -1) ||
-	    !mallopt(M_MMAP_THRESHOLD, FROM_HEAP))
+	if (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_TRIM_THRESHOLD, -1) || !set_from_heap())
 		return -ENOMEM;
 #endif
 	return 0;
