@@ -205,6 +205,27 @@ struct volume *manager_volume_by_path(struct manager *m, const char *path)
 	return NULL;
 }
 
+/*
+ * "a b" and "a\x20b" may both be open, and "a b" means either: the exact name is preferred.
+ * -ENOTUNIQ: two are meant in the same way; -ENODEV.
+ */
+static int find_by_name(const struct manager *m, const char *name, struct volume **ret)
+{
+	enum name_match best = NAME_OTHER;
+	unsigned n = 0;
+
+	for (struct volume *v = m->volumes; v; v = v->next) {
+		const enum name_match match = *v->name ? name_match(name, v->name) : NAME_OTHER;
+
+		if (match == NAME_OTHER || match < best)
+			continue;
+		n = match == best ? n + 1 : 1;
+		best = match;
+		*ret = v;
+	}
+	return n == 0 ? -ENODEV : n > 1 ? -ENOTUNIQ : 0;
+}
+
 int manager_find_volume(struct manager *m, const char *what, struct failure *f, struct volume **ret)
 {
 	static const char mapper[] = "/dev/mapper/";
@@ -213,9 +234,12 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 	struct volume *v = manager_volume_by_uuid(m, what);
 	_cleanup_free_ char *path = NULL;
 
-	for (struct volume *o = m->volumes; o && !v; o = o->next)
-		if (*o->name && name_means(name, o->name))
-			v = o;
+	if (!v && find_by_name(m, name, &v) == -ENOTUNIQ)
+		return failure_set(
+			f, -ENOTUNIQ,
+			"%s: several volumes have this name; name one by its UUID, or by "
+			"its device",
+			what);
 	if (!v && path_from_text(what, &path) == 0)
 		v = manager_volume_by_path(m, path);
 	if (!v && path)

@@ -63,6 +63,12 @@ static bool helper_of(const struct active_volume *v, const struct helper *h, cha
 	return true;
 }
 
+static int helper_uuid(const struct helper *h, const char *uuid, const char *name, char *ret)
+{
+	return h->stock ? name_stock_uuid(uuid, name, ret)
+			: name_uuid(UUID_HELPER, uuid, name, ret);
+}
+
 static const struct helper all_helpers[] = {
 	{SUFFIX_PIECES, false},       {SUFFIX_HOTZONE, false},      {SUFFIX_OLD, false},
 	{SUFFIX_NEW, false},          {SUFFIX_STOCK_OVERLAY, true}, {SUFFIX_STOCK_FORWARD, true},
@@ -74,7 +80,7 @@ bool find_is_helper_of(const struct active_volume *v, const char *uuid, const ch
 		char name[DM_NAME_MAX + 1], expected[DM_UUID_MAX + 1];
 
 		if (helper_of(v, &all_helpers[i], name) &&
-		    name_uuid(UUID_HELPER, uuid, name, expected) == 0 &&
+		    helper_uuid(&all_helpers[i], uuid, name, expected) == 0 &&
 		    strcasecmp(dm_uuid, expected) == 0)
 			return true;
 	}
@@ -90,9 +96,7 @@ static int look_for_helpers(const char *uuid, struct active_volume *v)
 
 		if (!helper_of(v, &all_helpers[i], name))
 			continue;
-		r = name_uuid(UUID_HELPER, uuid, name, dm_uuid);
-		if (r == -ENAMETOOLONG)
-			continue; /* one of cryptsetup's, which could not make it either */
+		r = helper_uuid(&all_helpers[i], uuid, name, dm_uuid);
 		if (r == 0)
 			r = task_info(name, &info);
 		if (r < 0)

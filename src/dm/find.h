@@ -38,7 +38,7 @@ struct active_volumes {
 int find_active_volumes(const char *uuid, struct active_volumes *ret);
 
 /*
- * The mapping that name_means() means. -ENODEV: there is none, or it is no LUKS2 volume; -EINVAL,
+ * The mapping that name_match() means. -ENODEV: there is none, or it is no LUKS2 volume; -EINVAL,
  * -ENAMETOOLONG: no device can have the name.
  */
 int find_volume_by_name(const char *name, struct active_volume *ret);

@@ -92,12 +92,14 @@ int name_escape(const char *name, char *ret)
 	return 0;
 }
 
-bool name_means(const char *given, const char *name)
+enum name_match name_match(const char *given, const char *name)
 {
 	char escaped[DM_NAME_MAX + 1];
 
-	return strcmp(given, name) == 0 ||
-	       (name_escape(given, escaped) == 0 && strcmp(escaped, name) == 0);
+	if (strcmp(given, name) == 0)
+		return NAME_EXACT;
+	return name_escape(given, escaped) == 0 && strcmp(escaped, name) == 0 ? NAME_ESCAPED
+									      : NAME_OTHER;
 }
 
 static int uuid_digits(const char *luks_uuid, char *ret)
@@ -124,6 +126,16 @@ int name_uuid(const char *prefix, const char *luks_uuid, const char *name, char 
 		return r;
 	n = snprintf(ret, DM_UUID_MAX + 1, "%s%s-%s", prefix, digits, name);
 	return n < 0 || n > DM_UUID_MAX ? -ENAMETOOLONG : 0;
+}
+
+int name_stock_uuid(const char *luks_uuid, const char *name, char *ret)
+{
+	char digits[UUID_DIGITS + 1];
+	int r = uuid_digits(luks_uuid, digits);
+
+	if (r < 0)
+		return r;
+	return snprintf(ret, DM_UUID_MAX + 1, UUID_HELPER "%s-%s", digits, name) < 0 ? -EINVAL : 0;
 }
 
 bool name_has_prefix(const char *dm_uuid, const char *prefix)

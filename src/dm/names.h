@@ -34,12 +34,24 @@ int name_stock_helper(const char *name, const char *suffix, char *ret);
  */
 int name_escape(const char *name, char *ret);
 
-/* Is @given the device @name, in the kernel's bytes or as device-mapper's tools take it? */
-bool name_means(const char *given, const char *name);
+enum name_match {
+	NAME_OTHER,   /* another device */
+	NAME_ESCAPED, /* as device-mapper's tools take it */
+	NAME_EXACT,   /* in the kernel's bytes, which are preferred to the other way */
+};
+
+/* Does @given mean the device @name? */
+enum name_match name_match(const char *given, const char *name);
 
 /* "<prefix><LUKS2 UUID without dashes>-<name>" in @ret: DM_UUID_MAX + 1 bytes. -EINVAL,
  * -ENAMETOOLONG. */
 int name_uuid(const char *prefix, const char *luks_uuid, const char *name, char *ret);
+
+/*
+ * The UUID of cryptsetup's helper @name in @ret: DM_UUID_MAX + 1 bytes. cryptsetup cuts what is too
+ * long, says so, and makes the device. -EINVAL.
+ */
+int name_stock_uuid(const char *luks_uuid, const char *name, char *ret);
 
 /*
  * Does @dm_uuid begin with @prefix of name_uuid()? In either case of the letters: a mapping keeps

@@ -21,7 +21,7 @@ static int find(const struct stack *s, const char *suffix, char *name, struct de
 
 	r = name_stock_helper(s->name, suffix, name);
 	if (r == 0)
-		r = name_uuid(UUID_HELPER, s->uuid, name, uuid);
+		r = name_stock_uuid(s->uuid, name, uuid);
 	if (r == -ENAMETOOLONG)
 		return -ENOENT; /* cryptsetup could not make it either */
 	if (r == 0)

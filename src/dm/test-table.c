@@ -11,6 +11,7 @@
 #include "dm/kernel-key.h"
 #include "dm/layout.h"
 #include "dm/names.h"
+#include "dm/stock-stack.h"
 #include "dm/table.h"
 #include "util/checked.h"
 
@@ -382,13 +383,13 @@ static void a_name_is_taken_as_the_tools_of_device_mapper_take_it(void **state)
 	char name[DM_NAME_MAX + 1], escaped[DM_NAME_MAX + 1];
 
 	(void)state;
-	assert_true(name_means("vol", "vol"));
-	assert_false(name_means("vol", "vol2"));
-	assert_true(name_means("a b", "a\\x20b"));
-	assert_true(name_means("a b", "a b"));
-	assert_true(name_means("a\\x20b", "a\\x20b"));
-	assert_false(name_means("a\\x20b", "a b"));
-	assert_true(name_means("\xc3\xbc", "\\xc3\\xbc"));
+	assert_int_equal(name_match("vol", "vol"), NAME_EXACT);
+	assert_int_equal(name_match("vol", "vol2"), NAME_OTHER);
+	assert_int_equal(name_match("a b", "a\\x20b"), NAME_ESCAPED);
+	assert_int_equal(name_match("a b", "a b"), NAME_EXACT);
+	assert_int_equal(name_match("a\\x20b", "a\\x20b"), NAME_EXACT);
+	assert_int_equal(name_match("a\\x20b", "a b"), NAME_OTHER);
+	assert_int_equal(name_match("\xc3\xbc", "\\xc3\\xbc"), NAME_ESCAPED);
 	memset(name, ' ', sizeof(name));
 	name[32] = '\0';
 	assert_int_equal(name_escape(name, escaped), -ENAMETOOLONG);
@@ -413,6 +414,27 @@ static void a_helper_has_the_uuid_of_a_subdevice(void **state)
 	assert_int_equal(
 		name_uuid(UUID_HELPER, "2a51f8f2-0c9b-4b0c-8f2d-6f1f7f9a3c1g", "vol", uuid),
 		-EINVAL);
+}
+
+/* Storage drivers give names of 40 characters and more. */
+static void a_helper_of_cryptsetup_has_a_uuid_that_is_cut(void **state)
+{
+	static const char luks[] = "2a51f8f2-0c9b-4b0c-8f2d-6f1f7f9a3c11";
+	char name[DM_NAME_MAX + 1], helper[DM_NAME_MAX + 1], uuid[DM_UUID_MAX + 1],
+		expected[2 * DM_UUID_MAX];
+
+	(void)state;
+	assert_int_equal(name_stock_uuid(luks, "vol-overlay", uuid), 0);
+	assert_string_equal(uuid, "CRYPT-SUBDEV-2a51f8f20c9b4b0c8f2d6f1f7f9a3c11-vol-overlay");
+	memset(name, 'a', sizeof(name));
+	name[78] = '\0';
+	assert_int_equal(name_stock_helper(name, SUFFIX_STOCK_OVERLAY, helper), 0);
+	assert_int_equal(name_stock_uuid(luks, helper, uuid), 0);
+	/* 13 + 32 + 1 + 78 characters of 128 */
+	(void)snprintf(expected, sizeof(expected),
+		       "CRYPT-SUBDEV-2a51f8f20c9b4b0c8f2d6f1f7f9a3c11-%s-ove", name);
+	assert_string_equal(uuid, expected);
+	assert_int_equal(name_stock_uuid("2a51f8f2", "vol", uuid), -EINVAL);
 }
 
 static void a_key_is_named_as_libcryptsetup_names_it(void **state)
@@ -457,6 +479,7 @@ int main(void)
 		cmocka_unit_test(each_volume_has_helpers_of_its_own),
 		cmocka_unit_test(a_name_is_taken_as_the_tools_of_device_mapper_take_it),
 		cmocka_unit_test(a_helper_has_the_uuid_of_a_subdevice),
+		cmocka_unit_test(a_helper_of_cryptsetup_has_a_uuid_that_is_cut),
 		cmocka_unit_test(a_key_is_named_as_libcryptsetup_names_it),
 	};
 

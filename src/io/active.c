@@ -46,8 +46,21 @@ int active_find(const char *uuid, const struct stat *data, struct active *ret)
 
 const struct active_volume *active_pick(const struct active *a, const char *wanted)
 {
-	for (unsigned i = 0; i < a->n_here; i++)
-		if (wanted ? name_means(wanted, a->here[i].name) : a->here[i].data_device != 0)
+	const struct active_volume *best = NULL;
+	enum name_match best_match = NAME_OTHER;
+
+	for (unsigned i = 0; i < a->n_here && !wanted; i++)
+		if (a->here[i].data_device != 0)
 			return &a->here[i];
-	return wanted || a->n_here == 0 ? NULL : &a->here[0];
+	if (!wanted)
+		return a->n_here == 0 ? NULL : &a->here[0];
+	for (unsigned i = 0; i < a->n_here; i++) {
+		const enum name_match match = name_match(wanted, a->here[i].name);
+
+		if (match > best_match) {
+			best_match = match;
+			best = &a->here[i];
+		}
+	}
+	return best;
 }

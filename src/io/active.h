@@ -25,7 +25,7 @@ struct active {
 int active_find(const char *uuid, const struct stat *data, struct active *ret);
 
 /*
- * Of those here the one that @wanted names (name_means()); where it is NULL, one that is known to
+ * Of those here the one that @wanted names (name_match()); where it is NULL, one that is known to
  * lie here if there is any. NULL: none.
  */
 const struct active_volume *active_pick(const struct active *a, const char *wanted);
