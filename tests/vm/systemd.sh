@@ -46,14 +46,15 @@ worker_pids() { pgrep -x recrypt-worker || true; }
 worker_is_another() { [ -n "$(worker_pids)" ] && [ "$(worker_pids)" != "$1" ]; }
 manager_is_another() { [ "$(service_pid)" != 0 ] && [ "$(service_pid)" != "$1" ]; }
 
-# count_workers: from now on. workers_started: how many the service has since.
+# count_workers: from now on. workers_started: how many the service has since, without those that read
+# a file of the configuration.
 count_workers() {
 	local worker=/usr/local/libexec/recryptd/recrypt-worker
 	mkdir "${worker%/*}/real"
 	mv "$worker" "${worker%/*}/real/"
 	cat >"$worker" <<-SCRIPT
 		#!/bin/sh
-		echo started >>/run/workers
+		[ "\$1" = read-file ] || echo started >>/run/workers
 		exec "${worker%/*}/real/recrypt-worker" "\$@"
 	SCRIPT
 	chmod +x "$worker"
