@@ -268,7 +268,7 @@ static void protect(struct luks_header *h, struct luks_reenc *r, uint64_t choice
 	const struct luks_protection p = {
 		.resilience = choice & 1 ? LUKS_RESILIENCE_JOURNAL : LUKS_RESILIENCE_CHECKSUM,
 		.hash = choice & 2 ? "sha256" : "sha512",
-		.logical_block = 512,
+		.wanted_block = 512,
 		.hotzone_size = (choice >> 2) % 64 << 20,
 	};
 	char *before = text_of(h);
