@@ -37,6 +37,7 @@ static int forbid_looking_in(void)
 	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* its malloc has no such options */
 static bool set_from_heap(void)
 {
 	for (int size = FROM_HEAP; size >= FROM_HEAP_MIN; size /= 2)
@@ -44,6 +45,7 @@ static bool set_from_heap(void)
 			return true;
 	return false;
 }
+#endif
 
 /*
  * Memory that was had once is kept: malloc must not go back to the kernel, and perhaps wait for
@@ -52,7 +54,7 @@ static bool set_from_heap(void)
  */
 static int keep_memory(void)
 {
-#ifndef __SANITIZE_ADDRESS__ /* its malloc has no such options */
+#ifndef __SANITIZE_ADDRESS__
 	if (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_TRIM_THRESHOLD, -1) || !set_from_heap())
 		return -ENOMEM;
 #endif
