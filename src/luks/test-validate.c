@@ -178,7 +178,7 @@ static void inconsistent_reencryption_is_refused(void **state)
 		{{"/keyslots/2/area/hash", "\"no-such-hash\""}, -EOPNOTSUPP},
 		{{"/keyslots/2/area/sector_size", "512"}, -EBADMSG},
 		{{"/keyslots/2/area/sector_size", "2097152"}, -EBADMSG},
-		{{"/keyslots/2/area/size", "\"4096\""}, -EBADMSG},
+		{{"/keyslots/2/area/size", "\"4096\""}, -EINVAL},
 		{{"/segments/0/iv_tweak", "\"8\""}, -EBADMSG},
 		{{"/segments/0/encryption", "\"aes-cbc-plain64\""}, -EBADMSG},
 		{{"/segments/1/iv_tweak", "\"8193\""}, -EBADMSG},
