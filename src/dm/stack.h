@@ -75,8 +75,8 @@ int stack_check(const struct stack_config *config);
 
 /*
  * What stack_new() checks before it changes anything, and no more. A key in the keyring is known by
- * its description only, which says nothing of its bytes: whoever reads @ret_old and @ret_new can
- * compare those. Of a stack that a dead worker left they are its crypt devices, in which no I/O
+ * its description only, which says nothing of its bytes: a caller that reads @ret_old and @ret_new
+ * can compare those. Of a stack that a dead worker left they are its crypt devices, in which no I/O
  * waits.
  */
 int stack_try(const struct stack_config *config, const struct stack_position *now,

@@ -16,7 +16,7 @@ struct device {
  * @exclusive claims a block device (O_EXCL), so that it must not be in use by a mount, a mapping or
  * another one who claims it. Anything but a disk or a regular file is not opened at all.
  *
- *   -EINVAL       neither a block device nor a regular file
+ *   -EINVAL       not a block device or a regular file
  *   -EROFS        a read-only device or file system
  *   -EMEDIUMTYPE  a DAX device: applications can map its memory and so pass by what we freeze
  *   -EOPNOTSUPP   no direct I/O on this file system, or in blocks larger than 4096 bytes only

@@ -15,7 +15,7 @@ struct geometry {
 };
 
 /*
- * @fd is open for reading with O_DIRECT. -EINVAL: neither a block device nor a regular file;
+ * @fd is open for reading with O_DIRECT. -EINVAL: not a block device or a regular file;
  * -EOPNOTSUPP: the file system has no direct I/O for this file, or none in blocks of 4096 bytes.
  */
 int geometry_get(int fd, struct geometry *ret);

@@ -25,9 +25,9 @@ bool luks_cipher_is_weaker(const char *old_name, uint32_t old_size, const char *
 int luks_begin_pbkdf(const struct luks_begin *b, int keyslot, struct crypt_pbkdf_type *ret);
 
 /*
- * -EINVAL (logged): the options weaken something, and params.may_weaken does not allow it; or a key
- * that the header shows to everybody is to be kept for a real cipher. A person is told of a weaker
- * cipher, and gets it.
+ * -EINVAL (logged): the options weaken something, and params.may_weaken does not allow it; or a
+ * real cipher would keep a key that the header shows to everybody. A person who asks for a weaker
+ * cipher is warned and gets it.
  */
 int luks_begin_check_strength(const struct luks_begin *b);
 

@@ -415,7 +415,7 @@ static bool is_same_keyslot(json_object *before, json_object *now)
 	return json_object_equal(clean, now);
 }
 
-/* The commit makes a keyslot that is there already neither vanish nor change. */
+/* A keyslot that is there already does not vanish or change with the commit. */
 static int check_kept(const struct luks_draft *d, const struct luks_header *before)
 {
 	for (unsigned id = 0; id < LUKS_MAX_KEYSLOTS; id++) {

@@ -11,7 +11,7 @@
 /*
  * Opens a device or image for reading; @f must outlive what comes back. Buffered: what a worker
  * wrote past the cache of the kernel is seen all the same, since the kernel drops those pages.
- * -ENOTBLK: neither a block device nor a regular file, which is known before it is opened; else
+ * -ENOTBLK: not a block device or a regular file, which is known before it is opened; else
  * open(2): -ENXIO, ...
  */
 int luks_look_open(const struct found_file *f, struct meta_io **ret, uint32_t *ret_block_size);

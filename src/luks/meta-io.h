@@ -39,8 +39,8 @@ int meta_io_open(int file, int flags);
  * Takes over @fd on success: a block device or regular file opened O_RDWR (O_RDONLY where nothing
  * is written), best with O_DIRECT. Transfers that are not aligned to the logical block size go
  * through a bounce buffer that is allocated here; nothing is allocated later. Aligned offsets,
- * sizes and buffers (4096 is always enough) go straight to the device. -ENOTBLK: neither a block
- * device nor a regular file.
+ * sizes and buffers (4096 is always enough) go straight to the device. -ENOTBLK: not a block
+ * device or a regular file.
  */
 int meta_io_file_new(int fd, const char *name, struct meta_io **ret);
 

@@ -23,7 +23,7 @@ static int find(const char *what, const char *name, struct found_file *ret)
 	}
 	if (f.identity.kind != S_IFREG && f.identity.kind != S_IFBLK) {
 		found_file_clear(&f);
-		return log_refusal(-ENOTBLK, "%s%s: neither a block device nor an image file", what,
+		return log_refusal(-ENOTBLK, "%s%s: not a block device or an image file", what,
 				   name);
 	}
 	*ret = f;

@@ -21,7 +21,7 @@ struct luks_place {
 
 /*
  * @header: the name of a detached header, or NULL. Logs what cannot be found: -ENODEV; -ENOTSUP: a
- * link on the way that others control; -ENOTBLK: neither a block device nor a regular file.
+ * link on the way that others control; -ENOTBLK: not a block device or a regular file.
  */
 int luks_place_find(const char *device, const char *header, struct luks_place *ret);
 /*

@@ -50,7 +50,7 @@ static int refuse(const struct volume *v, const struct stack_side *side, int err
 	return log_refusal(-EOPNOTSUPP,
 			   "%s: %s cipher %s with a key of %zu bits; load the kernel's module%s",
 			   v->data_path,
-			   v->name ? "this kernel has no" : "neither OpenSSL nor this kernel has",
+			   v->name ? "this kernel has no" : "OpenSSL and this kernel do not have",
 			   side->cipher, side->key->size * 8,
 			   may_choose ? " or choose another cipher with --cipher" : "");
 }

@@ -21,7 +21,7 @@ struct steps {
 	struct volume volume;
 	struct luks_passphrases passphrases;
 	bool tokens;                           /* they may be tried before anybody is asked */
-	bool skip_tokens;                      /* nor may they when a re-encryption begins */
+	bool skip_tokens;                      /* they may not when a re-encryption begins */
 	struct luks_token_choice token_choice; /* as the options say */
 	/* Of the old and the new side, instead of passphrases; or NULL. The caller's. */
 	const struct secret *volume_key, *new_volume_key;

@@ -284,8 +284,7 @@ static int open_metadata(struct volume *v)
 	r = meta_io_file_new(fd, v->header_path, &v->meta);
 	if (r < 0) {
 		(void)close(fd);
-		return log_refusal(r, "%s: neither a block device nor an image file",
-				   v->header_path);
+		return log_refusal(r, "%s: not a block device or an image file", v->header_path);
 	}
 	v->meta_fd = fd;
 	return 0;
@@ -299,7 +298,7 @@ static int open_data(struct volume *v)
 	case 0:
 		return 0;
 	case -EINVAL:
-		return log_refusal(r, "%s: neither a block device nor an image file", v->data_path);
+		return log_refusal(r, "%s: not a block device or an image file", v->data_path);
 	case -ENODATA:
 		log_error("%s: not a LUKS2 device: its size is 0", v->data_path);
 		return -EINVAL;

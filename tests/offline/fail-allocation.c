@@ -13,7 +13,7 @@
  * first suspend of a device until no device is suspended. OWN allocations of the program's own code
  * were made in a freeze, and the kernel gave the heap GROWN bytes in one: both have to be 0. What
  * libraries allocate in a freeze comes from memory that the program has already. It cannot fail, so
- * it is neither counted nor failed.
+ * it is not counted.
  */
 #include <fcntl.h>
 #include <malloc.h>

@@ -16,7 +16,8 @@ void memory_fail_libraries(void);
 /* Was there one with that number? */
 bool memory_end(void);
 
-/* What comes between these is neither counted nor failed: the simulated world needs memory, too. */
+/* What comes between these is not counted and does not fail: the simulated world needs memory, too.
+ */
 void memory_pause(void);
 void memory_resume(void);
 
