@@ -36,9 +36,10 @@ static bool differs(const char *option, const char *begun)
 static void tell_costs(const struct begun *b, const struct options *o)
 {
 	if (o->iter_time_ms || o->pbkdf_iterations || o->pbkdf_memory_kib || o->pbkdf_parallel)
-		log_info("%s: the keyslots of the new key were made when the re-encryption began; "
-			 "options for the costs of their PBKDF have no effect now",
-			 b->device);
+		log_notice(
+			"%s: the keyslots of the new key were made when the re-encryption began; "
+			"options for the costs of their PBKDF have no effect now",
+			b->device);
 }
 
 int begun_check(const struct begun *b, const struct options *o)
