@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* recryptctl rotate, suspend, resume, cancel, rate, lock, add, remove. */
+/* recryptctl rotate, suspend, resume, rate, lock, accept, add, remove. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -214,8 +214,7 @@ static int call_rotate(struct client *c, const struct options *o, const char *pa
 	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
 }
 
-/* What cannot begin, or go on, says what it is waiting for. */
-static void tell_if_it_waits(struct client *c, const char *path)
+void tell_if_it_waits(struct client *c, const char *path)
 {
 	_cleanup_free_ char *name = NULL;
 	json_object *volume;
@@ -255,7 +254,7 @@ int verb_rotate(const struct options *o)
 	return o->wait ? watch_volume(&c, path, job, NULL, NULL, NULL) : 0;
 }
 
-/* --- suspend, resume, cancel --- */
+/* --- suspend, resume --- */
 
 static int suspend_one(struct client *c, const struct options *o, const char *path)
 {
@@ -311,59 +310,10 @@ int verb_resume(const struct options *o)
 
 	if (r < 0)
 		return r;
-	return o->device ? for_each(&c, o, resume_one) : call_all(&c, o, "ResumeAll", NULL);
-}
-
-/* Without a re-encryption the daemon has the word. */
-static int check_cancel(struct client *c, const struct options *o, const char *path)
-{
-	json_object *volume;
-	int r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
-
-	if (r < 0)
-		return r;
-	if (*json_text(volume, "Mode"))
-		r = check_begun(o, volume, "cancel");
-	json_object_put(volume);
-	return r;
-}
-
-int verb_cancel(const struct options *o, bool *ret_done)
-{
-	_cleanup_(client_close) struct client c = {};
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-	_cleanup_free_ char *path = NULL;
-	const char *job;
-	int r;
-
-	*ret_done = false;
-	if (!o->remote &&
-	    (only_in_foreground(o) || client_open(o, &c) < 0 || !client_has_daemon(&c)))
-		return 0;
-	if (o->remote) {
-		r = open_client(o, &c);
-		if (r < 0)
-			return r;
-	}
-	c.log_off = !o->remote;
-	r = find_volume(&c, o, o->active_name ?: o->device, &path);
-	c.log_off = false;
-	if (r < 0 && !o->remote)
-		return 0; /* not one of the daemon's */
-	*ret_done = true;
-	if (r == 0)
-		r = check_cancel(&c, o, path);
-	if (r == 0)
-		r = client_new_call(&c, path, BUS_VOLUME_INTERFACE, "Cancel", &call);
-	if (r >= 0)
-		r = append_resume(call, o);
-	if (r >= 0)
-		r = client_send(&c, TAKE_PTR(call), &reply);
-	if (r == 0)
-		r = sd_bus_message_read(reply, "o", &job);
-	if (r < 0)
-		return r;
-	return o->wait ? watch_volume(&c, path, job, NULL, NULL, NULL) : 0;
+	if (o->device)
+		return for_each(&c, o, resume_one);
+	r = call_all(&c, o, "ResumeAll", NULL);
+	return r == 0 && o->wait ? watch_all(&c, o) : r;
 }
 
 /* --- rate --- */

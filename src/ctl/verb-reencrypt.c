@@ -12,6 +12,7 @@
 
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
+#include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/uuid.h"
@@ -25,14 +26,39 @@ static void on_stop(int signal)
 	stop = 1;
 }
 
-bool only_in_foreground(const struct options *o)
+const char *foreground_option(const struct options *o)
 {
-	return o->foreground || o->key_timeout != OPTION_KEY_TIMEOUT || o->key_memory_max ||
-	       o->key_cost_max || o->init_only || o->new_volume_key_file ||
-	       o->new_volume_key_keyring || o->no_keyslots || o->old_key_size ||
-	       options_choose_tokens(o) || o->device_size || o->hotzone_size ||
-	       o->stall_target_ms != OPTION_NOT_GIVEN || o->rate || o->governor || o->threads ||
-	       o->allow_shared || o->ignore_own_header || o->trust_position;
+	const struct {
+		const char *name;
+		bool given;
+	} options[] = {
+		{"--foreground", o->foreground},
+		{"--key-timeout", o->key_timeout != OPTION_KEY_TIMEOUT},
+		{"--key-memory-max", o->key_memory_max},
+		{"--key-cost-max", o->key_cost_max},
+		{"--init-only", o->init_only},
+		{"--new-volume-key-file", o->new_volume_key_file},
+		{"--new-volume-key-keyring", o->new_volume_key_keyring},
+		{"--force-no-keyslots", o->no_keyslots},
+		{"--new-key-size beside --key-size", o->old_key_size},
+		{"--token-id, --token-type or --token-only", options_choose_tokens(o)},
+		{"--device-size", o->device_size},
+		{"--hotzone-size", o->hotzone_size},
+		{"--stall-target", o->stall_target_ms != OPTION_NOT_GIVEN},
+		{"--rate", o->rate},
+		{"--governor", o->governor},
+		{"--threads", o->threads},
+		{"--allow-shared-files", o->allow_shared},
+		{"--ignore-own-header", o->ignore_own_header},
+		{"--trust-position", o->trust_position},
+		/* Of Rotate(), but not of Cancel(). */
+		{"--force-offline-reencrypt", o->verb == VERB_CANCEL && o->force_offline},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].given)
+			return options[i].name;
+	return NULL;
 }
 
 static void print_progress(json_object *volume, void *userdata)
@@ -56,21 +82,38 @@ static int check_expected_uuid(const struct options *o, const char *found)
 			   o->device, found, o->uuid);
 }
 
-/* One passphrase, where the daemon has none yet. */
-static int unlock(struct client *c, const struct options *o, const char *path,
-		  struct passphrase_source *source)
+/* The volume before anything is asked or done. */
+struct found {
+	bool begun, unlocked;
+	bool at_work; /* or soon */
+};
+
+/* Refuses what contradicts the volume. */
+static int look(struct client *c, const struct options *o, const char *path, struct found *ret)
 {
 	json_object *volume;
-	bool unlocked;
-	int r;
+	const char *state;
+	int r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
 
-	r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
 	if (r < 0)
 		return r;
+	state = json_text(volume, "State");
+	*ret = (struct found){
+		.begun = *json_text(volume, "Mode") != '\0',
+		.unlocked = json_number(volume, "Unlocked"),
+		.at_work = strcmp(state, "suspended") != 0 && strcmp(state, "failed") != 0 &&
+			   strcmp(state, "locked") != 0,
+	};
 	r = check_expected_uuid(o, json_text(volume, "UUID"));
-	unlocked = json_number(volume, "Unlocked");
+	if (r == 0 && ret->begun)
+		r = check_begun(o, volume, "reencrypt");
 	json_object_put(volume);
-	return r < 0 || unlocked ? r : unlock_volume(c, o, path, source);
+	if (r == 0 && !ret->begun && o->resume_only) {
+		log_error("%s: no re-encryption is begun, so there is nothing to go on with",
+			  o->device);
+		r = -EINVAL;
+	}
+	return r;
 }
 
 static int begin(struct client *c, const struct options *o, const char *path,
@@ -105,50 +148,37 @@ static int resume(struct client *c, const struct options *o, const char *path)
 	return r < 0 ? r : client_send(c, TAKE_PTR(call), NULL);
 }
 
-/* Begins, or goes on with what the header says. */
-static int begin_or_resume(struct client *c, const struct options *o, const char *path,
-			   struct passphrase_source *source, char **ret_job)
+static struct progress progress_of(const struct options *o)
 {
-	json_object *volume;
-	bool begun;
-	int r;
+	return (struct progress){
+		.out = stdout,
+		.device = o->active_name ?: o->device,
+		.frequency = o->progress_frequency,
+		.json = o->progress_json,
+		.terminal = isatty(STDOUT_FILENO),
+	};
+}
 
-	r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
-	if (r < 0)
-		return r;
-	begun = *json_text(volume, "Mode") != '\0';
-	r = begun ? check_begun(o, volume, "reencrypt") : 0;
-	json_object_put(volume);
-	if (r < 0)
-		return r;
-	if (begun)
-		return resume(c, o, path);
-	if (o->resume_only) {
-		log_error("%s: no re-encryption is begun, so there is nothing to go on with",
-			  o->device);
-		return -EINVAL;
-	}
-	return begin(c, o, path, source, ret_job);
+int watch_with_progress(struct client *c, const struct options *o, const char *path,
+			const char *job, const volatile sig_atomic_t *stop_flag)
+{
+	struct progress p = progress_of(o);
+	int r = watch_volume(c, path, job, print_progress, &p, stop_flag);
+
+	if (r == 0)
+		progress_update(&p, p.size, now_usec());
+	progress_break(&p);
+	return r;
 }
 
 static int follow(struct client *c, const struct options *o, const char *path, const char *job)
 {
 	struct sigaction act = {.sa_handler = on_stop};
-	struct progress p = {
-		.out = stdout,
-		.device = o->device,
-		.frequency = o->progress_frequency,
-		.json = o->progress_json,
-		.terminal = isatty(STDOUT_FILENO),
-	};
 	int r;
 
 	if (sigaction(SIGINT, &act, NULL) < 0 || sigaction(SIGTERM, &act, NULL) < 0)
 		return -errno;
-	r = watch_volume(c, path, job, print_progress, &p, &stop);
-	if (r == 0)
-		progress_update(&p, p.size, now_usec());
-	progress_break(&p);
+	r = watch_with_progress(c, o, path, job, &stop);
 	if (r != -EINTR)
 		return r;
 	r = client_call(c, path, BUS_VOLUME_INTERFACE, "Suspend", NULL, "sa{sv}",
@@ -164,16 +194,26 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL, *job = NULL;
 	struct passphrase_source source = passphrases_of(o, o->device);
+	struct found found = {};
 	int r;
 
 	*ret_done = false;
-	if (!o->device || only_in_foreground(o) || client_open(o, &c) < 0 || !client_has_daemon(&c))
+	if (!o->device || foreground_option(o) || client_open(o, &c) < 0 || !client_has_daemon(&c))
 		return 0;
 	*ret_done = true;
 	r = add_volume(&c, o, &path);
 	if (r == 0)
-		r = unlock(&c, o, path, &source);
+		r = look(&c, o, path, &found);
+	if (r < 0)
+		return r;
+	/* Resume() has no such option; while the daemon works, it needs none. */
+	if (o->force_offline && found.begun && !found.at_work) {
+		*ret_done = false;
+		return 0;
+	}
+	if (!found.unlocked || names_key(o))
+		r = unlock_volume(&c, o, path, &source);
 	if (r == 0)
-		r = begin_or_resume(&c, o, path, &source, &job);
+		r = found.begun ? resume(&c, o, path) : begin(&c, o, path, &source, &job);
 	return r < 0 ? r : follow(&c, o, path, job);
 }

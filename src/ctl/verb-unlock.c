@@ -66,6 +66,11 @@ struct passphrase_source passphrases_of(const struct options *o, const char *nam
 	};
 }
 
+bool names_key(const struct options *o)
+{
+	return o->key_file || o->key_description || o->volume_key_file || o->volume_key_keyring;
+}
+
 int unlock_by(struct client *c, const struct options *o, const char *path,
 	      const struct secret *passphrase)
 {

@@ -106,11 +106,30 @@ int watch_volume(struct client *c, const char *path, const char *job, watch_fn w
 	return r > 0 ? 0 : r;
 }
 
+int watch_all(struct client *c, const struct options *o)
+{
+	json_object *volumes;
+	int result = 0, r = client_volumes(c, &volumes);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+		json_object *volume = json_object_array_get_idx(volumes, i);
+
+		if (o->group && strcmp(o->group, json_text(volume, "Group")) != 0)
+			continue;
+		r = watch_volume(c, json_text(volume, "Path"), NULL, NULL, NULL, NULL);
+		if (result == 0)
+			result = r;
+	}
+	json_object_put(volumes);
+	return result;
+}
+
 /* All volumes, or those that are named; the first failure is the result. */
 int verb_wait(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
-	json_object *volumes = NULL;
 	int result = 0, r;
 
 	r = open_client(o, &c);
@@ -125,18 +144,7 @@ int verb_wait(const struct options *o)
 		if (result == 0)
 			result = r;
 	}
-	if (o->device)
-		return result;
-	r = client_volumes(&c, &volumes);
-	for (size_t i = 0; r == 0 && i < json_object_array_length(volumes); i++) {
-		int one = watch_volume(&c, json_text(json_object_array_get_idx(volumes, i), "Path"),
-				       NULL, NULL, NULL, NULL);
-
-		if (result == 0)
-			result = one;
-	}
-	json_object_put(volumes);
-	return r < 0 ? r : result;
+	return o->device ? result : watch_all(&c, o);
 }
 
 /* --- monitor --- */

@@ -54,6 +54,12 @@ int append_resume(sd_bus_message *m, const struct options *o);
 /* Where the passphrases of this command line come from; @name is shown in prompts. */
 struct passphrase_source passphrases_of(const struct options *o, const char *name);
 
+/* What cannot begin, or go on, says what it is waiting for. */
+void tell_if_it_waits(struct client *c, const char *path);
+
+/* Is it said which key opens the volume? */
+bool names_key(const struct options *o);
+
 /* Hands one on. */
 int unlock_by(struct client *c, const struct options *o, const char *path,
 	      const struct secret *passphrase);
@@ -78,8 +84,9 @@ int carry_keyslots_over(struct client *c, const struct options *o, const char *p
  */
 int check_begun(const struct options *o, json_object *volume, const char *verb);
 
-/* Is something asked for that the daemon does not do? Of reencrypt and cancel. */
-bool only_in_foreground(const struct options *o);
+/* What is asked for that the daemon does not do, by its option, or NULL. Of reencrypt and cancel.
+ */
+const char *foreground_option(const struct options *o);
 
 /* Prints progress, when it changes; @volume are the properties. */
 typedef void (*watch_fn)(json_object *volume, void *userdata);
@@ -90,3 +97,10 @@ typedef void (*watch_fn)(json_object *volume, void *userdata);
  */
 int watch_volume(struct client *c, const char *path, const char *job, watch_fn watch,
 		 void *userdata, const volatile sig_atomic_t *stop);
+
+/* The same for one volume, with the progress that the options of that name want. */
+int watch_with_progress(struct client *c, const struct options *o, const char *path,
+			const char *job, const volatile sig_atomic_t *stop);
+
+/* Until the work on all volumes, or on those of --group, is done; the first failure. */
+int watch_all(struct client *c, const struct options *o);

@@ -135,8 +135,13 @@ static int check_operands(const struct options *o)
 		return refuse("volumes are named, or chosen by --all or --group, not both");
 	if (o->verb == VERB_RATE && o->host && o->device && o->operands[1])
 		return refuse("the rate is that of a volume or of the --host, not both");
+	if (o->verb == VERB_RATE && o->json && o->device && (o->host || o->operands[1]))
+		return refuse("--json prints the rate, and a rate that is set is not printed");
 	if (o->device || o->active_name || o->all || o->group || o->host)
 		return 0;
+	if (o->verb == VERB_STATUS && (o->header || o->foreground))
+		return refuse(
+			"--header and --foreground are for one volume: its device is missing");
 	if (o->verb == VERB_STATUS || o->verb == VERB_LIST || o->verb == VERB_MONITOR ||
 	    o->verb == VERB_WAIT)
 		return 0;
@@ -161,6 +166,36 @@ static int check_governor(const struct options *o)
 	if (o->rate_max && o->rate_max < (o->rate_min ?: GOVERNOR_DEFAULT_RATE_MIN))
 		return refuse("--rate-max must not be less than --rate-min, which is 1M where it "
 			      "is not given");
+	return 0;
+}
+
+/* The daemon of another host knows where the header is, and does all the work. */
+static int check_remote(const struct options *o)
+{
+	if (!o->remote)
+		return 0;
+	if (o->foreground)
+		return refuse("--foreground and --remote exclude each other");
+	if (o->header && o->verb != VERB_ADD)
+		return refuse("--header and --remote exclude each other: the daemon of that host "
+			      "knows where the header is");
+	return 0;
+}
+
+/* One secret at a time goes to the daemon. */
+static int check_unlock(const struct options *o)
+{
+	const char *key = o->volume_key_file ? "--volume-key-file" : "--volume-key-keyring";
+
+	if (o->verb != VERB_UNLOCK || (!o->volume_key_file && !o->volume_key_keyring))
+		return 0;
+	if (o->key_file || o->key_description || o->key_slot != OPTION_ANY_KEYSLOT) {
+		log_error("%s opens no keyslot: %s makes no sense beside it", key,
+			  o->key_file          ? "--key-file"
+			  : o->key_description ? "--key-description"
+					       : "--key-slot");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -205,6 +240,10 @@ int options_check(const struct options *o)
 {
 	int r = check_governor(o);
 
+	if (r == 0)
+		r = check_remote(o);
+	if (r == 0)
+		r = check_unlock(o);
 	if (r < 0)
 		return r;
 	if (o->sector_size && (!is_power_of_2(o->sector_size) || o->sector_size < SECTOR_SIZE ||

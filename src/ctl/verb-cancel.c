@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * recryptctl cancel by the daemon. An option that would have no effect there is refused by name, or
+ * sends the work to the foreground.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ctl/verbs.h"
+#include "util/log.h"
+#include "util/node.h"
+#include "util/path-text.h"
+
+/* Is the header that --header names the one that the daemon uses for this volume? */
+static int check_header(const struct options *o, json_object *volume)
+{
+	_cleanup_free_ char *header = NULL;
+	const char *text = json_text(volume, "HeaderDevice");
+	struct stat wanted, st;
+
+	if (!o->header)
+		return 0;
+	if (stat(o->header, &wanted) < 0)
+		return log_error_errno(-errno, "the header file %s: cannot be found", o->header);
+	if (*text && path_from_text(text, &header) == 0 && stat(header, &st) == 0 &&
+	    node_equal(node_of(&wanted), node_of(&st)))
+		return 0;
+	return log_refusal(-EINVAL,
+			   "%s: recryptd works with the header %s, and not with --header %s; leave "
+			   "it out, or add --foreground",
+			   o->active_name ?: o->device, *text ? text : "on the device", o->header);
+}
+
+/* Are the device and --active-name one volume? */
+static int check_same_volume(struct client *c, const struct options *o, const char *path)
+{
+	_cleanup_free_ char *other = NULL;
+	int r;
+
+	if (!o->active_name || !o->device)
+		return 0;
+	r = find_volume(c, o, o->device, &other);
+	if (r == 0 && strcmp(path, other) != 0)
+		r = log_refusal(-EINVAL, "%s: the open volume %s does not lie on it", o->device,
+				o->active_name);
+	return r;
+}
+
+/* The daemon tells of no progress unless it is waited for. */
+static int check_progress(const struct options *o)
+{
+	if (o->wait || (!o->progress_json && !o->progress_frequency))
+		return 0;
+	return log_refusal(-EINVAL,
+			   "%s: recryptd goes back by itself, and no progress is printed here: add "
+			   "--wait to %s, or leave it out",
+			   o->active_name ?: o->device,
+			   o->progress_json ? "--progress-json" : "--progress-frequency");
+}
+
+/* Without a re-encryption the daemon has the word. */
+static int check_cancel(struct client *c, const struct options *o, const char *path)
+{
+	json_object *volume;
+	int r = check_progress(o);
+
+	if (r == 0)
+		r = check_same_volume(c, o, path);
+	if (r == 0)
+		r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
+	if (r < 0)
+		return r;
+	r = check_header(o, volume);
+	if (r == 0 && *json_text(volume, "Mode"))
+		r = check_begun(o, volume, "cancel");
+	json_object_put(volume);
+	return r;
+}
+
+static int check_remote_cancel(const struct options *o)
+{
+	const char *option = foreground_option(o);
+
+	if (!o->remote || !option)
+		return 0;
+	return log_refusal(
+		-EINVAL,
+		"%s is not for the daemon, and --remote is for nothing else; try: ssh -t "
+		"%s recryptctl cancel",
+		option, o->remote);
+}
+
+/* With the key that is named, as unlock does. */
+static int send_cancel(struct client *c, const struct options *o, const char *path,
+		       sd_bus_message **ret_reply)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	struct passphrase_source source = passphrases_of(o, o->active_name ?: o->device);
+	int r = check_cancel(c, o, path);
+
+	if (r == 0 && names_key(o))
+		r = unlock_volume(c, o, path, &source);
+	if (r == 0)
+		r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Cancel", &call);
+	if (r >= 0)
+		r = append_resume(call, o);
+	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
+}
+
+int verb_cancel(const struct options *o, bool *ret_done)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_free_ char *path = NULL;
+	const char *job;
+	int r;
+
+	*ret_done = false;
+	if (!o->remote &&
+	    (foreground_option(o) || client_open(o, &c) < 0 || !client_has_daemon(&c)))
+		return 0;
+	if (o->remote) {
+		*ret_done = true;
+		r = check_remote_cancel(o);
+		if (r == 0)
+			r = open_client(o, &c);
+		if (r < 0)
+			return r;
+	}
+	c.log_off = !o->remote;
+	r = find_volume(&c, o, o->active_name ?: o->device, &path);
+	c.log_off = false;
+	if (r < 0 && !o->remote)
+		return 0; /* not one of the daemon's */
+	*ret_done = true;
+	if (r == 0)
+		r = send_cancel(&c, o, path, &reply);
+	if (r == 0)
+		r = sd_bus_message_read(reply, "o", &job);
+	if (r < 0)
+		return r;
+	tell_if_it_waits(&c, path);
+	if (!o->wait)
+		return 0;
+	return o->progress_json || o->progress_frequency
+		       ? watch_with_progress(&c, o, path, job, NULL)
+		       : watch_volume(&c, path, job, NULL, NULL, NULL);
+}
