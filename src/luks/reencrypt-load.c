@@ -285,7 +285,13 @@ static int read_size(struct loader *l, uint64_t device_size, uint64_t fixed_size
 				   available, size);
 	if (fixed_size && fixed_size != size)
 		return luks_refuse(l->why, -EINVAL,
-				   "the size given is not that with which the re-encryption began");
+				   r->version ? "the re-encryption began with %" PRIu64
+						" bytes of data, and --device-size is %" PRIu64
+						"; leave it out to resume"
+					      : "the header says that there are %" PRIu64
+						" bytes of data, and --device-size is %" PRIu64
+						"; leave it out",
+				   size, fixed_size);
 	r->data_size = size;
 	return 0;
 }
