@@ -42,7 +42,7 @@ static int create_device(struct crypt_map *m)
 		(void)snprintf(uuid, sizeof(uuid), "CRYPT-TEMP-%.100s", m->name);
 		r = task_create(m->name, uuid);
 	}
-	return r;
+	return r == -EBUSY ? -EEXIST : r;
 }
 
 /* The key stands in the table: it needs no name that anybody could compare. */

@@ -17,7 +17,8 @@ struct crypt_map;
 /*
  * Maps [offset, offset + size) (bytes) of @data_device, which is the start of the data.
  * -EOPNOTSUPP: the kernel has no device-mapper or no crypt target; -ENOTBLK, -EINVAL: of the
- * arguments; -ENOENT, -EINVAL from the kernel: it has no such cipher.
+ * arguments; -ENOENT, -EINVAL from the kernel: it has no such cipher; -EBUSY: something other than
+ * device-mapper has claimed the device.
  */
 int crypt_map_new(dev_t data_device, uint64_t offset, uint64_t size, const struct stack_side *side,
 		  struct crypt_map **ret);

@@ -273,7 +273,8 @@ int task_check_target(const char *type)
 
 	if (r < 0)
 		return r;
-	return run_task(t) < 0 ? -EOPNOTSUPP : 0;
+	r = run_task(t);
+	return r == -EINVAL ? -EOPNOTSUPP : r;
 }
 
 int task_list(int (*fn)(const char *name, dev_t device, void *arg), void *arg)

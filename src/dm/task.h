@@ -43,7 +43,8 @@ int task_target_status(dev_t device, const char *type, char *buf, size_t size);
 /* To the target that starts at sector 0. */
 int task_message(dev_t device, const char *message);
 
-/* Has the kernel the target type @type (modules are loaded)? -EOPNOTSUPP if not. */
+/* Has the kernel the target type @type (modules are loaded)? -EOPNOTSUPP: no, or the kernel has no
+ * device-mapper. */
 int task_check_target(const char *type);
 
 /*

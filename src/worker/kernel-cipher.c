@@ -37,6 +37,17 @@ static int refuse_image(const struct volume *v, const struct stack_side *side, b
 			   v->data_path, side->cipher);
 }
 
+static int refuse_missing(const struct volume *v, const struct stack_side *side, bool may_choose)
+{
+	return log_refusal(-EOPNOTSUPP,
+			   "%s: %s cipher %s with a key of %zu bits; load the kernel's module%s",
+			   v->data_path,
+			   v->name ? "this kernel has no" : "OpenSSL and this kernel do not have",
+			   side->cipher, side->key->size * 8,
+			   may_choose ? " or choose another cipher with --cipher" : "");
+}
+
+/* An error of crypt_map_new(). */
 static int refuse(const struct volume *v, const struct stack_side *side, int error)
 {
 	/* Once a re-encryption is begun, both ciphers are fixed. */
@@ -44,15 +55,25 @@ static int refuse(const struct volume *v, const struct stack_side *side, int err
 
 	if (!v->data.geometry.is_block)
 		return refuse_image(v, side, may_choose);
-	if (error == -ENOMEM)
+	switch (error) {
+	case -ENOENT:
+	case -EINVAL:
+		return refuse_missing(v, side, may_choose);
+	case -EOPNOTSUPP:
+		return log_refusal(error,
+				   "%s: cipher %s needs dm-crypt, which this kernel does not have; "
+				   "load the module dm_crypt%s",
+				   v->data_path, side->cipher,
+				   may_choose ? " or choose another cipher with --cipher" : "");
+	case -EBUSY:
+		return log_refusal(error,
+				   "%s: dm-crypt cannot map the device: another program uses it "
+				   "(mounted, or part of something); end that use and try again",
+				   v->data_path);
+	default:
 		return log_error_errno(error, "%s: cannot set up dm-crypt with cipher %s",
 				       v->data_path, side->cipher);
-	return log_refusal(-EOPNOTSUPP,
-			   "%s: %s cipher %s with a key of %zu bits; load the kernel's module%s",
-			   v->data_path,
-			   v->name ? "this kernel has no" : "OpenSSL and this kernel do not have",
-			   side->cipher, side->key->size * 8,
-			   may_choose ? " or choose another cipher with --cipher" : "");
+	}
 }
 
 /* Something else may have made, or removed, the node meanwhile. */
