@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "util/log.h"
+#include "worker/volume-use.h"
 
 static int convert(struct conversion *c, bool recover_only, enum engine_outcome *ret)
 {
@@ -125,5 +126,8 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 	tell_times("hotzones frozen", &c.progress.frozen);
 	tell_times("to freeze them", &c.progress.freezing);
 	conversion_tear_down(&c);
+	/* The caller may go on to commit, and a private mapping took the claim with it. */
+	if (r == 0 && r2 == 0 && v->reenc.state != LUKS_REENC_NONE)
+		r2 = volume_claim_device(v);
 	return r < 0 ? r : r2;
 }

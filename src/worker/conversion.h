@@ -82,8 +82,9 @@ int conversion_finish(struct volume *v);
 
 /*
  * Recovers a hot header, and converts to the end unless @recover_only, or until a stop. Afterwards
- * the live table is what `cryptsetup open` would make. @v is locked; its header and
- * v->reenc are current on return. Logs failures with what to do.
+ * the live table is what `cryptsetup open` would make. @v is locked and claimed, and still is after
+ * success unless the re-encryption is over; its header and v->reenc are current on return. Logs
+ * failures with what to do.
  */
 int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
 		   const struct conversion_watch *watch, enum engine_outcome *ret);

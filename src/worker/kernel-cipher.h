@@ -13,7 +13,8 @@ struct kernel_cipher;
 
 /*
  * Maps @size bytes at @offset of the volume's data device. The device's exclusive claim, if there
- * is one, passes to the mapping. Logs failures with what to do.
+ * is one, passes to the mapping, and ends with it: see volume_claim_device(). Logs failures with
+ * what to do.
  */
 int kernel_cipher_new(struct volume *v, uint64_t offset, uint64_t size,
 		      const struct stack_side *side, struct kernel_cipher **ret);

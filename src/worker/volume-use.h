@@ -19,7 +19,10 @@ int volume_find_active(struct volume *v);
 int volume_claim(struct volume *v);
 void volume_unclaim(struct volume *v);
 
-/* Of these only the claim of a block device, which a private mapping may have taken over. */
+/*
+ * Of these only the claim of a block device, where there is none. A private mapping takes the claim
+ * over, and lets the device go at its end: no commit before it is claimed again.
+ */
 int volume_claim_device(struct volume *v);
 
 /*
