@@ -158,11 +158,16 @@ int conversion_stack(struct conversion *c)
 	const struct volume *v = c->volume;
 	const struct stack_config config = stack_config_of(v, c->keys);
 	const struct stack_position now = {v->reenc.boundary, v->reenc.hot_size};
-	int r = explain_stack_error(v, stack_new(&config, &now, &c->stack));
+	/* conversion_try_stack() has told what it found: this is an error of device-mapper. */
+	int r = stack_new(&config, &now, &c->stack);
 
-	if (r == 0)
-		freezer_dm_init(&c->freezer, c->stack, &c->store);
-	return r;
+	if (r < 0)
+		return log_error_errno(r,
+				       "%s: device-mapper cannot set up the devices for "
+				       "re-encryption; run the command again, or close the volume",
+				       v->name);
+	freezer_dm_init(&c->freezer, c->stack, &c->store);
+	return 0;
 }
 
 static int explain_leftovers(const struct volume *v, int error)

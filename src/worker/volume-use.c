@@ -200,11 +200,15 @@ static int refuse_wanted(const struct volume *v, const char *wanted, const struc
 {
 	const struct names here = names_here(a);
 	struct active_volume other;
+	int r = find_volume_by_name(wanted, &other);
 
-	if (find_volume_by_name(wanted, &other) < 0)
+	if (r == -ENODEV || r == -EINVAL || r == -ENAMETOOLONG)
 		return log_refusal(-ENODEV, "%s: no active LUKS2 volume of this name; %s is %s%s",
 				   wanted, v->data_path, a->n_here > 0 ? "open as " : "not open",
 				   here.text);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot ask device-mapper what lies below it",
+				       wanted);
 	return log_refusal(
 		-ENODEV,
 		"%s: does not lie on %s, which is %s%s; it lies on %s: name that "
@@ -310,11 +314,17 @@ int volume_claim_device(struct volume *v)
 		if (removed > 0)
 			log_info("%s: %d devices that a killed worker left are removed",
 				 v->data_path, removed);
+		else if (removed < 0 && removed != -EOPNOTSUPP)
+			log_warning_errno(removed,
+					  "%s: cannot remove the devices that a killed worker left",
+					  v->data_path);
 		fd = open_exclusively(v->data.fd);
 	}
-	if (fd < 0)
+	if (fd == -EBUSY)
 		return log_refusal(fd, "%s: is in use (mounted, mapped, or part of something)",
 				   v->data_path);
+	if (fd < 0)
+		return log_error_errno(fd, "%s: cannot be opened for exclusive use", v->data_path);
 	v->exclusive_fd = fd;
 	return 0;
 }
