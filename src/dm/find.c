@@ -247,6 +247,7 @@ static int name_of_number(dev_t device, char *ret)
 {
 	char path[64], text[DM_NAME_MAX + 2];
 	_cleanup_close_ int fd = -1;
+	size_t length;
 	int r;
 
 	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/dm/name", major(device),
@@ -257,10 +258,14 @@ static int name_of_number(dev_t device, char *ret)
 	r = read_kernel_text(fd, text, sizeof(text));
 	if (r < 0)
 		return r;
-	if (*text && text[strlen(text) - 1] == '\n')
-		text[strlen(text) - 1] = '\0';
-	(void)snprintf(ret, DM_NAME_MAX + 1, "%s", text);
-	return *ret ? 0 : -ENODEV;
+	length = strlen(text);
+	if (length > 0 && text[length - 1] == '\n')
+		length--;
+	if (length == 0 || length > DM_NAME_MAX)
+		return -ENODEV;
+	memcpy(ret, text, length);
+	ret[length] = '\0';
+	return 0;
 }
 
 int find_mapping_name(const char *given, char *ret)
