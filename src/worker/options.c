@@ -252,9 +252,6 @@ int options_check(const struct options *o)
 			  o->sector_size);
 		return -EINVAL;
 	}
-	if (o->resume_only && (o->cipher || o->key_size || o->sector_size || o->keep_key))
-		return refuse("--resume-only goes on with what the header says: cipher, key and "
-			      "sector size cannot be given");
 	if (o->init_only && o->resume_only)
 		return refuse("--init-only and --resume-only exclude each other");
 	if (o->ignore_own_header && !o->header)
