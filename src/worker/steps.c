@@ -317,14 +317,31 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	return 0;
 }
 
+/* Data may lie there: cryptsetup before 2.7 opens the whole device, whatever size the header says.
+ */
+static void warn_of_fixed_size(const struct volume *v)
+{
+	const uint64_t device = v->data.geometry.size - v->reenc.data_offset;
+
+	if (v->reenc.fixed_size && v->reenc.data_size < device && !v->options->device_size)
+		log_warning(
+			"%s: only the first %" PRIu64 " of %" PRIu64
+			" bytes are re-encrypted, since the header says that the others are no "
+			"data. Versions of cryptsetup before 2.7 open the others, too, and they "
+			"will be lost; if there is data, run recryptctl cancel, and copy it first",
+			v->data_path, v->reenc.data_size, device);
+}
+
 /* Take the lock only here: key derivation takes seconds and writes nothing. */
 int steps_begin(struct steps *s, struct luks_begin *b)
 {
 	struct volume *v = &s->volume;
 	struct luks_header *header;
 	struct meta_io *io;
-	int r = luks_begin_make(b, &header, &io);
+	int r;
 
+	warn_of_fixed_size(v);
+	r = luks_begin_make(b, &header, &io);
 	if (r < 0)
 		return r;
 	r = rehearse(v, b, header, io);
