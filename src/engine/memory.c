@@ -60,11 +60,15 @@ static int allocate(struct engine *e)
 	p = mmap(NULL, e->memory_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
-	e->memory = p;
 	/* They are cheaper to make and to pin; a kernel without them fails this. */
 	(void)madvise(p, e->memory_size, MADV_HUGEPAGE);
 	if (madvise(p, e->memory_size, MADV_DONTDUMP) < 0 ||
-	    mprotect(p, e->memory_size, PROT_READ | PROT_WRITE) < 0 || mlock(p, e->memory_size) < 0)
+	    mprotect(p, e->memory_size, PROT_READ | PROT_WRITE) < 0) {
+		(void)munmap(p, e->memory_size); /* nobody may touch it, to wipe it either */
+		return -ENOMEM;
+	}
+	e->memory = p;
+	if (mlock(p, e->memory_size) < 0)
 		return -ENOMEM;
 	for (unsigned i = 0; i < e->queue.n_batches; i++) {
 		struct batch *b = &e->batch[i];
