@@ -117,8 +117,6 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 			   "left as they are",
 			   v->data_path, c.progress.unwritten);
 	r2 = conversion_unstack(&c);
-	if (r == 0 && *ret == ENGINE_FINISHED && r2 == 0)
-		r2 = volume_wipe_freed(v, &c.store.freed);
 	tell_stages(&c);
 	log_debug("flushes: %" PRIu64 " of data, %" PRIu64 " of the header; longest freeze %" PRIu64
 		  " us",
@@ -126,8 +124,11 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 	tell_times("hotzones frozen", &c.progress.frozen);
 	tell_times("to freeze them", &c.progress.freezing);
 	conversion_tear_down(&c);
+	if (r < 0 || r2 < 0)
+		return r < 0 ? r : r2;
 	/* The caller may go on to commit, and a private mapping took the claim with it. */
-	if (r == 0 && r2 == 0 && v->reenc.state != LUKS_REENC_NONE)
-		r2 = volume_claim_device(v);
-	return r < 0 ? r : r2;
+	if (v->reenc.state != LUKS_REENC_NONE)
+		return volume_claim_device(v);
+	/* The header is read again for it: the memory of the hotzones is free by now. */
+	return *ret == ENGINE_FINISHED ? volume_wipe_freed(v, &c.store.freed) : 0;
 }
