@@ -60,7 +60,6 @@ static void do_init(void)
 {
 	char version[64];
 
-	dm_log_with_errno_init(libdm_message);
 	/* Names are the kernel's: the library would show "a\x2db" and "a-b" as one name. */
 	(void)dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 	/* Nothing is to be opened while a range is frozen. */
@@ -74,6 +73,8 @@ static void init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	/* Each time, as libcryptsetup leaves the library's own function, which writes to stderr. */
+	dm_log_with_errno_init(libdm_message);
 	(void)pthread_once(&once, do_init);
 }
 
