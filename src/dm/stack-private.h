@@ -30,6 +30,9 @@ struct stack {
 /* Loads a table with crypt targets, whose keys have to be in the keyring just then. */
 int stack_load_crypt(const struct stack *s, const char *name, const struct table *t);
 
+/* Has the kernel's keyring room for the keys? Adds them, and removes them again. */
+int stack_try_keys(const struct stack *s);
+
 /* Loads and brings to life. On failure the device is as before, suspended or running. */
 int stack_switch(const char *name, const struct table *t, bool was_suspended);
 

@@ -33,28 +33,56 @@ static bool is_named(const struct secret *text)
 	return kernel_key_is_named((const char *)text->data, text->size);
 }
 
-int stack_load_crypt(const struct stack *s, const char *name, const struct table *t)
-{
+struct kernel_keys {
 	int32_t serials[SIDES];
-	unsigned added = 0;
+	unsigned count;
+};
+
+static int add_keys(const struct stack *s, struct kernel_keys *k)
+{
 	int r = 0;
 
 	for (unsigned i = 0; i < SIDES && r == 0; i++) {
 		if (!is_named(s->key_texts[i]))
 			continue;
-		r = kernel_key_add(s->key_texts[i], s->keys[i], &serials[added]);
-		added += r == 0;
+		r = kernel_key_add(s->key_texts[i], s->keys[i], &k->serials[k->count]);
+		k->count += r == 0;
 	}
-	if (r == 0)
-		r = task_load(name, t);
-	/* Both sides may be one key under one description: then it is gone the second time. */
-	for (unsigned i = 0; i < added; i++) {
-		int e = i == 0 || serials[i] != serials[0] ? kernel_key_drop(serials[i]) : 0;
+	return r;
+}
+
+/* Both sides may be one key under one description: then it is gone the second time. */
+static int drop_keys(const struct kernel_keys *k)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < k->count; i++) {
+		int e = i == 0 || k->serials[i] != k->serials[0] ? kernel_key_drop(k->serials[i])
+								 : 0;
 
 		if (r == 0)
 			r = e;
 	}
 	return r;
+}
+
+int stack_load_crypt(const struct stack *s, const char *name, const struct table *t)
+{
+	struct kernel_keys keys = {};
+	int r = add_keys(s, &keys), r2;
+
+	if (r == 0)
+		r = task_load(name, t);
+	r2 = drop_keys(&keys);
+	return r < 0 ? r : r2;
+}
+
+int stack_try_keys(const struct stack *s)
+{
+	struct kernel_keys keys = {};
+	int r = add_keys(s, &keys), r2 = drop_keys(&keys);
+
+	return r < 0 ? r : r2;
 }
 
 /* The kernel suspends a running device to swap tables, and leaves it so when it cannot. */

@@ -74,10 +74,10 @@ int stack_stock_position(const char *name, const char *uuid, struct stack_positi
 int stack_check(const struct stack_config *config);
 
 /*
- * What stack_new() checks before it changes anything, and no more. A key in the keyring is known by
- * its description only, which says nothing of its bytes: a caller that reads @ret_old and @ret_new
- * can compare those. Of a stack that a dead worker left they are its crypt devices, in which no I/O
- * waits.
+ * What stack_new() checks before it changes anything, and whether the kernel's keyring has room for
+ * the keys (-EDQUOT). A key in the keyring is known by its description only, which says nothing of
+ * its bytes: a caller that reads @ret_old and @ret_new can compare those. Of a stack that a dead
+ * worker left they are its crypt devices, in which no I/O waits.
  */
 int stack_try(const struct stack_config *config, const struct stack_position *now,
 	      struct stack_view *ret_old, struct stack_view *ret_new);

@@ -562,6 +562,10 @@ int stack_try(const struct stack_config *config, const struct stack_position *no
 	r = find_out(s, config, now, &f);
 	if (r < 0)
 		return r;
+	/* A stack that is there got its keys when it was made. */
+	r = f.stacked ? 0 : stack_try_keys(s);
+	if (r < 0)
+		return r;
 	r = find_views(s, &f, views);
 	if (r < 0)
 		return r;

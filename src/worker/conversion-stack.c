@@ -61,6 +61,8 @@ static int explain_stack_error(const struct volume *v, int error)
 			  "with cryptsetup luksResume, or close the volume and open it again",
 			  v->name);
 		return error;
+	case -ENODEV:
+		return log_refusal(-EBUSY, "%s: was closed meanwhile; try again", v->name);
 	case -ENOTUNIQ:
 		log_error("%s: the live table is not what the header of %s describes; if "
 			  "that is the header of these data, close the volume and open it again",
@@ -78,6 +80,12 @@ static int explain_stack_error(const struct volume *v, int error)
 			  "re-encrypted; close it and open it without",
 			  v->name);
 		return -ENOTSUP;
+	case -EDQUOT:
+		return log_refusal(
+			-ENOMEM,
+			"%s: the kernel's keyring has no room for the volume keys; raise "
+			"kernel.keys.root_maxkeys and kernel.keys.root_maxbytes (sysctl)",
+			v->name);
 	case -EUNATCH:
 		log_error("%s: the hotzone at offset %" PRIu64
 			  " needs recovery, but is not frozen; close the volume, then run: "
