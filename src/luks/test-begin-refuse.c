@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What cannot begin is refused, and leaves the volume as it was. */
 #include <errno.h>
+#include <json-c/json_pointer.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -217,6 +218,35 @@ static void a_header_that_changed_meanwhile_is_not_written(void **state)
 			   "--key-file pass-a image");
 }
 
+/* As if libcryptsetup had taken a part of the area of a keyslot that is on the disk. */
+static void an_area_in_use_is_not_written(void **state)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	_cleanup_(secret_freep) struct secret *o = NULL, *n = NULL;
+	struct script s = {.next = "a"};
+	const struct luks_begin_params p = params_for(&s);
+	struct luks_header *header;
+	struct meta_io *io;
+	char said[1024] = "";
+	uint8_t before[32], after[32];
+
+	(void)state;
+	image_format("");
+	image_hash(before);
+	assert_int_equal(luks_begin_plan(&p, &b), 0);
+	assert_int_equal(luks_begin_make(b, &header, &io), 0);
+	assert_int_equal(json_pointer_set(&header->json, "/keyslots/1/area/offset",
+					  json_object_new_string("36864")),
+			 0);
+	log_capture(said, sizeof(said));
+	assert_int_equal(luks_begin_commit(b, &o, &n), -EUCLEAN);
+	log_capture(NULL, 0);
+	assert_non_null(strstr(said, "cannot write the areas of new keyslots"));
+	assert_non_null(strstr(said, "the LUKS2 header is unchanged"));
+	image_hash(after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +257,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_made_leaves_every_byte_as_it_was),
 		cmocka_unit_test(what_is_made_is_in_memory_only),
 		cmocka_unit_test(a_header_that_changed_meanwhile_is_not_written),
+		cmocka_unit_test(an_area_in_use_is_not_written),
 	};
 
 	if (!image_is_possible())

@@ -33,46 +33,55 @@ src_worker_test_progress_LDADD = src/worker/libworker.a src/util/libutil.a \
 src_worker_libworker_a_SOURCES += \
 	src/worker/luks-store.c src/worker/luks-store.h
 
-pkglibexec_PROGRAMS += src/worker/recrypt-worker
-src_worker_recrypt_worker_SOURCES = \
+# The steps of a job, and what they need.
+WORKER_STEPS = \
 	src/worker/conversion.c src/worker/conversion.h \
 	src/worker/conversion-internal.h \
 	src/worker/conversion-setup.c \
 	src/worker/conversion-stack.c \
+	src/worker/freezer-dm.c src/worker/freezer-dm.h \
+	src/worker/identity.c src/worker/identity.h \
+	src/worker/kernel-cipher.c src/worker/kernel-cipher.h \
+	src/worker/live-key.c src/worker/live-key.h \
+	src/worker/no-resilience.c src/worker/no-resilience.h \
+	src/worker/process.c src/worker/process.h \
+	src/worker/rehearsal.c src/worker/rehearsal.h \
+	src/worker/resume-options.c src/worker/resume-options.h \
+	src/worker/sector-check.c src/worker/sector-check.h \
+	src/worker/steps.c src/worker/steps.h \
+	src/worker/volume.c src/worker/volume.h \
+	src/worker/volume-use.c src/worker/volume-use.h
+
+pkglibexec_PROGRAMS += src/worker/recrypt-worker
+src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/child.c src/worker/child.h \
 	src/worker/control.c src/worker/control.h \
 	src/worker/derive.c src/worker/derive.h \
-	src/worker/freezer-dm.c src/worker/freezer-dm.h \
 	src/worker/governed.c src/worker/governed.h \
 	src/worker/held-keys.c src/worker/held-keys.h \
-	src/worker/identity.c src/worker/identity.h \
 	src/worker/jobs.c src/worker/jobs.h \
 	src/worker/key-memfd.c src/worker/key-memfd.h \
-	src/worker/kernel-cipher.c src/worker/kernel-cipher.h \
-	src/worker/live-key.c src/worker/live-key.h \
 	src/worker/look.c src/worker/look.h \
-	src/worker/process.c src/worker/process.h \
 	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \
 	src/worker/provider-child.c \
 	src/worker/read-file.c src/worker/read-file.h \
 	src/worker/record-keys.c src/worker/record-keys.h \
-	src/worker/rehearsal.c src/worker/rehearsal.h \
-	src/worker/sector-check.c src/worker/sector-check.h \
 	src/worker/service.c src/worker/service.h src/worker/service-internal.h \
 	src/worker/service-jobs.c src/worker/service-jobs.h \
 	src/worker/service-keys.c src/worker/service-keys.h \
 	src/worker/service-methods.c \
 	src/worker/service-signals.c \
 	src/worker/service-watch.c src/worker/service-watch.h \
-	src/worker/no-resilience.c src/worker/no-resilience.h \
-	src/worker/resume-options.c src/worker/resume-options.h \
-	src/worker/steps.c src/worker/steps.h \
-	src/worker/volume.c src/worker/volume.h \
-	src/worker/volume-use.c src/worker/volume-use.h \
 	src/worker/worker.c
 src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/engine/librengine.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
+
+UNIT_TESTS += src/worker/test-rehearsal
+src_worker_test_rehearsal_SOURCES = src/worker/test-rehearsal.c $(WORKER_STEPS) $(LUKS_TEST_BEGIN)
+src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/engine/librengine.a src/io/librio.a \
+	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
+	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 SERVICE_TEST_SUPPORT = src/worker/test-service-support.c src/worker/test-service-support.h
 SERVICE_TEST_LIBS = src/worker/libworker.a src/luks/libluks.a src/crypto/librcrypto.a \

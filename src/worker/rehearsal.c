@@ -12,18 +12,29 @@
 #include "worker/resume-options.h"
 #include "worker/volume-use.h"
 
-/* Once more: with a kept key that is none of the volume's, all data would be lost. */
-static int check_kept_key(const struct volume *v, const struct secret *key)
+/* The advice for a header on the disk, such as to restore a backup of it, is not for this one. */
+static int check_understood(struct volume *v)
 {
-	int r = luks_volume_key_verify(v->header, v->reenc.old_side.digest, key);
+	int r = volume_understand(v);
+
+	if (r == 0)
+		r = steps_check_supported(v);
+	return r < 0 ? log_refusal(r,
+				   "%s: that is wrong with what libcryptsetup makes of the LUKS2 "
+				   "header in memory; on the disk nothing was changed",
+				   v->header_path)
+		     : 0;
+}
+
+/* With a key that is not that of the digest, the volume could not be opened again. */
+static int check_key(const struct volume *v, int digest, const struct secret *key,
+		     const char *wrong)
+{
+	int r = luks_volume_key_verify(v->header, digest, key);
 
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", v->header_path, luks_derive_why());
-	return r < 0 ? log_error_errno(r,
-				       "%s: what was opened is not the volume key; nothing was "
-				       "changed",
-				       v->header_path)
-		     : 0;
+	return r < 0 ? log_error_errno(r, "%s: %s; nothing was changed", v->header_path, wrong) : 0;
 }
 
 /*
@@ -32,10 +43,15 @@ static int check_kept_key(const struct volume *v, const struct secret *key)
  */
 static int check_sides(const struct volume *v, const struct luks_begin *b)
 {
+	const int old_digest = v->reenc.old_side.digest, new_digest = v->reenc.new_side.digest;
+
 	if (luks_begin_get_plan(b)->keeps_key)
-		return check_kept_key(v, luks_begin_get_old_key(b));
-	if (v->reenc.old_side.digest != v->reenc.new_side.digest)
-		return 0;
+		return check_key(v, old_digest, luks_begin_get_old_key(b),
+				 "what was opened is not the volume key");
+	if (old_digest != new_digest)
+		return check_key(v, new_digest, luks_begin_get_new_key(b),
+				 "the digest that libcryptsetup makes of the new volume key is not "
+				 "that of this key");
 	return log_refusal(-ENOTSUP,
 			   "%s: libcryptsetup cannot tell the new volume key from the current one, "
 			   "whose digest has a hash that is too short, such as md5; nothing was "
@@ -111,10 +127,7 @@ int rehearse(const struct volume *v, const struct luks_begin *b, struct luks_hea
 	will_be.header = header;
 	will_be.meta = io;
 	will_be.meta_fd = -1;
-	r = volume_understand(&will_be);
-	if (r < 0)
-		return r;
-	r = steps_check_supported(&will_be);
+	r = check_understood(&will_be);
 	if (r < 0)
 		return r;
 	r = check_sides(&will_be, b);
