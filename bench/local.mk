@@ -6,3 +6,9 @@ noinst_PROGRAMS = bench/crypto
 bench_crypto_SOURCES = bench/crypto.c
 bench_crypto_LDADD = src/crypto/librcrypto.a src/util/libutil.a $(JSONC_LIBS) $(LIBCRYPTO_LIBS) \
 	$(LIBSYSTEMD_LIBS)
+
+# The disks of bench/disks: the model has no needs; the file that behaves so needs libfuse3.
+DISK_MODEL = bench/disk-model.c bench/disk-model.h
+UNIT_TESTS += bench/test-disk-model
+bench_test_disk_model_SOURCES = bench/test-disk-model.c $(DISK_MODEL)
+bench_test_disk_model_LDADD = $(CMOCKA_LIBS) -lm
