@@ -12,3 +12,10 @@ DISK_MODEL = bench/disk-model.c bench/disk-model.h
 UNIT_TESTS += bench/test-disk-model
 bench_test_disk_model_SOURCES = bench/test-disk-model.c $(DISK_MODEL)
 bench_test_disk_model_LDADD = $(CMOCKA_LIBS) -lm
+
+if HAVE_FUSE3
+noinst_PROGRAMS += bench/disk-fuse
+bench_disk_fuse_SOURCES = bench/disk-fuse.c $(DISK_MODEL)
+bench_disk_fuse_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE3_CFLAGS)
+bench_disk_fuse_LDADD = $(FUSE3_LIBS) -lm
+endif

@@ -15,7 +15,8 @@ tests_vm_hostile_LDADD = $(LIBSYSTEMD_LIBS)
 
 # Prints how a source is compiled, for tests/static.
 list-compile-flags:
-	@echo $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(LUKS_TEST_CPPFLAGS) $(AM_CFLAGS)
+	@echo $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(LUKS_TEST_CPPFLAGS) $(AM_CFLAGS) \
+		$(FUSE3_CFLAGS)
 .PHONY: list-compile-flags
 
 # What the replay of recorded crashes runs thousands of times.
