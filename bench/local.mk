@@ -19,3 +19,9 @@ bench_disk_fuse_SOURCES = bench/disk-fuse.c $(DISK_MODEL)
 bench_disk_fuse_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE3_CFLAGS)
 bench_disk_fuse_LDADD = $(FUSE3_LIBS) -lm
 endif
+
+# The worker with a freezer that has nobody to keep away: a closed volume is converted as an open one.
+noinst_PROGRAMS += bench/freezing-worker
+bench_freezing_worker_SOURCES = bench/freezing-worker.c $(src_worker_recrypt_worker_SOURCES)
+bench_freezing_worker_LDADD = $(src_worker_recrypt_worker_LDADD)
+bench_freezing_worker_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=engine_new
