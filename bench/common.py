@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
 
 MIB = 1 << 20
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -24,6 +26,23 @@ def run(command, **how):
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def measured(command):
+    """Wall seconds, CPU seconds and peak resident bytes of @command, its children not counted."""
+    with tempfile.TemporaryFile("w+") as output:
+        begin = time.monotonic()
+        with open(os.devnull, "rb") as nothing:
+            process = subprocess.Popen(command, stdin=nothing, stdout=output,
+                                       stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            output.seek(0)
+            sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{output.read()}")
+    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime,
+            "peak_bytes": usage.ru_maxrss * 1024}
 
 
 def key_identity(device):

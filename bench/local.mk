@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-EXTRA_DIST += bench/README.md bench/common.py bench/foreground.py \
-	bench/latency.py bench/offline bench/online bench/plot.py bench/thin
+EXTRA_DIST += bench/README.md bench/common.py bench/disk_models.py bench/disk_trace.py bench/disks \
+	bench/disks_plot.py bench/foreground.py bench/latency.py bench/offline bench/online bench/plot.py \
+	bench/thin
 
 noinst_PROGRAMS = bench/crypto
 bench_crypto_SOURCES = bench/crypto.c
