@@ -256,6 +256,27 @@ static int check_sectors(const struct steps *s)
 	return sectors_check_above(v, wanted);
 }
 
+/*
+ * cryptsetup before 2.7 opens the whole device whatever size the header says, so data may lie
+ * behind that size, and would be lost. An open mapping of that size has none.
+ */
+static int check_fixed_size(const struct volume *v)
+{
+	const uint64_t device = v->data.geometry.size - v->reenc.data_offset;
+
+	if (v->name || v->options->device_size || !v->reenc.fixed_size ||
+	    v->reenc.data_size >= device)
+		return 0;
+	return log_refusal(-EINVAL,
+			   "%s: the header says that only the first %" PRIu64 " of %" PRIu64
+			   " bytes are data, but cryptsetup before 2.7 opens and uses all of them; "
+			   "what lies behind is lost with the old volume key. Copy it first if it "
+			   "is data; then use: recryptctl reencrypt --foreground --device-size "
+			   "%" PRIu64 " %s",
+			   v->data_path, v->reenc.data_size, device, v->reenc.data_size,
+			   v->arguments);
+}
+
 int steps_plan(struct steps *s, struct luks_begin **ret)
 {
 	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
@@ -292,12 +313,17 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 		.skip_tokens = s->skip_tokens,
 		.passphrases = s->passphrases,
 	};
-	int r = conversion_check(&s->volume);
+	int r = check_fixed_size(&s->volume);
 
-	if (r == 0)
-		r = check_sectors(s);
-	if (r == 0)
-		r = luks_begin_plan(&params, &b);
+	if (r < 0)
+		return r;
+	r = conversion_check(&s->volume);
+	if (r < 0)
+		return r;
+	r = check_sectors(s);
+	if (r < 0)
+		return r;
+	r = luks_begin_plan(&params, &b);
 	if (r < 0)
 		return r;
 	plan = luks_begin_get_plan(b);
@@ -317,31 +343,13 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 	return 0;
 }
 
-/* Data may lie there: cryptsetup before 2.7 opens the whole device, whatever size the header says.
- */
-static void warn_of_fixed_size(const struct volume *v)
-{
-	const uint64_t device = v->data.geometry.size - v->reenc.data_offset;
-
-	if (v->reenc.fixed_size && v->reenc.data_size < device && !v->options->device_size)
-		log_warning(
-			"%s: only the first %" PRIu64 " of %" PRIu64
-			" bytes are re-encrypted, since the header says that the others are no "
-			"data. Versions of cryptsetup before 2.7 open the others, too, and they "
-			"will be lost; if there is data, run recryptctl cancel, and copy it first",
-			v->data_path, v->reenc.data_size, device);
-}
-
 /* Take the lock only here: key derivation takes seconds and writes nothing. */
 int steps_begin(struct steps *s, struct luks_begin *b)
 {
 	struct volume *v = &s->volume;
 	struct luks_header *header;
 	struct meta_io *io;
-	int r;
-
-	warn_of_fixed_size(v);
-	r = luks_begin_make(b, &header, &io);
+	int r = luks_begin_make(b, &header, &io);
 	if (r < 0)
 		return r;
 	r = rehearse(v, b, header, io);
