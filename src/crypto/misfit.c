@@ -88,6 +88,9 @@ static bool mode_takes(const struct cipher_spec *s, size_t key_size, bool *ret)
 		*ret = takes(c, key_size);
 	else
 		return false;
+	/* libcryptsetup gives all of the key to the cipher that makes the IVs. */
+	if (c && strcmp(s->iv, "eboiv") == 0)
+		*ret = *ret && takes(c, key_size);
 	return true;
 }
 

@@ -15,7 +15,8 @@
 bool cipher_iv_misfits(const char *spec, char *buf, size_t size);
 
 /*
- * Does the kernel's cipher take no key of @key_size bytes? Those that it takes, "256, 384 or 512"
- * bits, are then in @buf, cut to @size. False where that is not known.
+ * Does the kernel's cipher, or libcryptsetup with this IV, take no key of @key_size bytes? Those
+ * that both take, "256, 384 or 512" bits, are then in @buf, cut to @size. False where that is not
+ * known.
  */
 bool cipher_key_misfits(const char *spec, size_t key_size, char *buf, size_t size);
