@@ -319,18 +319,19 @@ static void what_has_no_fault_passes(void **state)
 /* Both copies get @to for @from, of the same length, and a right checksum. */
 static void forge(const struct begun *g, const char *from, const char *to)
 {
-	const size_t size = g->header->size;
+	const size_t size = g->header->size, length = strlen(from);
 	_cleanup_free_ uint8_t *copy = aligned_alloc(4096, size);
 	struct luks_header_disk *disk = (struct luks_header_disk *)copy;
 
 	assert_non_null(copy);
+	assert_int_equal(strlen(to), length);
 	for (unsigned i = 0; i < 2; i++) {
 		char *place;
 
 		assert_int_equal(meta_io_read(g->io, i * size, copy, size), 0);
-		place = memmem(copy, size, from, strlen(from));
+		place = memmem(copy, size, from, length);
 		assert_non_null(place);
-		memcpy(place, to, strlen(to));
+		memcpy(place, to, length);
 		assert_int_equal(luks_header_checksum("sha256", copy, size, disk->checksum), 0);
 		assert_int_equal(meta_io_write(g->io, i * size, copy, size), 0);
 	}
