@@ -109,8 +109,7 @@ static int look(struct client *c, const struct options *o, const char *path, str
 		r = check_begun(o, volume, "reencrypt");
 	json_object_put(volume);
 	if (r == 0 && !ret->begun && o->resume_only) {
-		log_error("%s: no re-encryption is begun, so there is nothing to go on with",
-			  o->device);
+		log_error("%s: no re-encryption is in progress", o->device);
 		r = -EINVAL;
 	}
 	return r;
