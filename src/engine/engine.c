@@ -79,7 +79,7 @@ static struct hotzone next_hotzone(const struct engine *e, uint64_t boundary)
 	struct hotzone z = longest_hotzone(e, boundary);
 
 	if (e->config.freezer && e->limits.stall_target > 0)
-		plan_cut(&e->config, &z, e->stall.size);
+		plan_cut(&e->config, &z, stall_next_size(&e->stall));
 	return z;
 }
 
@@ -92,7 +92,7 @@ static struct hotzone first_hotzone(struct engine *e)
 	    !e->after_unwritten)
 		return z;
 	longer = longest_hotzone(e, e->position.boundary);
-	plan_cut(&e->config, &longer, e->stall_unwritten.size);
+	plan_cut(&e->config, &longer, stall_next_size(&e->stall_unwritten));
 	plan_cut(&e->config, &longer, skip_look_ahead(e, &longer));
 	return longer.size > z.size ? longer : z;
 }
@@ -215,16 +215,13 @@ static int make_hot(struct engine *e, struct batch *b)
 static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 {
 	const struct position clean = e->position;
-	uint64_t loading;
 	bool unreadable = false;
 	int r = engine_freeze(e, z), undo;
 
 	if (r < 0)
 		return r;
-	loading = now_usec();
 	batch_load(b, z->offset, z->size);
 	r = wait_loaded(e, b);
-	e->sample.data = now_usec() - loading;
 	if (r < 0) {
 		unreadable = b->error < 0;
 	} else {

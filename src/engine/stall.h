@@ -1,42 +1,58 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How long a range stays frozen decides how large the next one is, so that 999 of 1000 times I/O
- * waits for no longer than a target. What is aimed at lies below it, by as much as the times vary:
+ * How long a range stays frozen decides how large the next one is. The time of a freeze is
  *
- *     frozen for     0 ... aim/2 ... aim ... aim*5/4 ... target ... 2*target ...
- *     the next is      + 1/4   + 1/16  as large   - 1/16     - 1/4       half
+ *     fixed + bytes * per_byte
  *
- * The aim is half the target at first, a quarter less after each one that was over the target, and
- * returns slowly; never under a sixth. The steps of 1/16 go by the smoothed time, too, so that
- * nothing swings. Where the fixed time alone is over target or aim (slow flushes, a machine that
- * halts now and then) smaller ranges would lose throughput for nothing: they shrink while the bytes
- * take a quarter of the time, and grow by 1/16 where they take less than an eighth.
+ * and both figures follow from the last freezes, whose sizes differ: every eighth hotzone has half
+ * the size. The next size is the one whose time is below the target by a margin, so that 999 of
+ * 1000 freezes keep the target. The margin follows how far the times vary.
+ *
+ * Where the fixed time is more than 3/4 of the target (seeks, slow flushes), hotzones that keep the
+ * target would convert next to nothing. The target is then out of reach, and the bytes get as much
+ * time as the fixed part: half the speed of the disk, in freezes of twice the fixed time.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* What a run begins with, whatever the disk can do: bytes. */
+/* Bytes of the first hotzone of a run, whatever the disk can do. */
 #define STALL_FIRST_SIZE UINT64_C(16384)
 
-struct stall {
-	uint64_t
-		size; /* of the next hotzone at most, bytes; whole blocks are the caller's matter */
-	uint64_t frozen, bytes; /* microseconds, smoothed: in all, and what of it the bytes take */
-	uint32_t aim;           /* share of the target, in 2^20ths; 0: none was seen yet */
+/* Freezes that are remembered. */
+#define STALL_SAMPLES 48
+
+/* A hotzone that was frozen. */
+struct stall_sample {
+	uint64_t size;   /* bytes */
+	uint64_t frozen; /* microseconds */
 };
 
-/* One hotzone that has been frozen; microseconds, bytes. */
-struct stall_sample {
-	uint64_t size;
-	uint64_t frozen; /* in all */
-	uint64_t data;   /* of that, reading and writing the data */
-	uint64_t commit; /* the commit before: what this disk takes to write next to nothing */
+struct stall {
+	uint64_t size;        /* bytes; what all hotzones but every eighth have at most */
+	uint64_t varied;      /* bytes of the next hotzone instead; 0: size */
+	double fixed;         /* microseconds */
+	double per_byte;      /* microseconds */
+	bool is_out_of_reach; /* the fixed time leaves too little of the target */
+
+	/* The rest belongs to stall.c. */
+	struct stall_sample samples[STALL_SAMPLES]; /* oldest first */
+	unsigned n;                                 /* samples */
+	unsigned turn;                              /* updates, to vary sizes by */
+	double deviation;                           /* of samples from the model, microseconds */
+	double margin;                              /* learned from late freezes, microseconds */
+	unsigned patience;                          /* freezes in which the margin shrinks to 1/e */
+	int strange;      /* freezes in a row that took longer (or < 0: shorter) than modelled */
+	unsigned against; /* updates in a row that contradict is_out_of_reach */
 };
 
 /*
- * @target: microseconds, not 0. The size stays between @block and @max bytes. A sample that was
- * shorter than wanted, for another reason, says nothing of longer ones.
+ * Learns from @sample, and sets the size of the next hotzone, between @block and @max bytes.
+ * @target: microseconds, not 0. A sample that is smaller than stall_next_size() lets nothing grow.
  */
 void stall_update(struct stall *s, const struct stall_sample *sample, uint64_t target,
 		  uint32_t block, uint64_t max);
+
+/* Bytes of the next hotzone at most; the caller rounds to blocks. */
+uint64_t stall_next_size(const struct stall *s);

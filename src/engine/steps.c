@@ -178,7 +178,6 @@ int engine_commit(struct engine *e, const struct position *p)
 	const uint64_t begin = now_usec();
 	int r = call_header(e, &c);
 
-	e->sample.commit = now_usec() - begin;
 	engine_count(e, STAGE_COMMIT, begin);
 	e->uncertain = r < 0 && r != -ESTALE;
 	if (r == -ESTALE)

@@ -101,7 +101,6 @@ static int verify(struct engine *e, struct batch *b)
 
 int engine_store(struct engine *e, struct batch *b)
 {
-	const uint64_t begin = now_usec();
 	bool flushed = false;
 	int r;
 
@@ -117,7 +116,6 @@ int engine_store(struct engine *e, struct batch *b)
 		if (flushed)
 			r = verify(e, b);
 		if (r == 0) {
-			e->sample.data += now_usec() - begin;
 			e->progress.unwritten += batch_unwritten(b);
 			return 0;
 		}
