@@ -87,10 +87,10 @@ static void close_scene(struct scene *s)
 	volume_free(s->v);
 }
 
-/* In blocks: 4, 4 * 5/4, ... rounded down; nothing on this disk takes a quarter of an hour. */
-static void hotzones_grow_by_quarters(void **state)
+/* In blocks: nothing on this disk takes half an hour, so each has twice the bytes of the last. */
+static void hotzones_grow_twofold(void **state)
 {
-	static const uint64_t blocks[] = {4, 5, 6, 7, 2};
+	static const uint64_t blocks[] = {4, 8, 12};
 	struct exploration x;
 	struct scene s;
 
@@ -116,11 +116,15 @@ static void hotzones_grow_by_quarters(void **state)
 	close_scene(&s);
 }
 
-/* 10 ms a block, read and written: half of 4 blocks is more than twice the target, and so on. */
+/*
+ * 10 ms a block, read and written: half of 4 blocks is more than twice the target, and so on. Every
+ * eighth hotzone has two blocks instead of one.
+ */
 static void hotzones_shrink_where_the_disk_is_slow(void **state)
 {
 	struct disk_ops slow;
 	struct scene s;
+	unsigned one_block = 0;
 
 	(void)state;
 	open_scene(&s, 5000);
@@ -131,9 +135,11 @@ static void hotzones_shrink_where_the_disk_is_slow(void **state)
 	medium_disk(s.r.medium)->ops = &slow;
 	run_scene(&s);
 	assert_int_equal(s.sizes[0], STALL_FIRST_SIZE);
-	for (unsigned i = 1; i < s.n; i++)
-		assert_in_range(s.sizes[i], 4096, s.sizes[i - 1]);
-	assert_int_equal(s.sizes[s.n - 1], 4096);
+	for (unsigned i = 1; i < s.n; i++) {
+		assert_in_range(s.sizes[i], 4096, 8192);
+		one_block += s.sizes[i] == 4096;
+	}
+	assert_true(one_block >= s.n * 3 / 4);
 	medium_disk(s.r.medium)->ops = fast;
 	close_scene(&s);
 }
@@ -154,7 +160,7 @@ int main(void)
 {
 	const char *text = getenv("SIM_SEED");
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hotzones_grow_by_quarters),
+		cmocka_unit_test(hotzones_grow_twofold),
 		cmocka_unit_test(hotzones_shrink_where_the_disk_is_slow),
 		cmocka_unit_test(without_a_target_they_are_as_large_as_wanted),
 	};
