@@ -68,11 +68,16 @@ int process_protect(void)
 	return r < 0 ? r : keep_memory();
 }
 
+/* The kernel says EPERM where no memory at all may be locked. Here EPERM means a wrong key. */
 static int lock_memory(void)
 {
 #ifndef __SANITIZE_ADDRESS__
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
-		return log_error_errno(-errno, "cannot lock memory, see RLIMIT_MEMLOCK");
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
+		const int error = errno;
+
+		(void)log_error_errno(-error, "cannot lock memory, see RLIMIT_MEMLOCK");
+		return error == EPERM ? -ENOMEM : -error;
+	}
 #endif
 	return 0;
 }
