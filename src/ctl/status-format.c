@@ -85,6 +85,16 @@ static void print_progress(const struct luks_status *s, FILE *out)
 			hotzone_offset(r));
 }
 
+static void print_fixed_size(uint64_t size, FILE *out)
+{
+	if (size)
+		fprintf(out,
+			"Fixed size:   %" PRIu64
+			" bytes, and the device has more; while the volume "
+			"is closed, reencrypt needs --device-size %" PRIu64 "\n",
+			size, size);
+}
+
 /* What the user should do next. */
 static void print_advice(const struct status *s, FILE *out)
 {
@@ -155,6 +165,7 @@ int status_format_text(const struct status *s, FILE *out)
 		print_side(out, "Cipher:", &r->new_side);
 	else
 		print_reencryption(&s->luks, out);
+	print_fixed_size(s->luks.fixed_size, out);
 	print_advice(s, out);
 	return ferror(out) ? -EIO : 0;
 }
@@ -257,6 +268,12 @@ static int add_active(json_object *o, const struct status *s)
 	return 0;
 }
 
+static int add_fixed_size(json_object *o, uint64_t size)
+{
+	return size ? add_number(o, "fixed_size", size)
+		    : json_object_object_add(o, "fixed_size", NULL);
+}
+
 int status_format_json(const struct status *s, json_object **ret)
 {
 	const struct luks_reenc *r = &s->luks.reenc;
@@ -267,6 +284,7 @@ int status_format_json(const struct status *s, json_object **ret)
 	    add_active(o, s) < 0 || add_text(o, "state", luks_reenc_state_name(r->state)) < 0 ||
 	    add_number(o, "data_offset", r->data_offset) < 0 ||
 	    add_number(o, "data_size", r->data_size) < 0 ||
+	    add_fixed_size(o, s->luks.fixed_size) < 0 ||
 	    add_bool(o, "header_copy_bad", s->luks.copy_bad) < 0 ||
 	    add_bool(o, "only_recryptctl", s->luks.only_us) < 0 ||
 	    add_bool(o, "only_cryptsetup", s->luks.only_cryptsetup) < 0 ||

@@ -108,6 +108,7 @@ static void json_has_the_documented_keys_and_numbers(void **state)
 	assert_json(o, "/state", "\"hot\"");
 	assert_json(o, "/data_offset", "16777216");
 	assert_json(o, "/data_size", "268435456");
+	assert_json(o, "/fixed_size", "null");
 	assert_json(o, "/header_copy_bad", "false");
 	assert_json(o, "/only_recryptctl", "true");
 	assert_json(o, "/only_cryptsetup", "false");

@@ -38,6 +38,14 @@ static uint64_t bytes_done(const struct luks_reenc *r)
 	return r->direction == LUKS_FORWARD ? r->boundary : r->data_size - r->boundary;
 }
 
+static uint64_t fixed_below_device(const struct luks_reenc *r, uint64_t device_size)
+{
+	return r->state == LUKS_REENC_NONE && r->fixed_size &&
+			       r->data_size < device_size - r->data_offset
+		       ? r->data_size
+		       : 0;
+}
+
 int luks_status_get(const struct luks_header *h, uint64_t device_size, uint64_t fixed_size,
 		    uint32_t block_size, struct luks_status *ret, struct luks_reason *why)
 {
@@ -52,6 +60,7 @@ int luks_status_get(const struct luks_header *h, uint64_t device_size, uint64_t 
 
 	s.bytes_done = bytes_done(&s.reenc);
 	s.bytes_left = s.reenc.state == LUKS_REENC_NONE ? 0 : s.reenc.data_size - s.bytes_done;
+	s.fixed_size = fixed_below_device(&s.reenc, device_size);
 	s.only_cryptsetup = !is_ours(&s.reenc);
 	s.only_us = !s.only_cryptsetup &&
 		    (s.reenc.state == LUKS_REENC_FINISH || has_fixed_size(&s.reenc) ||

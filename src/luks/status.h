@@ -16,6 +16,9 @@ struct luks_status {
 	struct luks_reenc reenc;
 	uint64_t bytes_done; /* converted for good */
 	uint64_t bytes_left; /* a hotzone included */
+	/* Bytes that the header fixes the data to, where the device has more and no re-encryption
+	 * is in progress: the next one, of the closed volume, needs --device-size. Else 0. */
+	uint64_t fixed_size;
 	/*
 	 * Only we may go on: cryptsetup would destroy data (a finished conversion that the header
 	 * does not call finished, what lies behind data of a fixed size), or may (a backward
