@@ -14,6 +14,7 @@
 
 #define REDRAW_USEC UINT64_C(250000) /* at most one picture in this time */
 #define AWAY_USEC   UINT64_C(1000000)
+#define PATH_SIZE   128 /* of the bus: more than the daemon's paths have */
 
 /* --- wait --- */
 
@@ -43,7 +44,8 @@ static int volume_result(json_object *volume)
 	if (strcmp(state, "failed") != 0)
 		return 0;
 	name = view_name(volume);
-	return log_refusal(-EIO, "%s: %s", name ?: "", json_text(volume, "StateReason"));
+	return log_refusal(client_errno_of(json_text(volume, "StateError")), "%s: %s", name ?: "",
+			   json_text(volume, "StateReason"));
 }
 
 /* Says when the work stops without being over, once. */
@@ -62,31 +64,61 @@ static void tell_state(json_object *volume, char *told, size_t size)
 		log_notice("%s: %s%s%s", name, state, *reason ? ": " : "", reason);
 }
 
-/* One look; 0: not over. A daemon that is away is no failure: it will be back. */
-static int look(struct client *c, const char *path, const char *job, watch_fn watch, void *userdata,
-		char *told, size_t size)
+/* What is waited for. */
+struct awaited {
+	const char *path;         /* the volume, or NULL */
+	const char *job;          /* whose result counts, or NULL: the volume's */
+	char last_job[PATH_SIZE]; /* the one that the volume had last, "": none */
+	char told[32];            /* the last state */
+};
+
+static json_object *properties(struct client *c, const char *path, const char *interface)
 {
-	json_object *volume = NULL, *j = NULL;
-	int r = 0;
+	json_object *o;
+
+	return path && *path && client_properties(c, path, interface, &o) == 0 ? o : NULL;
+}
+
+static void note_job(struct awaited *a, json_object *volume)
+{
+	const char *job = json_text(volume, "Job");
+
+	if (!a->job && strlen(job) > 1 && strlen(job) < sizeof(a->last_job))
+		(void)snprintf(a->last_job, sizeof(a->last_job), "%s", job);
+}
+
+/*
+ * A volume whose rotation could not begin is idle again: only the job tells. After a cancel the
+ * volume still goes back to the old key, so all else is told by the volume.
+ */
+static int result_of(const struct awaited *a, json_object *volume, json_object *job)
+{
+	/* A daemon that was started anew knows the volume, but not the job. */
+	if (job && (a->job || strcmp(json_text(job, "State"), "failed") == 0))
+		return job_result(job);
+	return volume ? volume_result(volume) : 0;
+}
+
+/* One look; 0: not over. A daemon that is away is no failure: it will be back. */
+static int look(struct client *c, struct awaited *a, watch_fn watch, void *userdata)
+{
+	json_object *volume, *job;
+	int r;
 
 	c->log_off = true;
-	if (path && client_properties(c, path, BUS_VOLUME_INTERFACE, &volume) < 0)
-		volume = NULL;
-	if (job && client_properties(c, job, BUS_JOB_INTERFACE, &j) < 0)
-		j = NULL;
+	volume = properties(c, a->path, BUS_VOLUME_INTERFACE);
+	if (volume)
+		note_job(a, volume);
+	job = properties(c, a->job ?: a->last_job, BUS_JOB_INTERFACE);
 	c->log_off = false;
 	if (volume) {
-		tell_state(volume, told, size);
+		tell_state(volume, a->told, sizeof(a->told));
 		if (watch)
 			watch(volume, userdata);
 	}
-	/* A daemon that was started anew knows the volume, but not the job. */
-	if (j)
-		r = job_result(j);
-	else if (volume)
-		r = volume_result(volume);
+	r = result_of(a, volume, job);
 	json_object_put(volume);
-	json_object_put(j);
+	json_object_put(job);
 	return r;
 }
 
@@ -94,12 +126,12 @@ int watch_volume(struct client *c, const char *path, const char *job, watch_fn w
 		 void *userdata, const volatile sig_atomic_t *stop)
 {
 	_cleanup_(watch_end) struct watch w = {};
-	char told[32] = "";
+	struct awaited a = {.path = path, .job = job};
 	int r;
 
 	r = watch_start(c, &w);
 	while (r == 0) {
-		r = look(c, path, job, watch, userdata, told, sizeof(told));
+		r = look(c, &a, watch, userdata);
 		if (r == 0)
 			r = watch_wait(&w, client_has_daemon(c) ? UINT64_MAX : AWAY_USEC, stop);
 	}

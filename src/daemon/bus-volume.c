@@ -10,6 +10,7 @@
 #include "daemon/bus-options.h"
 #include "daemon/config.h"
 #include "util/checked.h"
+#include "util/text.h"
 
 struct object_path volume_path(const char *uuid)
 {
@@ -392,6 +393,15 @@ DEFINE_GETTER(get_last_rotation)
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+DEFINE_GETTER(get_state_error)
+{
+	const struct volume *v = userdata;
+	struct failure f = {};
+
+	(void)text_copy(f.name, sizeof(f.name), v->state_error);
+	return append_error_name(reply, *f.name ? -EIO : 0, &f);
+}
+
 DEFINE_GETTER(get_job)
 {
 	const struct volume *v = userdata;
@@ -440,6 +450,7 @@ static const sd_bus_vtable vtable[] = {
 	POINTER("Group", group),
 	SD_BUS_PROPERTY("State", "s", get_state, 0, EMITS),
 	ARRAY("StateReason", state_reason),
+	SD_BUS_PROPERTY("StateError", "s", get_state_error, 0, EMITS),
 	BOOL("Unlocked", unlocked),
 	SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
 	ARRAY("Mode", mode),
@@ -520,7 +531,7 @@ void volume_emit(struct volume *v, uint64_t what)
 		uint64_t what;
 		const char *names[16];
 	} groups[] = {
-		{VOLUME_CHANGED_STATE, {"State", "StateReason", "Unlocked", "Job"}},
+		{VOLUME_CHANGED_STATE, {"State", "StateReason", "StateError", "Unlocked", "Job"}},
 		{VOLUME_CHANGED_IDENTITY, {"Name", "Device", "HeaderDevice", "Group"}},
 		{VOLUME_CHANGED_PARAMETERS,
 		 {"Mode", "Direction", "Resilience", "OldCipher", "NewCipher", "OldSectorSize",

@@ -14,6 +14,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "worker/service-bus.h"
 
 struct volume_facts volume_facts(const struct volume *v)
 {
@@ -107,6 +108,13 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 	}
 }
 
+static const char *state_error(const struct volume *v, enum volume_state state)
+{
+	if (state != VOLUME_FAILED)
+		return "";
+	return v->core->failed ? v->core->failure.name : service_error_name(-ENOTSUP);
+}
+
 /* Once until there are keys again, or no need of them: not by each manager that finds it so. */
 static void tell_locked(struct volume *v, const char *reason)
 {
@@ -155,7 +163,7 @@ static void tell_window(struct volume *v, enum volume_state state)
 
 static void set_state(struct volume *v, enum volume_state state)
 {
-	const char *reason = state_reason(v, state);
+	const char *reason = state_reason(v, state), *error = state_error(v, state);
 	struct volume_core *c = v->core;
 
 	if (!is_at_work(state) && (v->rate > 0 || *v->governor_reason)) {
@@ -164,7 +172,8 @@ static void set_state(struct volume *v, enum volume_state state)
 		volume_mark(v, VOLUME_CHANGED_PROGRESS);
 	}
 	c->suspended_told = c->suspended_told && c->record.suspended;
-	if (state == v->state && strcmp(reason, v->state_reason) == 0 && v->unlocked == c->keys)
+	if (state == v->state && strcmp(reason, v->state_reason) == 0 &&
+	    strcmp(error, v->state_error) == 0 && v->unlocked == c->keys)
 		return;
 	if (state == VOLUME_LOCKED)
 		tell_locked(v, reason);
@@ -179,6 +188,7 @@ static void set_state(struct volume *v, enum volume_state state)
 	v->state = state;
 	v->unlocked = c->keys;
 	(void)text_copy(v->state_reason, sizeof(v->state_reason), reason);
+	(void)text_copy(v->state_error, sizeof(v->state_error), error);
 	volume_mark(v, VOLUME_CHANGED_STATE);
 }
 

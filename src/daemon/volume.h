@@ -76,6 +76,7 @@ struct volume {
 
 	enum volume_state state;
 	char state_reason[512]; /* of suspended, locked, failed, queued ...; else "" */
+	char state_error[64];   /* of failed: the last part of the error's name; else "" */
 	bool unlocked;          /* the worker has keys */
 
 	char mode[16];      /* "reencrypt", ...; "" out of re-encryption, as the following */
