@@ -2,6 +2,7 @@
 #include "worker/kernel-cipher.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -47,14 +48,26 @@ static int refuse_missing(const struct volume *v, const struct stack_side *side,
 			   may_choose ? " or choose another cipher with --cipher" : "");
 }
 
-/* An error of crypt_map_new(). */
-static int refuse(const struct volume *v, const struct stack_side *side, int error)
+/* dm-crypt has the same error for a device that has become smaller and for a missing cipher. */
+static int refuse_smaller(const struct volume *v, uint64_t device_size, uint64_t end)
+{
+	return log_refusal(-ENOTBLK,
+			   "%s: the device has become smaller: it has %" PRIu64
+			   " bytes, and the data end at byte %" PRIu64 "; give it its size back",
+			   v->data_path, device_size, end);
+}
+
+/* An error of crypt_map_new() for data that end at @end of the device. */
+static int refuse(const struct volume *v, uint64_t end, const struct stack_side *side, int error)
 {
 	/* Once a re-encryption is begun, both ciphers are fixed. */
 	const bool may_choose = v->reenc.state == LUKS_REENC_NONE;
+	struct geometry now;
 
 	if (!v->data.geometry.is_block)
 		return refuse_image(v, side, may_choose);
+	if (error == -EINVAL && geometry_get(v->data.fd, &now) == 0 && now.size < end)
+		return refuse_smaller(v, now.size, end);
 	switch (error) {
 	case -ENOENT:
 	case -EINVAL:
@@ -104,7 +117,7 @@ int kernel_cipher_new(struct volume *v, uint64_t offset, uint64_t size,
 	v->exclusive_fd = -1;
 	r = crypt_map_new(volume_data_device(v), offset, size, side, &k->map);
 	if (r < 0)
-		return refuse(v, side, r);
+		return refuse(v, offset + size, side, r);
 	r = open_map(k);
 	if (r == 0)
 		r = crypt_map_detach(k->map);
