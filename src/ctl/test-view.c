@@ -213,6 +213,24 @@ static void keys_of_another_shape_are_refused(void **state)
 	json_object_put(o);
 }
 
+static void stall_target_out_of_reach_is_told(void **state)
+{
+	char *text;
+
+	(void)state;
+	assert_shows(view_work,
+		     "{\"State\": \"running\", \"LongestStall\": 260400, "
+		     "\"StallPercentile999\": 230100, \"StallTarget\": 50000, "
+		     "\"UnavoidableStall\": 110300}",
+		     "Stall:        260.4 ms at most, 230.1 ms in 99.9 % of the ranges\n"
+		     "Stall target: out of reach (50 ms): flushes and seeks of the disk take 110 "
+		     "ms\n");
+	text = shown(view_work, "{\"State\": \"running\", \"LongestStall\": 40000, "
+				"\"StallTarget\": 50000, \"UnavoidableStall\": 0}");
+	assert_null(strstr(text, "out of reach"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +240,7 @@ int main(void)
 		cmocka_unit_test(a_volume_at_work_has_its_figures),
 		cmocka_unit_test(all_is_done_while_it_is_finishing),
 		cmocka_unit_test(who_is_made_way_for_and_until_when_is_told),
+		cmocka_unit_test(stall_target_out_of_reach_is_told),
 		cmocka_unit_test(an_idle_volume_has_none),
 		cmocka_unit_test(an_obstacle_is_told),
 		cmocka_unit_test(a_key_is_active_since_it_is_in_use),

@@ -281,6 +281,12 @@ static int print_work(json_object *v, FILE *out)
 		fprintf(out, "%-13s %.1f ms at most, %.1f ms in 99.9 %% of the ranges\n",
 			"Stall:", (double)json_number(v, "LongestStall") / 1000,
 			(double)json_number(v, "StallPercentile999") / 1000);
+	if (json_number(v, "UnavoidableStall"))
+		fprintf(out,
+			"%-13s out of reach (%.0f ms): flushes and seeks of the disk take %.0f "
+			"ms\n",
+			"Stall target:", (double)json_number(v, "StallTarget") / 1000,
+			(double)json_number(v, "UnavoidableStall") / 1000);
 	if (json_number(v, "RateLimit")) {
 		view_rate(json_number(v, "RateLimit"), text);
 		fprintf(out, "%-13s %s\n", "Limit:", text);

@@ -168,6 +168,7 @@ static void set_state(struct volume *v, enum volume_state state)
 
 	if (!is_at_work(state) && (v->rate > 0 || *v->governor_reason)) {
 		v->rate = v->expected_end_usec = v->governor_rate = 0;
+		v->unavoidable_stall_usec = 0;
 		v->governor_reason[0] = '\0';
 		volume_mark(v, VOLUME_CHANGED_PROGRESS);
 	}
@@ -342,6 +343,7 @@ static void convert(struct volume *v)
 	manager_share_rate(v->manager); /* before the first byte */
 	c->stop_sent = c->reverse_sent = false;
 	v->longest_stall_usec = v->stall_999_usec = v->longest_suspend_usec = 0;
+	v->unavoidable_stall_usec = 0;
 	c->sent_run = volume_run_options(v);
 	c->sent_run.least_sequence = c->memory.sequence;
 	sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));

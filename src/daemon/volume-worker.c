@@ -349,6 +349,7 @@ static void on_progress(void *userdata, const struct worker_progress *p)
 	v->longest_stall_usec = p->longest_stall_usec;
 	v->stall_999_usec = p->stall_999_usec;
 	v->longest_suspend_usec = p->longest_suspend_usec;
+	v->unavoidable_stall_usec = p->unavoidable_stall_usec;
 	v->rate = v->rate == 0 ? p->rate
 			       : v->rate - v->rate / RATE_SMOOTHING_N + p->rate / RATE_SMOOTHING_N;
 	v->expected_end_usec = volume_end_at_rate(v);

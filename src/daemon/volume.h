@@ -95,6 +95,7 @@ struct volume {
 	uint64_t expected_end_usec; /* realtime; 0: unknown */
 	uint64_t hotzone_offset, hotzone_size;
 	uint64_t longest_stall_usec, stall_999_usec, longest_suspend_usec; /* of the present run */
+	uint64_t unavoidable_stall_usec; /* now; 0: the stall target is within reach */
 
 	uint64_t rate_limit; /* bytes/s of this volume, 0: none (the host's still holds) */
 

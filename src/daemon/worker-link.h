@@ -58,7 +58,8 @@ struct worker_progress {
 	uint64_t bytes_done, bytes_total, hotzone_offset, hotzone_size;
 	uint64_t rate; /* bytes/s since the last one */
 	uint64_t longest_stall_usec, stall_999_usec, longest_suspend_usec; /* of this run */
-	uint64_t governor_rate; /* bytes/s; 0: no limit by it */
+	uint64_t unavoidable_stall_usec; /* 0: the stall target is within reach */
+	uint64_t governor_rate;          /* bytes/s; 0: no limit by it */
 	char governor_reason[128];
 };
 

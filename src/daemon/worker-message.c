@@ -348,6 +348,7 @@ int worker_message_read_progress(sd_bus_message *m, struct worker_progress *ret)
 		U64("LongestStall", p.longest_stall_usec),
 		U64("StallPercentile999", p.stall_999_usec),
 		U64("LongestSuspend", p.longest_suspend_usec),
+		U64("UnavoidableStall", p.unavoidable_stall_usec),
 		U64("GovernorRate", p.governor_rate),
 		BUFFER("GovernorReason", p.governor_reason),
 	};
@@ -379,6 +380,7 @@ int worker_message_read_status(sd_bus_message *m, struct worker_status *ret)
 		U64("LongestStall", p->longest_stall_usec),
 		U64("StallPercentile999", p->stall_999_usec),
 		U64("LongestSuspend", p->longest_suspend_usec),
+		U64("UnavoidableStall", p->unavoidable_stall_usec),
 	};
 	int r = read_fields(m, fields, ARRAY_SIZE(fields));
 

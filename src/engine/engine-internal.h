@@ -24,6 +24,7 @@ struct engine {
 	struct stall_sample sample;   /* of the hotzone that is frozen, or was last */
 	struct stall *sampled;        /* the one that it says something about, or NULL */
 	bool after_unwritten;         /* the last hotzone ended with an unwritten block */
+	bool told_out_of_reach, told_within_reach; /* reach.c: what the log has */
 	uint64_t frozen_since;
 	bool read_failed; /* all that failed is reading a hotzone: clean header, nothing frozen */
 	bool uncertain;   /* the last commit failed, and the header may have its position */
@@ -52,6 +53,8 @@ int engine_freeze(struct engine *e, const struct hotzone *z);
 /* Lets it go, to where the header says the data is. Logs failures. */
 int engine_thaw(struct engine *e);
 int engine_give_up(struct engine *e, int error);
+/* What a freeze has shown of the stall target: for the progress and the log. */
+void engine_tell_reach(struct engine *e);
 /* Steps 6 and 7: @z is durable, or there was nothing to do in it. Logs failures. */
 int engine_end(struct engine *e, const struct hotzone *z);
 int engine_commit(struct engine *e, const struct position *p);

@@ -103,6 +103,7 @@ static void heed_stall(struct engine *e)
 	if (e->sampled && e->config.freezer && e->limits.stall_target > 0)
 		stall_update(e->sampled, &e->sample, e->limits.stall_target, e->config.block_size,
 			     e->hotzone_max);
+	engine_tell_reach(e);
 }
 
 /* One that is mostly empty says little of how long others will take. */

@@ -45,6 +45,9 @@ struct engine_progress {
 	/* How long hotzones were frozen, and what of that it took to freeze them: the device above
 	 * is suspended for some of it, so that all I/O waits. */
 	struct histogram frozen, freezing;
+	/* Microseconds that each freeze takes whatever its size, where the stall target is out of
+	 * reach because of them; 0: it is within reach. */
+	uint64_t unavoidable_stall;
 	uint64_t flushes; /* of the data disk; the header store counts its own */
 	struct stages stages;
 };

@@ -8,6 +8,7 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/histogram.c src/engine/histogram.h \
 	src/engine/memory.c \
 	src/engine/plan.c src/engine/plan.h \
+	src/engine/reach.c \
 	src/engine/recover.c \
 	src/engine/skip.c src/engine/skip-pass.c \
 	src/engine/stages.h \
@@ -24,6 +25,10 @@ src_engine_test_histogram_LDADD = src/engine/librengine.a src/util/libutil.a $(L
 UNIT_TESTS += src/engine/test-stall
 src_engine_test_stall_SOURCES = src/engine/test-stall.c
 src_engine_test_stall_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/engine/test-reach
+src_engine_test_reach_SOURCES = src/engine/test-reach.c
+src_engine_test_reach_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/engine/test-header-lane
 src_engine_test_header_lane_SOURCES = src/engine/test-header-lane.c

@@ -103,6 +103,7 @@
  *   Progress(a{sv})
  *	BytesDone t, BytesTotal t, HotzoneOffset t, HotzoneSize t, Rate t (bytes/s since the last
  *	one), LongestStall t, StallPercentile999 t, LongestSuspend t (of this run, microseconds),
+ *	UnavoidableStall t (microseconds; 0: the stall target is within reach),
  *	GovernorRate t (0: no limit by it) and GovernorReason s ("": there is nothing to govern). During
  *	Convert(), at most every 500 ms and when something changed.
  *   Done(s job, i error, s name, s message, a{sv} result)

@@ -461,6 +461,8 @@ int service_append_progress(sd_bus_message *m, const struct service *s,
 	if (r >= 0)
 		r = append(m, "LongestSuspend", "t", p->freezing.max);
 	if (r >= 0)
+		r = append(m, "UnavoidableStall", "t", p->unavoidable_stall);
+	if (r >= 0)
 		r = append(m, "GovernorRate", "t", state->governor_rate);
 	return r < 0 ? r : append_text(m, "GovernorReason", state->governor_reason);
 }

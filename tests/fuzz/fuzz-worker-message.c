@@ -50,6 +50,7 @@ static const char *const names[] = {
 	"KeepKey",
 	"NewPbkdf",
 	"NewPbkdfHash",
+	"UnavoidableStall",
 	NULL,
 };
 
