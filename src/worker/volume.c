@@ -25,6 +25,12 @@
 /* Bytes, of an image file's sectors for cryptsetup: the block size of the file system. */
 #define STOCK_FILE_BLOCK UINT32_C(4096)
 
+/* EPERM tells the service that no key fits, and it then waits for another key. */
+static int not_a_key(int error)
+{
+	return error == -EPERM ? -EACCES : error;
+}
+
 static int make_arguments(struct volume *v)
 {
 	const bool detached = v->options->header;
@@ -128,7 +134,8 @@ static int read_header(struct volume *v)
 	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_SHARED, &lock);
 
 	if (r < 0)
-		return log_error_errno(r, "%s: cannot take the metadata lock", v->header_path);
+		return not_a_key(
+			log_error_errno(r, "%s: cannot take the metadata lock", v->header_path));
 	v->header = luks_header_free(v->header);
 	r = luks_header_read(v->meta, &v->header, &why);
 	if (r < 0)
@@ -280,7 +287,8 @@ static int open_metadata(struct volume *v)
 	int fd = meta_io_open(v->place.header.fd, O_RDWR), r;
 
 	if (fd < 0)
-		return log_error_errno(fd, "%s: cannot be opened for writing", v->header_path);
+		return not_a_key(
+			log_error_errno(fd, "%s: cannot be opened for writing", v->header_path));
 	r = meta_io_file_new(fd, v->header_path, &v->meta);
 	if (r < 0) {
 		(void)close(fd);
@@ -317,7 +325,7 @@ static int open_data(struct volume *v)
 				   "losetup -f --show %s and name the loop device",
 				   v->data_path, v->data_path);
 	default:
-		return log_error_errno(r, "%s: cannot be opened", v->data_path);
+		return not_a_key(log_error_errno(r, "%s: cannot be opened", v->data_path));
 	}
 }
 
@@ -399,10 +407,10 @@ static int take_lock(const struct volume *v, struct luks_lock **ret)
 				   "or on a copy of it with the same UUID",
 				   v->header_path);
 	if (r == -EACCES || r == -EPERM)
-		return log_error_errno(r,
-				       "%s: cannot take the re-encryption lock below "
-				       "/run/cryptsetup; run as root",
-				       v->header_path);
+		return not_a_key(log_error_errno(r,
+						 "%s: cannot take the re-encryption lock below "
+						 "/run/cryptsetup; run as root",
+						 v->header_path));
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: cannot take the re-encryption lock below "
