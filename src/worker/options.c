@@ -29,12 +29,17 @@ static int takes_value(const struct option_spec *s)
 		       : required_argument;
 }
 
-/* A leading ":" makes getopt_long() tell a missing value from an unknown option. */
-static void fill_getopt(struct option *longs, char *shorts)
+/*
+ * @how leads the short options: ":" makes getopt_long() tell a missing value from an unknown
+ * option,
+ * "+" makes it stop at the first operand.
+ */
+static void fill_getopt(const char *how, struct option *longs, char *shorts)
 {
 	int n = 0;
 
-	*shorts++ = ':';
+	while (*how)
+		*shorts++ = *how++;
 	for (const struct option_spec *s = option_specs; s->name; s++, n++) {
 		longs[n] = (struct option){
 			.name = s->name,
@@ -61,6 +66,42 @@ static const struct option_spec *find_spec(int c)
 	return NULL;
 }
 
+static int refuse(const char *why)
+{
+	log_error("%s", why);
+	return -EINVAL;
+}
+
+/* @c is what getopt_long() says of the argument before optind. */
+static int refuse_option(int c, char **argv)
+{
+	log_error("%s \"%s\"; recryptctl --help lists the options",
+		  c == ':' ? "a value is missing after" : "unknown or ambiguous option",
+		  argv[optind - 1]);
+	return -EINVAL;
+}
+
+/* Puts the verb first. As with cryptsetup, options may stand before it. */
+static int move_verb(int argc, char **argv)
+{
+	struct option longs[OPTIONS_MAX + 1];
+	char shorts[2 * OPTIONS_MAX + 3], *verb;
+	int c;
+
+	fill_getopt("+:", longs, shorts);
+	opterr = 0;
+	optind = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
+		if (c == ':' || c == '?')
+			return refuse_option(c, argv);
+	if (optind >= argc)
+		return refuse("what to do is missing; recryptctl --help lists the verbs");
+	verb = argv[optind];
+	memmove(argv + 2, argv + 1, (size_t)(optind - 1) * sizeof(*argv));
+	argv[1] = verb;
+	return 0;
+}
+
 /* @argv starts with the verb, which stands where getopt expects the program's name. */
 static int parse_verb_options(int argc, char **argv, unsigned max, struct options *o)
 {
@@ -68,19 +109,14 @@ static int parse_verb_options(int argc, char **argv, unsigned max, struct option
 	char shorts[2 * OPTIONS_MAX + 2];
 	int c, r;
 
-	fill_getopt(longs, shorts);
+	fill_getopt(":", longs, shorts);
 	opterr = 0;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct option_spec *s;
 
-		if (c == ':' || c == '?') {
-			log_error("%s \"%s\"; recryptctl --help lists the options",
-				  c == ':' ? "a value is missing after"
-					   : "unknown or ambiguous option",
-				  argv[optind - 1]);
-			return -EINVAL;
-		}
+		if (c == ':' || c == '?')
+			return refuse_option(c, argv);
 		s = find_spec(c);
 		if (!s)
 			return -EINVAL;
@@ -101,12 +137,6 @@ static int parse_verb_options(int argc, char **argv, unsigned max, struct option
 	o->operands = argv + optind;
 	o->device = argv[optind];
 	return 0;
-}
-
-static int refuse(const char *why)
-{
-	log_error("%s", why);
-	return -EINVAL;
 }
 
 static int check_pbkdf(const struct options *o)
@@ -319,6 +349,22 @@ static bool is_help(const char *arg)
 	return strcmp(arg, "--help") == 0 || strcmp(arg, "-?") == 0 || strcmp(arg, "--usage") == 0;
 }
 
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++)
+		if (is_help(argv[i]))
+			return true;
+	return false;
+}
+
+static const struct verb_spec *find_verb(const char *name)
+{
+	for (const struct verb_spec *v = verb_specs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	struct options o = {
@@ -328,21 +374,27 @@ int options_parse(int argc, char **argv, struct options *ret)
 		.key_timeout = OPTION_KEY_TIMEOUT,
 		.stall_target_ms = OPTION_NOT_GIVEN,
 	};
-	const struct verb_spec *v = verb_specs;
+	const struct verb_spec *v;
 	int r;
 
 	if (argc < 2)
 		return refuse("what to do is missing; recryptctl --help lists the verbs");
-	while (v->name && strcmp(v->name, argv[1]) != 0)
-		v++;
-	if (!v->name) {
+	v = find_verb(argv[1]);
+	if (!v && *argv[1] == '-' && wants_help(argc, argv)) {
+		v = find_verb("help");
+	} else if (!v && *argv[1] == '-') {
+		r = move_verb(argc, argv);
+		if (r < 0)
+			return r;
+		v = find_verb(argv[1]);
+	}
+	if (!v) {
 		log_error("unknown verb \"%s\"; recryptctl --help lists the verbs", argv[1]);
 		return -EINVAL;
 	}
 	o.verb = v->verb;
-	for (int i = 2; i < argc; i++)
-		if (is_help(argv[i]))
-			o.verb = VERB_HELP;
+	if (wants_help(argc, argv))
+		o.verb = VERB_HELP;
 	if (o.verb != VERB_HELP && o.verb != VERB_VERSION) {
 		r = parse_verb_options(argc - 1, argv + 1, v->max, &o);
 		if (r < 0)

@@ -263,6 +263,33 @@ static void verbs_are_known_and_know_their_options(void **state)
 	assert_refused("recryptctl cancel img --init-only", -EINVAL, "--init-only makes no sense");
 }
 
+/* Scripts for cryptsetup have options such as -q there. */
+static void options_may_stand_before_the_verb(void **state)
+{
+	struct options o;
+
+	(void)state;
+	parse_good("recryptctl -q --key-file k reencrypt --init-only img -S 3", &o);
+	assert_int_equal(o.verb, VERB_REENCRYPT);
+	assert_string_equal(o.device, "img");
+	assert_string_equal(o.key_file, "k");
+	assert_true(o.init_only);
+	assert_true(o.batch_mode);
+	assert_int_equal(o.key_slot, 3);
+	parse_good("recryptctl --json=short status vol", &o);
+	assert_int_equal(o.verb, VERB_STATUS);
+	assert_string_equal(o.device, "vol");
+	parse_good("recryptctl -q --help", &o);
+	assert_int_equal(o.verb, VERB_HELP);
+
+	assert_refused("recryptctl -q", -EINVAL, "what to do is missing");
+	assert_refused("recryptctl -q rencrypt img", -EINVAL, "unknown verb \"rencrypt\"");
+	assert_refused("recryptctl --nope reencrypt img", -EINVAL,
+		       "unknown or ambiguous option \"--nope\"");
+	assert_refused("recryptctl --key-file", -EINVAL, "a value is missing after \"--key-file\"");
+	assert_refused("recryptctl --json reencrypt img", -EINVAL, "--json makes no sense");
+}
+
 static void sizes_have_the_units_of_cryptsetup(void **state)
 {
 	static const struct {
@@ -416,6 +443,7 @@ int main(void)
 		cmocka_unit_test(short_letters_are_those_of_cryptsetup),
 		cmocka_unit_test(options_may_stand_behind_the_device),
 		cmocka_unit_test(verbs_are_known_and_know_their_options),
+		cmocka_unit_test(options_may_stand_before_the_verb),
 		cmocka_unit_test(sizes_have_the_units_of_cryptsetup),
 		cmocka_unit_test(what_we_do_not_do_is_refused_by_name),
 		cmocka_unit_test(nonsense_is_refused),
