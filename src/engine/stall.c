@@ -105,9 +105,9 @@ static bool are_enough(size_t slopes, unsigned samples)
 
 /*
  * The median of the slopes (Theil and Sen): a quarter of the samples may be anything. Samples of
- * one size leave the slope as it was. Returns whether they told one.
+ * one size leave the slope as it was.
  */
-static bool fit_slope(struct stall *s)
+static void fit_slope(struct stall *s)
 {
 	double slopes[STALL_SAMPLES * (STALL_SAMPLES - 1) / 2], each[STALL_SAMPLES], most;
 	const size_t n = collect_slopes(s, slopes);
@@ -122,14 +122,14 @@ static bool fit_slope(struct stall *s)
 	else if (s->n == 1)
 		s->per_byte = most;
 	s->per_byte = MIN(s->per_byte, most);
-	return told;
+	s->knows_slope = s->knows_slope || told;
 }
 
-static bool fit(struct stall *s)
+static void fit(struct stall *s)
 {
 	double rest[STALL_SAMPLES];
-	const bool told = fit_slope(s);
 
+	fit_slope(s);
 	for (unsigned i = 0; i < s->n; i++)
 		rest[i] = (double)s->samples[i].frozen - s->per_byte * (double)s->samples[i].size;
 	s->fixed = MAX(median(rest, s->n), 0.);
@@ -138,7 +138,6 @@ static bool fit(struct stall *s)
 					 modelled(s, s->samples[i].size));
 	/* Of a bell curve this is the standard deviation. */
 	s->deviation = 1.4826 * median(rest, s->n);
-	return told;
 }
 
 static void keep_newest(struct stall *s, unsigned n)
@@ -257,7 +256,8 @@ static uint64_t cut_size(const struct stall *s, const struct stall_sample *sampl
 
 static uint64_t varied_size(const struct stall *s, uint32_t block, uint64_t max)
 {
-	if (s->turn % VARY_EACH != 0 || s->size >= max)
+	/* At the most, and with the target kept, nothing depends on the two times. */
+	if (s->turn % VARY_EACH != 0 || (s->size >= max && !s->is_out_of_reach))
 		return 0;
 	return s->size / 2 >= block ? s->size / 2 : MIN(UINT64_C(2) * block, max);
 }
@@ -278,7 +278,8 @@ void stall_update(struct stall *s, const struct stall_sample *sample, uint64_t t
 	compare_with_model(s, sample, (double)target);
 	keep_newest(s, STALL_SAMPLES - 1);
 	s->samples[s->n++] = *sample;
-	if (fit(s))
+	fit(s);
+	if (s->knows_slope)
 		judge_reach(s, (double)target);
 	cut = cut_size(s, sample, (double)target, expected);
 	ideal = ideal_size(s, (double)target, max);

@@ -41,6 +41,7 @@ struct stall {
 	unsigned n;                                 /* samples */
 	unsigned turn;                              /* updates, to vary sizes by */
 	double deviation;                           /* of samples from the model, microseconds */
+	bool knows_slope;                           /* samples of different sizes were seen */
 	double margin;                              /* learned from late freezes, microseconds */
 	unsigned patience;                          /* freezes in which the margin shrinks to 1/e */
 	int strange;      /* freezes in a row that took longer (or < 0: shorter) than modelled */

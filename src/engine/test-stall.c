@@ -238,6 +238,10 @@ static void one_size_leaves_the_model_as_it_was(void **state)
 		see(&s, 4 * BLOCK, old_disk.fixed + data_time(&old_disk, 4 * BLOCK), 200 * MS);
 	assert_in_range(s.fixed, 83 * MS, 87 * MS);
 	assert_in_range(1e6 / s.per_byte, 49 * MIB, 51 * MIB);
+	/* So a new target is judged rightly, too. */
+	for (unsigned n = 0; n < 16; n++)
+		see(&s, 4 * BLOCK, old_disk.fixed + data_time(&old_disk, 4 * BLOCK), 50 * MS);
+	assert_true(s.is_out_of_reach);
 }
 
 /* A time whose deviation is @percent: a sum of eight even ones is near a bell curve, 1020 +- 209.
