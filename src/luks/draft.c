@@ -81,6 +81,18 @@ static int refuse_changed(const struct luks_draft *d)
 		d->disk.path);
 }
 
+/* They were settled before (settle.h), so this is new. */
+static int check_copies(const struct luks_draft *d, const struct on_disk *o)
+{
+	if (!luks_header_needs_repair(o->header))
+		return 0;
+	return log_refusal(
+		-EUCLEAN,
+		"%s: the %s copy of the LUKS2 header was good and is not, or cannot be read "
+		"now; nothing was written, look at the disk and try again",
+		d->disk.path, o->header->bad[LUKS_PRIMARY] ? "primary" : "secondary");
+}
+
 /* Both copies of the header, the JSON areas included. */
 static int read_copies(struct meta_io *io, size_t size, uint8_t **ret)
 {
@@ -225,9 +237,9 @@ int luks_draft_new(const struct luks_place *place, struct luks_draft **ret)
 	r = on_disk_open(&d->disk, LUKS_LOCK_SHARED, &o);
 	if (r < 0)
 		return r;
-	/* It was settled before (settle.h). */
-	if (luks_header_needs_repair(o.header))
-		return refuse_changed(d);
+	r = check_copies(d, &o);
+	if (r < 0)
+		return r;
 	r = fill(d, place, &o);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot copy the LUKS2 header to memory",
@@ -514,7 +526,9 @@ int luks_draft_put(struct luks_draft *d)
 
 	if (r < 0)
 		return r;
-	r = check_same(d, &o);
+	r = check_copies(d, &o);
+	if (r == 0)
+		r = check_same(d, &o);
 	if (r < 0)
 		return r;
 	r = check_kept(d, d->first ?: o.header);

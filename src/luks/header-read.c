@@ -34,7 +34,7 @@ enum verdict {
 
 struct copy {
 	enum verdict verdict;
-	int error;  /* of COPY_UNREADABLE */
+	int error;  /* of COPY_UNREADABLE; -ENOMEM says nothing of the copy */
 	bool zeros; /* COPY_ABSENT: nothing but zeros there */
 	struct luks_header_disk *disk;
 	json_object *json;
@@ -139,7 +139,11 @@ static void judge_whole(struct copy *c, uint64_t size)
 	int r;
 
 	r = luks_header_checksum(c->disk->checksum_alg, c->disk, size, checksum);
-	if (r < 0)
+	/* What every OpenSSL has is missing only where there is no memory to make it ready. */
+	if (r < 0 && (r != -EOPNOTSUPP || strcmp(c->disk->checksum_alg, "sha256") == 0)) {
+		c->error = -ENOMEM;
+		judge(c, COPY_UNREADABLE, "there is no memory to compute its checksum");
+	} else if (r < 0)
 		judge(c, COPY_DAMAGED, "its checksum cannot be computed");
 	else if (memcmp(checksum, c->disk->checksum, sizeof(checksum)) != 0)
 		judge(c, COPY_DAMAGED, "its checksum is wrong");
@@ -266,6 +270,11 @@ int luks_header_read(struct meta_io *io, struct luks_header **ret, struct luks_r
 		goto out;
 	}
 	find_secondary(io, primary, &copies[LUKS_SECONDARY]);
+	/* It would count as bad, and be written anew, or (where nobody does) end the work later. */
+	if (primary->error == -ENOMEM || secondary->error == -ENOMEM) {
+		r = luks_refuse(why, -ENOMEM, "there is no memory to read it");
+		goto out;
+	}
 
 	if (primary->verdict == COPY_VALID &&
 	    (secondary->verdict != COPY_VALID ||

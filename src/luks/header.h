@@ -48,6 +48,7 @@ struct luks_header {
  *   -EPROTONOSUPPORT  a LUKS header of another version (1)
  *   -EBADMSG          a LUKS2 header, but neither copy is whole and valid
  *   -EFBIG            the header is larger than the device
+ *   -ENOMEM           no memory for one of the copies, whatever is in it
  *   anything else     the device could not be read
  * A header with an unknown requirement is read: see luks_unknown_requirement() in validate.h.
  */

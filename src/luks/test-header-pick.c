@@ -48,6 +48,39 @@ static void bad_copy_is_repaired_from_the_other(void **state)
 	}
 }
 
+static int (*read_sim)(struct meta_io *io, uint64_t offset, void *buf, size_t size);
+static uint64_t failing_offset;
+static int failure;
+
+static int failing_read(struct meta_io *io, uint64_t offset, void *buf, size_t size)
+{
+	return offset == failing_offset ? failure : read_sim(io, offset, buf, size);
+}
+
+/* It says nothing of the copy, which would be written anew, or missed at the next commit. */
+static void lack_of_memory_is_no_bad_copy(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = sim_header(d), *again = NULL;
+	struct meta_io_ops ops = *d->io.ops;
+
+	(void)state;
+	read_sim = ops.read;
+	ops.read = failing_read;
+	d->io.ops = &ops;
+	for (int bad = LUKS_PRIMARY; bad <= LUKS_SECONDARY; bad++) {
+		failing_offset = bad == LUKS_PRIMARY ? 0 : h->size;
+		failure = -ENOMEM;
+		assert_int_equal(luks_header_read(&d->io, &again, NULL), -ENOMEM);
+		failure = -EIO;
+		assert_int_equal(luks_header_read(&d->io, &again, NULL), 0);
+		assert_true(again->bad[bad]);
+		luks_header_free(again);
+	}
+	luks_header_free(h);
+	sim_free(d);
+}
+
 static void older_copy_loses(void **state)
 {
 	(void)state;
@@ -276,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_copy_is_repaired_from_the_other),
+		cmocka_unit_test(lack_of_memory_is_no_bad_copy),
 		cmocka_unit_test(older_copy_loses),
 		cmocka_unit_test(secondary_is_found_for_every_size),
 		cmocka_unit_test(foreign_primary_is_left_alone),

@@ -419,11 +419,29 @@ static int take_lock(const struct volume *v, struct luks_lock **ret)
 	return 0;
 }
 
+static int repair_copies(struct volume *v)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r;
+
+	if (!luks_header_needs_repair(v->header))
+		return 0;
+	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
+	if (r == 0)
+		r = luks_header_check_unmoved(v->header, v->meta);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot look at the bad copy of the LUKS2 header",
+				       v->header_path);
+	return luks_settle_copies(v->header, v->meta);
+}
+
 int volume_reload(struct volume *v)
 {
 	int r = read_header(v);
 
-	return r < 0 ? r : volume_understand(v);
+	if (r == 0)
+		r = volume_understand(v);
+	return r < 0 || !v->lock ? r : repair_copies(v);
 }
 
 int volume_check_idle(struct volume *v)
@@ -452,22 +470,6 @@ static int look_again(struct volume *v)
 	return log_refusal(-EBUSY, "%s: was opened or closed meanwhile; try again", v->data_path);
 }
 
-static int repair_copies(struct volume *v)
-{
-	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
-	int r;
-
-	if (!luks_header_needs_repair(v->header))
-		return 0;
-	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
-	if (r == 0)
-		r = luks_header_check_unmoved(v->header, v->meta);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot look at the bad copy of the LUKS2 header",
-				       v->header_path);
-	return luks_settle_copies(v->header, v->meta);
-}
-
 int volume_lock(struct volume *v)
 {
 	int r = take_lock(v, &v->lock);
@@ -476,9 +478,7 @@ int volume_lock(struct volume *v)
 		r = look_again(v);
 	if (r == 0)
 		r = volume_claim(v);
-	if (r == 0)
-		r = volume_reload(v);
-	return r < 0 ? r : repair_copies(v);
+	return r < 0 ? r : volume_reload(v);
 }
 
 /* As it is now: another tool may have put a new keyslot into an area that was freed. */

@@ -53,8 +53,8 @@ void volume_close(struct volume *v);
 int volume_check_idle(struct volume *v);
 
 /*
- * Takes the re-encryption lock for good, and reads the header again: from here on it only changes
- * by us. A bad copy is repaired. Offline the data device is opened exclusively.
+ * Takes the re-encryption lock for good, and reloads: from here on the header only changes by us.
+ * Offline the data device is opened exclusively.
  */
 int volume_lock(struct volume *v);
 
@@ -77,7 +77,10 @@ static inline dev_t volume_data_device(const struct volume *v)
 	return file_block_device(&v->place.data.identity);
 }
 
-/* Reads the header again and understands it, under the locks that we have. */
+/*
+ * Reads the header again and understands it, under the locks that we have. With that of the
+ * re-encryption a bad copy is repaired.
+ */
 int volume_reload(struct volume *v);
 
 /* Sets v->reenc from v->header. Logs what is wrong. */
