@@ -48,6 +48,7 @@ void batch_load(struct batch *b, uint64_t offset, uint64_t size)
 	b->convert = b->store = b->verify = false;
 	b->error = 0;
 	b->n_chunks = 0;
+	b->reads_max = cfg->disk->depth;
 	for (uint64_t at = 0; at < size; at += chunk_size) {
 		b->chunks[b->n_chunks++] = (struct chunk){
 			.batch = b,
@@ -240,6 +241,14 @@ static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state sta
 	return 0;
 }
 
+static int read_chunk(struct batch_queue *q, struct chunk *c)
+{
+	const int r = start_io(q, c, CHUNK_READING, DISK_READ, 0, c->size, c->data);
+
+	c->batch->reading += r == 0;
+	return r;
+}
+
 /*
  * The size of the next part that is written or read back, 0 at the end. New ciphertext is as little
  * all zeros as the old was, so what is, is unwritten still.
@@ -313,7 +322,7 @@ static int chunk_advance(struct batch_queue *q, struct chunk *c)
 
 	switch (c->state) {
 	case CHUNK_WANT_READ:
-		return may_io ? start_io(q, c, CHUNK_READING, DISK_READ, 0, c->size, c->data) : 0;
+		return may_io && b->reading < b->reads_max ? read_chunk(q, c) : 0;
 	case CHUNK_READ:
 		if (cfg->resilience == ENGINE_CHECKSUM || cfg->skip_unwritten)
 			start_job(q, c, CHUNK_HASHING, hash_chunk);
@@ -362,6 +371,7 @@ static void io_done(struct batch_queue *q, struct disk_request *rq)
 		q->flushing = false;
 		return;
 	}
+	c->batch->reading -= c->state == CHUNK_READING;
 	if (c->state == CHUNK_VERIFYING && rq->result == 0) {
 		compare(q, c, rq->size);
 	} else if (c->state == CHUNK_READING && rq->result == 0) {
@@ -376,6 +386,15 @@ static void io_done(struct batch_queue *q, struct disk_request *rq)
 			q->spare[q->n_spares++] = c->spare;
 		chunk_fail(c, rq->result);
 	}
+}
+
+bool batch_reads(const struct batch_queue *q)
+{
+	for (unsigned i = 0; i < q->n_batches; i++)
+		for (unsigned n = 0; n < q->batches[i]->n_chunks; n++)
+			if (q->batches[i]->chunks[n].state <= CHUNK_READING)
+				return true;
+	return false;
 }
 
 int batch_submit(struct batch_queue *q)

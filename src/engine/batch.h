@@ -65,6 +65,7 @@ struct batch {
 	uint8_t *digests;      /* packed as the checksum area has them, 4096-aligned */
 	struct chunk *chunks;
 	unsigned n_chunks;
+	unsigned reading, reads_max;     /* chunks that are being read; and may be at once */
 	const uint8_t *unwritten_digest; /* of an unwritten block */
 	bool convert, store, verify;     /* how far its chunks may go */
 	int error;
@@ -114,6 +115,9 @@ bool batch_is_verified(const struct batch *b);
 bool batch_is_idle(const struct batch *b);
 /* Converted chunks will be written again: the flush after them failed, or what came of it. */
 void batch_store_again(struct batch *b);
+
+/* Is any batch being read? */
+bool batch_reads(const struct batch_queue *q);
 
 /* Submits what can be submitted, and waits for nothing. */
 int batch_submit(struct batch_queue *q);

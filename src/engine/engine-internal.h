@@ -4,13 +4,31 @@
 
 #include "engine/batch.h"
 #include "engine/engine.h"
+#include "engine/overlap.h"
 #include "engine/plan.h"
 #include "engine/stall.h"
+#include "util/log.h"
+
+/* What the header store is asked for (lane.c). */
+struct header_call {
+	enum { HEADER_HOLD, HEADER_PROTECT, HEADER_COMMIT, HEADER_RELEASE } what;
+	const void *data; /* HEADER_PROTECT: what, and how many bytes of it */
+	size_t size;
+	struct position position; /* HEADER_COMMIT */
+	bool both_copies;         /* are to be durable */
+	struct pool_job job;
+	struct log_capture captured;
+};
 
 struct engine {
 	struct engine_config config;
-	struct batch batch[2]; /* the second one only offline */
+	/* The second one only offline. Where it is not used, the first one has the memory of both.
+	 */
+	struct batch batch[2];
+	struct overlap overlap;
 	struct batch_queue queue;
+	struct header_call call;
+	bool calling;             /* @call has started and has not been waited for */
 	struct position position; /* what the header says; hot also where it only may be */
 	struct engine_progress progress;
 	uint64_t hotzone_max; /* bytes */
@@ -42,6 +60,16 @@ static inline bool engine_has_plaintext_side(const struct engine_config *cfg)
 	return cfg->old_side.plaintext || cfg->new_side.plaintext;
 }
 
+/* Calls the header store; none may be under way. What @call points to stays until lane_finish(). */
+void lane_start(struct engine *e, const struct header_call *call);
+/*
+ * Waits for the call that is under way, while the batches go on: its result, 0 where there is none.
+ * Whatever fails, the call has ended when this returns.
+ */
+int lane_finish(struct engine *e);
+/* Waits for the call that is under way, whose failure is this one's, too, and makes another. */
+int lane_call(struct engine *e, const struct header_call *call);
+
 /* Waits until nothing of @b is under way. */
 int engine_drain(struct engine *e, struct batch *b);
 
@@ -63,6 +91,13 @@ int engine_protect(struct engine *e, const void *data, size_t size);
 /* Somebody else moved the header on. Returns @error. */
 int engine_log_foreign(const struct engine *e, int error);
 int engine_flush(struct engine *e);
+/*
+ * The same, and offline the lock of the header is taken meanwhile and the header looked at, but
+ * where that would have to wait for reads.
+ */
+int engine_flush_and_look(struct engine *e);
+/* Starts to let others have the header. */
+void engine_release(struct engine *e);
 /* Counts what @stage took, which started at @begin (now_usec()). */
 void engine_count(struct engine *e, enum stage stage, uint64_t begin);
 void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,

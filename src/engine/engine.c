@@ -21,6 +21,12 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+/*
+ * Bytes of the next hotzone that may wait for a disk while the header is at work, as two requests
+ * at least: enough for it to go on with.
+ */
+#define READS_BESIDE_HEADER (UINT32_C(2) << 20)
+
 static void report(struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
@@ -68,6 +74,8 @@ static struct hotzone longest_hotzone(const struct engine *e, uint64_t boundary)
 	struct hotzone z =
 		plan_next(&e->config, online ? boundary : skip_hole_at(e, boundary), e->limit);
 
+	if (!online)
+		plan_cut(&e->config, &z, overlap_size(&e->overlap));
 	if (e->limits.hotzone_size > 0)
 		plan_cut(&e->config, &z, e->limits.hotzone_size);
 	skip_cut_at_hole(e, &z);
@@ -178,6 +186,8 @@ static int protect(struct engine *e, const struct batch *b)
 	const void *data = cfg->resilience == ENGINE_CHECKSUM ? b->digests : b->data;
 	int r = engine_protect(e, data, (size_t)size);
 
+	if (r == -ESTALE)
+		return engine_log_foreign(e, r);
 	if (r < 0)
 		log_error_errno(r,
 				"%s: cannot write the resilience area for the hotzone at offset "
@@ -274,6 +284,7 @@ int engine_end(struct engine *e, const struct hotzone *z)
 
 	if (plan_is_at_end(cfg, clean.boundary)) {
 		/* One commit says both: never "all converted, still in re-encryption" (P1). */
+		(void)lane_finish(e);
 		r = cfg->header->ops->finish(cfg->header);
 		if (r < 0)
 			return give_up_between(
@@ -314,23 +325,51 @@ static void count_hole(struct engine *e, uint64_t boundary, const struct hotzone
 	e->jumped += size;
 }
 
-/* Starts to read the hotzone after @z into @b. That one is returned, or one of size 0. */
+static bool is_last(const struct engine *e, const struct hotzone *z)
+{
+	return plan_is_at_end(&e->config, plan_boundary_after(&e->config, z));
+}
+
+/* One at a time: the range of the next is not frozen yet, or its data goes through a mapping. */
+static bool is_single(const struct engine *e)
+{
+	return e->config.freezer || engine_has_plaintext_side(&e->config);
+}
+
+/* Starts to read the hotzone after @z into @b, which is returned. */
+static struct hotzone read_next(struct engine *e, struct batch *b, const struct hotzone *z)
+{
+	const struct hotzone next = next_hotzone(e, plan_boundary_after(&e->config, z));
+
+	batch_load(b, next.offset, next.size);
+	return next;
+}
+
+/*
+ * The same while something else is done, or size 0 where that is not wanted. A request for the
+ * header may have to wait for those that came before it, so few are handed out before it is hot.
+ */
 static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct hotzone *z)
 {
-	const struct engine_config *cfg = &e->config;
-	const uint64_t boundary = plan_boundary_after(cfg, z);
 	struct hotzone ahead;
 
-	if (cfg->freezer || engine_has_plaintext_side(cfg) || plan_is_at_end(cfg, boundary))
+	if (is_single(e) || !e->overlap.beside || is_last(e, z))
 		return (struct hotzone){0};
-	ahead = next_hotzone(e, boundary);
-	batch_load(b, ahead.offset, ahead.size);
+	ahead = read_next(e, b, z);
+	b->reads_max = MAX(READS_BESIDE_HEADER / batch_chunk_size(&e->config), 2U);
 	/* Requests are handed out in this order, and the other one's turn is earlier. */
 	if (e->queue.batches[0] == b) {
 		e->queue.batches[0] = e->queue.batches[1];
 		e->queue.batches[1] = b;
 	}
 	return ahead;
+}
+
+/* The header is hot: from now on writes are handed out, and get one half of what the disk takes. */
+static void share_disk(struct engine *e, struct batch *ahead)
+{
+	ahead->reads_max = MAX(e->config.disk->depth / 2, 1U);
+	engine_release(e);
 }
 
 /*
@@ -372,31 +411,73 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 	return 0;
 }
 
+/* From the end of one hotzone to that of the next, microseconds: see struct overlap_sample. */
+struct cycle {
+	uint64_t begin, data;
+};
+
+static struct cycle begin_cycle(const struct engine *e)
+{
+	const uint64_t *usec = e->progress.stages.usec;
+
+	return (struct cycle){
+		.begin = now_usec(),
+		.data = usec[STAGE_LOAD] + usec[STAGE_STORE] + usec[STAGE_FLUSH],
+	};
+}
+
+/* A hotzone is durable. What it took says how the next ones are to be done. */
+static void note_cycle(struct engine *e, const struct batch *b, struct cycle *c)
+{
+	const struct cycle now = begin_cycle(e);
+	const bool trial = e->overlap.phase != OVERLAP_DECIDED;
+
+	if (!trial || b->size == overlap_size(&e->overlap))
+		overlap_update(&e->overlap,
+			       &(struct overlap_sample){.size = b->size,
+							.data = now.data - c->data,
+							.cycle = now.begin - c->begin});
+	*c = now;
+}
+
 /* Hotzones one after the other, until the end, a stop, an error, or (online) just one. */
 static int convert_hotzones(struct engine *e)
 {
 	uint64_t boundary = e->position.boundary;
-	struct hotzone z = first_hotzone(e), next, third;
-	int r = begin(e, &e->batch[0], &z);
+	struct cycle cycle = begin_cycle(e);
+	struct batch *b = &e->batch[0], *other = &e->batch[1];
+	struct hotzone z, next, third;
+	int r;
 
+	overlap_disturbed(&e->overlap);
+	z = first_hotzone(e);
+	r = begin(e, b, &z);
 	if (r < 0)
 		return r;
-	next = read_ahead(e, &e->batch[1], &z);
-	for (unsigned i = 0;; i = !i, z = next, next = third) {
+	next = read_ahead(e, other, &z);
+	for (;; z = next, next = third) {
+		share_disk(e, other);
 		count_hole(e, boundary, &z);
 		boundary = plan_boundary_after(&e->config, &z);
-		r = engine_store(e, &e->batch[i]);
+		r = engine_store(e, b);
 		if (r < 0) {
 			/* None of its writes may reach the disk after its I/O is let go with EIO.
 			 */
-			(void)engine_drain(e, &e->batch[i]);
+			(void)engine_drain(e, b);
 			return leave(e, r);
 		}
-		if (next.size == 0 || wants_stop(e) || pause_due(e, &z))
+		if (is_single(e) || is_last(e, &z) || wants_stop(e) || pause_due(e, &z))
 			return engine_end(e, &z);
+		note_cycle(e, b, &cycle);
 		/* What is durable needs its memory no longer. */
-		third = read_ahead(e, &e->batch[i], &next);
-		r = go_on(e, &z, &e->batch[!i]);
+		if (next.size == 0) {
+			e->batch[1].n_chunks = 0; /* it may go into the memory of both */
+			next = read_next(e, &e->batch[0], &z);
+		}
+		b = next.offset == e->batch[0].offset ? &e->batch[0] : &e->batch[1];
+		other = b == &e->batch[0] ? &e->batch[1] : &e->batch[0];
+		third = read_ahead(e, other, &next);
+		r = go_on(e, &z, b);
 		if (r < 0)
 			return r;
 	}
@@ -410,6 +491,8 @@ static int convert(struct engine *e)
 
 	for (unsigned i = 0; i < e->queue.n_batches; i++)
 		batch_abandon(&e->queue, &e->batch[i]);
+	engine_release(e);
+	(void)lane_finish(e);
 	return r;
 }
 
@@ -432,6 +515,20 @@ static int retry_smaller(struct engine *e, int error)
 	return error;
 }
 
+/* A trial only where it can make a difference, and where the times that are measured mean
+ * something. */
+static void begin_overlap(struct engine *e, uint64_t boundary)
+{
+	const struct engine_config *cfg = &e->config;
+	const uint64_t left = cfg->size - plan_converted(cfg, boundary);
+
+	if (cfg->never_ahead)
+		overlap_begin_alone(&e->overlap, plan_alone_max(cfg));
+	else
+		overlap_begin(&e->overlap, plan_hotzone_max(cfg), plan_alone_max(cfg),
+			      is_single(e) || cfg->skip_unwritten ? 0 : left);
+}
+
 int engine_run(struct engine *e, const struct position *from, enum engine_outcome *ret)
 {
 	const struct engine_config *cfg = &e->config;
@@ -445,6 +542,7 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	if (r < 0)
 		return r;
 	skip_begin(e);
+	begin_overlap(e, from->boundary);
 	e->position = *from;
 	e->finished = e->read_failed = false;
 	e->jumped = e->no_pass = 0;

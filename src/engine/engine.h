@@ -19,11 +19,11 @@
 #include "io/disk.h"
 
 /*
- * Bytes of a hotzone at most, whatever is wanted. Twice this is in memory offline, where the next
- * hotzone is read while one is written; with the checksums and the program itself that stays well
- * below 128 MiB.
+ * Bytes of a hotzone at most, whatever is wanted. Offline there is memory for two, one of which is
+ * read while the other is written, or for one of twice the size (overlap.h); with the checksums and
+ * the program itself that stays below 128 MiB.
  */
-#define ENGINE_HOTZONE_MAX (UINT64_C(32) << 20)
+#define ENGINE_HOTZONE_MAX (UINT64_C(48) << 20)
 
 enum engine_direction { ENGINE_FORWARD, ENGINE_BACKWARD };
 enum engine_resilience { ENGINE_CHECKSUM, ENGINE_JOURNAL };
@@ -73,12 +73,14 @@ struct engine_config {
 	 */
 	uint32_t position_unit;
 	uint64_t hotzone_size; /* wanted, bytes; lowered to what area and memory allow */
+	uint64_t alone_size;   /* the same where the next one is not read meanwhile; 0: no more */
 	/*
 	 * Blocks of ciphertext that are all zero stay so. Both sides' ciphers must be such that no
 	 * data looks like that (cipher_tells_unwritten()).
 	 */
 	bool skip_unwritten;
-	bool verify; /* read back what is durable before its protection is given up */
+	bool never_ahead; /* offline: the next hotzone is not read early, even if that is faster */
+	bool verify;      /* read back what is durable before its protection is given up */
 	struct engine_limits limits;
 	struct header_store *header;
 	struct freezer *freezer; /* NULL: offline */

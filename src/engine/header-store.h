@@ -33,6 +33,12 @@ struct header_store {
  */
 struct header_store_ops {
 	/*
+	 * Nobody else may write the header from here to release(), and it is still the one that is
+	 * known: the calls in between need not look. May be called again; both may be NULL.
+	 */
+	int (*hold)(struct header_store *s);
+	void (*release)(struct header_store *s);
+	/*
 	 * Writes resilience data (4096-aligned memory, checksums a multiple of 4096 bytes where the
 	 * area has room for that) and flushes it; a commit that was made before is whole on disk
 	 * (both copies) afterwards. Must only be called when the header on disk does not need what

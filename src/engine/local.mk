@@ -6,7 +6,9 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/freezer.h \
 	src/engine/header-store.h \
 	src/engine/histogram.c src/engine/histogram.h \
+	src/engine/lane.c \
 	src/engine/memory.c \
+	src/engine/overlap.c src/engine/overlap.h \
 	src/engine/plan.c src/engine/plan.h \
 	src/engine/reach.c \
 	src/engine/recover.c \
@@ -21,6 +23,10 @@ src_engine_librengine_a_SOURCES = \
 UNIT_TESTS += src/engine/test-histogram
 src_engine_test_histogram_SOURCES = src/engine/test-histogram.c
 src_engine_test_histogram_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/engine/test-overlap
+src_engine_test_overlap_SOURCES = src/engine/test-overlap.c
+src_engine_test_overlap_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/engine/test-stall
 src_engine_test_stall_SOURCES = src/engine/test-stall.c

@@ -2,10 +2,11 @@
 /*
  * All memory of a run, in one locked mapping that is made before anything is frozen:
  *
- *    | data of batch 0 | digests 0 | chunks 0 | (offline: the same for 1) | recovery's digests |
- *    | what verify reads |
+ *    | data of batch 0 | (of 1) | digests of 0 | (of 1) | chunks of 0 | (of 1) |
+ *    | recovery's digests | what verify reads |
  *
- * It holds plaintext in passing, so it stays out of core dumps and is wiped at the end.
+ * Offline the engine may use both halves of each part for batch 0, while 1 is empty. All of it
+ * holds plaintext in passing, so it stays out of core dumps and is wiped at the end.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct layout {
 static struct layout batch_layout(const struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
-	const uint64_t longest = plan_memory(cfg);
+	const uint64_t longest = MIN(plan_memory(cfg), cfg->size);
 	const uint64_t n_chunks = longest / batch_chunk_size(cfg) + 1;
 	struct layout l = {
 		/* Recovery works in chunks whatever the size of the hotzone. */
@@ -38,6 +39,25 @@ static struct layout batch_layout(const struct engine *e)
 static int add_memory(struct disk *d, void *memory, uint64_t size)
 {
 	return d && d->ops->add_memory ? d->ops->add_memory(d, memory, size) : 0;
+}
+
+/* Gives each batch its part of @p; returns what is behind that. */
+static uint8_t *divide(struct engine *e, const struct layout *l, uint8_t *p)
+{
+	const unsigned n = e->queue.n_batches;
+	uint8_t *digests = p + n * l->data, *chunks = digests + n * l->digests;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct batch *b = &e->batch[i];
+
+		b->config = &e->config;
+		b->data = p + i * l->data;
+		b->digests = digests + i * l->digests;
+		b->chunks = (struct chunk *)(chunks + i * l->chunks);
+		b->unwritten_digest = e->unwritten_digest;
+		e->queue.batches[i] = b;
+	}
+	return chunks + n * l->chunks;
 }
 
 static int allocate(struct engine *e)
@@ -70,20 +90,10 @@ static int allocate(struct engine *e)
 	e->memory = p;
 	if (mlock(p, e->memory_size) < 0)
 		return -ENOMEM;
-	for (unsigned i = 0; i < e->queue.n_batches; i++) {
-		struct batch *b = &e->batch[i];
-
-		b->config = &e->config;
-		b->data = p;
-		b->digests = p + l.data;
-		b->chunks = (struct chunk *)(p + l.data + l.digests);
-		b->unwritten_digest = e->unwritten_digest;
-		p += l.data + l.digests + l.chunks;
-		e->queue.batches[i] = b;
-		r = add_memory(cfg->disk, b->data, l.data);
-		if (r < 0)
-			return r;
-	}
+	r = add_memory(cfg->disk, p, l.data * e->queue.n_batches);
+	if (r < 0)
+		return r;
+	p = divide(e, &l, p);
 	e->recovery_digests = p;
 	p += e->recovery_digests_size;
 	for (; e->queue.n_spares < (spares ? BATCH_SPARES : 0); p += batch_chunk_size(cfg))
@@ -106,7 +116,7 @@ int engine_new(const struct engine_config *config, struct engine **ret)
 		return -EINVAL;
 	e->config = *config;
 	e->progress.total = config->size;
-	e->hotzone_max = plan_hotzone_max(config);
+	e->hotzone_max = config->freezer ? plan_hotzone_max(config) : plan_alone_max(config);
 	if (e->hotzone_max == 0)
 		return -ENOSPC;
 	if (!is_power_of_2(config->block_size) ||

@@ -3,15 +3,21 @@
 
 #include "util/checked.h"
 
-/* What resilience area and memory allow, bytes. */
-static uint64_t capacity(const struct engine_config *cfg)
+/* What the resilience area allows, @most at most, bytes. */
+static uint64_t protected_by_area(const struct engine_config *cfg, uint64_t most)
 {
 	uint64_t bytes = cfg->header->area_size;
 
 	if (cfg->resilience == ENGINE_CHECKSUM &&
 	    mul_u64(bytes / checksum_size(cfg->checksum), cfg->block_size, &bytes) < 0)
 		bytes = UINT64_MAX;
-	return round_down_u64(MIN(bytes, ENGINE_HOTZONE_MAX), cfg->block_size);
+	return round_down_u64(MIN(bytes, most), cfg->block_size);
+}
+
+/* What resilience area and memory allow, bytes. */
+static uint64_t capacity(const struct engine_config *cfg)
+{
+	return protected_by_area(cfg, ENGINE_HOTZONE_MAX);
 }
 
 uint32_t plan_unit(const struct engine_config *cfg)
@@ -39,6 +45,13 @@ static uint64_t cut_at_unit(const struct engine_config *cfg, uint64_t boundary, 
 uint64_t plan_hotzone_max(const struct engine_config *cfg)
 {
 	return MIN(round_down_u64(cfg->hotzone_size, cfg->block_size), capacity(cfg));
+}
+
+uint64_t plan_alone_max(const struct engine_config *cfg)
+{
+	const uint64_t most = plan_hotzone_max(cfg), wanted = MIN(cfg->alone_size, 2 * most);
+
+	return cfg->direction == ENGINE_BACKWARD ? most : MAX(most, protected_by_area(cfg, wanted));
 }
 
 uint64_t plan_memory(const struct engine_config *cfg)

@@ -18,7 +18,13 @@ uint32_t plan_unit(const struct engine_config *cfg);
 /* The largest hotzone that resilience area and memory allow; 0 when not even one block fits. */
 uint64_t plan_hotzone_max(const struct engine_config *cfg);
 
-/* Bytes of the longest hotzone that plan_next() makes. */
+/*
+ * The same for one that may have the memory of two. Forward only, where stock finds the end of a
+ * hotzone of any size.
+ */
+uint64_t plan_alone_max(const struct engine_config *cfg);
+
+/* Bytes of the longest hotzone that one half of the memory is for. */
 uint64_t plan_memory(const struct engine_config *cfg);
 
 /* The bytes of resilience data that protect a hotzone of @size bytes. */

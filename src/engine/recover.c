@@ -152,6 +152,8 @@ static int commit_recovered(struct engine *e, const struct hotzone *z)
 
 	if (!plan_is_at_end(cfg, clean.boundary)) {
 		r = engine_commit(e, &clean);
+		engine_release(e);
+		(void)lane_finish(e);
 		return r < 0 ? r : cfg->header->ops->flush(cfg->header);
 	}
 	r = cfg->header->ops->finish(cfg->header);

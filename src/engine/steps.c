@@ -100,69 +100,11 @@ int engine_log_foreign(const struct engine *e, int error)
 	return error;
 }
 
-struct header_call {
-	struct header_store *header;
-	const void *data; /* to protect() */
-	size_t size;
-	const struct position *position; /* to commit() */
-	bool both_copies;                /* are to be durable */
-	int (*run)(struct header_call *c);
-	struct log_capture captured;
-};
-
-static int run_protect(struct header_call *c)
-{
-	return c->header->ops->protect(c->header, c->data, c->size);
-}
-
-static int run_commit(struct header_call *c)
-{
-	int r = c->header->ops->commit(c->header, c->position);
-
-	return r < 0 || !c->both_copies ? r : c->header->ops->flush(c->header);
-}
-
-static int run_in_lane(void *arg, unsigned lane)
-{
-	struct header_call *c = arg;
-	int r;
-
-	(void)lane;
-	log_capture_for(c->captured);
-	r = c->run(c);
-	log_capture_for((struct log_capture){});
-	return r;
-}
-
-/*
- * Offline what has been read is checksummed and converted while the header's disk is waited for.
- * Whatever fails, the call has ended when this returns.
- */
-static int call_header(struct engine *e, struct header_call *c)
-{
-	struct pool *lane = e->config.header_lane;
-	struct pool_job job = {.run = run_in_lane, .arg = c};
-	int r = 0;
-
-	if (!lane)
-		return c->run(c);
-	c->captured = log_captured();
-	e->queue.jobs++; /* it wakes the disk, too */
-	pool_submit(lane, &job);
-	while (r == 0 && !pool_collect(lane))
-		r = batch_step(&e->queue);
-	if (r < 0)
-		(void)pool_wait(lane);
-	e->queue.jobs--;
-	return r < 0 ? r : job.result;
-}
-
 int engine_protect(struct engine *e, const void *data, size_t size)
 {
 	const uint64_t begin = now_usec();
-	struct header_call c = {
-		.run = run_protect, .header = e->config.header, .data = data, .size = size};
-	int r = call_header(e, &c);
+	int r = lane_call(
+		e, &(struct header_call){.what = HEADER_PROTECT, .data = data, .size = size});
 
 	engine_count(e, STAGE_PROTECT, begin);
 	return r;
@@ -171,12 +113,13 @@ int engine_protect(struct engine *e, const void *data, size_t size)
 /* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
 int engine_commit(struct engine *e, const struct position *p)
 {
-	struct header_call c = {.run = run_commit,
-				.header = e->config.header,
-				.position = p,
-				.both_copies = unflushed_needs_both_copies(e, p)};
+	const struct header_call c = {
+		.what = HEADER_COMMIT,
+		.position = *p,
+		.both_copies = unflushed_needs_both_copies(e, p),
+	};
 	const uint64_t begin = now_usec();
-	int r = call_header(e, &c);
+	int r = lane_call(e, &c);
 
 	engine_count(e, STAGE_COMMIT, begin);
 	e->uncertain = r < 0 && r != -ESTALE;
@@ -189,9 +132,8 @@ int engine_commit(struct engine *e, const struct position *p)
 	return 0;
 }
 
-int engine_flush(struct engine *e)
+static int flush_data(struct engine *e)
 {
-	struct header_store *h = e->config.header;
 	struct disk *plain = e->config.new_side.plaintext;
 	const uint64_t begin = now_usec();
 	int r = 0;
@@ -204,11 +146,46 @@ int engine_flush(struct engine *e)
 	if (r == 0)
 		r = batch_finish_flush(&e->queue);
 	engine_count(e, STAGE_FLUSH, begin);
-	if (r == 0)
+	return r;
+}
+
+static void tell_of_flush(struct engine *e, int result)
+{
+	struct header_store *h = e->config.header;
+
+	if (result == 0)
 		h->ops->data_flushed(h);
 	else
 		h->ops->data_flush_failed(h);
+}
+
+int engine_flush(struct engine *e)
+{
+	const int r = flush_data(e);
+
+	tell_of_flush(e, r);
 	return r;
+}
+
+/* The look fails again with the next call where it failed, and is told of there. */
+int engine_flush_and_look(struct engine *e)
+{
+	int r;
+
+	if (e->config.freezer || batch_reads(&e->queue))
+		return engine_flush(e);
+	(void)lane_finish(e);
+	lane_start(e, &(struct header_call){.what = HEADER_HOLD});
+	r = flush_data(e);
+	(void)lane_finish(e);
+	tell_of_flush(e, r);
+	return r;
+}
+
+void engine_release(struct engine *e)
+{
+	(void)lane_finish(e);
+	lane_start(e, &(struct header_call){.what = HEADER_RELEASE});
 }
 
 void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,

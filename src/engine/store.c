@@ -111,7 +111,7 @@ int engine_store(struct engine *e, struct batch *b)
 			return r;
 		}
 		/* Also what is unwritten, lest a discard be forgotten behind the boundary. */
-		r = engine_flush(e);
+		r = engine_flush_and_look(e);
 		flushed = r == 0;
 		if (flushed)
 			r = verify(e, b);

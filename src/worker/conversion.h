@@ -17,7 +17,7 @@
  * nobody waits, and half the flushes made it 1.2 to 1.4 times as fast as 16 MiB (bench/offline).
  */
 #define HOTZONE_ONLINE  (UINT64_C(16) << 20)
-#define HOTZONE_OFFLINE (UINT64_C(32) << 20)
+#define HOTZONE_OFFLINE ENGINE_HOTZONE_MAX
 /*
  * Where little may be to be done, getting and locking memory takes longer than it saves, unless the
  * volume is large: this at least, and so much of the volume.

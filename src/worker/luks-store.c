@@ -46,13 +46,13 @@ static int enter(struct luks_store *s, struct luks_lock **ret)
 
 int luks_store_hold(struct luks_store *s)
 {
-	int r = luks_lock_metadata(s->lock_fd, LUKS_LOCK_EXCLUSIVE, &s->held);
+	int r;
 
+	if (s->held)
+		return 0;
 	s->held_since = now_usec();
-	if (r == 0)
-		r = luks_header_check_unmoved(s->header, s->io);
-	if (r < 0)
-		s->held = luks_lock_free(s->held);
+	r = enter(s, &s->lock);
+	s->held = r == 0;
 	return r;
 }
 
@@ -63,11 +63,24 @@ void luks_store_release(struct luks_store *s)
 
 	if (!s->held)
 		return;
+	s->held = false;
+	if (!s->lock)
+		return;
 	usec = MIN((now_usec() - s->held_since) / PAUSE_SHARE, PAUSE_MAX_USEC);
 	usec = MAX(usec, PAUSE_MIN_USEC);
 	pause.tv_nsec = 1000 * (long)usec;
-	s->held = luks_lock_free(s->held);
+	s->lock = luks_lock_free(s->lock);
 	(void)nanosleep(&pause, NULL);
+}
+
+static int store_hold(struct header_store *hs)
+{
+	return luks_store_hold(of(hs));
+}
+
+static void store_release(struct header_store *hs)
+{
+	luks_store_release(of(hs));
 }
 
 static int store_protect(struct header_store *hs, const void *data, size_t size)
@@ -196,6 +209,8 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 		     struct luks_reenc *reenc, int lock_fd, bool on_data_disk)
 {
 	static const struct header_store_ops ops = {
+		.hold = store_hold,
+		.release = store_release,
 		.protect = store_protect,
 		.read_area = store_read_area,
 		.commit = store_commit,

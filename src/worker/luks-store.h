@@ -18,8 +18,9 @@ struct luks_store {
 	struct meta_io *io;
 	struct luks_header *header;
 	struct luks_reenc *reenc;
-	int lock_fd;             /* the open metadata device; -1: no lock (simulation) */
-	struct luks_lock *held;  /* between luks_store_hold() and luks_store_release() */
+	int lock_fd; /* the open metadata device; -1: no lock (simulation) */
+	bool held;   /* between luks_store_hold() and luks_store_release() */
+	struct luks_lock *lock;
 	uint64_t held_since;     /* microseconds */
 	struct luks_areas freed; /* by finish(): to be wiped once the devices are in order */
 	uint64_t flushes;
@@ -37,8 +38,8 @@ int luks_store_set_record(struct luks_store *s, const char *text, const struct r
 			  struct luks_reason *why);
 
 /*
- * Takes the metadata lock and looks at the header once for all commits until the release; -ESTALE:
- * somebody else moved it on. While a range is frozen nobody
+ * Takes the metadata lock and looks at the header once for all commits until the release, unless it
+ * is held already; -ESTALE: somebody else moved it on. While a range is frozen nobody
  * may be waited for: who has the lock could himself be waiting for I/O to that range, if only for a
  * page of his program. The release pauses for a moment (2 % of the time that the lock was held, at
  * least 200 us, at most 10 ms), since flock(2) is not fair and others want to read the header as

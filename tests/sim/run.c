@@ -68,6 +68,7 @@ static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *fre
 		.hotzone_size = hotzone_size,
 		.skip_unwritten = r->skip,
 		.verify = v->verify,
+		.never_ahead = v->never_ahead,
 		.header = store,
 		.freezer = freezer,
 		.pool = v->pool,

@@ -37,6 +37,7 @@ struct volume {
 	uint8_t *zeros;        /* what zeros on the disk are by the new key; data_size bytes */
 	enum volume_skip skip; /* of the runs to come; so is holes */
 	bool verify;           /* read back what was written */
+	bool never_ahead;      /* hotzones are read and written by turns */
 	enum medium_holes holes;
 	uint32_t transfer_size; /* of the disk, bytes; 0: one block */
 	bool rot_is_error;      /* what rots cannot be read; else it reads as garbage */
