@@ -208,8 +208,7 @@ static void compare_with_model(struct stall *s, const struct stall_sample *sampl
 /* Half the speed that twice the fixed time would give is what a hotzone must be worth. */
 static void judge_reach(struct stall *s, double target)
 {
-	const bool is_out =
-		s->is_out_of_reach ? s->fixed * 3 / 2 >= target : s->fixed * 4 / 3 > target;
+	const bool is_out = s->is_out_of_reach ? s->fixed * 4 / 3 >= target : s->fixed > target;
 
 	s->against = is_out == s->is_out_of_reach ? 0 : s->against + 1;
 	if (s->against == AGREE) {

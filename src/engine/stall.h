@@ -8,9 +8,10 @@
  * the size. The next size is the one whose time is below the target by a margin, so that 999 of
  * 1000 freezes keep the target. The margin follows how far the times vary.
  *
- * Where the fixed time is more than 3/4 of the target (seeks, slow flushes), hotzones that keep the
- * target would convert next to nothing. The target is then out of reach, and the bytes get as much
- * time as the fixed part: half the speed of the disk, in freezes of twice the fixed time.
+ * Where the fixed time is near to the target (seeks, slow flushes), hotzones that keep the target
+ * would convert next to nothing, so the bytes get a third of the fixed time at least. Where it is
+ * over the target, that is out of reach, and the bytes get as much time as the fixed part: half the
+ * speed of the disk, in freezes of twice the fixed time.
  */
 #pragma once
 
@@ -34,7 +35,7 @@ struct stall {
 	uint64_t varied;      /* bytes of the next hotzone instead; 0: size */
 	double fixed;         /* microseconds */
 	double per_byte;      /* microseconds */
-	bool is_out_of_reach; /* the fixed time leaves too little of the target */
+	bool is_out_of_reach; /* the fixed time is over the target */
 
 	/* The rest belongs to stall.c. */
 	struct stall_sample samples[STALL_SAMPLES]; /* oldest first */

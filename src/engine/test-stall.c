@@ -147,7 +147,7 @@ static void target_may_change_at_any_time(void **state)
 }
 
 /*
- * Where the fixed time is over 3/4 of the target, bytes and fixed time get the same time; where it
+ * Where the fixed time is over the target, bytes and fixed time get the same time; where it
  * is less, the target is kept.
  */
 static void half_the_speed_is_left_where_the_target_is_out_of_reach(void **state)
