@@ -172,7 +172,9 @@ int engine_flush_and_look(struct engine *e)
 {
 	int r;
 
-	if (e->config.freezer || batch_reads(&e->queue))
+	/* By turns the range is read first, and the lock not held so long, nor the disk made to
+	 * seek. */
+	if (e->config.freezer || !e->overlap.beside || batch_reads(&e->queue))
 		return engine_flush(e);
 	(void)lane_finish(e);
 	lane_start(e, &(struct header_call){.what = HEADER_HOLD});
