@@ -2,6 +2,7 @@
 /*
  * The header store in a lane of its own: requests go on while it is at work, and the engine never
  * returns, not with a broken disk either, before the call has ended, whose memory is the caller's.
+ * The header is held for all of a hotzone, and let go after it.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -27,8 +28,9 @@ struct fake {
 	struct header_store header;
 	sem_t at_work, woken;
 	struct disk_request *done;
-	bool broken;
-	atomic_bool ended;
+	bool healthy, broken;
+	atomic_bool ended, held;
+	atomic_uint holds;
 };
 
 static struct fake fake;
@@ -52,6 +54,10 @@ static int fake_wait(struct disk *d, struct disk_request **ret)
 	fake.done = NULL;
 	if (*ret)
 		return 0;
+	if (fake.healthy) {
+		assert_int_equal(sem_wait(&fake.woken), 0);
+		return 0;
+	}
 	if (!fake.broken)
 		assert_int_equal(sem_wait(&fake.at_work), 0);
 	fake.broken = true;
@@ -97,12 +103,57 @@ static int no_flush(struct header_store *s)
 	return 0;
 }
 
-static void set_up_fake(void)
+static int count_hold(struct header_store *s)
+{
+	(void)s;
+	if (!atomic_exchange(&fake.held, true))
+		atomic_fetch_add(&fake.holds, 1);
+	return 0;
+}
+
+static void let_go(struct header_store *s)
+{
+	(void)s;
+	atomic_store(&fake.held, false);
+}
+
+static int protect_held(struct header_store *s, const void *data, size_t size)
+{
+	(void)s;
+	(void)data;
+	(void)size;
+	return atomic_load(&fake.held) ? 0 : -ENOLCK;
+}
+
+static int commit_held(struct header_store *s, const struct position *p)
+{
+	(void)s;
+	(void)p;
+	return atomic_load(&fake.held) ? 0 : -ENOLCK;
+}
+
+static void nothing_flushed(struct header_store *s)
+{
+	(void)s;
+}
+
+static const struct header_store_ops slow_ops = {
+	.protect = slow_protect, .commit = no_commit, .flush = no_flush};
+static const struct header_store_ops held_ops = {
+	.hold = count_hold,
+	.release = let_go,
+	.protect = protect_held,
+	.commit = commit_held,
+	.flush = no_flush,
+	.data_flushed = nothing_flushed,
+	.data_flush_failed = nothing_flushed,
+	.finish = no_flush,
+};
+
+static void set_up_fake(const struct header_store_ops *header_ops)
 {
 	static const struct disk_ops disk_ops = {
 		.submit = fake_submit, .wait = fake_wait, .wake = disk_woken};
-	static const struct header_store_ops header_ops = {
-		.protect = slow_protect, .commit = no_commit, .flush = no_flush};
 
 	fake.disk = (struct disk){
 		.ops = &disk_ops,
@@ -113,58 +164,106 @@ static void set_up_fake(void)
 		.depth = 1,
 	};
 	fake.header =
-		(struct header_store){.ops = &header_ops, .area_size = SIZE, .on_data_disk = true};
+		(struct header_store){.ops = header_ops, .area_size = SIZE, .on_data_disk = true};
 	assert_int_equal(sem_init(&fake.at_work, 0, 0), 0);
 	assert_int_equal(sem_init(&fake.woken, 0, 0), 0);
 }
 
-static void a_broken_disk_does_not_leave_a_call_behind(void **state)
-{
-	_cleanup_(secret_freep) struct secret *key = NULL;
-	_cleanup_(checksum_freep) struct checksum *checksum = NULL;
-	_cleanup_(cipher_freep) struct cipher *cipher = NULL;
-	_cleanup_(pool_freep) struct pool *pool = NULL, *lane = NULL;
-	_cleanup_(engine_freep) struct engine *e = NULL;
+struct parts {
+	struct secret *key;
+	struct checksum *checksum;
+	struct cipher *cipher;
+	struct pool *pool, *lane;
 	struct engine_config config;
-	enum engine_outcome outcome;
+};
 
-	(void)state;
-	set_up_fake();
-	assert_int_equal(secret_new(64, &key), 0);
-	for (size_t i = 0; i < key->size; i++)
-		key->data[i] = (uint8_t)i;
-	assert_int_equal(cipher_new("aes-xts-plain64", key, BLOCK, 1, &cipher), 0);
-	assert_int_equal(checksum_new("sha256", 1, &checksum), 0);
-	assert_int_equal(pool_new("crypto", 0, fake_wake, NULL, &pool), 0);
-	assert_int_equal(pool_new("header", 1, fake_wake, NULL, &lane), 0);
-	config = (struct engine_config){
+static void make_parts(struct parts *p)
+{
+	assert_int_equal(secret_new(64, &p->key), 0);
+	for (size_t i = 0; i < p->key->size; i++)
+		p->key->data[i] = (uint8_t)i;
+	assert_int_equal(cipher_new("aes-xts-plain64", p->key, BLOCK, 1, &p->cipher), 0);
+	assert_int_equal(checksum_new("sha256", 1, &p->checksum), 0);
+	assert_int_equal(pool_new("crypto", 0, fake_wake, NULL, &p->pool), 0);
+	assert_int_equal(pool_new("header", 1, fake_wake, NULL, &p->lane), 0);
+	p->config = (struct engine_config){
 		.disk = &fake.disk,
 		.size = SIZE,
 		.resilience = ENGINE_CHECKSUM,
-		.old_side.cipher = cipher,
-		.new_side.cipher = cipher,
-		.checksum = checksum,
+		.old_side.cipher = p->cipher,
+		.new_side.cipher = p->cipher,
+		.checksum = p->checksum,
 		.block_size = BLOCK,
 		.hotzone_size = SIZE,
 		.header = &fake.header,
-		.pool = pool,
-		.header_lane = lane,
+		.pool = p->pool,
+		.header_lane = p->lane,
 	};
+}
+
+static void free_parts(struct parts *p)
+{
+	pool_free(p->lane);
+	pool_free(p->pool);
+	cipher_free(p->cipher);
+	checksum_free(p->checksum);
+	secret_free(p->key);
+}
+
+static void a_broken_disk_does_not_leave_a_call_behind(void **state)
+{
+	struct engine *e;
+	enum engine_outcome outcome;
+	struct parts p;
+
+	(void)state;
+	set_up_fake(&slow_ops);
+	make_parts(&p);
 	/* What could not be computed is refused. */
-	config.checksum = NULL;
-	assert_int_equal(engine_new(&config, &e), -EINVAL);
-	config.checksum = checksum;
-	assert_int_equal(engine_new(&config, &e), 0);
+	p.config.checksum = NULL;
+	assert_int_equal(engine_new(&p.config, &e), -EINVAL);
+	p.config.checksum = p.checksum;
+	assert_int_equal(engine_new(&p.config, &e), 0);
 	assert_int_equal(engine_run(e, &(struct position){}, &outcome), -ENODEV);
 	assert_true(atomic_load(&fake.ended));
 	/* By the lane, once the call had ended, and by each job of the other pool. */
 	assert_int_equal(sem_trywait(&fake.woken), 0);
+	engine_free(e);
+	free_parts(&p);
+}
+
+/* Also by turns, where it is held only once the range has been read. */
+static void the_header_is_held_once_a_hotzone(void **state)
+{
+	enum engine_outcome outcome;
+	struct parts p;
+
+	(void)state;
+	set_up_fake(&held_ops);
+	make_parts(&p);
+	p.config.hotzone_size = SIZE / 4;
+	fake.healthy = true;
+	for (int by_turns = 0; by_turns < 2; by_turns++) {
+		struct engine *e;
+
+		p.config.never_ahead = by_turns == 1;
+		atomic_store(&fake.holds, 0);
+		assert_int_equal(engine_new(&p.config, &e), 0);
+		assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
+		assert_int_equal(outcome, ENGINE_FINISHED);
+		/* The last flush looks, too, for the final commit. */
+		assert_in_range(atomic_load(&fake.holds), 4, 5);
+		assert_false(atomic_load(&fake.held));
+		engine_free(e);
+	}
+	free_parts(&p);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_broken_disk_does_not_leave_a_call_behind),
+		cmocka_unit_test(the_header_is_held_once_a_hotzone),
 	};
 
 	log_init("test", LOG_EMERG);
