@@ -239,7 +239,9 @@ static int header_from(struct copy copies[2], enum luks_copy winner, struct luks
 	h->secondary_pending = true;
 
 	h->buffer = aligned_alloc(4096, h->size);
-	if (!h->buffer)
+	if (h->size <= LUKS_HEADER_LOOK_MAX)
+		h->look = aligned_alloc(4096, h->size + LUKS_HEADER_BINARY_SIZE);
+	if (!h->buffer || (h->size <= LUKS_HEADER_LOOK_MAX && !h->look))
 		return -ENOMEM;
 
 	for (int i = LUKS_PRIMARY; i <= LUKS_SECONDARY; i++) {
@@ -296,6 +298,7 @@ struct luks_header *luks_header_free(struct luks_header *h)
 		return NULL;
 	json_object_put(h->json);
 	free(h->buffer);
+	free(h->look);
 	free(h);
 	return NULL;
 }

@@ -190,22 +190,41 @@ void luks_header_flushed(struct luks_header *h)
 	h->secondary_pending = false;
 }
 
+static int check_copy_unmoved(const struct luks_header *h, const struct luks_header_disk *d,
+			      enum luks_copy copy)
+{
+	return memcmp(d->magic, luks_magic[copy], sizeof(d->magic)) == 0 &&
+			       be64toh(d->seqid) == h->seqid &&
+			       strncmp(d->uuid, h->uuid, sizeof(d->uuid)) == 0
+		       ? 0
+		       : -ESTALE;
+}
+
+/* The rest of the primary does not matter: where it cannot be read, the next commit heals it. */
+static bool can_look_at_once(struct luks_header *h, struct meta_io *io)
+{
+	return h->look && !luks_header_needs_repair(h) &&
+	       meta_io_read(io, 0, h->look, h->size + LUKS_HEADER_BINARY_SIZE) == 0;
+}
+
 int luks_header_check_unmoved(struct luks_header *h, struct meta_io *io)
 {
-	const struct luks_header_disk *d = (const struct luks_header_disk *)h->buffer;
+	const bool at_once = can_look_at_once(h, io);
 
 	for (int i = LUKS_PRIMARY; i <= LUKS_SECONDARY; i++) {
-		int r;
+		const uint64_t offset = i == LUKS_PRIMARY ? 0 : h->size;
+		uint8_t *to = at_once ? h->look + offset : h->buffer;
+		int r = 0;
 
 		if (h->bad[i])
 			continue;
-		r = meta_io_read(io, i == LUKS_PRIMARY ? 0 : h->size, h->buffer, sizeof(*d));
+		if (!at_once)
+			r = meta_io_read(io, offset, to, LUKS_HEADER_BINARY_SIZE);
+		if (r == 0)
+			r = check_copy_unmoved(h, (const struct luks_header_disk *)to,
+					       (enum luks_copy)i);
 		if (r < 0)
 			return r;
-		if (memcmp(d->magic, luks_magic[i], sizeof(d->magic)) != 0 ||
-		    be64toh(d->seqid) != h->seqid ||
-		    strncmp(d->uuid, h->uuid, sizeof(d->uuid)) != 0)
-			return -ESTALE;
 	}
 	return 0;
 }

@@ -22,6 +22,8 @@
 #define LUKS_HEADER_BINARY_SIZE UINT64_C(4096)
 #define LUKS_HEADER_MIN_SIZE    UINT64_C(0x4000)
 #define LUKS_HEADER_MAX_SIZE    UINT64_C(0x400000)
+/* Bytes of one copy at most where looking at both takes one read. */
+#define LUKS_HEADER_LOOK_MAX UINT64_C(0x10000)
 
 enum luks_copy { LUKS_PRIMARY, LUKS_SECONDARY };
 
@@ -39,6 +41,7 @@ struct luks_header {
 	bool secondary_pending; /* written and not known to be flushed */
 	uint8_t *buffer;        /* one copy, 4096-aligned: commits allocate nothing for I/O */
 	bool buffered;          /* @buffer has the JSON of the last commit */
+	uint8_t *look; /* the primary and 4096 bytes of the secondary, 4096-aligned; or NULL */
 };
 
 /*
@@ -102,7 +105,7 @@ int luks_header_flush_failed(struct luks_header *h, struct meta_io *io);
 
 /*
  * -ESTALE when a copy on the disk has another sequence number or UUID than @h, or is no LUKS2
- * header any more: another tool wrote it. Reads 4096 bytes of each copy; copies known bad are not
- * looked at.
+ * header any more: another tool wrote it. 4096 bytes of each copy count, which are had in one read
+ * where that is a short one; copies known bad are not looked at.
  */
 int luks_header_check_unmoved(struct luks_header *h, struct meta_io *io);
