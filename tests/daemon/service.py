@@ -72,6 +72,12 @@ class Store:
             self._drop_dead()
             return sorted(name for name, _ in self.fds)
 
+    def copies(self):
+        """Names, and descriptors of the caller's own: those here may be closed at any time."""
+        with self.lock:
+            self._drop_dead()
+            return [name for name, _ in self.fds], [os.dup(fd) for _, fd in self.fds]
+
     def clear(self):
         with self.lock:
             for _, fd in self.fds:
@@ -98,13 +104,12 @@ class Service(Daemon):
         self.under = ()  # a command that becomes recryptd, such as strace -D
 
     def start(self):
-        names = self.store.names()
-        fds = [fd for _, fd in self.store.fds]
+        names, fds = self.store.copies()
         self.store.ready = False
         environment = {**self.environment, "NOTIFY_SOCKET": self.store.path}
         if fds:
             environment["LISTEN_FDS"] = str(len(fds))
-            environment["LISTEN_FDNAMES"] = ":".join(name for name, _ in self.store.fds)
+            environment["LISTEN_FDNAMES"] = ":".join(names)
         if "strace" in self.under:  # the leak sanitizer cannot work under it, and aborts
             options = environment.get("ASAN_OPTIONS", "")
             environment["ASAN_OPTIONS"] = options + ":detect_leaks=0"
@@ -115,6 +120,8 @@ class Service(Daemon):
                  *(() if self.devices else ("--no-devices",)), *self.options],
                 env=environment, stdin=subprocess.DEVNULL, stderr=log, close_fds=False,
                 preexec_fn=lambda: hand_over(fds))
+        for fd in fds:
+            os.close(fd)
         self.processes.append(self.recryptd)
         wait_until(lambda: (self.owner() and self.store.ready) or
                    self.recryptd.poll() is not None, f"a recryptd ({names})")
