@@ -78,7 +78,7 @@ static void disk_woken(struct disk *d)
 /* Long enough for an engine that does not wait for the end to be back before. */
 static int slow_protect(struct header_store *s, const void *data, size_t size)
 {
-	const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+	const struct timespec pause = {.tv_nsec = 200000000L};
 
 	(void)s;
 	(void)data;
