@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the CPUs alone could re-encrypt: one thread a CPU runs the program's own code over blocks in
- * memory, each step by itself and then all that a hotzone in checksum mode takes; first with
- * OpenSSL alone, then with what is fastest here, as the engine does it.
+ * What the CPUs alone could re-encrypt: threads, one a CPU unless told, run the program's own code
+ * over blocks in memory, each step by itself and then all that a hotzone in checksum mode takes;
+ * first with OpenSSL alone, then with what is fastest here, as the engine does it.
  *
- *     bench/crypto [--json] [SECTOR-SIZE...]        512 and 4096 by default
+ *     bench/crypto [--json] [--threads N...] [SECTOR-SIZE...]        512 and 4096 by default
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -102,13 +102,14 @@ static int run_row(const struct row *row, unsigned cpus, double *ret)
 }
 
 static int add_result(json_object *list, const struct row *row, const char *library,
-		      uint32_t sector, double speed)
+		      uint32_t sector, unsigned cpus, double speed)
 {
 	json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "what", json_object_new_string(row->name));
 	json_object_object_add(o, "library", json_object_new_string(library));
 	json_object_object_add(o, "sector_size", json_object_new_int64(sector));
+	json_object_object_add(o, "threads", json_object_new_int64(cpus));
 	json_object_object_add(o, "bytes_per_second", json_object_new_double(speed));
 	return json_object_array_add(list, o);
 }
@@ -123,8 +124,8 @@ static int measure(struct row *row, const char *library, uint32_t sector, unsign
 	if (r < 0)
 		return r;
 	if (list)
-		return add_result(list, row, library, sector, speed);
-	printf("%-48s %-24s %6u %10.0f\n", row->name, library, sector, speed / (1 << 20));
+		return add_result(list, row, library, sector, cpus, speed);
+	printf("%-48s %-24s %7u %6u %10.0f\n", row->name, library, cpus, sector, speed / (1 << 20));
 	return 0;
 }
 
@@ -191,38 +192,87 @@ static int of_sector_size(uint32_t sector, unsigned cpus, json_object *list)
 	return r < 0 ? r : with_libraries(&row, sector, cpus, list);
 }
 
-static int of_argument(const char *text, unsigned cpus, json_object *list)
-{
-	const unsigned long size = strtoul(text, NULL, 10);
+/* What the command line asks for. */
+struct wanted {
+	bool json;
+	unsigned threads[CPUS_MAX], n_threads;
+	uint32_t sectors[8], n_sectors;
+};
 
-	if (size < 512 || size > 4096 || !is_power_of_2(size))
+/* Numbers of threads are below 512, sizes of sectors are not. */
+static int take_number(struct wanted *w, const char *text, bool after_threads)
+{
+	char *end;
+	const unsigned long n = strtoul(text, &end, 10);
+
+	if (*end)
 		return -EINVAL;
-	return of_sector_size((uint32_t)size, cpus, list);
+	if (after_threads && n >= 1 && n <= CPUS_MAX && w->n_threads < ARRAY_SIZE(w->threads)) {
+		w->threads[w->n_threads++] = (unsigned)n;
+		return 0;
+	}
+	if (n < 512 || n > 4096 || !is_power_of_2(n) || w->n_sectors == ARRAY_SIZE(w->sectors))
+		return -EINVAL;
+	w->sectors[w->n_sectors++] = (uint32_t)n;
+	return 0;
+}
+
+static int parse(char *argv[], struct wanted *w)
+{
+	const long online = MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+	bool after_threads = false;
+	int r = 0;
+
+	for (; *argv && r == 0; argv++) {
+		if (strcmp(*argv, "--json") == 0)
+			w->json = true;
+		else if (strcmp(*argv, "--threads") == 0)
+			after_threads = true;
+		else
+			r = take_number(w, *argv, after_threads);
+	}
+	if (r < 0 || (after_threads && w->n_threads == 0))
+		return -EINVAL;
+	if (w->n_threads == 0)
+		w->threads[w->n_threads++] = (unsigned)MIN(online, (long)CPUS_MAX);
+	if (w->n_sectors == 0) {
+		w->sectors[w->n_sectors++] = 512;
+		w->sectors[w->n_sectors++] = 4096;
+	}
+	return 0;
+}
+
+static int measure_all(const struct wanted *w, json_object *list)
+{
+	int r = 0;
+
+	if (!list)
+		printf("aes-xts-plain64 with 512 bits, sha256\n%-48s %-24s %7s %6s %10s\n",
+		       "with OpenSSL alone, then as the engine does it", "by", "threads", "sector",
+		       "MiB/s");
+	for (unsigned s = 0; s < w->n_sectors; s++)
+		for (unsigned t = 0; t < w->n_threads && r == 0; t++)
+			r = of_sector_size(w->sectors[s], w->threads[t], list);
+	return r;
 }
 
 int main(int argc, char *argv[])
 {
-	const char *const defaults[] = {"512", "4096", NULL};
-	const bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
-	const char *const *sizes =
-		argc > 1 + json ? (const char *const *)argv + 1 + json : defaults;
-	const long online = MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
-	const unsigned cpus = (unsigned)MIN(online, (long)CPUS_MAX);
-	json_object *list = json ? json_object_new_array() : NULL;
-	int r = 0;
+	struct wanted wanted = {0};
+	json_object *list = NULL;
+	int r = parse(argv + MIN(argc, 1), &wanted);
 
-	if (!json)
-		printf("aes-xts-plain64 with 512 bits, sha256, on %u CPUs\n%-48s %-24s %6s %10s\n",
-		       cpus, "with OpenSSL alone, then as the engine does it", "by", "sector",
-		       "MiB/s");
-	for (; *sizes && r == 0; sizes++)
-		r = of_argument(*sizes, cpus, list);
-	if (r == 0 && json)
+	if (r < 0) {
+		(void)fprintf(stderr, "usage: crypto [--json] [--threads N...] [SECTOR-SIZE...]\n");
+		return EXIT_FAILURE;
+	}
+	if (wanted.json)
+		list = json_object_new_array();
+	r = measure_all(&wanted, list);
+	if (r == 0 && list)
 		puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY));
 	json_object_put(list);
-	if (r == -EINVAL)
-		(void)fprintf(stderr, "usage: crypto [--json] [SECTOR-SIZE...]\n");
-	else if (r < 0)
+	if (r < 0)
 		(void)fprintf(stderr, "crypto: %s\n", strerrordesc_np(-r));
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -23,7 +23,7 @@
  * read while the other is written, or for one of twice the size (overlap.h); with the checksums and
  * the program itself that stays below 128 MiB.
  */
-#define ENGINE_HOTZONE_MAX (UINT64_C(48) << 20)
+#define ENGINE_HOTZONE_MAX (UINT64_C(44) << 20)
 
 enum engine_direction { ENGINE_FORWARD, ENGINE_BACKWARD };
 enum engine_resilience { ENGINE_CHECKSUM, ENGINE_JOURNAL };
