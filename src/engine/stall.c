@@ -109,7 +109,7 @@ static bool are_enough(size_t slopes, unsigned samples)
  */
 static void fit_slope(struct stall *s)
 {
-	double slopes[STALL_SAMPLES * (STALL_SAMPLES - 1) / 2], each[STALL_SAMPLES], most;
+	double slopes[STALL_SAMPLES * (STALL_SAMPLES - 1) / 2], each[STALL_SAMPLES] = {0}, most;
 	const size_t n = collect_slopes(s, slopes);
 	const bool told = are_enough(n, s->n);
 
@@ -127,8 +127,9 @@ static void fit_slope(struct stall *s)
 
 static void fit(struct stall *s)
 {
-	double rest[STALL_SAMPLES];
+	double rest[STALL_SAMPLES] = {0};
 
+	assert(s->n > 0);
 	fit_slope(s);
 	for (unsigned i = 0; i < s->n; i++)
 		rest[i] = (double)s->samples[i].frozen - s->per_byte * (double)s->samples[i].size;
