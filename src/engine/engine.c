@@ -22,8 +22,8 @@
 #include "util/log.h"
 
 /*
- * Bytes of the next hotzone that may wait for a disk while the header is at work, as two requests
- * at least: enough for it to go on with.
+ * Bytes of the next hotzone that are asked for at once while the header is at work, in two requests
+ * or more. That keeps a disk busy.
  */
 #define READS_BESIDE_HEADER (UINT32_C(2) << 20)
 

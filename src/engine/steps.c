@@ -167,13 +167,12 @@ int engine_flush(struct engine *e)
 	return r;
 }
 
-/* The look fails again with the next call where it failed, and is told of there. */
+/* A look that fails is repeated by the next call, which reports it. */
 int engine_flush_and_look(struct engine *e)
 {
 	int r;
 
-	/* By turns the range is read first, and the lock not held so long, nor the disk made to
-	 * seek. */
+	/* By turns the range is read after this: the lock would be held for too long. */
 	if (e->config.freezer || !e->overlap.beside || batch_reads(&e->queue))
 		return engine_flush(e);
 	(void)lane_finish(e);
