@@ -430,13 +430,10 @@ static struct cycle begin_cycle(const struct engine *e)
 static void note_cycle(struct engine *e, const struct batch *b, struct cycle *c)
 {
 	const struct cycle now = begin_cycle(e);
-	const bool trial = e->overlap.phase != OVERLAP_DECIDED;
 
-	if (!trial || b->size == overlap_size(&e->overlap))
-		overlap_update(&e->overlap,
-			       &(struct overlap_sample){.size = b->size,
-							.data = now.data - c->data,
-							.cycle = now.begin - c->begin});
+	overlap_update(&e->overlap, &(struct overlap_sample){.size = b->size,
+							     .data = now.data - c->data,
+							     .cycle = now.begin - c->begin});
 	*c = now;
 }
 

@@ -67,6 +67,10 @@ void overlap_update(struct overlap *o, const struct overlap_sample *s)
 	if (o->fixed)
 		return;
 	o->since_trial += s->size;
+	/* Most are a little shorter, as they end at whole blocks; others say nothing of the rest.
+	 */
+	if (o->phase != OVERLAP_DECIDED && s->size < overlap_size(o) / 8 * 7)
+		return;
 	switch (o->phase) {
 	case OVERLAP_ALONE:
 		o->alone_byte = (double)s->data / (double)s->size;

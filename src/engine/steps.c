@@ -149,10 +149,12 @@ static int flush_data(struct engine *e)
 	return r;
 }
 
+/* The header is touched, so no call may be under way, the release of the lock included. */
 static void tell_of_flush(struct engine *e, int result)
 {
 	struct header_store *h = e->config.header;
 
+	(void)lane_finish(e);
 	if (result == 0)
 		h->ops->data_flushed(h);
 	else
@@ -178,7 +180,6 @@ int engine_flush_and_look(struct engine *e)
 	(void)lane_finish(e);
 	lane_start(e, &(struct header_call){.what = HEADER_HOLD});
 	r = flush_data(e);
-	(void)lane_finish(e);
 	tell_of_flush(e, r);
 	return r;
 }

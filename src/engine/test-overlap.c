@@ -122,6 +122,25 @@ static void what_is_disturbed_is_tried_again(void **state)
 	assert_int_equal(o.phase, OVERLAP_DECIDED);
 }
 
+static void a_trial_takes_what_is_nearly_as_long_as_wanted(void **state)
+{
+	struct overlap o;
+
+	(void)state;
+	overlap_begin(&o, 15 * MIB, 15 * MIB, 1024 * MIB);
+	for (int i = 0; i < 4; i++) {
+		struct overlap_sample s = run(&o, &network);
+
+		s.size /= 2;
+		overlap_update(&o, &s);
+		assert_int_not_equal(o.phase, OVERLAP_DECIDED);
+		s = run(&o, &network);
+		s.size -= 4096;
+		overlap_update(&o, &s);
+	}
+	assert_int_equal(o.phase, OVERLAP_DECIDED);
+}
+
 /* A disk that got slow for reads and writes at once, say because its cache is full. */
 static void a_disk_may_change(void **state)
 {
@@ -151,6 +170,7 @@ int main(void)
 		cmocka_unit_test(where_none_can_be_larger_only_the_bytes_count),
 		cmocka_unit_test(a_small_volume_is_not_tried_on),
 		cmocka_unit_test(what_is_disturbed_is_tried_again),
+		cmocka_unit_test(a_trial_takes_what_is_nearly_as_long_as_wanted),
 		cmocka_unit_test(a_disk_may_change),
 	};
 

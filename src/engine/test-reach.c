@@ -37,16 +37,22 @@ static void run(struct engine *e, unsigned n, double fixed)
 	}
 }
 
-static void is_told_once_and_at_any_time(void **state)
+static struct engine slow_disk(void)
 {
-	struct disk disk = {.name = "/dev/slow"};
-	struct freezer freezer = {0};
-	struct engine e = {
+	static struct disk disk = {.name = "/dev/slow"};
+	static struct freezer freezer;
+
+	return (struct engine){
 		.config = {.disk = &disk, .freezer = &freezer},
 		.limits.stall_target = 50 * MS,
 		.hotzone_max = 16 * MIB,
 		.stall.size = STALL_FIRST_SIZE,
 	};
+}
+
+static void is_told_once_and_at_any_time(void **state)
+{
+	struct engine e = slow_disk();
 
 	(void)state;
 	run(&e, 10, 110 * MS);
@@ -70,14 +76,7 @@ static void is_told_once_and_at_any_time(void **state)
 /* Half of 100 MiB/s where the bytes take as long as all else; freezes of 220 ms. */
 static void the_speed_is_that_of_grown_hotzones(void **state)
 {
-	struct disk disk = {.name = "/dev/slow"};
-	struct freezer freezer = {0};
-	struct engine e = {
-		.config = {.disk = &disk, .freezer = &freezer},
-		.limits.stall_target = 50 * MS,
-		.hotzone_max = 16 * MIB,
-		.stall.size = STALL_FIRST_SIZE,
-	};
+	struct engine e = slow_disk();
 	double speed, ms;
 	const char *at;
 
