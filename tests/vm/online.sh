@@ -49,11 +49,27 @@ hold_writes() {
 # held_at BYTES: it, $worker, has come there, from either side.
 work_until() { hold_writes $((($(status_of data_offset) + $1) / 512)) 2048; }
 held_at() { poll_until 240 is_held_at "$1"; }
+# is_held_at BYTES: asks for the status once, as the worker may go on meanwhile.
 is_held_at() {
-	local offset
-	is_in_state hot || return 1
-	offset=$(status_of offset)
-	[ "$offset" -lt $(($1 + (1 << 20))) ] && [ $((offset + $(status_of size))) -gt "$1" ]
+	local text offset size
+	kill -0 "$worker" 2>/dev/null || fail "the worker ended: $(cat /tmp/worker.out)"
+	text=$(status)
+	offset=$(member offset <<<"$text")
+	size=$(member size <<<"$text")
+	[ -n "$offset" ] && [ "$offset" -lt $(($1 + (1 << 20))) ] &&
+		[ $((offset + size)) -gt "$1" ] && copies_agree
+}
+# copies_agree: has the last commit written both copies of the header? What holds writes later would hold
+# the second copy otherwise. A copy has its size at byte 8 and its sequence number at byte 16.
+copies_agree() {
+	local disk=${header[1]:-$DISK_data} first
+	first=$(copy_at 0)
+	[ -n "$first" ] && [ "$(copy_at $((0x${first:0:16})))" = "$first" ]
+}
+# copy_at OFFSET: prints size and sequence number of the header copy there, on $disk, in hex.
+copy_at() {
+	dd if="$disk" bs=4096 count=1 skip=$(($1 / 4096)) status=none |
+		od -An -v -tx1 -j8 -N16 | tr -d ' \n'
 }
 # is_in_state STATE: is the re-encryption by $worker?
 is_in_state() {
@@ -132,11 +148,11 @@ wait_worker() {
 	expect_equal "$1" "$rc" "exit code of the worker ($(tail -n 3 /tmp/worker.out))"
 }
 
+status() { "$RECRYPTCTL" status --json "${header[@]}" "$DISK_data"; }
+# member NAME: of the status on standard input; nothing where it has none.
+member() { sed -n "s/^ *\"$1\":\"\{0,1\}\([^\",]*\).*/\1/p"; }
 # status_of MEMBER
-status_of() {
-	"$RECRYPTCTL" status --json "${header[@]}" "$DISK_data" |
-		sed -n "s/^ *\"$1\":\"\{0,1\}\([^\",]*\).*/\1/p"
-}
+status_of() { status | member "$1"; }
 
 # wait_done BYTES: until the worker has converted so much for good.
 wait_done() {
