@@ -24,6 +24,7 @@ struct stack {
 	const struct secret *keys[SIDES];
 	struct secret *key_texts[SIDES]; /* what layout.sides[].key points into */
 	uint64_t boundary;
+	bool thawed; /* taken over with a hot header, behind whose hotzone @boundary is */
 	uint64_t hot_offset, hot_size; /* FROZEN, FAILED: the range that is */
 };
 

@@ -277,6 +277,11 @@ int stack_dissolve(struct stack *s, uint64_t boundary)
 	return stack_remove_helpers(s);
 }
 
+bool stack_is_thawed(const struct stack *s)
+{
+	return s->thawed;
+}
+
 const char *stack_side_name(const struct stack *s, bool new_side)
 {
 	return s->helper_names[new_side ? SIDE_NEW : SIDE_OLD];

@@ -40,6 +40,8 @@ struct stack_config {
 	bool backward;
 	/* All is converted and @old_side unknown by now (set it as @new_side): only to dissolve. */
 	bool finished;
+	/* A worker may have let a hotzone go, once its data was durable, and left the header hot. */
+	bool may_be_thawed;
 	struct stack_side old_side, new_side;
 };
 
@@ -85,7 +87,8 @@ int stack_try(const struct stack_config *config, const struct stack_position *no
 /*
  * Puts the stack under NAME, whose header stands at @now. Where a dead worker left one, it is taken
  * over: a hot @now needs its hotzone frozen already (-EUNATCH otherwise, with nothing changed) and
- * leaves it frozen until stack_thaw(); a clean one is thawed.
+ * leaves it frozen until stack_thaw(); a clean one is thawed. Where the dead worker had let the
+ * hotzone go, stack_is_thawed() says so, and the stack stands as with a clean header behind it.
  *
  * -ENODEV: no active volume NAME. -ENOTUNIQ: NAME is another volume, or its live table is not what
  * the header describes. -EKEYREJECTED: all but the key of that table is. -EBUSY: NAME is suspended,
@@ -122,6 +125,9 @@ int stack_fail(struct stack *s);
  * one where nothing is left of the other), with the helpers removed.
  */
 int stack_dissolve(struct stack *s, uint64_t boundary);
+
+/* Was the hotzone of the hot position that stack_new() got let go, and so is converted? */
+bool stack_is_thawed(const struct stack *s);
 
 /* The dm name of the helper that has the whole volume as plaintext under one side's key. */
 const char *stack_side_name(const struct stack *s, bool new_side);

@@ -9,6 +9,7 @@
  *    cryptsetup's   -                      clean    as plain, once NAME is plain (stock-stack.h)
  *    stack          any                    clean    hotzone (I/O may wait in it), pieces to rest
  *    stack          suspended, or error    hot      it stays frozen
+ *    stack          hot range by new key   hot      as clean behind the hot range: it was let go
  *    stack          running                hot      -EUNATCH
  *
  * Inactive tables are never trusted: each is replaced before its device is resumed. I/O that waits
@@ -394,14 +395,72 @@ static int keep_frozen(struct stack *s, const struct found *f)
 	return r;
 }
 
-/* Ours, as a worker left it that died. */
-static int check_stacked(struct stack *s, const struct found *f, uint64_t hot_size, bool finished)
+/* Does the running hotzone device send all that is in front of @boundary to the new side? */
+static bool is_let_go(const struct stack *s, const struct table *hotzone, uint64_t boundary)
 {
-	int r = hot_size > 0 ? check_frozen(s, f) : 0;
+	struct table split, converted;
+
+	if (layout_split(&s->layout, boundary, &split) < 0 ||
+	    layout_one_side(&s->layout, SIDE_NEW, &converted) < 0)
+		return false;
+	return table_equal(hotzone, &split) || table_equal(hotzone, &converted);
+}
+
+/*
+ * -EUNATCH unless all I/O to the hot range is by the new key, which a worker allows once it is
+ * durable. Another range behind it may be frozen by now; what waits there was not converted.
+ */
+static int check_thawed(const struct stack *s, const struct found *f, uint64_t boundary)
+{
+	_cleanup_table_ struct table t = {};
+	uint64_t offset, size;
+	int r = layout_hot_range(&s->layout, &f->pieces_table, &offset, &size);
+	const bool behind = r < 0 || (s->layout.backward ? offset + size == boundary
+							 : offset == boundary);
+
+	if (!layout_fits(&s->layout, &f->pieces_table, boundary, 0))
+		return -EUNATCH;
+	if (behind)
+		return 0;
+	if (f->hotzone.suspended)
+		return -EUNATCH;
+	r = task_table(s->hotzone_name, &t);
+	if (r < 0)
+		return r;
+	return is_let_go(s, &t, boundary) ? 0 : -EUNATCH;
+}
+
+/* A hot header, and a range that is frozen or was let go. */
+static int check_hot(struct stack *s, const struct found *f, uint64_t hot_size, bool may_be_thawed)
+{
+	const uint64_t behind = s->layout.backward ? s->boundary - hot_size
+						   : s->boundary + hot_size;
+	const uint64_t end = s->layout.backward ? 0 : s->layout.size;
+	const bool fits = layout_fits(&s->layout, &f->pieces_table, s->boundary, hot_size);
+	int r = check_frozen(s, f), r2;
+
+	if (r == 0 && fits)
+		return 0;
+	if ((r < 0 && r != -EUNATCH) || !may_be_thawed || behind == end)
+		return r < 0 ? r : -ENOTUNIQ;
+	r2 = check_thawed(s, f, behind);
+	if (r2 == -EUNATCH)
+		return r < 0 ? r : -ENOTUNIQ;
+	s->boundary = behind;
+	s->thawed = r2 == 0;
+	return r2;
+}
+
+/* Ours, as a worker left it that died. */
+static int check_stacked(struct stack *s, const struct found *f, uint64_t hot_size,
+			 const struct stack_config *config)
+{
+	const bool finished = config->finished;
+	int r = hot_size > 0 ? check_hot(s, f, hot_size, config->may_be_thawed) : 0;
 
 	if (r < 0)
 		return r;
-	if (!layout_fits(&s->layout, &f->pieces_table, s->boundary, hot_size))
+	if (hot_size == 0 && !layout_fits(&s->layout, &f->pieces_table, s->boundary, 0))
 		return -ENOTUNIQ;
 	for (unsigned i = finished ? SIDE_NEW : SIDE_OLD; i < SIDES; i++) {
 		r = check_helper(s, (enum side)i, &f->helpers[i]);
@@ -451,7 +510,7 @@ static int find_out(struct stack *s, const struct stack_config *config,
 	if (r < 0)
 		return r;
 	if (f->stacked)
-		return check_stacked(s, f, hot_size, config->finished);
+		return check_stacked(s, f, hot_size, config);
 	return hot_size > 0 ? -EUNATCH : check_plain(s, f);
 }
 
@@ -466,7 +525,7 @@ static int set_going(struct stack *s, const struct found *f, bool hot)
 {
 	if (!f->stacked)
 		return begin(s, f);
-	return hot ? keep_frozen(s, f) : let_go(s, f);
+	return hot && !s->thawed ? keep_frozen(s, f) : let_go(s, f);
 }
 
 static void found_clear(struct found *f)

@@ -37,9 +37,12 @@ int ioctl(int fd, unsigned long request, ...)
 	return (int)r;
 }
 
+/* Bytes that are to be left for a life with everything in it. */
+#define FULL_LIFE (6 * HOTZONE)
+
 /*
- * One of each: converted, given up and brought back, given up and converted, frozen in vain. Near
- * the end, what is left is converted.
+ * One of each: converted, thawed while hot, given up and brought back, given up and converted,
+ * frozen in vain. Near the end, what is left is converted.
  */
 static void life(void)
 {
@@ -47,8 +50,9 @@ static void life(void)
 
 	if (shared->position.hotzone_size > 0)
 		finish_hotzone(s);
-	if (left() >= 4 * HOTZONE) {
+	if (left() >= FULL_LIFE) {
 		convert_one(s);
+		convert_merged(s);
 		begin_hotzone(s);
 		must(stack_fail(s), "fail");
 		must(stack_thaw(s, shared->position.boundary), "thaw a failed range");
@@ -116,7 +120,7 @@ void run_kill(void)
 		char when[128];
 		int second = 1 + (int)(random() % 30);
 		/* Only one of those that do everything tells that there is no further ioctl. */
-		bool full = left() >= 4 * HOTZONE;
+		bool full = left() >= FULL_LIFE;
 		bool died = life_until(n, after);
 
 		(void)snprintf(when, sizeof(when), "killed %s ioctl %d, then at %d",

@@ -42,6 +42,7 @@ struct shared {
 	struct stack_position position;
 	bool swapped; /* the sides have changed their roles */
 	uint8_t journal[HOTZONE];
+	bool converted; /* the hotzone is, all of it */
 	/* The writer: */
 	volatile bool stop;
 	uint64_t writes, errors;
@@ -101,6 +102,8 @@ void begin_hotzone(struct stack *s);
 void commit(bool hot, uint64_t boundary);
 void finish_hotzone(struct stack *s);
 void convert_one(struct stack *s);
+/* Two of them: the first one is thawed with a hot header, before the second one is hot. */
+void convert_merged(struct stack *s);
 /* What finished is the old side of the next conversion. */
 void turn_around_at_end(void);
 

@@ -75,6 +75,7 @@ struct stack_config make_config(void)
 		.data_offset = number(args.data_offset),
 		.size = volume_size,
 		.backward = args.backward,
+		.may_be_thawed = true,
 	};
 
 	for (unsigned i = 0; i < 2; i++) {

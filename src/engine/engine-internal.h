@@ -29,7 +29,10 @@ struct engine {
 	struct batch_queue queue;
 	struct header_call call;
 	bool calling;             /* @call has started and has not been waited for */
-	struct position position; /* what the header says; hot also where it only may be */
+	/* What the header says, but for @thawed; hot also where it only may be. */
+	struct position position;
+	/* Ends at @position: durable and let go, but still hot in the header. Size 0: none. */
+	struct hotzone thawed;
 	struct engine_progress progress;
 	uint64_t hotzone_max; /* bytes */
 	uint64_t jumped;      /* bytes of holes that were not read */
@@ -86,6 +89,12 @@ void engine_tell_reach(struct engine *e);
 /* Steps 6 and 7: @z is durable, or there was nothing to do in it. Logs failures. */
 int engine_end(struct engine *e, const struct hotzone *z);
 int engine_commit(struct engine *e, const struct position *p);
+/* Step 7 without step 6 (thawed.c). Logs failures: @z is frozen and hot then. */
+int engine_thaw_hot(struct engine *e, const struct hotzone *z);
+/* Commits that what is thawed is done, if there is such. Logs failures: it stays hot then. */
+int engine_say_done(struct engine *e);
+/* The same where a run ends with @error, which is returned unless it is 0. */
+int engine_end_thawed(struct engine *e, int error);
 /* Writes @data (header-store.h) to the resilience area. Logs nothing. */
 int engine_protect(struct engine *e, const void *data, size_t size);
 /* Somebody else moved the header on. Returns @error. */

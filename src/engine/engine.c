@@ -8,8 +8,8 @@
  * Offline nothing is frozen, so the next hotzone is read and checksummed while this one is written,
  * the one after it while steps 3 and 4 of that one wait for the disk, and in checksum mode 6 merges
  * with the next 4: once the data is durable, whatever stands in the area reads as "already
- * converted". Online that would need two frozen ranges, and suspending the mapping for the second
- * would wait for the I/O that is parked in the first.
+ * converted". Online 7 comes before such a merged commit, since suspending the mapping for a second
+ * range would wait for the I/O that is parked in the first.
  */
 #include "engine/engine-internal.h"
 
@@ -50,20 +50,20 @@ static uint64_t passed(const struct engine *e, uint64_t boundary)
 	return plan_converted(&e->config, boundary) - e->jumped;
 }
 
-static bool pause_due(const struct engine *e, const struct hotzone *z)
+static bool pause_due(const struct engine *e, uint64_t boundary)
 {
 	const struct engine_config *cfg = &e->config;
 
-	return cfg->pause_due &&
-	       cfg->pause_due(cfg->callback_arg, passed(e, plan_boundary_after(cfg, z)));
+	return cfg->pause_due && cfg->pause_due(cfg->callback_arg, passed(e, boundary));
 }
 
 static int make_pause(struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
+	int r = pause_due(e, e->position.boundary) ? engine_say_done(e) : 0;
 
-	if (!cfg->pause)
-		return 0;
+	if (r < 0 || !cfg->pause)
+		return r;
 	return cfg->pause(cfg->callback_arg, passed(e, e->position.boundary), &e->limits);
 }
 
@@ -336,6 +336,15 @@ static bool is_single(const struct engine *e)
 	return e->config.freezer || engine_has_plaintext_side(&e->config);
 }
 
+/* Online: is another hotzone to follow at once, whose hot commit can say that @z is done? */
+static bool can_merge(const struct engine *e, const struct hotzone *z)
+{
+	const struct engine_config *cfg = &e->config;
+
+	return cfg->freezer && cfg->resilience == ENGINE_CHECKSUM && is_hot(e) && !is_last(e, z) &&
+	       !wants_stop(e) && !pause_due(e, plan_boundary_after(cfg, z));
+}
+
 /* Starts to read the hotzone after @z into @b, which is returned. */
 static struct hotzone read_next(struct engine *e, struct batch *b, const struct hotzone *z)
 {
@@ -463,7 +472,12 @@ static int convert_hotzones(struct engine *e)
 			(void)engine_drain(e, b);
 			return leave(e, r);
 		}
-		if (is_single(e) || is_last(e, &z) || wants_stop(e) || pause_due(e, &z))
+		if (can_merge(e, &z)) {
+			r = engine_thaw_hot(e, &z);
+			report(e);
+			return r;
+		}
+		if (is_single(e) || is_last(e, &z) || wants_stop(e) || pause_due(e, boundary))
 			return engine_end(e, &z);
 		note_cycle(e, b, &cycle);
 		/* What is durable needs its memory no longer. */
@@ -526,10 +540,49 @@ static void begin_overlap(struct engine *e, uint64_t boundary)
 			      is_single(e) || cfg->skip_unwritten ? 0 : left);
 }
 
+/* Until all is converted, a stop is wanted, or something fails. */
+static int convert_all(struct engine *e)
+{
+	while (!plan_is_at_end(&e->config, e->position.boundary) && !wants_stop(e)) {
+		struct hotzone hole;
+		int r = make_pause(e);
+
+		if (r < 0)
+			return r;
+		if (wants_stop(e))
+			return 0;
+		hole = skip_hole_to_pass(e);
+		r = hole.size > 0 ? skip_pass(e, &hole) : convert(e);
+		if (r < 0 && e->read_failed)
+			r = retry_smaller(e, r);
+		else if (r == 0)
+			e->limit = MIN(e->limit * 2, e->hotzone_max);
+		if (r < 0)
+			return r;
+		heed_stall(e);
+	}
+	return 0;
+}
+
+static int end_run(struct engine *e, enum engine_outcome *ret)
+{
+	struct header_store *h = e->config.header;
+	int r;
+
+	if (!plan_is_at_end(&e->config, e->position.boundary)) {
+		*ret = ENGINE_STOPPED;
+		return h->ops->flush(h);
+	}
+	*ret = ENGINE_FINISHED;
+	r = e->finished ? 0 : h->ops->finish(h);
+	return r < 0 ? log_error_errno(r, "%s: cannot make the final commit of the LUKS2 header",
+				       e->config.disk->name)
+		     : 0;
+}
+
 int engine_run(struct engine *e, const struct position *from, enum engine_outcome *ret)
 {
 	const struct engine_config *cfg = &e->config;
-	struct hotzone hole;
 	int r;
 
 	assert(from->hotzone_size == 0);
@@ -544,35 +597,8 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	e->finished = e->read_failed = false;
 	e->jumped = e->no_pass = 0;
 	e->after_unwritten = true;
-	while (!plan_is_at_end(cfg, e->position.boundary)) {
-		if (wants_stop(e)) {
-			*ret = ENGINE_STOPPED;
-			return cfg->header->ops->flush(cfg->header);
-		}
-		r = make_pause(e);
-		if (r < 0)
-			return r;
-		if (wants_stop(e))
-			continue;
-		hole = skip_hole_to_pass(e);
-		r = hole.size > 0 ? skip_pass(e, &hole) : convert(e);
-		if (r < 0 && e->read_failed)
-			r = retry_smaller(e, r);
-		else if (r == 0)
-			e->limit = MIN(e->limit * 2, e->hotzone_max);
-		if (r < 0)
-			return r;
-		heed_stall(e);
-	}
-	if (!e->finished) {
-		r = cfg->header->ops->finish(cfg->header);
-		if (r < 0)
-			return log_error_errno(
-				r, "%s: cannot make the final commit of the LUKS2 header",
-				cfg->disk->name);
-	}
-	*ret = ENGINE_FINISHED;
-	return 0;
+	r = engine_end_thawed(e, convert_all(e));
+	return r < 0 ? r : end_run(e, ret);
 }
 
 struct position engine_position(const struct engine *e)

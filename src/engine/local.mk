@@ -16,6 +16,7 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/stages.h \
 	src/engine/stall.c src/engine/stall.h \
 	src/engine/steps.c \
+	src/engine/thawed.c \
 	src/engine/store.c \
 	src/engine/unflushed.c \
 	src/engine/unwritten.c src/engine/unwritten.h

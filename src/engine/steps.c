@@ -74,6 +74,7 @@ int engine_give_up(struct engine *e, int error)
 	struct freezer *f = e->config.freezer;
 	int r = f ? f->ops->fail(f) : 0;
 
+	e->thawed = (struct hotzone){0}; /* nothing is known of the header but that it is hot */
 	log_release();
 	if (r < 0)
 		log_error_errno(r, "%s: I/O to the hotzone at offset %" PRIu64 " keeps waiting",
@@ -129,6 +130,7 @@ int engine_commit(struct engine *e, const struct position *p)
 		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,
 				       e->config.disk->name, p->boundary);
 	e->position = *p;
+	e->thawed = (struct hotzone){0};
 	return 0;
 }
 

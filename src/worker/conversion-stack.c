@@ -31,6 +31,7 @@ static struct stack_config stack_config_of(const struct volume *v,
 		.data_offset = reenc->data_offset,
 		.size = reenc->data_size,
 		.backward = reenc->state != LUKS_REENC_NONE && reenc->direction == LUKS_BACKWARD,
+		.may_be_thawed = reenc->resilience == LUKS_RESILIENCE_CHECKSUM,
 		.old_side = conversion_stack_side(&reenc->old_side, keys->old_key),
 		.new_side = conversion_stack_side(&reenc->new_side, keys->new_key),
 	};

@@ -8,6 +8,20 @@
 #include "util/log.h"
 #include "worker/volume-use.h"
 
+/* Online, what a worker that died had let go needs no more than a clean header. */
+static int recover(struct conversion *c)
+{
+	const struct position hot = c->position;
+	const bool thawed = c->stack && stack_is_thawed(c->stack);
+	int r;
+
+	log_info("%s: recovering the hotzone at offset %" PRIu64 "%s", c->volume->data_path,
+		 hot.boundary, thawed ? ", which is converted" : "");
+	r = thawed ? engine_recover_thawed(c->engine, &hot) : engine_recover(c->engine, &hot);
+	c->position = engine_position(c->engine);
+	return r;
+}
+
 static int convert(struct conversion *c, bool recover_only, enum engine_outcome *ret)
 {
 	const struct luks_reenc *reenc = &c->volume->reenc;
@@ -16,11 +30,7 @@ static int convert(struct conversion *c, bool recover_only, enum engine_outcome 
 
 	c->position = (struct position){reenc->boundary, reenc->hot_size};
 	if (reenc->state == LUKS_REENC_HOT) {
-		log_info("%s: recovering the hotzone at offset %" PRIu64, c->volume->data_path,
-			 reenc->boundary);
-		from = c->position;
-		r = engine_recover(c->engine, &from);
-		c->position = engine_position(c->engine);
+		r = recover(c);
 		if (r < 0)
 			return r;
 	}

@@ -16,7 +16,7 @@
  * Bytes. Online an application may have to wait for all of one, so these are the most. Offline
  * nobody waits, and half the flushes made it 1.2 to 1.4 times as fast as 16 MiB (bench/offline).
  */
-#define HOTZONE_ONLINE  (UINT64_C(16) << 20)
+#define HOTZONE_ONLINE  (UINT64_C(32) << 20)
 #define HOTZONE_OFFLINE ENGINE_HOTZONE_MAX
 /*
  * Where little may be to be done, getting and locking memory takes longer than it saves, unless the

@@ -119,25 +119,75 @@ static int app_freeze(struct freezer *f, uint64_t offset, uint64_t size)
 	return 0;
 }
 
+/* Does @image have what the application sees of [@offset, @offset + @size), by the new key? */
+static bool has_new_data(const struct application *a, const uint8_t *image, uint64_t offset,
+			 uint64_t size)
+{
+	const struct luks_reenc *r = &a->run->reenc;
+	struct cipher *cipher = volume_cipher(a->run->volume, &r->new_side);
+	_cleanup_free_ uint8_t *data = malloc(size);
+
+	assert(data);
+	memcpy(data, image + r->data_offset + offset, size);
+	if (cipher_decrypt(cipher, 0, offset >> SECTOR_SHIFT, data, (uint32_t)size) < 0)
+		abort();
+	for (uint64_t at = 0; at < size; at += SECTOR_SIZE)
+		if (memcmp(data + at, a->plain + offset + at, SECTOR_SIZE) != 0 &&
+		    !volume_accepts_untouched(a->run->volume, offset + at, data + at))
+			return false;
+	return true;
+}
+
+/*
+ * What a crash leaves is hot: may the hotzone be let go all the same? Where another range is let go
+ * as it was, the hot one has been let go before, and the application has written there.
+ */
+static bool is_done_though_hot(const struct application *a, const struct luks_reenc *found,
+			       const uint8_t *image, uint64_t boundary)
+{
+	const bool forward = found->direction == LUKS_FORWARD;
+	const uint64_t offset = forward ? found->boundary : boundary;
+
+	return found->resilience == LUKS_RESILIENCE_CHECKSUM &&
+	       boundary == (forward ? found->boundary + found->hot_size
+				    : found->boundary - found->hot_size) &&
+	       (a->frozen_offset != offset || has_new_data(a, image, offset, found->hot_size));
+}
+
 /*
  * The range may only be let go where a crash right now, with nothing of the cache saved, leaves a
- * header that is clean at this very boundary.
+ * header that is clean at this very boundary, or hot up to it with all data new.
  */
+static bool may_thaw(const struct application *a, const struct luks_reenc *found,
+		     const uint8_t *image, uint64_t boundary)
+{
+	const bool forward = a->run->reenc.direction == LUKS_FORWARD;
+
+	switch (found->state) {
+	case LUKS_REENC_NONE:
+		return boundary == (forward ? a->run->volume->data_size : 0);
+	case LUKS_REENC_CLEAN:
+		return boundary == found->boundary;
+	case LUKS_REENC_HOT:
+		return is_done_though_hot(a, found, image, boundary);
+	case LUKS_REENC_FINISH:
+		break;
+	}
+	return false;
+}
+
 static void check_thaw(struct application *a, const struct position *now)
 {
 	const struct volume *v = a->run->volume;
-	_cleanup_free_ uint8_t *image = malloc(v->size);
+	_cleanup_free_ uint8_t *image = malloc(v->size), *found = malloc(v->size);
 	struct run r;
 
-	assert(image);
+	assert(image && found);
 	medium_crash(a->run->medium, medium_events(a->run->medium), CRASH_SUBSET, 0, v->data_offset,
 		     4096, image);
-	if (run_open(&r, v, image, 16384, NULL, 1) < 0)
-		a->violations++;
-	else if (r.reenc.state == LUKS_REENC_NONE
-			 ? now->boundary !=
-				   (a->run->reenc.direction == LUKS_FORWARD ? v->data_size : 0)
-			 : r.reenc.state != LUKS_REENC_CLEAN || r.reenc.boundary != now->boundary)
+	memcpy(found, image, v->size);
+	if (run_open(&r, v, image, 16384, NULL, 1) < 0 ||
+	    !may_thaw(a, &r.reenc, found, now->boundary))
 		a->violations++;
 	run_close(&r);
 }
@@ -153,6 +203,8 @@ static int app_thaw(struct freezer *f, const struct position *now)
 	a->routing = *now;
 	/* What waited in the range comes first. */
 	application_work(a);
+	assert(a->thaws < APPLICATION_THAWS);
+	a->thawed[a->thaws++] = medium_events(a->run->medium);
 	return 0;
 }
 

@@ -14,6 +14,8 @@
 #include "engine/freezer.h"
 #include "run.h"
 
+#define APPLICATION_THAWS 64
+
 struct application {
 	struct freezer freezer;
 	struct run *run;
@@ -24,6 +26,8 @@ struct application {
 	bool late; /* writes only into a range that is about to be frozen, one time in three */
 	unsigned flush_one_in; /* writes, 0: never flushes */
 	unsigned freezes, violations;
+	unsigned thawed[APPLICATION_THAWS]; /* events of the medium by then, with what waited */
+	unsigned thaws;
 	struct app_write *writes;
 	unsigned n_writes;
 	uint8_t *plain; /* with all writes done */

@@ -42,7 +42,7 @@ static int make_pause(void *arg, uint64_t passed, struct engine_limits *limits)
 	const uint64_t converted =
 		r->reenc.direction == LUKS_FORWARD ? p.boundary : r->reenc.data_size - p.boundary;
 
-	CHECK(p.hotzone_size == 0 && r->reenc.state == LUKS_REENC_CLEAN);
+	CHECK(p.hotzone_size == 0 && (!r->on_pause || r->reenc.state == LUKS_REENC_CLEAN));
 	CHECK(r->volume->holes != HOLES_HIDDEN ? passed <= converted : passed == converted);
 	limits->hotzone_size = r->on_pause ? r->on_pause(r) : 0;
 	limits->stall_target = r->stall_target;
@@ -170,7 +170,8 @@ int run_all(struct run *r, enum engine_outcome *ret)
 	struct position p = {r->reenc.boundary, r->reenc.hot_size};
 
 	if (r->reenc.state == LUKS_REENC_HOT) {
-		int x = engine_recover(r->engine, &p);
+		int x = r->thawed ? engine_recover_thawed(r->engine, &p)
+				  : engine_recover(r->engine, &p);
 
 		if (x < 0)
 			return x;

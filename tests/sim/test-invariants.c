@@ -28,7 +28,8 @@ enum sabotage {
 	SEQUENCE_STANDS,     /* a commit with the number of the one before */
 	AREA_WITHOUT_FLUSH,  /* hot header before its checksums are durable */
 	JOURNAL_OVERWRITTEN, /* the next journal while the header needs this one */
-	THAW_BEFORE_COMMIT,  /* let go while the header is hot */
+	THAW_BEFORE_COMMIT,  /* let go while the header is hot, with a journal */
+	THAW_BEFORE_FLUSH,   /* let go while its new data is in a cache */
 	THAW_AFTER_FAILURE,  /* let go although its data is neither old nor new */
 	CLEAN_AT_THE_END,    /* "all converted, still in re-encryption" */
 	DATA_UNFLUSHED,      /* a header depends on data that is only in the other disk's cache */
@@ -99,7 +100,7 @@ static int s_commit(struct header_store *s, const struct position *p)
 		medium_drop_flushes(b->run->medium, false, true);
 	if (r == 0)
 		r = b->real_store->ops->commit(b->real_store, p);
-	medium_drop_flushes(b->run->medium, false, false);
+	medium_drop_flushes(b->run->medium, b->kind == THAW_BEFORE_FLUSH, false);
 	if (r == 0 && b->kind == SEQUENCE_STANDS)
 		b->run->header->seqid--;
 	return r;
@@ -206,7 +207,8 @@ static const struct trial trials[] = {
 	{"sequence stands", SEQUENCE_STANDS, CHECKSUM, false, false},
 	{"area without flush", AREA_WITHOUT_FLUSH, CHECKSUM, false, false},
 	{"journal overwritten", JOURNAL_OVERWRITTEN, JOURNAL, false, false},
-	{"thaw before commit", THAW_BEFORE_COMMIT, CHECKSUM, true, false},
+	{"thaw before commit", THAW_BEFORE_COMMIT, JOURNAL, true, false},
+	{"thaw before flush", THAW_BEFORE_FLUSH, CHECKSUM, true, false},
 	{"thaw after failure", THAW_AFTER_FAILURE, CHECKSUM, true, true},
 	{"clean at the end", CLEAN_AT_THE_END, CHECKSUM, false, false},
 	{"data read before it is durable, offline", DATA_UNFLUSHED, DETACHED, false, false},

@@ -78,6 +78,48 @@ static void any_crash_under_load_is_recovered(void **state)
 	volume_free(v);
 }
 
+/* Is the header of @image hot? The next worker was told that the hotzone was let go. */
+static bool go_on_after_death(struct scene *s, const uint8_t *image, unsigned event)
+{
+	enum engine_outcome outcome;
+	struct run after;
+	bool hot;
+
+	assert_int_equal(run_open(&after, s->v, image, HOTZONE, NULL, seed), 0);
+	hot = after.reenc.state == LUKS_REENC_HOT;
+	after.thawed = true;
+	if (after.engine) {
+		assert_int_equal(run_all(&after, &outcome), 0);
+		assert_int_equal(outcome, ENGINE_FINISHED);
+	}
+	assert_true(application_accepts(&s->app, medium_content(after.medium), event));
+	run_close(&after);
+	return hot;
+}
+
+/* A worker dies right after each thaw, when the application has written there already. */
+static void what_was_let_go_is_done(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	_cleanup_free_ uint8_t *image = malloc(v->size);
+	enum engine_outcome outcome;
+	unsigned hot = 0;
+	struct scene s;
+
+	assert_non_null(image);
+	open_scene(&s, v);
+	assert_int_equal(run_all(&s.r, &outcome), 0);
+	for (unsigned i = 0; i < s.app.thaws; i++) {
+		medium_crash(s.r.medium, s.app.thawed[i], CRASH_SUBSET, UINT64_MAX, v->data_offset,
+			     4096, image);
+		hot += go_on_after_death(&s, image, s.app.thawed[i]);
+	}
+	/* All but the last one; and a journal would put the old data back. */
+	assert_int_equal(hot, v->kind == &checksum ? DATA_SIZE / HOTZONE - 1 : 0);
+	close_scene(&s);
+	volume_free(v);
+}
+
 /* The fault is gone, the range that was given up is recovered, the rest converted. */
 static void finish_and_check(struct scene *s)
 {
@@ -181,6 +223,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		{"crash_under_load_checksum", any_crash_under_load_is_recovered, NULL, NULL, c},
 		{"crash_under_load_journal", any_crash_under_load_is_recovered, NULL, NULL, j},
+		{"what_was_let_go_is_done_checksum", what_was_let_go_is_done, NULL, NULL, c},
+		{"what_was_let_go_is_done_journal", what_was_let_go_is_done, NULL, NULL, j},
 		{"read_error", read_error_stops_before_the_bad_block, NULL, NULL, c},
 		{"write_error_checksum", write_error_leaves_a_hot_range_that_answers_eio, NULL,
 		 NULL, c},
