@@ -594,6 +594,7 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	skip_begin(e);
 	begin_overlap(e, from->boundary);
 	e->position = *from;
+	e->thawed = (struct hotzone){0};
 	e->finished = e->read_failed = false;
 	e->jumped = e->no_pass = 0;
 	e->after_unwritten = true;

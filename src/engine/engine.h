@@ -141,3 +141,5 @@ int engine_recover_thawed(struct engine *e, const struct position *hot);
 
 /* The position that the header has. */
 struct position engine_position(const struct engine *e);
+/* Is the hotzone of a hot engine_position() converted and let go, which only the header does not say? */
+bool engine_is_thawed(const struct engine *e);

@@ -20,6 +20,11 @@
 #include "engine/engine-internal.h"
 #include "util/checked.h"
 
+bool engine_is_thawed(const struct engine *e)
+{
+	return e->thawed.size > 0;
+}
+
 static struct position after(const struct engine *e, const struct hotzone *z)
 {
 	return (struct position){.boundary = plan_boundary_after(&e->config, z)};
@@ -50,7 +55,6 @@ static void leave_hot(struct engine *e)
 				    : e->thawed.offset + e->thawed.size,
 		.hotzone_size = e->thawed.size,
 	};
-	e->thawed = (struct hotzone){0};
 }
 
 int engine_say_done(struct engine *e)
@@ -58,7 +62,7 @@ int engine_say_done(struct engine *e)
 	const struct position clean = e->position;
 	int r;
 
-	if (e->thawed.size == 0)
+	if (!engine_is_thawed(e))
 		return 0;
 	r = engine_commit(e, &clean);
 	if (r < 0 && r != -ESTALE)
@@ -72,7 +76,7 @@ int engine_end_thawed(struct engine *e, int error)
 {
 	int r = 0;
 
-	if (e->thawed.size == 0)
+	if (!engine_is_thawed(e))
 		return error;
 	if (error == -ESTALE)
 		leave_hot(e);
