@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "util/clock.h"
 #include "util/log.h"
 #include "worker/volume-use.h"
 
@@ -82,8 +83,8 @@ int conversion_finish(struct volume *v)
 	return volume_wipe_freed(v, &store.freed);
 }
 
-/* For bench/offline. */
-static void tell_stages(const struct conversion *c)
+/* For bench/offline. @cpu: microseconds of the thread that submits requests. */
+static void tell_stages(const struct conversion *c, uint64_t cpu)
 {
 	static const char *const names[STAGES] = {
 		[STAGE_FREEZE] = "freeze",   [STAGE_LOAD] = "load",
@@ -95,6 +96,7 @@ static void tell_stages(const struct conversion *c)
 
 	for (enum stage s = 0; s < STAGES; s++)
 		log_debug("stage %s: %" PRIu64 " us", names[s], c->progress.stages.usec[s]);
+	log_debug("stage thread: %" PRIu64 " us", cpu);
 }
 
 /* For bench/online. */
@@ -114,13 +116,16 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 		.keys = keys,
 		.watch = watch,
 	};
+	uint64_t cpu;
 	int r = conversion_set_up(&c), r2;
 
 	if (r < 0) {
 		conversion_tear_down(&c);
 		return r;
 	}
+	cpu = thread_cpu_usec();
 	r = convert(&c, recover_only, ret);
+	cpu = thread_cpu_usec() - cpu;
 	if (r == 0 && c.in_use && *ret == ENGINE_STOPPED)
 		r = -EBUSY;
 	if (watch->ended)
@@ -132,7 +137,7 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
 			   "left as they are",
 			   v->data_path, c.progress.unwritten);
 	r2 = conversion_unstack(&c);
-	tell_stages(&c);
+	tell_stages(&c, cpu);
 	log_debug("flushes: %" PRIu64 " of data, %" PRIu64 " of the header; longest freeze %" PRIu64
 		  " us",
 		  c.progress.flushes, c.store.flushes, c.progress.frozen.max);
