@@ -69,6 +69,16 @@ static bool batch_has_reached(const struct batch *b, enum chunk_state state)
 	return true;
 }
 
+bool batch_is_asked_for(const struct batch *b)
+{
+	return batch_has_reached(b, CHUNK_READING);
+}
+
+bool batch_is_handed_out(const struct batch *b)
+{
+	return batch_has_reached(b, CHUNK_WRITING);
+}
+
 bool batch_is_loaded(const struct batch *b)
 {
 	return batch_has_reached(b, CHUNK_LOADED);

@@ -116,6 +116,9 @@ bool batch_is_idle(const struct batch *b);
 /* Converted chunks will be written again: the flush after them failed, or what came of it. */
 void batch_store_again(struct batch *b);
 
+/* Has the disk been asked for all of @b, or been given all of it to write? */
+bool batch_is_asked_for(const struct batch *b);
+bool batch_is_handed_out(const struct batch *b);
 /* Is any batch being read? */
 bool batch_reads(const struct batch_queue *q);
 

@@ -11,13 +11,33 @@
 
 /* What the header store is asked for (lane.c). */
 struct header_call {
-	enum { HEADER_HOLD, HEADER_PROTECT, HEADER_COMMIT, HEADER_RELEASE } what;
-	const void *data; /* HEADER_PROTECT: what, and how many bytes of it */
+	enum {
+		HEADER_HOLD,
+		HEADER_PROTECT,
+		HEADER_PROTECT_AHEAD,
+		HEADER_COMMIT,
+		HEADER_RELEASE,
+	} what;
+	const void *data; /* to protect: what, and how many bytes of it */
 	size_t size;
+	uint64_t offset; /* HEADER_PROTECT_AHEAD: where, bytes from the start of the area */
 	struct position position; /* HEADER_COMMIT */
 	bool both_copies;         /* are to be durable */
 	struct pool_job job;
 	struct log_capture captured;
+};
+
+/* Of the checksums of the next hotzone (ahead.c). */
+enum ahead_state {
+	AHEAD_NONE,
+	AHEAD_LOOKING, /* the header is looked at, and held */
+	AHEAD_WRITING,
+	AHEAD_WRITTEN, /* and durable once the data is */
+};
+
+struct ahead {
+	enum ahead_state state;
+	struct position hot; /* what the header is to say then; from AHEAD_WRITING on */
 };
 
 struct engine {
@@ -28,11 +48,14 @@ struct engine {
 	struct overlap overlap;
 	struct batch_queue queue;
 	struct header_call call;
-	bool calling;             /* @call has started and has not been waited for */
+	bool calling; /* @call has started and has not been waited for */
 	/* What the header says, but for @thawed; hot also where it only may be. */
 	struct position position;
 	/* Ends at @position: durable and let go, but still hot in the header. Size 0: none. */
 	struct hotzone thawed;
+	/* Forward: bytes that a hot position begins with and that are converted for good. */
+	uint64_t durable;
+	struct ahead ahead;
 	struct engine_progress progress;
 	uint64_t hotzone_max; /* bytes */
 	uint64_t jumped;      /* bytes of holes that were not read */
@@ -76,8 +99,29 @@ int lane_call(struct engine *e, const struct header_call *call);
 /* Waits until nothing of @b is under way. */
 int engine_drain(struct engine *e, struct batch *b);
 
-/* On success the new data of the hotzone in @b is durable. Logs failures. */
-int engine_store(struct engine *e, struct batch *b);
+/* Waits until @b is read, and its checksums are computed. Logs nothing. */
+int engine_wait_loaded(struct engine *e, struct batch *b);
+
+/*
+ * On success the new data of the hotzone in @b is durable, and perhaps the checksums of @next
+ * (or NULL), too. Logs failures.
+ */
+int engine_store(struct engine *e, struct batch *b, struct batch *next);
+
+/*
+ * The checksums of the hotzone in @next (NULL: there is none) are written while the one in @b is,
+ * so that the flush of that one's data saves both. ahead_step() goes on with that as far as can be,
+ * and ahead_finish() waits for the end, all of @b being written. Before more of @b is written than
+ * was, also after a flush that failed, ahead_forget() lets it begin again.
+ */
+void ahead_forget(struct engine *e);
+void ahead_step(struct engine *e, const struct batch *b, const struct batch *next);
+void ahead_finish(struct engine *e, struct batch *next);
+/*
+ * True: the checksums of the hotzone in @b are durable, and *ret_hot is the position to commit. It
+ * is asked once, after the flush.
+ */
+bool ahead_take(struct engine *e, const struct batch *b, struct position *ret_hot);
 
 /* Online: I/O to @z waits from here on, and so do messages. Logs failures. */
 int engine_freeze(struct engine *e, const struct hotzone *z);

@@ -27,12 +27,21 @@
  */
 #define READS_BESIDE_HEADER (UINT32_C(2) << 20)
 
+static bool is_hot(const struct engine *e)
+{
+	return e->position.hotzone_size > 0;
+}
+
 static void report(struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
 
 	e->progress.position = e->position;
-	e->progress.converted = plan_converted(cfg, e->position.boundary);
+	if (is_hot(e)) {
+		e->progress.position.boundary += e->durable;
+		e->progress.position.hotzone_size -= e->durable;
+	}
+	e->progress.converted = plan_converted(cfg, e->progress.position.boundary);
 	for (enum stage s = STAGE_CHECKSUM; s < STAGES; s++)
 		e->progress.stages.usec[s] = e->queue.stages.usec[s];
 	if (cfg->progress)
@@ -126,11 +135,6 @@ static void note_unwritten(struct engine *e, const struct batch *b)
 	e->after_unwritten = batch_ends_unwritten(b);
 }
 
-static bool is_hot(const struct engine *e)
-{
-	return e->position.hotzone_size > 0;
-}
-
 static struct position hot_position(const struct engine_config *cfg, const struct hotzone *z)
 {
 	return (struct position){
@@ -151,7 +155,7 @@ static bool is_unwritten(const struct batch *b)
 	       !plan_is_at_end(b->config, plan_boundary_after(b->config, &z));
 }
 
-static int wait_loaded(struct engine *e, struct batch *b)
+int engine_wait_loaded(struct engine *e, struct batch *b)
 {
 	const uint64_t begin = now_usec();
 	int r;
@@ -200,7 +204,8 @@ static int protect(struct engine *e, const struct batch *b)
 static int make_hot(struct engine *e, struct batch *b)
 {
 	const struct engine_config *cfg = &e->config;
-	const struct position hot = hot_position(cfg, &(struct hotzone){b->offset, b->size});
+	struct position hot = hot_position(cfg, &(struct hotzone){b->offset, b->size});
+	const bool ahead = ahead_take(e, b, &hot);
 	int r, flushed;
 
 	if (cfg->resilience == ENGINE_CHECKSUM && !engine_has_plaintext_side(cfg))
@@ -209,14 +214,17 @@ static int make_hot(struct engine *e, struct batch *b)
 	if (r < 0)
 		return r;
 	flushed = unflushed_start(e);
-	r = protect(e, b);
+	r = ahead ? 0 : protect(e, b);
 	if (flushed == 0)
 		flushed = unflushed_finish(e);
 	if (flushed < 0)
 		engine_log_io(e, flushed, "flush", b->offset, b->size);
 	if (r < 0 || flushed < 0)
 		return r < 0 ? r : flushed;
-	return engine_commit(e, &hot);
+	r = engine_commit(e, &hot);
+	if (r == 0)
+		e->durable = hot.hotzone_size - b->size;
+	return r;
 }
 
 /*
@@ -232,7 +240,7 @@ static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
 	if (r < 0)
 		return r;
 	batch_load(b, z->offset, z->size);
-	r = wait_loaded(e, b);
+	r = engine_wait_loaded(e, b);
 	if (r < 0) {
 		unreadable = b->error < 0;
 	} else {
@@ -397,7 +405,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 		if (r < 0)
 			return r;
 	}
-	r = wait_loaded(e, next);
+	r = engine_wait_loaded(e, next);
 	if (r == 0 && is_unwritten(next))
 		return cfg->resilience == ENGINE_JOURNAL ? 0 : engine_end(e, z);
 	if (r < 0)
@@ -455,6 +463,7 @@ static int convert_hotzones(struct engine *e)
 	struct hotzone z, next, third;
 	int r;
 
+	ahead_forget(e);
 	overlap_disturbed(&e->overlap);
 	z = first_hotzone(e);
 	r = begin(e, b, &z);
@@ -465,7 +474,7 @@ static int convert_hotzones(struct engine *e)
 		share_disk(e, other);
 		count_hole(e, boundary, &z);
 		boundary = plan_boundary_after(&e->config, &z);
-		r = engine_store(e, b);
+		r = engine_store(e, b, next.size > 0 ? other : NULL);
 		if (r < 0) {
 			/* None of its writes may reach the disk after its I/O is let go with EIO.
 			 */

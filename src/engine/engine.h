@@ -38,10 +38,10 @@ struct engine_side {
 };
 
 struct engine_progress {
-	struct position position;
-	uint64_t total;     /* bytes of the volume */
-	uint64_t converted; /* bytes that are converted for good */
-	uint64_t unwritten; /* of those in this run, the ones that were left as they are */
+	struct position position; /* its hotzone is the one in work */
+	uint64_t total;           /* bytes of the volume */
+	uint64_t converted;       /* bytes that are converted for good */
+	uint64_t unwritten;       /* of those in this run, the ones that were left as they are */
 	/* How long hotzones were frozen, and what of that it took to freeze them: the device above
 	 * is suspended for some of it, so that all I/O waits. */
 	struct histogram frozen, freezing;

@@ -45,6 +45,12 @@ struct header_store_ops {
 	 * the area holds.
 	 */
 	int (*protect)(struct header_store *s, const void *data, size_t size);
+	/*
+	 * The same at @offset, bytes from the start of the area and a multiple of 4096, but the
+	 * flush is left to the caller, who makes one of the data disk. NULL: never possible.
+	 */
+	int (*protect_ahead)(struct header_store *s, uint64_t offset, const void *data,
+			     size_t size);
 	/* @offset is in bytes from the start of the area. */
 	int (*read_area)(struct header_store *s, uint64_t offset, void *data, size_t size);
 	/*

@@ -41,6 +41,14 @@ static int run_protect(struct engine *e)
 	return r < 0 ? r : h->ops->protect(h, e->call.data, e->call.size);
 }
 
+static int run_protect_ahead(struct engine *e)
+{
+	struct header_store *h = e->config.header;
+	int r = run_hold(e);
+
+	return r < 0 ? r : h->ops->protect_ahead(h, e->call.offset, e->call.data, e->call.size);
+}
+
 static int run_commit(struct engine *e)
 {
 	struct header_store *h = e->config.header;
@@ -58,6 +66,8 @@ static int run(struct engine *e)
 		return run_hold(e);
 	case HEADER_PROTECT:
 		return run_protect(e);
+	case HEADER_PROTECT_AHEAD:
+		return run_protect_ahead(e);
 	case HEADER_COMMIT:
 		return run_commit(e);
 	case HEADER_RELEASE:

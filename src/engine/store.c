@@ -38,7 +38,7 @@ static int store_by_mapping(struct engine *e, struct batch *b)
 	return 0;
 }
 
-static int write_all(struct engine *e, struct batch *b)
+static int write_all(struct engine *e, struct batch *b, const struct batch *next)
 {
 	const uint64_t begin = now_usec();
 	int r;
@@ -47,7 +47,9 @@ static int write_all(struct engine *e, struct batch *b)
 		return store_by_mapping(e, b);
 	batch_convert(b);
 	batch_store(b);
+	ahead_forget(e);
 	while (!batch_is_stored(b) && !b->error) {
+		ahead_step(e, b, next);
 		r = batch_step(&e->queue);
 		if (r < 0)
 			return r;
@@ -99,17 +101,18 @@ static int verify(struct engine *e, struct batch *b)
 	return r < 0 ? r : b->error;
 }
 
-int engine_store(struct engine *e, struct batch *b)
+int engine_store(struct engine *e, struct batch *b, struct batch *next)
 {
 	bool flushed = false;
 	int r;
 
 	for (unsigned tries = 0;; tries++) {
-		r = write_all(e, b);
+		r = write_all(e, b, next);
 		if (r < 0) {
 			engine_log_io(e, r, "write", b->error_offset, batch_chunk_size(&e->config));
 			return r;
 		}
+		ahead_finish(e, next);
 		/* Also what is unwritten, lest a discard be forgotten behind the boundary. */
 		r = engine_flush_and_look(e);
 		flushed = r == 0;

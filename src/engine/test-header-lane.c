@@ -2,7 +2,8 @@
 /*
  * The header store in a lane of its own: requests go on while it is at work, and the engine never
  * returns, not with a broken disk either, before the call has ended, whose memory is the caller's.
- * The header is held for all of a hotzone, and let go after it.
+ * The header is held for all of a hotzone, and let go after it. It is held before checksums are
+ * written ahead.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -19,7 +20,7 @@
 #include "util/log.h"
 #include "util/secret.h"
 
-#define SIZE  (UINT64_C(64) << 10)
+#define SIZE  (UINT64_C(2) << 20)
 #define BLOCK 4096U
 
 /* A disk whose requests are done at once; it breaks when the header store is first at work. */
@@ -30,7 +31,7 @@ struct fake {
 	struct disk_request *done;
 	bool healthy, broken;
 	atomic_bool ended, held;
-	atomic_uint holds;
+	atomic_uint holds, ahead;
 };
 
 static struct fake fake;
@@ -125,6 +126,16 @@ static int protect_held(struct header_store *s, const void *data, size_t size)
 	return atomic_load(&fake.held) ? 0 : -ENOLCK;
 }
 
+static int protect_ahead_held(struct header_store *s, uint64_t offset, const void *data,
+			      size_t size)
+{
+	(void)s;
+	(void)data;
+	assert_true(is_aligned(offset, BLOCK) && range_inside(offset, size, SIZE));
+	atomic_fetch_add(&fake.ahead, 1);
+	return atomic_load(&fake.held) ? 0 : -ENOLCK;
+}
+
 static int commit_held(struct header_store *s, const struct position *p)
 {
 	(void)s;
@@ -143,6 +154,7 @@ static const struct header_store_ops held_ops = {
 	.hold = count_hold,
 	.release = let_go,
 	.protect = protect_held,
+	.protect_ahead = protect_ahead_held,
 	.commit = commit_held,
 	.flush = no_flush,
 	.data_flushed = nothing_flushed,
@@ -259,11 +271,41 @@ static void the_header_is_held_once_a_hotzone(void **state)
 	free_parts(&p);
 }
 
+/* How often depends on whether the next hotzone is read in time. */
+static bool writes_ahead(struct parts *p, uint64_t hotzone_size)
+{
+	enum engine_outcome outcome;
+	struct engine *e;
+
+	p->config.hotzone_size = hotzone_size;
+	atomic_store(&fake.ahead, 0);
+	assert_int_equal(engine_new(&p->config, &e), 0);
+	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	engine_free(e);
+	return atomic_load(&fake.ahead) > 0;
+}
+
+/* 128 blocks have checksums of 4096 bytes. Those of fewer share a block of the area with others. */
+static void no_block_of_the_area_is_shared(void **state)
+{
+	struct parts p;
+
+	(void)state;
+	set_up_fake(&held_ops);
+	make_parts(&p);
+	fake.healthy = true;
+	assert_true(writes_ahead(&p, SIZE / 4));
+	assert_false(writes_ahead(&p, SIZE / 8));
+	free_parts(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_broken_disk_does_not_leave_a_call_behind),
 		cmocka_unit_test(the_header_is_held_once_a_hotzone),
+		cmocka_unit_test(no_block_of_the_area_is_shared),
 	};
 
 	log_init("test", LOG_EMERG);

@@ -107,6 +107,19 @@ static int store_protect(struct header_store *hs, const void *data, size_t size)
 	return 0;
 }
 
+static int store_protect_ahead(struct header_store *hs, uint64_t offset, const void *data,
+			       size_t size)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	struct luks_store *s = of(hs);
+	int r;
+
+	if (!range_inside(offset, size, s->reenc->area_size))
+		return -ENOSPC;
+	r = enter(s, &lock);
+	return r < 0 ? r : meta_io_write(s->io, s->reenc->area_offset + offset, data, size);
+}
+
 static int store_read_area(struct header_store *hs, uint64_t offset, void *data, size_t size)
 {
 	struct luks_store *s = of(hs);
@@ -212,6 +225,7 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 		.hold = store_hold,
 		.release = store_release,
 		.protect = store_protect,
+		.protect_ahead = store_protect_ahead,
 		.read_area = store_read_area,
 		.commit = store_commit,
 		.flush = store_flush,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "random.h"
 #include "util/checked.h"
 
@@ -229,7 +230,7 @@ void application_init(struct application *a, struct run *r, uint64_t seed)
 
 	*a = (struct application){
 		.freezer = {.ops = &ops}, .run = r, .seed = seed, .flush_one_in = 3};
-	a->plain = malloc(DATA_SIZE);
+	a->plain = malloc(AHEAD_DATA_SIZE);
 	assert(a->plain);
 }
 

@@ -2,6 +2,7 @@
 # The engine on a simulated disk.
 noinst_LIBRARIES += tests/sim/libsim.a
 tests_sim_libsim_a_SOURCES = \
+	tests/sim/ahead.c tests/sim/ahead.h \
 	tests/sim/application.c tests/sim/application.h \
 	tests/sim/explore.c tests/sim/explore.h \
 	tests/sim/medium.c tests/sim/medium.h tests/sim/medium-internal.h \
@@ -27,6 +28,10 @@ tests_sim_test_invariants_SOURCES = tests/sim/test-invariants.c
 tests_sim_test_invariants_LDADD = $(SIM_LDADD)
 tests_sim_test_failures_SOURCES = tests/sim/test-failures.c
 tests_sim_test_failures_LDADD = $(SIM_LDADD)
+
+UNIT_TESTS += tests/sim/test-ahead
+tests_sim_test_ahead_SOURCES = tests/sim/test-ahead.c
+tests_sim_test_ahead_LDADD = $(SIM_LDADD)
 
 UNIT_TESTS += tests/sim/test-pause
 tests_sim_test_pause_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim

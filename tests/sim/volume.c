@@ -13,11 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "random.h"
 #include "util/checked.h"
 #include "util/io.h"
 
-#define BLOCK            UINT64_C(4096) /* of the checksums */
+#define BLOCK            UINT64_C(4096)  /* of the checksums */
+#define HOTZONE          UINT64_C(16384) /* bytes */
 #define PASSPHRASE       "simulated"
 #define PBKDF            "--pbkdf pbkdf2 --pbkdf-force-iterations 1000"
 #define CHECK(condition) volume_check(condition, __FILE__, __LINE__, #condition)
@@ -133,7 +135,7 @@ static bool is_zero(const struct volume *v, uint64_t offset)
 /* In a block that is converted, zeros are data like any other. */
 static bool is_unwritten(const struct volume *v, uint64_t offset)
 {
-	const bool small = strcmp(v->kind->resilience, "journal") == 0 &&
+	const bool small = strcmp(v->kind->resilience, "checksum") != 0 &&
 			   v->sector_size[0] < BLOCK && v->sector_size[1] < BLOCK;
 
 	return is_zero(v, offset) && (small || v->kind->blocks[offset / BLOCK] == 'z');
@@ -142,9 +144,9 @@ static bool is_unwritten(const struct volume *v, uint64_t offset)
 /* What was never written is zero on the disk, and reads as whatever the key makes of that. */
 static void punch_holes(struct volume *v)
 {
-	v->zeros = calloc(1, DATA_SIZE);
-	CHECK(v->zeros && cipher_decrypt(v->cipher[1], 0, 0, v->zeros, DATA_SIZE) == 0);
-	for (uint64_t at = 0; at < DATA_SIZE; at += v->sector_size[0]) {
+	v->zeros = calloc(1, v->data_size);
+	CHECK(v->zeros && cipher_decrypt(v->cipher[1], 0, 0, v->zeros, v->data_size) == 0);
+	for (uint64_t at = 0; at < v->data_size; at += v->sector_size[0]) {
 		if (!is_zero(v, at))
 			continue;
 		memset(v->image + v->data_offset + at, 0, v->sector_size[0]);
@@ -154,8 +156,14 @@ static void punch_holes(struct volume *v)
 	}
 }
 
+static bool is_ahead(const struct volume_kind *k)
+{
+	return strcmp(k->resilience, "ahead") == 0;
+}
+
 struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 {
+	const uint64_t data_size = is_ahead(k) ? AHEAD_DATA_SIZE : DATA_SIZE;
 	struct volume *v = calloc(1, sizeof(*v));
 	struct random rnd = {.state = seed};
 	char extra[128] = "";
@@ -180,28 +188,31 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 		  " --luks2-metadata-size 16k --luks2-keyslots-size 768k --sector-size %u image key"
 		  " && cryptsetup reencrypt -q --init-only --force-offline-reencrypt " PBKDF
 		  " --resilience %s --sector-size %u %s --key-file key image",
-		  (UINT64_C(1) << 20) + DATA_SIZE, k->old_sector, k->resilience, k->new_sector,
-		  extra) != 0) {
+		  (UINT64_C(1) << 20) + data_size, k->old_sector,
+		  is_ahead(k) ? "journal" : k->resilience, k->new_sector, extra) != 0) {
 		fprintf(stderr, "%s: cryptsetup failed, see %s/log\n", k->name, v->dir);
 		exit(1);
 	}
 	v->image = read_image(v, &v->size);
 	read_keys(v);
 	v->data_size = v->size - v->data_offset;
-	CHECK(v->data_size == DATA_SIZE);
+	CHECK(v->data_size == data_size);
 	make_ciphers(v);
 	CHECK(pool_new("crypto", 0, no_wake, NULL, &v->pool) == 0 &&
 	      pool_new("header", 0, no_wake, NULL, &v->header_lane) == 0);
-	v->plain = malloc(DATA_SIZE);
+	v->plain = malloc(data_size);
 	CHECK(v->plain);
-	for (uint64_t i = 0; i < DATA_SIZE; i += 8) {
+	for (uint64_t i = 0; i < data_size; i += 8) {
 		const uint64_t word = random_next(&rnd);
 
 		memcpy(v->plain + i, &word, 8);
 	}
-	memcpy(v->image + v->data_offset, v->plain, DATA_SIZE);
-	CHECK(cipher_encrypt(v->cipher[0], 0, 0, v->image + v->data_offset, DATA_SIZE) == 0);
+	memcpy(v->image + v->data_offset, v->plain, data_size);
+	CHECK(cipher_encrypt(v->cipher[0], 0, 0, v->image + v->data_offset, data_size) == 0);
 	punch_holes(v);
+	v->hotzone_size = HOTZONE;
+	if (is_ahead(k))
+		ahead_make(v);
 	return v;
 }
 

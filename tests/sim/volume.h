@@ -16,8 +16,8 @@
 struct volume_kind {
 	const char *name;
 	uint32_t old_sector, new_sector; /* bytes */
-	const char *resilience;
-	const char *new_cipher; /* NULL: as before */
+	const char *resilience;          /* checksum, journal, ahead (ahead.h) */
+	const char *new_cipher;          /* NULL: as before */
 	bool keep_key;
 	bool detached; /* the header is on a disk of its own, with a cache of its own */
 	/* A letter for each block: 'w'ritten, 'z'ero as if never, 'p'artly (in the middle); NULL:
@@ -33,6 +33,7 @@ struct volume {
 	uint8_t *image; /* as `cryptsetup reencrypt --init-only` left it, with data */
 	size_t size;
 	uint64_t data_offset, data_size;
+	uint64_t hotzone_size; /* of runs, bytes */
 	uint8_t *plain;        /* data_size bytes */
 	uint8_t *zeros;        /* what zeros on the disk are by the new key; data_size bytes */
 	enum volume_skip skip; /* of the runs to come; so is holes */
