@@ -16,8 +16,6 @@
 #include "random.h"
 #include "util/checked.h"
 
-#define HOTZONE UINT64_C(16384)
-
 static uint64_t seed;
 static bool full;
 
@@ -30,13 +28,15 @@ static const struct volume_kind kinds[] = {
 	{"journal-4096", 4096, 4096, "journal", NULL, false, false, NULL},
 	{"checksum-detached", 512, 4096, "checksum", NULL, false, true, NULL},
 	{"journal-detached", 512, 512, "journal", NULL, false, true, NULL},
+	{"ahead", 512, 512, "ahead", "aes-cbc-essiv:sha256", false, false, NULL},
+	{"ahead-detached", 512, 512, "ahead", NULL, false, true, NULL},
 };
 
 static struct exploration exploration_of(const struct volume *v)
 {
 	return (struct exploration){
 		.volume = v,
-		.hotzone_size = HOTZONE,
+		.hotzone_size = v->hotzone_size,
 		.seed = seed,
 		.all_subsets_up_to = full ? 10 : USUALLY(5, 2),
 		.random_subsets = full ? 300 : USUALLY(12, 1),
@@ -53,7 +53,7 @@ static void try_any_crash(struct volume *v)
 	enum engine_outcome outcome;
 	struct run r;
 
-	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
 	assert_int_equal(run_all(&r, &outcome), 0);
 	assert_int_equal(outcome, ENGINE_FINISHED);
 	explore(&x, &r, 0);
@@ -86,18 +86,20 @@ static void any_crash_of_a_cancel_is_recovered(void **state)
 	enum engine_outcome outcome;
 	struct run r, turned;
 
-	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
 	r.stop_after = 3;
 	assert_int_equal(run_all(&r, &outcome), 0);
 	assert_int_equal(outcome, ENGINE_STOPPED);
 	/* The engine knows the old direction: load again, as the worker does. */
-	assert_int_equal(run_open(&turned, v, medium_content(r.medium), HOTZONE, NULL, seed), 0);
-	assert_int_equal(run_reverse(&turned, HOTZONE), 0);
+	assert_int_equal(
+		run_open(&turned, v, medium_content(r.medium), v->hotzone_size, NULL, seed), 0);
+	assert_int_equal(run_reverse(&turned, v->hotzone_size), 0);
 	explore(&x, &turned, 0);
 	assert_int_equal(x.lost, 0);
 	run_close(&r);
 
-	assert_int_equal(run_open(&r, v, medium_content(turned.medium), HOTZONE, NULL, seed), 0);
+	assert_int_equal(
+		run_open(&r, v, medium_content(turned.medium), v->hotzone_size, NULL, seed), 0);
 	assert_int_equal(r.reenc.direction, LUKS_BACKWARD);
 	back = (struct position){r.reenc.boundary, 0};
 	assert_int_equal(engine_run(r.engine, &back, &outcome), 0);
@@ -119,21 +121,22 @@ static void way_back_is_safe_for_cryptsetup(void **state)
 	unsigned hot = 0;
 
 	assert_non_null(image);
-	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
 	r.stop_after = 4;
 	assert_int_equal(run_all(&r, &outcome), 0);
-	assert_int_equal(run_open(&turned, v, medium_content(r.medium), HOTZONE, NULL, seed), 0);
-	assert_int_equal(run_reverse(&turned, HOTZONE), 0);
+	assert_int_equal(
+		run_open(&turned, v, medium_content(r.medium), v->hotzone_size, NULL, seed), 0);
+	assert_int_equal(run_reverse(&turned, v->hotzone_size), 0);
 	run_close(&r);
-	assert_int_equal(run_open(&r, v, medium_content(turned.medium), HOTZONE / 4, NULL, seed),
-			 0);
+	assert_int_equal(
+		run_open(&r, v, medium_content(turned.medium), v->hotzone_size / 4, NULL, seed), 0);
 	run_close(&turned);
 	assert_int_equal(run_all(&r, &outcome), 0);
 	assert_true(volume_check_finished(v, medium_content(r.medium), v->plain));
 	for (unsigned event = 0; event < medium_events(r.medium); event++) {
 		medium_crash(r.medium, event, CRASH_SUBSET, UINT64_MAX, v->data_offset, 4096,
 			     image);
-		assert_int_equal(run_open(&seen, v, image, HOTZONE, NULL, seed), 0);
+		assert_int_equal(run_open(&seen, v, image, v->hotzone_size, NULL, seed), 0);
 		if (seen.reenc.state == LUKS_REENC_HOT) {
 			assert_true(luks_reenc_stock_safe(&seen.reenc, seen.reenc.boundary,
 							  seen.reenc.hot_size));
@@ -154,7 +157,7 @@ static void expect_loss(const struct volume_kind *kind, void (*spoil)(struct run
 	enum engine_outcome outcome;
 	struct run r;
 
-	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
 	spoil(&r);
 	assert_int_equal(run_all(&r, &outcome), 0);
 	x.stop_at = x.event_one_in = 1;

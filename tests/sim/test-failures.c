@@ -18,7 +18,6 @@
 #include "restart.h"
 #include "util/checked.h"
 
-#define HOTZONE   UINT64_C(16384)
 #define MAX_BURST 4U
 
 static uint64_t seed;
@@ -27,6 +26,7 @@ static const struct volume_kind kinds[] = {
 	{"checksum", 512, 4096, "checksum", NULL, false, false, NULL},
 	{"journal", 512, 512, "journal", NULL, false, false, NULL},
 	{"checksum-detached", 512, 512, "checksum", NULL, false, true, NULL},
+	{"ahead", 512, 512, "ahead", NULL, false, false, NULL},
 };
 
 /* The faults are gone: what is on the disk is brought to the end. */
@@ -34,7 +34,7 @@ static bool ends_well(const struct volume *v, const uint8_t *image)
 {
 	enum engine_outcome outcome;
 	struct run r;
-	bool ok = run_open(&r, v, image, HOTZONE, NULL, seed) == 0;
+	bool ok = run_open(&r, v, image, v->hotzone_size, NULL, seed) == 0;
 
 	if (ok && r.engine)
 		ok = run_all(&r, &outcome) == 0 && outcome == ENGINE_FINISHED;
@@ -51,8 +51,8 @@ static bool survives_faults(const struct volume *v, enum disk_op op, unsigned n,
 	struct run r;
 	bool ok;
 
-	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
-	medium_fail_range(r.medium, DISK_READ, v->data_offset + 3 * HOTZONE + 8192, 512);
+	assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
+	medium_fail_range(r.medium, DISK_READ, v->data_offset + 3 * v->hotzone_size + 8192, 512);
 	medium_fail(r.medium, op, n, n + burst - 1);
 	assert_true(run_all(&r, &outcome) < 0);
 	*ret_more = medium_requests(r.medium, op) > n;
@@ -96,7 +96,7 @@ static void what_a_failed_flush_lost_is_written_again(void **state)
 	for (unsigned n = 0; more; n++) {
 		struct exploration x = {
 			.volume = v,
-			.hotzone_size = HOTZONE,
+			.hotzone_size = v->hotzone_size,
 			.seed = seed,
 			.all_subsets_up_to = USUALLY(3, 2),
 			.random_subsets = USUALLY(2, 1),
@@ -106,7 +106,7 @@ static void what_a_failed_flush_lost_is_written_again(void **state)
 		enum engine_outcome outcome;
 		struct run r;
 
-		assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+		assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
 		medium_fail(r.medium, DISK_FLUSH, n, n);
 		finished += run_all(&r, &outcome) == 0;
 		more = medium_requests(r.medium, DISK_FLUSH) > n;
@@ -132,7 +132,7 @@ static void what_failed_flushes_lost_is_recovered(void **state)
 	for (unsigned n = 0; more; n += USUALLY(1, 5)) {
 		struct exploration x = {
 			.volume = v,
-			.hotzone_size = HOTZONE,
+			.hotzone_size = v->hotzone_size,
 			.seed = seed,
 			.all_subsets_up_to = 1,
 			.random_subsets = 1,
@@ -145,7 +145,7 @@ static void what_failed_flushes_lost_is_recovered(void **state)
 		struct run r, after;
 		unsigned written;
 
-		assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+		assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
 		medium_fail(r.medium, DISK_FLUSH, n, UINT64_MAX);
 		(void)run_all(&r, &outcome);
 		more = medium_requests(r.medium, DISK_FLUSH) > n;

@@ -32,6 +32,8 @@ enum sabotage {
 	THAW_BEFORE_FLUSH,   /* let go while its new data is in a cache */
 	THAW_AFTER_FAILURE,  /* let go although its data is neither old nor new */
 	CLEAN_AT_THE_END,    /* "all converted, still in re-encryption" */
+	AHEAD_IN_USE,        /* checksums of the next hotzone over those that are needed */
+	AHEAD_UNFLUSHED,     /* hot header before checksums that were to be written ahead */
 	DATA_UNFLUSHED,      /* a header depends on data that is only in the other disk's cache */
 };
 
@@ -42,6 +44,11 @@ struct saboteur {
 	struct run *run;
 	struct position late; /* HEADER_AFTER_DATA: the commit that is owed */
 	bool owed;
+	struct {
+		uint64_t offset;
+		const void *data;
+		size_t size; /* 0: none */
+	} late_area;         /* AHEAD_UNFLUSHED */
 };
 
 static struct saboteur *of_store(struct header_store *s)
@@ -75,6 +82,34 @@ static int s_protect(struct header_store *s, const void *data, size_t size)
 	return r;
 }
 
+/* It may go to one of two parts, which are of one size here. */
+static int s_protect_ahead(struct header_store *s, uint64_t offset, const void *data, size_t size)
+{
+	struct saboteur *b = of_store(s);
+	int r = 0;
+
+	if (b->kind == AHEAD_UNFLUSHED) {
+		b->late_area.offset = offset;
+		b->late_area.data = data;
+		b->late_area.size = size;
+		return 0;
+	}
+	if (b->kind == AHEAD_IN_USE)
+		r = b->real_store->ops->protect_ahead(b->real_store, offset == 0 ? size : 0, data,
+						      size);
+	return r < 0 ? r : b->real_store->ops->protect_ahead(b->real_store, offset, data, size);
+}
+
+static int write_late_area(struct saboteur *b)
+{
+	const size_t size = b->late_area.size;
+
+	b->late_area.size = 0;
+	return size == 0 ? 0
+			 : b->real_store->ops->protect_ahead(b->real_store, b->late_area.offset,
+							     b->late_area.data, size);
+}
+
 static int s_read_area(struct header_store *s, uint64_t offset, void *data, size_t size)
 {
 	return of_store(s)->real_store->ops->read_area(of_store(s)->real_store, offset, data, size);
@@ -85,6 +120,8 @@ static int s_commit(struct header_store *s, const struct position *p)
 	struct saboteur *b = of_store(s);
 	int r = pay(b);
 
+	if (r == 0)
+		r = write_late_area(b);
 	if (r < 0)
 		return r;
 	if (b->kind == HEADER_AFTER_DATA && p->hotzone_size > 0) {
@@ -159,6 +196,7 @@ static int s_fail(struct freezer *f)
 
 static const struct header_store_ops store_ops = {
 	.protect = s_protect,
+	.protect_ahead = s_protect_ahead,
 	.read_area = s_read_area,
 	.commit = s_commit,
 	.flush = s_flush,
@@ -196,12 +234,20 @@ struct trial {
 		.resilience = "checksum", .detached = true                                         \
 	}
 
+#define AHEAD                                                                                      \
+	{                                                                                          \
+		.name = "ahead", .old_sector = 512, .new_sector = 512, .resilience = "ahead"       \
+	}
+
 static const struct trial trials[] = {
 	{"nothing broken, offline", NOTHING, CHECKSUM, false, false},
 	{"nothing broken, online", NOTHING, CHECKSUM, true, false},
 	{"nothing broken, write error", NOTHING, CHECKSUM, true, true},
 	{"nothing broken, two disks, offline", NOTHING, DETACHED, false, false},
 	{"nothing broken, two disks, online", NOTHING, DETACHED, true, false},
+	{"nothing broken, checksums ahead", NOTHING, AHEAD, false, false},
+	{"checksums ahead where they are needed", AHEAD_IN_USE, AHEAD, false, false},
+	{"checksums ahead without flush", AHEAD_UNFLUSHED, AHEAD, false, false},
 	{"header after data", HEADER_AFTER_DATA, CHECKSUM, false, false},
 	{"copies together", COPIES_TOGETHER, CHECKSUM, false, false},
 	{"sequence stands", SEQUENCE_STANDS, CHECKSUM, false, false},
@@ -224,7 +270,7 @@ static bool is_noticed(const struct trial *t, struct volume *v, uint64_t seed)
 	struct saboteur b = {.kind = t->kind, .run = &r};
 	struct exploration x = {
 		.volume = v,
-		.hotzone_size = HOTZONE,
+		.hotzone_size = v->hotzone_size,
 		.seed = seed,
 		.all_subsets_up_to = 3,
 		.random_subsets = t->kind == NOTHING ? USUALLY(6, 1) : 20,
@@ -241,8 +287,8 @@ static bool is_noticed(const struct trial *t, struct volume *v, uint64_t seed)
 	application_init(&app, &r, seed);
 	b.freezer.ops = &freezer_ops;
 	b.real_freezer = &app.freezer;
-	assert_int_equal(run_open(&r, v, v->image, HOTZONE, t->online ? &b.freezer : NULL, seed),
-			 0);
+	assert_int_equal(
+		run_open(&r, v, v->image, v->hotzone_size, t->online ? &b.freezer : NULL, seed), 0);
 	b.store = r.store.store;
 	b.store.ops = &store_ops;
 	if (t->kind == DATA_UNFLUSHED)

@@ -23,6 +23,7 @@ static const struct volume_kind kinds[] = {
 	{"checksum", 512, 4096, "checksum", NULL, false, false, NULL},
 	{"journal", 512, 512, "journal", NULL, false, false, NULL},
 	{"checksum-detached", 512, 512, "checksum", NULL, false, true, NULL},
+	{"ahead", 512, 512, "ahead", NULL, false, false, NULL},
 };
 
 static void run_restarts(const struct volume_kind *kind, const struct restart *how)
@@ -30,7 +31,7 @@ static void run_restarts(const struct volume_kind *kind, const struct restart *h
 	struct volume *v = volume_new(kind, seed);
 	struct restarts x = {
 		.volume = v,
-		.hotzone_size = 16384,
+		.hotzone_size = v->hotzone_size,
 		.seed = seed,
 		.how = *how,
 		.one_in = full ? 1 : USUALLY(4, 13),

@@ -21,8 +21,7 @@
 #include "random.h"
 #include "util/checked.h"
 
-#define HOTZONE UINT64_C(16384)
-#define COPY    LUKS_HEADER_MIN_SIZE
+#define COPY LUKS_HEADER_MIN_SIZE
 
 static uint64_t seed;
 static bool full;
@@ -32,6 +31,7 @@ static const struct volume_kind kinds[] = {
 	{"checksum-detached", 512, 512, "checksum", NULL, false, true, NULL},
 	{"journal-detached", 512, 512, "journal", NULL, false, true, NULL},
 	{"unwritten-detached", 512, 512, "checksum", NULL, false, true, "wzwzzzzzzzzzzwzwwwzzzzzw"},
+	{"ahead", 512, 512, "ahead", NULL, false, false, NULL},
 };
 
 /* What rots; bytes. The area's place is known from the header. */
@@ -72,7 +72,7 @@ static struct exploration exploration_of(const struct volume *v)
 {
 	return (struct exploration){
 		.volume = v,
-		.hotzone_size = HOTZONE,
+		.hotzone_size = v->hotzone_size,
 		.seed = seed,
 		.all_subsets_up_to = full ? 4 : 1,
 		.random_subsets = full ? 20 : USUALLY(2, 1),
@@ -98,7 +98,7 @@ static void start_with_rot(struct volume *v, const struct place *p, struct explo
 	x->event_one_in = v->ignores_bad_copy ? 1 : x->event_one_in;
 	x->torn = v->ignores_bad_copy ? 4 : x->torn;
 	x->stop_at = v->ignores_bad_copy;
-	assert_int_equal(run_open(&r, v, image, HOTZONE, NULL, seed), 0);
+	assert_int_equal(run_open(&r, v, image, v->hotzone_size, NULL, seed), 0);
 	v->ignores_bad_copy = false; /* recoveries do not */
 	assert_int_equal(run_all(&r, &outcome), 0);
 	explore(x, &r, 0);
@@ -163,7 +163,8 @@ static bool rot_at(struct volume *v, const struct place *p, unsigned at, bool on
 	x.is_right_arg = &app;
 	x.may_refuse = true;
 	x.events = full ? 0 : 20;
-	assert_int_equal(run_open(&r, v, v->image, HOTZONE, online ? &app.freezer : NULL, seed), 0);
+	assert_int_equal(
+		run_open(&r, v, v->image, v->hotzone_size, online ? &app.freezer : NULL, seed), 0);
 	medium_rot_at(r.medium, at, offset_of(p, &r), p->size);
 	t->stopped += run_all(&r, &outcome) < 0;
 	more = medium_events(r.medium) > at;
@@ -220,7 +221,7 @@ static void rot_at_the_power_cut_is_never_silent(void **state)
 	struct run r;
 
 	assert_non_null(image);
-	assert_int_equal(run_open(&r, v, v->image, HOTZONE, NULL, seed), 0);
+	assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
 	assert_int_equal(run_all(&r, &outcome), 0);
 	for (unsigned event = 0; event < medium_events(r.medium); event += full ? 1 : 2)
 		for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -235,7 +236,7 @@ static void rot_at_the_power_cut_is_never_silent(void **state)
 				     random_below(&rnd, 2) ? CRASH_TORN : CRASH_DISKS,
 				     random_next(&rnd), v->data_offset, 4096, image);
 			image_rot(image, offset_of(p, &r), p->size);
-			e = run_open(&after, v, image, HOTZONE, NULL, seed);
+			e = run_open(&after, v, image, v->hotzone_size, NULL, seed);
 			if (e == 0 && after.engine)
 				e = run_all(&after, &outcome);
 			if (e == 0)
