@@ -57,10 +57,9 @@ is_held_at() {
 	offset=$(member offset <<<"$text")
 	size=$(member size <<<"$text")
 	[ -n "$offset" ] && [ "$offset" -lt $(($1 + (1 << 20))) ] &&
-		[ $((offset + size)) -gt "$1" ] && copies_agree
+		[ $((offset + size)) -gt "$1" ]
 }
-# copies_agree: has the last commit written both copies of the header? What holds writes later would hold
-# the second copy otherwise. A copy has its size at byte 8 and its sequence number at byte 16.
+# copies_agree: has the last commit written both copies of the header? A copy has its size at byte 8 and its sequence number at byte 16.
 copies_agree() {
 	local disk=${header[1]:-$DISK_data} first
 	first=$(copy_at 0)
