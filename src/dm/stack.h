@@ -40,7 +40,8 @@ struct stack_config {
 	bool backward;
 	/* All is converted and @old_side unknown by now (set it as @new_side): only to dissolve. */
 	bool finished;
-	/* A worker may have let a hotzone go, once its data was durable, and left the header hot. */
+	/* A worker may have let a hotzone go, once its data was durable, and left the header hot.
+	 */
 	bool may_be_thawed;
 	struct stack_side old_side, new_side;
 };

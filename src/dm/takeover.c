@@ -415,8 +415,8 @@ static int check_thawed(const struct stack *s, const struct found *f, uint64_t b
 	_cleanup_table_ struct table t = {};
 	uint64_t offset, size;
 	int r = layout_hot_range(&s->layout, &f->pieces_table, &offset, &size);
-	const bool behind = r < 0 || (s->layout.backward ? offset + size == boundary
-							 : offset == boundary);
+	const bool behind =
+		r < 0 || (s->layout.backward ? offset + size == boundary : offset == boundary);
 
 	if (!layout_fits(&s->layout, &f->pieces_table, boundary, 0))
 		return -EUNATCH;
@@ -433,8 +433,8 @@ static int check_thawed(const struct stack *s, const struct found *f, uint64_t b
 /* A hot header, and a range that is frozen or was let go. */
 static int check_hot(struct stack *s, const struct found *f, uint64_t hot_size, bool may_be_thawed)
 {
-	const uint64_t behind = s->layout.backward ? s->boundary - hot_size
-						   : s->boundary + hot_size;
+	const uint64_t behind =
+		s->layout.backward ? s->boundary - hot_size : s->boundary + hot_size;
 	const uint64_t end = s->layout.backward ? 0 : s->layout.size;
 	const bool fits = layout_fits(&s->layout, &f->pieces_table, s->boundary, hot_size);
 	int r = check_frozen(s, f), r2;

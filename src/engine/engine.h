@@ -134,12 +134,13 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 int engine_recover(struct engine *e, const struct position *hot);
 
 /*
- * The same where the devices of a dead worker show that it had let the hotzone go, so that nothing of
- * it is frozen, and all of it is done. -EINVAL: no worker lets such a hotzone go.
+ * The same where the devices of a dead worker show that it had let the hotzone go, so that nothing
+ * of it is frozen, and all of it is done. -EINVAL: no worker lets such a hotzone go.
  */
 int engine_recover_thawed(struct engine *e, const struct position *hot);
 
 /* The position that the header has. */
 struct position engine_position(const struct engine *e);
-/* Is the hotzone of a hot engine_position() converted and let go, which only the header does not say? */
+/* Is the hotzone of a hot engine_position() converted and let go, which only the header does not
+ * say? */
 bool engine_is_thawed(const struct engine *e);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Online, in checksum mode: a hotzone is let go as soon as its data is durable, and the hot commit of
- * the next one says that it is done. That takes one commit and one flush out of each freeze:
+ * Online, in checksum mode: a hotzone is let go as soon as its data is durable, and the hot commit
+ * of the next one says that it is done. That takes one commit and one flush out of each freeze:
  *
  *     freeze N | read, area, hot N, write, flush | thaw N | freeze N+1 | read, area, hot N+1 ...
  *                          header:   hot N -------------------------------'
  *
- * A crash in between leaves a header that is hot. Its recovery leaves each block as it is, those too
- * that applications have written since the thaw: none has the checksum of the old data any more. What
- * the area holds does not matter either, so it can be written for N+1. A journal would put the old
- * data back, so there the clean commit comes first.
+ * A crash in between leaves a header that is hot. Its recovery leaves each block as it is, those
+ * too that applications have written since the thaw: none has the checksum of the old data any
+ * more. What the area holds does not matter either, so it can be written for N+1. A journal would
+ * put the old data back, so there the clean commit comes first.
  *
- * The devices of a worker that died show that its hotzone was let go (dm/stack.h), and so that it is
- * done. Whatever ends the work makes the clean commit, but a header that another program has changed.
+ * The devices of a worker that died show that its hotzone was let go (dm/stack.h), and so that it
+ * is done. Whatever ends the work makes the clean commit, but a header that another program has
+ * changed.
  */
 #include <assert.h>
 #include <errno.h>

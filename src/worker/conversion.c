@@ -58,7 +58,8 @@ static void tell_how_to_go_on(const struct conversion *c)
 			  "--resume-only %s",
 			  v->data_path, v->arguments);
 	else if (engine_is_thawed(c->engine))
-		log_error("%s: stopped; the hotzone at offset %" PRIu64 " is converted and in use, but "
+		log_error("%s: stopped; the hotzone at offset %" PRIu64
+			  " is converted and in use, but "
 			  "the header does not say so yet; resume with: recryptctl reencrypt "
 			  "--resume-only %s",
 			  v->data_path, c->position.boundary, v->arguments);

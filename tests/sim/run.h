@@ -22,7 +22,7 @@ struct run {
 	struct engine *engine;
 	uint64_t hotzone_size;
 	struct freezer *freezer;
-	bool thawed; /* the hot hotzone was let go before the worker died */
+	bool thawed;         /* the hot hotzone was let go before the worker died */
 	unsigned stop_after; /* hotzones, 0: never */
 	unsigned hotzones;
 	bool skip;                      /* unwritten blocks */
