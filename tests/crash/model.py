@@ -5,7 +5,8 @@ The log holds ciphertext. Which key a write is under follows from the header tha
 that time: what lies in a new segment, or in the one being converted, is under the new key, the rest
 under the old. So every write becomes plaintext, and two things can be said:
 
-  * a write into the segment being converted is the engine's, and must not change the plaintext;
+  * the first write to each sector of the segment being converted is the engine's, and must not change
+    the plaintext (with checksums an application may write there once all of it is durable);
   * after a crash a sector reads as it did at the last flush, or as a later write to it made it.
 """
 import struct
@@ -28,33 +29,40 @@ class Model:
         self._decrypt(pieces)
         self.begin = self.plain[0]
         self.writes = {}
-        for (index, segment, offset, data), plain in zip(pieces[1:], self.plain[1:]):
-            self.writes.setdefault(index, []).append((offset, plain, segment.hot))
+        for (index, _, offset, data, engine), plain in zip(pieces[1:], self.plain[1:]):
+            self.writes.setdefault(index, []).append((offset, plain, engine))
         del self.plain
 
     def _classify(self, image, groups):
-        """(index of the write, segment, offset in the data, ciphertext) of each piece."""
+        """(index, segment, offset in the data, ciphertext, by the engine?) of each piece."""
         header = luks2.header(image)
         current = luks2.segments(header)
-        pieces = [(-1, current[0], 0, bytes(image[self.data_offset:]))]
+        pieces = [(-1, current[0], 0, bytes(image[self.data_offset:]), False)]
+        hotzone, converted = None, set()
         for group in groups:
             for w in group:
                 image[w.offset:w.offset + len(w.data)] = w.data
                 if w.offset < self.data_offset:
                     # A torn or half-written header leaves the other copy, which says the same.
                     current = luks2.segments(luks2.header(image))
+                    hot = [(s.begin, s.end) for s in current if s.hot]
+                    if hot != hotzone:
+                        hotzone, converted = hot, set()
                     continue
                 for s in current:
                     begin, end = max(w.offset, s.begin), min(w.offset + len(w.data), s.end)
                     if begin < end:
                         piece = w.data[begin - w.offset:end - w.offset]
-                        pieces.append((w.index, s, begin - self.data_offset, piece))
+                        engine = s.hot and begin not in converted
+                        pieces.append((w.index, s, begin - self.data_offset, piece, engine))
+                        if engine:
+                            converted.update(range(begin, end, 512))
         return pieces
 
     def _decrypt(self, pieces):
         """One run of the tool for each key."""
         by_key = {}
-        for n, (_, segment, offset, data) in enumerate(pieces):
+        for n, (_, segment, offset, data, _) in enumerate(pieces):
             # dm-crypt's writes are whole encryption sectors, and so are the engine's.
             if offset % segment.sector_size or len(data) % segment.sector_size:
                 raise ValueError(f'write {pieces[n][0]} is not of whole encryption sectors')
@@ -74,13 +82,13 @@ class Model:
 
     def by_engine(self, w):
         """Is this write one of the conversion, not of an application?"""
-        return w.offset < self.data_offset or any(hot for _, _, hot in self.writes.get(w.index, ()))
+        return w.offset < self.data_offset or any(engine for _, _, engine in self.writes.get(w.index, ()))
 
     def apply(self, plain, group):
         """Carries @plain over a whole group of writes."""
         for w in group:
-            for offset, data, hot in self.writes.get(w.index, ()):
-                if hot and plain[offset:offset + len(data)] != data:
+            for offset, data, engine in self.writes.get(w.index, ()):
+                if engine and plain[offset:offset + len(data)] != data:
                     self.changed_by_engine.append((w.index, offset))
                 plain[offset:offset + len(data)] = data
 
