@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What stack.c (the running stack) and takeover.c (how it comes to be) share. */
+/* What stack.c (the running stack), takeover.c and hot-stack.c (how it comes to be) share. */
 #pragma once
 
 #include "dm/layout.h"
@@ -27,6 +27,21 @@ struct stack {
 	bool thawed; /* taken over with a hot header, behind whose hotzone @boundary is */
 	uint64_t hot_offset, hot_size; /* FROZEN, FAILED: the range that is */
 };
+
+/* What stands there before anything is changed. */
+struct found {
+	struct device_info name, pieces, hotzone, helpers[SIDES];
+	struct table name_table, pieces_table;
+	struct table stock_table; /* what NAME's would be without cryptsetup's stack */
+	bool stacked, stock;
+};
+
+/*
+ * Is the hot range of @hot_size behind @s->boundary frozen, or, where that @may_be_thawed, let go?
+ * In that case sets @s->thawed, and the boundary to the other side of the range. -EUNATCH: neither.
+ * -ENOTUNIQ: the pieces send some of it to a side where its data is not.
+ */
+int stack_check_hot(struct stack *s, const struct found *f, uint64_t hot_size, bool may_be_thawed);
 
 /* Loads a table with crypt targets, whose keys have to be in the keyring just then. */
 int stack_load_crypt(const struct stack *s, const char *name, const struct table *t);

@@ -26,14 +26,6 @@
 #include "dm/stock-stack.h"
 #include "util/checked.h"
 
-/* What stands there before anything is changed. */
-struct found {
-	struct device_info name, pieces, hotzone, helpers[SIDES];
-	struct table name_table, pieces_table;
-	struct table stock_table; /* what NAME's would be without cryptsetup's stack */
-	bool stacked, stock;
-};
-
 static int set_side(struct stack *s, enum side side, const struct stack_side *config)
 {
 	if (!is_power_of_2(config->sector_size) || config->sector_size < SECTOR_SIZE ||
@@ -196,11 +188,6 @@ static int make_key_texts(struct stack *s, const struct stack_config *config)
 	return 0;
 }
 
-static bool is_error(const struct table *t)
-{
-	return t->count == 1 && t->targets[0].type == TARGET_ERROR;
-}
-
 /* NAME has a stack: is it ours? */
 static int find_pieces(const struct stack *s, struct found *f)
 {
@@ -357,26 +344,6 @@ static int let_go(struct stack *s, const struct found *f)
 	return r < 0 ? r : run_device(s->name, &f->name);
 }
 
-/* -EUNATCH unless nothing but errors comes out of the hotzone device, and the hot range is in it.
- */
-static int check_frozen(struct stack *s, const struct found *f)
-{
-	int r = layout_hot_range(&s->layout, &f->pieces_table, &s->hot_offset, &s->hot_size);
-
-	if (r < 0)
-		return -EUNATCH;
-	if (!f->hotzone.suspended) {
-		_cleanup_table_ struct table t = {};
-
-		r = task_table(s->hotzone_name, &t);
-		if (r < 0)
-			return r;
-		if (!is_error(&t))
-			return -EUNATCH;
-	}
-	return 0;
-}
-
 /* A hot header: the range stays frozen, the rest runs. */
 static int keep_frozen(struct stack *s, const struct found *f)
 {
@@ -395,68 +362,12 @@ static int keep_frozen(struct stack *s, const struct found *f)
 	return r;
 }
 
-/* Does the running hotzone device send all that is in front of @boundary to the new side? */
-static bool is_let_go(const struct stack *s, const struct table *hotzone, uint64_t boundary)
-{
-	struct table split, converted;
-
-	if (layout_split(&s->layout, boundary, &split) < 0 ||
-	    layout_one_side(&s->layout, SIDE_NEW, &converted) < 0)
-		return false;
-	return table_equal(hotzone, &split) || table_equal(hotzone, &converted);
-}
-
-/*
- * -EUNATCH unless all I/O to the hot range is by the new key, which a worker allows once it is
- * durable. Another range behind it may be frozen by now; what waits there was not converted.
- */
-static int check_thawed(const struct stack *s, const struct found *f, uint64_t boundary)
-{
-	_cleanup_table_ struct table t = {};
-	uint64_t offset, size;
-	int r = layout_hot_range(&s->layout, &f->pieces_table, &offset, &size);
-	const bool behind =
-		r < 0 || (s->layout.backward ? offset + size == boundary : offset == boundary);
-
-	if (!layout_fits(&s->layout, &f->pieces_table, boundary, 0))
-		return -EUNATCH;
-	if (behind)
-		return 0;
-	if (f->hotzone.suspended)
-		return -EUNATCH;
-	r = task_table(s->hotzone_name, &t);
-	if (r < 0)
-		return r;
-	return is_let_go(s, &t, boundary) ? 0 : -EUNATCH;
-}
-
-/* A hot header, and a range that is frozen or was let go. */
-static int check_hot(struct stack *s, const struct found *f, uint64_t hot_size, bool may_be_thawed)
-{
-	const uint64_t behind =
-		s->layout.backward ? s->boundary - hot_size : s->boundary + hot_size;
-	const uint64_t end = s->layout.backward ? 0 : s->layout.size;
-	const bool fits = layout_fits(&s->layout, &f->pieces_table, s->boundary, hot_size);
-	int r = check_frozen(s, f), r2;
-
-	if (r == 0 && fits)
-		return 0;
-	if ((r < 0 && r != -EUNATCH) || !may_be_thawed || behind == end)
-		return r < 0 ? r : -ENOTUNIQ;
-	r2 = check_thawed(s, f, behind);
-	if (r2 == -EUNATCH)
-		return r < 0 ? r : -ENOTUNIQ;
-	s->boundary = behind;
-	s->thawed = r2 == 0;
-	return r2;
-}
-
 /* Ours, as a worker left it that died. */
 static int check_stacked(struct stack *s, const struct found *f, uint64_t hot_size,
 			 const struct stack_config *config)
 {
 	const bool finished = config->finished;
-	int r = hot_size > 0 ? check_hot(s, f, hot_size, config->may_be_thawed) : 0;
+	int r = hot_size > 0 ? stack_check_hot(s, f, hot_size, config->may_be_thawed) : 0;
 
 	if (r < 0)
 		return r;

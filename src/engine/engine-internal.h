@@ -110,9 +110,9 @@ int engine_store(struct engine *e, struct batch *b, struct batch *next);
 
 /*
  * The checksums of the hotzone in @next (NULL: there is none) are written while the one in @b is,
- * so that the flush of that one's data saves both. ahead_step() goes on with that as far as can be,
- * and ahead_finish() waits for the end, all of @b being written. Before more of @b is written than
- * was, also after a flush that failed, ahead_forget() lets it begin again.
+ * and one flush makes these checksums and the data of @b durable. ahead_step() starts each part of
+ * that as soon as it can. ahead_finish() waits for the end; call it when all of @b is written. Call
+ * ahead_forget() before @b is written, and before it is written again after a failed flush.
  */
 void ahead_forget(struct engine *e);
 void ahead_step(struct engine *e, const struct batch *b, const struct batch *next);

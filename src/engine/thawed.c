@@ -63,7 +63,8 @@ int engine_say_done(struct engine *e)
 	const struct position clean = e->position;
 	int r;
 
-	if (!engine_is_thawed(e))
+	/* Hot: it was tried before, and failed. */
+	if (!engine_is_thawed(e) || clean.hotzone_size > 0)
 		return 0;
 	r = engine_commit(e, &clean);
 	if (r < 0 && r != -ESTALE)

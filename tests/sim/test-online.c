@@ -17,6 +17,7 @@
 #include "application.h"
 #include "explore.h"
 #include "random.h"
+#include "util/checked.h"
 
 #define HOTZONE UINT64_C(16384)
 
@@ -179,37 +180,72 @@ static void write_error_leaves_a_hot_range_that_answers_eio(void **state)
 	volume_free(v);
 }
 
-/* Each request of each kind fails once, or from then on for good. */
+/* What is hot answers with errors, or was let go: people are told which. */
+static void expect_true_position(const struct scene *s, int result)
+{
+	if (result < 0 && engine_position(s->r.engine).hotzone_size > 0)
+		assert_int_equal(engine_is_thawed(s->r.engine), !s->app.failed);
+	else
+		assert_false(engine_is_thawed(s->r.engine));
+}
+
+static uint64_t no_limit(struct run *r)
+{
+	(void)r;
+	return 0;
+}
+
+/* From the third hotzone on there is a pause after each. */
+static void pause_later(void *arg)
+{
+	struct run *r = arg;
+
+	r->on_pause = r->hotzones >= 3 ? no_limit : NULL;
+}
+
+/* Fails requests from @first to @last of a run. Is there a request @first? */
+static bool survives(struct volume *v, enum disk_op op, uint64_t first, uint64_t last,
+		     unsigned *stopped)
+{
+	enum engine_outcome outcome;
+	struct scene s;
+	bool hit;
+	int r;
+
+	open_scene(&s, v);
+	s.r.on_progress = pause_later;
+	s.r.on_progress_arg = &s.r;
+	medium_fail(s.r.medium, op, first, last);
+	r = run_all(&s.r, &outcome);
+	*stopped += r < 0;
+	assert_int_equal(s.app.violations, 0);
+	assert_false(s.app.frozen);
+	expect_true_position(&s, r);
+	hit = medium_requests(s.r.medium, op) > first;
+	finish_and_check(&s);
+	close_scene(&s);
+	return hit;
+}
+
+/* Each request of each kind fails once, or with the next one, or from then on for good. */
 static void any_io_error_is_survived(void **state)
 {
 	static const char *const names[] = {"read", "write", "flush"};
+	static const struct {
+		const char *name;
+		uint64_t more;
+	} lengths[] = {{"once", 0}, {"twice", 1}, {"for good", UINT32_MAX}};
 	struct volume *v = volume_new(*state, seed);
 
 	for (enum disk_op op = DISK_READ; op <= DISK_FLUSH; op++) {
-		for (int for_good = 0; for_good < 2; for_good++) {
-			unsigned n, stopped = 0;
+		for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+			const bool for_good = lengths[i].more == UINT32_MAX;
+			unsigned n = 0, stopped = 0;
 
-			for (n = 0;; n++) {
-				enum engine_outcome outcome;
-				struct scene s;
-				bool hit;
-				int r;
-
-				open_scene(&s, v);
-				medium_fail(s.r.medium, op, n, for_good ? UINT64_MAX : n);
-				r = run_all(&s.r, &outcome);
-				stopped += r < 0;
-				assert_int_equal(s.app.violations, 0);
-				assert_false(s.app.frozen);
-				hit = medium_requests(s.r.medium, op) > n;
-				finish_and_check(&s);
-				close_scene(&s);
-				if (!hit)
-					break;
-			}
+			while (survives(v, op, n, n + lengths[i].more, &stopped))
+				n++;
 			printf("# %s: %s %s fails at each of %u requests, %u runs stopped\n",
-			       v->kind->name, names[op], for_good ? "for good" : "once", n,
-			       stopped);
+			       v->kind->name, names[op], lengths[i].name, n, stopped);
 			assert_true(n > 10);
 			assert_true(for_good ? stopped == n : stopped < n);
 		}
