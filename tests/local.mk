@@ -36,3 +36,12 @@ $(FAIL_ALLOCATION): $(FAIL_ALLOCATION_FROM) tests/sim/allocator.h
 	$(AM_V_at)$(MKDIR_P) tests/offline
 	$(AM_V_CCLD)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -std=gnu17 -Wall -Wextra $(CFLAGS) -fno-builtin -shared -fPIC \
 		-o $@ $(FAIL_ALLOCATION_FROM)
+
+# What user-mode Linux is started with.
+UML_PTRACE = tests/vm/uml-ptrace.so
+check_DATA += $(UML_PTRACE)
+CLEANFILES += $(UML_PTRACE)
+$(UML_PTRACE): $(srcdir)/tests/vm/uml-ptrace.c
+	$(AM_V_at)$(MKDIR_P) tests/vm
+	$(AM_V_CCLD)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -std=gnu17 -Wall -Wextra -O2 -shared -fPIC \
+		-o $@ $(srcdir)/tests/vm/uml-ptrace.c
