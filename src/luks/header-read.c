@@ -151,49 +151,82 @@ static void judge_whole(struct copy *c, uint64_t size)
 		judge_json(c, size);
 }
 
-static void copy_read(struct meta_io *io, enum luks_copy which, uint64_t offset, struct copy *c)
+/* The first bytes of the device, in one read: both copies, where they have the usual size. */
+#define HEAD_SIZE (2 * LUKS_HEADER_MIN_SIZE)
+
+struct source {
+	struct meta_io *io;
+	uint8_t *head; /* NULL: what is wanted is read from the device */
+};
+
+/* Where a part of it cannot be read, each copy is read for itself. */
+static int source_init(struct source *s, struct meta_io *io)
 {
+	*s = (struct source){.io = io};
+	if (io->size < HEAD_SIZE)
+		return 0;
+	s->head = aligned_alloc(4096, HEAD_SIZE);
+	if (!s->head)
+		return -ENOMEM;
+	if (meta_io_read(io, 0, s->head, HEAD_SIZE) < 0) {
+		free(s->head);
+		s->head = NULL;
+	}
+	return 0;
+}
+
+static int source_read(const struct source *s, uint64_t offset, void *to, size_t size)
+{
+	if (!s->head || !range_inside(offset, size, HEAD_SIZE))
+		return meta_io_read(s->io, offset, to, size);
+	memcpy(to, s->head + offset, size);
+	return 0;
+}
+
+static void copy_read(const struct source *s, enum luks_copy which, uint64_t offset, struct copy *c)
+{
+	const uint64_t device_size = s->io->size;
 	uint64_t size = LUKS_HEADER_BINARY_SIZE;
 
 	copy_clear(c);
-	if (!range_inside(offset, size, io->size)) {
+	if (!range_inside(offset, size, device_size)) {
 		judge(c, COPY_ABSENT, "the device ends before it");
 		return;
 	}
 	c->disk = aligned_alloc(4096, sizeof(*c->disk));
-	c->error = c->disk ? meta_io_read(io, offset, c->disk, sizeof(*c->disk)) : -ENOMEM;
+	c->error = c->disk ? source_read(s, offset, c->disk, sizeof(*c->disk)) : -ENOMEM;
 	if (c->error == 0) {
-		judge_binary(c, c->disk, which, offset, io->size);
+		judge_binary(c, c->disk, which, offset, device_size);
 		if (c->verdict != COPY_VALID)
 			return;
 		size = be64toh(c->disk->size);
 		free(c->disk);
 		c->disk = aligned_alloc(4096, size);
-		c->error = c->disk ? meta_io_read(io, offset, c->disk, size) : -ENOMEM;
+		c->error = c->disk ? source_read(s, offset, c->disk, size) : -ENOMEM;
 	}
 	if (c->error < 0) {
 		judge(c, COPY_UNREADABLE, "it cannot be read");
 		return;
 	}
 	/* Read again as a whole: judge what the checksum covers. */
-	judge_binary(c, c->disk, which, offset, io->size);
+	judge_binary(c, c->disk, which, offset, device_size);
 	if (c->verdict == COPY_VALID && be64toh(c->disk->size) != size)
 		judge(c, COPY_DAMAGED, "it changes while it is read");
 	if (c->verdict == COPY_VALID)
 		judge_whole(c, size);
 }
 
-static void find_secondary(struct meta_io *io, const struct copy *primary, struct copy *c)
+static void find_secondary(const struct source *s, const struct copy *primary, struct copy *c)
 {
 	if (primary->verdict == COPY_VALID || primary->verdict == COPY_INVALID) {
-		copy_read(io, LUKS_SECONDARY, be64toh(primary->disk->size), c);
+		copy_read(s, LUKS_SECONDARY, be64toh(primary->disk->size), c);
 		return;
 	}
 	for (uint64_t offset = LUKS_HEADER_MIN_SIZE;
 	     offset <= LUKS_HEADER_MAX_SIZE && c->verdict < COPY_INVALID; offset *= 2) {
 		struct copy found = {0};
 
-		copy_read(io, LUKS_SECONDARY, offset, &found);
+		copy_read(s, LUKS_SECONDARY, offset, &found);
 		if (found.verdict >= c->verdict) {
 			copy_clear(c);
 			*c = found;
@@ -264,14 +297,17 @@ int luks_header_read(struct meta_io *io, struct luks_header **ret, struct luks_r
 {
 	struct copy copies[2] = {0};
 	const struct copy *primary = &copies[LUKS_PRIMARY], *secondary = &copies[LUKS_SECONDARY];
-	int r;
+	struct source s;
+	int r = source_init(&s, io);
 
-	copy_read(io, LUKS_PRIMARY, 0, &copies[LUKS_PRIMARY]);
+	if (r < 0)
+		return luks_refuse(why, r, "there is no memory to read it");
+	copy_read(&s, LUKS_PRIMARY, 0, &copies[LUKS_PRIMARY]);
 	if (primary->verdict == COPY_VERSION && be16toh(primary->disk->version) == 1) {
 		r = luks_refuse(why, -EPROTONOSUPPORT, "the header is of LUKS version 1");
 		goto out;
 	}
-	find_secondary(io, primary, &copies[LUKS_SECONDARY]);
+	find_secondary(&s, primary, &copies[LUKS_SECONDARY]);
 	/* It would count as bad, and be written anew, or (where nobody does) end the work later. */
 	if (primary->error == -ENOMEM || secondary->error == -ENOMEM) {
 		r = luks_refuse(why, -ENOMEM, "there is no memory to read it");
@@ -289,6 +325,7 @@ int luks_header_read(struct meta_io *io, struct luks_header **ret, struct luks_r
 out:
 	copy_clear(&copies[LUKS_PRIMARY]);
 	copy_clear(&copies[LUKS_SECONDARY]);
+	free(s.head);
 	return r;
 }
 

@@ -54,7 +54,9 @@ static int failure;
 
 static int failing_read(struct meta_io *io, uint64_t offset, void *buf, size_t size)
 {
-	return offset == failing_offset ? failure : read_sim(io, offset, buf, size);
+	const bool hit = offset <= failing_offset && failing_offset < offset + size;
+
+	return hit ? failure : read_sim(io, offset, buf, size);
 }
 
 /* It says nothing of the copy, which would be written anew, or missed at the next commit. */

@@ -9,7 +9,8 @@
 #include "util/checked.h"
 #include "util/cleanup.h"
 
-#define STEP (UINT64_C(1) << 20)
+/* Each step waits for the disk. */
+#define STEP (UINT64_C(4) << 20)
 
 int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size)
 {
