@@ -430,7 +430,7 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 
 /* From the end of one hotzone to that of the next, microseconds: see struct overlap_sample. */
 struct cycle {
-	uint64_t begin, data;
+	uint64_t begin, load, data;
 };
 
 static struct cycle begin_cycle(const struct engine *e)
@@ -439,6 +439,7 @@ static struct cycle begin_cycle(const struct engine *e)
 
 	return (struct cycle){
 		.begin = now_usec(),
+		.load = usec[STAGE_LOAD],
 		.data = usec[STAGE_LOAD] + usec[STAGE_STORE] + usec[STAGE_FLUSH],
 	};
 }
@@ -449,6 +450,7 @@ static void note_cycle(struct engine *e, const struct batch *b, struct cycle *c)
 	const struct cycle now = begin_cycle(e);
 
 	overlap_update(&e->overlap, &(struct overlap_sample){.size = b->size,
+							     .load = now.load - c->load,
 							     .data = now.data - c->data,
 							     .cycle = now.begin - c->begin});
 	*c = now;

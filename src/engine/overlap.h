@@ -8,10 +8,16 @@
  *      beside    | read 2     | read 3     |          alone   | read 1 and 2 | write 1 and 2 |
  *                | write 1    | write 2    |
  *
- * What a disk says of itself may be untrue, so both are tried, with short hotzones: one alone, then
- * some beside each other. The time of each is taken apart into what the bytes take and what the
- * visit to the header takes, and the two ways are compared at their full size. Disks change (caches
- * fill, others use them), so it is tried again from time to time.
+ * What a disk says of itself may be untrue, so both are tried, with short hotzones. The time of
+ * each is taken apart into what the bytes take and what the visit to the header takes, and the two
+ * ways are compared at their full size:
+ *
+ *      FILL      reads the first, and the second beside it
+ *      BESIDE    some; where they take hardly longer than reading did alone, no more is tried
+ *      DRAIN     what has been read ahead
+ *      ALONE     one
+ *
+ * Disks change (caches fill, others use them), so it is tried again from time to time.
  */
 #pragma once
 
@@ -26,16 +32,18 @@ struct overlap {
 	uint64_t beside_max, alone_max; /* bytes of a hotzone */
 	bool fixed;                     /* nothing to choose from, or to measure */
 	bool beside;                    /* what is done now */
-	enum { OVERLAP_ALONE, OVERLAP_FILL, OVERLAP_BESIDE, OVERLAP_DECIDED } phase;
-	unsigned cycles;                         /* in this phase */
-	uint64_t since_trial;                    /* bytes */
-	double alone_byte, header, beside_cycle; /* microseconds; the cycle for each byte */
+	enum { OVERLAP_FILL, OVERLAP_BESIDE, OVERLAP_DRAIN, OVERLAP_ALONE, OVERLAP_DECIDED } phase;
+	unsigned cycles;      /* in this phase */
+	uint64_t since_trial; /* bytes */
+	/* Microseconds, for each byte and for a visit to the header. No @load_byte: 0. */
+	double load_byte, alone_byte, beside_cycle, header;
 };
 
 /* One hotzone, from the end of the one before to its own end: bytes, microseconds. */
 struct overlap_sample {
 	uint64_t size;
-	uint64_t data;  /* of that, waiting for data to be read and written, and for its flush */
+	uint64_t load;  /* waiting for data to be read */
+	uint64_t data;  /* the same, and for it to be written and flushed */
 	uint64_t cycle; /* in all */
 };
 
