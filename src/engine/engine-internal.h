@@ -23,6 +23,8 @@ struct header_call {
 	uint64_t offset; /* HEADER_PROTECT_AHEAD: where, bytes from the start of the area */
 	struct position position; /* HEADER_COMMIT */
 	bool both_copies;         /* are to be durable */
+	bool copy_later;          /* the secondary is left to HEADER_RELEASE */
+	bool in_lane;
 	struct pool_job job;
 	struct log_capture captured;
 };
@@ -48,7 +50,8 @@ struct engine {
 	struct overlap overlap;
 	struct batch_queue queue;
 	struct header_call call;
-	bool calling; /* @call has started and has not been waited for */
+	bool calling;  /* @call has started and has not been waited for */
+	bool copy_due; /* of the last commit; the lane's while @calling */
 	/* What the header says, but for @thawed; hot also where it only may be. */
 	struct position position;
 	/* Ends at @position: durable and let go, but still hot in the header. Size 0: none. */

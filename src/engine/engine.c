@@ -209,10 +209,7 @@ static int make_hot(struct engine *e, struct batch *b)
 	int r, flushed;
 
 	if (cfg->resilience == ENGINE_CHECKSUM && !engine_has_plaintext_side(cfg))
-		batch_convert(b); /* in memory, while this thread waits for the disk */
-	r = batch_submit(&e->queue);
-	if (r < 0)
-		return r;
+		batch_convert(b); /* in memory, while the header waits for the disk */
 	flushed = unflushed_start(e);
 	r = ahead ? 0 : protect(e, b);
 	if (flushed == 0)
@@ -374,10 +371,10 @@ static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct
 		return (struct hotzone){0};
 	ahead = read_next(e, b, z);
 	b->reads_max = MAX(READS_BESIDE_HEADER / batch_chunk_size(&e->config), 2U);
-	/* Requests are handed out in this order, and the other one's turn is earlier. */
-	if (e->queue.batches[0] == b) {
-		e->queue.batches[0] = e->queue.batches[1];
-		e->queue.batches[1] = b;
+	/* Reads first: they take less of this thread's time, and writes wait for the pool. */
+	if (e->queue.batches[0] != b) {
+		e->queue.batches[1] = e->queue.batches[0];
+		e->queue.batches[0] = b;
 	}
 	return ahead;
 }

@@ -54,10 +54,15 @@ struct header_store_ops {
 	/* @offset is in bytes from the start of the area. */
 	int (*read_area)(struct header_store *s, uint64_t offset, void *data, size_t size);
 	/*
-	 * Commits a position: the primary copy is durable when this returns, the secondary written
-	 * after that but left to the next flush().
+	 * Commits a position: the primary copy is durable when this returns. The secondary may be
+	 * left to copy(), which is the next call then, before release().
 	 */
 	int (*commit)(struct header_store *s, const struct position *p);
+	/*
+	 * Writes the secondary, if that is still to be done, and leaves it to the next flush().
+	 * After a failure no commit succeeds. NULL: commit() leaves nothing.
+	 */
+	int (*copy)(struct header_store *s);
 	/* Makes durable what commit() left. */
 	int (*flush)(struct header_store *s);
 	/* The data disk was flushed after the last commit: on one disk, so was the header. */

@@ -8,7 +8,11 @@
  *
  * One call is under way at a time. Offline the lock is held from the first call of a hotzone to the
  * commit that makes the next one hot (or this one clean), so that the header is looked at once.
- * Online the freezer holds it.
+ * Online the freezer holds it, and a thread that would only wait for the lane makes the call
+ * itself.
+ *
+ * A hot commit is over when the primary copy is durable. HEADER_RELEASE, which follows it, writes
+ * the secondary while the data is written.
  */
 #include <assert.h>
 
@@ -24,13 +28,24 @@ static int run_hold(struct engine *e)
 	return cfg->header->ops->hold(cfg->header);
 }
 
+static int run_copy(struct engine *e)
+{
+	struct header_store *h = e->config.header;
+	const bool due = e->copy_due;
+
+	e->copy_due = false;
+	return due && h->ops->copy ? h->ops->copy(h) : 0;
+}
+
+/* The next commit refuses where the copy has failed. */
 static int run_release(struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
+	int r = run_copy(e);
 
 	if (!cfg->freezer && cfg->header->ops->release)
 		cfg->header->ops->release(cfg->header);
-	return 0;
+	return r;
 }
 
 static int run_protect(struct engine *e)
@@ -56,11 +71,16 @@ static int run_commit(struct engine *e)
 
 	if (r == 0)
 		r = h->ops->commit(h, &e->call.position);
+	e->copy_due = r == 0;
+	if (r < 0 || e->call.copy_later)
+		return r;
+	r = run_copy(e);
 	return r < 0 || !e->call.both_copies ? r : h->ops->flush(h);
 }
 
 static int run(struct engine *e)
 {
+	assert(!e->copy_due || e->call.what == HEADER_RELEASE);
 	switch (e->call.what) {
 	case HEADER_HOLD:
 		return run_hold(e);
@@ -88,25 +108,28 @@ static int run_in_lane(void *arg, unsigned lane)
 	return r;
 }
 
+static bool is_for_lane(const struct engine *e, const struct header_call *call)
+{
+	return e->config.header_lane && (!e->config.freezer || call->what == HEADER_RELEASE);
+}
+
 void lane_start(struct engine *e, const struct header_call *call)
 {
-	struct pool *lane = e->config.header_lane;
-
 	assert(!e->calling);
 	e->call = *call;
 	e->calling = true;
 	e->call.job = (struct pool_job){.run = run_in_lane, .arg = e};
 	e->call.captured = log_captured();
-	if (!lane) {
+	e->call.in_lane = is_for_lane(e, call);
+	if (e->call.in_lane)
+		pool_submit(e->config.header_lane, &e->call.job);
+	else
 		e->call.job.result = run(e);
-		return;
-	}
-	pool_submit(lane, &e->call.job);
 }
 
 int lane_finish(struct engine *e)
 {
-	struct pool *lane = e->config.header_lane;
+	struct pool *lane = e->call.in_lane ? e->config.header_lane : NULL;
 	int r = 0;
 
 	if (!e->calling)
@@ -125,6 +148,9 @@ int lane_call(struct engine *e, const struct header_call *call)
 {
 	int r = lane_finish(e);
 
+	/* So that the disk and the pool have work while this thread waits. */
+	if (r == 0 && !is_for_lane(e, call))
+		r = batch_submit(&e->queue);
 	if (r < 0)
 		return r;
 	lane_start(e, call);

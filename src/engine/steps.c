@@ -55,6 +55,7 @@ int engine_thaw(struct engine *e)
 
 	if (!f)
 		return 0;
+	(void)lane_finish(e); /* it needs the lock that is given up here */
 	r = f->ops->thaw(f, &e->position);
 	engine_count(e, STAGE_FREEZE, begin);
 	log_release();
@@ -72,8 +73,10 @@ int engine_thaw(struct engine *e)
 int engine_give_up(struct engine *e, int error)
 {
 	struct freezer *f = e->config.freezer;
-	int r = f ? f->ops->fail(f) : 0;
+	int r;
 
+	(void)lane_finish(e);
+	r = f ? f->ops->fail(f) : 0;
 	e->thawed = (struct hotzone){0}; /* nothing is known of the header but that it is hot */
 	log_release();
 	if (r < 0)
@@ -114,10 +117,12 @@ int engine_protect(struct engine *e, const void *data, size_t size)
 /* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
 int engine_commit(struct engine *e, const struct position *p)
 {
+	const bool both = unflushed_needs_both_copies(e, p);
 	const struct header_call c = {
 		.what = HEADER_COMMIT,
 		.position = *p,
-		.both_copies = unflushed_needs_both_copies(e, p),
+		.both_copies = both,
+		.copy_later = p->hotzone_size > 0 && !both,
 	};
 	const uint64_t begin = now_usec();
 	int r = lane_call(e, &c);
@@ -165,8 +170,10 @@ static void tell_of_flush(struct engine *e, int result)
 
 int engine_flush(struct engine *e)
 {
-	const int r = flush_data(e);
+	int r;
 
+	(void)lane_finish(e); /* what it writes is to be saved, too */
+	r = flush_data(e);
 	tell_of_flush(e, r);
 	return r;
 }

@@ -3,7 +3,7 @@
  * The header store in a lane of its own: requests go on while it is at work, and the engine never
  * returns, not with a broken disk either, before the call has ended, whose memory is the caller's.
  * The header is held for all of a hotzone, and let go after it. It is held before checksums are
- * written ahead.
+ * written ahead. Its secondary copy is written while data is, and before that is flushed.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -32,6 +32,11 @@ struct fake {
 	bool healthy, broken;
 	atomic_bool ended, held;
 	atomic_uint holds, ahead;
+	/* Of the secondary copy: one is due, so many were written, each once data is. */
+	atomic_bool copy_due, copy_missed;
+	atomic_uint copies;
+	bool copy_waits;
+	sem_t data_written;
 };
 
 static struct fake fake;
@@ -43,6 +48,10 @@ static int fake_submit(struct disk *d, struct disk_request *rq)
 		return -EBUSY;
 	if (rq->op == DISK_READ)
 		memset(rq->buf, 'x', rq->size);
+	if (rq->op == DISK_WRITE)
+		(void)sem_post(&fake.data_written);
+	if (rq->op == DISK_FLUSH)
+		assert_false(atomic_load(&fake.copy_due));
 	rq->result = 0;
 	fake.done = rq;
 	return 0;
@@ -116,6 +125,8 @@ static void let_go(struct header_store *s)
 {
 	(void)s;
 	atomic_store(&fake.held, false);
+	if (atomic_load(&fake.copy_due))
+		atomic_store(&fake.copy_missed, true);
 }
 
 static int protect_held(struct header_store *s, const void *data, size_t size)
@@ -136,10 +147,28 @@ static int protect_ahead_held(struct header_store *s, uint64_t offset, const voi
 	return atomic_load(&fake.held) ? 0 : -ENOLCK;
 }
 
+/* These run in the lane, so they return what they find. */
 static int commit_held(struct header_store *s, const struct position *p)
 {
 	(void)s;
 	(void)p;
+	if (atomic_exchange(&fake.copy_due, true))
+		return -EPROTO;
+	return atomic_load(&fake.held) ? 0 : -ENOLCK;
+}
+
+static int copy_held(struct header_store *s)
+{
+	struct timespec limit;
+
+	(void)s;
+	if (clock_gettime(CLOCK_REALTIME, &limit) < 0 || !atomic_load(&fake.copy_due))
+		return -EPROTO;
+	limit.tv_sec += 10;
+	if (fake.copy_waits && sem_timedwait(&fake.data_written, &limit) < 0)
+		return -ETIMEDOUT;
+	atomic_fetch_add(&fake.copies, 1);
+	atomic_store(&fake.copy_due, false);
 	return atomic_load(&fake.held) ? 0 : -ENOLCK;
 }
 
@@ -156,6 +185,7 @@ static const struct header_store_ops held_ops = {
 	.protect = protect_held,
 	.protect_ahead = protect_ahead_held,
 	.commit = commit_held,
+	.copy = copy_held,
 	.flush = no_flush,
 	.data_flushed = nothing_flushed,
 	.data_flush_failed = nothing_flushed,
@@ -179,6 +209,11 @@ static void set_up_fake(const struct header_store_ops *header_ops)
 		(struct header_store){.ops = header_ops, .area_size = SIZE, .on_data_disk = true};
 	assert_int_equal(sem_init(&fake.at_work, 0, 0), 0);
 	assert_int_equal(sem_init(&fake.woken, 0, 0), 0);
+	assert_int_equal(sem_init(&fake.data_written, 0, 0), 0);
+	fake.copy_waits = false;
+	atomic_store(&fake.copy_due, false);
+	atomic_store(&fake.copy_missed, false);
+	atomic_store(&fake.copies, 0);
 }
 
 struct parts {
@@ -266,6 +301,7 @@ static void the_header_is_held_once_a_hotzone(void **state)
 		/* The last flush looks, too, for the final commit. */
 		assert_in_range(atomic_load(&fake.holds), 4, 5);
 		assert_false(atomic_load(&fake.held));
+		assert_false(atomic_load(&fake.copy_missed));
 		engine_free(e);
 	}
 	free_parts(&p);
@@ -300,12 +336,32 @@ static void no_block_of_the_area_is_shared(void **state)
 	free_parts(&p);
 }
 
+/* One hotzone: its data is on the way when the copy is written, or nobody would end the wait. */
+static void the_secondary_is_written_beside_the_data(void **state)
+{
+	enum engine_outcome outcome;
+	struct engine *e;
+	struct parts p;
+
+	(void)state;
+	set_up_fake(&held_ops);
+	make_parts(&p);
+	fake.healthy = fake.copy_waits = true;
+	assert_int_equal(engine_new(&p.config, &e), 0);
+	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	assert_int_equal(atomic_load(&fake.copies), 1);
+	engine_free(e);
+	free_parts(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_broken_disk_does_not_leave_a_call_behind),
 		cmocka_unit_test(the_header_is_held_once_a_hotzone),
 		cmocka_unit_test(no_block_of_the_area_is_shared),
+		cmocka_unit_test(the_secondary_is_written_beside_the_data),
 	};
 
 	log_init("test", LOG_EMERG);

@@ -110,11 +110,12 @@ int luks_header_repair(struct luks_header *h, struct meta_io *io)
 	return 0;
 }
 
-int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_reason *why)
+int luks_header_commit_primary(struct luks_header *h, struct meta_io *io, struct luks_reason *why)
 {
 	uint64_t seqid;
 	int r;
 
+	assert(!h->copy_due);
 	if (h->bad[LUKS_SECONDARY] || h->primary_foreign)
 		return luks_refuse(why, -EUCLEAN, "only one copy of the header is good");
 	r = luks_validate(h->json, h->size, why);
@@ -141,14 +142,33 @@ int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_re
 		return luks_refuse(why, r, "the primary header cannot be written");
 	h->bad[LUKS_PRIMARY] = false;
 	h->seqid = seqid;
+	h->bad[LUKS_SECONDARY] = h->copy_due = true;
+	return 0;
+}
 
-	h->bad[LUKS_SECONDARY] = true;
-	r = write_copy(h, io, LUKS_SECONDARY, seqid);
+int luks_header_copy(struct luks_header *h, struct meta_io *io)
+{
+	int r;
+
+	if (!h->copy_due)
+		return 0;
+	h->copy_due = false;
+	r = write_copy(h, io, LUKS_SECONDARY, h->seqid);
 	if (r < 0)
-		return luks_refuse(why, r, "the secondary header cannot be written");
+		return r;
 	h->bad[LUKS_SECONDARY] = false;
 	h->secondary_pending = h->buffered = true;
 	return 0;
+}
+
+int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_reason *why)
+{
+	int r = luks_header_commit_primary(h, io, why);
+
+	if (r < 0)
+		return r;
+	r = luks_header_copy(h, io);
+	return r < 0 ? luks_refuse(why, r, "the secondary header cannot be written") : 0;
 }
 
 int luks_header_flush_failed(struct luks_header *h, struct meta_io *io)
@@ -211,6 +231,7 @@ int luks_header_check_unmoved(struct luks_header *h, struct meta_io *io)
 {
 	const bool at_once = can_look_at_once(h, io);
 
+	assert(!h->copy_due); /* its JSON is in the buffer */
 	for (int i = LUKS_PRIMARY; i <= LUKS_SECONDARY; i++) {
 		const uint64_t offset = i == LUKS_PRIMARY ? 0 : h->size;
 		uint8_t *to = at_once ? h->look + offset : h->buffer;

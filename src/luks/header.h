@@ -41,6 +41,7 @@ struct luks_header {
 	bool secondary_pending; /* written and not known to be flushed */
 	uint8_t *buffer;        /* one copy, 4096-aligned: commits allocate nothing for I/O */
 	bool buffered;          /* @buffer has the JSON of the last commit */
+	bool copy_due;          /* the same, and luks_header_copy() is to come */
 	uint8_t *look; /* the primary and 4096 bytes of the secondary, 4096-aligned; or NULL */
 };
 
@@ -88,6 +89,14 @@ int luks_header_repair(struct luks_header *h, struct meta_io *io);
  * repair.
  */
 int luks_header_commit(struct luks_header *h, struct meta_io *io, struct luks_reason *why);
+
+/*
+ * The two halves of a commit, for who has something to do that needs but a durable primary. The
+ * lock is held until the second one, and no other function here is called in between: the secondary
+ * counts as bad until then. luks_header_copy() does nothing where no copy is due.
+ */
+int luks_header_commit_primary(struct luks_header *h, struct meta_io *io, struct luks_reason *why);
+int luks_header_copy(struct luks_header *h, struct meta_io *io);
 
 /*
  * Makes the secondary durable; after a failed flush it is written again and flushed once more.

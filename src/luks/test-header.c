@@ -185,6 +185,37 @@ static void failed_secondary_ends_all_commits(void **state)
 	sim_free(d);
 }
 
+static void the_secondary_may_come_later(void **state)
+{
+	struct sim_disk *d = sim_new(DISK_SIZE);
+	struct luks_header *h = sim_header(d), *again;
+
+	(void)state;
+	assert_int_equal(luks_header_commit_primary(h, &d->io, NULL), 0);
+	assert_int_equal(be64toh(sim_copy(d, LUKS_PRIMARY)->seqid), 4);
+	assert_int_equal(be64toh(sim_copy(d, LUKS_SECONDARY)->seqid), 3);
+	assert_true(h->bad[LUKS_SECONDARY]);
+	assert_int_equal(luks_header_copy(h, &d->io), 0);
+	again = sim_reread(d);
+	assert_int_equal(again->seqid, 4);
+	assert_false(luks_header_needs_repair(again));
+	luks_header_free(again);
+
+	/* Where none is due, none is written. */
+	d->fail_write = 0;
+	d->writes = 0;
+	assert_int_equal(luks_header_copy(h, &d->io), 0);
+	d->fail_write = -1;
+	assert_int_equal(luks_header_commit_primary(h, &d->io, NULL), 0);
+	d->fail_write = 0;
+	d->writes = 0;
+	assert_int_equal(luks_header_copy(h, &d->io), -EIO);
+	d->fail_write = -1;
+	assert_int_equal(luks_header_commit(h, &d->io, NULL), -EUCLEAN);
+	luks_header_free(h);
+	sim_free(d);
+}
+
 static void too_much_json_changes_nothing(void **state)
 {
 	struct sim_disk *d = sim_new(DISK_SIZE);
@@ -279,6 +310,7 @@ int main(void)
 		cmocka_unit_test(crash_anywhere_leaves_the_last_commit),
 		cmocka_unit_test(failed_primary_can_be_tried_again),
 		cmocka_unit_test(failed_secondary_ends_all_commits),
+		cmocka_unit_test(the_secondary_may_come_later),
 		cmocka_unit_test(too_much_json_changes_nothing),
 		cmocka_unit_test(slashes_are_not_escaped),
 		cmocka_unit_test(invalid_json_is_not_committed),

@@ -106,8 +106,8 @@ static int make_crypto(struct conversion *c)
 	const unsigned threads = c->volume->options->threads ?: available_cpus();
 	int r = pool_new("crypto", threads, wake_disk, c->disk, &c->pool);
 
-	/* Online nothing is to be done meanwhile, and one thread is no more than that. */
-	if (r == 0 && !c->volume->name && threads > 1)
+	/* One thread is no more than that. */
+	if (r == 0 && threads > 1)
 		r = pool_new("header", 1, wake_disk, c->disk, &c->header_lane);
 	if (r < 0)
 		return log_error_errno(r, "cannot start threads");

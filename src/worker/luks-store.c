@@ -129,13 +129,15 @@ static int store_read_area(struct header_store *hs, uint64_t offset, void *data,
 	return meta_io_read(s->io, s->reenc->area_offset + offset, data, size);
 }
 
-static int commit(struct luks_store *s)
+typedef int (*commit_func)(struct luks_header *h, struct meta_io *io, struct luks_reason *why);
+
+static int commit(struct luks_store *s, commit_func how)
 {
 	struct luks_reason why = {};
 	int r;
 
 	s->flushes++;
-	r = luks_header_commit(s->header, s->io, &why);
+	r = how(s->header, s->io, &why);
 	if (r < 0 && why.text[0])
 		log_error("%s: %s", s->io->name, why.text);
 	return r;
@@ -152,7 +154,14 @@ static int store_commit(struct header_store *hs, const struct position *p)
 	r = luks_reenc_set_position(s->header, s->reenc, p->boundary, p->hotzone_size);
 	if (r < 0)
 		return r;
-	return commit(s);
+	return commit(s, s->held ? luks_header_commit_primary : luks_header_commit);
+}
+
+static int store_copy(struct header_store *hs)
+{
+	struct luks_store *s = of(hs);
+
+	return luks_header_copy(s->header, s->io);
 }
 
 static int store_flush(struct header_store *hs)
@@ -196,10 +205,10 @@ static int store_finish(struct header_store *hs)
 	r = luks_reenc_finish(s->header, s->reenc, &s->freed);
 	if (r < 0)
 		return r;
-	r = commit(s);
+	r = commit(s, luks_header_commit);
 	/* A primary that could not be written may be written again; nothing else gets this far. */
 	if (r < 0 && s->header->bad[LUKS_PRIMARY])
-		r = commit(s);
+		r = commit(s, luks_header_commit);
 	return r < 0 ? r : store_flush(hs);
 }
 
@@ -228,6 +237,7 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 		.protect_ahead = store_protect_ahead,
 		.read_area = store_read_area,
 		.commit = store_commit,
+		.copy = store_copy,
 		.flush = store_flush,
 		.data_flushed = store_data_flushed,
 		.data_flush_failed = store_data_flush_failed,

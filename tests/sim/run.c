@@ -72,7 +72,7 @@ static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *fre
 		.header = store,
 		.freezer = freezer,
 		.pool = v->pool,
-		.header_lane = freezer ? NULL : v->header_lane,
+		.header_lane = v->header_lane,
 		.stop = stop,
 		.pause_due = pause_due,
 		.pause = make_pause,
