@@ -8,8 +8,8 @@
 
 /* Hotzones beside each other that are measured. */
 #define BESIDE_CYCLES 2
-/* A trial takes this many short hotzones; it is worth that in eight times as many bytes. */
-#define WORTH_A_TRIAL ((BESIDE_CYCLES + 3) * OVERLAP_TRIAL_SIZE * 8)
+/* A trial takes this many short hotzones at most; it is worth that in six times as many bytes. */
+#define WORTH_A_TRIAL ((BESIDE_CYCLES + 3) * OVERLAP_TRIAL_SIZE * 6)
 /* Reading and writing at once takes no longer than this many times reading alone. */
 #define BOTH_AT_ONCE 1.25
 

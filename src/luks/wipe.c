@@ -9,22 +9,25 @@
 #include "util/checked.h"
 #include "util/cleanup.h"
 
-/* Each step waits for the disk. */
-#define STEP (UINT64_C(4) << 20)
+/* Each step waits for the disk, so they are large where there is memory. */
+#define STEP_MAX (UINT64_C(4) << 20)
+#define STEP_MIN (UINT64_C(64) << 10)
 
 int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size)
 {
 	_cleanup_free_ uint8_t *buf = NULL;
+	uint64_t step = STEP_MAX;
 	int r;
 
 	if (!range_inside(offset, size, io->size))
 		return -EINVAL;
-	buf = aligned_alloc(4096, STEP);
+	while (!(buf = aligned_alloc(4096, step)) && step > STEP_MIN)
+		step /= 2;
 	if (!buf)
 		return -ENOMEM;
 
 	while (size > 0) {
-		const size_t n = (size_t)MIN(size, STEP);
+		const size_t n = (size_t)MIN(size, step);
 
 		if (RAND_bytes(buf, (int)n) != 1)
 			return -EIO;
