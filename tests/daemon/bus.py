@@ -21,6 +21,7 @@ import traceback
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TREE, "tests/offline"))
 import slow  # pylint: disable=unused-import,wrong-import-position
+from share import some_of  # pylint: disable=wrong-import-position
 
 MIB = 1 << 20
 BUILD = os.environ.get("BUILD") or os.path.join(TREE, "build")
@@ -263,7 +264,7 @@ def run(*options, config=""):
     if missing:
         print(f"needs {', '.join(missing)}")
         sys.exit(77)
-    wanted = [t for t in _tests if all(a in t.__name__ for a in sys.argv[1:])]
+    wanted = some_of([t for t in _tests if all(a in t.__name__ for a in sys.argv[1:])])
     failed = 0
     print(f"1..{len(wanted)}")
     for number, t in enumerate(wanted, 1):

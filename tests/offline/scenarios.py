@@ -10,6 +10,7 @@ import time
 import traceback
 
 import slow  # pylint: disable=unused-import
+from share import some_of
 
 SEED = int(os.environ.get("OFFLINE_SEED") or random.SystemRandom().randrange(1 << 32))
 
@@ -60,6 +61,7 @@ def run():
     scenarios = [s for s in _scenarios if wanted in s[0]]
     if not scenarios:
         sys.exit(f"no scenario is called {wanted!r}")
+    scenarios = some_of(scenarios)
     print(f"# seed {SEED} (repeat with OFFLINE_SEED={SEED})\n1..{len(scenarios)}", flush=True)
     bad = skipped = 0
     for number, (label, function, case) in enumerate(scenarios, 1):
