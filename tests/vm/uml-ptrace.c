@@ -18,9 +18,16 @@
 
 typedef long (*ptrace_func)(enum __ptrace_request request, ...);
 
-static long set_some(ptrace_func real, pid_t pid, void *what, const struct iovec *some)
+static ptrace_func real;
+
+__attribute__((constructor)) static void find_real(void)
 {
-	static _Thread_local char buffer[ALL_REGISTERS];
+	real = (ptrace_func)dlsym(RTLD_NEXT, "ptrace");
+}
+
+static long set_some(pid_t pid, void *what, const struct iovec *some)
+{
+	static char buffer[ALL_REGISTERS];
 	struct iovec all = {buffer, sizeof(buffer)};
 
 	if (real(PTRACE_GETREGSET, pid, what, &all) < 0)
@@ -35,7 +42,6 @@ static long set_some(ptrace_func real, pid_t pid, void *what, const struct iovec
 
 long ptrace(enum __ptrace_request request, ...)
 {
-	const ptrace_func real = (ptrace_func)dlsym(RTLD_NEXT, "ptrace");
 	void *address, *data;
 	va_list ap;
 	pid_t pid;
@@ -47,8 +53,8 @@ long ptrace(enum __ptrace_request request, ...)
 	data = va_arg(ap, void *);
 	va_end(ap);
 	r = real(request, pid, address, data);
-	if (r < 0 && errno == EFAULT && request == PTRACE_SETREGSET &&
-	    address == (void *)NT_X86_XSTATE)
-		r = set_some(real, pid, address, data);
+	/* Whatever errno says: a timer's handler may have changed it. */
+	if (r < 0 && request == PTRACE_SETREGSET && address == (void *)NT_X86_XSTATE)
+		r = set_some(pid, address, data);
 	return r;
 }
