@@ -35,8 +35,10 @@ struct fake {
 	/* Of the secondary copy: one is due, so many were written, each once data is. */
 	atomic_bool copy_due, copy_missed;
 	atomic_uint copies;
-	bool copy_waits;
+	bool copy_waits, copy_is_slow;
 	sem_t data_written;
+	struct freezer freezer;
+	bool writes_fail;
 };
 
 static struct fake fake;
@@ -52,7 +54,7 @@ static int fake_submit(struct disk *d, struct disk_request *rq)
 		(void)sem_post(&fake.data_written);
 	if (rq->op == DISK_FLUSH)
 		assert_false(atomic_load(&fake.copy_due));
-	rq->result = 0;
+	rq->result = rq->op == DISK_WRITE && fake.writes_fail ? -EIO : 0;
 	fake.done = rq;
 	return 0;
 }
@@ -167,6 +169,8 @@ static int copy_held(struct header_store *s)
 	limit.tv_sec += 10;
 	if (fake.copy_waits && sem_timedwait(&fake.data_written, &limit) < 0)
 		return -ETIMEDOUT;
+	if (fake.copy_is_slow)
+		(void)nanosleep(&(struct timespec){.tv_nsec = 200000000L}, NULL);
 	atomic_fetch_add(&fake.copies, 1);
 	atomic_store(&fake.copy_due, false);
 	return atomic_load(&fake.held) ? 0 : -ENOLCK;
@@ -210,7 +214,7 @@ static void set_up_fake(const struct header_store_ops *header_ops)
 	assert_int_equal(sem_init(&fake.at_work, 0, 0), 0);
 	assert_int_equal(sem_init(&fake.woken, 0, 0), 0);
 	assert_int_equal(sem_init(&fake.data_written, 0, 0), 0);
-	fake.copy_waits = false;
+	fake.copy_waits = fake.copy_is_slow = fake.writes_fail = false;
 	atomic_store(&fake.copy_due, false);
 	atomic_store(&fake.copy_missed, false);
 	atomic_store(&fake.copies, 0);
@@ -355,6 +359,60 @@ static void the_secondary_is_written_beside_the_data(void **state)
 	free_parts(&p);
 }
 
+static int take_lock(struct freezer *f)
+{
+	(void)f;
+	return count_hold(&fake.header);
+}
+
+static int freeze_nothing(struct freezer *f, uint64_t offset, uint64_t size)
+{
+	(void)f;
+	(void)offset;
+	(void)size;
+	return 0;
+}
+
+static int thaw_and_let_go(struct freezer *f, const struct position *now)
+{
+	(void)f;
+	(void)now;
+	let_go(&fake.header);
+	return 0;
+}
+
+static int fail_and_let_go(struct freezer *f)
+{
+	(void)f;
+	let_go(&fake.header);
+	return 0;
+}
+
+/* Online the lock goes with the range, also where writes fail while the copy is on its way. */
+static void the_lock_is_kept_until_the_copy_is_written(void **state)
+{
+	static const struct freezer_ops freezer_ops = {.prepare = take_lock,
+						       .freeze = freeze_nothing,
+						       .thaw = thaw_and_let_go,
+						       .fail = fail_and_let_go};
+	enum engine_outcome outcome;
+	struct engine *e;
+	struct parts p;
+
+	(void)state;
+	set_up_fake(&held_ops);
+	make_parts(&p);
+	fake.freezer = (struct freezer){.ops = &freezer_ops};
+	fake.healthy = fake.copy_waits = fake.copy_is_slow = fake.writes_fail = true;
+	p.config.freezer = &fake.freezer;
+	assert_int_equal(engine_new(&p.config, &e), 0);
+	assert_int_equal(engine_run(e, &(struct position){}, &outcome), -EIO);
+	assert_int_equal(atomic_load(&fake.copies), 1);
+	assert_false(atomic_load(&fake.copy_missed));
+	engine_free(e);
+	free_parts(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +420,7 @@ int main(void)
 		cmocka_unit_test(the_header_is_held_once_a_hotzone),
 		cmocka_unit_test(no_block_of_the_area_is_shared),
 		cmocka_unit_test(the_secondary_is_written_beside_the_data),
+		cmocka_unit_test(the_lock_is_kept_until_the_copy_is_written),
 	};
 
 	log_init("test", LOG_EMERG);
