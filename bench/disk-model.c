@@ -15,6 +15,8 @@
 #define SMALL      INT64_C(65536)     /* goes first where the queue is fair */
 /* A sector that passed the head so short a time ago is still met: the disk buffers that much. */
 #define SETTLED INT64_C(20000)
+/* What comes so close together came at once: the threads that hand it over race. */
+#define BURST INT64_C(1000000)
 
 struct queue {
 	struct disk_request *first, **end;
@@ -63,7 +65,7 @@ int disk_parameters_set(struct disk_parameters *p, const char *name, int64_t val
 		PARAMETER(turn),         PARAMETER(least_seek),      PARAMETER(full_seek),
 		PARAMETER(disk_size),    PARAMETER(header_size),     PARAMETER(data_place),
 		PARAMETER(cache),        PARAMETER(cache_high),      PARAMETER(cache_low),
-		PARAMETER(link_rate),
+		PARAMETER(link_rate),    PARAMETER(gather),
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -129,9 +131,15 @@ static int64_t track_size(const struct disk_parameters *p)
 	return p->read_rate * p->turn / SECOND;
 }
 
+/* Behind the last byte, which may be that of the header: then it is far from the data. */
+static int64_t head_place(const struct disk_model *m)
+{
+	return m->head > 0 ? place(&m->p, m->head - 1) + 1 : 0;
+}
+
 static int64_t seek_time(const struct disk_model *m, int64_t offset)
 {
-	const int64_t distance = llabs(place(&m->p, offset) - place(&m->p, m->head));
+	const int64_t distance = llabs(place(&m->p, offset) - head_place(m));
 	const double part = (double)distance / (double)m->p.disk_size;
 
 	/* On this track or the next one: only the platter has to turn. */
@@ -149,7 +157,7 @@ static int64_t position(const struct disk_model *m, int64_t now, enum disk_op op
 	int64_t arrival, wait;
 
 	/* The disk has gone on reading meanwhile. */
-	if (op == DISK_READ && m->head_op == DISK_READ && offset == m->head)
+	if (op == DISK_READ && m->head_op == DISK_READ && place(&m->p, offset) == head_place(m))
 		return now;
 	arrival = now + seek_time(m, offset);
 	wait = (offset % track * turn / track + turn - arrival % turn) % turn;
@@ -271,6 +279,26 @@ static int64_t bus_time(const struct disk_parameters *p, const struct disk_reque
 	return time;
 }
 
+static int64_t way(const struct disk_model *m, int64_t offset)
+{
+	return llabs(place(&m->p, offset) - head_place(m));
+}
+
+/* Of those that came with the first one, of its kind, the one that the head is nearest to. */
+static struct disk_request **nearest(const struct disk_model *m, struct queue *q)
+{
+	const struct disk_request *first = q->first;
+	struct disk_request **found = &q->first;
+
+	for (struct disk_request **at = found; *at; at = &(*at)->next) {
+		if ((*at)->arrival - first->arrival > BURST)
+			break;
+		if ((*at)->op == first->op && way(m, (*at)->offset) < way(m, (*found)->offset))
+			found = at;
+	}
+	return found;
+}
+
 static void serve(struct disk_model *m, struct lane *lane, int64_t now)
 {
 	struct disk_request **at = &lane->queue.first, *r;
@@ -284,6 +312,8 @@ static void serve(struct disk_model *m, struct lane *lane, int64_t now)
 			at = &(*at)->next;
 		if (!*at)
 			at = &lane->queue.first;
+	} else if (m->p.turn) {
+		at = nearest(m, &lane->queue);
 	}
 	r = take_out(&lane->queue, at);
 	r->start = now;
@@ -392,7 +422,8 @@ void disk_model_submit(struct disk_model *m, struct disk_request *r)
 	advance(m, r->arrival);
 	/* A lane that has nothing to do begins no earlier than now. */
 	for (int i = 0; i < 2; i++)
-		m->lanes[i].free_at = MAX(m->lanes[i].free_at, r->arrival);
+		if (m->lanes[i].free_at < r->arrival)
+			m->lanes[i].free_at = r->arrival + m->p.gather;
 	push(&m->arrived, r);
 	take(m, r->arrival);
 	advance(m, r->arrival);

@@ -9,8 +9,9 @@
  *
  * A lane does one request at a time, in the order of arrival. A half-duplex disk has one lane for
  * both directions. The latency comes after the lane, and latencies overlap. A disk with a head has
- * one lane, the head, which seeks and waits for the platter first. With a write-back cache a write
- * is done once it is in the cache. The head writes the cache back when it has nothing to read, when
+ * one lane, the head, which seeks and waits for the platter first. It sorts what came within a
+ * millisecond, as every hard disk and the kernel before it do. With a write-back cache a write is
+ * done once it is in the cache. The head writes the cache back when it has nothing to read, when
  * the cache is nearly full, and for a flush.
  */
 #pragma once
@@ -51,6 +52,7 @@ struct disk_parameters {
 	int64_t cache_high,
 		cache_low; /* from here on it is emptied in turn with reads, down to there */
 	int64_t link_rate; /* into the cache and out of it, bytes a second */
+	int64_t gather;    /* what has nothing to do waits so long for more, to sort it */
 };
 
 /* Sets a parameter by its name, as it is above. -EINVAL: there is none of that name. */

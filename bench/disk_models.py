@@ -19,6 +19,7 @@ HEAD = {"read_rate": 180 * MB, "write_rate": 180 * MB, "half_duplex": 1,
         "read_latency": 50 * US, "write_latency": 50 * US, "flush_time": 200 * US,
         "exclusive_flush": 1, "turn": 60 * 10 ** 9 // 7200, "least_seek": 500 * US,
         "full_seek": 10 * MS, "disk_size": 4 * 10 ** 12, "header_size": HEADER,
+        "gather": 300 * US,
         # As in a large volume that is half done.
         "data_place": 2 * 10 ** 12}
 NVME = {"read_rate": 1200 * MB, "write_rate": 1200 * MB, "read_latency": 70 * US,

@@ -202,6 +202,23 @@ static void test_head_streams_without_turns(void **state)
 
 /* Each comes 10 us after the one before has ended: its sector is still met. 50 us: it comes round
  * again. */
+static void test_head_sorts_what_came_at_once(void **state)
+{
+	_cleanup_(disk_model_freep) struct disk_model *m = make(platter);
+	static const int order[] = {0, 2, 1, 4, 7, 3, 6, 5};
+	struct disk_request r[9];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		submit(m, &r[i], DISK_READ, order[i] * MIB, MIB, i * 10 * US);
+	/* Too late to be of them, although it lies before most. */
+	submit(m, &r[8], DISK_READ, MIB / 2, 4096, 2 * MS);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(next_done(m)->offset, i * MIB);
+	assert_int_equal(r[4].end, 8 * MIB_TIME);
+	assert_ptr_equal(next_done(m), &r[8]);
+}
+
 static void test_late_writes_miss_a_turn(void **state)
 {
 	(void)state;
@@ -232,6 +249,27 @@ static void test_head_seeks_and_waits_for_the_platter(void **state)
 	/* 6.66 ms is within one turn of 7.8. */
 	submit(m, &r, DISK_READ, 0, 0, 2 * MIB_TIME);
 	assert_int_equal(next_done(m)->end, 3 * MIB_TIME);
+}
+
+/* Behind the last byte of the header come the data, far away; the head is still at the header. */
+static void test_the_end_of_the_header_is_near_its_start(void **state)
+{
+	struct disk_parameters p = platter;
+	struct disk_model *m;
+	struct disk_request r;
+	int64_t end;
+
+	(void)state;
+	p.data_place = 512 * MIB;
+	m = make(p);
+	submit(m, &r, DISK_READ, p.header_size - 4096, 4096, 0);
+	end = next_done(m)->end;
+	submit(m, &r, DISK_READ, MIB / 2, 0, end);
+	/* 2 ms to get there; from the data it would be 6.7 ms, and another turn. */
+	assert_in_range(next_done(m)->end, end + MIB_TIME / 2 - 10, end + MIB_TIME / 2 + 10);
+	submit(m, &r, DISK_READ, p.header_size, 0, r.end);
+	assert_true(next_done(m)->end - end > MIB_TIME);
+	disk_model_free(m);
 }
 
 static void test_cache_takes_writes_until_it_is_full(void **state)
@@ -332,8 +370,10 @@ int main(void)
 		cmocka_unit_test(test_order_and_fairness),
 		cmocka_unit_test(test_flush_beside_reads_or_alone),
 		cmocka_unit_test(test_head_streams_without_turns),
+		cmocka_unit_test(test_head_sorts_what_came_at_once),
 		cmocka_unit_test(test_late_writes_miss_a_turn),
 		cmocka_unit_test(test_head_seeks_and_waits_for_the_platter),
+		cmocka_unit_test(test_the_end_of_the_header_is_near_its_start),
 		cmocka_unit_test(test_cache_takes_writes_until_it_is_full),
 		cmocka_unit_test(test_flush_empties_the_cache),
 		cmocka_unit_test(test_reads_before_write_back),

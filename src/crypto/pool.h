@@ -17,12 +17,12 @@ struct pool_job {
 };
 
 /*
- * The lanes' threads are called @name-0, @name-1, ... @threads 0: jobs run in pool_submit() itself,
- * in lane 0 (simulation, debugging). @wake is called by a lane after each finished job; it must be
- * thread-safe, and may be NULL.
+ * The lanes' threads are called @name-0, @name-1, ... and are nicer than the caller by @niceness, 0
+ * to 19. @threads 0: jobs run in pool_submit() itself, in lane 0 (simulation, debugging). @wake is
+ * called by a lane after each finished job; it must be thread-safe, and may be NULL.
  */
-int pool_new(const char *name, unsigned threads, void (*wake)(void *arg), void *wake_arg,
-	     struct pool **ret);
+int pool_new(const char *name, unsigned threads, int niceness, void (*wake)(void *arg),
+	     void *wake_arg, struct pool **ret);
 /* Waits for the jobs in hand; those that nobody collected are forgotten. */
 struct pool *pool_free(struct pool *p);
 DEFINE_CLEANUP(struct pool, pool_free)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -74,7 +75,7 @@ static void every_job_runs_once_and_comes_back_with_its_result(void **state)
 
 	(void)state;
 	atomic_store(&order, 0);
-	assert_int_equal(pool_new("crypto", 3, wake_fd, &fd, &p), 0);
+	assert_int_equal(pool_new("crypto", 3, 0, wake_fd, &fd, &p), 0);
 	assert_int_equal(pool_lanes(p), 3);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++)
 		submit_numbered(p, &jobs[i], i);
@@ -89,6 +90,32 @@ static void every_job_runs_once_and_comes_back_with_its_result(void **state)
 	assert_int_equal(atomic_load(&order), ARRAY_SIZE(jobs));
 }
 
+static int tell_niceness(void *arg, unsigned lane)
+{
+	(void)lane;
+	*(int *)arg = getpriority(PRIO_PROCESS, 0);
+	return 0;
+}
+
+static void lanes_are_as_nice_as_they_were_asked_to_be(void **state)
+{
+	static const int niceness[] = {0, 5};
+	const int mine = getpriority(PRIO_PROCESS, 0);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(niceness); i++) {
+		_cleanup_(pool_freep) struct pool *p = NULL;
+		int found = -99;
+		struct pool_job job = {.run = tell_niceness, .arg = &found};
+
+		assert_int_equal(pool_new("crypto", 1, niceness[i], NULL, NULL, &p), 0);
+		pool_submit(p, &job);
+		assert_ptr_equal(pool_wait(p), &job);
+		assert_int_equal(found, MIN(mine + niceness[i], 19));
+		assert_int_equal(getpriority(PRIO_PROCESS, 0), mine);
+	}
+}
+
 static void one_lane_runs_jobs_in_the_order_they_came(void **state)
 {
 	struct numbered jobs[50];
@@ -97,7 +124,7 @@ static void one_lane_runs_jobs_in_the_order_they_came(void **state)
 
 	(void)state;
 	atomic_store(&order, 0);
-	assert_int_equal(pool_new("crypto", 1, wake_fd, &fd, &p), 0);
+	assert_int_equal(pool_new("crypto", 1, 0, wake_fd, &fd, &p), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++)
 		submit_numbered(p, &jobs[i], i);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++) {
@@ -150,7 +177,7 @@ static void lanes_run_at_the_same_time(void **state)
 	(void)state;
 	assert_int_equal(sem_init(&pair.mine, 0, 0), 0);
 	assert_int_equal(sem_init(&pair.other, 0, 0), 0);
-	assert_int_equal(pool_new("crypto", 2, wake_fd, &fd, &p), 0);
+	assert_int_equal(pool_new("crypto", 2, 0, wake_fd, &fd, &p), 0);
 	pool_submit(p, &a);
 	pool_submit(p, &b);
 	(void)collect(p, fd);
@@ -167,7 +194,7 @@ static void waiting_gives_each_job_once_it_has_run(void **state)
 	_cleanup_(pool_freep) struct pool *p = NULL;
 
 	(void)state;
-	assert_int_equal(pool_new("crypto", 2, NULL, NULL, &p), 0);
+	assert_int_equal(pool_new("crypto", 2, 0, NULL, NULL, &p), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++) {
 		struct numbered *n;
 
@@ -186,7 +213,7 @@ static void freeing_waits_for_the_jobs_in_hand(void **state)
 
 	(void)state;
 	atomic_store(&order, 0);
-	assert_int_equal(pool_new("crypto", 2, NULL, NULL, &p), 0);
+	assert_int_equal(pool_new("crypto", 2, 0, NULL, NULL, &p), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++)
 		submit_numbered(p, &jobs[i], i);
 	assert_null(pool_free(p));
@@ -205,7 +232,7 @@ static void without_threads_a_job_runs_when_submitted(void **state)
 	unsigned wakes = 0;
 
 	(void)state;
-	assert_int_equal(pool_new("crypto", 0, count_wake, &wakes, &p), 0);
+	assert_int_equal(pool_new("crypto", 0, 0, count_wake, &wakes, &p), 0);
 	assert_int_equal(pool_lanes(p), 1);
 	assert_null(pool_collect(p));
 	submit_numbered(p, &job, 7);
@@ -240,7 +267,7 @@ static void lanes_are_named_and_leave_signals_to_others(void **state)
 	sigset_t mine;
 
 	(void)state;
-	assert_int_equal(pool_new("crypto", 1, wake_fd, &fd, &p), 0);
+	assert_int_equal(pool_new("crypto", 1, 0, wake_fd, &fd, &p), 0);
 	pool_submit(p, &job);
 	assert_int_equal(collect(p, fd)->result, 0);
 	assert_string_equal(f.name, "crypto-0");
@@ -254,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_job_runs_once_and_comes_back_with_its_result),
+		cmocka_unit_test(lanes_are_as_nice_as_they_were_asked_to_be),
 		cmocka_unit_test(one_lane_runs_jobs_in_the_order_they_came),
 		cmocka_unit_test(lanes_run_at_the_same_time),
 		cmocka_unit_test(waiting_gives_each_job_once_it_has_run),

@@ -218,6 +218,8 @@ static int make_hot(struct engine *e, struct batch *b)
 		engine_log_io(e, flushed, "flush", b->offset, b->size);
 	if (r < 0 || flushed < 0)
 		return r < 0 ? r : flushed;
+	if (!engine_has_plaintext_side(cfg))
+		batch_convert(b); /* the journal has what it takes from here */
 	r = engine_commit(e, &hot);
 	if (r == 0)
 		e->durable = hot.hotzone_size - b->size;

@@ -114,6 +114,12 @@ int engine_protect(struct engine *e, const void *data, size_t size)
 	return r;
 }
 
+/* By turns the head of the disk would come back from the data for it. */
+static bool is_copied_later(const struct engine *e, const struct position *p, bool both)
+{
+	return p->hotzone_size > 0 && !both && (e->config.freezer || e->overlap.beside);
+}
+
 /* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
 int engine_commit(struct engine *e, const struct position *p)
 {
@@ -122,7 +128,7 @@ int engine_commit(struct engine *e, const struct position *p)
 		.what = HEADER_COMMIT,
 		.position = *p,
 		.both_copies = both,
-		.copy_later = p->hotzone_size > 0 && !both,
+		.copy_later = is_copied_later(e, p, both),
 	};
 	const uint64_t begin = now_usec();
 	int r = lane_call(e, &c);

@@ -3,7 +3,7 @@
  * The header store in a lane of its own: requests go on while it is at work, and the engine never
  * returns, not with a broken disk either, before the call has ended, whose memory is the caller's.
  * The header is held for all of a hotzone, and let go after it. It is held before checksums are
- * written ahead. Its secondary copy is written while data is, and before that is flushed.
+ * written ahead. Its secondary copy is written while data is, or before, and before that is flushed.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -22,6 +22,8 @@
 
 #define SIZE  (UINT64_C(2) << 20)
 #define BLOCK 4096U
+/* What each byte is that is read. */
+#define OLD_DATA 'x'
 
 /* A disk whose requests are done at once; it breaks when the header store is first at work. */
 struct fake {
@@ -35,10 +37,10 @@ struct fake {
 	/* Of the secondary copy: one is due, so many were written, each once data is. */
 	atomic_bool copy_due, copy_missed;
 	atomic_uint copies;
-	bool copy_waits, copy_is_slow;
+	bool copy_waits, copy_is_slow, written_before_copy;
 	sem_t data_written;
 	struct freezer freezer;
-	bool writes_fail;
+	bool writes_fail, is_journal;
 };
 
 static struct fake fake;
@@ -49,9 +51,11 @@ static int fake_submit(struct disk *d, struct disk_request *rq)
 	if (fake.done)
 		return -EBUSY;
 	if (rq->op == DISK_READ)
-		memset(rq->buf, 'x', rq->size);
-	if (rq->op == DISK_WRITE)
+		memset(rq->buf, OLD_DATA, rq->size);
+	if (rq->op == DISK_WRITE) {
+		fake.written_before_copy |= atomic_load(&fake.copy_due);
 		(void)sem_post(&fake.data_written);
+	}
 	if (rq->op == DISK_FLUSH)
 		assert_false(atomic_load(&fake.copy_due));
 	rq->result = rq->op == DISK_WRITE && fake.writes_fail ? -EIO : 0;
@@ -131,11 +135,23 @@ static void let_go(struct header_store *s)
 		atomic_store(&fake.copy_missed, true);
 }
 
+/* Slow enough for whoever would change the data meanwhile. */
+static bool is_old(const uint8_t *data, size_t size)
+{
+	const struct timespec pause = {.tv_nsec = 100000000L};
+
+	(void)nanosleep(&pause, NULL);
+	for (size_t i = 0; i < size; i++)
+		if (data[i] != OLD_DATA)
+			return false;
+	return true;
+}
+
 static int protect_held(struct header_store *s, const void *data, size_t size)
 {
 	(void)s;
-	(void)data;
-	(void)size;
+	if (fake.is_journal && !is_old(data, size))
+		return -EBADMSG;
 	return atomic_load(&fake.held) ? 0 : -ENOLCK;
 }
 
@@ -214,7 +230,8 @@ static void set_up_fake(const struct header_store_ops *header_ops)
 	assert_int_equal(sem_init(&fake.at_work, 0, 0), 0);
 	assert_int_equal(sem_init(&fake.woken, 0, 0), 0);
 	assert_int_equal(sem_init(&fake.data_written, 0, 0), 0);
-	fake.copy_waits = fake.copy_is_slow = fake.writes_fail = false;
+	fake.copy_waits = fake.copy_is_slow = fake.writes_fail = fake.written_before_copy = false;
+	fake.is_journal = false;
 	atomic_store(&fake.copy_due, false);
 	atomic_store(&fake.copy_missed, false);
 	atomic_store(&fake.copies, 0);
@@ -223,7 +240,7 @@ static void set_up_fake(const struct header_store_ops *header_ops)
 struct parts {
 	struct secret *key;
 	struct checksum *checksum;
-	struct cipher *cipher;
+	struct cipher *cipher, *new_cipher;
 	struct pool *pool, *lane;
 	struct engine_config config;
 };
@@ -234,15 +251,17 @@ static void make_parts(struct parts *p)
 	for (size_t i = 0; i < p->key->size; i++)
 		p->key->data[i] = (uint8_t)i;
 	assert_int_equal(cipher_new("aes-xts-plain64", p->key, BLOCK, 1, &p->cipher), 0);
+	p->key->data[0] = 0xff;
+	assert_int_equal(cipher_new("aes-xts-plain64", p->key, BLOCK, 1, &p->new_cipher), 0);
 	assert_int_equal(checksum_new("sha256", 1, &p->checksum), 0);
-	assert_int_equal(pool_new("crypto", 0, fake_wake, NULL, &p->pool), 0);
-	assert_int_equal(pool_new("header", 1, fake_wake, NULL, &p->lane), 0);
+	assert_int_equal(pool_new("crypto", 0, 0, fake_wake, NULL, &p->pool), 0);
+	assert_int_equal(pool_new("header", 1, 0, fake_wake, NULL, &p->lane), 0);
 	p->config = (struct engine_config){
 		.disk = &fake.disk,
 		.size = SIZE,
 		.resilience = ENGINE_CHECKSUM,
 		.old_side.cipher = p->cipher,
-		.new_side.cipher = p->cipher,
+		.new_side.cipher = p->new_cipher,
 		.checksum = p->checksum,
 		.block_size = BLOCK,
 		.hotzone_size = SIZE,
@@ -257,6 +276,7 @@ static void free_parts(struct parts *p)
 	pool_free(p->lane);
 	pool_free(p->pool);
 	cipher_free(p->cipher);
+	cipher_free(p->new_cipher);
 	checksum_free(p->checksum);
 	secret_free(p->key);
 }
@@ -340,6 +360,25 @@ static void no_block_of_the_area_is_shared(void **state)
 	free_parts(&p);
 }
 
+/* Converting goes on beside the commit, but not before the journal has the old data. */
+static void the_journal_gets_the_old_data(void **state)
+{
+	enum engine_outcome outcome;
+	struct engine *e;
+	struct parts p;
+
+	(void)state;
+	set_up_fake(&held_ops);
+	make_parts(&p);
+	fake.healthy = fake.is_journal = true;
+	p.config.resilience = ENGINE_JOURNAL;
+	assert_int_equal(engine_new(&p.config, &e), 0);
+	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	engine_free(e);
+	free_parts(&p);
+}
+
 /* One hotzone: its data is on the way when the copy is written, or nobody would end the wait. */
 static void the_secondary_is_written_beside_the_data(void **state)
 {
@@ -355,6 +394,26 @@ static void the_secondary_is_written_beside_the_data(void **state)
 	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
 	assert_int_equal(outcome, ENGINE_FINISHED);
 	assert_int_equal(atomic_load(&fake.copies), 1);
+	engine_free(e);
+	free_parts(&p);
+}
+
+/* A disk with a head would have to come back for it. */
+static void by_turns_the_secondary_comes_before_the_data(void **state)
+{
+	enum engine_outcome outcome;
+	struct engine *e;
+	struct parts p;
+
+	(void)state;
+	set_up_fake(&held_ops);
+	make_parts(&p);
+	fake.healthy = fake.copy_is_slow = p.config.never_ahead = true;
+	assert_int_equal(engine_new(&p.config, &e), 0);
+	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	assert_int_equal(atomic_load(&fake.copies), 1);
+	assert_false(fake.written_before_copy);
 	engine_free(e);
 	free_parts(&p);
 }
@@ -419,7 +478,9 @@ int main(void)
 		cmocka_unit_test(a_broken_disk_does_not_leave_a_call_behind),
 		cmocka_unit_test(the_header_is_held_once_a_hotzone),
 		cmocka_unit_test(no_block_of_the_area_is_shared),
+		cmocka_unit_test(the_journal_gets_the_old_data),
 		cmocka_unit_test(the_secondary_is_written_beside_the_data),
+		cmocka_unit_test(by_turns_the_secondary_comes_before_the_data),
 		cmocka_unit_test(the_lock_is_kept_until_the_copy_is_written),
 	};
 

@@ -19,6 +19,12 @@ enum { OLD, NEW };
 
 /* Between two looks for somebody who uses a closed volume. */
 #define CHECK_CLAIM_USEC UINT64_C(500000)
+/*
+ * So much nicer than the threads that hand out requests and commit: with conversions on all CPUs
+ * these waited for up to 4 ms on each way. Five is the least that helps where the
+ * kernel lets a thread use up its slice.
+ */
+#define CRYPTO_NICENESS 5
 
 /* Offline only, as it opens files: online the kernel keeps the device for its mapping. */
 static bool somebody_came(struct conversion *c)
@@ -104,11 +110,11 @@ static int make_crypto(struct conversion *c)
 {
 	const struct luks_reenc *reenc = &c->volume->reenc;
 	const unsigned threads = c->volume->options->threads ?: available_cpus();
-	int r = pool_new("crypto", threads, wake_disk, c->disk, &c->pool);
+	int r = pool_new("crypto", threads, CRYPTO_NICENESS, wake_disk, c->disk, &c->pool);
 
 	/* One thread is no more than that. */
 	if (r == 0 && threads > 1)
-		r = pool_new("header", 1, wake_disk, c->disk, &c->header_lane);
+		r = pool_new("header", 1, 0, wake_disk, c->disk, &c->header_lane);
 	if (r < 0)
 		return log_error_errno(r, "cannot start threads");
 	if (reenc->resilience == LUKS_RESILIENCE_CHECKSUM) {

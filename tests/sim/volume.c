@@ -198,8 +198,8 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 	v->data_size = v->size - v->data_offset;
 	CHECK(v->data_size == data_size);
 	make_ciphers(v);
-	CHECK(pool_new("crypto", 0, no_wake, NULL, &v->pool) == 0 &&
-	      pool_new("header", 0, no_wake, NULL, &v->header_lane) == 0);
+	CHECK(pool_new("crypto", 0, 0, no_wake, NULL, &v->pool) == 0 &&
+	      pool_new("header", 0, 0, no_wake, NULL, &v->header_lane) == 0);
 	v->plain = malloc(data_size);
 	CHECK(v->plain);
 	for (uint64_t i = 0; i < data_size; i += 8) {
