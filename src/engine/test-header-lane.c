@@ -3,7 +3,8 @@
  * The header store in a lane of its own: requests go on while it is at work, and the engine never
  * returns, not with a broken disk either, before the call has ended, whose memory is the caller's.
  * The header is held for all of a hotzone, and let go after it. It is held before checksums are
- * written ahead. Its secondary copy is written while data is, or before, and before that is flushed.
+ * written ahead. Its secondary copy is written while data is, or before, and always before the
+ * flush of the data.
  */
 #include <errno.h>
 #include <semaphore.h>
