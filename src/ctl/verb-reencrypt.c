@@ -83,13 +83,14 @@ static int check_expected_uuid(const struct options *o, const char *found)
 }
 
 /* The volume before anything is asked or done. */
-struct found {
+struct known_volume {
 	bool begun, unlocked;
 	bool at_work; /* or soon */
 };
 
 /* Refuses what contradicts the volume. */
-static int look(struct client *c, const struct options *o, const char *path, struct found *ret)
+static int look(struct client *c, const struct options *o, const char *path,
+		struct known_volume *ret)
 {
 	json_object *volume;
 	const char *state;
@@ -98,7 +99,7 @@ static int look(struct client *c, const struct options *o, const char *path, str
 	if (r < 0)
 		return r;
 	state = json_text(volume, "State");
-	*ret = (struct found){
+	*ret = (struct known_volume){
 		.begun = *json_text(volume, "Mode") != '\0',
 		.unlocked = json_number(volume, "Unlocked"),
 		.at_work = strcmp(state, "suspended") != 0 && strcmp(state, "failed") != 0 &&
@@ -193,7 +194,7 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL, *job = NULL;
 	struct passphrase_source source = passphrases_of(o, o->device);
-	struct found found = {};
+	struct known_volume found = {};
 	int r;
 
 	*ret_done = false;

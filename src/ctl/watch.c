@@ -8,7 +8,7 @@
 
 static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	struct watch *w = userdata;
+	struct volume_watch *w = userdata;
 
 	(void)m;
 	(void)error;
@@ -16,17 +16,17 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
-void watch_end(struct watch *w)
+void watch_end(struct volume_watch *w)
 {
 	w->signals = sd_bus_slot_unref(w->signals);
 	w->owner = sd_bus_slot_unref(w->owner);
 }
 
-int watch_start(struct client *c, struct watch *ret)
+int watch_start(struct client *c, struct volume_watch *ret)
 {
 	int r;
 
-	*ret = (struct watch){.client = c};
+	*ret = (struct volume_watch){.client = c};
 	r = sd_bus_add_match(c->bus, &ret->signals,
 			     "type='signal',sender='" BUS_NAME "',path_namespace='" BUS_PATH "'",
 			     on_signal, ret);
@@ -42,7 +42,7 @@ int watch_start(struct client *c, struct watch *ret)
 	return 0;
 }
 
-int watch_wait(struct watch *w, uint64_t usec, const volatile sig_atomic_t *stop)
+int watch_wait(struct volume_watch *w, uint64_t usec, const volatile sig_atomic_t *stop)
 {
 	uint64_t start = now_usec(), spent = 0;
 	int r;

@@ -8,18 +8,18 @@
 
 #include "ctl/client.h"
 
-struct watch {
+struct volume_watch {
 	struct client *client;
 	sd_bus_slot *signals, *owner;
 	bool changed; /* something was told that was not looked at */
 };
 
 /* From here on nothing is missed; what is read after it is complemented by what is told. */
-int watch_start(struct client *c, struct watch *ret);
-void watch_end(struct watch *w);
+int watch_start(struct client *c, struct volume_watch *ret);
+void watch_end(struct volume_watch *w);
 
 /*
  * Until something changed, or @usec are over (UINT64_MAX: for ever). -EINTR: a signal came and set
  * @stop (may be NULL).
  */
-int watch_wait(struct watch *w, uint64_t usec, const volatile sig_atomic_t *stop);
+int watch_wait(struct volume_watch *w, uint64_t usec, const volatile sig_atomic_t *stop);

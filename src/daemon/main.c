@@ -23,7 +23,7 @@ enum option_code {
 	OPTION_DEBUG
 };
 
-struct options {
+struct daemon_options {
 	struct manager_options manager;
 	const char *introspect; /* path of an object, or NULL */
 	bool help, version;
@@ -44,7 +44,7 @@ static int print_help(void)
 	return fflush(stdout) == 0 ? 0 : -errno;
 }
 
-static int parse_options(int argc, char **argv, struct options *o)
+static int parse_options(int argc, char **argv, struct daemon_options *o)
 {
 	static const struct option longs[] = {
 		{"help", no_argument, NULL, OPTION_HELP},
@@ -181,8 +181,8 @@ static int introspect(const char *path)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.manager = {.config_path = "/etc/recryptd/recryptd.conf",
-					.state_dir = "/var/lib/recryptd"}};
+	struct daemon_options o = {.manager = {.config_path = "/etc/recryptd/recryptd.conf",
+					       .state_dir = "/var/lib/recryptd"}};
 	int r;
 
 	if (open_standard_streams() < 0)

@@ -96,18 +96,19 @@ static int start(const char *path, char *const *argv, int fd, pid_t *ret)
 	return r;
 }
 
-struct arguments {
+struct spawn_arguments {
 	size_t n;
 	char *argv[WORKER_ARGS_MAX + 1];
 };
 
-static void arguments_clear(struct arguments *a)
+static void arguments_clear(struct spawn_arguments *a)
 {
 	for (size_t i = 0; i < a->n; i++)
 		free(a->argv[i]);
 }
 
-static int __attribute__((format(printf, 2, 3))) add(struct arguments *a, const char *format, ...)
+static int __attribute__((format(printf, 2, 3)))
+add(struct spawn_arguments *a, const char *format, ...)
 {
 	va_list ap;
 	int r;
@@ -126,7 +127,7 @@ static int __attribute__((format(printf, 2, 3))) add(struct arguments *a, const 
 
 static int run(const struct worker_spec *spec, const char *path, int control_fd, pid_t *ret)
 {
-	_cleanup_(arguments_clear) struct arguments a = {};
+	_cleanup_(arguments_clear) struct spawn_arguments a = {};
 	int r = add(&a, "recrypt-worker");
 
 	if (r == 0)
@@ -227,7 +228,7 @@ int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_contr
 
 int spawn_file_reader(sd_event *event, const char *file, int *ret_fd, int *ret_pidfd)
 {
-	_cleanup_(arguments_clear) struct arguments a = {};
+	_cleanup_(arguments_clear) struct spawn_arguments a = {};
 	_cleanup_close_ int ours = -1, theirs = -1;
 	char path[PATH_MAX];
 	int ends[2], r;

@@ -31,14 +31,14 @@ static int note_mapping(struct active_volumes *found, const char *name,
 	return 0;
 }
 
-struct search {
+struct mapping_search {
 	const char *uuid;
 	struct active_volumes *found;
 };
 
 static int look_at(const char *name, dev_t device, void *arg)
 {
-	struct search *search = arg;
+	struct mapping_search *search = arg;
 	struct device_info info;
 	int r = task_info_of(device, &info);
 
@@ -182,7 +182,7 @@ static int describe(const char *uuid, struct active_volume *v)
 
 int find_active_volumes(const char *uuid, struct active_volumes *ret)
 {
-	struct search search = {.uuid = uuid, .found = ret};
+	struct mapping_search search = {.uuid = uuid, .found = ret};
 	int r;
 
 	ret->n = 0;

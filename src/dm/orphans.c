@@ -8,7 +8,7 @@
 #include "dm/task.h"
 #include "util/checked.h"
 
-struct search {
+struct orphan_search {
 	char uuid[DM_UUID_MAX + 1]; /* how it begins */
 	const char *suffix;
 	int removed;
@@ -16,7 +16,7 @@ struct search {
 
 static int remove_helper(const char *name, dev_t device, void *arg)
 {
-	struct search *s = arg;
+	struct orphan_search *s = arg;
 	const size_t length = strlen(name), end = strlen(s->suffix);
 	struct device_info info;
 	int r;
@@ -38,7 +38,7 @@ int orphans_remove(const char *uuid)
 	/* From the top down. */
 	static const char *const suffixes[] = {SUFFIX_PIECES, SUFFIX_HOTZONE, SUFFIX_OLD,
 					       SUFFIX_NEW};
-	struct search s = {0};
+	struct orphan_search s = {0};
 	int r = name_uuid(UUID_HELPER, uuid, "", s.uuid);
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && r == 0; i++) {

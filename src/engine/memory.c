@@ -16,16 +16,16 @@
 #include "engine/plan.h"
 #include "util/checked.h"
 
-struct layout {
+struct batch_sizes {
 	uint64_t data, digests, chunks; /* bytes of each part of a batch, multiples of 4096 */
 };
 
-static struct layout batch_layout(const struct engine *e)
+static struct batch_sizes batch_layout(const struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
 	const uint64_t longest = MIN(plan_memory(cfg), cfg->size);
 	const uint64_t n_chunks = longest / batch_chunk_size(cfg) + 1;
-	struct layout l = {
+	struct batch_sizes l = {
 		/* Recovery works in chunks whatever the size of the hotzone. */
 		.data = round_up_u64(MAX(longest, (uint64_t)batch_chunk_size(cfg)), 4096),
 		.chunks = round_up_u64(n_chunks * sizeof(struct chunk), 4096),
@@ -42,7 +42,7 @@ static int add_memory(struct disk *d, void *memory, uint64_t size)
 }
 
 /* Gives each batch its part of @p; returns what is behind that. */
-static uint8_t *divide(struct engine *e, const struct layout *l, uint8_t *p)
+static uint8_t *divide(struct engine *e, const struct batch_sizes *l, uint8_t *p)
 {
 	const unsigned n = e->queue.n_batches;
 	uint8_t *digests = p + n * l->data, *chunks = digests + n * l->digests;
@@ -63,7 +63,7 @@ static uint8_t *divide(struct engine *e, const struct layout *l, uint8_t *p)
 static int allocate(struct engine *e)
 {
 	const struct engine_config *cfg = &e->config;
-	const struct layout l = batch_layout(e);
+	const struct batch_sizes l = batch_layout(e);
 	const size_t spares = cfg->verify ? BATCH_SPARES * (size_t)batch_chunk_size(cfg) : 0;
 	uint8_t *p;
 	int r;

@@ -17,14 +17,14 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-struct window {
+struct recovery_window {
 	uint64_t offset;     /* bytes from the start of the data */
 	uint64_t in_hotzone; /* bytes from the start of the hotzone */
 	uint32_t size;
 	uint8_t *data, *stored, *present; /* @stored and @present: digests */
 };
 
-static int read_raw(struct engine *e, struct window *w)
+static int read_raw(struct engine *e, struct recovery_window *w)
 {
 	int r = disk_run(e->config.disk, DISK_READ, e->config.disk_offset + w->offset, w->data,
 			 w->size);
@@ -70,7 +70,7 @@ static int write_again(struct engine *e, uint64_t offset, void *data, uint32_t s
 }
 
 /* Converts the runs of blocks whose checksum is still the stored one. */
-static int recover_by_checksum(struct engine *e, struct window *w)
+static int recover_by_checksum(struct engine *e, struct recovery_window *w)
 {
 	const struct engine_config *cfg = &e->config;
 	const size_t digest = checksum_size(cfg->checksum), bs = cfg->block_size;
@@ -102,7 +102,7 @@ static int recover_by_checksum(struct engine *e, struct window *w)
 	return 0;
 }
 
-static int recover_by_journal(struct engine *e, struct window *w)
+static int recover_by_journal(struct engine *e, struct recovery_window *w)
 {
 	const struct engine_config *cfg = &e->config;
 	int r = cfg->header->ops->read_area(cfg->header, w->in_hotzone, w->data, w->size);
@@ -127,7 +127,7 @@ static int recover_data(struct engine *e, const struct hotzone *z)
 {
 	const struct engine_config *cfg = &e->config;
 	const uint32_t window_max = batch_chunk_size(cfg);
-	struct window w = {
+	struct recovery_window w = {
 		.data = e->batch[0].data,
 		.stored = e->recovery_digests,
 		.present = e->recovery_digests + e->recovery_digests_size / 2,

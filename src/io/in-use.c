@@ -22,7 +22,7 @@
 /* The kernel claims a loop device itself, for a moment, to look for partitions. */
 #define CLAIM_USEC (500 * UINT64_C(1000))
 
-struct search {
+struct holder_search {
 	struct loop_claims *claims;
 	struct extent extent;
 	dev_t own, own_disk; /* of a block device: it, and the disk that it is a partition of; 0 */
@@ -57,7 +57,7 @@ static int empty_cache(int fd)
 	return 0;
 }
 
-static int claim(struct search *s, dev_t device, const char *name)
+static int claim(struct holder_search *s, dev_t device, const char *name)
 {
 	_cleanup_close_ int fd = open_exclusively(device);
 	struct loop_claim *more;
@@ -86,7 +86,7 @@ static int claim(struct search *s, dev_t device, const char *name)
 }
 
 /* The first device that cannot be looked at is named, and the others may still be found in use. */
-static void note_unknown(struct search *s, const char *name, int error)
+static void note_unknown(struct holder_search *s, const char *name, int error)
 {
 	if (!s->unknown)
 		(void)snprintf(s->why->text, sizeof(s->why->text), "/dev/%s: %s", name,
@@ -96,7 +96,7 @@ static void note_unknown(struct search *s, const char *name, int error)
 
 static int look_at(dev_t device, const char *name, void *arg)
 {
-	struct search *s = arg;
+	struct holder_search *s = arg;
 	struct extent extent;
 	int r;
 
@@ -117,7 +117,7 @@ static int look_at(dev_t device, const char *name, void *arg)
 
 int loop_claims_take(struct loop_claims *claims, int fd, struct use_reason *why)
 {
-	struct search s = {.claims = claims, .why = why};
+	struct holder_search s = {.claims = claims, .why = why};
 	struct stat st;
 	int r;
 

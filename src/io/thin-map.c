@@ -63,17 +63,17 @@ static_assert(offsetof(struct superblock, incompat_flags) == 360, "as on disk");
 #define NODE_SALT     121107
 #define NODE_INTERNAL 1
 #define NODE_LEAF     2
-struct node {
+struct btree_node {
 	struct head head;
 	uint32_t entries, max_entries, value_size, padding;
 	uint64_t words[508]; /* max_entries keys, then as many values */
 };
-static_assert(sizeof(struct node) == METADATA_BLOCK, "as on disk");
+static_assert(sizeof(struct btree_node) == METADATA_BLOCK, "as on disk");
 
 union metadata {
 	struct head head;
 	struct superblock superblock;
-	struct node node;
+	struct btree_node node;
 	uint32_t words[METADATA_BLOCK / 4]; /* the first is the checksum */
 };
 
@@ -88,11 +88,11 @@ struct thin_map {
 };
 
 /* A look at those entries of a btree whose keys are in [begin, end). */
-struct walk {
+struct map_walk {
 	struct thin_map *m;
 	int fd;
 	uint64_t begin, end;
-	void (*found)(struct walk *w, uint64_t key, uint64_t value);
+	void (*found)(struct map_walk *w, uint64_t key, uint64_t value);
 	bool has_device; /* results of found_device() */
 	uint64_t device_root;
 };
@@ -147,7 +147,7 @@ static int metadata_read(const struct thin_map *m, int fd, uint64_t number, uint
  * Its parent has keys in [low, high) lead here. Only a root may be empty, so a block that passes is
  * in one place of a level only, and a look reads no more blocks a level than keys it asks for.
  */
-static int node_check(const struct node *n, bool is_root, uint64_t low, uint64_t high)
+static int node_check(const struct btree_node *n, bool is_root, uint64_t low, uint64_t high)
 {
 	const uint32_t flags = le32toh(n->head.flags), entries = le32toh(n->entries);
 
@@ -172,9 +172,9 @@ static int node_check(const struct node *n, bool is_root, uint64_t low, uint64_t
  * first child the kernel finds nothing (dm_btree_lookup()); we look into that child nevertheless,
  * for it shall be found damaged if it has some.
  */
-static int walk(struct walk *w, unsigned depth, uint64_t number, uint64_t low, uint64_t high)
+static int walk(struct map_walk *w, unsigned depth, uint64_t number, uint64_t low, uint64_t high)
 {
-	const struct node *n;
+	const struct btree_node *n;
 	uint32_t entries, max;
 	int r;
 
@@ -214,7 +214,7 @@ static void set_granules(struct thin_map *m, uint64_t first, uint64_t last, bool
 	}
 }
 
-static void found_device(struct walk *w, uint64_t key, uint64_t value)
+static void found_device(struct map_walk *w, uint64_t key, uint64_t value)
 {
 	(void)key;
 	w->has_device = true;
@@ -222,7 +222,7 @@ static void found_device(struct walk *w, uint64_t key, uint64_t value)
 }
 
 /* Where in the pool it is does not matter. */
-static void found_block(struct walk *w, uint64_t key, uint64_t value)
+static void found_block(struct map_walk *w, uint64_t key, uint64_t value)
 {
 	(void)value;
 	set_granules(w->m, key >> w->m->shift, key >> w->m->shift, true);
@@ -248,8 +248,8 @@ static int read_blocks(struct thin_map *m, int fd, uint64_t root, uint32_t dev_i
 		       uint64_t end)
 {
 	const uint64_t key = dev_id;
-	struct walk devices = {m, fd, key, key + 1, .found = found_device};
-	struct walk volume = {m, fd, begin, end, .found = found_block};
+	struct map_walk devices = {m, fd, key, key + 1, .found = found_device};
+	struct map_walk volume = {m, fd, begin, end, .found = found_block};
 	uint64_t mapping_root;
 	int r = superblock_read(m, fd, root, &mapping_root);
 

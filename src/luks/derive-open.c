@@ -15,7 +15,7 @@
 #define VOLUME_KEY_MAX 512
 
 /* How a keyslot is opened: by a passphrase, or (NULL) by a token. */
-struct opener {
+struct derivation_opener {
 	const struct secret *passphrase;
 	int token;
 };
@@ -120,7 +120,7 @@ static int open_by_token(struct crypt_device *cd, int keyslot, int token, struct
 	return -EPERM;
 }
 
-static int open_here(struct crypt_device *cd, int keyslot, const struct opener *by,
+static int open_here(struct crypt_device *cd, int keyslot, const struct derivation_opener *by,
 		     struct secret **ret)
 {
 	int r = by->passphrase ? check_cost(cd, keyslot) : check_cost_of_token(cd, by->token);
@@ -140,7 +140,7 @@ static int take_key(void *arg, const struct derive_frame *f, const uint8_t *data
 	return secret_copy(data, f->size, ret);
 }
 
-static int make_job(struct crypt_device *cd, int keyslot, const struct opener *by,
+static int make_job(struct crypt_device *cd, int keyslot, const struct derivation_opener *by,
 		    struct secret **ret)
 {
 	struct derive_writer w;
@@ -155,7 +155,7 @@ static int make_job(struct crypt_device *cd, int keyslot, const struct opener *b
 	return derive_job_end(&w, ret);
 }
 
-static int open_elsewhere(struct crypt_device *cd, int keyslot, const struct opener *by,
+static int open_elsewhere(struct crypt_device *cd, int keyslot, const struct derivation_opener *by,
 			  struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *job = NULL, *key = NULL;
@@ -178,7 +178,7 @@ int derive_serve_open(struct derive_reader *r, const struct derive_channel *c)
 	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
 	_cleanup_(secret_freep) struct secret *passphrase = NULL, *key = NULL;
-	struct opener by = {};
+	struct derivation_opener by = {};
 	int keyslot, e = derive_get_context(r, &place, &cd);
 
 	derive_get(r, &keyslot, sizeof(keyslot));
@@ -191,15 +191,15 @@ int derive_serve_open(struct derive_reader *r, const struct derive_channel *c)
 }
 
 /* What costs too much need not be told to another process. */
-static int check_and_open_elsewhere(struct crypt_device *cd, int keyslot, const struct opener *by,
-				    struct secret **ret)
+static int check_and_open_elsewhere(struct crypt_device *cd, int keyslot,
+				    const struct derivation_opener *by, struct secret **ret)
 {
 	int r = by->passphrase ? check_cost(cd, keyslot) : check_cost_of_token(cd, by->token);
 
 	return r < 0 ? r : open_elsewhere(cd, keyslot, by, ret);
 }
 
-static int open_keyslot(struct crypt_device *cd, int keyslot, const struct opener *by,
+static int open_keyslot(struct crypt_device *cd, int keyslot, const struct derivation_opener *by,
 			struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
@@ -221,10 +221,11 @@ static int open_keyslot(struct crypt_device *cd, int keyslot, const struct opene
 int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret *passphrase,
 		      struct secret **ret)
 {
-	return open_keyslot(cd, keyslot, &(struct opener){.passphrase = passphrase}, ret);
+	return open_keyslot(cd, keyslot, &(struct derivation_opener){.passphrase = passphrase},
+			    ret);
 }
 
 int luks_keyslot_open_by_token(struct crypt_device *cd, int keyslot, int token, struct secret **ret)
 {
-	return open_keyslot(cd, keyslot, &(struct opener){.token = token}, ret);
+	return open_keyslot(cd, keyslot, &(struct derivation_opener){.token = token}, ret);
 }

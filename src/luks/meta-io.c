@@ -66,16 +66,16 @@ static int fill_bounce(struct meta_io_file *f, uint64_t offset, size_t size, siz
 
 /* The part of [offset, offset + size) that the bounce buffer can hold, in whole blocks around it.
  */
-struct window {
+struct io_window {
 	uint64_t start; /* offset of the first block */
 	size_t size;    /* whole blocks */
 	size_t skip;    /* bytes of them before @offset */
 	size_t payload; /* bytes that were asked for */
 };
 
-static struct window window_at(const struct meta_io_file *f, uint64_t offset, size_t size)
+static struct io_window window_at(const struct meta_io_file *f, uint64_t offset, size_t size)
 {
-	struct window w = {.start = round_down_u64(offset, f->block)};
+	struct io_window w = {.start = round_down_u64(offset, f->block)};
 
 	w.skip = (size_t)(offset - w.start);
 	w.payload = MIN(size, (size_t)BOUNCE_SIZE - w.skip);
@@ -94,7 +94,7 @@ static int file_read(struct meta_io *io, uint64_t offset, void *buf, size_t size
 		return -EOVERFLOW;
 
 	while (size > 0) {
-		const struct window w = window_at(f, offset, size);
+		const struct io_window w = window_at(f, offset, size);
 		size_t got;
 		int r = fill_bounce(f, w.start, w.size, &got);
 
@@ -121,7 +121,7 @@ static int file_write(struct meta_io *io, uint64_t offset, const void *buf, size
 		return -EOVERFLOW;
 
 	while (size > 0) {
-		const struct window w = window_at(f, offset, size);
+		const struct io_window w = window_at(f, offset, size);
 		int r;
 
 		if (w.payload < w.size) {

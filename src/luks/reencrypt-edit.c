@@ -36,7 +36,7 @@ int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_
 			    uint64_t hot_size)
 {
 	_cleanup_(json_putp) json_object *json = NULL;
-	struct layout layout;
+	struct reencrypt_layout layout;
 	int error;
 
 	if (r->state != LUKS_REENC_CLEAN && r->state != LUKS_REENC_HOT)
@@ -138,7 +138,7 @@ static int set_final_segment(json_object *json, const struct luks_reenc *r)
 {
 	_cleanup_(json_putp) json_object *segments = json_object_new_object();
 	json_object *digests = field_get(json, "digests", json_type_object);
-	struct layout final;
+	struct reencrypt_layout final;
 	int error;
 
 	if (!segments)

@@ -16,8 +16,8 @@ struct assignment {
 	unsigned segment;
 };
 
-static void append(struct layout *l, const struct luks_reenc *r, bool is_new, uint64_t start,
-		   uint64_t size, unsigned flags)
+static void append(struct reencrypt_layout *l, const struct luks_reenc *r, bool is_new,
+		   uint64_t start, uint64_t size, unsigned flags)
 {
 	const struct luks_side *side = is_new ? &r->new_side : &r->old_side;
 	struct segment s = {
@@ -39,12 +39,12 @@ static void append(struct layout *l, const struct luks_reenc *r, bool is_new, ui
 }
 
 void layout_build(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_size,
-		  struct layout *ret)
+		  struct reencrypt_layout *ret)
 {
 	const bool forward = r->direction == LUKS_FORWARD;
 	const uint64_t start = forward ? boundary : boundary - hot_size;
 	const uint64_t end = start + hot_size;
-	struct layout l = {0};
+	struct reencrypt_layout l = {0};
 	struct segment *last;
 
 	append(&l, r, forward, 0, start, 0);
@@ -79,7 +79,7 @@ static void assign_backups(const struct luks_reenc *r, const struct backups *b,
  * Which digest lists which segment, in the order in which cryptsetup assigns them. In a mode with
  * one key only there is one digest, and linear segments have none.
  */
-static unsigned assign_all(const struct luks_reenc *r, const struct layout *l,
+static unsigned assign_all(const struct luks_reenc *r, const struct reencrypt_layout *l,
 			   const struct backups *b, struct assignment list[MAX_ASSIGNMENTS])
 {
 	const bool two_keys = r->mode == LUKS_REENCRYPT;
@@ -133,8 +133,9 @@ static bool digests_match(json_object *json, const struct assignment *list, unsi
 	return true;
 }
 
-bool layout_matches(json_object *json, const struct luks_reenc *r, const struct layout *want,
-		    const struct segment *segment, unsigned count, const struct backups *backups)
+bool layout_matches(json_object *json, const struct luks_reenc *r,
+		    const struct reencrypt_layout *want, const struct segment *segment,
+		    unsigned count, const struct backups *backups)
 {
 	struct assignment list[MAX_ASSIGNMENTS];
 
@@ -194,7 +195,7 @@ static int store_digests(json_object *json, const struct assignment *list, unsig
 	return 0;
 }
 
-int layout_store(json_object *json, const struct luks_reenc *r, const struct layout *l)
+int layout_store(json_object *json, const struct luks_reenc *r, const struct reencrypt_layout *l)
 {
 	_cleanup_(json_putp) json_object *segments = json_object_new_object();
 	json_object *old_segments = field_get(json, "segments", json_type_object);

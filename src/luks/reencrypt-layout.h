@@ -17,7 +17,7 @@
 #include "luks/reencrypt.h"
 #include "luks/segment.h"
 
-struct layout {
+struct reencrypt_layout {
 	unsigned count; /* of regular segments */
 	struct segment segment[3];
 	bool is_new[3]; /* of the new side; so is the hot one */
@@ -29,21 +29,22 @@ struct backups {
 };
 
 void layout_build(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_size,
-		  struct layout *ret);
+		  struct reencrypt_layout *ret);
 
 /*
  * Are the regular segments of @json (@count of them in @segment) and the segment lists of all
  * digests what @want describes? The last segment may reach the end of the data as "dynamic" or with
  * its size.
  */
-bool layout_matches(json_object *json, const struct luks_reenc *r, const struct layout *want,
-		    const struct segment *segment, unsigned count, const struct backups *backups);
+bool layout_matches(json_object *json, const struct luks_reenc *r,
+		    const struct reencrypt_layout *want, const struct segment *segment,
+		    unsigned count, const struct backups *backups);
 
 /*
  * Writes @l and the backup segments into @json, in the order in which cryptsetup does, and assigns
  * them to the digests. On -ENOMEM @json is in between: work on a copy.
  */
-int layout_store(json_object *json, const struct luks_reenc *r, const struct layout *l);
+int layout_store(json_object *json, const struct luks_reenc *r, const struct reencrypt_layout *l);
 
 /*
  * Is the hotzone inside the data and the capacity, and a whole number of sectors of both sides? The

@@ -335,7 +335,7 @@ static int find_position(struct loader *l, uint64_t *boundary, uint64_t *hot_siz
 
 static bool looks_like(struct loader *l, uint64_t boundary, uint64_t hot_size)
 {
-	struct layout want;
+	struct reencrypt_layout want;
 
 	layout_build(&l->r, boundary, hot_size, &want);
 	return layout_matches(l->json, &l->r, &want, l->segment, l->regular, &l->backups);

@@ -63,7 +63,7 @@ static int edit_keyslot(json_object *json, const struct luks_reenc *r)
 static int reverse_json(json_object *json, const struct luks_reenc *r,
 			const struct luks_reenc_keys *keys)
 {
-	struct layout layout;
+	struct reencrypt_layout layout;
 	int error;
 
 	error = swap_backup_flags(json);

@@ -72,13 +72,13 @@ static bool any_keyslot(const struct unlock *u, enum side s)
 }
 
 /* How a keyslot is opened: by a passphrase, or (NULL) by a token. */
-struct opener {
+struct keyslot_opener {
 	const struct secret *passphrase;
 	int token;
 };
 
-static int open_keyslot(struct unlock *u, const struct luks_keyslot *slot, const struct opener *by,
-			struct secret **ret)
+static int open_keyslot(struct unlock *u, const struct luks_keyslot *slot,
+			const struct keyslot_opener *by, struct secret **ret)
 {
 	if (by->passphrase)
 		return luks_keyslot_open(u->cd, slot->id, by->passphrase, ret);
@@ -89,7 +89,7 @@ static int open_keyslot(struct unlock *u, const struct luks_keyslot *slot, const
 
 /* 0 also when this side is not opened by it; only what makes no further try sensible is an error.
  */
-static int try_side(struct unlock *u, enum side s, const struct opener *by)
+static int try_side(struct unlock *u, enum side s, const struct keyslot_opener *by)
 {
 	for (size_t i = 0; i < u->keyslots.n && wanted(u, s); i++) {
 		_cleanup_(secret_freep) struct secret *key = NULL;
@@ -113,7 +113,7 @@ static int try_side(struct unlock *u, enum side s, const struct opener *by)
 	return 0;
 }
 
-static int try_opener(struct unlock *u, const struct opener *by)
+static int try_opener(struct unlock *u, const struct keyslot_opener *by)
 {
 	int r = 0;
 
@@ -158,7 +158,7 @@ static int try_volume_key(struct unlock *u, enum side s, const struct secret *gi
 static int try_token(struct unlock *u, int token)
 {
 	_cleanup_(secret_freep) struct secret *passphrase = NULL;
-	struct opener by = {.token = token};
+	struct keyslot_opener by = {.token = token};
 	int r;
 
 	r = luks_token_passphrase(u->cd, token, &passphrase);
@@ -207,7 +207,7 @@ static int try_passphrases(struct unlock *u)
 			break;
 		if (r < 0)
 			return r;
-		r = try_opener(u, &(struct opener){.passphrase = passphrase});
+		r = try_opener(u, &(struct keyslot_opener){.passphrase = passphrase});
 		if (r == -ENOMEM)
 			return log_error_errno(r, "%s: cannot open a keyslot", u->params->device);
 		if (r < 0)

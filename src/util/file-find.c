@@ -16,7 +16,7 @@
 
 #define LINKS_MAX 40 /* as the kernel */
 
-struct walk {
+struct tree_walk {
 	int fd; /* where we are: O_PATH */
 	struct stat st;
 	char path[PATH_MAX]; /* its name; "" is the root directory */
@@ -32,7 +32,7 @@ static const char *name_of(const char *path)
 }
 
 /* The first doubt is told: it lies nearest to the root directory. */
-static void doubt(struct walk *w, const char *what, const char *path, const struct stat *st)
+static void doubt(struct tree_walk *w, const char *what, const char *path, const struct stat *st)
 {
 	if (*w->doubt->text)
 		return;
@@ -41,7 +41,7 @@ static void doubt(struct walk *w, const char *what, const char *path, const stru
 		       name_of(path), st->st_mode & 07777, (unsigned)st->st_uid);
 }
 
-static int go_to_root(struct walk *w)
+static int go_to_root(struct tree_walk *w)
 {
 	const int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -53,7 +53,7 @@ static int go_to_root(struct walk *w)
 	return fstat(fd, &w->st) < 0 ? -errno : 0;
 }
 
-static int set_rest(struct walk *w, const char *first, const char *between, const char *then)
+static int set_rest(struct tree_walk *w, const char *first, const char *between, const char *then)
 {
 	char rest[PATH_MAX];
 
@@ -64,7 +64,7 @@ static int set_rest(struct walk *w, const char *first, const char *between, cons
 }
 
 /* A relative name begins where we are; the way there is judged, too. */
-static int start(struct walk *w, const char *path)
+static int start(struct tree_walk *w, const char *path)
 {
 	char here[PATH_MAX];
 	int r = go_to_root(w);
@@ -84,7 +84,7 @@ static int start(struct walk *w, const char *path)
  * Takes the next component from the rest, which is empty or begins with a slash then. @ret is empty
  * where there is none; a slash at the end is good for a directory only.
  */
-static int take_component(struct walk *w, char ret[static NAME_MAX + 1])
+static int take_component(struct tree_walk *w, char ret[static NAME_MAX + 1])
 {
 	const char *begin = w->rest + strspn(w->rest, "/");
 	const size_t n = strcspn(begin, "/");
@@ -113,7 +113,7 @@ static int open_component(int directory, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-static int follow_link(struct walk *w, int fd)
+static int follow_link(struct tree_walk *w, int fd)
 {
 	char target[PATH_MAX];
 	const ssize_t n = readlinkat(fd, "", target, sizeof(target));
@@ -146,7 +146,7 @@ static int append(char path[static PATH_MAX], const char *directory, const char 
 	return snprintf(path, PATH_MAX, "%s/%s", directory, name) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static void move(struct walk *w, int fd, const struct stat *st, const char *path)
+static void move(struct tree_walk *w, int fd, const struct stat *st, const char *path)
 {
 	cleanup_close(&w->fd);
 	w->fd = fd;
@@ -154,7 +154,7 @@ static void move(struct walk *w, int fd, const struct stat *st, const char *path
 	memmove(w->path, path, strlen(path) + 1);
 }
 
-static int go_up(struct walk *w)
+static int go_up(struct tree_walk *w)
 {
 	_cleanup_close_ int fd = openat(w->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
@@ -168,7 +168,7 @@ static int go_up(struct walk *w)
 	return 0;
 }
 
-static int step(struct walk *w, const char *name, struct file_doubt *why)
+static int step(struct tree_walk *w, const char *name, struct file_doubt *why)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
@@ -201,7 +201,7 @@ static int step(struct walk *w, const char *name, struct file_doubt *why)
 	return 0;
 }
 
-static int walk_on(struct walk *w, struct file_doubt *why)
+static int walk_on(struct tree_walk *w, struct file_doubt *why)
 {
 	char name[NAME_MAX + 1];
 
@@ -216,7 +216,7 @@ static int walk_on(struct walk *w, struct file_doubt *why)
 	}
 }
 
-static int hand_out(struct walk *w, struct found_file *f)
+static int hand_out(struct tree_walk *w, struct found_file *f)
 {
 	_cleanup_free_ char *path = strdup(name_of(w->path));
 
@@ -234,12 +234,12 @@ static int hand_out(struct walk *w, struct found_file *f)
 int file_find(const char *path, struct found_file *ret, struct file_doubt *why)
 {
 	struct found_file f = FOUND_FILE_NONE;
-	_cleanup_free_ struct walk *w = calloc(1, sizeof(*w));
+	_cleanup_free_ struct tree_walk *w = calloc(1, sizeof(*w));
 	int r;
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct walk){.fd = -1, .user = geteuid(), .doubt = &f.doubt};
+	*w = (struct tree_walk){.fd = -1, .user = geteuid(), .doubt = &f.doubt};
 	r = start(w, path);
 	if (r == 0)
 		r = walk_on(w, why);

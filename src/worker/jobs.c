@@ -20,7 +20,7 @@
 #include "worker/steps.h"
 
 /* All that a job owns. */
-struct job {
+struct foreground_job {
 	const struct options *o;
 	const volatile sig_atomic_t *stop;
 	struct steps steps;
@@ -35,7 +35,7 @@ struct job {
 	bool steps_back; /* what was said of it last */
 };
 
-static void job_close(struct job *j)
+static void job_close(struct foreground_job *j)
 {
 	steps_close(&j->steps);
 	if (j->watch.pause)
@@ -46,7 +46,7 @@ static void job_close(struct job *j)
 	j->new_volume_key = secret_free(j->new_volume_key);
 }
 
-static int read_key_files(struct job *j)
+static int read_key_files(struct foreground_job *j)
 {
 	const struct options *o = j->o;
 	int r = volume_key_read(o->volume_key_file, o->old_key_size, o->volume_key_keyring,
@@ -62,26 +62,26 @@ static int read_key_files(struct job *j)
 
 static bool stop_wanted(void *arg)
 {
-	const struct job *j = arg;
+	const struct foreground_job *j = arg;
 
 	return *j->stop;
 }
 
 static void on_progress(void *arg, const struct engine_progress *p)
 {
-	struct job *j = arg;
+	struct foreground_job *j = arg;
 
 	progress_update(&j->progress, p->converted, now_usec());
 }
 
 static bool pause_due(void *arg, uint64_t converted)
 {
-	struct job *j = arg;
+	struct foreground_job *j = arg;
 
 	return rate_is_due(&j->rate, converted, now_usec());
 }
 
-static void tell_of_governor(struct job *j)
+static void tell_of_governor(struct foreground_job *j)
 {
 	const bool steps_back = governor_steps_back(&j->governed.governor, &j->governor);
 
@@ -93,7 +93,7 @@ static void tell_of_governor(struct job *j)
 static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 		      struct engine_limits *limits)
 {
-	struct job *j = arg;
+	struct foreground_job *j = arg;
 	const uint64_t governed = governed_rate(&j->governed, &j->governor, converted);
 
 	(void)store;
@@ -106,13 +106,13 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 
 static void on_end(void *arg)
 {
-	struct job *j = arg;
+	struct foreground_job *j = arg;
 
 	progress_break(&j->progress);
 }
 
 /* Without any limit nothing need pause. */
-static int set_limits(struct job *j)
+static int set_limits(struct foreground_job *j)
 {
 	const struct options *o = j->o;
 	int r;
@@ -134,11 +134,12 @@ static int set_limits(struct job *j)
 	return 0;
 }
 
-static int job_open(struct job *j, const struct options *o, const volatile sig_atomic_t *stop)
+static int job_open(struct foreground_job *j, const struct options *o,
+		    const volatile sig_atomic_t *stop)
 {
 	int r;
 
-	*j = (struct job){.o = o, .stop = stop, .governed.load = LOAD_NONE};
+	*j = (struct foreground_job){.o = o, .stop = stop, .governed.load = LOAD_NONE};
 	r = steps_open(o, &j->steps);
 	if (r < 0)
 		return r;
@@ -170,7 +171,7 @@ static int job_open(struct job *j, const struct options *o, const volatile sig_a
 	return r < 0 ? r : steps_wipe_freed(&j->steps);
 }
 
-static struct progress progress_of(const struct job *j)
+static struct progress progress_of(const struct foreground_job *j)
 {
 	return (struct progress){
 		.out = stdout,
@@ -182,7 +183,7 @@ static struct progress progress_of(const struct job *j)
 	};
 }
 
-static int recover_only(struct job *j)
+static int recover_only(struct foreground_job *j)
 {
 	const struct conversion_watch quiet = {.stop = stop_wanted, .arg = j};
 	enum engine_outcome outcome;
@@ -194,7 +195,7 @@ static int recover_only(struct job *j)
 	return r;
 }
 
-static int convert(struct job *j)
+static int convert(struct foreground_job *j)
 {
 	const char *path = j->steps.volume.data_path;
 	enum engine_outcome outcome;
@@ -215,7 +216,7 @@ static int convert(struct job *j)
 	return 0;
 }
 
-static int confirm_lost_keyslots(const struct job *j, const struct luks_begin_plan *plan)
+static int confirm_lost_keyslots(const struct foreground_job *j, const struct luks_begin_plan *plan)
 {
 	if (plan->n_lost == 0)
 		return 0;
@@ -229,7 +230,7 @@ static int confirm_lost_keyslots(const struct job *j, const struct luks_begin_pl
 		       : passphrase_confirm_lost(j->steps.volume.data_path);
 }
 
-static int begin(struct job *j)
+static int begin(struct foreground_job *j)
 {
 	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
 	int r = steps_plan(&j->steps, &b);
@@ -245,7 +246,7 @@ static int begin(struct job *j)
 }
 
 /* The header is ours from here on. Before the first commit somebody vouches for its position. */
-static int take_over(struct job *j)
+static int take_over(struct foreground_job *j)
 {
 	int r = steps_take_over(&j->steps);
 
@@ -253,7 +254,7 @@ static int take_over(struct job *j)
 }
 
 /* The resilience changes between two hotzones only: a hot volume is recovered in the old way. */
-static int change_resilience(struct job *j)
+static int change_resilience(struct foreground_job *j)
 {
 	bool changes;
 	int r = resume_changes_resilience(&j->steps, &changes);
@@ -269,7 +270,7 @@ static int change_resilience(struct job *j)
 }
 
 /* What was asked for at the beginning holds to the end (cryptsetup issue 570 was about this). */
-static int resume(struct job *j)
+static int resume(struct foreground_job *j)
 {
 	int r = resume_check_options(&j->steps.volume, j->o);
 
@@ -292,7 +293,7 @@ static int resume(struct job *j)
 	return r < 0 ? r : change_resilience(j);
 }
 
-static int reencrypt(struct job *j)
+static int reencrypt(struct foreground_job *j)
 {
 	const struct volume *v = &j->steps.volume;
 	int r = steps_check_supported(v);
@@ -321,7 +322,7 @@ static int reencrypt(struct job *j)
 
 int job_reencrypt(const struct options *o, const volatile sig_atomic_t *stop)
 {
-	struct job j;
+	struct foreground_job j;
 	int r = job_open(&j, o, stop);
 
 	if (r == 0)
@@ -331,13 +332,13 @@ int job_reencrypt(const struct options *o, const volatile sig_atomic_t *stop)
 }
 
 /* Something that may open the volume, or somebody who can be asked. */
-static bool key_is_given(struct job *j)
+static bool key_is_given(struct foreground_job *j)
 {
 	return j->volume_key || j->new_volume_key || options_choose_tokens(j->o) ||
 	       passphrase_is_given(&j->source);
 }
 
-static int recover(struct job *j)
+static int recover(struct foreground_job *j)
 {
 	const struct volume *v = &j->steps.volume;
 	int r = steps_check_supported(v);
@@ -387,7 +388,7 @@ static int recover(struct job *j)
 
 int job_recover(const struct options *o, const volatile sig_atomic_t *stop)
 {
-	struct job j;
+	struct foreground_job j;
 	int r = job_open(&j, o, stop);
 
 	if (r == 0)
@@ -396,7 +397,7 @@ int job_recover(const struct options *o, const volatile sig_atomic_t *stop)
 	return r;
 }
 
-static int cancel(struct job *j)
+static int cancel(struct foreground_job *j)
 {
 	const struct volume *v = &j->steps.volume;
 	int r = steps_check_supported(v);
@@ -431,7 +432,7 @@ static int cancel(struct job *j)
 
 int job_cancel(const struct options *o, const volatile sig_atomic_t *stop)
 {
-	struct job j;
+	struct foreground_job j;
 	int r = job_open(&j, o, stop);
 
 	if (r == 0)

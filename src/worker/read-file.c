@@ -13,7 +13,7 @@
 #include "util/log.h"
 #include "worker/child.h"
 
-struct content {
+struct file_content {
 	char *data;
 	size_t size;
 };
@@ -27,7 +27,7 @@ static int say(int error, const void *data, size_t size)
 }
 
 /* One byte more than is allowed tells a file that is too large. */
-static int read_content(int fd, struct content *c)
+static int read_content(int fd, struct file_content *c)
 {
 	const size_t room = (size_t)READ_FILE_MAX + 1;
 
@@ -49,7 +49,7 @@ static int read_content(int fd, struct content *c)
 }
 
 /* The kind is known before the file is opened: to open some things does something. */
-static int read_found(const struct found_file *found, struct content *c)
+static int read_found(const struct found_file *found, struct file_content *c)
 {
 	_cleanup_close_ int fd = -1;
 
@@ -74,7 +74,7 @@ static int answer(const char *path)
 {
 	struct found_file found = FOUND_FILE_NONE;
 	struct file_doubt why = {};
-	struct content c = {};
+	struct file_content c = {};
 	const char *text;
 	int r = file_find(path, &found, &why);
 

@@ -30,7 +30,7 @@
 #define PROBED (UINT64_C(2) << 20)
 
 /* What libblkid finds there; "" where it does not say. */
-struct content {
+struct found_content {
 	char type[64], table[32];
 	bool is_file_system;
 	uint64_t block_size; /* 0: not said */
@@ -50,7 +50,7 @@ static const char *value_of(blkid_probe p, const char *name)
 }
 
 /* -ENODATA: nothing that libblkid knows, or several things. */
-static int probe(int fd, struct content *ret)
+static int probe(int fd, struct found_content *ret)
 {
 	_cleanup_(free_probe) blkid_probe p = blkid_new_probe();
 
@@ -68,7 +68,7 @@ static int probe(int fd, struct content *ret)
 	default:
 		return -ENODATA;
 	}
-	*ret = (struct content){
+	*ret = (struct found_content){
 		.is_file_system = strcmp(value_of(p, "USAGE"), "filesystem") == 0,
 		.block_size = strtoull(value_of(p, "BLOCK_SIZE"), NULL, 10),
 	};
@@ -99,7 +99,8 @@ static int refuse_unknown(const struct volume *v, uint32_t sector_size, const ch
 			   v->data_path, v->name, sector_size, why);
 }
 
-static int check_file_system(const struct volume *v, uint32_t sector_size, const struct content *c)
+static int check_file_system(const struct volume *v, uint32_t sector_size,
+			     const struct found_content *c)
 {
 	char text[160];
 
@@ -115,7 +116,8 @@ static int check_file_system(const struct volume *v, uint32_t sector_size, const
 	return refuse(v, sector_size, text);
 }
 
-static int check_content(const struct volume *v, uint32_t sector_size, const struct content *c)
+static int check_content(const struct volume *v, uint32_t sector_size,
+			 const struct found_content *c)
 {
 	char text[160];
 
@@ -134,7 +136,7 @@ static int check_content(const struct volume *v, uint32_t sector_size, const str
 
 static int check_plaintext(const struct volume *v, uint32_t sector_size, int fd)
 {
-	struct content content;
+	struct found_content content;
 	const int r = probe(fd, &content);
 
 	if (r == -ENODATA)
