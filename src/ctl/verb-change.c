@@ -15,78 +15,53 @@
 #include "daemon/config.h"
 #include "daemon/deadline.h"
 #include "dm/find.h"
+#include "model/settings-bus.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/path-text.h"
 
 /* --- options of a rotation --- */
 
-static int append_texts(sd_bus_message *m, const struct options *o)
-{
-	const struct {
-		const char *key, *value;
-	} texts[] = {
-		{"Cipher", o->cipher},
-		{"Resilience", o->resilience == RESILIENCE_JOURNAL    ? "journal"
-			       : o->resilience == RESILIENCE_CHECKSUM ? "checksum"
-								      : NULL},
-		{"ResilienceHash", o->resilience_hash},
-		{"Pbkdf", o->pbkdf},
-		{"PbkdfHash", o->pbkdf_hash},
-	};
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(texts) && r >= 0; i++)
-		if (texts[i].value)
-			r = sd_bus_message_append(m, "{sv}", texts[i].key, "s", texts[i].value);
-	return r;
-}
-
-static int append_numbers(sd_bus_message *m, const struct options *o)
-{
-	const struct {
-		const char *key;
-		uint32_t value;
-	} numbers[] = {
-		{"KeySize", o->key_size},
-		{"SectorSize", o->sector_size},
-		{"PbkdfTime", o->iter_time_ms},
-		{"PbkdfIterations", o->pbkdf_iterations},
-		{"PbkdfMemory", o->pbkdf_memory_kib},
-		{"PbkdfParallel", o->pbkdf_parallel},
-	};
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers) && r >= 0; i++)
-		if (numbers[i].value)
-			r = sd_bus_message_append(m, "{sv}", numbers[i].key, "u", numbers[i].value);
-	return r;
-}
-
-static int append_flag(sd_bus_message *m, const char *key, bool value)
-{
-	return value ? sd_bus_message_append(m, "{sv}", key, "b", 1) : 0;
-}
+#define SENT(n, k, field)                                                                          \
+	{                                                                                          \
+		.name = n, .kind = k, .where = offsetof(struct options, field)                     \
+	}
 
 /* What may also be said of a rotation that has begun. */
-static int append_run_flags(sd_bus_message *m, const struct options *o)
+static const struct setting sent_of_runs[] = {
+	SENT("SkipUnwritten", SETTING_BOOL, skip_unwritten),
+	SENT("Verify", SETTING_BOOL, verify),
+	{},
+};
+
+static const struct setting sent_of_rotations[] = {
+	SENT("Cipher", SETTING_TEXT, cipher),
+	SENT("ResilienceHash", SETTING_TEXT, resilience_hash),
+	SENT("Pbkdf", SETTING_TEXT, pbkdf),
+	SENT("PbkdfHash", SETTING_TEXT, pbkdf_hash),
+	SENT("KeySize", SETTING_U32, key_size),
+	SENT("SectorSize", SETTING_U32, sector_size),
+	SENT("PbkdfTime", SETTING_U32, iter_time_ms),
+	SENT("PbkdfIterations", SETTING_U32, pbkdf_iterations),
+	SENT("PbkdfMemory", SETTING_U32, pbkdf_memory_kib),
+	SENT("PbkdfParallel", SETTING_U32, pbkdf_parallel),
+	SENT("KeepKey", SETTING_BOOL, keep_key),
+	SENT("LoseKeyslots", SETTING_BOOL, lose_keyslots),
+	SENT("ForceOffline", SETTING_BOOL, force_offline),
+	SENT("Queue", SETTING_BOOL, queue),
+	SENT("Keyslot", SETTING_INT, key_slot),
+	{},
+};
+
+_Static_assert(OPTION_ANY_KEYSLOT < 0, "it is not sent");
+
+static int append_resilience(sd_bus_message *m, enum resilience resilience)
 {
-	int r = append_flag(m, "SkipUnwritten", o->skip_unwritten);
+	const char *name = resilience == RESILIENCE_JOURNAL    ? "journal"
+			   : resilience == RESILIENCE_CHECKSUM ? "checksum"
+							       : NULL;
 
-	return r < 0 ? r : append_flag(m, "Verify", o->verify);
-}
-
-static int append_flags(sd_bus_message *m, const struct options *o)
-{
-	int r = append_flag(m, "KeepKey", o->keep_key);
-
-	if (r >= 0)
-		r = append_flag(m, "LoseKeyslots", o->lose_keyslots);
-	if (r >= 0)
-		r = append_flag(m, "ForceOffline", o->force_offline);
-	if (r >= 0)
-		r = append_flag(m, "Queue", o->queue);
-	return r < 0 ? r : append_run_flags(m, o);
+	return name ? sd_bus_message_append(m, "{sv}", "Resilience", "s", name) : 0;
 }
 
 /* A span or a time, both from now on. */
@@ -105,21 +80,23 @@ static int append_deadline(sd_bus_message *m, const char *text)
 	return sd_bus_message_append(m, "{sv}", "Deadline", "t", usec);
 }
 
+static int append_all(sd_bus_message *m, const struct options *o)
+{
+	int r = settings_append_entries(m, sent_of_rotations, o, SETTINGS_EVERYWHERE);
+
+	if (r >= 0)
+		r = settings_append_entries(m, sent_of_runs, o, SETTINGS_EVERYWHERE);
+	if (r >= 0)
+		r = append_resilience(m, o->resilience);
+	return r < 0 || !o->deadline ? r : append_deadline(m, o->deadline);
+}
+
 int append_rotation(sd_bus_message *m, const struct options *o)
 {
-	int r;
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
-	r = sd_bus_message_open_container(m, 'a', "{sv}");
 	if (r >= 0)
-		r = append_texts(m, o);
-	if (r >= 0)
-		r = append_numbers(m, o);
-	if (r >= 0)
-		r = append_flags(m, o);
-	if (r >= 0 && o->key_slot != OPTION_ANY_KEYSLOT)
-		r = sd_bus_message_append(m, "{sv}", "Keyslot", "i", o->key_slot);
-	if (r >= 0 && o->deadline)
-		r = append_deadline(m, o->deadline);
+		r = append_all(m, o);
 	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return r < 0 && r != -EINVAL ? log_error_errno(r, "the options cannot be sent") : r;
@@ -130,9 +107,9 @@ int append_resume(sd_bus_message *m, const struct options *o)
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
 	if (r >= 0)
-		r = append_run_flags(m, o);
-	if (r >= 0)
-		r = append_flag(m, "Now", o->now);
+		r = settings_append_entries(m, sent_of_runs, o, SETTINGS_EVERYWHERE);
+	if (r >= 0 && o->now)
+		r = sd_bus_message_append(m, "{sv}", "Now", "b", 1);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

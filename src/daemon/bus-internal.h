@@ -9,7 +9,7 @@
 
 #include "daemon/bus.h"
 #include "daemon/manager.h"
-#include "worker/bus-text.h"
+#include "model/bus-text.h"
 
 struct call;
 

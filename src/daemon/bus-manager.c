@@ -59,7 +59,7 @@ static int list_volumes(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	struct failure f = {};
 	int r;
 
-	r = read_options(m, no_option_keys, NULL, &f);
+	r = read_options(m, no_settings, NULL, &f);
 	if (r < 0)
 		return set_failure(error, r, &f);
 	all = sorted_volumes(b->manager);
@@ -85,7 +85,7 @@ static int get_volume(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 	r = read_arguments(m, &f, "s", &which);
 	if (r == 0)
-		r = read_options(m, no_option_keys, NULL, &f);
+		r = read_options(m, no_settings, NULL, &f);
 	if (r == 0)
 		r = manager_find_volume(b->manager, which, &f, &v);
 	if (r < 0)
@@ -108,10 +108,15 @@ static int check_path(const char *text, struct failure *f)
 
 static int parse_add_volume(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	static const struct option_key keys[] = {
-		{"HeaderDevice", OPTION_TEXT, offsetof(struct arguments, header_device),
-		 (size_t)4 * PATH_MAX},
-		{"Name", OPTION_TEXT, offsetof(struct arguments, name), NAME_MAX},
+	static const struct setting keys[] = {
+		{.name = "HeaderDevice",
+		 .kind = SETTING_TEXT,
+		 .where = offsetof(struct arguments, header_device),
+		 .size = (size_t)4 * PATH_MAX},
+		{.name = "Name",
+		 .kind = SETTING_TEXT,
+		 .where = offsetof(struct arguments, name),
+		 .size = NAME_MAX},
 		{},
 	};
 	int r;
@@ -144,7 +149,7 @@ static int parse_remove_volume(sd_bus_message *m, struct arguments *a, struct fa
 {
 	int r = read_arguments(m, f, "o", &a->text);
 
-	return r < 0 ? r : read_options(m, no_option_keys, NULL, f);
+	return r < 0 ? r : read_options(m, no_settings, NULL, f);
 }
 
 static int run_remove_volume(struct call *c, const struct arguments *a, struct failure *f)
@@ -162,11 +167,19 @@ static int run_remove_volume(struct call *c, const struct arguments *a, struct f
 
 static int parse_filter(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	static const struct option_key keys[] = {
-		{"Group", OPTION_TEXT, offsetof(struct arguments, group), NAME_MAX},
-		{"State", OPTION_TEXT, offsetof(struct arguments, state), NAME_MAX},
-		{"Volumes", OPTION_TEXTS, offsetof(struct arguments, volumes),
-		 sizeof(a->volumes) / sizeof(a->volumes[0])},
+	static const struct setting keys[] = {
+		{.name = "Group",
+		 .kind = SETTING_TEXT,
+		 .where = offsetof(struct arguments, group),
+		 .size = NAME_MAX},
+		{.name = "State",
+		 .kind = SETTING_TEXT,
+		 .where = offsetof(struct arguments, state),
+		 .size = NAME_MAX},
+		{.name = "Volumes",
+		 .kind = SETTING_TEXTS,
+		 .where = offsetof(struct arguments, volumes),
+		 .size = sizeof(a->volumes) / sizeof(a->volumes[0])},
 		{},
 	};
 
@@ -224,7 +237,7 @@ static int parse_suspend_all(sd_bus_message *m, struct arguments *a, struct fail
 	r = parse_filter(m, a, f);
 	if (r == 0)
 		r = read_reason(m, f, &a->text);
-	return r < 0 ? r : read_options(m, no_option_keys, NULL, f);
+	return r < 0 ? r : read_options(m, no_settings, NULL, f);
 }
 
 /* @suspend: else they are resumed. */

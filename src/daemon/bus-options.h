@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * Dictionaries of options, a{sv}. A key that is not known, a value of another type or one that is
- * too long is refused: nobody shall believe that an option was obeyed which was not.
+/* The options of methods, a{sv}, with what is wrong in them as a failure; see model/settings-bus.h.
  */
 #pragma once
 
@@ -12,29 +10,13 @@
 
 #include "daemon/failure.h"
 #include "daemon/volume.h"
+#include "model/settings.h"
 
-enum option_kind {
-	OPTION_BUFFER, /* s, copied; size is that of the array */
-	OPTION_TEXT,   /* s, a const char * into the message; size is the most it may have */
-	OPTION_U32,    /* u */
-	OPTION_U64,    /* t */
-	OPTION_INT,    /* i */
-	OPTION_BOOL,   /* b */
-	OPTION_CHOICE, /* b, an enum choice */
-	OPTION_TEXTS,  /* as, a NULL-terminated array of const char *; size is its length */
-};
+/* Of a method that has none. */
+extern const struct setting no_settings[];
 
-struct option_key {
-	const char *key; /* NULL ends a table */
-	enum option_kind kind;
-	size_t where; /* in the struct */
-	size_t size;
-};
-
-extern const struct option_key no_option_keys[];
-
-/* Reads the dictionary that comes next in @m into @out. -EINVAL with the failure filled. */
-int read_options(sd_bus_message *m, const struct option_key *keys, void *out, struct failure *f);
+/* Reads the dictionary that comes next in @m into @out. An errno, with the failure filled. */
+int read_options(sd_bus_message *m, const struct setting *rows, void *out, struct failure *f);
 
 /* Those of Rotate(), Resume() and Cancel(). */
 int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct failure *f);
@@ -47,5 +29,5 @@ int read_reason(sd_bus_message *m, struct failure *f, const char **ret);
 /* Arguments in front of the options, as of sd_bus_message_read(). */
 int read_arguments(sd_bus_message *m, struct failure *f, const char *types, ...);
 
-/* "" and 0 are left out, as Rotate() was given them. */
+/* As Rotate() was given them; NULL is an empty dictionary. */
 int append_rotate_options(sd_bus_message *m, const struct rotate_options *o);

@@ -64,7 +64,7 @@ static int volume_of(const struct call *c, struct failure *f, struct volume **re
 static int parse_nothing(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
 	(void)a;
-	return read_options(m, no_option_keys, NULL, f);
+	return read_options(m, no_settings, NULL, f);
 }
 
 static int parse_rotate(sd_bus_message *m, struct arguments *a, struct failure *f)
@@ -90,7 +90,7 @@ static int parse_suspend(sd_bus_message *m, struct arguments *a, struct failure 
 {
 	int r = read_reason(m, f, &a->text);
 
-	return r < 0 ? r : read_options(m, no_option_keys, NULL, f);
+	return r < 0 ? r : read_options(m, no_settings, NULL, f);
 }
 
 static int run_suspend(struct call *c, const struct arguments *a, struct failure *f)
@@ -137,7 +137,7 @@ static int parse_set_rate_limit(sd_bus_message *m, struct arguments *a, struct f
 {
 	int r = read_arguments(m, f, "t", &a->rate);
 
-	return r < 0 ? r : read_options(m, no_option_keys, NULL, f);
+	return r < 0 ? r : read_options(m, no_settings, NULL, f);
 }
 
 static int run_set_rate_limit(struct call *c, const struct arguments *a, struct failure *f)
@@ -150,10 +150,14 @@ static int run_set_rate_limit(struct call *c, const struct arguments *a, struct 
 
 static int parse_unlock(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	static const struct option_key keys[] = {
-		{"Type", OPTION_BUFFER, offsetof(struct unlock_options, type),
-		 sizeof(a->unlock.type)},
-		{"Keyslot", OPTION_INT, offsetof(struct unlock_options, keyslot), 0},
+	static const struct setting keys[] = {
+		{.name = "Type",
+		 .kind = SETTING_BUFFER,
+		 .where = offsetof(struct unlock_options, type),
+		 .size = sizeof(a->unlock.type)},
+		{.name = "Keyslot",
+		 .kind = SETTING_INT,
+		 .where = offsetof(struct unlock_options, keyslot)},
 		{},
 	};
 	int r = read_arguments(m, f, "h", &a->fd);
@@ -368,11 +372,8 @@ DEFINE_GETTER(get_keys)
 DEFINE_GETTER(get_queued_rotation)
 {
 	const struct volume *v = userdata;
-	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
-	if (r >= 0 && v->has_queued_rotation)
-		r = append_rotate_options(reply, &v->queued_rotation);
-	return r < 0 ? r : sd_bus_message_close_container(reply);
+	return append_rotate_options(reply, v->has_queued_rotation ? &v->queued_rotation : NULL);
 }
 
 DEFINE_GETTER(get_last_rotation)

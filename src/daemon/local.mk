@@ -15,7 +15,8 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/polkit.c src/daemon/polkit.h \
 	src/daemon/calendar.c src/daemon/calendar.h \
 	src/daemon/config.c src/daemon/config.h \
-	src/daemon/config-data.c src/daemon/config-parse.c \
+	src/daemon/config-data.c src/daemon/config-internal.h src/daemon/config-parse.c \
+	src/daemon/config-volume.c \
 	src/daemon/core.h \
 	src/daemon/crypttab.c src/daemon/crypttab.h \
 	src/daemon/deadline.c src/daemon/deadline.h \
@@ -54,7 +55,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/window.c src/daemon/window.h \
 	src/daemon/worker-link.c src/daemon/worker-link.h \
 	src/daemon/worker-message.c src/daemon/worker-message.h
-DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/io/librio.a src/dm/libdm.a \
+DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/model/libmodel.a src/io/librio.a src/dm/libdm.a \
 	src/crypto/librcrypto.a src/util/libutil.a \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
 

@@ -5,15 +5,16 @@
  * header is small.
  *
  *   {"keys":[{"id","generation","state","registered","populated","activated","retired"}],
- *    "suspended":"reason", "rate":N, "queued":{rotate options}, "cancel":true, "turned":true|false,
- *    "group":"id", "held":"UUID of a volume", "deadline":N, "late":true, "now_until":N,
- *    "skip_unwritten":true|false, "verify":true|false,
+ *    "suspended":"reason", "rate":N, "queued":{rotation_settings, choice_settings},
+ *    "cancel":true, "turned":true|false, "group":"id", "held":"UUID of a volume", "deadline":N,
+ *    "late":true, "now_until":N, choice_settings,
  *    "serial":N, "foreign":true, "side":"fingerprint", "old_side":"...", "new_side":"...",
  *    "last":{"outcome","message","started","converting","ended"}}
  *
  *   a key:  registered (named) -> populated (in a keyslot) -> active (written with) -> retired
  *
- * Times: realtime clock, microseconds, 0: not yet.
+ * What rows of settings are called here is in model/settings.c. Times: realtime clock,
+ * microseconds, 0: not yet.
  */
 #pragma once
 

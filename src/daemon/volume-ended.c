@@ -241,6 +241,7 @@ void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_bac
 		break;
 	case WORKER_NONE:
 	case WORKER_INSPECT:
+	case WORKER_LOCK:
 	case WORKER_JOB_COUNT:
 	default:
 		break;

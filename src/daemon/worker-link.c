@@ -15,11 +15,11 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "worker/bus-text.h"
+#include "model/bus-text.h"
 #include "worker/service-bus.h"
 
 /* What a reply of the worker is about: the userdata of an asynchronous call. */
-struct call {
+struct link_call {
 	struct worker_link *link;
 	int which; /* enum worker_job or enum worker_call */
 };
@@ -32,7 +32,7 @@ struct worker_link {
 	const struct worker_handler *handler;
 	void *userdata;
 	bool expected[WORKER_JOB_COUNT]; /* whose end is to come */
-	struct call jobs[WORKER_JOB_COUNT], calls[WORKER_CALL_COUNT];
+	struct link_call jobs[WORKER_JOB_COUNT], calls[WORKER_CALL_COUNT];
 	struct worker_link *next_retired;
 };
 
@@ -172,9 +172,9 @@ int worker_link_adopt(sd_event *event, int control_fd, const struct worker_handl
 	l->control_fd = TAKE_FD(fd);
 	l->pidfd = -1;
 	for (int i = 0; i < WORKER_JOB_COUNT; i++)
-		l->jobs[i] = (struct call){.link = l, .which = i};
+		l->jobs[i] = (struct link_call){.link = l, .which = i};
 	for (int i = 0; i < WORKER_CALL_COUNT; i++)
-		l->calls[i] = (struct call){.link = l, .which = i};
+		l->calls[i] = (struct link_call){.link = l, .which = i};
 	worker_link_set_handler(l, handler, userdata);
 	r = connect_link(l, event);
 	if (r < 0)
@@ -263,7 +263,7 @@ static void end_refused(struct worker_end *end, sd_bus_message *m)
 /* The worker has taken the job, or not; Inspect() has no Done but its reply. */
 static int on_job_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	struct call *c = userdata;
+	struct link_call *c = userdata;
 	struct worker_end end = {.job = (enum worker_job)c->which};
 	int r = 0;
 
@@ -290,28 +290,10 @@ static int send_job(struct worker_link *l, enum worker_job job, sd_bus_message *
 	return r;
 }
 
-static const char *job_method(enum worker_job job)
-{
-	static const char *const names[] = {
-		[WORKER_INSPECT] = "Inspect",
-		[WORKER_UNLOCK] = "Unlock",
-		[WORKER_USE_PROVIDER] = "UseProvider",
-		[WORKER_ADOPT] = "Adopt",
-		[WORKER_CHECK] = "Check",
-		[WORKER_PREPARE] = "Prepare",
-		[WORKER_UNDO] = "Undo",
-		[WORKER_CONVERT] = "Convert",
-		[WORKER_RECOVER] = "Recover",
-		[WORKER_REVERSE] = "Reverse",
-	};
-
-	return names[job];
-}
-
 int worker_link_run(struct worker_link *l, enum worker_job job, const struct run_options *options)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, job_method(job), &m);
+	int r = new_call(l, worker_job_method(job), &m);
 
 	if (r >= 0)
 		r = worker_message_append_run(m, options);
@@ -321,7 +303,7 @@ int worker_link_run(struct worker_link *l, enum worker_job job, const struct run
 int worker_link_inspect(struct worker_link *l)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, job_method(WORKER_INSPECT), &m);
+	int r = new_call(l, worker_job_method(WORKER_INSPECT), &m);
 
 	return r < 0 ? r : send_job(l, WORKER_INSPECT, m);
 }
@@ -329,7 +311,7 @@ int worker_link_inspect(struct worker_link *l)
 int worker_link_unlock(struct worker_link *l, int fd, const struct unlock_options *options)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, job_method(WORKER_UNLOCK), &m);
+	int r = new_call(l, worker_job_method(WORKER_UNLOCK), &m);
 
 	if (r >= 0)
 		r = sd_bus_message_append(m, "h", fd);
@@ -341,7 +323,7 @@ int worker_link_unlock(struct worker_link *l, int fd, const struct unlock_option
 int worker_link_use_provider(struct worker_link *l, const struct provider *provider)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, job_method(WORKER_USE_PROVIDER), &m);
+	int r = new_call(l, worker_job_method(WORKER_USE_PROVIDER), &m);
 
 	if (r >= 0)
 		r = worker_message_append_provider(m, provider);
@@ -351,7 +333,7 @@ int worker_link_use_provider(struct worker_link *l, const struct provider *provi
 int worker_link_adopt_keys(struct worker_link *l, int old_fd, int new_fd)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, job_method(WORKER_ADOPT), &m);
+	int r = new_call(l, worker_job_method(WORKER_ADOPT), &m);
 
 	if (r >= 0)
 		r = sd_bus_message_append(m, "hh", old_fd, new_fd);
@@ -362,7 +344,7 @@ static int rotate_job(struct worker_link *l, enum worker_job job,
 		      const struct rotate_options *options, const struct run_options *run)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, job_method(job), &m);
+	int r = new_call(l, worker_job_method(job), &m);
 
 	if (r >= 0)
 		r = worker_message_append_rotate(m, options, run);
@@ -409,7 +391,7 @@ int worker_link_get_status(struct worker_link *l)
 
 static int on_call_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	struct call *c = userdata;
+	struct link_call *c = userdata;
 	struct worker_end end = {};
 
 	(void)error;

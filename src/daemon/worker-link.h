@@ -18,28 +18,11 @@
 #include "daemon/record.h"
 #include "daemon/request.h"
 #include "luks/record-mac.h"
+#include "model/worker-job.h"
 #include "util/cleanup.h"
 #include "worker/identity.h"
 
 struct worker_link;
-
-enum worker_job {
-	WORKER_NONE,
-	WORKER_INSPECT,
-	WORKER_UNLOCK,
-	WORKER_USE_PROVIDER,
-	WORKER_ADOPT,
-	WORKER_CHECK,
-	WORKER_PREPARE,
-	WORKER_UNDO,
-	WORKER_CONVERT,
-	WORKER_RECOVER,
-	WORKER_REVERSE,
-	WORKER_JOB_COUNT
-};
-
-/* As in Done and GetStatus: "none", "inspect", "unlock", ... */
-const char *worker_job_name(enum worker_job job);
 
 enum worker_call {
 	WORKER_CALL_LOCK,

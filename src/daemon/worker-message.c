@@ -7,34 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/bus-text.h"
+#include "model/settings-bus.h"
 #include "util/checked.h"
 #include "util/path-text.h"
 #include "util/uuid.h"
 #include "util/text.h"
-#include "worker/bus-text.h"
-
-static const char *const job_names[] = {
-	[WORKER_NONE] = "none",       [WORKER_INSPECT] = "inspect",
-	[WORKER_UNLOCK] = "unlock",   [WORKER_USE_PROVIDER] = "use-provider",
-	[WORKER_ADOPT] = "adopt",     [WORKER_CHECK] = "check",
-	[WORKER_PREPARE] = "prepare", [WORKER_UNDO] = "undo",
-	[WORKER_CONVERT] = "convert", [WORKER_RECOVER] = "recover",
-	[WORKER_REVERSE] = "reverse",
-};
-
-const char *worker_job_name(enum worker_job job)
-{
-	assert(job < ARRAY_SIZE(job_names));
-	return job_names[job];
-}
-
-enum worker_job worker_job_by_name(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(job_names); i++)
-		if (strcmp(job_names[i], name) == 0)
-			return (enum worker_job)i;
-	return WORKER_NONE;
-}
 
 /* One entry of an a{sv}: what it is called, of which type, and where its value goes. */
 enum field_kind {
@@ -445,85 +423,20 @@ static int append_bytes(sd_bus_message *m, const char *name, const char *bytes)
 	return r < 0 ? r : close_entry(m);
 }
 
-static int append_u32(sd_bus_message *m, const char *name, uint32_t value)
-{
-	return value > 0 ? sd_bus_message_append(m, "{sv}", name, "u", value) : 0;
-}
-
-static int append_bool(sd_bus_message *m, const char *name, bool value)
-{
-	return value ? sd_bus_message_append(m, "{sv}", name, "b", 1) : 0;
-}
-
-static int append_rotate_fields(sd_bus_message *m, const struct rotate_options *o)
-{
-	int r = append_text(m, "Cipher", o->cipher);
-
-	if (r >= 0)
-		r = append_u32(m, "KeySize", o->key_size);
-	if (r >= 0)
-		r = append_u32(m, "SectorSize", o->sector_size);
-	if (r >= 0)
-		r = append_bool(m, "KeepKey", o->keep_key);
-	if (r >= 0)
-		r = append_text(m, "Resilience", o->resilience);
-	if (r >= 0)
-		r = append_text(m, "ResilienceHash", o->hash);
-	if (r >= 0 && o->keyslot >= 0)
-		r = sd_bus_message_append(m, "{sv}", "Keyslot", "i", o->keyslot);
-	if (r >= 0)
-		r = append_bool(m, "LoseKeyslots", o->lose_keyslots);
-	if (r >= 0)
-		r = append_bool(m, "ForceOffline", o->force_offline);
-	if (r >= 0)
-		r = append_bool(m, "MayWeaken", o->may_weaken);
-	if (r >= 0)
-		r = append_text(m, "Pbkdf", o->pbkdf);
-	if (r >= 0)
-		r = append_text(m, "PbkdfHash", o->pbkdf_hash);
-	if (r >= 0)
-		r = append_u32(m, "PbkdfIterations", o->pbkdf_iterations);
-	if (r >= 0)
-		r = append_u32(m, "PbkdfMemory", o->pbkdf_memory_kib);
-	if (r >= 0)
-		r = append_u32(m, "PbkdfParallel", o->pbkdf_parallel);
-	if (r >= 0)
-		r = append_u32(m, "PbkdfTime", o->pbkdf_time_ms);
-	return r;
-}
-
-static int append_run_fields(sd_bus_message *m, const struct run_options *run)
-{
-	int r = append_bool(m, "SkipUnwritten", run->skip_unwritten);
-
-	if (r >= 0)
-		r = append_bool(m, "Verify", run->verify);
-	if (r >= 0)
-		r = append_text(m, "Side", run->side);
-	if (r >= 0 && run->least_sequence > 0)
-		r = sd_bus_message_append(m, "{sv}", "LeastSequence", "t", run->least_sequence);
-	return r;
-}
-
 int worker_message_append_rotate(sd_bus_message *m, const struct rotate_options *options,
 				 const struct run_options *run)
 {
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+	const struct settings_source sources[] = {
+		{rotation_settings, options}, {run_settings, run}, {}};
 
-	if (r >= 0)
-		r = append_rotate_fields(m, options);
-	if (r >= 0)
-		r = append_run_fields(m, run);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	return settings_append(m, sources, SETTING_OF_WORKER);
 }
 
 int worker_message_append_run(sd_bus_message *m, const struct run_options *run)
 {
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+	const struct settings_source sources[] = {{run_settings, run}, {}};
 
-	if (r >= 0)
-		r = append_run_fields(m, run);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	return settings_append(m, sources, SETTING_OF_RUN);
 }
 
 int worker_message_append_identity(sd_bus_message *m, const struct identity *i)

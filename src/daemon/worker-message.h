@@ -18,6 +18,3 @@ int worker_message_append_run(sd_bus_message *m, const struct run_options *run);
 int worker_message_append_unlock(sd_bus_message *m, const struct unlock_options *options);
 int worker_message_append_identity(sd_bus_message *m, const struct identity *identity);
 int worker_message_append_provider(sd_bus_message *m, const struct provider *provider);
-
-/* WORKER_NONE for a name that is not known. */
-enum worker_job worker_job_by_name(const char *name);

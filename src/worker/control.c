@@ -11,50 +11,25 @@
 #include "util/text.h"
 #include "worker/conversion.h"
 
-const char *service_job_name(enum service_job job)
+struct work_request *request_new(enum worker_job job)
 {
-	static const char *const names[] = {
-		[JOB_NONE] = "none",
-		[JOB_INSPECT] = "inspect",
-		[JOB_LOCK] = "lock",
-		[JOB_UNLOCK] = "unlock",
-		[JOB_USE_PROVIDER] = "use-provider",
-		[JOB_ADOPT] = "adopt",
-		[JOB_CHECK] = "check",
-		[JOB_PREPARE] = "prepare",
-		[JOB_UNDO] = "undo",
-		[JOB_CONVERT] = "convert",
-		[JOB_RECOVER] = "recover",
-		[JOB_REVERSE] = "reverse",
-	};
-
-	return names[job];
-}
-
-struct request *request_new(enum service_job job)
-{
-	struct request *r = calloc(1, sizeof(*r));
+	struct work_request *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
 	r->job = job;
 	r->fd[0] = r->fd[1] = -1;
 	r->token = r->keyslot = -1;
+	r->rotation = (struct rotate_options)ROTATE_OPTIONS_NONE;
 	return r;
 }
 
-struct request *request_free(struct request *r)
+struct work_request *request_free(struct work_request *r)
 {
 	if (!r)
 		return NULL;
 	cleanup_close(&r->fd[0]);
 	cleanup_close(&r->fd[1]);
-	free(r->cipher);
-	free(r->resilience);
-	free(r->resilience_hash);
-	free(r->pbkdf);
-	free(r->pbkdf_hash);
-	free(r->side);
 	free(r->type);
 	free(r->provider);
 	free(r->path);
@@ -106,7 +81,7 @@ int control_init(struct control *c)
 void control_destroy(struct control *c)
 {
 	while (c->requests) {
-		struct request *next = c->requests->next;
+		struct work_request *next = c->requests->next;
 
 		request_free(c->requests);
 		c->requests = next;
@@ -155,15 +130,15 @@ static void set_stop(struct control *c, bool stop)
 		(void)eventfd_read(c->stop_fd, &old);
 }
 
-static bool is_no_job(enum service_job job)
+static bool is_no_job(enum worker_job job)
 {
-	return job == JOB_INSPECT || job == JOB_LOCK;
+	return job == WORKER_INSPECT || job == WORKER_LOCK;
 }
 
 /* Under the lock. A job that does not convert yet is ended for it; CONVERT is for Stop() to end. */
 static int accept_lock(struct control *c)
 {
-	if (c->state.job == JOB_NONE)
+	if (c->state.job == WORKER_NONE)
 		return 0;
 	if (c->keys_in_use)
 		return -EBUSY;
@@ -172,42 +147,40 @@ static int accept_lock(struct control *c)
 }
 
 /* Under the lock. */
-static int accept_job(struct control *c, enum service_job job)
+static int accept_job(struct control *c, enum worker_job job)
 {
 	if (c->quit)
 		return -ECANCELED;
-	if (job == JOB_LOCK)
+	if (job == WORKER_LOCK)
 		return accept_lock(c);
 	if (is_no_job(job))
 		return 0;
-	if (job == JOB_REVERSE && c->state.job == JOB_CONVERT && c->after == JOB_NONE) {
+	if (job == WORKER_REVERSE && c->state.job == WORKER_CONVERT && c->after == WORKER_NONE) {
 		c->after = job;
 		set_stop(c, true);
 		return 0;
 	}
-	if (c->state.job != JOB_NONE)
+	if (c->state.job != WORKER_NONE)
 		return -EBUSY;
 	c->state.job = job;
-	c->keys_in_use = job == JOB_CONVERT;
+	c->keys_in_use = job == WORKER_CONVERT;
 	set_stop(c, false);
 	return 0;
 }
 
 /* Under the lock. */
-static void append_request(struct control *c, struct request *r)
+static void append_request(struct control *c, struct work_request *r)
 {
-	struct request **end = &c->requests;
+	struct work_request **end = &c->requests;
 
-	if (r->job == JOB_CONVERT) {
-		c->state.skip_unwritten = r->skip_unwritten;
-		c->state.verify = r->verify;
-	}
+	if (r->job == WORKER_CONVERT)
+		c->state.run = r->run;
 	while (*end)
 		end = &(*end)->next;
 	*end = r;
 }
 
-int control_submit(struct control *c, struct request *r)
+int control_submit(struct control *c, struct work_request *r)
 {
 	int error;
 
@@ -285,9 +258,9 @@ struct report *control_take(struct control *c)
 	return r;
 }
 
-enum service_job control_job(struct control *c)
+enum worker_job control_job(struct control *c)
 {
-	enum service_job job;
+	enum worker_job job;
 
 	lock(c);
 	job = c->state.job;
@@ -316,13 +289,13 @@ void control_job_is_over(struct control *c)
 {
 	lock(c);
 	c->state.job = c->after;
-	c->after = JOB_NONE;
+	c->after = WORKER_NONE;
 	unlock(c);
 }
 
-struct request *control_next(struct control *c, char **ret_record, uint64_t *ret_serial)
+struct work_request *control_next(struct control *c, char **ret_record, uint64_t *ret_serial)
 {
-	struct request *r = NULL;
+	struct work_request *r = NULL;
 
 	*ret_record = NULL;
 	lock(c);
@@ -339,7 +312,7 @@ struct request *control_next(struct control *c, char **ret_record, uint64_t *ret
 		r = c->requests;
 		c->requests = r->next;
 		/* A stop was for the job before. */
-		if (r->job == JOB_REVERSE)
+		if (r->job == WORKER_REVERSE)
 			set_stop(c, false);
 	}
 	unlock(c);

@@ -21,53 +21,32 @@
 #include "io/governor.h"
 #include "io/rate.h"
 #include "luks/begin.h"
+#include "model/rotation.h"
+#include "model/worker-job.h"
 #include "util/secret.h"
 #include "worker/identity.h"
 #include "worker/look.h"
 #include "worker/options.h"
 
-enum service_job {
-	JOB_NONE,
-	JOB_INSPECT,
-	JOB_LOCK,
-	JOB_UNLOCK,
-	JOB_USE_PROVIDER,
-	JOB_ADOPT,
-	JOB_CHECK,
-	JOB_PREPARE,
-	JOB_UNDO,
-	JOB_CONVERT,
-	JOB_RECOVER,
-	JOB_REVERSE,
-};
-
-const char *service_job_name(enum service_job job);
-
-/* What is to be done, with its own copies of all texts. */
-struct request {
-	enum service_job job;
-	struct request *next;
-	int fd[2]; /* UNLOCK: the secret; ADOPT: the keys; else -1 */
-	/* Of CHECK and PREPARE; what is not given is NULL or 0. */
-	char *cipher, *resilience, *resilience_hash, *pbkdf, *pbkdf_hash;
-	uint32_t key_size, sector_size; /* bytes */
-	uint32_t pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel, pbkdf_time_ms;
-	bool keep_key, lose_keyslots, force_offline, may_weaken;
-	bool skip_unwritten, verify; /* also of all that may convert */
-	uint64_t least_sequence;     /* the same; of the header */
-	char *side;                  /* that PREPARE is to begin with; NULL: any */
+/* What is to be done, with its own copies of all texts; one that is not given is NULL or "". */
+struct work_request {
+	enum worker_job job;
+	struct work_request *next;
+	int fd[2];                      /* UNLOCK: the secret; ADOPT: the keys; else -1 */
+	struct rotate_options rotation; /* of CHECK and PREPARE */
+	struct run_options run;         /* of these, and of all that may convert */
 	/* Of UNLOCK and USE_PROVIDER. */
 	char *type, *provider, *path, *name, *description;
 	uint64_t offset, size; /* bytes */
 	uint64_t timeout;      /* microseconds */
 	int32_t token;         /* -1: any */
-	int32_t keyslot;       /* also of PREPARE; -1: any */
+	int32_t keyslot;       /* -1: any */
 };
 
 /* NULL without memory. */
-struct request *request_new(enum service_job job);
-struct request *request_free(struct request *r);
-DEFINE_CLEANUP(struct request, request_free)
+struct work_request *request_new(enum worker_job job);
+struct work_request *request_free(struct work_request *r);
+DEFINE_CLEANUP(struct work_request, request_free)
 
 enum report_kind {
 	REPORT_DONE,   /* a request is done */
@@ -78,7 +57,7 @@ enum report_kind {
 struct report {
 	enum report_kind kind;
 	struct report *next;
-	enum service_job job;
+	enum worker_job job;
 	int error;          /* 0 or a negative errno */
 	char message[2048]; /* what was logged as an error */
 	bool looked;        /* @look is of now */
@@ -107,15 +86,15 @@ struct service_limits {
 };
 
 struct control_state {
-	enum service_job job; /* one that Done will be sent for, and until it is */
+	enum worker_job job; /* one that Done will be sent for, and until it is */
 	bool unlocked;
 	unsigned passphrases;
 	struct service_limits limits;
 	struct governor_config governor;
-	uint64_t governor_rate;      /* what it allows now, bytes/s; 0: no limit */
-	char governor_reason[128];   /* "": it has nothing to do */
-	bool converting;             /* progress is of a run */
-	bool skip_unwritten, verify; /* of the last CONVERT */
+	uint64_t governor_rate;    /* what it allows now, bytes/s; 0: no limit */
+	char governor_reason[128]; /* "": it has nothing to do */
+	bool converting;           /* progress is of a run */
+	struct run_options run;    /* of the last CONVERT */
 	struct engine_progress progress;
 	bool looked;
 	struct look look;
@@ -124,13 +103,13 @@ struct control_state {
 struct control {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	int event_fd;             /* readable: control_take() has something */
-	int stop_fd;              /* readable while @stop is set */
-	struct rate rate;         /* of the working thread, but for rate_wake() */
-	struct request *requests; /* not begun yet, oldest first */
+	int event_fd;                  /* readable: control_take() has something */
+	int stop_fd;                   /* readable while @stop is set */
+	struct rate rate;              /* of the working thread, but for rate_wake() */
+	struct work_request *requests; /* not begun yet, oldest first */
 	struct report *reports;
 	struct control_state state;
-	enum service_job after; /* accepted, for when state.job is done */
+	enum worker_job after; /* accepted, for when state.job is done */
 	bool stop, quit, ended, new_limits;
 	bool keys_in_use;         /* by the job: it converts */
 	struct identity identity; /* of the volume that all jobs are for */
@@ -147,7 +126,7 @@ void control_destroy(struct control *c);
  * Takes over @r. -EBUSY: another job runs. INSPECT and LOCK are no such job, and wait for their
  * turn; LOCK stops a job that does not convert yet, REVERSE stops a CONVERT.
  */
-int control_submit(struct control *c, struct request *r);
+int control_submit(struct control *c, struct work_request *r);
 void control_stop(struct control *c);
 /* No job is begun any more, and the running one stops. */
 void control_quit(struct control *c);
@@ -158,7 +137,7 @@ void control_set_identity(struct control *c, const struct identity *identity);
 uint64_t control_set_record(struct control *c, char *text);
 /* NULL: no more. */
 struct report *control_take(struct control *c);
-enum service_job control_job(struct control *c);
+enum worker_job control_job(struct control *c);
 /* The working thread is done, and nothing is left to be taken. */
 bool control_has_ended(struct control *c);
 void control_get_state(struct control *c, struct control_state *ret);
@@ -168,7 +147,7 @@ void control_job_is_over(struct control *c);
 /* For the working thread. */
 
 /* Waits for a request, or for a record (NULL with *ret_record); both NULL: quit. */
-struct request *control_next(struct control *c, char **ret_record, uint64_t *ret_serial);
+struct work_request *control_next(struct control *c, char **ret_record, uint64_t *ret_serial);
 /* A record that waits, for a pause; NULL: none. The caller's. */
 char *control_take_record(struct control *c, uint64_t *ret_serial);
 /* A record, or limits that have not been taken up. */

@@ -2,7 +2,6 @@
 noinst_LIBRARIES += src/worker/libworker.a
 src_worker_libworker_a_SOURCES = \
 	src/worker/begun.c src/worker/begun.h \
-	src/worker/bus-text.c src/worker/bus-text.h \
 	src/worker/options.c src/worker/options.h \
 	src/worker/options-table.c src/worker/options-table.h \
 	src/worker/options-value.c \
@@ -21,13 +20,13 @@ src_worker_test_process_LDADD = src/util/libutil.a \
 
 UNIT_TESTS += src/worker/test-options src/worker/test-passphrase src/worker/test-progress
 src_worker_test_options_SOURCES = src/worker/test-options.c
-src_worker_test_options_LDADD = src/worker/libworker.a src/io/librio.a src/util/libutil.a \
+src_worker_test_options_LDADD = src/worker/libworker.a src/model/libmodel.a src/io/librio.a src/util/libutil.a \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_worker_test_passphrase_SOURCES = src/worker/test-passphrase.c
-src_worker_test_passphrase_LDADD = src/worker/libworker.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
+src_worker_test_passphrase_LDADD = src/worker/libworker.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_worker_test_progress_SOURCES = src/worker/test-progress.c
-src_worker_test_progress_LDADD = src/worker/libworker.a src/util/libutil.a \
+src_worker_test_progress_LDADD = src/worker/libworker.a src/model/libmodel.a src/util/libutil.a \
 	$(JSONC_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 src_worker_libworker_a_SOURCES += \
@@ -73,18 +72,18 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/service-signals.c \
 	src/worker/service-watch.c src/worker/service-watch.h \
 	src/worker/worker.c
-src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/engine/librengine.a src/io/librio.a \
+src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/model/libmodel.a src/engine/librengine.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
 UNIT_TESTS += src/worker/test-rehearsal
 src_worker_test_rehearsal_SOURCES = src/worker/test-rehearsal.c $(WORKER_STEPS) $(LUKS_TEST_BEGIN)
-src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/engine/librengine.a src/io/librio.a \
+src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/model/libmodel.a src/engine/librengine.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 SERVICE_TEST_SUPPORT = src/worker/test-service-support.c src/worker/test-service-support.h
-SERVICE_TEST_LIBS = src/worker/libworker.a src/luks/libluks.a src/crypto/librcrypto.a \
+SERVICE_TEST_LIBS = src/worker/libworker.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a \
 	src/util/libutil.a $(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/worker/test-service

@@ -23,7 +23,7 @@
 /* One request in work. */
 struct work {
 	struct service_volume *v;
-	const struct request *request;
+	const struct work_request *request;
 	struct report *report;
 	struct options options;
 	struct steps steps;
@@ -62,30 +62,35 @@ static int hold_keys(struct work *w)
 	return r;
 }
 
+static const char *given(const char *text)
+{
+	return *text ? text : NULL;
+}
+
 static int set_options(struct work *w)
 {
-	const struct request *q = w->request;
+	const struct rotate_options *z = &w->request->rotation;
 	struct options *o = &w->options;
 
 	*o = *w->v->base;
-	o->cipher = q->cipher;
-	o->key_size = q->key_size;
-	o->sector_size = q->sector_size;
-	o->keep_key = q->keep_key;
-	o->force_offline = q->force_offline;
-	o->key_slot = q->keyslot < 0 ? OPTION_ANY_KEYSLOT : q->keyslot;
-	o->resilience_hash = q->resilience_hash;
-	o->pbkdf = q->pbkdf;
-	o->pbkdf_hash = q->pbkdf_hash;
-	o->refuse_weaker = !q->may_weaken;
-	o->iter_time_ms = q->pbkdf_time_ms;
-	o->pbkdf_iterations = q->pbkdf_iterations;
-	o->pbkdf_memory_kib = q->pbkdf_memory_kib;
-	o->pbkdf_parallel = q->pbkdf_parallel;
-	o->skip_unwritten = q->skip_unwritten;
-	o->verify = q->verify;
-	if (q->resilience) {
-		int r = options_parse_resilience(q->resilience, &o->resilience);
+	o->cipher = given(z->cipher);
+	o->key_size = z->key_size;
+	o->sector_size = z->sector_size;
+	o->keep_key = z->keep_key;
+	o->force_offline = z->force_offline;
+	o->key_slot = z->keyslot < 0 ? OPTION_ANY_KEYSLOT : z->keyslot;
+	o->resilience_hash = given(z->hash);
+	o->pbkdf = given(z->pbkdf);
+	o->pbkdf_hash = given(z->pbkdf_hash);
+	o->refuse_weaker = !z->may_weaken;
+	o->iter_time_ms = z->pbkdf_time_ms;
+	o->pbkdf_iterations = z->pbkdf_iterations;
+	o->pbkdf_memory_kib = z->pbkdf_memory_kib;
+	o->pbkdf_parallel = z->pbkdf_parallel;
+	o->skip_unwritten = w->request->run.skip_unwritten;
+	o->verify = w->request->run.verify;
+	if (*z->resilience) {
+		int r = options_parse_resilience(z->resilience, &o->resilience);
 
 		if (r < 0)
 			return r;
@@ -103,7 +108,7 @@ static int refuse_locked(const struct work *w)
 /* Its position is one of before: converting from there would spoil what is converted already. */
 static int check_newer(const struct work *w)
 {
-	if (w->steps.volume.header->seqid >= w->request->least_sequence)
+	if (w->steps.volume.header->seqid >= w->request->run.least_sequence)
 		return 0;
 	return log_refusal(
 		-ESTALE,
@@ -146,7 +151,7 @@ static int check_can_begin(struct work *w)
 	}
 	if (!w->steps.volume_key)
 		return refuse_locked(w);
-	if (!w->request->keep_key)
+	if (!w->request->rotation.keep_key)
 		return log_refusal(-ENOKEY,
 				   "%s: is locked: keyslots for a new key need a passphrase",
 				   w->steps.volume.data_path);
@@ -157,7 +162,7 @@ static int refuse_lost_keyslots(const struct work *w, const struct luks_begin_pl
 {
 	char list[LUKS_MAX_KEYSLOTS * 4] = "";
 
-	if (plan->n_lost == 0 || w->request->lose_keyslots)
+	if (plan->n_lost == 0 || w->request->rotation.lose_keyslots)
 		return 0;
 	for (size_t i = 0; i < plan->n_slots; i++) {
 		const size_t used = strlen(list);
@@ -179,7 +184,7 @@ static int check_side(const struct work *w)
 
 	luks_side_fingerprint(w->steps.volume.header, side->digest, side->cipher, side->sector_size,
 			      now);
-	if (!w->request->side || !*w->request->side || strcmp(now, w->request->side) == 0)
+	if (!*w->request->run.side || strcmp(now, w->request->run.side) == 0)
 		return 0;
 	return log_refusal(-ESTALE,
 			   "%s: the header has another key or cipher than when the rotation was "
@@ -379,30 +384,32 @@ static int execute(struct work *w)
 	struct service_volume *v = w->v;
 
 	switch (w->request->job) {
-	case JOB_NONE:
-	case JOB_INSPECT:
+	case WORKER_NONE:
+	case WORKER_INSPECT:
 		return 0;
-	case JOB_LOCK:
+	case WORKER_LOCK:
 		forget_keys(v);
 		return 0;
-	case JOB_UNLOCK:
+	case WORKER_UNLOCK:
 		return service_unlock(v, w->request, w->report);
-	case JOB_USE_PROVIDER:
+	case WORKER_USE_PROVIDER:
 		return service_use_provider(v, w->request, w->report);
-	case JOB_ADOPT:
+	case WORKER_ADOPT:
 		return service_adopt(v, w->request);
-	case JOB_CHECK:
+	case WORKER_CHECK:
 		return do_check(w);
-	case JOB_PREPARE:
+	case WORKER_PREPARE:
 		return do_prepare(w);
-	case JOB_UNDO:
+	case WORKER_UNDO:
 		return do_undo(w);
-	case JOB_CONVERT:
+	case WORKER_CONVERT:
 		return do_convert(w);
-	case JOB_RECOVER:
+	case WORKER_RECOVER:
 		return do_recover(w);
-	case JOB_REVERSE:
+	case WORKER_REVERSE:
 		return do_reverse(w);
+	case WORKER_JOB_COUNT:
+		break;
 	}
 	return -EINVAL;
 }
@@ -461,7 +468,7 @@ static void end_work(const struct service_volume *v)
 }
 
 /* Only a job that found the volume can change it; what it left is told with how it ended. */
-static void serve(struct service_volume *v, const struct request *q, struct report *report)
+static void serve(struct service_volume *v, const struct work_request *q, struct report *report)
 {
 	struct work w = {.v = v, .request = q, .report = report, .steps.volume = VOLUME_NONE};
 	int r, r2;
@@ -470,7 +477,7 @@ static void serve(struct service_volume *v, const struct request *q, struct repo
 	r = set_options(&w);
 	limit_derivations(v, DERIVATIONS_MAX);
 	/* Keys are forgotten whatever there is to be seen. */
-	if (r == 0 && q->job != JOB_INSPECT && q->job != JOB_LOCK)
+	if (r == 0 && q->job != WORKER_INSPECT && q->job != WORKER_LOCK)
 		r = look_again(v);
 	if (r == 0)
 		r = execute(&w);
@@ -478,20 +485,20 @@ static void serve(struct service_volume *v, const struct request *q, struct repo
 	end_work(v);
 	r2 = look_again(v);
 	log_capture(NULL, 0);
-	if (r2 == 0 && q->job != JOB_CHECK && wipe_freed(v))
+	if (r2 == 0 && q->job != WORKER_CHECK && wipe_freed(v))
 		r2 = look_again(v);
 	luks_derive_set_deadline(UINT64_MAX);
-	report->error = r < 0 || q->job != JOB_INSPECT ? r : r2;
+	report->error = r < 0 || q->job != WORKER_INSPECT ? r : r2;
 	report->looked = r2 == 0;
 	if (report->looked)
 		report->look = v->look;
-	if (report->looked && q->job == JOB_CHECK && report->planned)
+	if (report->looked && q->job == WORKER_CHECK && report->planned)
 		show_plan(report);
 }
 
-static void serve_request(struct service_volume *v, struct request *taken)
+static void serve_request(struct service_volume *v, struct work_request *taken)
 {
-	_cleanup_(request_freep) struct request *q = taken;
+	_cleanup_(request_freep) struct work_request *q = taken;
 	_cleanup_(report_freep) struct report *report = report_new(REPORT_DONE);
 
 	if (!report) {
@@ -510,7 +517,7 @@ void service_work(struct service_volume *v)
 	for (;;) {
 		_cleanup_free_ char *record = NULL;
 		uint64_t serial = 0;
-		struct request *q = control_next(v->control, &record, &serial);
+		struct work_request *q = control_next(v->control, &record, &serial);
 
 		v->identity = control_identity(v->control);
 		if (record)

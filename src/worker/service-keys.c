@@ -123,7 +123,7 @@ static int take_volume_key(struct service_volume *v, const struct secret *key)
 	return -EPERM;
 }
 
-int service_unlock(struct service_volume *v, const struct request *q, struct report *report)
+int service_unlock(struct service_volume *v, const struct work_request *q, struct report *report)
 {
 	_cleanup_(secret_freep) struct secret *secret = NULL;
 	int r = secret_read_fd(q->fd[0], v->control->stop_fd, SECRET_MAX, now_usec() + READ_TIMEOUT,
@@ -142,7 +142,8 @@ int service_unlock(struct service_volume *v, const struct request *q, struct rep
 	return r;
 }
 
-int service_use_provider(struct service_volume *v, const struct request *q, struct report *report)
+int service_use_provider(struct service_volume *v, const struct work_request *q,
+			 struct report *report)
 {
 	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	struct provider_answer answer = {};
@@ -174,7 +175,7 @@ int service_use_provider(struct service_volume *v, const struct request *q, stru
 	return r;
 }
 
-int service_adopt(struct service_volume *v, const struct request *q)
+int service_adopt(struct service_volume *v, const struct work_request *q)
 {
 	unsigned known = 0;
 

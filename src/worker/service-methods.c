@@ -7,69 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/settings-bus.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "worker/service-bus.h"
 #include "worker/service-internal.h"
 
-/*
- * An entry of an a{sv} and where it goes; the type is that of the bus. Names of files and keys need
- * not be valid text.
- */
-#define BYTES 'a' /* s, or ay without a zero */
-struct option {
-	const char *name;
-	char type;
-	size_t where;
-};
-
-#define OPTION(name, type, field)                                                                  \
+#define ROW(n, k, field)                                                                           \
 	{                                                                                          \
-		name, type, offsetof(struct request, field)                                        \
+		.name = n, .kind = k, .where = offsetof(struct work_request, field)                \
 	}
 
-static const struct option unlock_options[] = {
-	OPTION("Type", 's', type),
-	OPTION("Keyslot", 'i', keyslot),
+static const struct setting unlock_rows[] = {
+	ROW("Type", SETTING_OWNED, type),
+	ROW("Keyslot", SETTING_INT, keyslot),
 	{},
 };
 
-static const struct option provider_options[] = {
-	OPTION("Provider", 's', provider), OPTION("Path", BYTES, path),
-	OPTION("Offset", 't', offset),     OPTION("Size", 't', size),
-	OPTION("Name", BYTES, name),       OPTION("Description", BYTES, description),
-	OPTION("Token", 'i', token),       OPTION("Keyslot", 'i', keyslot),
-	OPTION("Timeout", 't', timeout),   {},
-};
-
-/* What it is read into is the same for all that may convert. */
-#define RUN_OPTIONS                                                                                \
-	OPTION("SkipUnwritten", 'b', skip_unwritten), OPTION("Verify", 'b', verify),               \
-		OPTION("LeastSequence", 't', least_sequence)
-
-static const struct option run_options[] = {RUN_OPTIONS, {}};
-
-static const struct option prepare_options[] = {
-	OPTION("Cipher", 's', cipher),
-	OPTION("KeySize", 'u', key_size),
-	OPTION("SectorSize", 'u', sector_size),
-	OPTION("KeepKey", 'b', keep_key),
-	OPTION("Resilience", 's', resilience),
-	OPTION("ResilienceHash", 's', resilience_hash),
-	OPTION("Keyslot", 'i', keyslot),
-	OPTION("LoseKeyslots", 'b', lose_keyslots),
-	OPTION("Pbkdf", 's', pbkdf),
-	OPTION("PbkdfHash", 's', pbkdf_hash),
-	OPTION("PbkdfIterations", 'u', pbkdf_iterations),
-	OPTION("PbkdfMemory", 'u', pbkdf_memory_kib),
-	OPTION("PbkdfParallel", 'u', pbkdf_parallel),
-	OPTION("PbkdfTime", 'u', pbkdf_time_ms),
-	OPTION("ForceOffline", 'b', force_offline),
-	OPTION("MayWeaken", 'b', may_weaken),
-	OPTION("Side", 's', side),
-	RUN_OPTIONS,
-	{},
+static const struct setting provider_rows[] = {
+	ROW("Provider", SETTING_OWNED, provider), ROW("Path", SETTING_BYTES, path),
+	ROW("Offset", SETTING_U64, offset),       ROW("Size", SETTING_U64, size),
+	ROW("Name", SETTING_BYTES, name),         ROW("Description", SETTING_BYTES, description),
+	ROW("Token", SETTING_INT, token),         ROW("Keyslot", SETTING_INT, keyslot),
+	ROW("Timeout", SETTING_U64, timeout),     {},
 };
 
 /* @text is valid UTF-8: an error with any other text cannot be sent, and ends the connection. */
@@ -81,109 +42,33 @@ static int set_error(sd_bus_error *error, int r, const char *text)
 	return sd_bus_error_set(error, name, text);
 }
 
-static int read_text(sd_bus_message *m, char **where)
-{
-	const char *text;
-	int r = sd_bus_message_read_basic(m, 's', &text);
+/* @rows of struct work_request, or NULL; @place of the other settings, or SETTINGS_EVERYWHERE:
+ * none. */
+struct dictionary {
+	const struct setting *rows;
+	unsigned place;
+};
 
-	if (r < 0)
-		return r;
-	free(*where);
-	*where = strdup(text);
-	return *where ? 0 : -ENOMEM;
+static int read_dictionary(sd_bus_message *m, const struct dictionary *d, struct work_request *q,
+			   sd_bus_error *error)
+{
+	struct settings_part parts[4] = {}, *p = parts;
+	char problem[256] = "the options cannot be read";
+	int r;
+
+	if (d->rows)
+		*p++ = (struct settings_part){d->rows, q};
+	if (d->place & (SETTING_OF_RUN | SETTING_OF_WORKER))
+		*p++ = (struct settings_part){run_settings, &q->run};
+	if (d->place & SETTING_OF_WORKER)
+		*p++ = (struct settings_part){rotation_settings, &q->rotation};
+	r = settings_read(m, parts, d->place, problem, sizeof(problem));
+	return r == -EINVAL ? set_error(error, r, problem) : r;
 }
 
-static int read_bytes(sd_bus_message *m, char **where)
+static bool is_keyslot(int32_t number)
 {
-	const void *bytes;
-	size_t size;
-	int r = sd_bus_message_read_array(m, 'y', &bytes, &size);
-
-	if (r < 0)
-		return r;
-	if (size > 0 && memchr(bytes, '\0', size))
-		return -EINVAL;
-	free(*where);
-	*where = strndup(size > 0 ? bytes : "", size);
-	return *where ? 0 : -ENOMEM;
-}
-
-static int read_boolean(sd_bus_message *m, bool *where)
-{
-	int value;
-	int r = sd_bus_message_read_basic(m, 'b', &value);
-
-	*where = r >= 0 && value;
-	return r;
-}
-
-/* @contents: the type that it has. */
-static int read_value(sd_bus_message *m, const char *contents, void *where)
-{
-	switch (*contents) {
-	case 's':
-		return read_text(m, where);
-	case BYTES:
-		return read_bytes(m, where);
-	case 'b':
-		return read_boolean(m, where);
-	default:
-		return sd_bus_message_read_basic(m, *contents, where);
-	}
-}
-
-static bool is_of_type(const char *contents, char type)
-{
-	if (type == BYTES && strcmp(contents, "ay") == 0)
-		return true;
-	return strlen(contents) == 1 && *contents == (type == BYTES ? 's' : type);
-}
-
-/* @seen: bit n for options[n]; none comes twice. */
-static int read_option(sd_bus_message *m, const struct option *options, struct request *q,
-		       uint32_t *seen, sd_bus_error *error)
-{
-	const struct option *o = options;
-	const char *name, *contents;
-	char text[256], kind;
-	int r = sd_bus_message_read_basic(m, 's', &name);
-
-	if (r < 0)
-		return r;
-	while (o->name && strcmp(o->name, name) != 0)
-		o++;
-	r = sd_bus_message_peek_type(m, &kind, &contents);
-	if (r < 0)
-		return r;
-	if (!o->name || !is_of_type(contents, o->type) || *seen & UINT32_C(1) << (o - options)) {
-		(void)text_format(text, sizeof(text),
-				  "there is no option \"%.100s\" of type %.20s, or it comes twice",
-				  name, contents);
-		return set_error(error, -EINVAL, text);
-	}
-	*seen |= UINT32_C(1) << (o - options);
-	r = sd_bus_message_enter_container(m, 'v', contents);
-	if (r >= 0)
-		r = read_value(m, contents, (char *)q + o->where);
-	return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int read_options(sd_bus_message *m, const struct option *options, struct request *q,
-			sd_bus_error *error)
-{
-	uint32_t seen = 0;
-	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		r = read_option(m, options, q, &seen, error);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(m);
+	return number >= -1 && number < (int32_t)LUKS_MAX_KEYSLOTS;
 }
 
 /* The message keeps its descriptors: the request has its own. */
@@ -197,87 +82,92 @@ static int read_fd(sd_bus_message *m, int *ret)
 	return *ret < 0 ? -errno : 0;
 }
 
-static int submit(struct service *s, struct request *q, sd_bus_error *error)
+static int submit(struct service *s, struct work_request *q, sd_bus_error *error)
 {
-	const enum service_job job = q->job;
+	const enum worker_job job = q->job;
 	int r = control_submit(s->control, q);
 
 	if (r == -EBUSY)
 		return set_error(error, r, "another job of this worker is not done yet");
 	if (r == -ECANCELED)
 		return set_error(error, r, "this worker is about to end");
-	return r == 0 && job == JOB_CONVERT ? service_start_progress(s) : r;
+	return r == 0 && job == WORKER_CONVERT ? service_start_progress(s) : r;
 }
 
 /* Reads what @job takes, submits it, and says that it was accepted. */
-static int accept_job(sd_bus_message *m, struct service *s, enum service_job job, unsigned n_fds,
-		      const struct option *options, sd_bus_error *error)
+static int accept_job(sd_bus_message *m, struct service *s, enum worker_job job, unsigned n_fds,
+		      const struct dictionary *dictionary, sd_bus_error *error)
 {
-	_cleanup_(request_freep) struct request *q = request_new(job);
+	_cleanup_(request_freep) struct work_request *q = request_new(job);
 	int r = 0;
 
 	if (!q)
 		return -ENOMEM;
 	for (unsigned i = 0; r >= 0 && i < n_fds; i++)
 		r = read_fd(m, &q->fd[i]);
-	if (r >= 0 && options)
-		r = read_options(m, options, q, error);
+	if (r >= 0 && dictionary)
+		r = read_dictionary(m, dictionary, q, error);
 	if (r < 0)
 		return r;
-	if (q->keyslot < -1 || q->keyslot >= (int32_t)LUKS_MAX_KEYSLOTS)
+	if (!is_keyslot(q->keyslot) || !is_keyslot(q->rotation.keyslot))
 		return set_error(error, -EINVAL, "Keyslot must be between 0 and 31");
 	r = submit(s, TAKE_PTR(q), error);
 	return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
+static const struct dictionary unlock_dictionary = {.rows = unlock_rows};
+static const struct dictionary provider_dictionary = {.rows = provider_rows};
+static const struct dictionary prepare_dictionary = {.place = SETTING_OF_WORKER};
+static const struct dictionary run_dictionary = {.place = SETTING_OF_RUN};
+
 static int method_unlock(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_UNLOCK, 1, unlock_options, error);
+	return accept_job(m, arg, WORKER_UNLOCK, 1, &unlock_dictionary, error);
 }
 
 static int method_use_provider(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_USE_PROVIDER, 0, provider_options, error);
+	return accept_job(m, arg, WORKER_USE_PROVIDER, 0, &provider_dictionary, error);
 }
 
 static int method_adopt(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_ADOPT, 2, NULL, error);
+	return accept_job(m, arg, WORKER_ADOPT, 2, NULL, error);
 }
 
 static int method_lock(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_LOCK, 0, NULL, error);
+	return accept_job(m, arg, WORKER_LOCK, 0, NULL, error);
 }
 
 static int method_check(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_CHECK, 0, prepare_options, error);
+	return accept_job(m, arg, WORKER_CHECK, 0, &prepare_dictionary, error);
 }
 
 static int method_prepare(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_PREPARE, 0, prepare_options, error);
+	return accept_job(m, arg, WORKER_PREPARE, 0, &prepare_dictionary, error);
 }
 
 static int method_undo(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_UNDO, 0, run_options, error);
+	return accept_job(m, arg, WORKER_UNDO, 0, &run_dictionary, error);
 }
 
 static int method_convert(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_CONVERT, 0, run_options, error);
+	return accept_job(m, arg, WORKER_CONVERT, 0, &run_dictionary, error);
 }
 
 static int method_recover(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_RECOVER, 0, run_options, error);
+	return accept_job(m, arg, WORKER_RECOVER, 0, &run_dictionary, error);
 }
 
 static int method_reverse(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
-	return accept_job(m, arg, JOB_REVERSE, 0, run_options, error);
+	return accept_job(m, arg, WORKER_REVERSE, 0, &run_dictionary, error);
 }
 
 static int method_stop(sd_bus_message *m, void *arg, sd_bus_error *error)
@@ -425,17 +315,14 @@ static int fill_status(sd_bus_message *m, const struct service *s,
 		       const struct control_state *state)
 {
 	int r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Job", "s",
-				      service_job_name(state->job), "Version", "s", PACKAGE_VERSION,
+				      worker_job_name(state->job), "Version", "s", PACKAGE_VERSION,
 				      "Unlocked", "b", (int)state->unlocked, "Passphrases", "u",
 				      state->passphrases, "RateLimit", "t", state->limits.rate,
 				      "HotzoneMax", "t", state->limits.hotzone_max, "StallTarget",
 				      "t", state->limits.stall_target);
 
 	if (r >= 0)
-		r = sd_bus_message_append(m, "{sv}{sv}", "SkipUnwritten", "b",
-					  (int)state->skip_unwritten, "Verify", "b",
-					  (int)state->verify);
-
+		r = settings_append_entries(m, run_settings, &state->run, SETTING_OF_STATUS);
 	return r < 0 ? r : service_append_progress(m, s, state);
 }
 
@@ -456,13 +343,13 @@ static int method_inspect(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
 	struct service *s = arg;
 	_cleanup_free_ struct control_state *state = malloc(sizeof(*state));
-	_cleanup_(request_freep) struct request *q = request_new(JOB_INSPECT);
+	_cleanup_(request_freep) struct work_request *q = request_new(WORKER_INSPECT);
 	int r;
 
 	if (!state || !q)
 		return -ENOMEM;
 	control_get_state(s->control, state);
-	if (state->job != JOB_NONE && state->looked)
+	if (state->job != WORKER_NONE && state->looked)
 		return reply_state(m, s, state, fill_look);
 	if (s->n_calls == SERVICE_CALLS_MAX)
 		return set_error(error, -EBUSY, "too many calls wait for an answer");

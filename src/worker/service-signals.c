@@ -8,7 +8,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/path-text.h"
-#include "worker/bus-text.h"
+#include "model/bus-text.h"
 #include "worker/service-bus.h"
 #include "worker/service-internal.h"
 
@@ -263,11 +263,11 @@ static int append_result(sd_bus_message *m, const struct report *p)
 {
 	int r = p->planned ? append_plan(m, p) : 0;
 
-	if (r >= 0 && (p->job == JOB_UNLOCK || p->job == JOB_USE_PROVIDER))
+	if (r >= 0 && (p->job == WORKER_UNLOCK || p->job == WORKER_USE_PROVIDER))
 		r = append_bits(m, "OpenedKeyslots", p->keyslots);
-	if (r >= 0 && p->job == JOB_CONVERT && p->error == 0)
+	if (r >= 0 && p->job == WORKER_CONVERT && p->error == 0)
 		r = append_text(m, "Outcome", p->stopped ? "stopped" : "finished");
-	if (r < 0 || p->job != JOB_CHECK)
+	if (r < 0 || p->job != WORKER_CHECK)
 		return r;
 	r = append_text(m, "Obstacle", p->obstacle_message);
 	if (r >= 0)
@@ -278,7 +278,7 @@ static int append_result(sd_bus_message *m, const struct report *p)
 
 static int fill_done(sd_bus_message *m, const struct report *p, const struct control_state *state)
 {
-	int r = sd_bus_message_append(m, "sis", service_job_name(p->job), p->error,
+	int r = sd_bus_message_append(m, "sis", worker_job_name(p->job), p->error,
 				      p->error < 0 ? service_error_name(p->error) : "");
 
 	if (r >= 0)
@@ -423,9 +423,9 @@ static void send_report(struct service *s, struct report **report)
 		reply_calls(s, p);
 		break;
 	case REPORT_DONE:
-		if (p->job == JOB_INSPECT) {
+		if (p->job == WORKER_INSPECT) {
 			reply_calls(s, p);
-		} else if (p->job != JOB_LOCK) {
+		} else if (p->job != WORKER_LOCK) {
 			service_send_progress(s);
 			control_job_is_over(s->control);
 			send_done(s, p);

@@ -154,7 +154,7 @@ static int on_progress_timer(sd_event_source *source, uint64_t usec, void *arg)
 	int r;
 
 	service_send_progress(s);
-	if (control_job(s->control) == JOB_NONE)
+	if (control_job(s->control) == WORKER_NONE)
 		return 0;
 	r = sd_event_source_set_time(source, usec + PROGRESS_USEC);
 	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -112,13 +112,13 @@ static void append_arguments(sd_bus_message *m, struct fuzz_input *in, const cha
 /* Requests are freed as the working thread would take them. */
 static void drain(void)
 {
-	struct request *q;
+	struct work_request *q;
 
 	while ((q = control.requests)) {
 		control.requests = q->next;
 		request_free(q);
 	}
-	control.state.job = control.after = JOB_NONE;
+	control.state.job = control.after = WORKER_NONE;
 }
 
 static void start(sd_bus *server)

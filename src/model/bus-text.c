@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "worker/bus-text.h"
+#include "model/bus-text.h"
 
 #include <errno.h>
 #include <string.h>

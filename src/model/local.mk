@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += src/model/libmodel.a
+src_model_libmodel_a_SOURCES = \
+	src/model/bus-text.c src/model/bus-text.h \
+	src/model/json-members.c src/model/json-members.h \
+	src/model/rotation.h \
+	src/model/settings.c src/model/settings.h \
+	src/model/settings-bus.c src/model/settings-bus.h \
+	src/model/settings-json.c src/model/settings-json.h \
+	src/model/worker-job.c src/model/worker-job.h
+
+UNIT_TESTS += src/model/test-settings
+src_model_test_settings_SOURCES = src/model/test-settings.c
+src_model_test_settings_LDADD = src/model/libmodel.a src/util/libutil.a \
+	$(JSONC_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

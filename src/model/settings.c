@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "model/settings.h"
+
+#define CALLER SETTING_OF_CALLER
+#define WORKER SETTING_OF_WORKER
+#define BOTH   (CALLER | WORKER)
+
+#define AT(field) offsetof(struct rotate_options, field)
+#define BUFFER(name, field, json)                                                                  \
+	{                                                                                          \
+		name, SETTING_BUFFER, AT(field), sizeof(((struct rotate_options *)NULL)->field),   \
+			BOTH, json                                                                 \
+	}
+#define VALUE(name, kind, field, places, json)                                                     \
+	{                                                                                          \
+		name, kind, AT(field), 0, places, json                                             \
+	}
+
+/* In the order of the record, which stays as it is from version to version. */
+const struct setting rotation_settings[] = {
+	BUFFER("Cipher", cipher, "cipher"),
+	BUFFER("Resilience", resilience, "resilience"),
+	BUFFER("ResilienceHash", hash, "hash"),
+	BUFFER("Pbkdf", pbkdf, "pbkdf"),
+	BUFFER("PbkdfHash", pbkdf_hash, "pbkdf_hash"),
+	VALUE("KeySize", SETTING_U32, key_size, BOTH, "key_size"),
+	VALUE("SectorSize", SETTING_U32, sector_size, BOTH, "sector_size"),
+	VALUE("KeepKey", SETTING_BOOL, keep_key, BOTH, "keep_key"),
+	VALUE("LoseKeyslots", SETTING_BOOL, lose_keyslots, BOTH, "lose_keyslots"),
+	VALUE("ForceOffline", SETTING_BOOL, force_offline, BOTH, "force_offline"),
+	VALUE("Queue", SETTING_BOOL, queue, CALLER, "queue"),
+	/* No caller says so of himself. */
+	VALUE("MayWeaken", SETTING_BOOL, may_weaken, WORKER, "may_weaken"),
+	VALUE("Keyslot", SETTING_INT, keyslot, BOTH, "keyslot"),
+	VALUE("PbkdfTime", SETTING_U32, pbkdf_time_ms, BOTH, "pbkdf_time_ms"),
+	VALUE("PbkdfIterations", SETTING_U32, pbkdf_iterations, BOTH, "pbkdf_iterations"),
+	VALUE("PbkdfMemory", SETTING_U32, pbkdf_memory_kib, BOTH, "pbkdf_memory_kib"),
+	VALUE("PbkdfParallel", SETTING_U32, pbkdf_parallel, BOTH, "pbkdf_parallel"),
+	VALUE("Deadline", SETTING_U64, deadline_usec, CALLER, "deadline"),
+	{},
+};
+
+#define CHOICE(name, field, json)                                                                  \
+	{                                                                                          \
+		name, SETTING_CHOICE, offsetof(struct run_choices, field), 0, CALLER, json         \
+	}
+
+const struct setting choice_settings[] = {
+	CHOICE("SkipUnwritten", skip_unwritten, "skip_unwritten"),
+	CHOICE("Verify", verify, "verify"),
+	{},
+};
+
+#define RUN(name, kind, field, size, places)                                                       \
+	{                                                                                          \
+		name, kind, offsetof(struct run_options, field), size, places, NULL                \
+	}
+#define ALL_RUNS (WORKER | SETTING_OF_RUN)
+#define SHOWN    (ALL_RUNS | SETTING_OF_STATUS)
+
+const struct setting run_settings[] = {
+	RUN("SkipUnwritten", SETTING_BOOL, skip_unwritten, 0, SHOWN),
+	RUN("Verify", SETTING_BOOL, verify, 0, SHOWN),
+	RUN("LeastSequence", SETTING_U64, least_sequence, 0, ALL_RUNS),
+	RUN("Side", SETTING_BUFFER, side, sizeof(((struct run_options *)NULL)->side), WORKER),
+	{},
+};

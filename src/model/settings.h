@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The settings of a rotation, each described by one row: what it is called, of which kind it is,
+ * where it goes, and who is told of it. settings-bus.h and settings-json.h read and write any
+ * values by such rows.
+ *
+ *     caller -- Rotate(a{sv}) --> manager -- Prepare(a{sv}) --> worker
+ *                                    '-- JSON --> the header's record
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "model/rotation.h"
+
+enum setting_kind {
+	SETTING_BUFFER, /* char[], "" is unset */
+	SETTING_TEXT,   /* const char *, which belongs to somebody else */
+	SETTING_OWNED,  /* char *, the caller's to free */
+	SETTING_BYTES,  /* the same; the name of a file or key, which may be no valid text */
+	SETTING_U32,    /* uint32_t, 0 is unset */
+	SETTING_U64,    /* uint64_t, 0 is unset */
+	SETTING_INT,    /* int32_t, below 0 is unset */
+	SETTING_BOOL,   /* bool, false is unset */
+	SETTING_CHOICE, /* enum choice */
+	SETTING_TEXTS,  /* const char *[], NULL-terminated */
+};
+
+/* Who is told of it; a table may leave it out, and is for one purpose then. */
+enum setting_place {
+	SETTING_OF_CALLER = 1 << 0, /* Rotate(), Check(), QueuedRotation */
+	SETTING_OF_WORKER = 1 << 1, /* Prepare(), Check() of the worker */
+	SETTING_OF_RUN = 1 << 2,    /* all of the worker that may convert */
+	SETTING_OF_STATUS = 1 << 3, /* GetStatus() of the worker */
+};
+
+struct setting {
+	const char *name; /* on the bus; NULL ends a table */
+	enum setting_kind kind;
+	size_t where; /* in the struct, bytes */
+	size_t size;  /* of a buffer, the most that a text has, or how many texts */
+	unsigned places;
+	const char *json; /* in the record; NULL: not there */
+};
+
+extern const struct setting rotation_settings[]; /* of struct rotate_options, but for its run */
+extern const struct setting choice_settings[];   /* of struct run_choices */
+extern const struct setting run_settings[];      /* of struct run_options */

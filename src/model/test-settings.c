@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The tables of settings: each row goes through a message of a real connection and through JSON and
+ * comes back, and what does not fit its row is refused. A row that is added is in all of this.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+
+#include "model/json-members.h"
+#include "model/settings-bus.h"
+#include "model/settings-json.h"
+#include "util/checked.h"
+#include "util/cleanup.h"
+
+/* A connection that nobody answers on: messages need one, and are only filled and read. */
+static sd_bus *bus;
+
+static int connect_bus(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0 &&
+			       sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, fds[0], fds[0]) >= 0 &&
+			       sd_bus_start(bus) >= 0
+		       ? 0
+		       : -1;
+}
+
+static int disconnect_bus(void **state)
+{
+	(void)state;
+	sd_bus_close_unref(bus);
+	return 0;
+}
+
+static sd_bus_message *new_message(void)
+{
+	sd_bus_message *m;
+
+	assert_true(sd_bus_message_new_method_call(bus, &m, "a.b", "/", "a.b", "C") >= 0);
+	return m;
+}
+
+static void seal(sd_bus_message *m)
+{
+	assert_true(sd_bus_message_seal(m, 1, 0) >= 0);
+	assert_true(sd_bus_message_rewind(m, true) >= 0);
+}
+
+static int read_into(sd_bus_message *m, const struct setting *rows, void *values, unsigned place,
+		     char *problem)
+{
+	const struct settings_part parts[] = {{rows, values}, {}};
+
+	*problem = '\0';
+	return settings_read(m, parts, place, problem, 128);
+}
+
+/* Every table, with what is unset in it. */
+static const struct rotate_options no_rotation = ROTATE_OPTIONS_NONE;
+static const struct run_choices no_choices;
+static const struct run_options no_run;
+static const struct table {
+	const struct setting *rows;
+	const void *unset;
+	size_t size;
+} tables[] = {
+	{rotation_settings, &no_rotation, sizeof(no_rotation)},
+	{choice_settings, &no_choices, sizeof(no_choices)},
+	{run_settings, &no_run, sizeof(no_run)},
+};
+
+#define VALUES_SIZE 1024
+
+static void unset_all(const struct table *t, void *values)
+{
+	assert_true(t->size <= VALUES_SIZE);
+	memset(values, 0, VALUES_SIZE);
+	memcpy(values, t->unset, t->size);
+}
+
+/* Something that differs from what is unset, and with @n from row to row. */
+static void set_one(const struct setting *s, void *values, unsigned n)
+{
+	void *where = (char *)values + s->where;
+
+	switch (s->kind) {
+	case SETTING_BUFFER:
+		(void)snprintf(where, s->size, "text-%u", n);
+		return;
+	case SETTING_U32:
+		*(uint32_t *)where = UINT32_MAX - n;
+		return;
+	case SETTING_U64:
+		*(uint64_t *)where = (UINT64_C(1) << 60) + n;
+		return;
+	case SETTING_INT:
+		*(int32_t *)where = (int32_t)(n % 32);
+		return;
+	case SETTING_BOOL:
+		*(bool *)where = true;
+		return;
+	case SETTING_CHOICE:
+		*(enum choice *)where = n % 2 ? CHOICE_YES : CHOICE_NO;
+		return;
+	case SETTING_TEXT:
+	case SETTING_OWNED:
+	case SETTING_BYTES:
+	case SETTING_TEXTS:
+		break;
+	}
+	fail_msg("%s: no rotation has values of this kind", s->name);
+}
+
+static void round_trip_bus(const struct table *t, const void *values, unsigned place)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_message();
+	const struct settings_source sources[] = {{t->rows, values}, {}};
+	char found[VALUES_SIZE], problem[128];
+
+	unset_all(t, found);
+	assert_true(settings_append(m, sources, place) >= 0);
+	seal(m);
+	assert_int_equal(read_into(m, t->rows, found, place, problem), 0);
+	assert_memory_equal(found, values, t->size);
+}
+
+static void each_setting_comes_back_from_a_message(void **state)
+{
+	char values[VALUES_SIZE];
+
+	(void)state;
+	for (const struct table *t = tables; t < tables + ARRAY_SIZE(tables); t++) {
+		for (const struct setting *s = t->rows; s->name; s++)
+			for (unsigned n = 0; n < 2; n++) {
+				unset_all(t, values);
+				set_one(s, values, n);
+				round_trip_bus(t, values, SETTINGS_EVERYWHERE);
+			}
+		unset_all(t, values);
+		round_trip_bus(t, values, SETTINGS_EVERYWHERE);
+		for (const struct setting *s = t->rows; s->name; s++)
+			set_one(s, values, (unsigned)(s - t->rows));
+		round_trip_bus(t, values, SETTINGS_EVERYWHERE);
+	}
+}
+
+static void each_setting_comes_back_from_json(void **state)
+{
+	char values[VALUES_SIZE], found[VALUES_SIZE];
+
+	(void)state;
+	for (const struct table *t = tables; t < tables + 2; t++)
+		for (unsigned n = 0; n < 2; n++) {
+			json_object *o = json_object_new_object();
+
+			unset_all(t, values);
+			for (const struct setting *s = t->rows; s->name; s++)
+				set_one(s, values, (unsigned)(s - t->rows) + n);
+			assert_int_equal(settings_to_json(o, t->rows, values), 0);
+			memset(found, 0x55, sizeof(found));
+			unset_all(t, found);
+			settings_from_json(o, t->rows, found);
+			assert_memory_equal(found, values, t->size);
+			/* What is not set any more is taken out again. */
+			assert_int_equal(settings_to_json(o, t->rows, t->unset), 0);
+			assert_int_equal(json_object_object_length(o), 0);
+			settings_from_json(o, t->rows, found);
+			for (const struct setting *s = t->rows; s->name; s++)
+				if (s->kind == SETTING_BUFFER)
+					memset(found + s->where, 0, s->size);
+			assert_memory_equal(found, t->unset, t->size);
+			json_object_put(o);
+		}
+}
+
+static void json_of_other_types_is_not_set(void **state)
+{
+	json_object *o = json_object_new_object();
+	struct rotate_options z = ROTATE_OPTIONS_NONE;
+
+	(void)state;
+	for (const struct setting *s = rotation_settings; s->name; s++)
+		assert_int_equal(json_put(o, s->json, json_object_new_array()), 0);
+	settings_from_json(o, rotation_settings, &z);
+	assert_memory_equal(&z, &no_rotation, sizeof(z));
+	assert_int_equal(json_put(o, "key_size", json_object_new_int64(-5)), 0);
+	assert_int_equal(json_put(o, "sector_size", json_object_new_int64(INT64_MAX)), 0);
+	settings_from_json(o, rotation_settings, &z);
+	assert_int_equal(z.key_size, 0);
+	assert_int_equal(z.sector_size, UINT32_MAX);
+	json_object_put(o);
+}
+
+static void names_and_places_are_unambiguous(void **state)
+{
+	(void)state;
+	for (const struct setting *s = rotation_settings; s->name; s++) {
+		assert_true(s->json && s->places);
+		for (const struct setting *other = choice_settings; other->name; other++)
+			assert_true(strcmp(s->name, other->name) != 0 &&
+				    strcmp(s->json, other->json) != 0);
+		for (const struct setting *other = run_settings; other->name; other++)
+			assert_string_not_equal(s->name, other->name);
+		for (const struct setting *other = rotation_settings; other < s; other++)
+			assert_true(strcmp(s->name, other->name) != 0 &&
+				    strcmp(s->json, other->json) != 0);
+	}
+}
+
+/* One entry, of what a caller may have meant. */
+static int read_entry(const char *name, const char *type, const char *text,
+		      struct rotate_options *z, char *problem, unsigned times)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_message();
+
+	assert_true(sd_bus_message_open_container(m, 'a', "{sv}") >= 0);
+	for (unsigned i = 0; i < times; i++)
+		assert_true((*type == 's' ? sd_bus_message_append(m, "{sv}", name, type, text)
+					  : sd_bus_message_append(m, "{sv}", name, type, 1)) >= 0);
+	assert_true(sd_bus_message_close_container(m) >= 0);
+	seal(m);
+	*z = (struct rotate_options)ROTATE_OPTIONS_NONE;
+	return read_into(m, rotation_settings, z, SETTING_OF_CALLER, problem);
+}
+
+static void what_fits_no_row_is_refused(void **state)
+{
+	struct rotate_options z;
+	char problem[128], text[sizeof(z.cipher) + 1];
+
+	(void)state;
+	assert_int_equal(read_entry("Cipher", "s", "aes", &z, problem, 1), 0);
+	assert_string_equal(z.cipher, "aes");
+	assert_int_equal(read_entry("Speed", "s", "", &z, problem, 1), -EINVAL);
+	assert_string_equal(problem, "the option \"Speed\" is not known");
+	assert_int_equal(read_entry("KeySize", "s", "64", &z, problem, 1), -EINVAL);
+	assert_string_equal(problem, "the option KeySize must be of type u");
+	assert_int_equal(read_entry("KeepKey", "b", NULL, &z, problem, 2), -EINVAL);
+	assert_string_equal(problem, "the option KeepKey is given twice");
+	memset(text, 'x', sizeof(text));
+	text[sizeof(z.cipher)] = '\0';
+	assert_int_equal(read_entry("Cipher", "s", text, &z, problem, 1), -EINVAL);
+	assert_string_equal(problem, "the option Cipher is too long");
+	text[sizeof(z.cipher) - 1] = '\0';
+	assert_int_equal(read_entry("Cipher", "s", text, &z, problem, 1), 0);
+	assert_string_equal(z.cipher, text);
+	/* No caller says of himself that he is a person who chose. */
+	assert_int_equal(read_entry("MayWeaken", "b", NULL, &z, problem, 1), -EINVAL);
+	assert_false(z.may_weaken);
+}
+
+/* Names of files are bytes: both ways of sending them come back the same. */
+static void names_of_files_are_bytes(void **state)
+{
+	static const char *const names[] = {"/dev/sda", "", "/tmp/\xff\xfe"};
+	static const struct setting rows[] = {{.name = "Path", .kind = SETTING_BYTES}, {}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_message();
+		const struct settings_source sources[] = {{rows, &names[i]}, {}};
+		char *found = strdup("before"), problem[128];
+
+		assert_true(settings_append(m, sources, SETTINGS_EVERYWHERE) >= 0);
+		seal(m);
+		assert_int_equal(read_into(m, rows, &found, SETTINGS_EVERYWHERE, problem), 0);
+		assert_string_equal(found, names[i]);
+		free(found);
+	}
+}
+
+/* What a caller can say has an entry in the manual of the bus. */
+static void callers_can_look_up_each_setting(void **state)
+{
+	char path[4096], *manual;
+	size_t size;
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/doc/org.recryptd1.5", getenv("srcdir") ?: ".");
+	f = fopen(path, "re");
+	assert_non_null(f);
+	manual = calloc(1, 1 << 20);
+	assert_non_null(manual);
+	size = fread(manual, 1, (1 << 20) - 1, f);
+	assert_true(size > 0 && fclose(f) == 0);
+	for (const struct table *t = tables; t < tables + 2; t++)
+		for (const struct setting *s = t->rows; s->name; s++)
+			if (s->places & SETTING_OF_CALLER && !strstr(manual, s->name))
+				fail_msg("%s has no word on %s", path, s->name);
+	free(manual);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_setting_comes_back_from_a_message),
+		cmocka_unit_test(each_setting_comes_back_from_json),
+		cmocka_unit_test(json_of_other_types_is_not_set),
+		cmocka_unit_test(names_and_places_are_unambiguous),
+		cmocka_unit_test(what_fits_no_row_is_refused),
+		cmocka_unit_test(names_of_files_are_bytes),
+		cmocka_unit_test(callers_can_look_up_each_setting),
+	};
+
+	return cmocka_run_group_tests(tests, connect_bus, disconnect_bus);
+}
