@@ -61,7 +61,8 @@ static void got_keys(struct volume *v, const struct worker_end *e)
 		request_ended(v, REQUEST_UNLOCK, e->error, &e->failure, NULL);
 	if (e->error < 0 && e->job == WORKER_UNLOCK && c->keys)
 		return; /* those that are there stay */
-	if (e->error == -ECANCELED && e->job == WORKER_USE_PROVIDER) {
+	if (e->job == WORKER_USE_PROVIDER &&
+	    (e->error == -ECANCELED || volume_retry_later(v, e->error))) {
 		c->provider_asked = false; /* it was not waited for, and may be asked again */
 		return;
 	}

@@ -59,8 +59,10 @@ static int on_disk_open(const struct found_file *f, enum luks_lock_mode mode, st
 	if (fd < 0)
 		return log_error_errno(fd, "%s: cannot be opened", f->path);
 	r = luks_lock_metadata(fd, mode, &o->lock);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot take the metadata lock", f->path);
+	if (r < 0) {
+		log_error("%s: cannot take the metadata lock: %s", f->path, luks_lock_why(r));
+		return r;
+	}
 	r = meta_io_file_new(fd, f->path, &o->io);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot be read", f->path);

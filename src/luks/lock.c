@@ -18,11 +18,18 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/file.h"
 
 #define LOCK_DIRECTORY "/run/cryptsetup"
+
+/* Microseconds: how long a lock is waited for, and how often it is tried meanwhile. */
+#define WAIT_MAX     UINT64_C(10000000)
+#define WAIT_FOREVER UINT64_MAX
+#define TRY_EACH     5000
 
 struct luks_lock {
 	int fd;
@@ -58,7 +65,7 @@ static int open_directory(int *ret)
 	return 0;
 }
 
-static int flock_retry(int fd, int operation)
+static int flock_once(int fd, int operation)
 {
 	while (flock(fd, operation) < 0) {
 		if (errno == EWOULDBLOCK)
@@ -67,6 +74,20 @@ static int flock_retry(int fd, int operation)
 			return -errno;
 	}
 	return 0;
+}
+
+/* flock(2) waits for ever or not at all. */
+static int flock_within(int fd, int operation, uint64_t usec)
+{
+	const struct timespec moment = {.tv_nsec = TRY_EACH * 1000L};
+	const uint64_t begin = now_usec();
+	int r;
+
+	if (usec == WAIT_FOREVER)
+		return flock_once(fd, operation);
+	while ((r = flock_once(fd, operation | LOCK_NB)) == -EBUSY && now_usec() - begin < usec)
+		(void)nanosleep(&moment, NULL);
+	return r;
 }
 
 /* Does the name in the lock directory lead to the file that we have open? */
@@ -79,7 +100,7 @@ static bool is_same_file(const struct luks_lock *lock)
 	       ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
 
-static int acquire(const char *name, int operation, struct luks_lock **ret)
+static int acquire(const char *name, int operation, uint64_t usec, struct luks_lock **ret)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = lock_new();
 	int r;
@@ -96,7 +117,7 @@ static int acquire(const char *name, int operation, struct luks_lock **ret)
 			openat(lock->dir_fd, name, O_CREAT | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
 		if (lock->fd < 0)
 			return -errno;
-		r = flock_retry(lock->fd, operation);
+		r = flock_within(lock->fd, operation, usec);
 		if (r == 0 && is_same_file(lock))
 			break;
 		(void)close(lock->fd);
@@ -115,11 +136,11 @@ int luks_lock_reencryption(const char *uuid, struct luks_lock **ret)
 
 	if (!uuid[0] || strchr(uuid, '/') || n < 0 || (size_t)n >= sizeof(name))
 		return -EINVAL;
-	return acquire(name, LOCK_EX | LOCK_NB, ret);
+	return acquire(name, LOCK_EX, 0, ret);
 }
 
 /* A file is locked itself; through an open file of its own, as flock() belongs to that. */
-static int lock_file(int fd, int operation, struct luks_lock **ret)
+static int lock_file(int fd, int operation, uint64_t usec, struct luks_lock **ret)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = lock_new();
 	int r;
@@ -131,14 +152,14 @@ static int lock_file(int fd, int operation, struct luks_lock **ret)
 		lock->fd = file_open(fd, O_RDONLY | O_NONBLOCK);
 	if (lock->fd < 0)
 		return lock->fd;
-	r = flock_retry(lock->fd, operation);
+	r = flock_within(lock->fd, operation, usec);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(lock);
 	return 0;
 }
 
-int luks_lock_metadata(int fd, enum luks_lock_mode mode, struct luks_lock **ret)
+static int lock_metadata(int fd, enum luks_lock_mode mode, uint64_t usec, struct luks_lock **ret)
 {
 	const int operation = mode == LUKS_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_SH;
 	char name[NAME_MAX + 1];
@@ -147,11 +168,27 @@ int luks_lock_metadata(int fd, enum luks_lock_mode mode, struct luks_lock **ret)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (S_ISREG(st.st_mode))
-		return lock_file(fd, operation, ret);
+		return lock_file(fd, operation, usec, ret);
 	if (!S_ISBLK(st.st_mode))
 		return -ENOTBLK;
 	(void)snprintf(name, sizeof(name), "L_%u:%u", major(st.st_rdev), minor(st.st_rdev));
-	return acquire(name, operation, ret);
+	return acquire(name, operation, usec, ret);
+}
+
+int luks_lock_metadata(int fd, enum luks_lock_mode mode, struct luks_lock **ret)
+{
+	return lock_metadata(fd, mode, WAIT_MAX, ret);
+}
+
+int luks_lock_metadata_patiently(int fd, enum luks_lock_mode mode, struct luks_lock **ret)
+{
+	return lock_metadata(fd, mode, WAIT_FOREVER, ret);
+}
+
+const char *luks_lock_why(int error)
+{
+	return error == -EBUSY ? "another process has it, and does not let go of it"
+			       : strerrordesc_np(-error);
 }
 
 struct luks_lock *luks_lock_free(struct luks_lock *lock)

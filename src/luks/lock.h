@@ -3,8 +3,9 @@
  * The locks by which cryptsetup and we keep out of each other's way: flock(2) on files below
  * /run/cryptsetup, or on the header file itself.
  *
- *   metadata      short: SHARED around a header read, EXCLUSIVE around [area write +] commit; waits
- *   reencryption  long: the whole run, and recovery; does not wait
+ *   metadata      short: SHARED around a header read, EXCLUSIVE around [area write +] commit;
+ * waits, but not for ever, since a process that has it may be stopped reencryption  long: the whole
+ * run, and recovery; does not wait
  *
  * flock belongs to the open file: a libcryptsetup call that takes the metadata lock while we hold
  * it waits for ever, and one that takes the reencryption lock gets -EBUSY.
@@ -22,10 +23,16 @@ struct luks_lock;
 int luks_lock_reencryption(const char *uuid, struct luks_lock **ret);
 
 /*
- * Waits. @fd is the open metadata device, whose major:minor names the lock, or the header file,
- * which is itself locked.
+ * @fd is the open metadata device, whose major:minor names the lock, or the header file, which is
+ * itself locked. -EBUSY: another process has it for ten seconds.
  */
 int luks_lock_metadata(int fd, enum luks_lock_mode mode, struct luks_lock **ret);
+
+/* The same, but waits as long as it takes: in the middle of a run there is nothing else to do. */
+int luks_lock_metadata_patiently(int fd, enum luks_lock_mode mode, struct luks_lock **ret);
+
+/* Why luks_lock_metadata() failed with @error, for people. */
+const char *luks_lock_why(int error);
 
 /* Releases; takes the lock file away when nobody else wants it. */
 struct luks_lock *luks_lock_free(struct luks_lock *lock);

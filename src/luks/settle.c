@@ -74,8 +74,10 @@ static int open_header(const struct found_file *f, enum luks_lock_mode mode, str
 	if (fd < 0)
 		return log_error_errno(fd, "%s: cannot be opened", path);
 	r = luks_lock_metadata(fd, mode, &o->lock);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot take the metadata lock", path);
+	if (r < 0) {
+		log_error("%s: cannot take the metadata lock: %s", path, luks_lock_why(r));
+		return r;
+	}
 	r = meta_io_file_new(fd, path, &o->io);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot be read", path);

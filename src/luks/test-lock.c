@@ -176,6 +176,28 @@ static void metadata_lock_of_a_file_is_shared_or_exclusive(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* Who has it may be stopped. Whoever wants it says so then, and does not hang. */
+static void metadata_lock_is_not_waited_for_for_ever(void **state)
+{
+	char path[] = "/tmp/test-lock-XXXXXX";
+	_cleanup_close_ int fd = mkstemp(path);
+	struct luks_lock *lock;
+	int said;
+	pid_t child;
+
+	(void)state;
+	assert_true(fd >= 0);
+	child = take_in_child(path, LUKS_LOCK_EXCLUSIVE, &said);
+	assert_true(has_it(said, WAIT_MSEC));
+	assert_int_equal(kill(child, SIGSTOP), 0);
+	assert_int_equal(luks_lock_metadata(fd, LUKS_LOCK_SHARED, &lock), -EBUSY);
+	assert_non_null(strstr(luks_lock_why(-EBUSY), "another process"));
+	reap(child, said);
+	assert_int_equal(luks_lock_metadata(fd, LUKS_LOCK_SHARED, &lock), 0);
+	luks_lock_free(lock);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void the_open_file_is_locked_whatever_its_name_leads_to(void **state)
 {
 	char path[] = "/tmp/test-lock-XXXXXX";
@@ -202,6 +224,7 @@ int main(void)
 		cmocka_unit_test(uuid_that_is_a_path_is_refused),
 		cmocka_unit_test(lock_is_held_by_one_however_many_want_it),
 		cmocka_unit_test(metadata_lock_of_a_file_is_shared_or_exclusive),
+		cmocka_unit_test(metadata_lock_is_not_waited_for_for_ever),
 		cmocka_unit_test(the_open_file_is_locked_whatever_its_name_leads_to),
 	};
 

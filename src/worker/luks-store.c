@@ -25,7 +25,7 @@ static int lock_header(struct luks_store *s, struct luks_lock **ret)
 {
 	if (s->lock_fd < 0 || s->held)
 		return 0;
-	return luks_lock_metadata(s->lock_fd, LUKS_LOCK_EXCLUSIVE, ret);
+	return luks_lock_metadata_patiently(s->lock_fd, LUKS_LOCK_EXCLUSIVE, ret);
 }
 
 /* The exclusive lock, and a header that is still the one we know. Held, it can be no other. */

@@ -133,9 +133,11 @@ static int read_header(struct volume *v)
 	struct luks_reason why = {};
 	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_SHARED, &lock);
 
-	if (r < 0)
-		return not_a_key(
-			log_error_errno(r, "%s: cannot take the metadata lock", v->header_path));
+	if (r < 0) {
+		log_error("%s: cannot take the metadata lock: %s", v->header_path,
+			  luks_lock_why(r));
+		return not_a_key(r);
+	}
 	v->header = luks_header_free(v->header);
 	r = luks_header_read(v->meta, &v->header, &why);
 	if (r < 0)
