@@ -70,7 +70,8 @@ def describe(parameters):
     if p.get("cache"):
         parts.append(f"write-back cache {p['cache'] >> 20} MiB")
     parts.append(f"flush {p['flush_time'] / MS:g} ms{', alone' if p.get('exclusive_flush') else ''}")
-    parts.append("small requests first" if p.get("fair") else "strictly in order")
+    parts.append("small requests first" if p.get("fair") else
+                 "sorts what comes at once" if p.get("turn") else "strictly in order")
     return "; ".join(parts)
 
 
