@@ -125,7 +125,7 @@ static int look(struct client *c, struct awaited *a, watch_fn watch, void *userd
 int watch_volume(struct client *c, const char *path, const char *job, watch_fn watch,
 		 void *userdata, const volatile sig_atomic_t *stop)
 {
-	_cleanup_(watch_end) struct volume_watch w = {};
+	_cleanup_(watch_close) struct volume_watch w = {};
 	struct awaited a = {.path = path, .job = job};
 	int r;
 
@@ -218,7 +218,7 @@ static int draw(json_object *volumes, bool terminal, unsigned *lines)
 int verb_monitor(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
-	_cleanup_(watch_end) struct volume_watch w = {};
+	_cleanup_(watch_close) struct volume_watch w = {};
 	bool terminal = isatty(STDOUT_FILENO);
 	unsigned lines = 0;
 	int r;

@@ -16,7 +16,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
-void watch_end(struct volume_watch *w)
+void watch_close(struct volume_watch *w)
 {
 	w->signals = sd_bus_slot_unref(w->signals);
 	w->owner = sd_bus_slot_unref(w->owner);
@@ -36,7 +36,7 @@ int watch_start(struct client *c, struct volume_watch *ret)
 				     "member='NameOwnerChanged',arg0='" BUS_NAME "'",
 				     on_signal, ret);
 	if (r < 0) {
-		watch_end(ret);
+		watch_close(ret);
 		return log_error_errno(r, "changes cannot be listened to");
 	}
 	return 0;

@@ -16,7 +16,7 @@ struct volume_watch {
 
 /* From here on nothing is missed; what is read after it is complemented by what is told. */
 int watch_start(struct client *c, struct volume_watch *ret);
-void watch_end(struct volume_watch *w);
+void watch_close(struct volume_watch *w);
 
 /*
  * Until something changed, or @usec are over (UINT64_MAX: for ever). -EINTR: a signal came and set

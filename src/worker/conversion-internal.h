@@ -12,7 +12,7 @@
 #include "worker/luks-store.h"
 
 struct conversion {
-	struct volume *volume;
+	struct work_volume *volume;
 	const struct conversion_keys *keys;
 	const struct conversion_watch *watch;
 	struct disk *disk;
@@ -41,7 +41,7 @@ void conversion_tear_down(struct conversion *c);
 struct stack_side conversion_stack_side(const struct luks_side *side, const struct secret *key);
 
 /* Could the live table of an active volume be stacked? Changes nothing. Logs failures. */
-int conversion_check_stack(const struct volume *v);
+int conversion_check_stack(const struct work_volume *v);
 
 /* Sets up the stack and its freezer. Logs failures. */
 int conversion_stack(struct conversion *c);

@@ -144,7 +144,7 @@ static struct engine_side engine_side(const struct conversion *c, int which)
 	};
 }
 
-uint64_t conversion_hotzone_size(const struct volume *v)
+uint64_t conversion_hotzone_size(const struct work_volume *v)
 {
 	const uint64_t share = v->reenc.data_size / HOTZONE_SPARSE_SHARE;
 
@@ -160,12 +160,12 @@ uint64_t conversion_hotzone_size(const struct volume *v)
 }
 
 /* Where the next one is not read meanwhile: nobody waits, and fewer hotzones are faster. */
-static uint64_t alone_size(const struct volume *v)
+static uint64_t alone_size(const struct work_volume *v)
 {
 	return v->options->hotzone_size ?: 2 * conversion_hotzone_size(v);
 }
 
-static uint64_t stall_target(const struct volume *v)
+static uint64_t stall_target(const struct work_volume *v)
 {
 	const uint32_t ms = v->options->stall_target_ms;
 
@@ -176,7 +176,8 @@ static uint64_t stall_target(const struct volume *v)
  * Zeros on the disk must be no data: nor are they, where both sides are encrypted so. What
  * @direction says of old and new makes no difference, as a cancel swaps them.
  */
-int conversion_check_skip(const struct volume *v, const char *old_cipher, const char *new_cipher)
+int conversion_check_skip(const struct work_volume *v, const char *old_cipher,
+			  const char *new_cipher)
 {
 	const char *bad = !cipher_tells_unwritten(old_cipher)   ? old_cipher
 			  : !cipher_tells_unwritten(new_cipher) ? new_cipher
@@ -192,7 +193,7 @@ int conversion_check_skip(const struct volume *v, const char *old_cipher, const 
 
 static int make_engine(struct conversion *c)
 {
-	const struct volume *v = c->volume;
+	const struct work_volume *v = c->volume;
 	const struct luks_reenc *reenc = &v->reenc;
 	const struct engine_config config = {
 		.disk = c->disk,
@@ -241,7 +242,7 @@ static int make_engine(struct conversion *c)
 	return 0;
 }
 
-static int make_disk(const struct volume *v, struct disk **ret)
+static int make_disk(const struct work_volume *v, struct disk **ret)
 {
 	int r = disk_uring_new(v->data.fd, v->data_path, ret);
 
@@ -253,7 +254,7 @@ static int make_disk(const struct volume *v, struct disk **ret)
 	return r < 0 ? log_error_errno(r, "%s: cannot set up I/O", v->data_path) : 0;
 }
 
-int conversion_check(const struct volume *v)
+int conversion_check(const struct work_volume *v)
 {
 	struct disk *disk = NULL;
 	int r = process_stay_in_memory();
@@ -269,7 +270,7 @@ int conversion_check(const struct volume *v)
 /* All but the device stack. */
 static int set_up_engine(struct conversion *c)
 {
-	struct volume *v = c->volume;
+	struct work_volume *v = c->volume;
 	int r = no_resilience_refuse(v);
 
 	if (r == 0)
@@ -307,7 +308,7 @@ static bool never_stop(void *arg)
 	return false;
 }
 
-int conversion_rehearse(struct volume *v, const struct conversion_keys *keys)
+int conversion_rehearse(struct work_volume *v, const struct conversion_keys *keys)
 {
 	static const struct conversion_watch nobody = {.stop = never_stop};
 	struct conversion c = {.volume = v, .keys = keys, .watch = &nobody};

@@ -19,7 +19,7 @@ struct stack_side conversion_stack_side(const struct luks_side *side, const stru
 	};
 }
 
-static struct stack_config stack_config_of(const struct volume *v,
+static struct stack_config stack_config_of(const struct work_volume *v,
 					   const struct conversion_keys *keys)
 {
 	const struct luks_reenc *reenc = &v->reenc;
@@ -41,7 +41,7 @@ static struct stack_config stack_config_of(const struct volume *v,
  * The data belong to the mapping's key, which the header may not have any more: nobody could open
  * them again once the mapping is closed.
  */
-static int refuse_other_key(const struct volume *v)
+static int refuse_other_key(const struct work_volume *v)
 {
 	return log_refusal(-ESTALE,
 			   "%s: the open mapping of %s has another volume key than the LUKS2 "
@@ -52,7 +52,7 @@ static int refuse_other_key(const struct volume *v)
 			   v->name, v->data_path, v->header_path, v->name);
 }
 
-static int explain_stack_error(const struct volume *v, int error)
+static int explain_stack_error(const struct work_volume *v, int error)
 {
 	switch (error) {
 	case 0:
@@ -99,7 +99,7 @@ static int explain_stack_error(const struct volume *v, int error)
 	}
 }
 
-int conversion_check_stack(const struct volume *v)
+int conversion_check_stack(const struct work_volume *v)
 {
 	const struct conversion_keys no_keys = {};
 	const struct stack_config config = stack_config_of(v, &no_keys);
@@ -108,7 +108,7 @@ int conversion_check_stack(const struct volume *v)
 }
 
 /* While I/O may wait in a dead worker's stack no device is made: only the tables tell then. */
-static int prove_side(struct volume *v, const struct luks_side *side, const struct secret *key,
+static int prove_side(struct work_volume *v, const struct luks_side *side, const struct secret *key,
 		      const struct stack_view *view)
 {
 	_cleanup_(cipher_freep) struct cipher *cipher = NULL;
@@ -131,8 +131,8 @@ static int prove_side(struct volume *v, const struct luks_side *side, const stru
 }
 
 /* A frozen stack has to be let go of even where the data cannot be read any more. */
-static int check_side_key(struct volume *v, const struct luks_side *side, const struct secret *key,
-			  const struct stack_view *view)
+static int check_side_key(struct work_volume *v, const struct luks_side *side,
+			  const struct secret *key, const struct stack_view *view)
 {
 	int r = prove_side(v, side, key, view);
 
@@ -149,7 +149,7 @@ static int check_side_key(struct volume *v, const struct luks_side *side, const 
 	return 0;
 }
 
-int conversion_try_stack(struct volume *v, const struct conversion_keys *keys)
+int conversion_try_stack(struct work_volume *v, const struct conversion_keys *keys)
 {
 	const struct stack_config config = stack_config_of(v, keys);
 	const struct stack_position now = {v->reenc.boundary, v->reenc.hot_size};
@@ -164,7 +164,7 @@ int conversion_try_stack(struct volume *v, const struct conversion_keys *keys)
 
 int conversion_stack(struct conversion *c)
 {
-	const struct volume *v = c->volume;
+	const struct work_volume *v = c->volume;
 	const struct stack_config config = stack_config_of(v, c->keys);
 	const struct stack_position now = {v->reenc.boundary, v->reenc.hot_size};
 	/* conversion_try_stack() has told what it found: this is an error of device-mapper. */
@@ -179,7 +179,7 @@ int conversion_stack(struct conversion *c)
 	return 0;
 }
 
-static int explain_leftovers(const struct volume *v, int error)
+static int explain_leftovers(const struct work_volume *v, int error)
 {
 	return error < 0
 		       ? log_error_errno(error,
@@ -196,7 +196,7 @@ int conversion_unstack(struct conversion *c)
 	return explain_leftovers(c->volume, stack_dissolve(c->stack, c->position.boundary));
 }
 
-int conversion_settle(struct volume *v, const struct secret *key)
+int conversion_settle(struct work_volume *v, const struct secret *key)
 {
 	const struct luks_reenc *reenc = &v->reenc;
 	const struct stack_side side = conversion_stack_side(&reenc->new_side, key);

@@ -46,7 +46,7 @@ static int convert(struct conversion *c, bool recover_only, enum engine_outcome 
 
 static void tell_how_to_go_on(const struct conversion *c)
 {
-	const struct volume *v = c->volume;
+	const struct work_volume *v = c->volume;
 
 	if (v->reenc.state == LUKS_REENC_NONE)
 		return; /* the final commit is made; what failed behind it has been said */
@@ -71,7 +71,7 @@ static void tell_how_to_go_on(const struct conversion *c)
 			v->name ? " and answers with I/O errors" : "", v->arguments);
 }
 
-int conversion_finish(struct volume *v)
+int conversion_finish(struct work_volume *v)
 {
 	struct luks_store store;
 	int r;
@@ -109,7 +109,7 @@ static void tell_times(const char *what, const struct histogram *h)
 		  histogram_percentile(h, 999), h->max);
 }
 
-int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
+int conversion_run(struct work_volume *v, const struct conversion_keys *keys, bool recover_only,
 		   const struct conversion_watch *watch, enum engine_outcome *ret)
 {
 	struct conversion c = {

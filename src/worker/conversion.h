@@ -29,7 +29,7 @@
 #define STALL_TARGET UINT64_C(50000)
 
 /* The hotzone that the options or these defaults want. */
-uint64_t conversion_hotzone_size(const struct volume *v);
+uint64_t conversion_hotzone_size(const struct work_volume *v);
 
 struct conversion_keys {
 	const struct secret *old_key, *new_key; /* of v->reenc's sides */
@@ -54,31 +54,32 @@ struct conversion_watch {
  * Before anybody is asked for a passphrase: has the kernel what conversion_run() needs, and can the
  * live table of an active volume be stacked? Changes nothing. Logs what is wrong.
  */
-int conversion_check(const struct volume *v);
+int conversion_check(const struct work_volume *v);
 
 /*
  * Could conversion_run() stack the devices under the active volume @v as it is now, and has the
  * mapping the keys of the header? Changes nothing. Logs what is wrong; -ESTALE: other keys.
  */
-int conversion_try_stack(struct volume *v, const struct conversion_keys *keys);
+int conversion_try_stack(struct work_volume *v, const struct conversion_keys *keys);
 
 /*
  * Sets up all that conversion_run() sets up, but for the device stack, and takes it down again:
  * ciphers, checksums, I/O, memory. @v: as it will be. Changes nothing. Logs what is wrong.
  */
-int conversion_rehearse(struct volume *v, const struct conversion_keys *keys);
+int conversion_rehearse(struct work_volume *v, const struct conversion_keys *keys);
 
 /*
  * Can unwritten blocks be told from data, if the options want them to be left as they are? Logs
  * -ENOTSUP.
  */
-int conversion_check_skip(const struct volume *v, const char *old_cipher, const char *new_cipher);
+int conversion_check_skip(const struct work_volume *v, const char *old_cipher,
+			  const char *new_cipher);
 
 /*
  * Makes the one commit that is left when all is converted (LUKS_REENC_FINISH), and wipes what it
  * frees. No data is touched.
  */
-int conversion_finish(struct volume *v);
+int conversion_finish(struct work_volume *v);
 
 /*
  * Recovers a hot header, and converts to the end unless @recover_only, or until a stop. Afterwards
@@ -86,7 +87,7 @@ int conversion_finish(struct volume *v);
  * success unless the re-encryption is over; its header and v->reenc are current on return. Logs
  * failures with what to do.
  */
-int conversion_run(struct volume *v, const struct conversion_keys *keys, bool recover_only,
+int conversion_run(struct work_volume *v, const struct conversion_keys *keys, bool recover_only,
 		   const struct conversion_watch *watch, enum engine_outcome *ret);
 
 /*
@@ -95,4 +96,4 @@ int conversion_run(struct volume *v, const struct conversion_keys *keys, bool re
  * make.
  * @key: of its only segment. @v is locked. Logs failures.
  */
-int conversion_settle(struct volume *v, const struct secret *key);
+int conversion_settle(struct work_volume *v, const struct secret *key);

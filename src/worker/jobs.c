@@ -295,7 +295,7 @@ static int resume(struct foreground_job *j)
 
 static int reencrypt(struct foreground_job *j)
 {
-	const struct volume *v = &j->steps.volume;
+	const struct work_volume *v = &j->steps.volume;
 	int r = steps_check_supported(v);
 
 	if (r < 0)
@@ -340,7 +340,7 @@ static bool key_is_given(struct foreground_job *j)
 
 static int recover(struct foreground_job *j)
 {
-	const struct volume *v = &j->steps.volume;
+	const struct work_volume *v = &j->steps.volume;
 	int r = steps_check_supported(v);
 
 	if (r < 0)
@@ -399,7 +399,7 @@ int job_recover(const struct options *o, const volatile sig_atomic_t *stop)
 
 static int cancel(struct foreground_job *j)
 {
-	const struct volume *v = &j->steps.volume;
+	const struct work_volume *v = &j->steps.volume;
 	int r = steps_check_supported(v);
 
 	if (r == 0 && v->reenc.state == LUKS_REENC_NONE && v->stacked)

@@ -21,7 +21,7 @@ struct kernel_cipher {
 };
 
 /* dm-crypt needs a block device. */
-static int refuse_image(const struct volume *v, const struct stack_side *side, bool may_choose)
+static int refuse_image(const struct work_volume *v, const struct stack_side *side, bool may_choose)
 {
 	char sizes[64];
 
@@ -38,7 +38,8 @@ static int refuse_image(const struct volume *v, const struct stack_side *side, b
 			   v->data_path, side->cipher);
 }
 
-static int refuse_missing(const struct volume *v, const struct stack_side *side, bool may_choose)
+static int refuse_missing(const struct work_volume *v, const struct stack_side *side,
+			  bool may_choose)
 {
 	return log_refusal(-EOPNOTSUPP,
 			   "%s: %s cipher %s with a key of %zu bits; load the kernel's module%s",
@@ -49,7 +50,7 @@ static int refuse_missing(const struct volume *v, const struct stack_side *side,
 }
 
 /* dm-crypt has the same error for a device that has become smaller and for a missing cipher. */
-static int refuse_smaller(const struct volume *v, uint64_t device_size, uint64_t end)
+static int refuse_smaller(const struct work_volume *v, uint64_t device_size, uint64_t end)
 {
 	return log_refusal(-ENOTBLK,
 			   "%s: the device has become smaller: it has %" PRIu64
@@ -58,7 +59,8 @@ static int refuse_smaller(const struct volume *v, uint64_t device_size, uint64_t
 }
 
 /* An error of crypt_map_new() for data that end at @end of the device. */
-static int refuse(const struct volume *v, uint64_t end, const struct stack_side *side, int error)
+static int refuse(const struct work_volume *v, uint64_t end, const struct stack_side *side,
+		  int error)
 {
 	/* Once a re-encryption is begun, both ciphers are fixed. */
 	const bool may_choose = v->reenc.state == LUKS_REENC_NONE;
@@ -103,7 +105,7 @@ static int open_map(struct kernel_cipher *k)
 	return device_open(f.fd, false, &k->device);
 }
 
-int kernel_cipher_new(struct volume *v, uint64_t offset, uint64_t size,
+int kernel_cipher_new(struct work_volume *v, uint64_t offset, uint64_t size,
 		      const struct stack_side *side, struct kernel_cipher **ret)
 {
 	_cleanup_(kernel_cipher_freep) struct kernel_cipher *k = calloc(1, sizeof(*k));
@@ -146,7 +148,7 @@ struct disk *kernel_cipher_disk(const struct kernel_cipher *k)
 	return k->disk;
 }
 
-int cipher_check(struct volume *v, const char *cipher, uint32_t key_size, uint32_t sector_size)
+int cipher_check(struct work_volume *v, const char *cipher, uint32_t key_size, uint32_t sector_size)
 {
 	_cleanup_(kernel_cipher_freep) struct kernel_cipher *k = NULL;
 	_cleanup_(cipher_freep) struct cipher *c = NULL;

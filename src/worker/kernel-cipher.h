@@ -16,7 +16,7 @@ struct kernel_cipher;
  * is one, passes to the mapping, and ends with it: see volume_claim_device(). Logs failures with
  * what to do.
  */
-int kernel_cipher_new(struct volume *v, uint64_t offset, uint64_t size,
+int kernel_cipher_new(struct work_volume *v, uint64_t offset, uint64_t size,
 		      const struct stack_side *side, struct kernel_cipher **ret);
 struct kernel_cipher *kernel_cipher_free(struct kernel_cipher *k);
 DEFINE_CLEANUP(struct kernel_cipher, kernel_cipher_free)
@@ -26,4 +26,5 @@ struct disk *kernel_cipher_disk(const struct kernel_cipher *k);
 
 /* Can OpenSSL or this kernel do it, and of an open volume this kernel in any case? Tried with a
  * random key; changes nothing. Logs -EOPNOTSUPP. */
-int cipher_check(struct volume *v, const char *cipher, uint32_t key_size, uint32_t sector_size);
+int cipher_check(struct work_volume *v, const char *cipher, uint32_t key_size,
+		 uint32_t sector_size);

@@ -21,7 +21,7 @@
 #define ROUNDS 8
 
 struct views {
-	const struct volume *volume;
+	const struct work_volume *volume;
 	const struct engine_side *side;
 	int fd;             /* of the mapping, or of a device of its stack */
 	uint8_t *live;      /* what that shows */
@@ -31,7 +31,7 @@ struct views {
 
 static int decrypt(const struct views *w, uint64_t offset)
 {
-	const struct volume *v = w->volume;
+	const struct work_volume *v = w->volume;
 	int r;
 
 	if (w->side->plaintext)
@@ -76,7 +76,7 @@ static int compare_all(const struct views *w, const struct stack_view *view)
 	return result;
 }
 
-int live_key_prove(const struct volume *v, const struct engine_side *side,
+int live_key_prove(const struct work_volume *v, const struct engine_side *side,
 		   const struct stack_view *view)
 {
 	_cleanup_close_ int fd = -1;

@@ -18,5 +18,5 @@
  *
  * -EKEYREJECTED: no block is the same. Others are what reads fail with at all places.
  */
-int live_key_prove(const struct volume *v, const struct engine_side *side,
+int live_key_prove(const struct work_volume *v, const struct engine_side *side,
 		   const struct stack_view *view);

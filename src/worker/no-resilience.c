@@ -9,7 +9,7 @@
 #include "util/log.h"
 #include "worker/terminal.h"
 
-bool no_resilience_is_there(const struct volume *v)
+bool no_resilience_is_there(const struct work_volume *v)
 {
 	return v->reenc.resilience == LUKS_RESILIENCE_NONE &&
 	       (v->reenc.state == LUKS_REENC_CLEAN || v->reenc.state == LUKS_REENC_HOT);
@@ -38,7 +38,7 @@ static struct position_text tell_position(const struct stack_position *p)
  * To close the volume would throw the true position away. cryptsetup may have died while somebody
  * typed a passphrase, so the kernel is asked again.
  */
-static int refuse_stacked(const struct volume *v)
+static int refuse_stacked(const struct work_volume *v)
 {
 	struct stack_position p;
 	struct position_text where = {};
@@ -57,7 +57,7 @@ static int refuse_stacked(const struct volume *v)
 			   v->name ?: v->data_path, where.text);
 }
 
-static int refuse_unnamed(const struct volume *v)
+static int refuse_unnamed(const struct work_volume *v)
 {
 	return log_refusal(
 		-EINVAL,
@@ -68,7 +68,7 @@ static int refuse_unnamed(const struct volume *v)
 		v->data_path);
 }
 
-static int refuse_unconfirmed(const struct volume *v)
+static int refuse_unconfirmed(const struct work_volume *v)
 {
 	return log_refusal(
 		-EINVAL,
@@ -79,7 +79,7 @@ static int refuse_unconfirmed(const struct volume *v)
 		v->data_path, v->reenc.boundary);
 }
 
-int no_resilience_check(const struct volume *v, const struct options *o)
+int no_resilience_check(const struct work_volume *v, const struct options *o)
 {
 	int r;
 
@@ -93,7 +93,7 @@ int no_resilience_check(const struct volume *v, const struct options *o)
 	return o->batch_mode && !o->trust_position ? refuse_unconfirmed(v) : 0;
 }
 
-int no_resilience_confirm(const struct volume *v, const struct options *o)
+int no_resilience_confirm(const struct work_volume *v, const struct options *o)
 {
 	bool yes;
 	int r = no_resilience_check(v, o);
@@ -111,7 +111,7 @@ int no_resilience_confirm(const struct volume *v, const struct options *o)
 	return yes ? 0 : log_refusal(-ECANCELED, "%s: nothing was changed", v->data_path);
 }
 
-int no_resilience_refuse(const struct volume *v)
+int no_resilience_refuse(const struct work_volume *v)
 {
 	int r;
 

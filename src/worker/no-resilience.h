@@ -15,23 +15,23 @@
 #include "worker/volume.h"
 
 /* Is it such a header, with data that is not converted yet? */
-bool no_resilience_is_there(const struct volume *v);
+bool no_resilience_is_there(const struct work_volume *v);
 
 /*
  * May a person continue @v with the options @o? Asks nobody, so it can be called before passphrases
  * are asked for. Another header than such a one is no error. Logs why not, and what to do:
  * -ENOTUNIQ, -EINVAL.
  */
-int no_resilience_check(const struct volume *v, const struct options *o);
+int no_resilience_check(const struct work_volume *v, const struct options *o);
 
 /*
  * The same for the locked volume, before the first commit. Without --trust-position a person must
  * vouch for the position at the terminal. Logs -ECANCELED, or that nobody can be asked.
  */
-int no_resilience_confirm(const struct volume *v, const struct options *o);
+int no_resilience_confirm(const struct work_volume *v, const struct options *o);
 
 /*
  * For jobs that no person runs, for recover, and before the engine is made, which can protect no
  * hotzone then: always refuses such a header. Logs -ENOTUNIQ, -ENOTSUP.
  */
-int no_resilience_refuse(const struct volume *v);
+int no_resilience_refuse(const struct work_volume *v);

@@ -9,7 +9,7 @@
 
 #include "util/log.h"
 
-static int read_own(const struct volume *v, struct luks_header **ret)
+static int read_own(const struct work_volume *v, struct luks_header **ret)
 {
 	_cleanup_(meta_io_freep) struct meta_io *io = NULL;
 	_cleanup_close_ int fd = fcntl(v->data.fd, F_DUPFD_CLOEXEC, 0);
@@ -24,7 +24,7 @@ static int read_own(const struct volume *v, struct luks_header **ret)
 	return luks_header_read(io, ret, NULL);
 }
 
-int own_header_check(const struct volume *v)
+int own_header_check(const struct work_volume *v)
 {
 	_cleanup_(luks_header_freep) struct luks_header *own = NULL;
 	int r;

@@ -9,4 +9,4 @@
 #include "worker/volume.h"
 
 /* Logs -EINVAL where there is one, unless the options ask for it. Reads only. */
-int own_header_check(const struct volume *v);
+int own_header_check(const struct work_volume *v);

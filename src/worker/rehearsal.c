@@ -13,7 +13,7 @@
 #include "worker/volume-use.h"
 
 /* The advice for a header on the disk, such as to restore a backup of it, is not for this one. */
-static int check_understood(struct volume *v)
+static int check_understood(struct work_volume *v)
 {
 	int r = volume_understand(v);
 
@@ -27,7 +27,7 @@ static int check_understood(struct volume *v)
 }
 
 /* With a key that is not that of the digest, the volume could not be opened again. */
-static int check_key(const struct volume *v, int digest, const struct secret *key,
+static int check_key(const struct work_volume *v, int digest, const struct secret *key,
 		     const char *wrong)
 {
 	int r = luks_volume_key_verify(v->header, digest, key);
@@ -41,7 +41,7 @@ static int check_key(const struct volume *v, int digest, const struct secret *ke
  * libcryptsetup finds that any key belongs to a digest of md5, and puts the new one to the old
  * one's digest. Each keyslot then opens the volume, and only the new one with the right key.
  */
-static int check_sides(const struct volume *v, const struct luks_begin *b)
+static int check_sides(const struct work_volume *v, const struct luks_begin *b)
 {
 	const int old_digest = v->reenc.old_side.digest, new_digest = v->reenc.new_side.digest;
 
@@ -59,7 +59,7 @@ static int check_sides(const struct volume *v, const struct luks_begin *b)
 			   v->header_path);
 }
 
-static int check_digest(const struct volume *v, const struct luks_reenc_keys *keys)
+static int check_digest(const struct work_volume *v, const struct luks_reenc_keys *keys)
 {
 	int r = luks_reenc_digest_verify(v->header, &v->reenc, keys);
 
@@ -73,7 +73,7 @@ static int check_digest(const struct volume *v, const struct luks_reenc_keys *ke
 		     : 0;
 }
 
-static int check_room(const struct volume *v, const char *or_else)
+static int check_room(const struct work_volume *v, const char *or_else)
 {
 	uint64_t used, size;
 	int r = luks_reenc_check_room(v->header, &v->reenc, &used, &size);
@@ -91,7 +91,7 @@ static int check_room(const struct volume *v, const char *or_else)
 }
 
 /* cryptsetup's blocks for the checksums of an image file may be too large for its last bytes. */
-static int cover(struct volume *v, const struct luks_reenc_keys *keys)
+static int cover(struct work_volume *v, const struct luks_reenc_keys *keys)
 {
 	int r = luks_reenc_uncovered(&v->reenc) ? luks_reenc_cover(v->header, &v->reenc, keys) : 0;
 
@@ -102,7 +102,7 @@ static int cover(struct volume *v, const struct luks_reenc_keys *keys)
 }
 
 /* libcryptsetup makes the segment as it was before the re-encryption, mostly without a size. */
-static int fix_size(struct volume *v)
+static int fix_size(struct work_volume *v)
 {
 	int r;
 
@@ -114,14 +114,14 @@ static int fix_size(struct volume *v)
 		     : 0;
 }
 
-int rehearse(const struct volume *v, const struct luks_begin *b, struct luks_header *header,
+int rehearse(const struct work_volume *v, const struct luks_begin *b, struct luks_header *header,
 	     struct meta_io *io)
 {
 	const struct secret *old_key = luks_begin_get_old_key(b),
 			    *new_key = luks_begin_get_new_key(b);
 	const struct luks_reenc_keys keys = {old_key, new_key};
 	const struct conversion_keys conversion_keys = {old_key, new_key};
-	struct volume will_be = *v; /* everything but this belongs to @v */
+	struct work_volume will_be = *v; /* everything but this belongs to @v */
 	int r;
 
 	will_be.header = header;
@@ -154,7 +154,7 @@ int rehearse(const struct volume *v, const struct luks_begin *b, struct luks_hea
 }
 
 /* As a recovery leaves it: the hotzone is converted. Behind the last one nothing is left. */
-static int recovered(struct volume *v)
+static int recovered(struct work_volume *v)
 {
 	struct luks_reenc *reenc = &v->reenc;
 	const bool forward = reenc->direction == LUKS_FORWARD;
@@ -174,7 +174,7 @@ static int recovered(struct volume *v)
 		     : 0;
 }
 
-static int reversed(struct volume *v, const struct luks_reenc_keys *keys)
+static int reversed(struct work_volume *v, const struct luks_reenc_keys *keys)
 {
 	int r = luks_reenc_reverse(v->header, &v->reenc, keys, conversion_hotzone_size(v));
 
@@ -183,7 +183,7 @@ static int reversed(struct volume *v, const struct luks_reenc_keys *keys)
 		     : 0;
 }
 
-static int rehearse_edits(const struct steps *s, unsigned what, struct volume *will_be)
+static int rehearse_edits(const struct steps *s, unsigned what, struct work_volume *will_be)
 {
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
 	struct conversion_keys sides = {s->old_key, s->new_key};
@@ -218,7 +218,7 @@ static int rehearse_edits(const struct steps *s, unsigned what, struct volume *w
 }
 
 /* A private mapping for a cipher takes over the claim of the device, and is gone again. */
-static int claim_again(struct volume *v, const struct volume *will_be)
+static int claim_again(struct work_volume *v, const struct work_volume *will_be)
 {
 	v->exclusive_fd = will_be->exclusive_fd;
 	return volume_claim_device(v);
@@ -227,7 +227,7 @@ static int claim_again(struct volume *v, const struct volume *will_be)
 /* Can the devices be stacked as they are now? Of the new side perhaps nothing is in use yet. */
 static int check_stack(struct steps *s)
 {
-	struct volume *v = &s->volume;
+	struct work_volume *v = &s->volume;
 	const struct conversion_keys keys = {s->old_key, s->new_key};
 	const struct luks_side *side = &v->reenc.new_side;
 	int r;
@@ -243,7 +243,7 @@ static int check_stack(struct steps *s)
 int rehearse_rest(struct steps *s, unsigned what)
 {
 	struct luks_header header = *s->volume.header; /* all but the JSON belongs to the volume */
-	struct volume will_be = s->volume;
+	struct work_volume will_be = s->volume;
 	bool changes = false;
 	int r, r2;
 

@@ -14,7 +14,7 @@
 
 #define DEFAULT_HASH "sha256"
 
-int resume_check_options(const struct volume *v, const struct options *o)
+int resume_check_options(const struct work_volume *v, const struct options *o)
 {
 	const struct luks_reenc *r = &v->reenc;
 	struct luks_new_key key;
@@ -44,7 +44,7 @@ int resume_check_options(const struct volume *v, const struct options *o)
 	return begun_check(&b, o);
 }
 
-static int check_size(const struct volume *v, const struct secret *key, uint32_t wanted,
+static int check_size(const struct work_volume *v, const struct secret *key, uint32_t wanted,
 		      const char *which)
 {
 	if (wanted == 0 || !key || key->size == wanted)
@@ -64,7 +64,7 @@ int resume_check_keys(const struct steps *s)
 }
 
 /* What is asked for, or else what the header has. In place of none a resilience is asked for. */
-static struct luks_protection wanted_protection(const struct volume *v)
+static struct luks_protection wanted_protection(const struct work_volume *v)
 {
 	const struct options *o = v->options;
 	const struct luks_reenc *r = &v->reenc;
@@ -86,7 +86,7 @@ static bool is_another(const struct luks_reenc *r, const struct luks_protection 
 	return p->resilience != r->resilience || (p->hash && strcmp(p->hash, r->hash) != 0);
 }
 
-static int check_hash(const struct volume *v, const struct luks_protection *p)
+static int check_hash(const struct work_volume *v, const struct luks_protection *p)
 {
 	_cleanup_(checksum_freep) struct checksum *checksum = NULL;
 
@@ -98,7 +98,7 @@ static int check_hash(const struct volume *v, const struct luks_protection *p)
 
 int resume_changes_resilience(const struct steps *s, bool *ret)
 {
-	const struct volume *v = &s->volume;
+	const struct work_volume *v = &s->volume;
 	const struct luks_protection p = wanted_protection(v);
 	const bool another = is_another(&v->reenc, &p);
 	int r = another ? check_hash(v, &p) : 0;
@@ -109,7 +109,7 @@ int resume_changes_resilience(const struct steps *s, bool *ret)
 	return 0;
 }
 
-static int explain(const struct volume *v, int error, const struct luks_reason *why)
+static int explain(const struct work_volume *v, int error, const struct luks_reason *why)
 {
 	if (error == -ENOSPC)
 		return log_refusal(error,
@@ -125,7 +125,7 @@ static int explain(const struct volume *v, int error, const struct luks_reason *
 			       v->header_path, *why->text ? ": " : "", why->text);
 }
 
-int resume_try_resilience(const struct steps *s, struct volume *will_be)
+int resume_try_resilience(const struct steps *s, struct work_volume *will_be)
 {
 	const struct luks_protection p = wanted_protection(will_be);
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
@@ -140,7 +140,7 @@ int resume_try_resilience(const struct steps *s, struct volume *will_be)
 
 static int commit(struct steps *s, const struct luks_protection *p, struct luks_reason *why)
 {
-	struct volume *v = &s->volume;
+	struct work_volume *v = &s->volume;
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
@@ -156,7 +156,7 @@ static int commit(struct steps *s, const struct luks_protection *p, struct luks_
 
 int resume_change_resilience(struct steps *s)
 {
-	const struct volume *v = &s->volume;
+	const struct work_volume *v = &s->volume;
 	const struct luks_protection p = wanted_protection(v);
 	struct luks_reason why = {};
 	int r;

@@ -8,7 +8,7 @@
 #include "worker/steps.h"
 
 /* Before keys are asked for. Names the option that contradicts what was begun: -EINVAL. */
-int resume_check_options(const struct volume *v, const struct options *o);
+int resume_check_options(const struct work_volume *v, const struct options *o);
 
 /* The same, of sizes that only the keys tell. After steps_unlock(). */
 int resume_check_keys(const struct steps *s);
@@ -23,7 +23,7 @@ int resume_changes_resilience(const struct steps *s, bool *ret);
  * Tries on @will_be, whose header and re-encryption are copies of those of @s, what
  * resume_change_resilience() does. Writes nothing. Logs what is wrong.
  */
-int resume_try_resilience(const struct steps *s, struct volume *will_be);
+int resume_try_resilience(const struct steps *s, struct work_volume *will_be);
 
 /*
  * Puts the resilience that is asked for into a clean header, in one commit. After rehearse_rest(),

@@ -77,14 +77,14 @@ static int probe(int fd, struct found_content *ret)
 	return 0;
 }
 
-static int refuse(const struct volume *v, uint32_t sector_size, const char *what)
+static int refuse(const struct work_volume *v, uint32_t sector_size, const char *what)
 {
 	return log_refusal(-EINVAL, "%s: --sector-size %" PRIu32 " would break %s on %s",
 			   v->data_path, sector_size, what, v->name ? v->name : "it");
 }
 
 /* Of a closed volume somebody has said that it does (--force-offline-reencrypt). */
-static int refuse_unknown(const struct volume *v, uint32_t sector_size, const char *why)
+static int refuse_unknown(const struct work_volume *v, uint32_t sector_size, const char *why)
 {
 	if (!v->name) {
 		log_notice("%s: cannot tell whether what is on it bears --sector-size %" PRIu32
@@ -99,7 +99,7 @@ static int refuse_unknown(const struct volume *v, uint32_t sector_size, const ch
 			   v->data_path, v->name, sector_size, why);
 }
 
-static int check_file_system(const struct volume *v, uint32_t sector_size,
+static int check_file_system(const struct work_volume *v, uint32_t sector_size,
 			     const struct found_content *c)
 {
 	char text[160];
@@ -116,7 +116,7 @@ static int check_file_system(const struct volume *v, uint32_t sector_size,
 	return refuse(v, sector_size, text);
 }
 
-static int check_content(const struct volume *v, uint32_t sector_size,
+static int check_content(const struct work_volume *v, uint32_t sector_size,
 			 const struct found_content *c)
 {
 	char text[160];
@@ -134,7 +134,7 @@ static int check_content(const struct volume *v, uint32_t sector_size,
 	return refuse_unknown(v, sector_size, text);
 }
 
-static int check_plaintext(const struct volume *v, uint32_t sector_size, int fd)
+static int check_plaintext(const struct work_volume *v, uint32_t sector_size, int fd)
 {
 	struct found_content content;
 	const int r = probe(fd, &content);
@@ -175,7 +175,7 @@ static int look_at_loop(dev_t loop, const char *name, void *arg)
  * A device above takes the limits for its I/O from the volume when it is set up, and never again:
  * what is opened on it later (a mount) reads smaller blocks, whatever its own are.
  */
-static int check_above(const struct volume *v, uint32_t sector_size, dev_t mapping)
+static int check_above(const struct work_volume *v, uint32_t sector_size, dev_t mapping)
 {
 	struct user u = {.mapping = mapping};
 	int r = device_each_holder(mapping, note_user, &u);
@@ -196,7 +196,7 @@ static int check_above(const struct volume *v, uint32_t sector_size, dev_t mappi
 		v->data_path, sector_size, u.name, v->name);
 }
 
-int sectors_check_above(const struct volume *v, uint32_t sector_size)
+int sectors_check_above(const struct work_volume *v, uint32_t sector_size)
 {
 	_cleanup_close_ int fd = -1;
 	struct device_info info;
@@ -223,8 +223,8 @@ int sectors_check_above(const struct volume *v, uint32_t sector_size)
 }
 
 /* Decrypts @size bytes at @offset of the data into the same place of @fd. */
-static int copy_plaintext(const struct volume *v, struct cipher *c, uint64_t offset, size_t size,
-			  int fd)
+static int copy_plaintext(const struct work_volume *v, struct cipher *c, uint64_t offset,
+			  size_t size, int fd)
 {
 	_cleanup_free_ void *buf = NULL;
 	int r;
@@ -243,7 +243,7 @@ static int copy_plaintext(const struct volume *v, struct cipher *c, uint64_t off
 }
 
 /* A file in memory, as large as the data, with what libblkid reads: the beginning and the end. */
-static int make_plaintext(const struct volume *v, const struct secret *key)
+static int make_plaintext(const struct work_volume *v, const struct secret *key)
 {
 	_cleanup_(cipher_freep) struct cipher *c = NULL;
 	const struct luks_side *side = &v->reenc.new_side;
@@ -262,7 +262,8 @@ static int make_plaintext(const struct volume *v, const struct secret *key)
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-int sectors_check_closed(const struct volume *v, const struct secret *key, uint32_t sector_size)
+int sectors_check_closed(const struct work_volume *v, const struct secret *key,
+			 uint32_t sector_size)
 {
 	_cleanup_close_ int fd = make_plaintext(v, key);
 

@@ -15,10 +15,11 @@
  * -EINVAL (logged): what is on the open volume does not bear @sector_size, or it cannot be told. On
  * success it is said which programs will fail.
  */
-int sectors_check_above(const struct volume *v, uint32_t sector_size);
+int sectors_check_above(const struct work_volume *v, uint32_t sector_size);
 
 /*
  * The same of a closed volume, by what is decrypted with its volume key @key: what would break is
  * refused; what cannot be told is only said, as somebody has taken that on himself already.
  */
-int sectors_check_closed(const struct volume *v, const struct secret *key, uint32_t sector_size);
+int sectors_check_closed(const struct work_volume *v, const struct secret *key,
+			 uint32_t sector_size);

@@ -249,7 +249,7 @@ static int check_locked(const struct work *w)
 /* A re-encryption that we may go on with, unlocked, locked against others, and verified. */
 static int enter(struct work *w)
 {
-	const struct volume *v = &w->steps.volume;
+	const struct work_volume *v = &w->steps.volume;
 	int r = steps_check_supported(v);
 
 	if (r == 0)
@@ -292,7 +292,7 @@ static int convert(struct work *w, bool recover_only)
 
 static int do_convert(struct work *w)
 {
-	const struct volume *v = &w->steps.volume;
+	const struct work_volume *v = &w->steps.volume;
 	int r = open_steps(w);
 
 	if (r < 0)
@@ -309,7 +309,7 @@ static int do_convert(struct work *w)
 
 static int do_recover(struct work *w)
 {
-	const struct volume *v = &w->steps.volume;
+	const struct work_volume *v = &w->steps.volume;
 	int r = open_steps(w);
 
 	if (r < 0)
@@ -326,7 +326,7 @@ static int do_recover(struct work *w)
 /* Up to a clean header and a plain table: the stack has the sides in their roles of before. */
 static int enter_to_turn(struct work *w)
 {
-	const struct volume *v = &w->steps.volume;
+	const struct work_volume *v = &w->steps.volume;
 	int r = open_steps(w);
 
 	if (r < 0)

@@ -127,7 +127,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 	return 0;
 }
 
-void watch_init(struct watch *w, struct service_volume *v, const struct volume *volume)
+void watch_init(struct watch *w, struct service_volume *v, const struct work_volume *volume)
 {
 	const struct luks_reenc *reenc = &volume->reenc;
 	const struct engine_progress start = {
@@ -162,13 +162,13 @@ void watch_end(struct watch *w)
 
 static int put_record(struct service_volume *v, const char *text, uint64_t serial)
 {
-	struct volume volume;
+	struct work_volume volume;
 	struct luks_store store;
 	int r = volume_open(v->base, &volume);
 
 	if (r < 0)
 		return r;
-	r = volume_lock(&volume);
+	r = volume_take_lock(&volume);
 	if (r == 0) {
 		luks_store_init(&store, volume.meta, volume.header, &volume.reenc, volume.meta_fd,
 				volume.header_on_data);
@@ -194,7 +194,7 @@ void watch_set_record_at_rest(struct service_volume *v, const char *text, uint64
 }
 
 /* Bytes per second at which the start of the data can be read, for half a second at most. */
-static uint64_t read_speed(const struct volume *volume)
+static uint64_t read_speed(const struct work_volume *volume)
 {
 	const size_t piece = ESTIMATE_PIECE;
 	const struct luks_reenc *r = &volume->reenc;
@@ -213,7 +213,7 @@ static uint64_t read_speed(const struct volume *volume)
 	return usec > 0 ? bytes * 1000000 / usec : 0;
 }
 
-uint64_t watch_estimate(struct service_volume *v, const struct volume *volume)
+uint64_t watch_estimate(struct service_volume *v, const struct work_volume *volume)
 {
 	const uint64_t limit = control_limits(v->control).rate;
 	uint64_t speed;

@@ -17,7 +17,7 @@ struct watch {
 	uint64_t start, paid; /* @paid of earlier runs are what the rate has counted before */
 };
 
-void watch_init(struct watch *w, struct service_volume *v, const struct volume *volume);
+void watch_init(struct watch *w, struct service_volume *v, const struct work_volume *volume);
 void watch_end(struct watch *w);
 
 /* Puts @text into the header while no job runs, and reports it under @serial. */
@@ -27,4 +27,4 @@ void watch_set_record_at_rest(struct service_volume *v, const char *text, uint64
  * Microseconds that converting @volume would take: from the speed at which a piece of it can be
  * read, written once for each read, and from the limit. 0: not to be told.
  */
-uint64_t watch_estimate(struct service_volume *v, const struct volume *volume);
+uint64_t watch_estimate(struct service_volume *v, const struct work_volume *volume);

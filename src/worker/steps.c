@@ -37,7 +37,7 @@ void steps_close(struct steps *s)
 int steps_wipe_freed(struct steps *s)
 {
 	static const struct luks_areas none = {};
-	struct volume *v = &s->volume;
+	struct work_volume *v = &s->volume;
 
 	if (!luks_freed_is_due(v->header))
 		return 0;
@@ -48,7 +48,7 @@ int steps_wipe_freed(struct steps *s)
 	return volume_reload(v);
 }
 
-int steps_check_supported(const struct volume *v)
+int steps_check_supported(const struct work_volume *v)
 {
 	const struct luks_reenc *r = &v->reenc;
 
@@ -85,14 +85,14 @@ int steps_check_supported(const struct volume *v)
 	return 0;
 }
 
-int steps_check_size(const struct volume *v)
+int steps_check_size(const struct work_volume *v)
 {
 	return v->grown && v->reenc.direction == LUKS_FORWARD ? volume_refuse_grown(v) : 0;
 }
 
 int steps_unlock(struct steps *s)
 {
-	const struct volume *v = &s->volume;
+	const struct work_volume *v = &s->volume;
 	const struct luks_unlock_params params = {
 		.device = v->data_path,
 		.place = &v->place,
@@ -117,7 +117,7 @@ int steps_unlock(struct steps *s)
  * be verified is that the new key is the one that the header names; and what cannot must not cost
  * anybody the old key.
  */
-static int verify_finish(struct volume *v, const struct luks_reenc_keys *keys)
+static int verify_finish(struct work_volume *v, const struct luks_reenc_keys *keys)
 {
 	const int digest = v->reenc.new_side.digest;
 	uint32_t left = luks_reenc_keyslots(v->header, v->reenc.old_side.digest);
@@ -137,9 +137,9 @@ static int verify_finish(struct volume *v, const struct luks_reenc_keys *keys)
 
 int steps_take_over(struct steps *s)
 {
-	struct volume *v = &s->volume;
+	struct work_volume *v = &s->volume;
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
-	int r = v->lock ? 0 : volume_lock(v); /* steps_begin() took the lock */
+	int r = v->lock ? 0 : volume_take_lock(v); /* steps_begin() took the lock */
 
 	if (r < 0)
 		return r;
@@ -187,7 +187,7 @@ static int recover_uncovered(struct steps *s)
  */
 static int cover_all(struct steps *s)
 {
-	struct volume *v = &s->volume;
+	struct work_volume *v = &s->volume;
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct luks_reason why = {};
@@ -247,7 +247,7 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 /* Before anybody is asked for a passphrase. */
 static int check_sectors(const struct steps *s)
 {
-	const struct volume *v = &s->volume;
+	const struct work_volume *v = &s->volume;
 	const uint32_t wanted = s->options->sector_size;
 
 	if (!v->name || v->reenc.state != LUKS_REENC_NONE ||
@@ -260,7 +260,7 @@ static int check_sectors(const struct steps *s)
  * cryptsetup before 2.7 opens the whole device whatever size the header says, so data may lie
  * behind that size, and would be lost. An open mapping of that size has none.
  */
-static int check_fixed_size(const struct volume *v)
+static int check_fixed_size(const struct work_volume *v)
 {
 	const uint64_t device = v->data.geometry.size - v->reenc.data_offset;
 
@@ -346,7 +346,7 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 /* Take the lock only here: key derivation takes seconds and writes nothing. */
 int steps_begin(struct steps *s, struct luks_begin *b)
 {
-	struct volume *v = &s->volume;
+	struct work_volume *v = &s->volume;
 	struct luks_header *header;
 	struct meta_io *io;
 	int r = luks_begin_make(b, &header, &io);
@@ -355,7 +355,7 @@ int steps_begin(struct steps *s, struct luks_begin *b)
 	r = rehearse(v, b, header, io);
 	if (r < 0)
 		return r;
-	r = volume_lock(v);
+	r = volume_take_lock(v);
 	if (r < 0)
 		return r;
 	if (v->reenc.state != LUKS_REENC_NONE)
@@ -366,7 +366,7 @@ int steps_begin(struct steps *s, struct luks_begin *b)
 	return r < 0 ? r : volume_reload(v);
 }
 
-int steps_check_cancellable(const struct volume *v)
+int steps_check_cancellable(const struct work_volume *v)
 {
 	switch (v->reenc.state) {
 	case LUKS_REENC_NONE:
@@ -391,7 +391,7 @@ int steps_check_cancellable(const struct volume *v)
 
 int steps_turn_around(struct steps *s)
 {
-	struct volume *v = &s->volume;
+	struct work_volume *v = &s->volume;
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct secret *key;
@@ -422,11 +422,11 @@ int steps_turn_around(struct steps *s)
 
 int steps_settle(struct steps *s)
 {
-	struct volume *v = &s->volume;
+	struct work_volume *v = &s->volume;
 	int r = steps_unlock(s);
 
 	if (r == 0)
-		r = volume_lock(v);
+		r = volume_take_lock(v);
 	if (r == 0 && v->reenc.state != LUKS_REENC_NONE)
 		r = log_error_errno(-ESTALE, "%s: somebody else began a re-encryption meanwhile",
 				    v->data_path);

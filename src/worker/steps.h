@@ -18,7 +18,7 @@
 
 struct steps {
 	const struct options *options;
-	struct volume volume;
+	struct work_volume volume;
 	struct luks_passphrases passphrases;
 	bool tokens;                           /* they may be tried before anybody is asked */
 	bool skip_tokens;                      /* they may not when a re-encryption begins */
@@ -42,10 +42,10 @@ void steps_close(struct steps *s);
 int steps_wipe_freed(struct steps *s);
 
 /* -ENOTSUP: only cryptsetup can go on with the re-encryption there is. */
-int steps_check_supported(const struct volume *v);
+int steps_check_supported(const struct work_volume *v);
 
 /* Can it be finished as the volume is open? Logs -EINVAL. Recovering and cancelling always can. */
-int steps_check_size(const struct volume *v);
+int steps_check_size(const struct work_volume *v);
 
 /* -EBUSY: a re-encryption is there already. Nothing is written before steps_begin(). */
 int steps_plan(struct steps *s, struct luks_begin **ret);
@@ -68,7 +68,7 @@ int steps_take_over(struct steps *s);
 int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret);
 
 /* -EINVAL: nothing to cancel, or too late; -EALREADY: on the way back. */
-int steps_check_cancellable(const struct volume *v);
+int steps_check_cancellable(const struct work_volume *v);
 
 /*
  * After rehearse_rest(): the commit that swaps the roles of the keys of a clean header; with

@@ -38,7 +38,7 @@ static struct device_name name_of_device(dev_t device)
 	return name;
 }
 
-static int refuse_copy(const struct volume *v, const struct active_volume *other)
+static int refuse_copy(const struct work_volume *v, const struct active_volume *other)
 {
 	const struct device_name device = name_of_device(other->data_device);
 
@@ -52,7 +52,7 @@ static int refuse_copy(const struct volume *v, const struct active_volume *other
 }
 
 /* Only what is open on the very device that we were told can be worked on while it is in use. */
-static int check_device(const struct volume *v, const struct active_volume *active,
+static int check_device(const struct work_volume *v, const struct active_volume *active,
 			const struct stat *st)
 {
 	const struct device_name device = name_of_device(active->data_device);
@@ -71,7 +71,7 @@ static int check_device(const struct volume *v, const struct active_volume *acti
 }
 
 struct other_holder {
-	const struct volume *volume;
+	const struct work_volume *volume;
 	const struct active_volume *active;
 	bool others; /* are open with this UUID, who knows where: their helpers may be here */
 	char name[64];
@@ -97,7 +97,7 @@ static int look_at_holder(dev_t holder, const char *name, void *arg)
 }
 
 /* Another mapping over the data would keep the old key while the data gets the new one. */
-static int check_other_holders(const struct volume *v, const struct active_volume *active,
+static int check_other_holders(const struct work_volume *v, const struct active_volume *active,
 			       bool others)
 {
 	struct other_holder other = {.volume = v, .active = active, .others = others};
@@ -110,7 +110,8 @@ static int check_other_holders(const struct volume *v, const struct active_volum
 			   v->data_path, active->name, other.name);
 }
 
-static int check_active(const struct volume *v, const struct active_volume *active, bool others)
+static int check_active(const struct work_volume *v, const struct active_volume *active,
+			bool others)
 {
 	struct stat st;
 	int r;
@@ -149,7 +150,7 @@ static int read_first_block(int fd, void *buf)
  * Two device nodes can be two paths to one disk, which the kernel does not know. They are two disks
  * for certain where they differ in size, or in a header that stands still meanwhile.
  */
-static bool is_another_disk(const struct volume *v, dev_t device)
+static bool is_another_disk(const struct work_volume *v, dev_t device)
 {
 	_Alignas(FIRST_BLOCK) uint8_t ours[FIRST_BLOCK], theirs[FIRST_BLOCK], again[FIRST_BLOCK];
 	_cleanup_close_ int fd = device_open_node(device, O_RDONLY | O_DIRECT);
@@ -164,7 +165,7 @@ static bool is_another_disk(const struct volume *v, dev_t device)
 	       memcmp(ours, again, FIRST_BLOCK) == 0 && memcmp(ours, theirs, FIRST_BLOCK) != 0;
 }
 
-static int check_closed(const struct volume *v, const struct active *a)
+static int check_closed(const struct work_volume *v, const struct active *a)
 {
 	for (unsigned i = 0; i < a->n_elsewhere; i++) {
 		const struct active_volume *other = &a->elsewhere[i];
@@ -196,7 +197,7 @@ static struct names names_here(const struct active *a)
 }
 
 /* The mapping that the user names is not one of this device. */
-static int refuse_wanted(const struct volume *v, const char *wanted, const struct active *a)
+static int refuse_wanted(const struct work_volume *v, const char *wanted, const struct active *a)
 {
 	const struct names here = names_here(a);
 	struct active_volume other;
@@ -222,7 +223,7 @@ static int refuse_wanted(const struct volume *v, const char *wanted, const struc
  * The mapping to work on: the one that is named, or the only one. Another one that is known to lie
  * here would keep the old key. Of one that may lie anywhere, the holders of the device tell.
  */
-static int choose(const struct volume *v, const struct active *a, const char *wanted,
+static int choose(const struct work_volume *v, const struct active *a, const char *wanted,
 		  const struct active_volume **ret)
 {
 	const struct active_volume *chosen = active_pick(a, wanted);
@@ -243,7 +244,7 @@ static int choose(const struct volume *v, const struct active *a, const char *wa
 }
 
 /* What --active-name means, which may be a path. */
-static int find_wanted(const struct volume *v, char *name, const char **ret)
+static int find_wanted(const struct work_volume *v, char *name, const char **ret)
 {
 	const char *given = v->options->active_name;
 	int r;
@@ -258,7 +259,7 @@ static int find_wanted(const struct volume *v, char *name, const char **ret)
 	return 0;
 }
 
-int volume_find_active(struct volume *v)
+int volume_find_active(struct work_volume *v)
 {
 	const struct active_volume *chosen = NULL;
 	char name[DM_NAME_MAX + 1];
@@ -302,7 +303,7 @@ static int open_exclusively(int fd)
 }
 
 /* Offline: nobody may mount or map the device while it is worked on. */
-int volume_claim_device(struct volume *v)
+int volume_claim_device(struct work_volume *v)
 {
 	int removed, fd;
 
@@ -330,7 +331,8 @@ int volume_claim_device(struct volume *v)
 }
 
 /* An open volume is known for one; the loop devices that cannot be looked at may be anybody's. */
-static int refuse_unknown(const struct volume *v, const char *path, const struct use_reason *why)
+static int refuse_unknown(const struct work_volume *v, const char *path,
+			  const struct use_reason *why)
 {
 	if (v->name || v->options->force_offline)
 		return 0;
@@ -341,7 +343,7 @@ static int refuse_unknown(const struct volume *v, const char *path, const struct
 			   path, why->text);
 }
 
-static int claim_loops(struct volume *v, int fd, const char *path)
+static int claim_loops(struct work_volume *v, int fd, const char *path)
 {
 	struct use_reason why;
 	int r = loop_claims_take(&v->loops, fd, &why);
@@ -362,7 +364,7 @@ static int claim_loops(struct volume *v, int fd, const char *path)
 	}
 }
 
-static int claim_file(struct volume *v, int fd, const char *path)
+static int claim_file(struct work_volume *v, int fd, const char *path)
 {
 	struct use_reason why;
 	int r = claim_loops(v, fd, path);
@@ -373,7 +375,7 @@ static int claim_file(struct volume *v, int fd, const char *path)
 	return r == -EBUSY ? log_refusal(r, "%s: is in use: %s", path, why.text) : r;
 }
 
-int volume_claim(struct volume *v)
+int volume_claim(struct work_volume *v)
 {
 	int r = volume_claim_device(v);
 
@@ -384,14 +386,14 @@ int volume_claim(struct volume *v)
 	return r;
 }
 
-void volume_unclaim(struct volume *v)
+void volume_unclaim(struct work_volume *v)
 {
 	cleanup_close(&v->exclusive_fd);
 	v->exclusive_fd = -1;
 	loop_claims_free(&v->loops);
 }
 
-int volume_check_claim(struct volume *v)
+int volume_check_claim(struct work_volume *v)
 {
 	struct use_reason why;
 

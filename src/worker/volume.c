@@ -31,7 +31,7 @@ static int not_a_key(int error)
 	return error == -EPERM ? -EACCES : error;
 }
 
-static int make_arguments(struct volume *v)
+static int make_arguments(struct work_volume *v)
 {
 	const bool detached = v->options->header;
 
@@ -72,7 +72,7 @@ static int device_of_name(const char *name, char **ret)
 }
 
 /* To name the open volume instead of the device below it is an easy slip. */
-static int explain_no_header(const struct volume *v)
+static int explain_no_header(const struct work_volume *v)
 {
 	const char *given = v->options->device;
 	_cleanup_free_ char *below = NULL;
@@ -89,7 +89,8 @@ static int explain_no_header(const struct volume *v)
 	return -EINVAL;
 }
 
-static int explain_header_error(const struct volume *v, int error, const struct luks_reason *why)
+static int explain_header_error(const struct work_volume *v, int error,
+				const struct luks_reason *why)
 {
 	const char *path = v->header_path;
 
@@ -114,7 +115,7 @@ static int explain_header_error(const struct volume *v, int error, const struct 
 }
 
 /* Nothing here can give a volume another UUID: it can only be the one that was expected. */
-static int check_expected_uuid(const struct volume *v)
+static int check_expected_uuid(const struct work_volume *v)
 {
 	const char *wanted = v->options->uuid;
 
@@ -127,7 +128,7 @@ static int check_expected_uuid(const struct volume *v)
 			   v->header_path, v->header->uuid, wanted);
 }
 
-static int read_header(struct volume *v)
+static int read_header(struct work_volume *v)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct luks_reason why = {};
@@ -146,13 +147,13 @@ static int read_header(struct volume *v)
 	return r < 0 ? r : check_expected_uuid(v);
 }
 
-static int load(struct volume *v, uint64_t fixed_size, struct luks_reason *why)
+static int load(struct work_volume *v, uint64_t fixed_size, struct luks_reason *why)
 {
 	return luks_reenc_load(v->header, v->data.geometry.size, fixed_size,
 			       v->data.geometry.block_size, &v->reenc, why);
 }
 
-int volume_refuse_grown(const struct volume *v)
+int volume_refuse_grown(const struct work_volume *v)
 {
 	const uint64_t data =
 		v->grown ? v->data.geometry.size - v->reenc.data_offset : v->reenc.data_size;
@@ -169,7 +170,7 @@ int volume_refuse_grown(const struct volume *v)
  * The mapping shows only a part of the data, or another than was asked for. What lies outside would
  * stay under the old key, and be lost when the header only knows the new one.
  */
-static int refuse_other_size(const struct volume *v)
+static int refuse_other_size(const struct work_volume *v)
 {
 	const uint64_t open = v->active_size, data = v->reenc.data_size;
 
@@ -197,7 +198,7 @@ static int refuse_other_size(const struct volume *v)
 			   v->name, open, v->data_path, data, v->name, open);
 }
 
-uint32_t volume_position_unit(const struct volume *v)
+uint32_t volume_position_unit(const struct work_volume *v)
 {
 	const struct geometry *g = &v->data.geometry;
 
@@ -205,7 +206,7 @@ uint32_t volume_position_unit(const struct volume *v)
 }
 
 /* An earlier run, or cryptsetup, saw the same data on a disk with smaller blocks. */
-static int check_position_blocks(const struct volume *v)
+static int check_position_blocks(const struct work_volume *v)
 {
 	const uint32_t block = v->data.geometry.block_size;
 	const struct luks_reenc *r = &v->reenc;
@@ -230,7 +231,7 @@ static int check_position_blocks(const struct volume *v)
  * Direct I/O is in whole blocks of the device or file system, and the data may have another size: a
  * copy of a disk with smaller blocks. What is left over would stay under the old key, and be lost.
  */
-static int check_blocks(const struct volume *v)
+static int check_blocks(const struct work_volume *v)
 {
 	const uint32_t block = v->data.geometry.block_size;
 
@@ -251,7 +252,7 @@ static int check_blocks(const struct volume *v)
 		v->data_path, block, v->reenc.data_size, v->reenc.data_offset, v->data_path);
 }
 
-int volume_understand(struct volume *v)
+int volume_understand(struct work_volume *v)
 {
 	struct luks_reason why = {};
 	int r = load(v, v->options->device_size, &why);
@@ -284,7 +285,7 @@ int volume_understand(struct volume *v)
 	}
 }
 
-static int open_metadata(struct volume *v)
+static int open_metadata(struct work_volume *v)
 {
 	int fd = meta_io_open(v->place.header.fd, O_RDWR), r;
 
@@ -300,7 +301,7 @@ static int open_metadata(struct volume *v)
 	return 0;
 }
 
-static int open_data(struct volume *v)
+static int open_data(struct work_volume *v)
 {
 	int r = device_open(v->place.data.fd, false, &v->data);
 
@@ -331,7 +332,7 @@ static int open_data(struct volume *v)
 	}
 }
 
-static int find_place(struct volume *v)
+static int find_place(struct work_volume *v)
 {
 	const struct options *o = v->options;
 	_cleanup_free_ char *below = NULL;
@@ -347,7 +348,7 @@ static int find_place(struct volume *v)
 	return r < 0 || o->allow_shared ? r : luks_place_check_private(&v->place);
 }
 
-static int open_all(struct volume *v)
+static int open_all(struct work_volume *v)
 {
 	int r = find_place(v);
 
@@ -369,9 +370,9 @@ static int open_all(struct volume *v)
 	return r < 0 ? r : volume_understand(v);
 }
 
-int volume_open(const struct options *o, struct volume *ret)
+int volume_open(const struct options *o, struct work_volume *ret)
 {
-	struct volume v = VOLUME_NONE;
+	struct work_volume v = VOLUME_NONE;
 	int r;
 
 	v.options = o;
@@ -384,7 +385,7 @@ int volume_open(const struct options *o, struct volume *ret)
 	return 0;
 }
 
-void volume_close(struct volume *v)
+void volume_close(struct work_volume *v)
 {
 	v->header = luks_header_free(v->header);
 	v->meta = meta_io_free(v->meta);
@@ -399,7 +400,7 @@ void volume_close(struct volume *v)
 	v->data_path = v->header_path = NULL;
 }
 
-static int take_lock(const struct volume *v, struct luks_lock **ret)
+static int take_lock(const struct work_volume *v, struct luks_lock **ret)
 {
 	int r = luks_lock_reencryption(v->header->uuid, ret);
 
@@ -421,7 +422,7 @@ static int take_lock(const struct volume *v, struct luks_lock **ret)
 	return 0;
 }
 
-static int repair_copies(struct volume *v)
+static int repair_copies(struct work_volume *v)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	int r;
@@ -437,7 +438,7 @@ static int repair_copies(struct volume *v)
 	return luks_settle_copies(v->header, v->meta);
 }
 
-int volume_reload(struct volume *v)
+int volume_reload(struct work_volume *v)
 {
 	int r = read_header(v);
 
@@ -446,7 +447,7 @@ int volume_reload(struct volume *v)
 	return r < 0 || !v->lock ? r : repair_copies(v);
 }
 
-int volume_check_idle(struct volume *v)
+int volume_check_idle(struct work_volume *v)
 {
 	struct luks_lock *lock;
 	int r = take_lock(v, &lock);
@@ -460,7 +461,7 @@ int volume_check_idle(struct volume *v)
 }
 
 /* Passphrases take their time: is it still open, or closed, as it was when we first looked? */
-static int look_again(struct volume *v)
+static int look_again(struct work_volume *v)
 {
 	_cleanup_free_ char *before = TAKE_PTR(v->name);
 	int r = volume_find_active(v);
@@ -472,7 +473,7 @@ static int look_again(struct volume *v)
 	return log_refusal(-EBUSY, "%s: was opened or closed meanwhile; try again", v->data_path);
 }
 
-int volume_lock(struct volume *v)
+int volume_take_lock(struct work_volume *v)
 {
 	int r = take_lock(v, &v->lock);
 
@@ -484,7 +485,7 @@ int volume_lock(struct volume *v)
 }
 
 /* As it is now: another tool may have put a new keyslot into an area that was freed. */
-static int read_to_wipe(struct volume *v)
+static int read_to_wipe(struct work_volume *v)
 {
 	_cleanup_(luks_header_freep) struct luks_header *now = NULL;
 	int r = luks_header_read(v->meta, &now, NULL);
@@ -498,7 +499,7 @@ static int read_to_wipe(struct volume *v)
 	return luks_header_repair(v->header, v->meta);
 }
 
-int volume_wipe_freed(struct volume *v, const struct luks_areas *freed)
+int volume_wipe_freed(struct work_volume *v, const struct luks_areas *freed)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);

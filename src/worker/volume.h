@@ -16,7 +16,7 @@
 #include "luks/reencrypt.h"
 #include "worker/options.h"
 
-struct volume {
+struct work_volume {
 	const struct options *options;
 	struct luks_place place;
 	const char *data_path;   /* of @place: for messages */
@@ -34,7 +34,7 @@ struct volume {
 	struct luks_reenc reenc;
 	int exclusive_fd;         /* offline: keeps others from claiming the block device */
 	struct loop_claims loops; /* over data or header */
-	struct luks_lock *lock;   /* the re-encryption lock, once volume_lock() took it */
+	struct luks_lock *lock;   /* the re-encryption lock, once volume_take_lock() took it */
 };
 
 #define VOLUME_NONE                                                                                \
@@ -46,33 +46,33 @@ struct volume {
  * Finds the devices and reads the header, without a lock that lasts. Logs what is wrong. The errno
  * says which exit code is right.
  */
-int volume_open(const struct options *o, struct volume *ret);
-void volume_close(struct volume *v);
+int volume_open(const struct options *o, struct work_volume *ret);
+void volume_close(struct work_volume *v);
 
 /* Is nobody else at it, and could it be had exclusively offline? Only a look; logs -EBUSY. */
-int volume_check_idle(struct volume *v);
+int volume_check_idle(struct work_volume *v);
 
 /*
  * Takes the re-encryption lock for good, and reloads: from here on the header only changes by us.
  * Offline the data device is opened exclusively.
  */
-int volume_lock(struct volume *v);
+int volume_take_lock(struct work_volume *v);
 
 /*
  * Wipes what ended re-encryptions freed: @freed, and what the header has noted (luks/freed.h) since
  * runs were killed before they came to it. Nothing is done where the header is in re-encryption.
  * Reads the header again. Logs failures, after which the note stays.
  */
-int volume_wipe_freed(struct volume *v, const struct luks_areas *freed);
+int volume_wipe_freed(struct work_volume *v, const struct luks_areas *freed);
 
 /*
  * For a volume that has grown: only its hotzone can be recovered, or all be taken back. Logs why;
  * -EINVAL.
  */
-int volume_refuse_grown(const struct volume *v);
+int volume_refuse_grown(const struct work_volume *v);
 
 /* The number of the device with the data; 0: an image file. */
-static inline dev_t volume_data_device(const struct volume *v)
+static inline dev_t volume_data_device(const struct work_volume *v)
 {
 	return file_block_device(&v->place.data.identity);
 }
@@ -81,14 +81,14 @@ static inline dev_t volume_data_device(const struct volume *v)
  * Reads the header again and understands it, under the locks that we have. With that of the
  * re-encryption a bad copy is repaired.
  */
-int volume_reload(struct volume *v);
+int volume_reload(struct work_volume *v);
 
 /* Sets v->reenc from v->header. Logs what is wrong. */
-int volume_understand(struct volume *v);
+int volume_understand(struct work_volume *v);
 
 /*
  * Bytes, a power of two: where the boundary should be left, where the data allows that. cryptsetup
  * takes an image file for a disk with sectors of 4096 bytes, and its checksums then cover all that
  * is left.
  */
-uint32_t volume_position_unit(const struct volume *v);
+uint32_t volume_position_unit(const struct work_volume *v);
