@@ -215,6 +215,8 @@ bool volume_is_calm(const struct volume *v);
 struct run_options volume_resolve_run(const struct volume *v, const struct run_choices *run);
 /* For the rotation that is there, or is to begin. */
 struct run_options volume_run_options(const struct volume *v);
+/* Since the worker was told of it. */
+bool volume_run_has_changed(const struct volume *v);
 struct rotate_options volume_complete_options(const struct volume *v,
 					      const struct rotate_options *options);
 /* -ENOTSUP: with its ciphers it cannot be done so. */

@@ -46,6 +46,13 @@ struct run_options volume_run_options(const struct volume *v)
 	return volume_resolve_run(v, in_force(v));
 }
 
+bool volume_run_has_changed(const struct volume *v)
+{
+	const struct run_options now = volume_run_options(v), *sent = &v->core->sent_run;
+
+	return now.skip_unwritten != sent->skip_unwritten || now.verify != sent->verify;
+}
+
 struct rotate_options volume_complete_options(const struct volume *v,
 					      const struct rotate_options *options)
 {

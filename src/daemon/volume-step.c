@@ -22,7 +22,6 @@ struct volume_facts volume_facts(const struct volume *v)
 	const struct manager *m = v->manager;
 	const struct provider *p = &config_for_volume(m->config, v->uuid)->provider;
 	const bool in_work = c->reencryption != REENCRYPTION_NONE;
-	const struct run_options run = volume_run_options(v);
 	const bool asking = c->at_work == WORKER_ADOPT || c->at_work == WORKER_USE_PROVIDER ||
 			    c->at_work == WORKER_UNLOCK;
 
@@ -40,8 +39,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.cancel = c->record.cancel,
 		.held = *c->record.held != '\0',
 		.outside = c->outside,
-		.run_changed = run.skip_unwritten != c->sent_run.skip_unwritten ||
-			       run.verify != c->sent_run.verify,
+		.run_changed = volume_run_has_changed(v),
 		.paused = m->core->paused || m->stopping || c->retry_due,
 		.failed = c->failed,
 		.conflict = c->conflict,

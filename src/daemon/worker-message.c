@@ -127,7 +127,7 @@ static int read_entry(sd_bus_message *m, const struct field *fields, size_t n)
 	r = sd_bus_message_peek_type(m, NULL, &type);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && fields[i].name; i++) {
 		if (strcmp(fields[i].name, name) != 0)
 			continue;
 		if (strcmp(type, field_type(fields[i].kind)) != 0)
@@ -337,19 +337,35 @@ int worker_message_read_progress(sd_bus_message *m, struct worker_progress *ret)
 	return r;
 }
 
+#define STATUS_FIELDS_MAX 24
+
+/* Behind those that are there. */
+static void add_run_fields(struct field *fields, struct run_options *run)
+{
+	size_t n = 0;
+
+	while (fields[n].name)
+		n++;
+	for (const struct setting *s = run_settings; s->name; s++) {
+		if (!(s->places & SETTING_OF_STATUS))
+			continue;
+		assert(s->kind == SETTING_BOOL && n < STATUS_FIELDS_MAX);
+		fields[n++] = (struct field){
+			.name = s->name, .kind = FIELD_BOOL, .target = (char *)run + s->where};
+	}
+}
+
 int worker_message_read_status(sd_bus_message *m, struct worker_status *ret)
 {
 	struct worker_status s = {};
 	struct worker_progress *p = &s.progress;
 	char job[16] = "", version[32] = "";
 	uint32_t passphrases = 0;
-	const struct field fields[] = {
+	struct field fields[STATUS_FIELDS_MAX] = {
 		BUFFER("Job", job),
 		BUFFER("Version", version),
 		BOOL("Unlocked", s.unlocked),
 		U32("Passphrases", passphrases),
-		BOOL("SkipUnwritten", s.run.skip_unwritten),
-		BOOL("Verify", s.run.verify),
 		U64("BytesDone", p->bytes_done),
 		U64("BytesTotal", p->bytes_total),
 		U64("HotzoneOffset", p->hotzone_offset),
@@ -360,8 +376,10 @@ int worker_message_read_status(sd_bus_message *m, struct worker_status *ret)
 		U64("LongestSuspend", p->longest_suspend_usec),
 		U64("UnavoidableStall", p->unavoidable_stall_usec),
 	};
-	int r = read_fields(m, fields, ARRAY_SIZE(fields));
+	int r;
 
+	add_run_fields(fields, &s.run);
+	r = read_fields(m, fields, STATUS_FIELDS_MAX);
 	if (r < 0)
 		return r;
 	s.job = worker_job_by_name(job);

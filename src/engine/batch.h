@@ -7,8 +7,8 @@
  *     WANT_READ -> READING -> READ -> HASHING -> LOADED -> CONVERTING -> CONVERTED -> WRITING ->
  * STORED
  *
- * With skip_unwritten the written parts of a chunk are written one after the other, and what is
- * unwritten in it stays as it is on the way: zeros.
+ * Where what is unwritten is left as it is, the written parts of a chunk are written one after the
+ * other; the rest stays as it is on the way: zeros.
  *
  * Once all is flushed, batch_verify() has it read back and compared:
  *

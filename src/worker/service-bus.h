@@ -57,19 +57,19 @@
  *	(0: not known), Obstacle s ("" or the text of the refusal), ObstacleName s. An obstacle is
  *	no error of the job.
  *   Prepare(a{sv} options) *
- *	New key, its keyslots, and the commit that begins. Cipher s, KeySize u (bytes), SectorSize
- *	u, KeepKey b, Resilience s (checksum, journal), ResilienceHash s, Keyslot i (carry over
- *	only this one), LoseKeyslots b (else KeyslotsLost when one cannot be carried over), Pbkdf
- *	s, PbkdfHash s, PbkdfIterations u, PbkdfMemory u (KiB), PbkdfParallel u, PbkdfTime u (ms),
- *	ForceOffline b, Side s (HeaderConflict when OldSide is another), MayWeaken b (else InvalidArgument when cipher, key size or PBKDF would be
- *	weaker than now), SkipUnwritten b and Verify b (as Convert() will be told, to see whether it
- *	could). Done: OldKeySize, NewKeySize, KeptKeyslots, LostKeyslots.
+ *	New key, its keyslots, and the commit that begins. The options are the rows of
+ *	model/settings.c that are of the worker. KeyslotsLost when a keyslot cannot be carried over,
+ *	unless LoseKeyslots agrees; HeaderConflict when OldSide is not Side; InvalidArgument when
+ *	cipher, key size or PBKDF would be weaker than now, unless MayWeaken says that a person
+ *	chose them. Those of Convert() are to see whether it could. Done: OldKeySize, NewKeySize,
+ *	KeptKeyslots, LostKeyslots.
  *   Undo(a{sv} options) *
  *	Takes back what Prepare() did; InvalidArgument when a part is converted already.
  *   Convert(a{sv} options) *
- *	Recovers when hot, and converts to the end or a stop. SkipUnwritten b (leave unwritten
- *	blocks as they are), Verify b (read back what was written), LeastSequence t (HeaderConflict
- *	when the header has a lower sequence number); so do Undo(), Recover() and Reverse(). Done: Outcome s (finished, stopped).
+ *	Recovers when hot, and converts to the end or a stop. The options are the rows of
+ *	model/settings.c that are of a run, as for Undo(), Recover() and Reverse(). HeaderConflict
+ *	when the header has a lower sequence number than LeastSequence. Done: Outcome s (finished,
+ *	stopped).
  *   Recover(a{sv} options) *
  *	Makes a hot header clean, and settles what a dead worker left.
  *   Reverse(a{sv} options) *
@@ -95,8 +95,8 @@
  *	durable. "type" and "keyslots" are added, and a MAC with each volume key that is known.
  *   GetStatus() -> a{sv}
  *	Job s ("none", or as in Done), Version s, Unlocked b (all keys that Convert() needs are at
- *	hand), Passphrases u, RateLimit t, HotzoneMax t, StallTarget t, SkipUnwritten b and Verify b (of
- *	the last Convert()), and the fields of Progress.
+ *	hand), Passphrases u, RateLimit t, HotzoneMax t, StallTarget t, of the last Convert() the rows
+ *	of model/settings.c that are of the status, and the fields of Progress.
  *   Quit() -> ()
  *
  * Signals:
