@@ -55,12 +55,15 @@ static int reader_refuse_length(struct reader *r, const struct setting *s)
 	return reader_refuse(r, "the option %s is too long", s->name);
 }
 
+/* @text need not end with a zero. */
 static int read_owned(const char *text, size_t size, char **where)
 {
-	char *copy = strndup(text, size);
+	char *copy = malloc(size + 1);
 
 	if (!copy)
 		return -ENOMEM;
+	memcpy(copy, text, size);
+	copy[size] = '\0';
 	free(*where);
 	*where = copy;
 	return 0;

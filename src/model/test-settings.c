@@ -201,19 +201,25 @@ static void json_of_other_types_is_not_set(void **state)
 	json_object_put(o);
 }
 
+static void assert_other(const struct setting *a, const struct setting *b)
+{
+	assert_string_not_equal(a->name, b->name);
+	if (a->json && b->json)
+		assert_string_not_equal(a->json, b->json);
+}
+
 static void names_and_places_are_unambiguous(void **state)
 {
 	(void)state;
 	for (const struct setting *s = rotation_settings; s->name; s++) {
-		assert_true(s->json && s->places);
+		assert_non_null(s->json);
+		assert_int_not_equal(s->places, 0);
 		for (const struct setting *other = choice_settings; other->name; other++)
-			assert_true(strcmp(s->name, other->name) != 0 &&
-				    strcmp(s->json, other->json) != 0);
+			assert_other(s, other);
 		for (const struct setting *other = run_settings; other->name; other++)
-			assert_string_not_equal(s->name, other->name);
+			assert_other(s, other);
 		for (const struct setting *other = rotation_settings; other < s; other++)
-			assert_true(strcmp(s->name, other->name) != 0 &&
-				    strcmp(s->json, other->json) != 0);
+			assert_other(s, other);
 	}
 }
 
