@@ -222,3 +222,17 @@ int engine_log_differs(const struct engine *e, int error, uint64_t offset);
  * thread and with nothing else in flight.
  */
 int engine_convert_now(struct engine *e, uint64_t offset, void *data, uint32_t size);
+
+/* One hotzone at a time: the next range is not frozen yet, or its data goes through a mapping. */
+bool engine_is_single(const struct engine *e);
+
+/* From the end of one hotzone to that of the next, microseconds: see struct overlap_sample. */
+struct cycle {
+	uint64_t begin, load, data;
+};
+/* A trial only where it makes a difference, and where the times that are measured mean something.
+ */
+void cycle_begin_run(struct engine *e, uint64_t boundary);
+struct cycle cycle_begin(const struct engine *e);
+/* A hotzone of @size bytes is durable; the next cycle begins. */
+void cycle_end(struct engine *e, uint64_t size, struct cycle *c);

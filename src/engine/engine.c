@@ -337,12 +337,6 @@ static bool is_last(const struct engine *e, const struct hotzone *z)
 	return plan_is_at_end(&e->config, plan_boundary_after(&e->config, z));
 }
 
-/* One at a time: the range of the next is not frozen yet, or its data goes through a mapping. */
-static bool is_single(const struct engine *e)
-{
-	return e->config.freezer || engine_has_plaintext_side(&e->config);
-}
-
 /* Online: is another hotzone to follow at once, whose hot commit can say that @z is done? */
 static bool can_merge(const struct engine *e, const struct hotzone *z)
 {
@@ -369,7 +363,7 @@ static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct
 {
 	struct hotzone ahead;
 
-	if (is_single(e) || !e->overlap.beside || is_last(e, z))
+	if (engine_is_single(e) || !e->overlap.beside || is_last(e, z))
 		return (struct hotzone){0};
 	ahead = read_next(e, b, z);
 	b->reads_max = MAX(READS_BESIDE_HEADER / batch_chunk_size(&e->config), 2U);
@@ -427,39 +421,11 @@ static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 	return 0;
 }
 
-/* From the end of one hotzone to that of the next, microseconds: see struct overlap_sample. */
-struct cycle {
-	uint64_t begin, load, data;
-};
-
-static struct cycle begin_cycle(const struct engine *e)
-{
-	const uint64_t *usec = e->progress.stages.usec;
-
-	return (struct cycle){
-		.begin = now_usec(),
-		.load = usec[STAGE_LOAD],
-		.data = usec[STAGE_LOAD] + usec[STAGE_STORE] + usec[STAGE_FLUSH],
-	};
-}
-
-/* A hotzone is durable. What it took says how the next ones are to be done. */
-static void note_cycle(struct engine *e, const struct batch *b, struct cycle *c)
-{
-	const struct cycle now = begin_cycle(e);
-
-	overlap_update(&e->overlap, &(struct overlap_sample){.size = b->size,
-							     .load = now.load - c->load,
-							     .data = now.data - c->data,
-							     .cycle = now.begin - c->begin});
-	*c = now;
-}
-
 /* Hotzones one after the other, until the end, a stop, an error, or (online) just one. */
 static int convert_hotzones(struct engine *e)
 {
 	uint64_t boundary = e->position.boundary;
-	struct cycle cycle = begin_cycle(e);
+	struct cycle cycle = cycle_begin(e);
 	struct batch *b = &e->batch[0], *other = &e->batch[1];
 	struct hotzone z, next, third;
 	int r;
@@ -487,9 +453,10 @@ static int convert_hotzones(struct engine *e)
 			report(e);
 			return r;
 		}
-		if (is_single(e) || is_last(e, &z) || wants_stop(e) || pause_due(e, boundary))
+		if (engine_is_single(e) || is_last(e, &z) || wants_stop(e) ||
+		    pause_due(e, boundary))
 			return engine_end(e, &z);
-		note_cycle(e, b, &cycle);
+		cycle_end(e, b->size, &cycle);
 		/* What is durable needs its memory no longer. */
 		if (next.size == 0) {
 			e->batch[1].n_chunks = 0; /* it may go into the memory of both */
@@ -534,20 +501,6 @@ static int retry_smaller(struct engine *e, int error)
 	z = next_hotzone(e, e->position.boundary);
 	engine_log_io(e, error, "read", z.offset, z.size);
 	return error;
-}
-
-/* A trial only where it can make a difference, and where the times that are measured mean
- * something. */
-static void begin_overlap(struct engine *e, uint64_t boundary)
-{
-	const struct engine_config *cfg = &e->config;
-	const uint64_t left = cfg->size - plan_converted(cfg, boundary);
-
-	if (cfg->never_ahead)
-		overlap_begin_alone(&e->overlap, plan_alone_max(cfg));
-	else
-		overlap_begin(&e->overlap, plan_hotzone_max(cfg), plan_alone_max(cfg),
-			      is_single(e) || cfg->skip_unwritten ? 0 : left);
 }
 
 /* Until all is converted, a stop is wanted, or something fails. */
@@ -602,7 +555,7 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	if (r < 0)
 		return r;
 	skip_begin(e);
-	begin_overlap(e, from->boundary);
+	cycle_begin_run(e, from->boundary);
 	e->position = *from;
 	e->thawed = (struct hotzone){0};
 	e->finished = e->read_failed = false;

@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/engine/librengine.a
 src_engine_librengine_a_SOURCES = \
 	src/engine/ahead.c \
 	src/engine/batch.c src/engine/batch.h \
+	src/engine/cycle.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine-internal.h \
 	src/engine/freezer.h \
 	src/engine/header-store.h \

@@ -136,7 +136,7 @@ static void let_go(struct header_store *s)
 		atomic_store(&fake.copy_missed, true);
 }
 
-/* Slow enough for whoever would change the data meanwhile. */
+/* It looks late, so that a change of the data meanwhile is seen. */
 static bool is_old(const uint8_t *data, size_t size)
 {
 	const struct timespec pause = {.tv_nsec = 100000000L};
@@ -282,6 +282,17 @@ static void free_parts(struct parts *p)
 	secret_free(p->key);
 }
 
+static void run_to_the_end(const struct parts *p)
+{
+	enum engine_outcome outcome;
+	struct engine *e;
+
+	assert_int_equal(engine_new(&p->config, &e), 0);
+	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
+	assert_int_equal(outcome, ENGINE_FINISHED);
+	engine_free(e);
+}
+
 static void a_broken_disk_does_not_leave_a_call_behind(void **state)
 {
 	struct engine *e;
@@ -307,7 +318,6 @@ static void a_broken_disk_does_not_leave_a_call_behind(void **state)
 /* Also by turns, where it is held only once the range has been read. */
 static void the_header_is_held_once_a_hotzone(void **state)
 {
-	enum engine_outcome outcome;
 	struct parts p;
 
 	(void)state;
@@ -316,18 +326,13 @@ static void the_header_is_held_once_a_hotzone(void **state)
 	p.config.hotzone_size = SIZE / 4;
 	fake.healthy = true;
 	for (int by_turns = 0; by_turns < 2; by_turns++) {
-		struct engine *e;
-
 		p.config.never_ahead = by_turns == 1;
 		atomic_store(&fake.holds, 0);
-		assert_int_equal(engine_new(&p.config, &e), 0);
-		assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
-		assert_int_equal(outcome, ENGINE_FINISHED);
+		run_to_the_end(&p);
 		/* The last flush looks, too, for the final commit. */
 		assert_in_range(atomic_load(&fake.holds), 4, 5);
 		assert_false(atomic_load(&fake.held));
 		assert_false(atomic_load(&fake.copy_missed));
-		engine_free(e);
 	}
 	free_parts(&p);
 }
@@ -335,15 +340,9 @@ static void the_header_is_held_once_a_hotzone(void **state)
 /* How often depends on whether the next hotzone is read in time. */
 static bool writes_ahead(struct parts *p, uint64_t hotzone_size)
 {
-	enum engine_outcome outcome;
-	struct engine *e;
-
 	p->config.hotzone_size = hotzone_size;
 	atomic_store(&fake.ahead, 0);
-	assert_int_equal(engine_new(&p->config, &e), 0);
-	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
-	assert_int_equal(outcome, ENGINE_FINISHED);
-	engine_free(e);
+	run_to_the_end(p);
 	return atomic_load(&fake.ahead) > 0;
 }
 
@@ -364,8 +363,6 @@ static void no_block_of_the_area_is_shared(void **state)
 /* Converting goes on beside the commit, but not before the journal has the old data. */
 static void the_journal_gets_the_old_data(void **state)
 {
-	enum engine_outcome outcome;
-	struct engine *e;
 	struct parts p;
 
 	(void)state;
@@ -373,49 +370,36 @@ static void the_journal_gets_the_old_data(void **state)
 	make_parts(&p);
 	fake.healthy = fake.is_journal = true;
 	p.config.resilience = ENGINE_JOURNAL;
-	assert_int_equal(engine_new(&p.config, &e), 0);
-	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
-	assert_int_equal(outcome, ENGINE_FINISHED);
-	engine_free(e);
+	run_to_the_end(&p);
 	free_parts(&p);
 }
 
 /* One hotzone: its data is on the way when the copy is written, or nobody would end the wait. */
 static void the_secondary_is_written_beside_the_data(void **state)
 {
-	enum engine_outcome outcome;
-	struct engine *e;
 	struct parts p;
 
 	(void)state;
 	set_up_fake(&held_ops);
 	make_parts(&p);
 	fake.healthy = fake.copy_waits = true;
-	assert_int_equal(engine_new(&p.config, &e), 0);
-	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
-	assert_int_equal(outcome, ENGINE_FINISHED);
+	run_to_the_end(&p);
 	assert_int_equal(atomic_load(&fake.copies), 1);
-	engine_free(e);
 	free_parts(&p);
 }
 
 /* A disk with a head would have to come back for it. */
 static void by_turns_the_secondary_comes_before_the_data(void **state)
 {
-	enum engine_outcome outcome;
-	struct engine *e;
 	struct parts p;
 
 	(void)state;
 	set_up_fake(&held_ops);
 	make_parts(&p);
 	fake.healthy = fake.copy_is_slow = p.config.never_ahead = true;
-	assert_int_equal(engine_new(&p.config, &e), 0);
-	assert_int_equal(engine_run(e, &(struct position){}, &outcome), 0);
-	assert_int_equal(outcome, ENGINE_FINISHED);
+	run_to_the_end(&p);
 	assert_int_equal(atomic_load(&fake.copies), 1);
 	assert_false(fake.written_before_copy);
-	engine_free(e);
 	free_parts(&p);
 }
 

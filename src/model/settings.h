@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The settings of a rotation, each described by one row: what it is called, of which kind it is,
- * where it goes, and who is told of it. settings-bus.h and settings-json.h read and write any
- * values by such rows.
+ * The settings of a rotation. One row describes each: its name, its kind, its field and who
+ * receives it. The functions of settings-bus.h and settings-json.h work by such rows.
  *
  *     caller -- Rotate(a{sv}) --> manager -- Prepare(a{sv}) --> worker
  *                                    '-- JSON --> the header's record
@@ -26,7 +25,7 @@ enum setting_kind {
 	SETTING_TEXTS,  /* const char *[], NULL-terminated */
 };
 
-/* Who is told of it; a table may leave it out, and is for one purpose then. */
+/* Who receives a setting. A table that has one purpose only leaves this out. */
 enum setting_place {
 	SETTING_OF_CALLER = 1 << 0, /* Rotate(), Check(), QueuedRotation */
 	SETTING_OF_WORKER = 1 << 1, /* Prepare(), Check() of the worker */
