@@ -187,7 +187,7 @@ int luks_lock_metadata_patiently(int fd, enum luks_lock_mode mode, struct luks_l
 
 const char *luks_lock_why(int error)
 {
-	return error == -EBUSY ? "another process has it for ten seconds; try again when "
+	return error == -EBUSY ? "another process has had it for ten seconds; try again when "
 				 "that one has ended"
 			       : strerrordesc_np(-error);
 }
