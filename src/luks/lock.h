@@ -3,9 +3,9 @@
  * The locks by which cryptsetup and we keep out of each other's way: flock(2) on files below
  * /run/cryptsetup, or on the header file itself.
  *
- *   metadata      short: SHARED around a header read, EXCLUSIVE around [area write +] commit;
- * waits, but not for ever, since a process that has it may be stopped reencryption  long: the whole
- * run, and recovery; does not wait
+ * The lock of the metadata is short: SHARED around a header read, EXCLUSIVE around [area write +]
+ * commit. It is waited for, but not for ever, since a process that has it may be stopped. The lock
+ * of the re-encryption is long, the whole run and recovery, and is not waited for.
  *
  * flock belongs to the open file: a libcryptsetup call that takes the metadata lock while we hold
  * it waits for ever, and one that takes the reencryption lock gets -EBUSY.

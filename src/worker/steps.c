@@ -42,9 +42,10 @@ int steps_wipe_freed(struct steps *s)
 	if (!luks_freed_is_due(v->header))
 		return 0;
 	if (volume_wipe_freed(v, &none) == 0)
-		log_notice("%s: the areas of the old keyslots of an earlier re-encryption, which "
-			   "was killed at its end, are wiped",
-			   v->header_path);
+		log_notice(
+			"%s: the areas of the old keyslots, which an earlier re-encryption did not "
+			"come to, are wiped",
+			v->header_path);
 	return volume_reload(v);
 }
 

@@ -499,17 +499,32 @@ static int read_to_wipe(struct work_volume *v)
 	return luks_header_repair(v->header, v->meta);
 }
 
+/* A private mapping for a cipher took the claim with it. */
+static int lock_to_wipe(struct work_volume *v, struct luks_lock **ret)
+{
+	int r = volume_claim_device(v);
+
+	if (r < 0)
+		return r;
+	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, ret);
+	if (r < 0)
+		log_error_errno(r, "%s: cannot take the metadata lock: %s", v->header_path,
+				luks_lock_why(r));
+	return r;
+}
+
 int volume_wipe_freed(struct work_volume *v, const struct luks_areas *freed)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
-	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
+	int r = lock_to_wipe(v, &lock);
 
 	if (r == 0)
 		r = read_to_wipe(v);
-	if (r == 0)
+	if (r == 0) {
 		r = luks_freed_wipe(v->header, v->meta, freed);
-	if (r == -EBUSY)
-		return 0; /* another one was begun meanwhile; its end comes to it */
+		if (r == -EBUSY)
+			return 0; /* another one was begun meanwhile; its end comes to it */
+	}
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: the re-encryption is complete, but the areas of the "

@@ -61,7 +61,8 @@ int volume_take_lock(struct work_volume *v);
 /*
  * Wipes what ended re-encryptions freed: @freed, and what the header has noted (luks/freed.h) since
  * runs were killed before they came to it. Nothing is done where the header is in re-encryption.
- * Reads the header again. Logs failures, after which the note stays.
+ * Claims the device of a closed volume, and reads the header again. Logs failures, after which the
+ * note stays.
  */
 int volume_wipe_freed(struct work_volume *v, const struct luks_areas *freed);
 
