@@ -48,6 +48,7 @@ struct volume_core {
 	char **links;             /* of udev to the device; NULL-terminated, or NULL */
 	enum worker_job at_work;
 	bool stop_sent, reverse_sent;
+	bool unseen; /* it died while it prepared: the header may be in re-encryption by now */
 	unsigned deaths; /* in a row, without progress between them */
 	sd_event_source *restart;
 	bool restart_due; /* not before the timer */
@@ -85,6 +86,7 @@ struct volume_core {
 	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE]; /* the same */
 	uint64_t record_wanted, record_sent, record_durable;         /* 0: as it was found */
 	bool record_only_here; /* the header would not take it */
+	bool record_given_up;  /* the header could not be reached: it is written when it can be */
 
 	struct schedule_entry prepare, convert;
 	char **disks; /* NULL-terminated */
@@ -254,6 +256,13 @@ struct worker_spec volume_worker_spec(const struct volume_config *config);
 /* Starts one if there is none and no pause after a death. */
 int volume_need_worker(struct volume *v);
 void volume_drop_worker(struct volume *v);
+/* The worker that has them is gone. A provider that gave them may give them again. */
+void volume_lose_keys(struct volume *v);
+/*
+ * Nothing needs the keys any more, so the worker that has them ends. It ends with this manager, too:
+ * the next one must not find it.
+ */
+void volume_use_up_keys(struct volume *v);
 void volume_drop_keys(struct volume *v);
 /* No more is tried to write the record. */
 void volume_give_up_record(struct volume *v, int error, const struct failure *f);

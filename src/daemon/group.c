@@ -84,10 +84,9 @@ static void take_back(struct volume *v, const char *why)
 	struct volume_core *c = v->core;
 
 	c->group = NULL;
-	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE) {
+	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE && !c->unseen) {
 		record_failed(&c->record, why, wall_clock_usec());
-		c->keys = false;
-		c->used_up = true;
+		volume_use_up_keys(v);
 	} else {
 		c->record.cancel = true;
 		c->record.has_queued = false;

@@ -13,6 +13,8 @@
 #include "util/log.h"
 
 #define PROBES_AT_ONCE 4
+/* A worker may be killed for want of memory, or by mistake. One that always dies is no use. */
+#define WORKERS_MAX 3
 /* One that has not answered after this keeps no other one waiting, microseconds. */
 #define PROBE_SLOW UINT64_C(2000000)
 /* Probes that are slow, and processes that cannot even be killed; more are not begun. */
@@ -27,6 +29,7 @@ struct probe {
 	bool adopted, quiet, remember;
 	bool looked; /* the worker is alive and has answered */
 	bool slow;
+	unsigned deaths;
 	sd_event_source *limit;
 	int status_error;
 	struct worker_status status; /* of an adopted one, less what has ended since */
@@ -119,6 +122,18 @@ static void finish(struct probe *p, struct volume *v, int error, const struct fa
 		start_waiting(m);
 }
 
+/* It may have been out of reach when its own worker looked last. */
+static int look_at_known(struct volume *v, struct worker_look *look, struct failure *f)
+{
+	if (v->core->link)
+		return 0;
+	if (volume_apply_look(v, look) < 0)
+		return failure_set(f, -ENOMEM, "out of memory");
+	volume_settle_record(v);
+	volume_add_found_job(v);
+	return 0;
+}
+
 /*
  * A volume with this UUID is known. It may be this very device, or be here now, or this is a clone.
  * A device that the caller names takes over also from another name of the same one.
@@ -130,9 +145,11 @@ static int found_known(struct probe *p, struct volume *v, struct worker_look *lo
 
 	if (r < 0 && p->quiet)
 		log_warning("%s", f->text);
-	if (r < 0 || (volume_is_at(v, look) && (!p->done || strcmp(look->device, v->device) == 0 ||
-						v->core->at_work != WORKER_NONE)))
+	if (r < 0)
 		return r;
+	if (volume_is_at(v, look) &&
+	    (!p->done || strcmp(look->device, v->device) == 0 || v->core->at_work != WORKER_NONE))
+		return look_at_known(v, look, f);
 	return volume_move(v, look, f);
 }
 
@@ -209,12 +226,26 @@ static void on_ended(void *userdata, struct worker_end *e)
 	finish(p, v, r, &f);
 }
 
+/* Nobody else looks at the device again: another worker does it at once. */
+static void look_again(struct probe *p)
+{
+	p->link = worker_link_free(p->link);
+	p->limit = sd_event_source_disable_unref(p->limit);
+	p->slow = false;
+	start_waiting(p->manager);
+}
+
 static void on_died(void *userdata)
 {
+	struct probe *p = userdata;
 	struct failure f;
 
+	if (!p->adopted && ++p->deaths < WORKERS_MAX && !p->manager->stopping) {
+		look_again(p);
+		return;
+	}
 	(void)failure_set(&f, -EIO, "its worker died");
-	finish(userdata, NULL, -EIO, &f);
+	finish(p, NULL, -EIO, &f);
 }
 
 /*

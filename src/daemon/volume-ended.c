@@ -73,11 +73,13 @@ static void got_keys(struct volume *v, const struct worker_end *e)
 		return;
 	}
 	/* A provider's may come when the rotation has been taken back. */
-	c->used_up = e->job != WORKER_UNLOCK && c->reencryption == REENCRYPTION_NONE &&
-		     !c->record.has_queued;
-	c->keys = !c->used_up;
+	c->used_up = false;
+	c->keys = true;
 	c->locked_by_user = false;
 	c->lock_reason[0] = '\0';
+	if (e->job != WORKER_UNLOCK && c->reencryption == REENCRYPTION_NONE &&
+	    !c->record.has_queued)
+		volume_use_up_keys(v);
 }
 
 void volume_is_prepared(struct volume *v)
@@ -136,7 +138,8 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 	(void)volume_record_changed(v);
 	volume_drop_keys(v);
 	c->failed = false;
-	c->used_up = !c->record.has_queued;
+	if (!c->record.has_queued)
+		volume_use_up_keys(v);
 	if (cancelled)
 		event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
 	else
@@ -145,9 +148,7 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 		job_member_ended(v->job, v, error, &f);
 	else if (error < 0)
 		log_warning("%s", f.text); /* who waited for it did so at an earlier manager */
-	if (c->used_up)
-		c->keys = false; /* no longer than they are needed */
-	else if (job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)
+	if (c->record.has_queued && job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)
 		log_warning("%s: the queued rotation has no job", v->device);
 }
 
@@ -189,11 +190,14 @@ static void undone(struct volume *v, const struct worker_end *e)
 		volume_fail(v, e->error, &e->failure);
 }
 
-/* Of recover and reverse: @done says whether it has come to what it was sent for. */
+/*
+ * Of recover and reverse: @done says whether it has come to what it was sent for. The manager
+ * before this one may have asked the worker for the same.
+ */
 static void settled(struct volume *v, const struct worker_end *e, bool done)
 {
 	struct failure f = e->failure;
-	int error = e->error;
+	int error = e->error == -EALREADY && done ? 0 : e->error;
 
 	v->core->reverse_sent = false;
 	if (no_key(error)) {

@@ -180,7 +180,7 @@ int volume_move(struct volume *v, struct worker_look *look, struct failure *f)
 				   look->device, v->device);
 	/* A worker's passphrases go with it. The next one checks the volume keys of the store. */
 	volume_drop_worker(v);
-	c->keys = false;
+	volume_lose_keys(v);
 	if (look->reencryption == REENCRYPTION_NONE)
 		volume_drop_keys(v);
 	volume_set_place(v, look);
@@ -200,7 +200,8 @@ void volume_found_other(struct volume *v)
 	struct volume_core *c = v->core;
 
 	volume_drop_worker(v);
-	c->looked = c->keys = c->stop_sent = c->reverse_sent = false;
+	volume_lose_keys(v);
+	c->looked = c->stop_sent = c->reverse_sent = false;
 	c->record_sent = c->record_durable;
 	for (struct request *q = c->requests; q; q = q->next)
 		q->sent = false;

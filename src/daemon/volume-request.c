@@ -42,6 +42,21 @@ static void answer(struct volume *v, struct request *q, struct volume *told, int
 	free(q);
 }
 
+/* Its worker has died in a hotzone, and the next one recovers that, if it can. */
+static int judge_unclean(const struct volume *v, struct failure *f)
+{
+	if (v->state == VOLUME_LOCKED)
+		return failure_set(f, -ENOKEY,
+				   "%s: it is suspended, but a range is left half converted, and "
+				   "needs a key to be recovered: unlock the volume",
+				   v->device);
+	if (v->state == VOLUME_FAILED)
+		return failure_set(
+			f, -EIO, "%s: it is suspended, but a range is left half converted: %.400s",
+			v->device, v->state_reason);
+	return 1;
+}
+
 /* 1: not yet. 0 or a negative errno: to be answered so. */
 static int judge(const struct volume *v, const struct request *q, struct failure *f)
 {
@@ -57,6 +72,10 @@ static int judge(const struct volume *v, const struct request *q, struct failure
 		return failure_set(f, -ENOMSG, "%s: the rotation had ended before", v->device);
 	if (!c->record.suspended)
 		return failure_set(f, -ECANCELED, "%s: it was resumed meanwhile", v->device);
+	if (!c->looked) /* nobody knows what its worker left when it died */
+		return 1;
+	if (c->reencryption == REENCRYPTION_HOT || c->stacked)
+		return judge_unclean(v, f);
 	/* Nothing is prepared or converted; somebody else may unlock it meanwhile. */
 	return c->at_work == WORKER_NONE || c->at_work == WORKER_UNLOCK ||
 			       c->at_work == WORKER_CHECK

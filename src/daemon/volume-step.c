@@ -216,10 +216,10 @@ static void sent(struct volume *v, enum worker_job job, int r)
 	}
 }
 
-/* From here on the worker is worth finding again. */
+/* From here on the worker is worth finding again, unless it has keys that nobody needs any more. */
 static void keep_worker(struct volume *v)
 {
-	if (!v->core->stored)
+	if (!v->core->stored && !v->core->used_up)
 		v->core->stored =
 			store_put(STORE_WORKER, v->uuid, worker_link_control_fd(v->core->link));
 }
@@ -532,7 +532,7 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 	if (c->reencryption == REENCRYPTION_NONE) {
 		record_failed(&c->record, f->text, wall_clock_usec());
 		(void)volume_record_changed(v);
-		c->keys = false; /* nothing needs them any more */
+		volume_use_up_keys(v);
 	} else {
 		c->failed = true;
 		c->failure = *f;

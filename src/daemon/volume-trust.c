@@ -238,14 +238,17 @@ static int note_pending(struct volume_core *c, const char *json)
 int volume_take_record(struct volume *v, struct worker_look *look)
 {
 	struct volume_core *c = v->core;
+	int r;
 
 	if (!c->memory_loaded) {
 		remembered_load(state_dir(v), v->uuid, &c->memory);
 		c->memory_loaded = true;
 	}
+	/* First of all: the next text that is sent takes the place of the pending one. */
+	r = note_pending(c, look->record);
 	/* Unless we have something newer that is not written yet. */
-	if (c->record_wanted != c->record_durable || c->record_only_here)
-		return note_pending(c, look->record);
+	if (r < 0 || c->record_wanted != c->record_durable || c->record_only_here)
+		return r;
 	return take(v, &look->record, look->trust);
 }
 

@@ -233,9 +233,10 @@ void volume_forget_rotation(struct volume *v)
 	c->record.suspended = false;
 	(void)snprintf(c->record.last.outcome, sizeof(c->record.last.outcome), "cancelled");
 	(void)volume_record_changed(v);
-	c->keys = false;
+	volume_use_up_keys(v);
 	event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
-	job_member_ended(v->job, v, 0, NULL);
+	if (v->job)
+		job_member_ended(v->job, v, 0, NULL);
 }
 
 int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
@@ -260,7 +261,7 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 		r = begin_cancel(v, f, ret_job);
 	if (r < 0)
 		return r;
-	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE) {
+	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE && !c->unseen) {
 		volume_forget_rotation(v);
 		return 0;
 	}

@@ -31,16 +31,39 @@ void volume_drop_keys(struct volume *v)
 	c->new_key_fd = (close(c->new_key_fd), -1);
 }
 
+void volume_lose_keys(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	c->provider_asked = c->provider_asked && !c->keys;
+	c->keys = false;
+}
+
+static void abandon_worker(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	if (c->stored)
+		store_drop(STORE_WORKER, v->uuid);
+	c->stored = false;
+}
+
+void volume_use_up_keys(struct volume *v)
+{
+	v->core->keys = false;
+	v->core->used_up = true;
+	abandon_worker(v);
+}
+
 void volume_drop_worker(struct volume *v)
 {
 	struct volume_core *c = v->core;
 
 	if (!c->link)
 		return;
-	if (c->stored)
-		store_drop(STORE_WORKER, v->uuid);
+	abandon_worker(v);
 	worker_link_retire(TAKE_PTR(c->link));
-	c->stored = c->limits_sent = c->governor_sent = false;
+	c->limits_sent = c->governor_sent = false;
 	c->at_work = WORKER_NONE;
 }
 
@@ -118,7 +141,8 @@ void volume_give_up_record(struct volume *v, int error, const struct failure *f)
 {
 	struct volume_core *c = v->core;
 
-	c->record_only_here = c->record_only_here || c->record_durable != c->record_wanted;
+	c->record_given_up = c->record_given_up || c->record_durable != c->record_wanted;
+	c->record_only_here = c->record_only_here || c->record_given_up;
 	c->record_durable = c->record_sent = c->record_wanted;
 	request_record_failed(v, c->record_wanted, error, f);
 }
@@ -158,7 +182,10 @@ static void on_died(void *userdata)
 	if (c->stored)
 		store_drop(STORE_WORKER, v->uuid);
 	c->link = worker_link_free(c->link);
-	c->stored = c->limits_sent = c->governor_sent = c->looked = c->keys = false;
+	c->keys = c->keys || c->at_work == WORKER_USE_PROVIDER;
+	volume_lose_keys(v);
+	c->stored = c->limits_sent = c->governor_sent = c->looked = false;
+	c->unseen = c->unseen || c->at_work == WORKER_PREPARE;
 	c->at_work = WORKER_NONE;
 	c->record_sent = c->record_durable;
 	request_worker_died(v);
@@ -196,6 +223,17 @@ static void unreachable(struct volume *v, int error, const struct failure *f)
 	c->looked = true;
 }
 
+/* What is done next relies on it. */
+static void write_given_up(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	if (!c->record_given_up)
+		return;
+	c->record_given_up = c->record_only_here = false;
+	(void)volume_record_changed(v);
+}
+
 static void inspected(struct volume *v, struct worker_end *e)
 {
 	struct failure f = e->failure;
@@ -216,6 +254,7 @@ static void inspected(struct volume *v, struct worker_end *e)
 	}
 	v->core->looked = true;
 	volume_send_identity(v);
+	write_given_up(v);
 	/* A worker before this one may have died with its last word unsaid. */
 	volume_settle_record(v);
 	request_ended(v, REQUEST_LOOK, 0, NULL, NULL);

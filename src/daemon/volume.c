@@ -128,6 +128,7 @@ static void apply_parameters(struct volume *v, const struct worker_look *l)
 	v->hotzone_offset = l->progress.hotzone_offset;
 	v->hotzone_size = l->progress.hotzone_size;
 	v->core->reencryption = l->reencryption;
+	v->core->unseen = false;
 	v->core->stacked = l->stacked;
 	v->core->supported = l->supported;
 	v->core->sequence = l->sequence;
@@ -216,6 +217,19 @@ uint64_t volume_record_changed(struct volume *v)
 	return ++v->core->record_wanted;
 }
 
+/* A worker may write what an earlier manager told it, after this one has found a rotation. */
+static void end_job_of_nothing(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	struct failure f;
+
+	if (!v->job || c->group || c->reencryption != REENCRYPTION_NONE || c->record.has_queued ||
+	    c->at_work != WORKER_NONE)
+		return;
+	(void)failure_set(&f, -ECANCELED, "%s: the rotation was taken back", v->device);
+	job_member_ended(v->job, v, -ECANCELED, &f);
+}
+
 void volume_settle_record(struct volume *v)
 {
 	struct volume_core *c = v->core;
@@ -228,7 +242,10 @@ void volume_settle_record(struct volume *v)
 		volume_rotation_over(v, match == RECORD_ENDED_OLD);
 	} else if (c->reencryption != REENCRYPTION_NONE && beginning) {
 		volume_is_prepared(v);
+	} else if (c->record.cancel && beginning && c->at_work == WORKER_NONE) {
+		volume_forget_rotation(v); /* its worker died before it had written anything */
 	}
+	end_job_of_nothing(v);
 }
 
 static void forget_suspended(struct volume *v)
