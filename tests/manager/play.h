@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Plays a scenario in one order of events after the other. What may come next is a list, in the
+ * order in which it usually comes. An order of events takes the first entry of that list each time,
+ * but for its deviations. All orders of one deviation are played, and a sample of those of two: the
+ * manager and workers are killed between any two events, messages wait, callers come early, timers
+ * fire.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "world.h"
+
+enum op_kind {
+	OP_ROTATE,
+	OP_ROTATE_ALL,
+	OP_SUSPEND,
+	OP_RESUME,
+	OP_CANCEL,
+	OP_UNLOCK,
+	OP_UNLOCK_WRONG,
+	OP_LOCK,
+	OP_RATE, /* @value: the disk's number + 1 */
+	OP_CHECK,
+	OP_RESTART, /* the manager is told to end, and the next one starts */
+};
+
+/* When an operation comes, in the usual order. */
+#define AT_REST 0 /* nothing else is left to happen */
+/* So many hotzones of its disk are converted, and the rotation is prepared. */
+#define AFTER(hotzones) (1 + (hotzones))
+
+struct op {
+	enum op_kind kind;
+	unsigned disk;
+	unsigned when;
+};
+
+#define OPS_MAX 8
+
+struct scenario {
+	const char *name;
+	unsigned n_disks;
+	const char *config; /* of recryptd.conf */
+	int provider;       /* what it answers, where one is configured */
+	struct op ops[OPS_MAX];
+	unsigned n_ops;
+	unsigned kills;  /* of manager, worker and power, in one order */
+	unsigned one_in; /* so many of the orders of two deviations; with SIM_FULL of three */
+	bool group;      /* all volumes end in the same way */
+};
+
+/* Plays all of these. Fails the test on the first that breaks a promise. */
+void play_orders(const struct scenario *s);
+
+/* Plays @n orders in which any event may come at any time, from the program's seed. */
+void play_random(const struct scenario *s, uint64_t n);
+
+/* How to play the present order again, on standard error. */
+void play_tell_order(void);
+
+#define play_fail(...)                                                                             \
+	do {                                                                                       \
+		play_tell_order();                                                                 \
+		fail_msg(__VA_ARGS__);                                                             \
+	} while (0)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The manager's control of volumes, over workers and headers that are data (world.h): in all orders
+ * of events of short scenarios, with kills of manager, worker and power between any two, and in
+ * random orders of long ones. checks.c says what must hold in each.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "host.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+#define WITH_KEY_FILE                                                                              \
+	"[Manager]\nDiscoverActive=no\nDiscoverCryptTab=no\n"                                      \
+	"[Volume]\nKeyProvider=key-file\nKeyFile=/key\n"
+#define WITHOUT_KEYS "[Manager]\nDiscoverActive=no\nDiscoverCryptTab=no\n"
+
+static const struct scenario rotate = {
+	.name = "rotate",
+	.n_disks = 1,
+	.config = WITH_KEY_FILE,
+	.ops = {{OP_ROTATE, 0, AT_REST}},
+	.n_ops = 1,
+	.kills = 2,
+	.one_in = 8,
+};
+
+static void a_rotation_survives_kills(void **state)
+{
+	(void)state;
+	play_orders(&rotate);
+}
+
+static const struct scenario cancel = {
+	.name = "cancel",
+	.n_disks = 1,
+	.config = WITH_KEY_FILE,
+	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_CANCEL, 0, AFTER(1)}},
+	.n_ops = 2,
+	.kills = 2,
+	.one_in = 8,
+};
+
+static void a_cancel_survives_kills(void **state)
+{
+	(void)state;
+	play_orders(&cancel);
+}
+
+static const struct scenario suspend = {
+	.name = "suspend",
+	.n_disks = 1,
+	.config = WITH_KEY_FILE,
+	.ops = {{OP_ROTATE, 0, AT_REST},
+		{OP_SUSPEND, 0, AFTER(1)},
+		{OP_RATE, 0, AT_REST},
+		{OP_RESUME, 0, AT_REST}},
+	.n_ops = 4,
+	.kills = 1,
+	.one_in = 8,
+};
+
+static void a_suspension_is_kept(void **state)
+{
+	(void)state;
+	play_orders(&suspend);
+}
+
+static const struct scenario unlock = {
+	.name = "unlock",
+	.n_disks = 1,
+	.config = WITHOUT_KEYS,
+	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_UNLOCK_WRONG, 0, AT_REST}, {OP_UNLOCK, 0, AT_REST}},
+	.n_ops = 3,
+	.kills = 2,
+	.one_in = 8,
+};
+
+static void keys_come_from_people(void **state)
+{
+	(void)state;
+	play_orders(&unlock);
+}
+
+static const struct scenario group = {
+	.name = "group",
+	.n_disks = 2,
+	.config = WITH_KEY_FILE,
+	.ops = {{OP_ROTATE_ALL, 0, AT_REST}},
+	.n_ops = 1,
+	.kills = 1,
+	.one_in = 8,
+	.group = true,
+};
+
+static void a_group_is_all_or_none(void **state)
+{
+	(void)state;
+	play_orders(&group);
+}
+
+static const struct scenario restart = {
+	.name = "restart",
+	.n_disks = 1,
+	.config = WITH_KEY_FILE,
+	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_RESTART, 0, AFTER(1)}, {OP_LOCK, 0, AFTER(1)}},
+	.n_ops = 3,
+	.kills = 1,
+	.one_in = 8,
+};
+
+static void a_restart_goes_on(void **state)
+{
+	(void)state;
+	play_orders(&restart);
+}
+
+static const struct scenario fleet = {
+	.name = "fleet",
+	.n_disks = 3,
+	.config = WITH_KEY_FILE,
+	.ops = {{OP_ROTATE_ALL, 0, AT_REST},
+		{OP_SUSPEND, 1, AFTER(0)},
+		{OP_CANCEL, 2, AFTER(1)},
+		{OP_RESTART, 0, AFTER(1)},
+		{OP_RESUME, 1, AT_REST},
+		{OP_LOCK, 0, AT_REST},
+		{OP_ROTATE, 2, AT_REST},
+		{OP_CHECK, 1, AT_REST}},
+	.n_ops = 8,
+	.kills = 3,
+};
+
+static void a_fleet_at_random(void **state)
+{
+	(void)state;
+	play_random(&fleet, getenv("SIM_FULL") ? 1000000 : 5000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rotation_survives_kills),
+		cmocka_unit_test(a_cancel_survives_kills),
+		cmocka_unit_test(a_suspension_is_kept),
+		cmocka_unit_test(keys_come_from_people),
+		cmocka_unit_test(a_group_is_all_or_none),
+		cmocka_unit_test(a_restart_goes_on),
+		cmocka_unit_test(a_fleet_at_random),
+	};
+
+	log_set_level(-1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
