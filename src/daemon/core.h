@@ -48,7 +48,7 @@ struct volume_core {
 	char **links;             /* of udev to the device; NULL-terminated, or NULL */
 	enum worker_job at_work;
 	bool stop_sent, reverse_sent;
-	bool unseen; /* it died while it prepared: the header may be in re-encryption by now */
+	bool unseen;     /* it died while it prepared: the header may be in re-encryption by now */
 	unsigned deaths; /* in a row, without progress between them */
 	sd_event_source *restart;
 	bool restart_due; /* not before the timer */
@@ -259,8 +259,8 @@ void volume_drop_worker(struct volume *v);
 /* The worker that has them is gone. A provider that gave them may give them again. */
 void volume_lose_keys(struct volume *v);
 /*
- * Nothing needs the keys any more, so the worker that has them ends. It ends with this manager, too:
- * the next one must not find it.
+ * Nothing needs the keys any more, so the worker that has them ends. It ends with this manager,
+ * too: the next one must not find it.
  */
 void volume_use_up_keys(struct volume *v);
 void volume_drop_keys(struct volume *v);
@@ -289,6 +289,8 @@ void request_ended(struct volume *v, enum request_kind kind, int error, const st
 		   const struct check_result *check);
 /* The worker has died: what was sent is answered. */
 void request_worker_died(struct volume *v);
+/* What was asked for is written only with the record of this sequence. */
+void request_wait_until(struct volume *v, uint64_t sequence);
 void request_record_failed(struct volume *v, uint64_t sequence, int error, const struct failure *f);
 /* The volume goes away, or the daemon does. */
 void request_end_all(struct volume *v, int error, const struct failure *f);

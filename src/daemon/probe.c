@@ -11,6 +11,7 @@
 #include "daemon/duplicates.h"
 #include "daemon/store.h"
 #include "util/log.h"
+#include "util/text.h"
 
 #define PROBES_AT_ONCE 4
 /* A worker may be killed for want of memory, or by mistake. One that always dies is no use. */
@@ -176,6 +177,25 @@ static int check_duplicates(struct probe *p, const struct worker_look *look, str
 	return r;
 }
 
+/* Has this volume a worker that has not answered yet? */
+static bool is_adopted(const struct manager *m, const char *uuid)
+{
+	for (const struct probe *p = m->core->probes; p; p = p->next)
+		if (p->adopted && strcmp(p->uuid, uuid) == 0)
+			return true;
+	return false;
+}
+
+/* A second worker would write beside it: this probe comes after that one's answer, or its end. */
+static void wait_for_adopted(struct probe *p, const char *uuid)
+{
+	(void)text_copy(p->uuid, sizeof(p->uuid), uuid);
+	worker_link_retire(TAKE_PTR(p->link));
+	p->limit = sd_event_source_disable_unref(p->limit);
+	p->looked = p->slow = false;
+	start_waiting(p->manager);
+}
+
 static void on_ended(void *userdata, struct worker_end *e)
 {
 	struct probe *p = userdata;
@@ -190,6 +210,10 @@ static void on_ended(void *userdata, struct worker_end *e)
 		return;
 	}
 	p->looked = true;
+	if (r == 0 && e->look.valid && !p->adopted && is_adopted(p->manager, e->look.uuid)) {
+		wait_for_adopted(p, e->look.uuid);
+		return;
+	}
 	if (r == 0 && !e->look.valid)
 		r = failure_set(&f, -EINVAL,
 				"%s: the LUKS UUID of the volume, \"%.64s\", is not one; give it "
@@ -313,15 +337,6 @@ static struct volume *find_known(const struct probe *p)
 	struct volume *v = *p->uuid ? manager_volume_by_uuid(p->manager, p->uuid) : NULL;
 
 	return v || p->done ? v : manager_volume_by_path(p->manager, p->device);
-}
-
-/* Has this volume a worker that has not answered yet? */
-static bool is_adopted(const struct manager *m, const char *uuid)
-{
-	for (const struct probe *p = m->core->probes; p; p = p->next)
-		if (p->adopted && strcmp(p->uuid, uuid) == 0)
-			return true;
-	return false;
 }
 
 static void start_waiting(struct manager *m)

@@ -64,7 +64,7 @@ static int judge(const struct volume *v, const struct request *q, struct failure
 
 	if (q->kind != REQUEST_RECORD && q->kind != REQUEST_SUSPENDED)
 		return 1;
-	if (c->record_durable < q->sequence)
+	if (c->record_durable < q->sequence || c->record_given_up)
 		return 1;
 	if (q->kind == REQUEST_RECORD)
 		return 0;
@@ -123,6 +123,13 @@ void request_worker_died(struct volume *v)
 			answer(v, q, v, -EIO, &f, NULL);
 		q = next;
 	}
+}
+
+void request_wait_until(struct volume *v, uint64_t sequence)
+{
+	for (struct request *q = v->core->requests; q; q = q->next)
+		if (q->kind == REQUEST_RECORD || q->kind == REQUEST_SUSPENDED)
+			q->sequence = sequence;
 }
 
 void request_record_failed(struct volume *v, uint64_t sequence, int error, const struct failure *f)

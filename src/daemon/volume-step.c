@@ -529,7 +529,7 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 	if (c->conflict) /* which is told already, and explains it */
 		return;
 	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);
-	if (c->reencryption == REENCRYPTION_NONE) {
+	if (c->reencryption == REENCRYPTION_NONE && !c->unseen) {
 		record_failed(&c->record, f->text, wall_clock_usec());
 		(void)volume_record_changed(v);
 		volume_use_up_keys(v);

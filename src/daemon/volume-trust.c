@@ -194,6 +194,22 @@ static void sign_again(struct volume *v, enum record_trust trust)
 		(void)volume_record_changed(v);
 }
 
+/* A worker of an earlier manager has it, and will write it: that is what counts from here on. */
+static int take_pending(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	char *json = strdup(c->memory.pending);
+	int r = json ? record_parse(json, &c->record) : -ENOMEM;
+
+	if (r < 0) {
+		free(json);
+		return r == -EBADMSG ? -EIO : r;
+	}
+	set_base(c, &json);
+	(void)volume_record_changed(v);
+	return 0;
+}
+
 static int take(struct volume *v, char **json, enum record_trust trust)
 {
 	struct volume_core *c = v->core;
@@ -219,7 +235,7 @@ static int take(struct volume *v, char **json, enum record_trust trust)
 	c->record = found;
 	if (origin == ORIGIN_HERE)
 		sign_again(v, trust);
-	return 0;
+	return c->stored && c->memory.pending ? take_pending(v) : 0;
 }
 
 /* A worker may have died after it wrote what it was sent. */

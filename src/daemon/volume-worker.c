@@ -214,7 +214,7 @@ static void unreachable(struct volume *v, int error, const struct failure *f)
 	request_ended(v, REQUEST_LOOK, error, f, NULL);
 	for (struct request *q; (q = request_to_send(v));)
 		request_ended(v, q->kind, error, f, NULL);
-	if (c->record.has_queued || c->reencryption != REENCRYPTION_NONE)
+	if (c->record.has_queued || c->reencryption != REENCRYPTION_NONE || c->unseen)
 		volume_fail(v, error, f);
 	else
 		log_warning("%s", f->text);
@@ -231,7 +231,7 @@ static void write_given_up(struct volume *v)
 	if (!c->record_given_up)
 		return;
 	c->record_given_up = c->record_only_here = false;
-	(void)volume_record_changed(v);
+	request_wait_until(v, volume_record_changed(v));
 }
 
 static void inspected(struct volume *v, struct worker_end *e)
