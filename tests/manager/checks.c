@@ -99,7 +99,8 @@ static bool is_overtaken(const struct issued *o)
 {
 	for (const struct issued *p = o + 1; p < host.issued + host.n_issued; p++)
 		if (!p->refused && p->op.kind != OP_CHECK && p->op.kind != OP_UNLOCK_WRONG &&
-		    (p->op.disk == o->op.disk || p->op.kind == OP_ROTATE_ALL))
+		    (p->op.disk == o->op.disk || p->op.kind == OP_ROTATE_ALL ||
+		     o->op.kind == OP_ROTATE_ALL))
 			return true;
 	return host.helped > 0;
 }
@@ -142,7 +143,7 @@ void check_job_end(const struct issued *o, const struct job *j)
 		check_rotated(d, o->side);
 	} else if (o->op.kind == OP_CANCEL) {
 		require(d->header.state == REENCRYPTION_NONE &&
-				strcmp(d->header.old_side, host.sides[d->number]) == 0,
+				strcmp(d->header.old_side, o->side) == 0,
 			"%s: cancelled, and yet not under the old key", d->path);
 	} else {
 		for (unsigned i = 0; i < world.n_disks; i++)
@@ -153,12 +154,23 @@ void check_job_end(const struct issued *o, const struct job *j)
 
 /* --- when nothing is left to happen --- */
 
+/* Does it wait for a volume of its group that waits for a person? */
+static bool waits_for_another(const struct volume *v)
+{
+	for (const struct volume *o = host.manager->volumes; o; o = o->next)
+		if (o != v && (o->state == VOLUME_SUSPENDED || o->state == VOLUME_FAILED ||
+			       o->state == VOLUME_LOCKED))
+			return v->state == VOLUME_PREPARING && *v->core->record.held;
+	return false;
+}
+
 static void check_volume(const struct volume *v)
 {
 	const struct volume_core *c = v->core;
 
 	require(v->state == VOLUME_IDLE || v->state == VOLUME_SUSPENDED ||
-			v->state == VOLUME_LOCKED || (v->state == VOLUME_FAILED && world.hung),
+			v->state == VOLUME_LOCKED || (v->state == VOLUME_FAILED && world.hung) ||
+			waits_for_another(v),
 		"%s: waits for ever as %s (%s)", v->device, volume_state_name(v->state),
 		v->state_reason);
 	require(!c->conflict, "%s: its own header is no longer known again", v->device);

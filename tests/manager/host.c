@@ -66,13 +66,18 @@ static void write_config(const char *text)
 	assert(fclose(f) == 0);
 }
 
+static void note_sides(void)
+{
+	for (unsigned i = 0; i < world.n_disks; i++)
+		memcpy(host.sides[i], world.disk[i].header.old_side, sizeof(host.sides[i]));
+}
+
 void host_begin(const struct scenario *s)
 {
 	world_reset(s->n_disks);
 	world.provider = s->provider;
 	host = (struct host){.scenario = s};
-	for (unsigned i = 0; i < world.n_disks; i++)
-		memcpy(host.sides[i], world.disk[i].header.old_side, sizeof(host.sides[i]));
+	note_sides();
 	write_config(s->config);
 	start_manager();
 }
@@ -129,8 +134,10 @@ static void on_stopped(void *userdata)
 /* Those that the manager knew by then. */
 static void note_group(const struct job *j)
 {
+	memset(host.in_group, 0, sizeof(host.in_group));
 	for (size_t i = 0; i < j->n_members; i++)
 		host.in_group[world_disk(j->members[i].uuid)->number] = true;
+	note_sides();
 }
 
 static int rotate(struct issued *o, struct volume *v, struct failure *f)
@@ -189,7 +196,6 @@ static int call(struct issued *o, struct volume *v, struct failure *f)
 	case OP_UNLOCK_WRONG:
 		return unlock(o, v, f);
 	case OP_LOCK:
-		world.disk[o->op.disk].unlocked_by_person = false;
 		return volume_lock(v, f, on_done, o);
 	case OP_RATE:
 		return volume_set_rate_limit(v, o->op.disk + 1, f, on_done, o);
@@ -206,11 +212,12 @@ static int call(struct issued *o, struct volume *v, struct failure *f)
 static void issue(const struct op *op)
 {
 	struct issued *o = &host.issued[host.n_issued++];
+	const struct header *h = &world.disk[op->disk].header;
 	struct volume *v = volume_of(op->disk);
 	struct failure f = {};
 
 	*o = (struct issued){.op = *op, .manager = host.managers};
-	memcpy(o->side, world.disk[op->disk].header.old_side, sizeof(o->side));
+	memcpy(o->side, h->backward ? h->new_side : h->old_side, sizeof(o->side));
 	if (!v && op->kind != OP_ROTATE_ALL && op->kind != OP_RESTART) {
 		o->refused = true; /* the volume is not known yet */
 		return;

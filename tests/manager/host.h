@@ -13,7 +13,7 @@ struct issued {
 	int error;
 	uint64_t job;     /* 0: none */
 	unsigned manager; /* which one was asked */
-	char side[33];    /* of the volume, when it was asked */
+	char side[33];    /* of the volume, before what was under way when it was asked */
 };
 
 struct host {
@@ -24,7 +24,7 @@ struct host {
 	bool stopped;      /* the manager has ended by itself */
 	struct issued issued[OPS_MAX];
 	unsigned n_issued;
-	char sides[DISKS_MAX][33]; /* of each volume at the beginning */
+	char sides[DISKS_MAX][33]; /* of each volume at the beginning, and when a group began */
 	bool in_group[DISKS_MAX];  /* volumes that are to be rotated together */
 	unsigned helped;           /* by people, once all was at rest */
 };

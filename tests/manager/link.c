@@ -16,6 +16,24 @@
 /* Control sockets are numbers that are no descriptors. */
 #define CONTROL_FD 10000
 
+/* In the place of one that has died and is forgotten, or behind all. */
+static struct worker *worker_new(struct disk *d)
+{
+	struct worker *w;
+	unsigned i = 0;
+
+	while (i < world.n_workers && (world.worker[i].alive || world.worker[i].link))
+		i++;
+	assert(i < WORKERS_MAX);
+	w = &world.worker[i];
+	if (i == world.n_workers)
+		world.n_workers++;
+	else
+		worker_clear(w);
+	*w = (struct worker){.number = i, .disk = d, .alive = true};
+	return w;
+}
+
 static struct worker_link *connect_to(struct worker *w, const struct worker_handler *handler,
 				      void *userdata)
 {
@@ -34,19 +52,12 @@ int worker_link_spawn(sd_event *event, const struct worker_spec *spec,
 		      const struct worker_handler *handler, void *userdata,
 		      struct worker_link **ret)
 {
-	struct worker *w;
-
 	(void)event;
-	for (unsigned i = 0; i < world.n_disks; i++) {
-		if (strcmp(world.disk[i].path, spec->device) != 0)
-			continue;
-		assert(world.n_workers < WORKERS_MAX);
-		w = &world.worker[world.n_workers];
-		*w = (struct worker){
-			.number = world.n_workers++, .disk = &world.disk[i], .alive = true};
-		*ret = connect_to(w, handler, userdata);
-		return 0;
-	}
+	for (unsigned i = 0; i < world.n_disks; i++)
+		if (strcmp(world.disk[i].path, spec->device) == 0) {
+			*ret = connect_to(worker_new(&world.disk[i]), handler, userdata);
+			return 0;
+		}
 	return -ENOENT;
 }
 

@@ -15,9 +15,11 @@
 #include "host.h"
 #include "loop.h"
 #include "random.h"
+#include "util/checked.h"
+#include "util/cleanup.h"
 
-/* What has not come to rest after so many events never does. */
-#define EVENTS_MAX 1500
+/* What has not come to rest after so many events never does. A scenario of years has many. */
+#define EVENTS_MAX 60000
 /* Entries of the list of what may come next. */
 #define NEXT_MAX (6 * WORKERS_MAX)
 /* Microseconds without an answer that count as no answer. */
@@ -226,9 +228,12 @@ static void pass_time(void)
 	bool busy = loop_turn_is_due(host.event);
 
 	for (unsigned i = 0; i < world.n_workers; i++) {
-		const struct worker *w = &world.worker[i];
+		struct worker *w = &world.worker[i];
 
-		busy = busy || worker_can_read(w) || worker_can_work(w) ||
+		/* A control thread waits for no disk. */
+		while (worker_can_read(w))
+			worker_read(w);
+		busy = busy || worker_can_work(w) ||
 		       (w->link && (link_can_hear(w->link) || link_can_hear_death(w->link)));
 	}
 	loop_pass_time(host.event);
@@ -387,7 +392,7 @@ static bool is_skipped(struct exploration *x, unsigned depth)
 static void play_from(struct exploration *x, struct order *o, unsigned depth)
 {
 	const unsigned first = depth > 0 ? o->deviation[depth - 1].at + 1 : 0;
-	uint16_t choices[EVENTS_MAX];
+	_cleanup_free_ uint16_t *choices = NULL;
 	unsigned n_events;
 
 	play(x->scenario, o);
@@ -395,6 +400,8 @@ static void play_from(struct exploration *x, struct order *o, unsigned depth)
 	if (depth == x->depth)
 		return;
 	n_events = o->n_events;
+	choices = malloc(n_events * sizeof(*choices));
+	assert(choices);
 	memcpy(choices, o->choices, n_events * sizeof(*choices));
 	for (unsigned at = first; at < n_events; at++)
 		for (unsigned choice = 1; choice < choices[at]; choice++) {
@@ -407,8 +414,27 @@ static void play_from(struct exploration *x, struct order *o, unsigned depth)
 		}
 }
 
+/* Long stretches of nothing are AT_REST; the rest comes in between. */
+static void draw_ops(struct scenario *s, struct random *random, unsigned n)
+{
+	static const enum op_kind kinds[] = {
+		OP_ROTATE, OP_ROTATE, OP_ROTATE, OP_ROTATE_ALL,   OP_SUSPEND,
+		OP_RESUME, OP_RESUME, OP_CANCEL, OP_UNLOCK_WRONG, OP_UNLOCK,
+		OP_LOCK,   OP_RATE,   OP_CHECK,  OP_RESTART,
+	};
+
+	assert(n <= OPS_MAX);
+	for (s->n_ops = 0; s->n_ops < n; s->n_ops++)
+		s->ops[s->n_ops] = (struct op){
+			.kind = kinds[random_below(random, ARRAY_SIZE(kinds))],
+			.disk = (unsigned)random_below(random, s->n_disks),
+			.when = random_below(random, 3) == 0 ? AFTER(random_below(random, 2))
+							     : AT_REST,
+		};
+}
+
 /* MANAGER_ORDER="NAME AT:CHOICE..." or "NAME random SEED". */
-static bool play_again(const struct scenario *s, struct order *o)
+static bool play_again(struct scenario *s, struct order *o, unsigned n_ops)
 {
 	const char *text = getenv("MANAGER_ORDER");
 	const size_t length = strlen(s->name);
@@ -423,6 +449,8 @@ static bool play_again(const struct scenario *s, struct order *o)
 	if (sscanf(text, " random %" SCNu64, &random.state) == 1)
 		o->random = &random;
 	playing_seed = random.state;
+	if (n_ops > 0)
+		draw_ops(s, &random, n_ops);
 	for (; sscanf(text, " %u:%u%n", &o->deviation[o->n].at, &o->deviation[o->n].choice,
 		      &used) == 2;
 	     text += used)
@@ -436,6 +464,7 @@ static bool play_again(const struct scenario *s, struct order *o)
 void play_orders(const struct scenario *s)
 {
 	static struct order o;
+	struct scenario copy = *s;
 	struct exploration x = {
 		.scenario = s,
 		.depth = getenv("SIM_FULL") ? 3 : 2,
@@ -445,27 +474,44 @@ void play_orders(const struct scenario *s)
 
 	o.n = 0;
 	begin_playing(s, &o);
-	if (!play_again(s, &o))
+	if (!play_again(&copy, &o, 0))
 		play_from(&x, &o, 0);
 	playing = NULL;
 	printf("%s: %" PRIu64 " orders of events\n", s->name, x.played);
 }
 
-void play_random(const struct scenario *s, uint64_t n)
+static void play_seeds(const struct scenario *base, unsigned n_ops, uint64_t n)
 {
 	static struct order o;
+	static struct scenario s;
 	struct random seeds = {program_seed()}, random;
+	uint64_t usec = 0;
 
+	s = *base;
 	o.n = 0;
-	begin_playing(s, &o);
-	if (play_again(s, &o))
+	begin_playing(&s, &o);
+	if (play_again(&s, &o, n_ops))
 		n = 0;
 	o.random = &random;
 	for (uint64_t i = 0; i < n; i++) {
 		playing_seed = random.state = random_next(&seeds);
-		play(s, &o);
+		if (n_ops > 0)
+			draw_ops(&s, &random, n_ops);
+		play(&s, &o);
+		usec += loop_elapsed();
 	}
 	o.random = NULL;
 	playing = NULL;
-	printf("%s: %" PRIu64 " orders of events at random\n", s->name, n);
+	printf("%s: %" PRIu64 " orders of events at random, %" PRIu64 " days of the clock\n",
+	       s.name, n, usec / UINT64_C(86400000000));
+}
+
+void play_random(const struct scenario *s, uint64_t n)
+{
+	play_seeds(s, 0, n);
+}
+
+void play_random_ops(const struct scenario *s, unsigned n_ops, uint64_t n)
+{
+	play_seeds(s, n_ops, n);
 }

@@ -38,7 +38,7 @@ struct op {
 	unsigned when;
 };
 
-#define OPS_MAX 8
+#define OPS_MAX 256
 
 struct scenario {
 	const char *name;
@@ -57,6 +57,9 @@ void play_orders(const struct scenario *s);
 
 /* Plays @n orders in which any event may come at any time, from the program's seed. */
 void play_random(const struct scenario *s, uint64_t n);
+
+/* The same with @n_ops operations at random, in place of those that the scenario has. */
+void play_random_ops(const struct scenario *s, unsigned n_ops, uint64_t n);
 
 /* How to play the present order again, on standard error. */
 void play_tell_order(void);

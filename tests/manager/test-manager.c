@@ -142,7 +142,25 @@ static void a_fleet_at_random(void **state)
 	play_random(&fleet, getenv("SIM_FULL") ? 1000000 : 5000);
 }
 
-int main(void)
+/*
+ * Weeks pass between two weekends, and people come and go: hundreds of operations, over years of
+ * the simulated clock.
+ */
+static const struct scenario years = {
+	.name = "years",
+	.n_disks = 3,
+	.config = WITH_KEY_FILE "Window=Sat,Sun 02:00-05:00\nDeadline=10d\n",
+	.kills = 40,
+};
+
+static void years_of_windows(void **state)
+{
+	(void)state;
+	play_random_ops(&years, 200, getenv("SIM_FULL") ? 200000 : 1000);
+}
+
+/* test-manager [PATTERN]: only the tests that fit */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rotation_survives_kills),
@@ -152,8 +170,11 @@ int main(void)
 		cmocka_unit_test(a_group_is_all_or_none),
 		cmocka_unit_test(a_restart_goes_on),
 		cmocka_unit_test(a_fleet_at_random),
+		cmocka_unit_test(years_of_windows),
 	};
 
 	log_set_level(-1);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@
 #include "daemon/core.h"
 
 #define DISKS_MAX   3
-#define WORKERS_MAX 64 /* in one order of events */
+#define WORKERS_MAX 64 /* at once, those whose death nobody has heard of included */
 #define QUEUE_MAX   32
 #define HOTZONES    2 /* of each volume */
 #define TOKEN_MAX   4096
