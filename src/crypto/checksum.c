@@ -92,13 +92,14 @@ const char *checksum_library_name(const struct checksum *c)
 }
 
 /* A library that is wrong would be found out in a recovery only: the two are compared first. */
-static int compare(struct checksum *c, size_t block_size)
+static int compare_libraries(struct checksum *c, size_t block_size)
 {
 	_cleanup_free_ uint8_t *data = calloc(16, block_size);
 	uint8_t other[16 * EVP_MAX_MD_SIZE], digests[16 * EVP_MAX_MD_SIZE];
 	struct multi_buffer *m = c->lane[0].multi_buffer;
 	int r;
 
+	assert(m);
 	if (!data)
 		return -ENOMEM;
 	for (size_t i = 0; i < 16 * block_size; i++)
@@ -114,27 +115,36 @@ static int compare(struct checksum *c, size_t block_size)
 	return memcmp(digests, other, 16 * c->size) == 0 ? 0 : -EBADMSG;
 }
 
+static int try_multi_buffer(struct checksum *c)
+{
+	int r;
+
+	for (unsigned i = 0; i < c->lanes; i++) {
+		assert(!c->lane[i].multi_buffer);
+		r = multi_buffer_new(c->hash, &c->lane[i].multi_buffer);
+		if (r < 0)
+			return r;
+	}
+	r = compare_libraries(c, 512);
+	return r < 0 ? r : compare_libraries(c, 4096);
+}
+
 int checksum_use(struct checksum *c, enum checksum_library library)
 {
-	int r = 0;
+	int r;
 
 	drop_multi_buffer(c);
 	if (library == CHECKSUM_OPENSSL)
 		return 0;
-	for (unsigned i = 0; i < c->lanes && r == 0; i++)
-		r = multi_buffer_new(c->hash, &c->lane[i].multi_buffer);
-	if (r == 0)
-		r = compare(c, 512);
-	if (r == 0)
-		r = compare(c, 4096);
+	r = try_multi_buffer(c);
 	if (r < 0)
 		drop_multi_buffer(c);
 	return r;
 }
 
 /* Microseconds of the best of some rounds. */
-static int measure(struct checksum *c, const void *sample, size_t block_size, uint8_t *digests,
-		   uint64_t *ret)
+static int measure_library(struct checksum *c, const void *sample, size_t block_size,
+			   uint8_t *digests, uint64_t *ret)
 {
 	uint64_t best = UINT64_MAX;
 
@@ -150,31 +160,39 @@ static int measure(struct checksum *c, const void *sample, size_t block_size, ui
 	return 0;
 }
 
-int checksum_use_fastest(struct checksum *c, size_t block_size)
+/* The multi-buffer library is in use, and stays so where it is the faster one. */
+static int choose_faster(struct checksum *c, size_t block_size)
 {
-	_cleanup_free_ uint8_t *sample = NULL, *digests = NULL;
+	_cleanup_free_ uint8_t *sample = calloc(1, SAMPLE_SIZE);
+	_cleanup_free_ uint8_t *digests = calloc(SAMPLE_SIZE / block_size, c->size);
 	uint64_t openssl, multi_buffer;
 	int r;
 
-	r = checksum_use(c, CHECKSUM_MULTI_BUFFER);
+	if (!sample || !digests)
+		return -ENOMEM;
+	r = measure_library(c, sample, block_size, digests, &multi_buffer);
+	if (r < 0)
+		return r;
+	r = checksum_use(c, CHECKSUM_OPENSSL);
+	if (r < 0)
+		return r;
+	r = measure_library(c, sample, block_size, digests, &openssl);
+	if (r < 0)
+		return r;
+	return multi_buffer < openssl ? checksum_use(c, CHECKSUM_MULTI_BUFFER) : 0;
+}
+
+int checksum_use_fastest(struct checksum *c, size_t block_size)
+{
+	int r = checksum_use(c, CHECKSUM_MULTI_BUFFER);
+
 	if (r == -EBADMSG)
 		log_warning(
 			"the multi-buffer library gives other %s digests than OpenSSL: not used",
 			c->hash);
 	if (r < 0)
 		return r == -EOPNOTSUPP || r == -EBADMSG ? 0 : r;
-	sample = calloc(1, SAMPLE_SIZE);
-	digests = calloc(SAMPLE_SIZE / block_size, c->size);
-	if (!sample || !digests)
-		return -ENOMEM;
-	r = measure(c, sample, block_size, digests, &multi_buffer);
-	if (r == 0)
-		r = checksum_use(c, CHECKSUM_OPENSSL);
-	if (r == 0)
-		r = measure(c, sample, block_size, digests, &openssl);
-	if (r == 0 && multi_buffer < openssl)
-		r = checksum_use(c, CHECKSUM_MULTI_BUFFER);
-	return r;
+	return choose_faster(c, block_size);
 }
 
 int checksum_blocks(struct checksum *c, unsigned lane, const void *data, size_t size,

@@ -69,13 +69,15 @@ static void drop_gcrypt(struct cipher *c)
 /* Keyed now, when there is a key, whether or not it will be used. */
 static int set_gcrypt_key(struct cipher *c, const struct secret *key)
 {
-	int r = 0;
+	for (unsigned i = 0; i < c->lanes; i++) {
+		const int r = gcrypt_xts_new(key, &c->lane[i].gcrypt);
 
-	for (unsigned i = 0; i < c->lanes && r == 0; i++)
-		r = gcrypt_xts_new(key, &c->lane[i].gcrypt);
-	if (r < 0)
-		drop_gcrypt(c);
-	return r == -EOPNOTSUPP ? 0 : r;
+		if (r < 0) {
+			drop_gcrypt(c);
+			return r == -EOPNOTSUPP ? 0 : r;
+		}
+	}
+	return 0;
 }
 
 static int set_key(struct cipher *c, const struct cipher_spec *spec, const struct secret *key)
@@ -178,6 +180,7 @@ static int crypt_sectors(struct cipher *c, unsigned lane, bool encrypt, uint64_t
 			 uint8_t *data, size_t size)
 {
 	assert(lane < c->lanes);
+	assert(c->library == CIPHER_OPENSSL || (c->lane[lane].gcrypt && c->iv));
 	if (!is_aligned(size, c->sector_size))
 		return -EINVAL;
 	if (c->identity)
@@ -202,6 +205,15 @@ int cipher_decrypt(struct cipher *c, unsigned lane, uint64_t iv_sector, void *da
 	return crypt_sectors(c, lane, false, iv_sector, data, size);
 }
 
+/* A sample, which @sealed gets as the library in use makes it, and back. */
+static int crypt_sample(struct cipher *c, uint8_t *data, uint8_t *sealed)
+{
+	int r = cipher_encrypt(c, 0, SAMPLE_SIZE, data, SAMPLE_SIZE);
+
+	memcpy(sealed, data, SAMPLE_SIZE);
+	return r < 0 ? r : cipher_decrypt(c, 0, SAMPLE_SIZE, data, SAMPLE_SIZE);
+}
+
 /* A sample as one library makes it, and back; @ret is how many microseconds that takes. */
 static int try_library(struct cipher *c, enum cipher_library library, uint8_t *data,
 		       uint8_t *sealed, uint64_t *ret)
@@ -213,10 +225,7 @@ static int try_library(struct cipher *c, enum cipher_library library, uint8_t *d
 	c->library = library;
 	for (size_t i = 0; i < SAMPLE_SIZE; i++)
 		data[i] = (uint8_t)(i * 7 + i / 251);
-	r = cipher_encrypt(c, 0, SAMPLE_SIZE, data, SAMPLE_SIZE);
-	memcpy(sealed, data, SAMPLE_SIZE);
-	if (r == 0)
-		r = cipher_decrypt(c, 0, SAMPLE_SIZE, data, SAMPLE_SIZE);
+	r = crypt_sample(c, data, sealed);
 	c->library = before;
 	*ret = now_usec() - begin;
 	return r;
@@ -226,7 +235,7 @@ static int try_library(struct cipher *c, enum cipher_library library, uint8_t *d
  * A library that is wrong would destroy the volume: with these very keys, both make the same of a
  * sample, and the same back. @faster: is it the faster one, too?
  */
-static int compare(struct cipher *c, bool *faster)
+static int compare_libraries(struct cipher *c, bool *faster)
 {
 	_cleanup_free_ uint8_t *data = malloc(4 * SAMPLE_SIZE);
 	uint64_t best[2] = {UINT64_MAX, UINT64_MAX}, time;
@@ -257,16 +266,17 @@ int cipher_use(struct cipher *c, enum cipher_library library)
 	c->library = CIPHER_OPENSSL;
 	if (library == CIPHER_OPENSSL)
 		return 0;
-	r = c->lane[0].gcrypt ? compare(c, &faster) : -EOPNOTSUPP;
-	if (r == 0)
-		c->library = library;
-	return r;
+	r = c->lane[0].gcrypt ? compare_libraries(c, &faster) : -EOPNOTSUPP;
+	if (r < 0)
+		return r;
+	c->library = library;
+	return 0;
 }
 
 int cipher_use_fastest(struct cipher *c)
 {
 	bool faster = false;
-	int r = c->lane[0].gcrypt ? compare(c, &faster) : 0;
+	int r = c->lane[0].gcrypt ? compare_libraries(c, &faster) : 0;
 
 	if (r == -EBADMSG)
 		log_warning("libgcrypt encrypts otherwise than OpenSSL: not used");

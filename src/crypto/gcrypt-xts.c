@@ -32,7 +32,7 @@ static struct {
 static int library_error = -EOPNOTSUPP;
 
 /* The library is another's as well, who may have set it up: libcryptsetup can be built with it. */
-static bool set_up(void)
+static bool set_up_library(void)
 {
 	if (library.control(GCRYCTL_INITIALIZATION_FINISHED_P))
 		return true;
@@ -67,7 +67,7 @@ static void load_library(void)
 		if (!*symbols[i].function)
 			return;
 	}
-	if (set_up())
+	if (set_up_library())
 		library_error = 0;
 }
 

@@ -22,7 +22,7 @@ static void load_old_hashes(void)
 	OSSL_LIB_CTX_free(ctx);
 }
 
-static int find(const char *name, OSSL_LIB_CTX **ret_ctx, EVP_MD **ret)
+static int find_hash(const char *name, OSSL_LIB_CTX **ret_ctx, EVP_MD **ret)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	EVP_MD *md = EVP_MD_fetch(NULL, name, NULL);
@@ -43,7 +43,7 @@ int hash_fetch(const char *name, EVP_MD **ret)
 {
 	OSSL_LIB_CTX *ctx;
 
-	return find(name, &ctx, ret);
+	return find_hash(name, &ctx, ret);
 }
 
 static int set_hash(EVP_MAC_CTX *ctx, const char *name)
@@ -63,7 +63,7 @@ int hash_new_hmac(const char *name, EVP_MAC_CTX **ret)
 	EVP_MAC_CTX *ctx;
 	EVP_MAC *mac;
 	EVP_MD *md;
-	int r = find(name, &library, &md);
+	int r = find_hash(name, &library, &md);
 
 	if (r < 0)
 		return r;

@@ -57,10 +57,25 @@ static int essiv_context(const EVP_CIPHER *evp, const uint8_t *salt, EVP_CIPHER_
 	return 0;
 }
 
-/* The whole key is hashed, both halves of an xts key too; the digest must be a key for @cipher. */
-static int essiv_init(struct iv *iv, const char *hash, const char *cipher, const struct secret *key)
+/* The digest must be a key for @cipher. */
+static int set_salt(struct iv *iv, const char *cipher, const uint8_t *salt, unsigned size)
 {
 	_cleanup_(evp_cipher_freep) EVP_CIPHER *evp = NULL;
+
+	if (algorithm_fetch(cipher, "ecb", size, &evp) < 0)
+		return -EOPNOTSUPP;
+	for (unsigned i = 0; i < iv->lanes; i++) {
+		const int r = essiv_context(evp, salt, &iv->essiv[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The whole key is hashed, both halves of an xts key too. */
+static int essiv_init(struct iv *iv, const char *hash, const char *cipher, const struct secret *key)
+{
 	_cleanup_(evp_md_freep) EVP_MD *md = NULL;
 	uint8_t salt[EVP_MAX_MD_SIZE];
 	unsigned size;
@@ -70,10 +85,7 @@ static int essiv_init(struct iv *iv, const char *hash, const char *cipher, const
 		return r;
 	if (EVP_Digest(key->data, key->size, salt, &size, md, NULL) != 1)
 		return -EIO;
-	if (algorithm_fetch(cipher, "ecb", size, &evp) < 0)
-		r = -EOPNOTSUPP;
-	for (unsigned i = 0; r == 0 && i < iv->lanes; i++)
-		r = essiv_context(evp, salt, &iv->essiv[i]);
+	r = set_salt(iv, cipher, salt, size);
 	OPENSSL_cleanse(salt, sizeof(salt));
 	return r;
 }
@@ -84,6 +96,7 @@ int iv_new(const char *spec, const char *cipher, const struct secret *key, unsig
 	_cleanup_(iv_freep) struct iv *iv = NULL;
 	int r;
 
+	assert(lanes > 0);
 	iv = calloc(1, sizeof(*iv) + lanes * sizeof(iv->essiv[0]));
 	if (!iv)
 		return -ENOMEM;

@@ -30,7 +30,7 @@ struct multi_buffer {
 	size_t size; /* bytes of a digest */
 };
 
-static void *find(void *handle, const char *name)
+static void *find_symbol(void *handle, const char *name)
 {
 	return dlsym(handle, name);
 }
@@ -45,11 +45,11 @@ static void load_library(void)
 	handle = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!handle)
 		return;
-	*(void **)&library.new = find(handle, "alloc_mb_mgr");
-	*(void **)&library.init = find(handle, "init_mb_mgr_auto");
-	*(void **)&library.free = find(handle, "free_mb_mgr");
-	*(void **)&library.version = find(handle, "imb_get_version");
-	*(void **)&library.error = find(handle, "imb_get_errno");
+	*(void **)&library.new = find_symbol(handle, "alloc_mb_mgr");
+	*(void **)&library.init = find_symbol(handle, "init_mb_mgr_auto");
+	*(void **)&library.free = find_symbol(handle, "free_mb_mgr");
+	*(void **)&library.version = find_symbol(handle, "imb_get_version");
+	*(void **)&library.error = find_symbol(handle, "imb_get_errno");
 	if (library.new &&library.init &&
 	    library.free &&library.version &&library.error &&library.version() >= IMB_VERSION_NUM)
 		library_error = 0;
@@ -114,7 +114,8 @@ struct multi_buffer *multi_buffer_free(struct multi_buffer *m)
 	return NULL;
 }
 
-static IMB_JOB *submit(struct multi_buffer *m, const uint8_t *block, size_t size, uint8_t *digest)
+static IMB_JOB *submit_block(struct multi_buffer *m, const uint8_t *block, size_t size,
+			     uint8_t *digest)
 {
 	IMB_JOB *job = IMB_GET_NEXT_JOB(m->manager);
 
@@ -131,7 +132,7 @@ static IMB_JOB *submit(struct multi_buffer *m, const uint8_t *block, size_t size
 }
 
 /* How many of @job and those behind it are done, which it takes off the queue. */
-static size_t collect(struct multi_buffer *m, IMB_JOB *job)
+static size_t collect_done(struct multi_buffer *m, IMB_JOB *job)
 {
 	size_t n = 0;
 
@@ -148,10 +149,10 @@ int multi_buffer_digest(struct multi_buffer *m, const void *blocks, size_t n, si
 	IMB_JOB *job;
 
 	for (size_t i = 0; i < n; i++)
-		done += collect(
-			m, submit(m, block + i * block_size, block_size, digests + i * m->size));
+		done += collect_done(m, submit_block(m, block + i * block_size, block_size,
+						     digests + i * m->size));
 	while ((job = IMB_FLUSH_JOB(m->manager)))
-		done += collect(m, job);
+		done += collect_done(m, job);
 	return done == n ? 0 : -EIO;
 }
 

@@ -116,25 +116,32 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
-/* The lane starts with all signals blocked: they are for the thread that runs the event loop. */
+/* It starts with all signals blocked: they are for the thread that runs the event loop. */
+static int create_thread(struct pool_lane *lane, pthread_attr_t *attr)
+{
+	sigset_t all, before;
+	int r = pthread_attr_setstacksize(attr, MAX(STACK_SIZE, (size_t)PTHREAD_STACK_MIN));
+
+	if (r != 0)
+		return r;
+	(void)sigfillset(&all);
+	r = pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (r != 0)
+		return r;
+	r = pthread_create(&lane->thread, attr, lane_main, lane);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 static int start_lane(struct pool_lane *lane, const char *pool_name)
 {
 	char name[16];
 	pthread_attr_t attr;
-	sigset_t all, before;
-	int r;
+	int r = pthread_attr_init(&attr);
 
-	r = pthread_attr_init(&attr);
 	if (r != 0)
 		return -r;
-	(void)sigfillset(&all);
-	r = pthread_attr_setstacksize(&attr, MAX(STACK_SIZE, (size_t)PTHREAD_STACK_MIN));
-	if (r == 0)
-		r = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (r == 0) {
-		r = pthread_create(&lane->thread, &attr, lane_main, lane);
-		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
+	r = create_thread(lane, &attr);
 	(void)pthread_attr_destroy(&attr);
 	if (r != 0)
 		return -r;
@@ -201,6 +208,7 @@ unsigned pool_lanes(const struct pool *p)
 
 void pool_submit(struct pool *p, struct pool_job *job)
 {
+	assert(job->run);
 	if (p->threads == 0) {
 		run_job(p, job, 0);
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dm/crypt-map.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,11 @@ struct crypt_map {
 	dev_t device;
 	char sysfs[64]; /* once it goes by itself: what is there as long as the kernel has it */
 };
+
+static bool is_detached(const struct crypt_map *m)
+{
+	return m->sysfs[0];
+}
 
 /* As cryptsetup names its own. */
 static int create_device(struct crypt_map *m)
@@ -67,10 +73,27 @@ static int load_device(const struct crypt_map *m, dev_t data, uint64_t offset, u
 	return task_load(m->name, &t);
 }
 
+static int start_device(struct crypt_map *m, dev_t data, uint64_t offset, uint64_t size,
+			const struct stack_side *side)
+{
+	struct device_info info;
+	int r = load_device(m, data, offset, size, side);
+
+	if (r < 0)
+		return r;
+	r = task_start(m->name);
+	if (r < 0)
+		return r;
+	r = task_info(m->name, &info);
+	if (r < 0)
+		return r;
+	m->device = info.device;
+	return 0;
+}
+
 int crypt_map_new(dev_t data_device, uint64_t offset, uint64_t size, const struct stack_side *side,
 		  struct crypt_map **ret)
 {
-	struct device_info info;
 	struct crypt_map *m;
 	uint64_t end;
 	int r;
@@ -93,22 +116,18 @@ int crypt_map_new(dev_t data_device, uint64_t offset, uint64_t size, const struc
 		return r;
 	}
 	(void)snprintf(m->path, sizeof(m->path), "%.63s/%s", dm_dir(), m->name);
-	r = load_device(m, data_device, offset, size, side);
-	if (r == 0)
-		r = task_start(m->name);
-	if (r == 0)
-		r = task_info(m->name, &info);
+	r = start_device(m, data_device, offset, size, side);
 	if (r < 0) {
 		(void)crypt_map_free(m);
 		return r;
 	}
-	m->device = info.device;
 	*ret = m;
 	return 0;
 }
 
 const char *crypt_map_path(const struct crypt_map *m)
 {
+	assert(!is_detached(m));
 	return m->path;
 }
 
@@ -119,12 +138,15 @@ dev_t crypt_map_device(const struct crypt_map *m)
 
 int crypt_map_detach(struct crypt_map *m)
 {
-	int r = task_remove_on_close(m->name);
+	int r;
 
-	if (r == 0)
-		(void)snprintf(m->sysfs, sizeof(m->sysfs), "/sys/dev/block/%u:%u", major(m->device),
-			       minor(m->device));
-	return r;
+	assert(!is_detached(m));
+	r = task_remove_on_close(m->name);
+	if (r < 0)
+		return r;
+	(void)snprintf(m->sysfs, sizeof(m->sysfs), "/sys/dev/block/%u:%u", major(m->device),
+		       minor(m->device));
+	return 0;
 }
 
 /* The kernel lets go of the data device a moment after the last close. */
@@ -147,7 +169,7 @@ struct crypt_map *crypt_map_free(struct crypt_map *m)
 
 	if (!m)
 		return NULL;
-	r = m->sysfs[0] ? wait_gone(m) : task_remove(m->name);
+	r = is_detached(m) ? wait_gone(m) : task_remove(m->name);
 	if (r < 0)
 		log_warning_errno(r,
 				  "cannot remove the temporary mapping %s; remove it with "

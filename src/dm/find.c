@@ -36,7 +36,7 @@ struct mapping_search {
 	struct active_volumes *found;
 };
 
-static int look_at(const char *name, dev_t device, void *arg)
+static int note_if_volume(const char *name, dev_t device, void *arg)
 {
 	struct mapping_search *search = arg;
 	struct device_info info;
@@ -97,8 +97,9 @@ static int look_for_helpers(const char *uuid, struct active_volume *v)
 		if (!helper_of(v, &all_helpers[i], name))
 			continue;
 		r = helper_uuid(&all_helpers[i], uuid, name, dm_uuid);
-		if (r == 0)
-			r = task_info(name, &info);
+		if (r < 0)
+			return r;
+		r = task_info(name, &info);
 		if (r < 0)
 			return r;
 		if (!info.exists || strcasecmp(info.uuid, dm_uuid) != 0)
@@ -162,15 +163,16 @@ static int look_below_stack(struct active_volume *v)
 		if (!info.live_table)
 			continue;
 		r = read_table(info.device, &t);
-		if (r < 0 && r != -ENODATA)
+		if (r == -ENODATA)
+			continue;
+		if (r < 0)
 			return r;
-		if (r == 0)
-			v->data_device = target_device(&t, helpers[i].type);
+		v->data_device = target_device(&t, helpers[i].type);
 	}
 	return 0;
 }
 
-static int describe(const char *uuid, struct active_volume *v)
+static int describe_volume(const char *uuid, struct active_volume *v)
 {
 	int r = look_for_helpers(uuid, v);
 
@@ -186,10 +188,15 @@ int find_active_volumes(const char *uuid, struct active_volumes *ret)
 	int r;
 
 	ret->n = 0;
-	r = task_list(look_at, &search);
-	for (size_t i = 0; i < ret->n && r == 0; i++)
-		r = describe(uuid, &ret->volume[i]);
-	return r;
+	r = task_list(note_if_volume, &search);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ret->n; i++) {
+		r = describe_volume(uuid, &ret->volume[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* Puts the dashes back into the UUID of "CRYPT-LUKS2-<32 digits>-<name>". */
@@ -212,17 +219,27 @@ static int luks_uuid_of(const char *dm_uuid, char ret[37])
 	return 0;
 }
 
-int find_volume_by_name(const char *name, struct active_volume *ret)
+/* The device that name_match() means. */
+static int info_by_name(const char *name, struct device_info *ret)
 {
-	char escaped[DM_NAME_MAX + 1], uuid[37];
-	struct active_volumes found;
-	struct device_info info;
+	char escaped[DM_NAME_MAX + 1];
 	int r = name_check(name);
 
-	if (r == 0)
-		r = task_info(name, &info);
-	if (r == 0 && !info.exists && name_escape(name, escaped) == 0)
-		r = task_info(escaped, &info);
+	if (r < 0)
+		return r;
+	r = task_info(name, ret);
+	if (r < 0 || ret->exists || name_escape(name, escaped) < 0)
+		return r;
+	return task_info(escaped, ret);
+}
+
+int find_volume_by_name(const char *name, struct active_volume *ret)
+{
+	struct active_volumes found;
+	struct device_info info;
+	char uuid[37];
+	int r = info_by_name(name, &info);
+
 	if (r < 0)
 		return r;
 	if (!info.exists)

@@ -10,6 +10,7 @@
  *
  * Anything else is -EUNATCH or -ENOTUNIQ, and nothing is changed.
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "dm/stack-private.h"
@@ -80,8 +81,10 @@ int stack_check_hot(struct stack *s, const struct found *f, uint64_t hot_size, b
 		s->layout.backward ? s->boundary - hot_size : s->boundary + hot_size;
 	const uint64_t end = s->layout.backward ? 0 : s->layout.size;
 	const bool fits = layout_fits(&s->layout, &f->pieces_table, s->boundary, hot_size);
-	int r = check_frozen(s, f), r2;
+	int r, r2;
 
+	assert(f->stacked && hot_size > 0);
+	r = check_frozen(s, f);
 	if (r == 0 && fits)
 		return 0;
 	if ((r < 0 && r != -EUNATCH) || !may_be_thawed || behind == end)

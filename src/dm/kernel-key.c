@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dm/kernel-key.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,7 @@ int kernel_key_add(const struct secret *text, const struct secret *key, int32_t 
 	long serial;
 	int n;
 
+	assert(kernel_key_is_named((const char *)text->data, text->size));
 	if (!p)
 		return -EINVAL;
 	p += 7;

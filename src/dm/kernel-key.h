@@ -30,8 +30,8 @@ bool kernel_key_has_keyring(void);
 
 /*
  * Puts @key into the calling thread's keyring under the description that @text (of
- * kernel_key_text()) names; the same thread must load the table. Returns what add_key(2) fails
- * with: -ENOSYS without kernel keyrings, -EDQUOT.
+ * kernel_key_text(); kernel_key_is_named() is true) names; the same thread must load the table.
+ * Returns what add_key(2) fails with: -ENOSYS without kernel keyrings, -EDQUOT.
  */
 int kernel_key_add(const struct secret *text, const struct secret *key, int32_t *ret);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dm/layout.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "util/checked.h"
@@ -11,10 +12,11 @@
  */
 #define TAIL_SECTORS 16
 
-static int add_crypt(const struct layout *l, struct table *t, enum side side, uint64_t start,
-		     uint64_t end)
+static struct target crypt_target(const struct layout *l, enum side side, uint64_t start,
+				  uint64_t end)
 {
-	const struct target target = {
+	assert(side < SIDES);
+	return (struct target){
 		.type = TARGET_CRYPT,
 		.start = start,
 		.size = end - start,
@@ -26,21 +28,45 @@ static int add_crypt(const struct layout *l, struct table *t, enum side side, ui
 		.flags = l->flags,
 		.sector_size = l->sides[side].sector_size,
 	};
-
-	return table_add(t, &target);
 }
 
-static int add_linear(struct table *t, dev_t device, uint64_t start, uint64_t end)
+static struct target linear_target(dev_t device, uint64_t start, uint64_t end)
 {
-	const struct target target = {
+	assert(start <= end);
+	return (struct target){
 		.type = TARGET_LINEAR,
 		.start = start,
 		.size = end - start,
 		.device = device,
 		.offset = start,
 	};
+}
 
-	return table_add(t, &target);
+/* One of the two parts of the tail. Nothing is routed there. */
+static struct target tail_target(const struct layout *l, unsigned part, enum side side)
+{
+	const uint64_t size = TAIL_SECTORS / SIDES;
+
+	return (struct target){
+		.type = TARGET_LINEAR,
+		.start = l->size + part * size,
+		.size = size,
+		.device = l->helpers[side],
+	};
+}
+
+static int make_table(const struct target *targets, size_t n, struct table *ret)
+{
+	struct table t = {};
+
+	for (size_t i = 0; i < n; i++) {
+		const int r = table_add(&t, &targets[i]);
+
+		if (r < 0)
+			return r;
+	}
+	*ret = t;
+	return 0;
 }
 
 /* Logical order: converted first in a forward conversion, last in a backward one. */
@@ -56,114 +82,74 @@ static enum side high_side(const struct layout *l)
 
 int layout_plain(const struct layout *l, uint64_t boundary, struct table *ret)
 {
-	struct table t = {};
-	int r = add_crypt(l, &t, low_side(l), 0, boundary);
+	const struct target targets[] = {
+		crypt_target(l, low_side(l), 0, boundary),
+		crypt_target(l, high_side(l), boundary, l->size),
+	};
 
-	if (r == 0)
-		r = add_crypt(l, &t, high_side(l), boundary, l->size);
-	if (r == 0)
-		*ret = t;
-	return r;
+	return make_table(targets, ARRAY_SIZE(targets), ret);
 }
 
 int layout_side(const struct layout *l, enum side side, struct table *ret)
 {
-	struct table t = {};
-	int r = add_crypt(l, &t, side, 0, l->size);
+	const struct target whole = crypt_target(l, side, 0, l->size);
 
-	if (r == 0)
-		*ret = t;
-	return r;
-}
-
-static int one_linear(const struct layout *l, dev_t device, struct table *ret)
-{
-	struct table t = {};
-	int r = add_linear(&t, device, 0, l->size);
-
-	if (r == 0)
-		*ret = t;
-	return r;
+	return make_table(&whole, 1, ret);
 }
 
 int layout_top(const struct layout *l, struct table *ret)
 {
-	return one_linear(l, l->pieces, ret);
+	const struct target whole = linear_target(l->pieces, 0, l->size);
+
+	return make_table(&whole, 1, ret);
 }
 
 int layout_rest(const struct layout *l, struct table *ret)
 {
-	return one_linear(l, l->hotzone, ret);
-}
+	const struct target whole = linear_target(l->hotzone, 0, l->size);
 
-/* Nothing is routed to the tail. */
-static int add_tail(const struct layout *l, struct table *t, enum side first, enum side second)
-{
-	const enum side sides[] = {first, second};
-	int r = 0;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(sides) && r == 0; i++) {
-		const struct target target = {
-			.type = TARGET_LINEAR,
-			.start = table_size(t),
-			.size = TAIL_SECTORS / ARRAY_SIZE(sides),
-			.device = l->helpers[sides[i]],
-		};
-
-		r = table_add(t, &target);
-	}
-	return r;
+	return make_table(&whole, 1, ret);
 }
 
 int layout_one_side(const struct layout *l, enum side side, struct table *ret)
 {
-	struct table t = {};
-	int r = add_linear(&t, l->helpers[side], 0, l->size);
+	const struct target targets[] = {
+		linear_target(l->helpers[side], 0, l->size),
+		tail_target(l, 0, side),
+		tail_target(l, 1, side),
+	};
 
-	if (r == 0)
-		r = add_tail(l, &t, side, side);
-	if (r == 0)
-		*ret = t;
-	return r;
+	return make_table(targets, ARRAY_SIZE(targets), ret);
 }
 
 int layout_hot(const struct layout *l, uint64_t offset, uint64_t size, struct table *ret)
 {
-	struct table t = {};
-	int r = add_linear(&t, l->helpers[low_side(l)], 0, offset);
+	const struct target targets[] = {
+		linear_target(l->helpers[low_side(l)], 0, offset),
+		linear_target(l->hotzone, offset, offset + size),
+		linear_target(l->helpers[high_side(l)], offset + size, l->size),
+	};
 
-	if (r == 0)
-		r = add_linear(&t, l->hotzone, offset, offset + size);
-	if (r == 0)
-		r = add_linear(&t, l->helpers[high_side(l)], offset + size, l->size);
-	if (r == 0)
-		*ret = t;
-	return r;
+	return make_table(targets, ARRAY_SIZE(targets), ret);
 }
 
 int layout_split(const struct layout *l, uint64_t boundary, struct table *ret)
 {
-	struct table t = {};
-	int r = add_linear(&t, l->helpers[low_side(l)], 0, boundary);
+	const struct target targets[] = {
+		linear_target(l->helpers[low_side(l)], 0, boundary),
+		linear_target(l->helpers[high_side(l)], boundary, l->size),
+		tail_target(l, 0, SIDE_OLD),
+		tail_target(l, 1, SIDE_NEW),
+	};
 
-	if (r == 0)
-		r = add_linear(&t, l->helpers[high_side(l)], boundary, l->size);
-	if (r == 0)
-		r = add_tail(l, &t, SIDE_OLD, SIDE_NEW);
-	if (r == 0)
-		*ret = t;
-	return r;
+	return make_table(targets, ARRAY_SIZE(targets), ret);
 }
 
 int layout_error(const struct layout *l, struct table *ret)
 {
-	struct table t = {};
 	const struct target target = {.type = TARGET_ERROR, .size = l->size + TAIL_SECTORS};
-	int r = table_add(&t, &target);
 
-	if (r == 0)
-		*ret = t;
-	return r;
+	return make_table(&target, 1, ret);
 }
 
 bool layout_is_pieces(const struct layout *l, const struct table *pieces)
@@ -190,6 +176,7 @@ bool layout_fits(const struct layout *l, const struct table *pieces, uint64_t bo
 	const uint64_t low_end = l->backward ? boundary - hot_size : boundary;
 	const uint64_t high_start = l->backward ? boundary : boundary + hot_size;
 
+	assert(low_end <= high_start && high_start <= l->size);
 	for (unsigned i = 0; i < pieces->count; i++) {
 		const struct target *t = &pieces->targets[i];
 

@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/dm/libdm.a
 src_dm_libdm_a_SOURCES = \
 	src/dm/crypt-map.c src/dm/crypt-map.h \
 	src/dm/find.c src/dm/find.h \
+	src/dm/found.c \
 	src/dm/hot-stack.c \
 	src/dm/kernel-key.c src/dm/kernel-key.h \
 	src/dm/layout.c src/dm/layout.h \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dm/names.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ void name_helper(const char *name, const char *suffix, char *ret)
 {
 	char begin[SHORT_MAX + 1];
 
+	assert(strlen(suffix) <= strlen(SUFFIX_HOTZONE));
 	if (is_plain_text(name) && leaves_room(name)) {
 		(void)snprintf(ret, DM_NAME_MAX + 1, "%s%s", name, suffix);
 		return;

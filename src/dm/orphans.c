@@ -41,9 +41,13 @@ int orphans_remove(const char *uuid)
 	struct orphan_search s = {0};
 	int r = name_uuid(UUID_HELPER, uuid, "", s.uuid);
 
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && r == 0; i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		s.suffix = suffixes[i];
 		r = task_list(remove_helper, &s);
+		if (r < 0)
+			return r;
 	}
-	return r < 0 ? r : s.removed;
+	return s.removed;
 }

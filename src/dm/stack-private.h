@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What stack.c (the running stack), takeover.c and hot-stack.c (how it comes to be) share. */
+/*
+ * What stack.c (the running stack), found.c and hot-stack.c (what is there before), and takeover.c
+ * (how it comes to be) share.
+ */
 #pragma once
 
 #include "dm/layout.h"
@@ -35,6 +38,14 @@ struct found {
 	struct table stock_table; /* what NAME's would be without cryptsetup's stack */
 	bool stacked, stock;
 };
+void found_clear(struct found *f);
+
+/*
+ * Sets @f, which is empty, and a new @ret to what stack_new() finds, and checks all of it. Changes
+ * nothing. @f is to be cleared after a failure, too.
+ */
+int stack_find(const struct stack_config *config, const struct stack_position *now, struct found *f,
+	       struct stack **ret);
 
 /*
  * Is the hot range of @hot_size behind @s->boundary frozen, or, where that @may_be_thawed, let go?
@@ -51,6 +62,9 @@ int stack_try_keys(const struct stack *s);
 
 /* Loads and brings to life. On failure the device is as before, suspended or running. */
 int stack_switch(const char *name, const struct table *t, bool was_suspended);
+
+/* Makes the device run, with the table that is live. */
+int stack_run_device(const char *name, const struct device_info *info);
 
 /* Gives NAME, which is running, a table of crypt targets. */
 int stack_make_plain(const struct stack *s, const struct table *plain);

@@ -20,6 +20,7 @@
  */
 #include "dm/stack.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -40,15 +41,18 @@ struct kernel_keys {
 
 static int add_keys(const struct stack *s, struct kernel_keys *k)
 {
-	int r = 0;
+	for (unsigned i = 0; i < SIDES; i++) {
+		int r;
 
-	for (unsigned i = 0; i < SIDES && r == 0; i++) {
+		assert(s->key_texts[i]);
 		if (!is_named(s->key_texts[i]))
 			continue;
 		r = kernel_key_add(s->key_texts[i], s->keys[i], &k->serials[k->count]);
-		k->count += r == 0;
+		if (r < 0)
+			return r;
+		k->count++;
 	}
-	return r;
+	return 0;
 }
 
 /* Both sides may be one key under one description: then it is gone the second time. */
@@ -60,19 +64,26 @@ static int drop_keys(const struct kernel_keys *k)
 		int e = i == 0 || k->serials[i] != k->serials[0] ? kernel_key_drop(k->serials[i])
 								 : 0;
 
-		if (r == 0)
-			r = e;
+		r = r < 0 ? r : e;
 	}
 	return r;
+}
+
+static int load_with_keys(const struct stack *s, const char *name, const struct table *t,
+			  struct kernel_keys *keys)
+{
+	int r = add_keys(s, keys);
+
+	return r < 0 ? r : task_load(name, t);
 }
 
 int stack_load_crypt(const struct stack *s, const char *name, const struct table *t)
 {
 	struct kernel_keys keys = {};
-	int r = add_keys(s, &keys), r2;
+	int r, r2;
 
-	if (r == 0)
-		r = task_load(name, t);
+	assert(table_is_crypt(t));
+	r = load_with_keys(s, name, t, &keys);
 	r2 = drop_keys(&keys);
 	return r < 0 ? r : r2;
 }
@@ -100,15 +111,26 @@ static int resume_or_undo(const char *name, bool was_suspended)
 
 int stack_switch(const char *name, const struct table *t, bool was_suspended)
 {
-	int r = task_load(name, t);
+	int r;
 
+	assert(!table_is_crypt(t)); /* it would need keys */
+	r = task_load(name, t);
 	return r < 0 ? r : resume_or_undo(name, was_suspended);
+}
+
+int stack_run_device(const char *name, const struct device_info *info)
+{
+	int r = info->inactive_table ? task_clear(name) : 0;
+
+	return r < 0 || !info->suspended ? r : task_resume(name);
 }
 
 int stack_make_plain(const struct stack *s, const struct table *plain)
 {
-	int r = stack_load_crypt(s, s->name, plain);
+	int r;
 
+	assert(s->state == STACK_CLEAN);
+	r = stack_load_crypt(s, s->name, plain);
 	return r < 0 ? r : resume_or_undo(s->name, false);
 }
 
@@ -117,12 +139,16 @@ int stack_remove_helpers(const struct stack *s)
 	const char *const names[] = {s->pieces_name, s->hotzone_name, s->helper_names[SIDE_OLD],
 				     s->helper_names[SIDE_NEW]};
 
+	assert(s->state == STACK_CLEAN || s->state == STACK_GONE);
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		struct device_info info;
 		int r = task_info(names[i], &info);
 
-		if (r == 0 && info.exists)
-			r = task_remove(names[i]);
+		if (r < 0)
+			return r;
+		if (!info.exists)
+			continue;
+		r = task_remove(names[i]);
 		if (r < 0)
 			return r;
 	}
@@ -186,8 +212,10 @@ clear:
 static int thaw_converted(struct stack *s)
 {
 	struct table t;
-	int r = layout_one_side(&s->layout, SIDE_NEW, &t);
+	int r;
 
+	assert(!s->layout.backward);
+	r = layout_one_side(&s->layout, SIDE_NEW, &t);
 	return r < 0 ? r : stack_switch(s->hotzone_name, &t, s->state == STACK_FROZEN);
 }
 
@@ -201,10 +229,12 @@ static int thaw_split(struct stack *s, uint64_t boundary)
 	struct table split, rest;
 	int r = layout_split(&s->layout, boundary, &split);
 
-	if (r == 0)
-		r = layout_rest(&s->layout, &rest);
-	if (r == 0)
-		r = stack_switch(s->hotzone_name, &split, s->state == STACK_FROZEN);
+	if (r < 0)
+		return r;
+	r = layout_rest(&s->layout, &rest);
+	if (r < 0)
+		return r;
+	r = stack_switch(s->hotzone_name, &split, s->state == STACK_FROZEN);
 	if (r < 0)
 		return r;
 	r = stack_switch(s->pieces_name, &rest, false);
@@ -248,17 +278,32 @@ int stack_fail(struct stack *s)
 	if (s->state != STACK_FROZEN)
 		return -EINVAL;
 	r = layout_error(&s->layout, &t);
-	if (r == 0)
-		r = stack_switch(s->hotzone_name, &t, true);
+	if (r < 0)
+		return r;
+	r = stack_switch(s->hotzone_name, &t, true);
 	if (r < 0)
 		return r;
 	s->state = STACK_FAILED;
 	return 0;
 }
 
-int stack_dissolve(struct stack *s, uint64_t boundary)
+/* NAME without its stack, which only the helpers are left of. */
+static int leave_stack(struct stack *s)
 {
 	struct table plain;
+	int r = layout_plain(&s->layout, s->boundary, &plain);
+
+	if (r < 0)
+		return r;
+	r = stack_make_plain(s, &plain);
+	if (r < 0)
+		return r;
+	s->state = STACK_GONE;
+	return 0;
+}
+
+int stack_dissolve(struct stack *s, uint64_t boundary)
+{
 	uint64_t unused;
 	int r = range_in_sectors(s, boundary, 0, &boundary, &unused);
 
@@ -266,15 +311,8 @@ int stack_dissolve(struct stack *s, uint64_t boundary)
 		return r;
 	if ((s->state != STACK_CLEAN && s->state != STACK_GONE) || boundary != s->boundary)
 		return -EINVAL;
-	if (s->state == STACK_CLEAN) {
-		r = layout_plain(&s->layout, boundary, &plain);
-		if (r == 0)
-			r = stack_make_plain(s, &plain);
-		if (r < 0)
-			return r;
-		s->state = STACK_GONE;
-	}
-	return stack_remove_helpers(s);
+	r = s->state == STACK_CLEAN ? leave_stack(s) : 0;
+	return r < 0 ? r : stack_remove_helpers(s);
 }
 
 bool stack_is_thawed(const struct stack *s)

@@ -14,18 +14,18 @@ static const char *const suffixes[] = {SUFFIX_STOCK_OVERLAY, SUFFIX_STOCK_FORWAR
 				       SUFFIX_STOCK_BACKWARD};
 
 /* -ENOENT: not there. */
-static int find(const struct stack *s, const char *suffix, char *name, struct device_info *ret)
+static int find_device(const struct stack *s, const char *suffix, char *name,
+		       struct device_info *ret)
 {
 	char uuid[DM_UUID_MAX + 1];
-	int r;
+	int r = name_stock_helper(s->name, suffix, name);
 
-	r = name_stock_helper(s->name, suffix, name);
-	if (r == 0)
-		r = name_stock_uuid(s->uuid, name, uuid);
-	if (r == -ENAMETOOLONG)
-		return -ENOENT; /* cryptsetup could not make it either */
-	if (r == 0)
-		r = task_info(name, ret);
+	if (r < 0)
+		return r == -ENAMETOOLONG ? -ENOENT : r; /* cryptsetup could not make it either */
+	r = name_stock_uuid(s->uuid, name, uuid);
+	if (r < 0)
+		return r;
+	r = task_info(name, ret);
 	if (r < 0)
 		return r;
 	return ret->exists && ret->live_table && strcasecmp(ret->uuid, uuid) == 0 ? 0 : -ENOENT;
@@ -50,14 +50,15 @@ static int find_hotzone(const struct stack *s, bool overlay_suspended, dev_t *re
 		_cleanup_table_ struct table t = {};
 		char name[DM_NAME_MAX + 1];
 		struct device_info info;
-		int r = find(s, suffixes[i], name, &info);
+		int r = find_device(s, suffixes[i], name, &info);
 
 		if (r == -ENOENT)
 			continue;
-		if (r == 0 && info.suspended && !overlay_suspended)
-			r = -EBUSY;
-		if (r == 0)
-			r = task_table(name, &t);
+		if (r < 0)
+			return r;
+		if (info.suspended && !overlay_suspended)
+			return -EBUSY;
+		r = task_table(name, &t);
 		if (r < 0)
 			return r;
 		if (device != 0 || !is_linear(&t, s, s->layout.data, s->layout.data_offset))
@@ -81,11 +82,11 @@ static int flatten(const struct stack *s, dev_t hotzone, const struct table *ove
 		   struct table *ret)
 {
 	struct table flat = {};
-	int r = 0;
 
-	for (unsigned i = 0; i < overlay->count && r == 0; i++) {
+	for (unsigned i = 0; i < overlay->count; i++) {
 		struct target t = overlay->targets[i];
 		struct target *last = flat.count ? &flat.targets[flat.count - 1] : NULL;
+		int r;
 
 		if (t.type != TARGET_CRYPT)
 			return -ENOTUNIQ;
@@ -94,14 +95,16 @@ static int flatten(const struct stack *s, dev_t hotzone, const struct table *ove
 			if (add_u64(t.offset, s->layout.data_offset, &t.offset) < 0)
 				return -ENOTUNIQ;
 		}
-		if (last && continues(last, &t))
+		if (last && continues(last, &t)) {
 			last->size += t.size;
-		else
-			r = table_add(&flat, &t);
+			continue;
+		}
+		r = table_add(&flat, &t);
+		if (r < 0)
+			return r;
 	}
-	if (r == 0)
-		*ret = flat;
-	return r;
+	*ret = flat;
+	return 0;
 }
 
 int stock_stack_read(const struct stack *s, const struct table *top, struct table *ret)
@@ -111,20 +114,22 @@ int stock_stack_read(const struct stack *s, const struct table *top, struct tabl
 	char name[DM_NAME_MAX + 1];
 	struct device_info info;
 	dev_t hotzone;
-	int r = find(s, SUFFIX_STOCK_OVERLAY, name, &info);
+	int r = find_device(s, SUFFIX_STOCK_OVERLAY, name, &info);
 
-	if (r == 0 && !is_linear(top, s, info.device, 0))
-		r = -ENOENT;
-	if (r == 0)
-		r = find_hotzone(s, info.suspended, &hotzone);
-	if (r == 0)
-		r = task_table(name, &overlay);
-	if (r == 0)
-		r = flatten(s, hotzone, &overlay, &flat);
 	if (r < 0)
 		return r;
-	flat.text = overlay.text;
-	overlay.text = NULL;
+	if (!is_linear(top, s, info.device, 0))
+		return -ENOENT;
+	r = find_hotzone(s, info.suspended, &hotzone);
+	if (r < 0)
+		return r;
+	r = task_table(name, &overlay);
+	if (r < 0)
+		return r;
+	r = flatten(s, hotzone, &overlay, &flat);
+	if (r < 0)
+		return r;
+	flat.text = TAKE_PTR(overlay.text);
 	*ret = flat;
 	return 0;
 }
@@ -136,7 +141,7 @@ int stock_stack_is_suspended(const struct stack *s, bool *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		struct device_info info;
 		char name[DM_NAME_MAX + 1];
-		int r = find(s, suffixes[i], name, &info);
+		int r = find_device(s, suffixes[i], name, &info);
 
 		if (r == -ENOENT)
 			continue;
@@ -156,12 +161,13 @@ static int find_any_hotzone(const struct stack *s, dev_t *ret)
 	for (unsigned i = 1; i < ARRAY_SIZE(suffixes); i++) {
 		char name[DM_NAME_MAX + 1];
 		struct device_info info;
-		int r = find(s, suffixes[i], name, &info);
+		int r = find_device(s, suffixes[i], name, &info);
 
-		if (r == 0)
-			device = info.device;
-		else if (r != -ENOENT)
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
 			return r;
+		device = info.device;
 	}
 	*ret = device;
 	return 0;
@@ -196,15 +202,25 @@ int stack_stock_position(const char *name, const char *uuid, struct stack_positi
 		return -ENOMEM;
 	(void)snprintf(s->name, sizeof(s->name), "%s", name);
 	(void)snprintf(s->uuid, sizeof(s->uuid), "%s", uuid);
-	r = find(s, SUFFIX_STOCK_OVERLAY, overlay_name, &info);
+	r = find_device(s, SUFFIX_STOCK_OVERLAY, overlay_name, &info);
 	if (r < 0)
 		return r;
 	r = find_any_hotzone(s, &hotzone);
-	if (r == 0)
-		r = task_table(overlay_name, &overlay);
+	if (r < 0)
+		return r;
+	r = task_table(overlay_name, &overlay);
 	if (r < 0)
 		return r == -ENOENT ? -ENODATA : r;
 	return read_position(&overlay, hotzone, ret);
+}
+
+static int run_device(const struct stack *s, const char *suffix)
+{
+	struct device_info info;
+	char name[DM_NAME_MAX + 1];
+	int r = find_device(s, suffix, name, &info);
+
+	return r < 0 ? r : stack_run_device(name, &info);
 }
 
 /* Brings them to life from below, with the tables they have: suspending NAME would wait for the I/O
@@ -212,29 +228,28 @@ int stack_stock_position(const char *name, const char *uuid, struct stack_positi
 static int run_devices(const struct stack *s)
 {
 	for (size_t i = ARRAY_SIZE(suffixes); i-- > 0;) {
-		struct device_info info;
-		char name[DM_NAME_MAX + 1];
-		int r = find(s, suffixes[i], name, &info);
+		int r = run_device(s, suffixes[i]);
 
-		if (r == 0 && info.inactive_table)
-			r = task_clear(name);
-		if (r == 0 && info.suspended)
-			r = task_resume(name);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
 	return 0;
 }
 
+static int remove_device(const struct stack *s, const char *suffix)
+{
+	struct device_info info;
+	char name[DM_NAME_MAX + 1];
+	int r = find_device(s, suffix, name, &info);
+
+	return r < 0 ? r : task_remove(name);
+}
+
 static int remove_devices(const struct stack *s)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		struct device_info info;
-		char name[DM_NAME_MAX + 1];
-		int r = find(s, suffixes[i], name, &info);
+		int r = remove_device(s, suffixes[i]);
 
-		if (r == 0)
-			r = task_remove(name);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
@@ -245,7 +260,8 @@ int stock_stack_dissolve(const struct stack *s, const struct table *plain)
 {
 	int r = run_devices(s);
 
-	if (r == 0)
-		r = stack_make_plain(s, plain);
+	if (r < 0)
+		return r;
+	r = stack_make_plain(s, plain);
 	return r < 0 ? r : remove_devices(s);
 }

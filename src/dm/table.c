@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dm/table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ int table_add(struct table *t, const struct target *target)
 
 const char *target_type_name(enum target_type type)
 {
+	assert(type < TARGET_OTHER);
 	return type_names[type];
 }
 
@@ -291,6 +293,15 @@ int target_format(const struct target *t, char *buf, size_t size)
 		break;
 	}
 	return -EINVAL;
+}
+
+bool table_is_crypt(const struct table *t)
+{
+	for (unsigned i = 0; i < t->count; i++) {
+		if (t->targets[i].type != TARGET_CRYPT)
+			return false;
+	}
+	return t->count > 0;
 }
 
 bool text_equal(struct text a, struct text b)

@@ -75,5 +75,8 @@ int target_format(const struct target *t, char *buf, size_t size);
 
 const char *target_type_name(enum target_type type);
 
+/* Has it targets, and are all of them crypt? */
+bool table_is_crypt(const struct table *t);
+
 bool text_equal(struct text a, struct text b);
 bool table_equal(const struct table *a, const struct table *b);

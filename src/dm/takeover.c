@@ -15,215 +15,11 @@
  * Inactive tables are never trusted: each is replaced before its device is resumed. I/O that waits
  * in the hotzone device goes on only by a table that was made from the header.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <strings.h>
+#include <assert.h>
 
-#include "dm/kernel-key.h"
 #include "dm/names.h"
 #include "dm/stack-private.h"
 #include "dm/stock-stack.h"
-#include "util/checked.h"
-
-static int set_side(struct stack *s, enum side side, const struct stack_side *config)
-{
-	if (!is_power_of_2(config->sector_size) || config->sector_size < SECTOR_SIZE ||
-	    !is_aligned(s->layout.size << SECTOR_SHIFT, config->sector_size))
-		return -EINVAL;
-	s->layout.sides[side].cipher = (struct text){config->cipher, strlen(config->cipher)};
-	s->layout.sides[side].sector_size = config->sector_size;
-	s->keys[side] = config->key;
-	name_helper(s->name, side == SIDE_NEW ? SUFFIX_NEW : SUFFIX_OLD, s->helper_names[side]);
-	return 0;
-}
-
-static int set_up(struct stack *s, const struct stack_config *config, uint64_t boundary)
-{
-	uint64_t end;
-	int r = name_check(config->name);
-
-	if (r < 0)
-		return r;
-	if (strlen(config->uuid) >= sizeof(s->uuid) || config->size == 0 ||
-	    !is_aligned(config->size | config->data_offset | boundary, SECTOR_SIZE) ||
-	    boundary > config->size || add_u64(config->data_offset, config->size, &end) < 0)
-		return -EINVAL;
-	if (config->data_device == 0)
-		return -ENOTBLK;
-	(void)snprintf(s->name, sizeof(s->name), "%s", config->name);
-	(void)snprintf(s->uuid, sizeof(s->uuid), "%s", config->uuid);
-	name_helper(s->name, SUFFIX_PIECES, s->pieces_name);
-	name_helper(s->name, SUFFIX_HOTZONE, s->hotzone_name);
-	s->layout = (struct layout){
-		.size = config->size >> SECTOR_SHIFT,
-		.backward = config->backward,
-		.data = config->data_device,
-		.data_offset = config->data_offset >> SECTOR_SHIFT,
-	};
-	s->boundary = boundary >> SECTOR_SHIFT;
-	r = set_side(s, SIDE_OLD, &config->old_side);
-	return r < 0 ? r : set_side(s, SIDE_NEW, &config->new_side);
-}
-
-static int find_helper(const struct stack *s, const char *name, struct device_info *ret)
-{
-	char uuid[DM_UUID_MAX + 1];
-	int r = name_uuid(UUID_HELPER, s->uuid, name, uuid);
-
-	if (r < 0)
-		return r;
-	r = task_info(name, ret);
-	if (r < 0)
-		return r;
-	return ret->exists && strcasecmp(ret->uuid, uuid) != 0 ? -EBUSY : 0;
-}
-
-static int find_devices(struct stack *s, struct found *f)
-{
-	int r = task_info(s->name, &f->name);
-
-	if (r < 0)
-		return r;
-	if (!f->name.exists)
-		return -ENODEV;
-	if (!name_is_volume(f->name.uuid, s->uuid) || !f->name.live_table)
-		return -ENOTUNIQ;
-	if (f->name.read_only)
-		return -EROFS;
-	r = find_helper(s, s->pieces_name, &f->pieces);
-	if (r == 0)
-		r = find_helper(s, s->hotzone_name, &f->hotzone);
-	for (unsigned i = 0; i < SIDES && r == 0; i++)
-		r = find_helper(s, s->helper_names[i], &f->helpers[i]);
-	if (r < 0)
-		return r;
-	s->layout.pieces = f->pieces.device;
-	s->layout.hotzone = f->hotzone.device;
-	for (unsigned i = 0; i < SIDES; i++)
-		s->layout.helpers[i] = f->helpers[i].device;
-	r = task_table(s->name, &f->name_table);
-	return r == -EBADMSG || r == -E2BIG ? -ENOTUNIQ : r;
-}
-
-static bool is_crypt(const struct table *t)
-{
-	for (unsigned i = 0; i < t->count; i++) {
-		if (t->targets[i].type != TARGET_CRYPT)
-			return false;
-	}
-	return t->count > 0;
-}
-
-/* False where the table says nothing of keys, as cipher_null has none. */
-static bool find_key_kind(struct stack *s, const struct table *t)
-{
-	for (unsigned i = 0; i < t->count; i++) {
-		const struct text *key = &t->targets[i].key;
-
-		if (kernel_key_is_none(key->start, key->size))
-			continue;
-		s->keyring = kernel_key_is_named(key->start, key->size);
-		return true;
-	}
-	return false;
-}
-
-/* How the volume was opened: NAME's crypt targets say so. */
-static int read_options(struct stack *s, const struct table *t)
-{
-	if (!is_crypt(t))
-		return -ENOTUNIQ;
-	s->layout.flags = t->targets[0].flags;
-	/* As cryptsetup does for what it opens. */
-	if (!find_key_kind(s, t))
-		s->keyring = kernel_key_has_keyring();
-	return 0;
-}
-
-/* Of a stack the helpers have them, and both were made alike; one may be gone. */
-static int read_helpers(struct stack *s, const struct found *f)
-{
-	int r = -ENOTUNIQ;
-
-	for (unsigned i = 0; i < SIDES; i++) {
-		_cleanup_table_ struct table t = {};
-
-		if (!f->helpers[i].live_table)
-			continue;
-		r = task_table(s->helper_names[i], &t);
-		if (r == 0)
-			r = read_options(s, &t);
-		if (r < 0 || find_key_kind(s, &t))
-			return r;
-	}
-	return r;
-}
-
-static int find_options(struct stack *s, const struct found *f)
-{
-	if (f->stacked)
-		return read_helpers(s, f);
-	return read_options(s, f->stock ? &f->stock_table : &f->name_table);
-}
-
-static int make_key_texts(struct stack *s, const struct stack_config *config)
-{
-	const struct stack_side *const sides[SIDES] = {
-		[SIDE_OLD] = &config->old_side,
-		[SIDE_NEW] = &config->new_side,
-	};
-
-	for (unsigned i = 0; i < SIDES; i++) {
-		int r = kernel_key_text(sides[i]->cipher, s->uuid, sides[i]->digest, s->keys[i],
-					s->keyring, &s->key_texts[i]);
-
-		if (r < 0)
-			return r;
-		s->layout.sides[i].key = (struct text){
-			(const char *)s->key_texts[i]->data,
-			s->key_texts[i]->size,
-		};
-	}
-	return 0;
-}
-
-/* NAME has a stack: is it ours? */
-static int find_pieces(const struct stack *s, struct found *f)
-{
-	struct table top;
-	int r = layout_top(&s->layout, &top);
-
-	if (r < 0)
-		return r;
-	if (!f->pieces.live_table || !f->hotzone.live_table || !table_equal(&top, &f->name_table))
-		return -EBUSY;
-	r = task_table(s->pieces_name, &f->pieces_table);
-	if (r < 0)
-		return r;
-	f->stacked = true;
-	return layout_is_pieces(&s->layout, &f->pieces_table) ? 0 : -ENOTUNIQ;
-}
-
-static int look(struct stack *s, const struct stack_config *config, struct found *f)
-{
-	int r = find_devices(s, f);
-
-	if (r < 0)
-		return r;
-	if (table_size(&f->name_table) != s->layout.size)
-		return -ENOTUNIQ;
-	if (!is_crypt(&f->name_table)) {
-		r = stock_stack_read(s, &f->name_table, &f->stock_table);
-		f->stock = r == 0;
-		if (r == -ENOENT)
-			r = find_pieces(s, f);
-		if (r < 0)
-			return r;
-	}
-	r = find_options(s, f);
-	return r < 0 ? r : make_key_texts(s, config);
-}
 
 /* Makes a helper, running; sets @ret to its number. */
 static int make_device(const struct stack *s, const char *name, const struct table *t, dev_t *ret)
@@ -232,17 +28,22 @@ static int make_device(const struct stack *s, const char *name, const struct tab
 	struct device_info info;
 	int r = name_uuid(UUID_HELPER, s->uuid, name, uuid);
 
-	if (r == 0)
-		r = task_create(name, uuid);
-	if (r == 0)
-		r = is_crypt(t) ? stack_load_crypt(s, name, t) : task_load(name, t);
-	if (r == 0)
-		r = task_start(name);
-	if (r == 0)
-		r = task_info(name, &info);
-	if (r == 0)
-		*ret = info.device;
-	return r;
+	if (r < 0)
+		return r;
+	r = task_create(name, uuid);
+	if (r < 0)
+		return r;
+	r = table_is_crypt(t) ? stack_load_crypt(s, name, t) : task_load(name, t);
+	if (r < 0)
+		return r;
+	r = task_start(name);
+	if (r < 0)
+		return r;
+	r = task_info(name, &info);
+	if (r < 0)
+		return r;
+	*ret = info.device;
+	return 0;
 }
 
 static int make_helper(struct stack *s, enum side side)
@@ -253,26 +54,45 @@ static int make_helper(struct stack *s, enum side side)
 	return r < 0 ? r : make_device(s, s->helper_names[side], &t, &s->layout.helpers[side]);
 }
 
+static int make_hotzone_device(struct stack *s)
+{
+	struct table split;
+	int r = layout_split(&s->layout, s->boundary, &split);
+
+	return r < 0 ? r : make_device(s, s->hotzone_name, &split, &s->layout.hotzone);
+}
+
+static int make_pieces_device(struct stack *s)
+{
+	struct table rest;
+	int r = layout_rest(&s->layout, &rest);
+
+	return r < 0 ? r : make_device(s, s->pieces_name, &rest, &s->layout.pieces);
+}
+
+static int enter_stack(const struct stack *s)
+{
+	struct table top;
+	int r = layout_top(&s->layout, &top);
+
+	return r < 0 ? r : stack_switch(s->name, &top, false);
+}
+
+/* Each table is made of the numbers of the devices before. */
 static int make_stack(struct stack *s)
 {
-	struct table split, rest, top;
 	int r = make_helper(s, SIDE_OLD);
 
-	if (r == 0)
-		r = make_helper(s, SIDE_NEW);
-	if (r == 0)
-		r = layout_split(&s->layout, s->boundary, &split);
-	if (r == 0)
-		r = make_device(s, s->hotzone_name, &split, &s->layout.hotzone);
-	if (r == 0)
-		r = layout_rest(&s->layout, &rest);
-	if (r == 0)
-		r = make_device(s, s->pieces_name, &rest, &s->layout.pieces);
-	if (r == 0)
-		r = layout_top(&s->layout, &top);
-	if (r == 0)
-		r = stack_switch(s->name, &top, false);
-	return r;
+	if (r < 0)
+		return r;
+	r = make_helper(s, SIDE_NEW);
+	if (r < 0)
+		return r;
+	r = make_hotzone_device(s);
+	if (r < 0)
+		return r;
+	r = make_pieces_device(s);
+	return r < 0 ? r : enter_stack(s);
 }
 
 /* On a volume as cryptsetup opened it; helpers are what is left of a stack that came or went. */
@@ -281,8 +101,9 @@ static int make_fresh(struct stack *s, const struct found *f)
 	/* An inactive table keeps what it names in use. */
 	int r = f->name.inactive_table ? task_clear(s->name) : 0;
 
-	if (r == 0)
-		r = stack_remove_helpers(s);
+	if (r < 0)
+		return r;
+	r = stack_remove_helpers(s);
 	if (r < 0)
 		return r;
 	r = make_stack(s);
@@ -291,141 +112,72 @@ static int make_fresh(struct stack *s, const struct found *f)
 	return r;
 }
 
-/* NAME's I/O goes through this one: it can only be right already. */
-static int check_helper(const struct stack *s, enum side side, const struct device_info *info)
-{
-	_cleanup_table_ struct table live = {};
-	struct table expected;
-	int r;
-
-	if (!info->live_table)
-		return -ENOTUNIQ;
-	r = layout_side(&s->layout, side, &expected);
-	if (r < 0)
-		return r;
-	r = task_table(s->helper_names[side], &live);
-	if (r < 0)
-		return r;
-	return table_equal(&live, &expected) ? 0 : -ENOTUNIQ;
-}
-
-/* With the table that is live. */
-static int run_device(const char *name, const struct device_info *info)
-{
-	int r = info->inactive_table ? task_clear(name) : 0;
-
-	return r == 0 && info->suspended ? task_resume(name) : r;
-}
-
 /* Nobody suspends the crypt helpers, but whoever did must not make us wait for ever. */
 static int run_helpers(const struct stack *s, const struct found *f)
 {
-	int r = 0;
+	for (unsigned i = 0; i < SIDES; i++) {
+		const int r = stack_run_device(s->helper_names[i], &f->helpers[i]);
 
-	for (unsigned i = 0; i < SIDES && r == 0; i++)
-		r = run_device(s->helper_names[i], &f->helpers[i]);
-	return r;
-}
-
-/* A clean header: everything is made to run, with all I/O through the hotzone device. */
-static int let_go(struct stack *s, const struct found *f)
-{
-	struct table split, rest;
-	int r = run_helpers(s, f);
-
-	if (r == 0)
-		r = layout_split(&s->layout, s->boundary, &split);
-	if (r == 0)
-		r = stack_switch(s->hotzone_name, &split, f->hotzone.suspended);
-	if (r == 0)
-		r = layout_rest(&s->layout, &rest);
-	if (r == 0)
-		r = stack_switch(s->pieces_name, &rest, f->pieces.suspended);
-	return r < 0 ? r : run_device(s->name, &f->name);
-}
-
-/* A hot header: the range stays frozen, the rest runs. */
-static int keep_frozen(struct stack *s, const struct found *f)
-{
-	int r = run_helpers(s, f);
-
-	if (r == 0 && f->hotzone.inactive_table)
-		r = task_clear(s->hotzone_name);
-	if (r == 0 && !f->hotzone.suspended)
-		r = task_suspend(s->hotzone_name);
-	if (r == 0)
-		r = run_device(s->pieces_name, &f->pieces);
-	if (r == 0)
-		r = run_device(s->name, &f->name);
-	if (r == 0)
-		s->state = STACK_FROZEN;
-	return r;
-}
-
-/* Ours, as a worker left it that died. */
-static int check_stacked(struct stack *s, const struct found *f, uint64_t hot_size,
-			 const struct stack_config *config)
-{
-	const bool finished = config->finished;
-	int r = hot_size > 0 ? stack_check_hot(s, f, hot_size, config->may_be_thawed) : 0;
-
-	if (r < 0)
-		return r;
-	if (hot_size == 0 && !layout_fits(&s->layout, &f->pieces_table, s->boundary, 0))
-		return -ENOTUNIQ;
-	for (unsigned i = finished ? SIDE_NEW : SIDE_OLD; i < SIDES; i++) {
-		r = check_helper(s, (enum side)i, &f->helpers[i]);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-/* -EKEYREJECTED: only the keys differ. */
-static int compare_plain(const struct table *expected, const struct table *live)
+/* A clean header: everything is made to run, with all I/O through the hotzone device. */
+static int release_all(struct stack *s, const struct found *f)
 {
-	struct table same_keys = *expected;
+	struct table split, rest;
+	int r;
 
-	if (table_equal(expected, live))
-		return 0;
-	if (expected->count != live->count)
-		return -ENOTUNIQ;
-	for (unsigned i = 0; i < live->count; i++)
-		same_keys.targets[i].key = live->targets[i].key;
-	return table_equal(&same_keys, live) ? -EKEYREJECTED : -ENOTUNIQ;
-}
-
-/* Is NAME as cryptsetup opened it? */
-static int check_plain(const struct stack *s, const struct found *f)
-{
-	struct table plain;
-	int r = layout_plain(&s->layout, s->boundary, &plain);
-
+	assert(s->state == STACK_CLEAN);
+	r = run_helpers(s, f);
 	if (r < 0)
 		return r;
-	/* cryptsetup luksSuspend: the kernel has no key. */
-	if (f->name.suspended)
-		return -EBUSY;
-	return compare_plain(&plain, f->stock ? &f->stock_table : &f->name_table);
-}
-
-/* Sets @s and @f to what is there, and checks all of it; changes nothing. */
-static int find_out(struct stack *s, const struct stack_config *config,
-		    const struct stack_position *now, struct found *f)
-{
-	const uint64_t hot_size = now->hotzone_size >> SECTOR_SHIFT;
-	int r = set_up(s, config, now->boundary);
-
-	if (r == 0)
-		r = look(s, config, f);
+	r = layout_split(&s->layout, s->boundary, &split);
 	if (r < 0)
 		return r;
-	if (f->stacked)
-		return check_stacked(s, f, hot_size, config);
-	return hot_size > 0 ? -EUNATCH : check_plain(s, f);
+	r = stack_switch(s->hotzone_name, &split, f->hotzone.suspended);
+	if (r < 0)
+		return r;
+	r = layout_rest(&s->layout, &rest);
+	if (r < 0)
+		return r;
+	r = stack_switch(s->pieces_name, &rest, f->pieces.suspended);
+	return r < 0 ? r : stack_run_device(s->name, &f->name);
 }
 
-static int begin(struct stack *s, const struct found *f)
+/* Suspended, over the table that is live. */
+static int suspend_hotzone(const struct stack *s, const struct device_info *hotzone)
+{
+	const int r = hotzone->inactive_table ? task_clear(s->hotzone_name) : 0;
+
+	return r < 0 || hotzone->suspended ? r : task_suspend(s->hotzone_name);
+}
+
+/* A hot header: the range stays frozen, the rest runs. */
+static int keep_frozen(struct stack *s, const struct found *f)
+{
+	int r;
+
+	assert(!s->thawed && s->hot_size > 0);
+	r = run_helpers(s, f);
+	if (r < 0)
+		return r;
+	r = suspend_hotzone(s, &f->hotzone);
+	if (r < 0)
+		return r;
+	r = stack_run_device(s->pieces_name, &f->pieces);
+	if (r < 0)
+		return r;
+	r = stack_run_device(s->name, &f->name);
+	if (r < 0)
+		return r;
+	s->state = STACK_FROZEN;
+	return 0;
+}
+
+static int begin_stack(struct stack *s, const struct found *f)
 {
 	int r = f->stock ? stock_stack_dissolve(s, &f->stock_table) : 0;
 
@@ -435,113 +187,8 @@ static int begin(struct stack *s, const struct found *f)
 static int set_going(struct stack *s, const struct found *f, bool hot)
 {
 	if (!f->stacked)
-		return begin(s, f);
-	return hot && !s->thawed ? keep_frozen(s, f) : let_go(s, f);
-}
-
-static void found_clear(struct found *f)
-{
-	table_clear(&f->name_table);
-	table_clear(&f->pieces_table);
-	table_clear(&f->stock_table);
-}
-
-int stack_check(const struct stack_config *config)
-{
-	_cleanup_(stack_freep) struct stack *s = calloc(1, sizeof(*s));
-	struct found f = {};
-	int r;
-
-	if (!s)
-		return -ENOMEM;
-	r = set_up(s, config, 0);
-	if (r == 0)
-		r = find_devices(s, &f);
-	if (r == 0)
-		r = find_options(s, &f);
-	for (unsigned i = 0; i < SIDES && r == 0; i++)
-		s->layout.sides[i].key = f.name_table.targets[0].key;
-	if (r == 0)
-		r = check_plain(s, &f);
-	table_clear(&f.name_table);
-	return r;
-}
-
-static bool is_inside(const struct stack_config *config, const struct stack_position *now)
-{
-	if (!is_aligned(now->hotzone_size, SECTOR_SIZE))
-		return false;
-	return config->backward ? now->hotzone_size <= now->boundary
-				: range_inside(now->boundary, now->hotzone_size, config->size);
-}
-
-/* The crypt devices of our stack: none of them ever waits, unless somebody has suspended it. */
-static struct stack_view view_of_helper(const struct stack *s, const struct device_info *helper)
-{
-	return (struct stack_view){
-		.device = helper->live_table && !helper->suspended ? helper->device : 0,
-		.size = s->layout.size << SECTOR_SHIFT,
-	};
-}
-
-/* Of a plain NAME, each target is a side; and so it is through cryptsetup's stack, while that runs.
- */
-static int view_name(const struct stack *s, const struct found *f, struct stack_view views[SIDES])
-{
-	const enum side low = s->layout.backward ? SIDE_OLD : SIDE_NEW;
-	const enum side high = s->layout.backward ? SIDE_NEW : SIDE_OLD;
-	bool waits = false;
-	int r = f->stock ? stock_stack_is_suspended(s, &waits) : 0;
-
-	if (r < 0)
-		return r;
-	views[low] = (struct stack_view){
-		.device = waits ? 0 : f->name.device,
-		.size = s->boundary << SECTOR_SHIFT,
-	};
-	views[high] = (struct stack_view){
-		.device = waits ? 0 : f->name.device,
-		.start = s->boundary << SECTOR_SHIFT,
-		.size = (s->layout.size - s->boundary) << SECTOR_SHIFT,
-	};
-	return 0;
-}
-
-static int find_views(const struct stack *s, const struct found *f, struct stack_view views[SIDES])
-{
-	if (!f->stacked)
-		return view_name(s, f, views);
-	for (unsigned i = 0; i < SIDES; i++)
-		views[i] = view_of_helper(s, &f->helpers[i]);
-	return 0;
-}
-
-int stack_try(const struct stack_config *config, const struct stack_position *now,
-	      struct stack_view *ret_old, struct stack_view *ret_new)
-{
-	_cleanup_(stack_freep) struct stack *s = NULL;
-	_cleanup_(found_clear) struct found f = {};
-	struct stack_view views[SIDES] = {};
-	int r;
-
-	if (!is_inside(config, now))
-		return -EINVAL;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	r = find_out(s, config, now, &f);
-	if (r < 0)
-		return r;
-	/* A stack that is there got its keys when it was made. */
-	r = f.stacked ? 0 : stack_try_keys(s);
-	if (r < 0)
-		return r;
-	r = find_views(s, &f, views);
-	if (r < 0)
-		return r;
-	*ret_old = views[SIDE_OLD];
-	*ret_new = views[SIDE_NEW];
-	return 0;
+		return begin_stack(s, f);
+	return hot && !s->thawed ? keep_frozen(s, f) : release_all(s, f);
 }
 
 int stack_new(const struct stack_config *config, const struct stack_position *now,
@@ -549,14 +196,8 @@ int stack_new(const struct stack_config *config, const struct stack_position *no
 {
 	_cleanup_(stack_freep) struct stack *s = NULL;
 	_cleanup_(found_clear) struct found f = {};
-	int r;
+	int r = stack_find(config, now, &f, &s);
 
-	if (!is_inside(config, now))
-		return -EINVAL;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	r = find_out(s, config, now, &f);
 	if (r < 0)
 		return r;
 	r = set_going(s, &f, now->hotzone_size > 0);

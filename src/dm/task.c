@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dm/task.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -184,10 +185,13 @@ static int parse_targets(struct dm_task *task, struct table *t)
 		used += strlen(params) + 1;
 		strcpy(copy, params);
 		r = target_parse(start, size, type, copy, &target);
-		if (r == 0)
-			r = table_add(t, &target);
-	} while (next && r == 0);
-	return r;
+		if (r < 0)
+			return r;
+		r = table_add(t, &target);
+		if (r < 0)
+			return r;
+	} while (next);
+	return 0;
 }
 
 static int run_table(struct dm_task *task, struct table *ret)
@@ -195,6 +199,7 @@ static int run_table(struct dm_task *task, struct table *ret)
 	_cleanup_table_ struct table t = {};
 	int r;
 
+	assert(!ret->text);
 	if (!dm_task_secure_data(task))
 		return -ENOMEM;
 	r = run_task(task);
@@ -303,8 +308,10 @@ int task_list(int (*fn)(const char *name, dev_t device, void *arg), void *arg)
 int task_create(const char *name, const char *uuid)
 {
 	_cleanup_task_ struct dm_task *t = NULL;
-	int r = new_task(DM_DEVICE_CREATE, name, &t);
+	int r;
 
+	assert(strlen(name) <= DM_NAME_MAX && strlen(uuid) <= DM_UUID_MAX);
+	r = new_task(DM_DEVICE_CREATE, name, &t);
 	if (r < 0)
 		return r;
 	if (!dm_task_set_uuid(t, uuid))
@@ -338,8 +345,10 @@ static int add_target(struct dm_task *task, const struct target *t)
 int task_load(const char *name, const struct table *t)
 {
 	_cleanup_task_ struct dm_task *task = NULL;
-	int r = new_task(DM_DEVICE_RELOAD, name, &task);
+	int r;
 
+	assert(t->count > 0 && t->count <= TABLE_TARGETS_MAX);
+	r = new_task(DM_DEVICE_RELOAD, name, &task);
 	if (r < 0)
 		return r;
 	if (!dm_task_secure_data(task))

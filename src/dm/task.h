@@ -28,7 +28,10 @@ struct device_info {
 int task_info(const char *name, struct device_info *ret);
 int task_info_of(dev_t device, struct device_info *ret);
 
-/* The live table. -EBADMSG, -EOPNOTSUPP, -E2BIG: not a table of ours (see target_parse()). */
+/*
+ * The live table. @ret owns no text yet. -EBADMSG, -EOPNOTSUPP, -E2BIG: not a table of ours (see
+ * target_parse()).
+ */
 int task_table(const char *name, struct table *ret);
 int task_table_of(dev_t device, struct table *ret);
 
@@ -56,7 +59,7 @@ int task_list(int (*fn)(const char *name, dev_t device, void *arg), void *arg);
 /* A device with no table yet. */
 int task_create(const char *name, const char *uuid);
 
-/* Makes @t the inactive table, in place of an earlier one. */
+/* Makes @t, which has targets, the inactive table, in place of an earlier one. */
 int task_load(const char *name, const struct table *t);
 
 /* Drops the inactive table. */

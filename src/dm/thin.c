@@ -55,12 +55,15 @@ int thin_find(dev_t device, struct thin_volume *ret)
 	char params[PARAMS_MAX];
 	int r = task_target_params(device, "thin", params, sizeof(params));
 
-	if (r == 0)
-		r = parse_volume(params, &v);
-	if (r == 0)
-		r = task_target_params(v.pool, "thin-pool", params, sizeof(params));
-	if (r == 0)
-		r = parse_pool(params, &v);
+	if (r < 0)
+		return r;
+	r = parse_volume(params, &v);
+	if (r < 0)
+		return r;
+	r = task_target_params(v.pool, "thin-pool", params, sizeof(params));
+	if (r < 0)
+		return r;
+	r = parse_pool(params, &v);
 	if (r < 0)
 		return r;
 	*ret = v;
@@ -86,6 +89,20 @@ static int get_status(const struct thin_volume *v, struct pool_status *ret)
 	return 0;
 }
 
+/* Where the snapshot begins that was taken just now. */
+static int find_root(const struct thin_volume *v, uint64_t *ret)
+{
+	struct pool_status s;
+	int r = get_status(v, &s);
+
+	if (r < 0)
+		return r;
+	if (s.held_root == 0)
+		return -EIO;
+	*ret = s.held_root;
+	return 0;
+}
+
 int thin_reserve_snapshot(const struct thin_volume *v, uint64_t *ret_root)
 {
 	struct pool_status s;
@@ -100,15 +117,10 @@ int thin_reserve_snapshot(const struct thin_volume *v, uint64_t *ret_root)
 	r = task_message(v->pool, "reserve_metadata_snap");
 	if (r < 0)
 		return r;
-	r = get_status(v, &s);
-	if (r == 0 && s.held_root == 0)
-		r = -EIO;
-	if (r < 0) {
+	r = find_root(v, ret_root);
+	if (r < 0)
 		(void)thin_release_snapshot(v);
-		return r;
-	}
-	*ret_root = s.held_root;
-	return 0;
+	return r;
 }
 
 int thin_release_snapshot(const struct thin_volume *v)

@@ -72,6 +72,7 @@ static void start_writing(struct engine *e, const struct batch *next)
 
 	if (!find_place(e, next, &at, &e->ahead.hot))
 		return;
+	assert(is_aligned(at, AREA_BLOCK));
 	size = MIN(round_up_u64(size, AREA_BLOCK), cfg->header->area_size - at);
 	start_call(e,
 		   &(struct header_call){.what = HEADER_PROTECT_AHEAD,

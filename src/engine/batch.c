@@ -43,6 +43,7 @@ void batch_load(struct batch *b, uint64_t offset, uint64_t size)
 	const size_t digest_size = cfg->checksum ? checksum_size(cfg->checksum) : 0;
 
 	assert(batch_is_idle(b));
+	assert(size > 0 && is_aligned(offset | size, cfg->block_size));
 	b->offset = offset;
 	b->size = size;
 	b->convert = b->store = b->verify = false;
@@ -130,16 +131,19 @@ bool batch_is_idle(const struct batch *b)
 
 void batch_convert(struct batch *b)
 {
+	assert(batch_is_loaded(b) || b->error);
 	b->convert = true;
 }
 
 void batch_store(struct batch *b)
 {
+	assert(b->convert);
 	b->store = true;
 }
 
 void batch_verify(struct batch *b)
 {
+	assert(batch_is_stored(b));
 	for (unsigned i = 0; i < b->n_chunks; i++)
 		b->chunks[i].done = 0;
 	b->verify = true;
@@ -147,6 +151,7 @@ void batch_verify(struct batch *b)
 
 void batch_store_again(struct batch *b)
 {
+	assert(batch_is_idle(b) && b->store);
 	b->verify = false;
 	b->error = 0;
 	for (unsigned i = 0; i < b->n_chunks; i++) {
@@ -180,20 +185,52 @@ static int hash_run(struct chunk *c, unsigned lane, uint32_t at, uint32_t size, 
 	return 0;
 }
 
+static int hash_runs(struct chunk *c, unsigned lane)
+{
+	const bool needed = c->batch->config->resilience == ENGINE_CHECKSUM;
+
+	for (uint32_t at = 0, n; at < c->size; at += n) {
+		bool unwritten;
+		int r;
+
+		n = batch_run(c, at, &unwritten);
+		c->unwritten += unwritten ? n : 0;
+		r = needed ? hash_run(c, lane, at, n, unwritten) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int convert_run(struct chunk *c, unsigned lane, uint32_t at, uint32_t size)
+{
+	const struct engine_config *cfg = c->batch->config;
+	const uint64_t iv = (c->offset + at) >> SECTOR_SHIFT;
+	int r = cipher_decrypt(cfg->old_side.cipher, lane, iv, c->data + at, size);
+
+	return r < 0 ? r : cipher_encrypt(cfg->new_side.cipher, lane, iv, c->data + at, size);
+}
+
+static int convert_runs(struct chunk *c, unsigned lane)
+{
+	for (uint32_t at = 0, n; at < c->size && c->unwritten < c->size; at += n) {
+		bool unwritten;
+		int r;
+
+		n = batch_run(c, at, &unwritten);
+		r = unwritten ? 0 : convert_run(c, lane, at, n);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int hash_chunk(void *arg, unsigned lane)
 {
 	struct chunk *c = arg;
 	const uint64_t begin = now_usec();
-	int r = 0;
+	const int r = hash_runs(c, lane);
 
-	for (uint32_t at = 0, n; at < c->size && r == 0; at += n) {
-		bool unwritten;
-
-		n = batch_run(c, at, &unwritten);
-		c->unwritten += unwritten ? n : 0;
-		if (c->batch->config->resilience == ENGINE_CHECKSUM)
-			r = hash_run(c, lane, at, n, unwritten);
-	}
 	c->job_usec = now_usec() - begin;
 	return r;
 }
@@ -201,21 +238,9 @@ static int hash_chunk(void *arg, unsigned lane)
 static int convert_chunk(void *arg, unsigned lane)
 {
 	struct chunk *c = arg;
-	const struct engine_config *cfg = c->batch->config;
 	const uint64_t begin = now_usec();
-	int r = 0;
+	const int r = convert_runs(c, lane);
 
-	for (uint32_t at = 0, n; at < c->size && c->unwritten < c->size && r == 0; at += n) {
-		const uint64_t iv = (c->offset + at) >> SECTOR_SHIFT;
-		bool unwritten;
-
-		n = batch_run(c, at, &unwritten);
-		if (unwritten)
-			continue;
-		r = cipher_decrypt(cfg->old_side.cipher, lane, iv, c->data + at, n);
-		if (r == 0)
-			r = cipher_encrypt(cfg->new_side.cipher, lane, iv, c->data + at, n);
-	}
 	c->job_usec = now_usec() - begin;
 	return r;
 }
@@ -288,6 +313,12 @@ static int write_next(struct batch_queue *q, struct chunk *c)
 	return 0;
 }
 
+static void give_spare_back(struct batch_queue *q, struct chunk *c)
+{
+	assert(q->n_spares < BATCH_SPARES);
+	q->spare[q->n_spares++] = c->spare;
+}
+
 static int verify_next(struct batch_queue *q, struct chunk *c)
 {
 	const uint32_t n = next_written(c);
@@ -302,17 +333,17 @@ static int verify_next(struct batch_queue *q, struct chunk *c)
 	c->spare = q->spare[--q->n_spares];
 	r = start_io(q, c, CHUNK_VERIFYING, DISK_READ, c->done, n, c->spare);
 	if (r < 0)
-		q->spare[q->n_spares++] = c->spare;
+		give_spare_back(q, c);
 	return r;
 }
 
 /* What was read back is in the spare buffer, which is free again. */
-static void compare(struct batch_queue *q, struct chunk *c, uint32_t size)
+static void compare_spare(struct batch_queue *q, struct chunk *c, uint32_t size)
 {
 	const uint32_t block = c->batch->config->block_size;
 	uint32_t at = 0;
 
-	q->spare[q->n_spares++] = c->spare;
+	give_spare_back(q, c);
 	if (memcmp(c->spare, c->data + c->done, size) == 0) {
 		c->done += size;
 		c->state = CHUNK_STORED;
@@ -364,6 +395,7 @@ static void job_done(struct batch_queue *q, struct pool_job *job)
 {
 	struct chunk *c = job->arg;
 
+	assert(q->jobs > 0);
 	q->jobs--;
 	q->stages.usec[c->state == CHUNK_HASHING ? STAGE_CHECKSUM : STAGE_CONVERT] += c->job_usec;
 	if (job->result < 0)
@@ -376,6 +408,7 @@ static void io_done(struct batch_queue *q, struct disk_request *rq)
 {
 	struct chunk *c = rq->user;
 
+	assert(q->in_flight > 0);
 	q->in_flight--;
 	if (rq == &q->flush) {
 		q->flushing = false;
@@ -383,7 +416,7 @@ static void io_done(struct batch_queue *q, struct disk_request *rq)
 	}
 	c->batch->reading -= c->state == CHUNK_READING;
 	if (c->state == CHUNK_VERIFYING && rq->result == 0) {
-		compare(q, c, rq->size);
+		compare_spare(q, c, rq->size);
 	} else if (c->state == CHUNK_READING && rq->result == 0) {
 		c->state = CHUNK_READ;
 	} else if (c->state == CHUNK_WRITING && rq->result == 0) {
@@ -393,7 +426,7 @@ static void io_done(struct batch_queue *q, struct disk_request *rq)
 		c->state = CHUNK_CONVERTED;
 	} else {
 		if (c->state == CHUNK_VERIFYING)
-			q->spare[q->n_spares++] = c->spare;
+			give_spare_back(q, c);
 		chunk_fail(c, rq->result);
 	}
 }

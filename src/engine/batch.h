@@ -91,7 +91,7 @@ struct batch_queue {
 /* Bytes a chunk has at most: a multiple of 4096 and of the checksum block. */
 uint32_t batch_chunk_size(const struct engine_config *config);
 
-/* Starts reading [offset, offset + size) into the batch, which is idle. */
+/* Starts reading [offset, offset + size), whole blocks, into the batch, which is idle. */
 void batch_load(struct batch *b, uint64_t offset, uint64_t size);
 bool batch_is_loaded(const struct batch *b);
 /* The bytes of @c from @at on that go the same way: those that are left as they are, or others. */
@@ -100,9 +100,12 @@ uint32_t batch_run(const struct chunk *c, uint32_t at, bool *ret_unwritten);
 uint64_t batch_unwritten(const struct batch *b);
 /* Is the block beside the one that the next batch begins with unwritten? */
 bool batch_ends_unwritten(const struct batch *b);
-/* From now on loaded chunks are converted. In journal mode only once the old data is protected. */
+/*
+ * From now on the chunks, all of which are loaded, are converted. In journal mode only once the old
+ * data is protected.
+ */
 void batch_convert(struct batch *b);
-/* From now on converted chunks are written: the header must say so, durably. */
+/* After batch_convert(): converted chunks are written. The header must say so, durably. */
 void batch_store(struct batch *b);
 bool batch_is_stored(const struct batch *b);
 /*

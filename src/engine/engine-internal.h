@@ -89,6 +89,18 @@ static inline bool engine_has_plaintext_side(const struct engine_config *cfg)
 	return cfg->old_side.plaintext || cfg->new_side.plaintext;
 }
 
+/* The next hotzone on from @boundary, offline from behind the hole that is there. */
+struct hotzone next_hotzone(const struct engine *e, uint64_t boundary);
+/*
+ * The same from the position on, with nothing under way. Online it is longer where a look ahead
+ * finds nothing written, and so next to nothing to be done.
+ */
+struct hotzone next_first_hotzone(struct engine *e);
+/* Notes what the hotzone in @b, which is loaded, says of how long others will take. */
+void next_note_loaded(struct engine *e, const struct batch *b);
+/* The hotzone that was thawed last says how large the next one of its kind may be. */
+void next_heed_stall(struct engine *e);
+
 /* Calls the header store; none may be under way. What @call points to stays until lane_finish(). */
 void lane_start(struct engine *e, const struct header_call *call);
 /*

@@ -76,65 +76,6 @@ static int make_pause(struct engine *e)
 	return cfg->pause(cfg->callback_arg, passed(e, e->position.boundary), &e->limits);
 }
 
-/* The next one on from @boundary, offline from behind the hole that is there. */
-static struct hotzone longest_hotzone(const struct engine *e, uint64_t boundary)
-{
-	const bool online = e->config.freezer;
-	struct hotzone z =
-		plan_next(&e->config, online ? boundary : skip_hole_at(e, boundary), e->limit);
-
-	if (!online)
-		plan_cut(&e->config, &z, overlap_size(&e->overlap));
-	if (e->limits.hotzone_size > 0)
-		plan_cut(&e->config, &z, e->limits.hotzone_size);
-	skip_cut_at_hole(e, &z);
-	return z;
-}
-
-static struct hotzone next_hotzone(const struct engine *e, uint64_t boundary)
-{
-	struct hotzone z = longest_hotzone(e, boundary);
-
-	if (e->config.freezer && e->limits.stall_target > 0)
-		plan_cut(&e->config, &z, stall_next_size(&e->stall));
-	return z;
-}
-
-/* Longer where a look ahead finds nothing written, and so next to nothing to be done. */
-static struct hotzone first_hotzone(struct engine *e)
-{
-	struct hotzone z = next_hotzone(e, e->position.boundary), longer;
-
-	if (!e->config.skip_unwritten || !e->config.freezer || e->limits.stall_target == 0 ||
-	    !e->after_unwritten)
-		return z;
-	longer = longest_hotzone(e, e->position.boundary);
-	plan_cut(&e->config, &longer, stall_next_size(&e->stall_unwritten));
-	plan_cut(&e->config, &longer, skip_look_ahead(e, &longer));
-	return longer.size > z.size ? longer : z;
-}
-
-/* The hotzone that was thawed last says how large the next one of its kind may be. */
-static void heed_stall(struct engine *e)
-{
-	if (e->sampled && e->config.freezer && e->limits.stall_target > 0)
-		stall_update(e->sampled, &e->sample, e->limits.stall_target, e->config.block_size,
-			     e->hotzone_max);
-	engine_tell_reach(e);
-}
-
-/* One that is mostly empty says little of how long others will take. */
-static void note_unwritten(struct engine *e, const struct batch *b)
-{
-	const uint64_t unwritten = batch_unwritten(b);
-
-	if (unwritten == b->size)
-		e->sampled = &e->stall_unwritten;
-	else
-		e->sampled = unwritten > b->size / 2 ? NULL : &e->stall;
-	e->after_unwritten = batch_ends_unwritten(b);
-}
-
 static struct position hot_position(const struct engine_config *cfg, const struct hotzone *z)
 {
 	return (struct position){
@@ -221,51 +162,66 @@ static int make_hot(struct engine *e, struct batch *b)
 	if (!engine_has_plaintext_side(cfg))
 		batch_convert(b); /* the journal has what it takes from here */
 	r = engine_commit(e, &hot);
-	if (r == 0)
-		e->durable = hot.hotzone_size - b->size;
-	return r;
+	if (r < 0)
+		return r;
+	e->durable = hot.hotzone_size - b->size;
+	return 0;
+}
+
+/* Nothing of the hotzone was written: it is let go as it was. Returns @error. */
+static int thaw_as_it_was(struct engine *e, int error, bool unreadable)
+{
+	const int r = engine_thaw(e);
+
+	if (r < 0)
+		return r;
+	e->read_failed = unreadable;
+	return error;
+}
+
+/* The disk may say "hot" although the commit failed: nobody may write before it does not. */
+static int make_clean(struct engine *e, struct batch *b, const struct position *clean)
+{
+	const int r = engine_drain(e, b);
+
+	return r < 0 || !e->uncertain ? r : engine_commit(e, clean);
+}
+
+/* Steps 3 and 4 have failed with @error, which is returned. */
+static int undo_first(struct engine *e, struct batch *b, const struct hotzone *z,
+		      const struct position *clean, int error)
+{
+	if (make_clean(e, b, clean) < 0) {
+		e->position = hot_position(&e->config, z);
+		return engine_give_up(e, error);
+	}
+	return thaw_as_it_was(e, error, false);
 }
 
 /*
  * Steps 1 to 4 for a first hotzone, of an unwritten one 1 and 2. After an error the header is clean
  * and nothing frozen, or hot.
  */
-static int begin(struct engine *e, struct batch *b, const struct hotzone *z)
+static int begin_first(struct engine *e, struct batch *b, const struct hotzone *z)
 {
 	const struct position clean = e->position;
-	bool unreadable = false;
-	int r = engine_freeze(e, z), undo;
+	int r = engine_freeze(e, z);
 
 	if (r < 0)
 		return r;
 	batch_load(b, z->offset, z->size);
 	r = engine_wait_loaded(e, b);
-	if (r < 0) {
-		unreadable = b->error < 0;
-	} else {
-		note_unwritten(e, b);
-		r = is_unwritten(b) ? 0 : make_hot(e, b);
-		if (r == 0)
-			return 0;
-		undo = engine_drain(e, b);
-		/* The disk may say "hot" although the commit failed: nobody may write before it
-		 * does not. */
-		if (undo == 0 && e->uncertain)
-			undo = engine_commit(e, &clean);
-		if (undo < 0) {
-			e->position = hot_position(&e->config, z);
-			return engine_give_up(e, r);
-		}
-	}
-	undo = engine_thaw(e);
-	if (undo < 0)
-		return undo;
-	e->read_failed = unreadable;
-	return r;
+	if (r < 0)
+		return thaw_as_it_was(e, r, b->error < 0);
+	next_note_loaded(e, b);
+	if (is_unwritten(b))
+		return 0;
+	r = make_hot(e, b);
+	return r < 0 ? undo_first(e, b, z, &clean, r) : 0;
 }
 
 /* Step 5 has failed with @error, or for an unwritten hotzone just the flush. */
-static int leave(struct engine *e, int error)
+static int end_unstored(struct engine *e, int error)
 {
 	int r;
 
@@ -289,6 +245,7 @@ int engine_end(struct engine *e, const struct hotzone *z)
 	const struct position clean = {.boundary = plan_boundary_after(cfg, z)};
 	int r;
 
+	assert(z->size > 0);
 	if (plan_is_at_end(cfg, clean.boundary)) {
 		/* One commit says both: never "all converted, still in re-encryption" (P1). */
 		(void)lane_finish(e);
@@ -383,40 +340,45 @@ static void share_disk(struct engine *e, struct batch *ahead)
 }
 
 /*
+ * The hotzone in @next cannot be made hot: clean after @z, which is right whether or not a failed
+ * commit reached the disk. Returns @error.
+ */
+static int end_before(struct engine *e, const struct hotzone *z, struct batch *next, int error,
+		      bool unreadable)
+{
+	int r = engine_drain(e, next);
+
+	if (r < 0)
+		return r;
+	if (e->uncertain || (is_hot(e) && error != -ESTALE)) {
+		r = engine_end(e, z);
+		if (r < 0)
+			return r;
+	}
+	e->read_failed = unreadable;
+	return error;
+}
+
+/*
  * From the hotzone in @b, durable but hot in the header, to the one in @next. Checksum mode says
  * both in one commit; the journal must be clean before it is overwritten. An unwritten one is not
  * made hot.
  */
 static int go_on(struct engine *e, const struct hotzone *z, struct batch *next)
 {
-	const struct engine_config *cfg = &e->config;
-	bool unreadable = false;
-	int r = 0;
+	const bool journal = e->config.resilience == ENGINE_JOURNAL;
+	int r = journal ? engine_end(e, z) : 0;
 
-	if (cfg->resilience == ENGINE_JOURNAL) {
-		r = engine_end(e, z);
-		if (r < 0)
-			return r;
-	}
-	r = engine_wait_loaded(e, next);
-	if (r == 0 && is_unwritten(next))
-		return cfg->resilience == ENGINE_JOURNAL ? 0 : engine_end(e, z);
 	if (r < 0)
-		unreadable = next->error < 0;
-	else
-		r = make_hot(e, next);
-	if (r < 0) {
-		int undo = engine_drain(e, next);
-
-		/* Clean after @z, which is right whether or not a failed commit reached the disk.
-		 */
-		if (undo == 0 && (e->uncertain || (is_hot(e) && r != -ESTALE)))
-			undo = engine_end(e, z);
-		if (undo < 0)
-			return undo;
-		e->read_failed = unreadable;
 		return r;
-	}
+	r = engine_wait_loaded(e, next);
+	if (r < 0)
+		return end_before(e, z, next, r, next->error < 0);
+	if (is_unwritten(next))
+		return journal ? 0 : engine_end(e, z);
+	r = make_hot(e, next);
+	if (r < 0)
+		return end_before(e, z, next, r, false);
 	report(e);
 	return 0;
 }
@@ -432,8 +394,8 @@ static int convert_hotzones(struct engine *e)
 
 	ahead_forget(e);
 	overlap_disturbed(&e->overlap);
-	z = first_hotzone(e);
-	r = begin(e, b, &z);
+	z = next_first_hotzone(e);
+	r = begin_first(e, b, &z);
 	if (r < 0)
 		return r;
 	next = read_ahead(e, other, &z);
@@ -446,7 +408,7 @@ static int convert_hotzones(struct engine *e)
 			/* None of its writes may reach the disk after its I/O is let go with EIO.
 			 */
 			(void)engine_drain(e, b);
-			return leave(e, r);
+			return end_unstored(e, r);
 		}
 		if (can_merge(e, &z)) {
 			r = engine_thaw_hot(e, &z);
@@ -503,26 +465,31 @@ static int retry_smaller(struct engine *e, int error)
 	return error;
 }
 
+static int convert_or_pass(struct engine *e)
+{
+	const struct hotzone hole = skip_hole_to_pass(e);
+	const int r = hole.size > 0 ? skip_pass(e, &hole) : convert(e);
+
+	if (r < 0)
+		return e->read_failed ? retry_smaller(e, r) : r;
+	e->limit = MIN(e->limit * 2, e->hotzone_max);
+	return 0;
+}
+
 /* Until all is converted, a stop is wanted, or something fails. */
 static int convert_all(struct engine *e)
 {
 	while (!plan_is_at_end(&e->config, e->position.boundary) && !wants_stop(e)) {
-		struct hotzone hole;
 		int r = make_pause(e);
 
 		if (r < 0)
 			return r;
 		if (wants_stop(e))
 			return 0;
-		hole = skip_hole_to_pass(e);
-		r = hole.size > 0 ? skip_pass(e, &hole) : convert(e);
-		if (r < 0 && e->read_failed)
-			r = retry_smaller(e, r);
-		else if (r == 0)
-			e->limit = MIN(e->limit * 2, e->hotzone_max);
+		r = convert_or_pass(e);
 		if (r < 0)
 			return r;
-		heed_stall(e);
+		next_heed_stall(e);
 	}
 	return 0;
 }
@@ -548,7 +515,7 @@ int engine_run(struct engine *e, const struct position *from, enum engine_outcom
 	const struct engine_config *cfg = &e->config;
 	int r;
 
-	assert(from->hotzone_size == 0);
+	assert(from->hotzone_size == 0 && !e->calling);
 	if (!is_aligned(cfg->size | from->boundary, cfg->block_size))
 		return -EINVAL;
 	r = unflushed_before_run(e);

@@ -34,9 +34,12 @@ static uint64_t bucket_end(size_t bucket)
 
 void histogram_add(struct histogram *h, uint64_t usec)
 {
+	const size_t bucket = bucket_of(usec);
+
+	assert(bucket < HISTOGRAM_BUCKETS);
 	h->n++;
 	h->max = MAX(h->max, usec);
-	h->buckets[bucket_of(usec)]++;
+	h->buckets[bucket]++;
 }
 
 uint64_t histogram_percentile(const struct histogram *h, unsigned per_thousand)

@@ -67,18 +67,23 @@ static int run_protect_ahead(struct engine *e)
 static int run_commit(struct engine *e)
 {
 	struct header_store *h = e->config.header;
-	int r = run_hold(e);
+	int r;
 
-	if (r == 0)
-		r = h->ops->commit(h, &e->call.position);
-	e->copy_due = r == 0;
-	if (r < 0 || e->call.copy_later)
+	assert(!e->copy_due);
+	r = run_hold(e);
+	if (r < 0)
 		return r;
+	r = h->ops->commit(h, &e->call.position);
+	if (r < 0)
+		return r;
+	e->copy_due = true;
+	if (e->call.copy_later)
+		return 0;
 	r = run_copy(e);
 	return r < 0 || !e->call.both_copies ? r : h->ops->flush(h);
 }
 
-static int run(struct engine *e)
+static int run_call(struct engine *e)
 {
 	/* Due still where the disk failed beside the commit. A commit refuses where this fails. */
 	if (e->call.what != HEADER_RELEASE)
@@ -105,7 +110,7 @@ static int run_in_lane(void *arg, unsigned lane)
 
 	(void)lane;
 	log_capture_for(e->call.captured);
-	r = run(e);
+	r = run_call(e);
 	log_capture_for((struct log_capture){});
 	return r;
 }
@@ -126,21 +131,30 @@ void lane_start(struct engine *e, const struct header_call *call)
 	if (e->call.in_lane)
 		pool_submit(e->config.header_lane, &e->call.job);
 	else
-		e->call.job.result = run(e);
+		e->call.job.result = run_call(e);
+}
+
+static int wait_for_lane(struct engine *e)
+{
+	while (!pool_collect(e->config.header_lane)) {
+		const int r = batch_step(&e->queue);
+
+		if (r < 0) {
+			(void)pool_wait(e->config.header_lane);
+			return r;
+		}
+	}
+	return 0;
 }
 
 int lane_finish(struct engine *e)
 {
-	struct pool *lane = e->call.in_lane ? e->config.header_lane : NULL;
-	int r = 0;
+	int r;
 
 	if (!e->calling)
 		return 0;
 	e->queue.jobs++; /* it wakes the disk, too */
-	while (lane && r == 0 && !pool_collect(lane))
-		r = batch_step(&e->queue);
-	if (lane && r < 0)
-		(void)pool_wait(lane);
+	r = e->call.in_lane ? wait_for_lane(e) : 0;
 	e->queue.jobs--;
 	e->calling = false;
 	return r < 0 ? r : e->call.job.result;
@@ -150,9 +164,10 @@ int lane_call(struct engine *e, const struct header_call *call)
 {
 	int r = lane_finish(e);
 
+	if (r < 0)
+		return r;
 	/* So that the disk and the pool have work while this thread waits. */
-	if (r == 0 && !is_for_lane(e, call))
-		r = batch_submit(&e->queue);
+	r = is_for_lane(e, call) ? 0 : batch_submit(&e->queue);
 	if (r < 0)
 		return r;
 	lane_start(e, call);

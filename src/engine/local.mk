@@ -10,6 +10,7 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/histogram.c src/engine/histogram.h \
 	src/engine/lane.c \
 	src/engine/memory.c \
+	src/engine/next.c \
 	src/engine/overlap.c src/engine/overlap.h \
 	src/engine/plan.c src/engine/plan.h \
 	src/engine/reach.c \

@@ -8,6 +8,7 @@
  *
  * It works through a window at a time, since a hotzone of cryptsetup can be 1 GiB.
  */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -75,9 +76,11 @@ static int recover_by_checksum(struct engine *e, struct recovery_window *w)
 	const struct engine_config *cfg = &e->config;
 	const size_t digest = checksum_size(cfg->checksum), bs = cfg->block_size;
 	const size_t blocks = w->size / bs;
-	int r = cfg->header->ops->read_area(cfg->header, w->in_hotzone / bs * digest, w->stored,
-					    blocks * digest);
+	int r;
 
+	assert(blocks * digest <= e->recovery_digests_size / 2);
+	r = cfg->header->ops->read_area(cfg->header, w->in_hotzone / bs * digest, w->stored,
+					blocks * digest);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot read the resilience area", cfg->disk->name);
 	r = read_raw(e, w);
@@ -102,6 +105,15 @@ static int recover_by_checksum(struct engine *e, struct recovery_window *w)
 	return 0;
 }
 
+/* The mapping decrypts what is on the disk, so the old data goes back there first. */
+static int put_old_back(struct engine *e, const struct recovery_window *w)
+{
+	const struct engine_config *cfg = &e->config;
+	int r = disk_run(cfg->disk, DISK_WRITE, cfg->disk_offset + w->offset, w->data, w->size);
+
+	return r < 0 ? r : disk_run(cfg->disk, DISK_FLUSH, 0, NULL, 0);
+}
+
 static int recover_by_journal(struct engine *e, struct recovery_window *w)
 {
 	const struct engine_config *cfg = &e->config;
@@ -109,13 +121,7 @@ static int recover_by_journal(struct engine *e, struct recovery_window *w)
 
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot read the resilience area", cfg->disk->name);
-	if (cfg->old_side.plaintext) {
-		/* The mapping decrypts what is on the disk, so the old data goes back there first.
-		 */
-		r = disk_run(cfg->disk, DISK_WRITE, cfg->disk_offset + w->offset, w->data, w->size);
-		if (r == 0)
-			r = disk_run(cfg->disk, DISK_FLUSH, 0, NULL, 0);
-	}
+	r = cfg->old_side.plaintext ? put_old_back(e, w) : 0;
 	if (r < 0) {
 		engine_log_io(e, r, "write", w->offset, w->size);
 		return r;
@@ -132,16 +138,19 @@ static int recover_data(struct engine *e, const struct hotzone *z)
 		.stored = e->recovery_digests,
 		.present = e->recovery_digests + e->recovery_digests_size / 2,
 	};
-	int r = 0;
 
-	for (uint64_t at = 0; at < z->size && r == 0; at += w.size) {
+	for (uint64_t at = 0; at < z->size; at += w.size) {
+		int r;
+
 		w.offset = z->offset + at;
 		w.in_hotzone = at;
 		w.size = (uint32_t)MIN(z->size - at, (uint64_t)window_max);
 		r = cfg->resilience == ENGINE_CHECKSUM ? recover_by_checksum(e, &w)
 						       : recover_by_journal(e, &w);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
 static int commit_recovered(struct engine *e, const struct hotzone *z)
@@ -165,6 +174,24 @@ static int commit_recovered(struct engine *e, const struct hotzone *z)
 	return 0;
 }
 
+/* All but the thaw. */
+static int recover_hotzone(struct engine *e, const struct hotzone *z)
+{
+	int r = unflushed_before_recovery(e, z);
+
+	if (r < 0)
+		return r;
+	r = recover_data(e, z);
+	if (r < 0)
+		return r;
+	r = engine_flush(e);
+	if (r < 0) {
+		engine_log_io(e, r, "flush", z->offset, z->size);
+		return r;
+	}
+	return commit_recovered(e, z);
+}
+
 int engine_recover(struct engine *e, const struct position *hot)
 {
 	const struct engine_config *cfg = &e->config;
@@ -181,18 +208,6 @@ int engine_recover(struct engine *e, const struct position *hot)
 	e->frozen_since = now_usec();
 	if (cfg->freezer)
 		log_hold();
-	r = unflushed_before_recovery(e, &z);
-	if (r == 0)
-		r = recover_data(e, &z);
-	if (r < 0)
-		return engine_give_up(e, r);
-	r = engine_flush(e);
-	if (r < 0) {
-		engine_log_io(e, r, "flush", z.offset, z.size);
-		return engine_give_up(e, r);
-	}
-	r = commit_recovered(e, &z);
-	if (r < 0)
-		return engine_give_up(e, r);
-	return engine_thaw(e);
+	r = recover_hotzone(e, &z);
+	return r < 0 ? engine_give_up(e, r) : engine_thaw(e);
 }

@@ -8,6 +8,8 @@
  *     the disk has to do for it
  *     is done for the second time
  */
+#include <assert.h>
+
 #include "engine/engine-internal.h"
 #include "util/checked.h"
 #include "util/clock.h"
@@ -65,8 +67,10 @@ static bool is_still_hole(struct engine *e, const struct hotzone *hole)
 
 int skip_pass(struct engine *e, const struct hotzone *hole)
 {
-	int r = engine_freeze(e, hole);
+	int r;
 
+	assert(e->config.freezer && hole->size > 0);
+	r = engine_freeze(e, hole);
 	e->sampled = NULL;
 	if (r < 0)
 		return r;

@@ -275,6 +275,7 @@ void stall_update(struct stall *s, const struct stall_sample *sample, uint64_t t
 	uint64_t cut, ideal;
 
 	assert(sample->size > 0 && target > 0);
+	assert(block > 0 && max >= block);
 	compare_with_model(s, sample, (double)target);
 	keep_newest(s, STALL_SAMPLES - 1);
 	s->samples[s->n++] = *sample;

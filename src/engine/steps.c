@@ -3,6 +3,7 @@
  * The steps that the run and the recovery have in common: to freeze and to let go, to commit, to
  * flush, to convert a piece at once, and to say what failed where.
  */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -55,6 +56,7 @@ int engine_thaw(struct engine *e)
 
 	if (!f)
 		return 0;
+	assert(e->position.hotzone_size == 0);
 	(void)lane_finish(e); /* it needs the lock that is given up here */
 	r = f->ops->thaw(f, &e->position);
 	engine_count(e, STAGE_FREEZE, begin);
@@ -107,9 +109,10 @@ int engine_log_foreign(const struct engine *e, int error)
 int engine_protect(struct engine *e, const void *data, size_t size)
 {
 	const uint64_t begin = now_usec();
-	int r = lane_call(
-		e, &(struct header_call){.what = HEADER_PROTECT, .data = data, .size = size});
+	int r;
 
+	assert(size > 0 && is_aligned((uintptr_t)data, 4096));
+	r = lane_call(e, &(struct header_call){.what = HEADER_PROTECT, .data = data, .size = size});
 	engine_count(e, STAGE_PROTECT, begin);
 	return r;
 }
@@ -131,8 +134,11 @@ int engine_commit(struct engine *e, const struct position *p)
 		.copy_later = is_copied_later(e, p, both),
 	};
 	const uint64_t begin = now_usec();
-	int r = lane_call(e, &c);
+	int r;
 
+	/* Never "all converted, still in re-encryption": that is for finish(). */
+	assert(p->hotzone_size > 0 || !plan_is_at_end(&e->config, p->boundary));
+	r = lane_call(e, &c);
 	engine_count(e, STAGE_COMMIT, begin);
 	e->uncertain = r < 0 && r != -ESTALE;
 	if (r == -ESTALE)
@@ -145,19 +151,24 @@ int engine_commit(struct engine *e, const struct position *p)
 	return 0;
 }
 
-static int flush_data(struct engine *e)
+static int flush_disks(struct engine *e)
 {
 	struct disk *plain = e->config.new_side.plaintext;
+	int r = plain ? disk_run(plain, DISK_FLUSH, 0, NULL, 0) : 0;
+
+	if (r < 0)
+		return r;
+	r = batch_start_flush(&e->queue);
+	return r < 0 ? r : batch_finish_flush(&e->queue);
+}
+
+static int flush_data(struct engine *e)
+{
 	const uint64_t begin = now_usec();
-	int r = 0;
+	int r;
 
 	e->progress.flushes++;
-	if (plain)
-		r = disk_run(plain, DISK_FLUSH, 0, NULL, 0);
-	if (r == 0)
-		r = batch_start_flush(&e->queue);
-	if (r == 0)
-		r = batch_finish_flush(&e->queue);
+	r = flush_disks(e);
 	engine_count(e, STAGE_FLUSH, begin);
 	return r;
 }
@@ -255,16 +266,20 @@ int engine_verify_now(struct engine *e, uint64_t offset, const uint8_t *data, ui
 	const struct engine_config *cfg = &e->config;
 	struct disk *plain = cfg->new_side.plaintext;
 	uint8_t *found = e->queue.spare[0];
-	int r = plain ? disk_run(plain, DISK_READ, offset, found, size)
-		      : disk_run(cfg->disk, DISK_READ, cfg->disk_offset + offset, found, size);
+	int r;
 
+	assert(cfg->verify && size <= batch_chunk_size(cfg));
+	r = plain ? disk_run(plain, DISK_READ, offset, found, size)
+		  : disk_run(cfg->disk, DISK_READ, cfg->disk_offset + offset, found, size);
 	*ret_error_offset = offset;
-	for (uint32_t at = 0; r == 0 && at < size; at += cfg->block_size)
+	if (r < 0)
+		return r;
+	for (uint32_t at = 0; at < size; at += cfg->block_size)
 		if (memcmp(found + at, data + at, cfg->block_size) != 0) {
 			*ret_error_offset = offset + at;
-			r = -EBADMSG;
+			return -EBADMSG;
 		}
-	return r;
+	return 0;
 }
 
 int engine_log_differs(const struct engine *e, int error, uint64_t offset)

@@ -6,6 +6,7 @@
  *   convert -> write -> flush (-> read back, compare) -> durable
  *      ^----------- again, what the flush or the disk lost -----'
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "engine/engine-internal.h"
@@ -14,21 +15,28 @@
 /* A flush that fails this often, with the data written again before each, is given up. */
 #define FLUSH_TRIES 3
 
+static int store_chunk_by_mapping(struct engine *e, struct chunk *c)
+{
+	for (uint32_t n; c->done < c->size; c->done += n) {
+		bool unwritten;
+		int r;
+
+		n = batch_run(c, c->done, &unwritten);
+		r = unwritten ? 0
+			      : engine_convert_now(e, c->offset + c->done, c->data + c->done, n);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* The part of step 5 for a side that only the kernel can convert: through its mapping, in order. */
 static int store_by_mapping(struct engine *e, struct batch *b)
 {
 	for (unsigned i = 0; i < b->n_chunks; i++) {
 		struct chunk *c = &b->chunks[i];
-		int r = 0;
+		int r = store_chunk_by_mapping(e, c);
 
-		for (uint32_t n; c->done < c->size && r == 0; c->done += n) {
-			bool unwritten;
-
-			n = batch_run(c, c->done, &unwritten);
-			if (!unwritten)
-				r = engine_convert_now(e, c->offset + c->done, c->data + c->done,
-						       n);
-		}
 		if (r < 0) {
 			b->error = r;
 			b->error_offset = c->offset;
@@ -38,7 +46,7 @@ static int store_by_mapping(struct engine *e, struct batch *b)
 	return 0;
 }
 
-static int write_all(struct engine *e, struct batch *b, const struct batch *next)
+static int write_batch(struct engine *e, struct batch *b, const struct batch *next)
 {
 	const uint64_t begin = now_usec();
 	int r;
@@ -81,7 +89,7 @@ static int verify_by_mapping(struct engine *e, struct batch *b)
 }
 
 /* Is what is durable now what was to be written? It goes no further before that is known. */
-static int verify(struct engine *e, struct batch *b)
+static int verify_stored(struct engine *e, struct batch *b)
 {
 	const uint64_t begin = now_usec();
 	int r;
@@ -101,35 +109,46 @@ static int verify(struct engine *e, struct batch *b)
 	return r < 0 ? r : b->error;
 }
 
+/* @ret_flushed: what was written is durable, whether or not it reads back so. */
+static int flush_and_verify(struct engine *e, struct batch *b, bool *ret_flushed)
+{
+	/* Also what is unwritten, lest a discard be forgotten behind the boundary. */
+	int r = engine_flush_and_look(e);
+
+	*ret_flushed = r >= 0;
+	return r < 0 ? r : verify_stored(e, b);
+}
+
+static bool may_store_again(const struct engine *e, const struct batch *b, unsigned tries)
+{
+	return tries < FLUSH_TRIES && !engine_has_plaintext_side(&e->config) && batch_is_idle(b);
+}
+
 int engine_store(struct engine *e, struct batch *b, struct batch *next)
 {
-	bool flushed = false;
+	bool flushed;
 	int r;
 
-	for (unsigned tries = 0;; tries++) {
-		r = write_all(e, b, next);
+	assert(b->size > 0 && b != next);
+	for (unsigned tries = 1;; tries++) {
+		r = write_batch(e, b, next);
 		if (r < 0) {
 			engine_log_io(e, r, "write", b->error_offset, batch_chunk_size(&e->config));
 			return r;
 		}
 		ahead_finish(e, next);
-		/* Also what is unwritten, lest a discard be forgotten behind the boundary. */
-		r = engine_flush_and_look(e);
-		flushed = r == 0;
-		if (flushed)
-			r = verify(e, b);
-		if (r == 0) {
-			e->progress.unwritten += batch_unwritten(b);
-			return 0;
-		}
-		if (tries + 1 == FLUSH_TRIES || engine_has_plaintext_side(&e->config) ||
-		    !batch_is_idle(b))
+		r = flush_and_verify(e, b, &flushed);
+		if (r == 0 || !may_store_again(e, b, tries))
 			break;
 		/* What a failed flush was to save may be lost: write it again. */
 		batch_store_again(b);
 	}
-	if (flushed)
+	if (r < 0 && flushed)
 		return engine_log_differs(e, r, b->error_offset);
-	engine_log_io(e, r, "flush", b->offset, b->size);
-	return r;
+	if (r < 0) {
+		engine_log_io(e, r, "flush", b->offset, b->size);
+		return r;
+	}
+	e->progress.unwritten += batch_unwritten(b);
+	return 0;
 }

@@ -36,6 +36,7 @@ int engine_thaw_hot(struct engine *e, const struct hotzone *z)
 	const struct position hot = e->position;
 	int r;
 
+	assert(e->config.freezer && e->thawed.size == 0);
 	assert(e->config.resilience == ENGINE_CHECKSUM && hot.hotzone_size == z->size);
 	e->position = after(e, z);
 	r = engine_thaw(e);

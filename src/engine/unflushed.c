@@ -32,7 +32,7 @@ static int flush_header(struct engine *e)
 	return r < 0 ? log_error_errno(r, "%s: cannot flush the LUKS2 header", cfg->disk->name) : 0;
 }
 
-static int flush_data(struct engine *e, const struct hotzone *z)
+static int flush_or_log(struct engine *e, const struct hotzone *z)
 {
 	const int r = engine_flush(e);
 
@@ -66,14 +66,14 @@ int unflushed_before_run(struct engine *e)
 
 	if (r < 0 || cfg->freezer || cfg->header->on_data_disk || !needed)
 		return r;
-	return flush_data(e, &(struct hotzone){0, cfg->size});
+	return flush_or_log(e, &(struct hotzone){0, cfg->size});
 }
 
 int unflushed_before_recovery(struct engine *e, const struct hotzone *z)
 {
 	const int r = flush_header(e);
 
-	return r < 0 || !outlives_data(&e->config) ? r : flush_data(e, z);
+	return r < 0 || !outlives_data(&e->config) ? r : flush_or_log(e, z);
 }
 
 int unflushed_start(struct engine *e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/active.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 
@@ -32,6 +33,7 @@ int active_find(const char *uuid, const struct stat *data, struct active *ret)
 	*ret = (struct active){0};
 	if (r < 0)
 		return r == -EOPNOTSUPP ? 0 : r; /* without device-mapper nothing is mapped */
+	assert(all.n <= ACTIVE_VOLUMES_MAX);
 	for (size_t i = 0; i < all.n; i++) {
 		const struct active_volume *v = &all.volume[i];
 

@@ -86,6 +86,7 @@ static void prepare_transfer(struct disk_uring *u, struct io_uring_sqe *sqe, int
 	const uint64_t offset = rq->offset + s->done;
 	const int region = region_of(u, buf, size);
 
+	assert(s->done < rq->size && is_aligned(s->done, u->disk.block_size));
 	if (rq->op == DISK_READ && region >= 0)
 		io_uring_prep_read_fixed(sqe, fd, buf, size, offset, region);
 	else if (rq->op == DISK_READ)
@@ -139,6 +140,7 @@ static int uring_submit(struct disk *d, struct disk_request *rq)
 		queue_slot(u, &u->slots[i]);
 		return 0;
 	}
+	assert(u->in_flight == DEPTH);
 	return -EBUSY;
 }
 
@@ -148,6 +150,7 @@ static int advance_slot(const struct disk_uring *u, struct slot *s, int res)
 	struct disk_request *rq = s->rq;
 	uint32_t progress;
 
+	assert(rq); /* a slot is free only once its request has come back */
 	if ((res == -EINTR || res == -EAGAIN) && ++s->tries < MAX_TRIES)
 		return 0;
 	if (res < 0 || rq->op == DISK_FLUSH) {

@@ -28,17 +28,18 @@ static int leave_partition(struct extent *e, dev_t disk)
 	uint64_t first, sectors, start, size;
 	int r = sysfs_block_number(e->dev, "start", &first);
 
-	if (r == 0)
-		r = sysfs_block_number(e->dev, "size", &sectors);
-	if (r == 0)
-		r = mul_u64(first, SECTOR_SIZE, &start);
-	if (r == 0)
-		r = mul_u64(sectors, SECTOR_SIZE, &size);
-	if (r == 0)
-		r = move_down(e, start, size);
-	if (r == 0)
-		e->dev = disk;
-	return r;
+	if (r < 0)
+		return r;
+	r = sysfs_block_number(e->dev, "size", &sectors);
+	if (r < 0)
+		return r;
+	if (mul_u64(first, SECTOR_SIZE, &start) < 0 || mul_u64(sectors, SECTOR_SIZE, &size) < 0)
+		return -EOVERFLOW;
+	r = move_down(e, start, size);
+	if (r < 0)
+		return r;
+	e->dev = disk;
+	return 0;
 }
 
 static int leave_loop(struct extent *e)
@@ -46,8 +47,9 @@ static int leave_loop(struct extent *e)
 	struct loop_backing b;
 	int r = loop_backing_of(e->dev, &b);
 
-	if (r == 0)
-		r = move_down(e, b.offset, b.size);
+	if (r < 0)
+		return r;
+	r = move_down(e, b.offset, b.size);
 	if (r < 0)
 		return r;
 	e->is_file = b.device == 0;
@@ -81,9 +83,10 @@ int extent_of_device(dev_t device, struct extent *ret)
 	struct extent e = {.dev = device, .end = UINT64_MAX};
 	int r = see_through(&e);
 
-	if (r == 0)
-		*ret = e;
-	return r;
+	if (r < 0)
+		return r;
+	*ret = e;
+	return 0;
 }
 
 int extent_of_stat(const struct stat *st, struct extent *ret)

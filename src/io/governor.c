@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/governor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static const char *const names[] = {
 
 const char *governor_mode_name(enum governor_mode mode)
 {
+	assert(mode < ARRAY_SIZE(names));
 	return names[mode];
 }
 
@@ -81,6 +83,7 @@ static double wanted_rate(const struct governor *g, const struct governor_config
 {
 	const double low = slopes[c->mode].low, high = slopes[c->mode].high;
 
+	assert(min <= max && low < high);
 	if (g->need <= low)
 		return max;
 	if (g->need >= high)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/hole.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,6 +26,7 @@ struct backing {
 
 struct hole_finder hole_finder(int disk_fd)
 {
+	assert(disk_fd >= 0);
 	return (struct hole_finder){.disk_fd = disk_fd, .file_fd = -1};
 }
 
@@ -80,11 +82,8 @@ static int backing_get(int disk_fd, dev_t dev, struct backing *ret)
 	r = sysfs_block_number(dev, "start", &first); /* of a partition */
 	if (r < 0 && r != -ENOENT)
 		return r;
-	r = mul_u64(first, SECTOR_SIZE, &start);
-	if (r == 0)
-		r = add_u64(start, b.offset, &start);
-	if (r < 0)
-		return r;
+	if (mul_u64(first, SECTOR_SIZE, &start) < 0 || add_u64(start, b.offset, &start) < 0)
+		return -EOVERFLOW;
 	*ret = (struct backing){.dev = b.file_dev, .ino = b.file_ino, .start = start};
 	return 0;
 }
@@ -103,8 +102,9 @@ static int backing_open(int disk_fd, dev_t dev)
 	struct stat st;
 	int fd, r = backing_name(dev, name);
 
-	if (r == 0)
-		r = backing_get(disk_fd, dev, &backing);
+	if (r < 0)
+		return r;
+	r = backing_get(disk_fd, dev, &backing);
 	if (r < 0)
 		return r;
 	path_fd = open(name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

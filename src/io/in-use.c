@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/in-use.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -57,12 +58,14 @@ static int empty_cache(int fd)
 	return 0;
 }
 
-static int claim(struct holder_search *s, dev_t device, const char *name)
+static int claim_loop(struct holder_search *s, dev_t device, const char *name)
 {
-	_cleanup_close_ int fd = open_exclusively(device);
+	_cleanup_close_ int fd = -1;
 	struct loop_claim *more;
 	int r;
 
+	assert(!is_claimed(s->claims, device));
+	fd = open_exclusively(device);
 	if (fd == -ENXIO)
 		return 0; /* nothing is under it any more */
 	if (fd == -EBUSY) {
@@ -94,19 +97,24 @@ static void note_unknown(struct holder_search *s, const char *name, int error)
 	s->unknown = true;
 }
 
-static int look_at(dev_t device, const char *name, void *arg)
+static int claim_if_shared(struct holder_search *s, dev_t device, const char *name)
+{
+	struct extent extent;
+	int r = extent_of_device(device, &extent);
+
+	if (r < 0 || !extent_overlaps(&extent, &s->extent))
+		return r;
+	return claim_loop(s, device, name);
+}
+
+static int look_at_loop(dev_t device, const char *name, void *arg)
 {
 	struct holder_search *s = arg;
-	struct extent extent;
 	int r;
 
 	if (device == s->own || device == s->own_disk || is_claimed(s->claims, device))
 		return 0;
-	r = extent_of_device(device, &extent);
-	if (r == 0 && !extent_overlaps(&extent, &s->extent))
-		return 0;
-	if (r == 0)
-		r = claim(s, device, name);
+	r = claim_if_shared(s, device, name);
 	if (r == 0 || r == -ENXIO)
 		return 0;
 	if (r == -EBUSY || r == -EIO || r == -ENOMEM)
@@ -133,7 +141,7 @@ int loop_claims_take(struct loop_claims *claims, int fd, struct use_reason *why)
 		(void)snprintf(why->text, sizeof(why->text), "what is below it: %s", strerror(-r));
 		return -ENODATA;
 	}
-	r = loop_each(look_at, &s);
+	r = loop_each(look_at_loop, &s);
 	if (r == -ENOENT || r == -EACCES) {
 		(void)snprintf(why->text, sizeof(why->text), "/sys/block: %s", strerror(-r));
 		return -ENODATA;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/load.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -112,11 +113,16 @@ int load_read(const struct load *l, struct load_figures *ret)
 {
 	struct load_figures f = {};
 	char text[512];
-	int r = read_kernel_text(l->stat_fd, text, sizeof(text));
+	int r;
 
-	if (r == 0)
-		r = load_parse_stat(text, &f);
-	for (unsigned i = 0; r == 0 && i < l->n_pressures; i++) {
+	assert(l->stat_fd >= 0);
+	r = read_kernel_text(l->stat_fd, text, sizeof(text));
+	if (r < 0)
+		return r;
+	r = load_parse_stat(text, &f);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < l->n_pressures; i++) {
 		uint64_t usec;
 
 		/* A group may have gone away: its file fails from then on. */
@@ -124,8 +130,6 @@ int load_read(const struct load *l, struct load_figures *ret)
 		    load_parse_pressure(text, &usec) == 0)
 			f.pressure_usec += usec;
 	}
-	if (r < 0)
-		return r;
 	*ret = f;
 	return 0;
 }

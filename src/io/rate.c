@@ -8,22 +8,34 @@
 
 #define SECOND UINT64_C(1000000)
 
-int rate_init(struct rate *r, uint64_t bytes_per_second)
+static int init_condition(pthread_cond_t *c, pthread_condattr_t *attr)
+{
+	const int error = pthread_condattr_setclock(attr, CLOCK_MONOTONIC);
+
+	return error ? error : pthread_cond_init(c, attr);
+}
+
+static int init_wake(struct rate *r)
 {
 	pthread_condattr_t attr;
+	int error = pthread_condattr_init(&attr);
+
+	if (error)
+		return error;
+	error = init_condition(&r->wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	return error;
+}
+
+int rate_init(struct rate *r, uint64_t bytes_per_second)
+{
 	int error;
 
 	*r = (struct rate){.wanted = bytes_per_second};
 	error = pthread_mutex_init(&r->lock, NULL);
 	if (error)
 		return -error;
-	error = pthread_condattr_init(&attr);
-	if (error == 0) {
-		error = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-		if (error == 0)
-			error = pthread_cond_init(&r->wake, &attr);
-		(void)pthread_condattr_destroy(&attr);
-	}
+	error = init_wake(r);
 	if (error)
 		(void)pthread_mutex_destroy(&r->lock);
 	return -error;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/stacking.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
@@ -112,10 +113,10 @@ int device_each_holder(dev_t device, int (*fn)(dev_t holder, const char *name, v
 	return r;
 }
 
-static void collect(dev_t device, unsigned depth, struct disk_names *names);
+static void collect_disks(dev_t device, unsigned depth, struct disk_names *names);
 
 /* True when sysfs lists devices in @directory. */
-static bool collect_below(const char *directory, unsigned depth, struct disk_names *names)
+static bool collect_disks_below(const char *directory, unsigned depth, struct disk_names *names)
 {
 	DIR *d = opendir(directory);
 	struct dirent *entry;
@@ -132,7 +133,7 @@ static bool collect_below(const char *directory, unsigned depth, struct disk_nam
 		    !device_read_number(path, &below))
 			continue;
 		found = true;
-		collect(below, depth + 1, names);
+		collect_disks(below, depth + 1, names);
 	}
 	(void)closedir(d);
 	return found;
@@ -142,6 +143,7 @@ static void add_name(const char *name, struct disk_names *names)
 {
 	unsigned i = 0;
 
+	assert(names->n <= DISKS_MAX);
 	while (i < names->n && strcmp(names->name[i], name) < 0)
 		i++;
 	if ((i < names->n && strcmp(names->name[i], name) == 0) || names->n == DISKS_MAX ||
@@ -152,7 +154,7 @@ static void add_name(const char *name, struct disk_names *names)
 	names->n++;
 }
 
-static void collect(dev_t device, unsigned depth, struct disk_names *names)
+static void collect_disks(dev_t device, unsigned depth, struct disk_names *names)
 {
 	char path[128], real[PATH_MAX];
 	dev_t disk;
@@ -161,10 +163,10 @@ static void collect(dev_t device, unsigned depth, struct disk_names *names)
 		return;
 	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major(device),
 		       minor(device));
-	if (collect_below(path, depth, names))
+	if (collect_disks_below(path, depth, names))
 		return;
 	if (device_is_partition(device, &disk)) {
-		collect(disk, depth + 1, names);
+		collect_disks(disk, depth + 1, names);
 		return;
 	}
 	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(device), minor(device));
@@ -175,5 +177,5 @@ static void collect(dev_t device, unsigned depth, struct disk_names *names)
 void device_disks(dev_t device, struct disk_names *ret)
 {
 	ret->n = 0;
-	collect(device, 0, ret);
+	collect_disks(device, 0, ret);
 }

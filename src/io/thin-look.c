@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/thin-look.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -58,12 +59,15 @@ int thin_look_new(dev_t device, uint64_t size, struct thin_look **ret)
 		return -ENOMEM;
 	t->metadata_fd = -1;
 	r = thin_find(device, &t->volume);
-	if (r == 0)
-		r = find_device_node(t->volume.pool, t->pool, sizeof(t->pool));
-	if (r == 0)
-		r = open_metadata(t->volume.metadata, &t->metadata_fd);
-	if (r == 0)
-		r = thin_map_new(size, t->volume.block_size, &t->map);
+	if (r < 0)
+		return r;
+	r = find_device_node(t->volume.pool, t->pool, sizeof(t->pool));
+	if (r < 0)
+		return r;
+	r = open_metadata(t->volume.metadata, &t->metadata_fd);
+	if (r < 0)
+		return r;
+	r = thin_map_new(size, t->volume.block_size, &t->map);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(t);
@@ -135,6 +139,7 @@ int thin_look(struct thin_look *t, uint64_t offset, uint64_t size)
 {
 	int r;
 
+	assert(t->map && t->metadata_fd >= 0);
 	thin_map_forget(t->map, offset, size);
 	r = lock_pool(t);
 	if (r < 0)

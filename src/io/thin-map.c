@@ -131,16 +131,16 @@ static uint32_t checksum(const struct thin_map *m, const union metadata *b, uint
 static int metadata_read(const struct thin_map *m, int fd, uint64_t number, uint32_t salt,
 			 union metadata *b)
 {
-	int r = number < METADATA_MAX_BLOCKS ? 0 : -EBADMSG;
+	int r;
 
-	if (r == 0)
-		r = pread_full(fd, b, sizeof(*b), number * METADATA_BLOCK);
-	if (r == -ENODATA)
+	if (number >= METADATA_MAX_BLOCKS)
 		return -EBADMSG;
-	if (r == 0 && (le32toh(b->head.checksum) != checksum(m, b, salt) ||
-		       le64toh(b->head.number) != number))
+	r = pread_full(fd, b, sizeof(*b), number * METADATA_BLOCK);
+	if (r < 0)
+		return r == -ENODATA ? -EBADMSG : r;
+	if (le32toh(b->head.checksum) != checksum(m, b, salt) || le64toh(b->head.number) != number)
 		return -EBADMSG;
-	return r;
+	return 0;
 }
 
 /*
@@ -182,13 +182,14 @@ static int walk(struct map_walk *w, unsigned depth, uint64_t number, uint64_t lo
 		return -EBADMSG;
 	n = &w->m->levels[depth].node;
 	r = metadata_read(w->m, w->fd, number, NODE_SALT, &w->m->levels[depth]);
-	if (r == 0)
-		r = node_check(n, depth == 0, low, high);
+	if (r < 0)
+		return r;
+	r = node_check(n, depth == 0, low, high);
 	if (r < 0)
 		return r;
 	entries = le32toh(n->entries);
 	max = le32toh(n->max_entries);
-	for (uint32_t i = 0; i < entries && r == 0; i++) {
+	for (uint32_t i = 0; i < entries; i++) {
 		const uint64_t key = le64toh(n->words[i]), value = le64toh(n->words[max + i]);
 		const uint64_t next = i + 1 < entries ? le64toh(n->words[i + 1]) : high;
 
@@ -197,13 +198,16 @@ static int walk(struct map_walk *w, unsigned depth, uint64_t number, uint64_t lo
 				w->found(w, key, value);
 		} else if ((i == 0 || key < w->end) && next > w->begin) {
 			r = walk(w, depth + 1, value, key, next);
+			if (r < 0)
+				return r;
 		}
 	}
-	return r;
+	return 0;
 }
 
 static void set_granules(struct thin_map *m, uint64_t first, uint64_t last, bool mapped)
 {
+	assert(first <= last && last / 8 < m->mapped_size);
 	for (uint64_t i = first; i <= last; i++) {
 		const uint8_t bit = (uint8_t)(1 << i % 8);
 
@@ -251,13 +255,18 @@ static int read_blocks(struct thin_map *m, int fd, uint64_t root, uint32_t dev_i
 	struct map_walk devices = {m, fd, key, key + 1, .found = found_device};
 	struct map_walk volume = {m, fd, begin, end, .found = found_block};
 	uint64_t mapping_root;
-	int r = superblock_read(m, fd, root, &mapping_root);
+	int r;
 
-	if (r == 0)
-		r = walk(&devices, 0, mapping_root, 0, UINT64_MAX);
-	if (r == 0 && !devices.has_device)
-		r = -ENOENT;
-	return r < 0 ? r : walk(&volume, 0, devices.device_root, 0, UINT64_MAX);
+	assert(begin < end && end <= m->blocks);
+	r = superblock_read(m, fd, root, &mapping_root);
+	if (r < 0)
+		return r;
+	r = walk(&devices, 0, mapping_root, 0, UINT64_MAX);
+	if (r < 0)
+		return r;
+	if (!devices.has_device)
+		return -ENOENT;
+	return walk(&volume, 0, devices.device_root, 0, UINT64_MAX);
 }
 
 static uint64_t granule_at(const struct thin_map *m, uint64_t offset)

@@ -222,13 +222,15 @@ int settings_read(sd_bus_message *m, const struct settings_part *parts, unsigned
 		return q;
 	while ((q = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
 		q = read_entry(&r);
-		if (q >= 0)
-			q = sd_bus_message_exit_container(m);
+		if (q < 0)
+			return q;
+		q = sd_bus_message_exit_container(m);
 		if (q < 0)
 			return q;
 	}
-	if (q >= 0)
-		q = sd_bus_message_exit_container(m);
+	if (q < 0)
+		return q;
+	q = sd_bus_message_exit_container(m);
 	return q < 0 ? q : 0;
 }
 
@@ -286,12 +288,13 @@ static int append_contents(sd_bus_message *m, const struct setting *s, const voi
 
 static int append_bytes(sd_bus_message *m, const char *bytes)
 {
-	int r = sd_bus_message_open_container(m, 'v', text_is_valid(bytes) ? "s" : "ay");
+	const bool is_text = text_is_valid(bytes);
+	int r = sd_bus_message_open_container(m, 'v', is_text ? "s" : "ay");
 
-	if (r >= 0)
-		r = text_is_valid(bytes)
-			    ? sd_bus_message_append_basic(m, 's', bytes)
-			    : sd_bus_message_append_array(m, 'y', bytes, strlen(bytes));
+	if (r < 0)
+		return r;
+	r = is_text ? sd_bus_message_append_basic(m, 's', bytes)
+		    : sd_bus_message_append_array(m, 'y', bytes, strlen(bytes));
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -299,8 +302,9 @@ static int append_value(sd_bus_message *m, const struct setting *s, const void *
 {
 	int r = sd_bus_message_open_container(m, 'v', setting_type(s));
 
-	if (r >= 0)
-		r = append_contents(m, s, where);
+	if (r < 0)
+		return r;
+	r = append_contents(m, s, where);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -308,11 +312,13 @@ static int append_entry(sd_bus_message *m, const struct setting *s, const void *
 {
 	int r = sd_bus_message_open_container(m, 'e', "sv");
 
-	if (r >= 0)
-		r = sd_bus_message_append_basic(m, 's', s->name);
-	if (r >= 0)
-		r = s->kind == SETTING_BYTES ? append_bytes(m, *(const char *const *)where)
-					     : append_value(m, s, where);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append_basic(m, 's', s->name);
+	if (r < 0)
+		return r;
+	r = s->kind == SETTING_BYTES ? append_bytes(m, *(const char *const *)where)
+				     : append_value(m, s, where);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -321,11 +327,14 @@ int settings_append_entries(sd_bus_message *m, const struct setting *rows, const
 {
 	int r = 0;
 
-	for (const struct setting *s = rows; s->name && r >= 0; s++) {
+	for (const struct setting *s = rows; s->name; s++) {
 		const void *where = (const char *)values + s->where;
 
-		if (setting_is_of(s, place) && is_set(s, where))
-			r = append_entry(m, s, where);
+		if (!setting_is_of(s, place) || !is_set(s, where))
+			continue;
+		r = append_entry(m, s, where);
+		if (r < 0)
+			return r;
 	}
 	return r;
 }
@@ -334,7 +343,12 @@ int settings_append(sd_bus_message *m, const struct settings_source *sources, un
 {
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
-	for (const struct settings_source *p = sources; p->rows && r >= 0; p++)
+	if (r < 0)
+		return r;
+	for (const struct settings_source *p = sources; p->rows; p++) {
 		r = settings_append_entries(m, p->rows, p->values, place);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+		if (r < 0)
+			return r;
+	}
+	return sd_bus_message_close_container(m);
 }

@@ -101,10 +101,11 @@ static int put_setting(json_object *o, const struct setting *s, const void *wher
 
 int settings_to_json(json_object *o, const struct setting *rows, const void *values)
 {
-	int r = 0;
+	for (const struct setting *s = rows; s->name; s++) {
+		const int r = s->json ? put_setting(o, s, (const char *)values + s->where) : 0;
 
-	for (const struct setting *s = rows; s->name && r == 0; s++)
-		if (s->json)
-			r = put_setting(o, s, (const char *)values + s->where);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }

@@ -3,6 +3,7 @@
  * Following a name by hand, a component at a time: each is opened without following it, judged, and
  * what is opened next is opened in it. So nobody can exchange what was judged.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -64,7 +65,7 @@ static int set_rest(struct tree_walk *w, const char *first, const char *between,
 }
 
 /* A relative name begins where we are; the way there is judged, too. */
-static int start(struct tree_walk *w, const char *path)
+static int start_walk(struct tree_walk *w, const char *path)
 {
 	char here[PATH_MAX];
 	int r = go_to_root(w);
@@ -96,6 +97,7 @@ static int take_component(struct tree_walk *w, char ret[static NAME_MAX + 1])
 	memcpy(ret, begin, n);
 	ret[n] = '\0';
 	memmove(w->rest, begin + n, strlen(begin + n) + 1);
+	assert(*w->rest == '\0' || *w->rest == '/');
 	return 0;
 }
 
@@ -127,9 +129,7 @@ static int follow_link(struct tree_walk *w, int fd)
 		return -ELOOP;
 	target[n] = '\0';
 	r = set_rest(w, target, "", w->rest);
-	if (r == 0 && *target == '/')
-		r = go_to_root(w);
-	return r;
+	return r < 0 || *target != '/' ? r : go_to_root(w);
 }
 
 static int refuse_link(const char *path, const struct stat *link, struct file_doubt *why)
@@ -141,12 +141,12 @@ static int refuse_link(const char *path, const struct stat *link, struct file_do
 	return -EACCES;
 }
 
-static int append(char path[static PATH_MAX], const char *directory, const char *name)
+static int append_name(char path[static PATH_MAX], const char *directory, const char *name)
 {
 	return snprintf(path, PATH_MAX, "%s/%s", directory, name) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static void move(struct tree_walk *w, int fd, const struct stat *st, const char *path)
+static void move_to(struct tree_walk *w, int fd, const struct stat *st, const char *path)
 {
 	cleanup_close(&w->fd);
 	w->fd = fd;
@@ -164,11 +164,11 @@ static int go_up(struct tree_walk *w)
 		return -errno;
 	if (end)
 		*end = '\0';
-	move(w, TAKE_FD(fd), &st, w->path);
+	move_to(w, TAKE_FD(fd), &st, w->path);
 	return 0;
 }
 
-static int step(struct tree_walk *w, const char *name, struct file_doubt *why)
+static int step_into(struct tree_walk *w, const char *name, struct file_doubt *why)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
@@ -187,7 +187,7 @@ static int step(struct tree_walk *w, const char *name, struct file_doubt *why)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	r = append(path, w->path, name);
+	r = append_name(path, w->path, name);
 	if (r < 0)
 		return r;
 	safe = file_entry_is_safe(&w->st, &st, w->user);
@@ -197,7 +197,7 @@ static int step(struct tree_walk *w, const char *name, struct file_doubt *why)
 		doubt(w, "replace it", w->path, &w->st);
 	else if (!safe)
 		doubt(w, "replace it or write to it under another name", path, &st);
-	move(w, TAKE_FD(fd), &st, path);
+	move_to(w, TAKE_FD(fd), &st, path);
 	return 0;
 }
 
@@ -210,7 +210,7 @@ static int walk_on(struct tree_walk *w, struct file_doubt *why)
 
 		if (r < 0 || *name == '\0')
 			return r;
-		r = step(w, name, why);
+		r = step_into(w, name, why);
 		if (r < 0)
 			return r;
 	}
@@ -218,8 +218,10 @@ static int walk_on(struct tree_walk *w, struct file_doubt *why)
 
 static int hand_out(struct tree_walk *w, struct found_file *f)
 {
-	_cleanup_free_ char *path = strdup(name_of(w->path));
+	_cleanup_free_ char *path = NULL;
 
+	assert(f->fd < 0 && !f->path);
+	path = strdup(name_of(w->path));
 	if (!path)
 		return -ENOMEM;
 	f->fd = fcntl(w->fd, F_DUPFD_CLOEXEC, FILE_FD_MIN);
@@ -231,6 +233,20 @@ static int hand_out(struct tree_walk *w, struct found_file *f)
 	return 0;
 }
 
+static int find_by_walk(struct tree_walk *w, const char *path, struct found_file *f,
+			struct file_doubt *why)
+{
+	int r = start_walk(w, path);
+
+	if (r < 0)
+		return r;
+	r = walk_on(w, why);
+	if (r < 0)
+		return r;
+	r = file_identify(w->fd, &f->identity);
+	return r < 0 ? r : hand_out(w, f);
+}
+
 int file_find(const char *path, struct found_file *ret, struct file_doubt *why)
 {
 	struct found_file f = FOUND_FILE_NONE;
@@ -240,15 +256,10 @@ int file_find(const char *path, struct found_file *ret, struct file_doubt *why)
 	if (!w)
 		return -ENOMEM;
 	*w = (struct tree_walk){.fd = -1, .user = geteuid(), .doubt = &f.doubt};
-	r = start(w, path);
-	if (r == 0)
-		r = walk_on(w, why);
-	if (r == 0)
-		r = file_identify(w->fd, &f.identity);
-	if (r == 0)
-		r = hand_out(w, &f);
+	r = find_by_walk(w, path, &f, why);
 	cleanup_close(&w->fd);
-	if (r == 0)
-		*ret = f;
-	return r;
+	if (r < 0)
+		return r;
+	*ret = f;
+	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "util/io.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -61,8 +62,10 @@ int pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
 
 int read_kernel_text(int fd, char *buf, size_t size)
 {
-	const ssize_t n = pread(fd, buf, size - 1, 0);
+	ssize_t n;
 
+	assert(size > 1);
+	n = pread(fd, buf, size - 1, 0);
 	if (n < 0)
 		return -errno;
 	buf[n] = '\0';

@@ -11,7 +11,8 @@ int pwrite_full(int fd, const void *buf, size_t size, uint64_t offset);
 
 /*
  * The text of a small file that the kernel makes (sysfs, procfs, cgroupfs), which comes in one
- * piece, from its start; what does not fit into @buf with its '\0' is left out.
+ * piece, from its start; what does not fit into the @size bytes of @buf (at least 2) with its '\0'
+ * is left out.
  */
 int read_kernel_text(int fd, char *buf, size_t size);
 

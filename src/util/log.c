@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "util/log.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -93,6 +94,7 @@ static void log_write(int level, const char *line)
 
 void log_capture(char *text, size_t size)
 {
+	assert(!text == (size == 0));
 	captured.text = text;
 	captured.size = size;
 	if (text)
@@ -113,6 +115,7 @@ static void capture(const char *line)
 {
 	const size_t used = strlen(captured.text);
 
+	assert(used < captured.size);
 	(void)text_format(captured.text + used, captured.size - used, "%s%s", used > 0 ? "; " : "",
 			  line);
 }
