@@ -203,6 +203,9 @@ void volume_note_sides(struct volume *v);
 /* A job of ours has left the header so: from here on an older one is a conflict. */
 void volume_note_sequence(struct volume *v);
 
+/* volume-state.c */
+void volume_set_state(struct volume *v, enum volume_state state);
+
 /* volume-step.c */
 struct volume_facts volume_facts(const struct volume *v);
 void volume_step(struct volume *v);
