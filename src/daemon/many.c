@@ -38,7 +38,7 @@ static void one_done(struct many *m)
 	free(m);
 }
 
-static void on_done(struct volume *v, int error, const struct failure *f, void *userdata)
+static void on_volume_done(struct volume *v, int error, const struct failure *f, void *userdata)
 {
 	struct many *m = userdata;
 
@@ -70,10 +70,10 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 		if (!volume_filter_matches(filter, v) || v->state == VOLUME_IDLE)
 			continue;
 		m->pending++;
-		r = suspend ? volume_suspend(v, suspend, &why, on_done, m)
-			    : volume_resume(v, resume, &why, on_done, m);
+		r = suspend ? volume_suspend(v, suspend, &why, on_volume_done, m)
+			    : volume_resume(v, resume, &why, on_volume_done, m);
 		if (r < 0)
-			on_done(v, r, &why, m);
+			on_volume_done(v, r, &why, m);
 		else
 			count++;
 	}

@@ -22,8 +22,8 @@ int request_add(struct volume *v, const struct request *r)
 }
 
 /* Takes it out of the list; the callback may add others. */
-static void answer(struct volume *v, struct request *q, struct volume *told, int error,
-		   const struct failure *f, const struct check_result *check)
+static void answer_request(struct volume *v, struct request *q, struct volume *told, int error,
+			   const struct failure *f, const struct check_result *check)
 {
 	static const struct failure none;
 	static const struct check_result nothing;
@@ -43,7 +43,7 @@ static void answer(struct volume *v, struct request *q, struct volume *told, int
 }
 
 /* 1: not yet. 0 or a negative errno: to be answered so. */
-static int judge(const struct volume *v, const struct request *q, struct failure *f)
+static int judge_request(const struct volume *v, const struct request *q, struct failure *f)
 {
 	const struct volume_core *c = v->core;
 
@@ -71,10 +71,10 @@ void request_answer(struct volume *v)
 	while (q) {
 		struct request *next = q->next;
 		struct failure f = {};
-		int r = judge(v, q, &f);
+		int r = judge_request(v, q, &f);
 
 		if (r <= 0)
-			answer(v, q, v, r, &f, NULL);
+			answer_request(v, q, v, r, &f, NULL);
 		q = next;
 	}
 }
@@ -84,7 +84,7 @@ void request_ended(struct volume *v, enum request_kind kind, int error, const st
 {
 	for (struct request *q = v->core->requests; q; q = q->next)
 		if (q->kind == kind && (q->sent || error < 0)) {
-			answer(v, q, v, error, f, check);
+			answer_request(v, q, v, error, f, check);
 			return;
 		}
 }
@@ -101,7 +101,7 @@ void request_worker_died(struct volume *v)
 		if (q->sent && q->kind == REQUEST_LOOK)
 			q->sent = false;
 		else if (q->sent)
-			answer(v, q, v, -EIO, &f, NULL);
+			answer_request(v, q, v, -EIO, &f, NULL);
 		q = next;
 	}
 }
@@ -115,7 +115,7 @@ void request_record_failed(struct volume *v, uint64_t sequence, int error, const
 
 		if ((q->kind == REQUEST_RECORD || q->kind == REQUEST_SUSPENDED) &&
 		    q->sequence <= sequence)
-			answer(v, q, v, error, f, NULL);
+			answer_request(v, q, v, error, f, NULL);
 		q = next;
 	}
 }
@@ -123,7 +123,7 @@ void request_record_failed(struct volume *v, uint64_t sequence, int error, const
 void request_end_all(struct volume *v, int error, const struct failure *f)
 {
 	while (v->core->requests)
-		answer(v, v->core->requests, NULL, error, f, NULL);
+		answer_request(v, v->core->requests, NULL, error, f, NULL);
 }
 
 void request_free_all(struct volume *v)

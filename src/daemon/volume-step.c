@@ -78,14 +78,20 @@ static bool needs_worker(const struct volume *v, const struct volume_step *s)
 }
 
 /* A call that could not be sent is as good as a death. */
-static void sent(struct volume *v, enum worker_job job, int r)
+static void call_failed(struct volume *v, int error)
+{
+	(void)log_warning_errno(error, "%s: its worker cannot be reached", v->device);
+	volume_worker_handler.died(v);
+}
+
+/* @r: of the call that was to begin the job. */
+static void job_sent(struct volume *v, enum worker_job job, int r)
 {
 	if (r < 0) {
-		(void)log_warning_errno(r, "%s: its worker cannot be reached", v->device);
-		volume_worker_handler.died(v);
-	} else {
-		v->core->at_work = job;
+		call_failed(v, r);
+		return;
 	}
+	v->core->at_work = job;
 }
 
 /* From here on the worker is worth finding again. */
@@ -96,41 +102,47 @@ static void keep_worker(struct volume *v)
 			store_put(STORE_WORKER, v->uuid, worker_link_control_fd(v->core->link));
 }
 
+static int send_record(struct volume *v)
+{
+	const char *json;
+	int r = volume_remember_pending(v, &json);
+
+	return r < 0 ? r : worker_link_set_record(v->core->link, json);
+}
+
 static void write_record(struct volume *v)
 {
 	struct volume_core *c = v->core;
-	const char *json;
 	int r;
 
 	if (record_is_durable(v) || c->record_sent != c->record_durable || c->retry_due)
 		return;
-	r = volume_remember_pending(v, &json);
-	if (r == 0)
-		r = worker_link_set_record(c->link, json);
-	if (r == 0)
-		c->record_sent = c->record_wanted;
-	else
-		sent(v, WORKER_NONE, r);
+	r = send_record(v);
+	if (r < 0) {
+		call_failed(v, r);
+		return;
+	}
+	c->record_sent = c->record_wanted;
 }
 
-static void get_keys(struct volume *v)
+static void ask_for_keys(struct volume *v)
 {
 	struct volume_core *c = v->core;
 
 	if (c->old_key_fd >= 0 && c->reencryption != REENCRYPTION_NONE) {
-		sent(v, WORKER_ADOPT,
-		     worker_link_adopt_keys(c->link, c->old_key_fd, c->new_key_fd));
+		job_sent(v, WORKER_ADOPT,
+			 worker_link_adopt_keys(c->link, c->old_key_fd, c->new_key_fd));
 		return;
 	}
 	c->provider_asked = true;
 	c->stop_sent = false;
-	sent(v, WORKER_USE_PROVIDER,
-	     worker_link_use_provider(c->link,
-				      &config_for_volume(v->manager->config, v->uuid)->provider));
+	job_sent(v, WORKER_USE_PROVIDER,
+		 worker_link_use_provider(
+			 c->link, &config_for_volume(v->manager->config, v->uuid)->provider));
 }
 
 /* The key gets its name first, so that a crash right after the commit finds it. */
-static void prepare(struct volume *v)
+static void prepare_rotation(struct volume *v)
 {
 	struct record *record = &v->core->record;
 	struct run_options run = volume_run_options(v);
@@ -148,7 +160,7 @@ static void prepare(struct volume *v)
 	o = volume_complete_options(v, &record->queued);
 	memcpy(run.side, record->side, sizeof(run.side));
 	v->core->stop_sent = false;
-	sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
+	job_sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
 	if (v->job)
 		job_member_started(v->job, v);
 }
@@ -174,7 +186,7 @@ void volume_send_limits(struct volume *v, uint64_t rate)
 }
 
 /* Once a rotation: the record that says so is durable before anything is converted. */
-static bool start(struct volume *v)
+static bool note_start(struct volume *v)
 {
 	struct record *record = &v->core->record;
 	const uint64_t now = wall_clock_usec();
@@ -196,7 +208,7 @@ static bool start(struct volume *v)
  * Before anything that can end with the old key. A manager that finds an end has only the record to
  * tell it from that of a rotation that finished before it could be turned around.
  */
-static bool turn(struct volume *v)
+static bool note_turn(struct volume *v)
 {
 	if (!record_turned(&v->core->record))
 		return false;
@@ -204,11 +216,11 @@ static bool turn(struct volume *v)
 	return true;
 }
 
-static void convert(struct volume *v)
+static void convert_volume(struct volume *v)
 {
 	struct volume_core *c = v->core;
 
-	if (start(v) || (strcmp(v->direction, "backward") == 0 && turn(v)))
+	if (note_start(v) || (strcmp(v->direction, "backward") == 0 && note_turn(v)))
 		return;
 	manager_share_rate(v->manager); /* before the first byte */
 	c->stop_sent = c->reverse_sent = false;
@@ -216,7 +228,7 @@ static void convert(struct volume *v)
 	v->unavoidable_stall_usec = 0;
 	c->sent_run = volume_run_options(v);
 	c->sent_run.least_sequence = c->memory.sequence;
-	sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));
+	job_sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));
 	if (c->at_work != WORKER_CONVERT)
 		return;
 	if (v->job)
@@ -226,7 +238,7 @@ static void convert(struct volume *v)
 	c->found = false;
 }
 
-static void stop(struct volume *v)
+static void stop_worker(struct volume *v)
 {
 	if (v->core->stop_sent)
 		return;
@@ -235,7 +247,7 @@ static void stop(struct volume *v)
 		log_warning("%s: its worker cannot be told to stop", v->device);
 }
 
-static int run(struct volume *v, enum worker_job job)
+static int send_run(struct volume *v, enum worker_job job)
 {
 	struct run_options options = volume_run_options(v);
 
@@ -243,50 +255,57 @@ static int run(struct volume *v, enum worker_job job)
 	return worker_link_run(v->core->link, job, &options);
 }
 
-static void reverse(struct volume *v)
+static void undo_rotation(struct volume *v)
+{
+	if (note_turn(v))
+		return;
+	job_sent(v, WORKER_UNDO, send_run(v, WORKER_UNDO));
+}
+
+static void reverse_rotation(struct volume *v)
 {
 	struct volume_core *c = v->core;
 	int r;
 
 	if (c->at_work == WORKER_CONVERT && c->reverse_sent)
 		return;
-	r = run(v, WORKER_REVERSE);
+	r = send_run(v, WORKER_REVERSE);
 	if (r == 0 && c->at_work == WORKER_CONVERT)
 		c->reverse_sent = true;
 	else
-		sent(v, WORKER_REVERSE, r);
+		job_sent(v, WORKER_REVERSE, r);
 }
 
-static void act(struct volume *v, enum volume_action action)
+static void carry_out(struct volume *v, enum volume_action action)
 {
 	/* What changes the header's course must not overtake the record of why. */
 	const bool may = record_is_durable(v);
 
 	switch (action) {
 	case ACTION_GET_KEYS:
-		get_keys(v);
+		ask_for_keys(v);
 		break;
 	case ACTION_PREPARE:
 		if (may)
-			prepare(v);
+			prepare_rotation(v);
 		break;
 	case ACTION_RECOVER:
-		sent(v, WORKER_RECOVER, run(v, WORKER_RECOVER));
+		job_sent(v, WORKER_RECOVER, send_run(v, WORKER_RECOVER));
 		break;
 	case ACTION_UNDO:
-		if (may && !turn(v))
-			sent(v, WORKER_UNDO, run(v, WORKER_UNDO));
+		if (may)
+			undo_rotation(v);
 		break;
 	case ACTION_REVERSE:
 		if (may)
-			reverse(v);
+			reverse_rotation(v);
 		break;
 	case ACTION_CONVERT:
 		if (may)
-			convert(v);
+			convert_volume(v);
 		break;
 	case ACTION_STOP:
-		stop(v);
+		stop_worker(v);
 		break;
 	case ACTION_NONE:
 	default:
@@ -294,12 +313,12 @@ static void act(struct volume *v, enum volume_action action)
 	}
 }
 
-static void check(struct volume *v, const struct rotate_options *options)
+static void send_check(struct volume *v, const struct rotate_options *options)
 {
 	const struct rotate_options o = volume_complete_options(v, options);
 	const struct run_options run = volume_resolve_run(v, &options->run);
 
-	sent(v, WORKER_CHECK, worker_link_check(v->core->link, &o, &run));
+	job_sent(v, WORKER_CHECK, worker_link_check(v->core->link, &o, &run));
 }
 
 static void send_request(struct volume *v, struct request *q)
@@ -309,17 +328,17 @@ static void send_request(struct volume *v, struct request *q)
 	q->sent = true;
 	switch (q->kind) {
 	case REQUEST_UNLOCK:
-		sent(v, WORKER_UNLOCK, worker_link_unlock(l, q->fd, &q->unlock));
+		job_sent(v, WORKER_UNLOCK, worker_link_unlock(l, q->fd, &q->unlock));
 		break;
 	case REQUEST_CHECK:
-		check(v, &q->rotate);
+		send_check(v, &q->rotate);
 		break;
 	case REQUEST_LOOK:
-		sent(v, WORKER_INSPECT, worker_link_inspect(l));
+		job_sent(v, WORKER_INSPECT, worker_link_inspect(l));
 		break;
 	case REQUEST_LOCK:
 		if (worker_link_lock(l) < 0)
-			sent(v, WORKER_NONE, -EPIPE);
+			call_failed(v, -EPIPE);
 		break;
 	case REQUEST_RECORD:
 	case REQUEST_SUSPENDED:
@@ -336,7 +355,7 @@ static bool may_be_interrupted(enum worker_job job)
 }
 
 /* All that goes to the worker in this turn. */
-static void talk(struct volume *v, enum volume_action action)
+static void talk_to_worker(struct volume *v, enum volume_action action)
 {
 	struct volume_core *c = v->core;
 	struct request *q = NULL;
@@ -351,7 +370,7 @@ static void talk(struct volume *v, enum volume_action action)
 	if (q)
 		send_request(v, q);
 	else if (c->link)
-		act(v, action);
+		carry_out(v, action);
 }
 
 /*
@@ -390,7 +409,7 @@ void volume_step(struct volume *v)
 	else if (!c->link && !v->manager->stopping)
 		(void)volume_need_worker(v);
 	else if (c->link && c->looked)
-		talk(v, s.action);
+		talk_to_worker(v, s.action);
 }
 
 void volume_fail(struct volume *v, int error, const struct failure *f)

@@ -106,17 +106,25 @@ int volume_refuse_conflict(const struct volume *v, struct failure *f)
 	return -ESTALE;
 }
 
-int volume_rotate(struct volume *v, const struct rotate_options *options, struct failure *f,
-		  struct job **ret_job)
+static int refuse_rotation(const struct volume *v, const struct rotate_options *options,
+			   struct failure *f)
 {
 	int r = refuse_stopping(v, f);
 
-	if (r == 0)
-		r = volume_refuse_conflict(v, f);
-	if (r == 0)
-		r = volume_check_deadline(options, f);
-	if (r == 0)
-		r = volume_check_rotation(v, options, f);
+	if (r < 0)
+		return r;
+	r = volume_refuse_conflict(v, f);
+	if (r < 0)
+		return r;
+	r = volume_check_deadline(options, f);
+	return r < 0 ? r : volume_check_rotation(v, options, f);
+}
+
+int volume_rotate(struct volume *v, const struct rotate_options *options, struct failure *f,
+		  struct job **ret_job)
+{
+	int r = refuse_rotation(v, options, f);
+
 	if (r < 0)
 		return r;
 	if (in_rotation(v))
@@ -238,10 +246,9 @@ void volume_forget_rotation(struct volume *v)
 	job_member_ended(v->job, v, 0, NULL);
 }
 
-int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
-		  struct job **ret_job)
+static int refuse_cancel(const struct volume *v, struct failure *f)
 {
-	struct volume_core *c = v->core;
+	const struct volume_core *c = v->core;
 	int r = refuse_stopping(v, f);
 
 	if (r < 0)
@@ -255,9 +262,21 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
 				   v->device);
+	return 0;
+}
+
+int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
+		  struct job **ret_job)
+{
+	struct volume_core *c = v->core;
+	int r = refuse_cancel(v, f);
+
+	if (r < 0)
+		return r;
 	r = volume_change_run(v, run, f);
-	if (r == 0)
-		r = begin_cancel(v, f, ret_job);
+	if (r < 0)
+		return r;
+	r = begin_cancel(v, f, ret_job);
 	if (r < 0)
 		return r;
 	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE) {
