@@ -254,7 +254,7 @@ void volume_forget_rotation(struct volume *v);
 extern const struct worker_handler volume_worker_handler;
 /* What is configured of a worker; the devices are left out. */
 struct worker_spec volume_worker_spec(const struct volume_config *config);
-/* Starts one if there is none and no pause after a death. */
+/* There is none yet: starts one. -EAGAIN: not before the pause after a death is over. */
 int volume_need_worker(struct volume *v);
 void volume_drop_worker(struct volume *v);
 void volume_drop_keys(struct volume *v);
@@ -275,6 +275,7 @@ void volume_is_prepared(struct volume *v);
 void volume_rotation_over(struct volume *v, bool cancelled);
 
 /* volume-request.c */
+/* Of the callbacks only one; a descriptor only to unlock, which becomes the request's. -ENOMEM. */
 int request_add(struct volume *v, const struct request *r);
 /* Answers all that wait for what is there now. */
 void request_answer(struct volume *v);

@@ -11,6 +11,7 @@
  * So whether the group goes on is one fact in one header, that of the job's first volume. A manager
  * that finds a held volume asks that header; until it is there, the volume waits.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ static void decide_group(struct volume *first)
 	struct request r = {.kind = REQUEST_RECORD, .fd = -1, .done = on_decided};
 	struct failure f;
 
+	assert(first && first->core->group);
 	drop_hold(first);
 	r.sequence = first->core->record_wanted;
 	if (request_add(first, &r) == 0)
@@ -70,6 +72,7 @@ void group_member_prepared(struct volume *v)
 	struct job *j = v->core->group;
 	bool all = true;
 
+	assert(j);
 	for (size_t i = 0; i < j->n_members; i++) {
 		if (j->members[i].volume == v)
 			j->members[i].prepared = true;
@@ -102,6 +105,7 @@ void group_failed(struct volume *v, int error, const struct failure *f)
 	struct job *j = v->core->group;
 	struct failure other;
 
+	assert(j && error < 0);
 	(void)failure_set(&other, -ECANCELED,
 			  "taken back, because another volume cannot be prepared: %.400s", f->text);
 	take_member_back(v, why);

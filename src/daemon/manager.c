@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/manager.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,7 @@ int manager_start(struct manager *m)
 	char uuid[37];
 	int fd, r;
 
+	assert(!m->core->discover); /* once */
 	while (store_next(STORE_WORKER, uuid, &fd)) {
 		r = probe_adopt(m, uuid, fd);
 		if (r < 0)

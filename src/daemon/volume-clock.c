@@ -7,6 +7,7 @@
  *                operator's suspension, which it neither takes back nor becomes
  *     deadline   bytes left / time left in windows = the least rate, which raises RateMin=
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,7 @@ static void tell_risk(struct volume *v, const struct deadline_look *l)
 	struct record *r = &v->core->record;
 	char text[32], why[96];
 
+	assert(v->deadline_usec > 0);
 	if (r->late)
 		return;
 	r->late = true; /* once a rotation */
@@ -120,10 +122,12 @@ static void tell_risk(struct volume *v, const struct deadline_look *l)
 		     local_time(v->deadline_usec, text, sizeof(text)), why);
 }
 
+/* @l: may be NULL where there is none. */
 static void set_risk(struct volume *v, bool at_risk, const struct deadline_look *l)
 {
 	char text[32];
 
+	assert(l || !at_risk);
 	if (at_risk == v->deadline_at_risk)
 		return;
 	v->deadline_at_risk = at_risk;

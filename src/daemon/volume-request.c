@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Callers that wait: for a record that is durable, for a stop, for an answer of the worker. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +11,9 @@ int request_add(struct volume *v, const struct request *r)
 {
 	struct request **end = &v->core->requests, *q = malloc(sizeof(*q));
 
+	assert((r->kind == REQUEST_UNLOCK) == (r->fd >= 0));
+	assert(!r->check_done || (r->kind == REQUEST_CHECK && !r->done));
+	assert(!r->sent && r->sequence <= v->core->record_wanted); /* or it would wait for ever */
 	if (!q)
 		return -ENOMEM;
 	*q = *r;
@@ -28,6 +32,7 @@ static void answer_request(struct volume *v, struct request *q, struct volume *t
 	static const struct failure none;
 	static const struct check_result nothing;
 
+	assert(error <= 0);
 	for (struct request **p = &v->core->requests; *p; p = &(*p)->next)
 		if (*p == q) {
 			*p = q->next;
@@ -82,6 +87,8 @@ void request_answer(struct volume *v)
 void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
 		   const struct check_result *check)
 {
+	/* A record is waited for by its sequence. */
+	assert(kind != REQUEST_RECORD && kind != REQUEST_SUSPENDED);
 	for (struct request *q = v->core->requests; q; q = q->next)
 		if (q->kind == kind && (q->sent || error < 0)) {
 			answer_request(v, q, v, error, f, check);
@@ -110,6 +117,7 @@ void request_record_failed(struct volume *v, uint64_t sequence, int error, const
 {
 	struct request *q = v->core->requests;
 
+	assert(error < 0);
 	while (q) {
 		struct request *next = q->next;
 
@@ -122,6 +130,7 @@ void request_record_failed(struct volume *v, uint64_t sequence, int error, const
 
 void request_end_all(struct volume *v, int error, const struct failure *f)
 {
+	assert(error < 0);
 	while (v->core->requests)
 		answer_request(v, v->core->requests, NULL, error, f, NULL);
 }

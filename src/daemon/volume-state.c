@@ -3,6 +3,7 @@
  * The state of a volume as callers read it, and the events that people hear of: each is told once,
  * also where a later manager finds the volume in the same state.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -112,6 +113,7 @@ void volume_set_state(struct volume *v, enum volume_state state)
 	const char *reason = state_reason(v, state), *error = state_error(v, state);
 	struct volume_core *c = v->core;
 
+	assert(state < VOLUME_STATE_COUNT);
 	if (!is_at_work(state) && (v->rate > 0 || *v->governor_reason)) {
 		v->rate = v->expected_end_usec = v->governor_rate = 0;
 		v->unavoidable_stall_usec = 0;

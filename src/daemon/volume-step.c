@@ -3,6 +3,7 @@
  * One turn of a volume: what is known becomes facts, volume-plan.c says what is next, and that is
  * sent to the worker. Nothing waits here; the worker's answers mark the volume again.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,6 +92,7 @@ static void job_sent(struct volume *v, enum worker_job job, int r)
 		call_failed(v, r);
 		return;
 	}
+	assert(v->core->at_work == WORKER_NONE); /* one at a time */
 	v->core->at_work = job;
 }
 
@@ -115,6 +117,7 @@ static void write_record(struct volume *v)
 	struct volume_core *c = v->core;
 	int r;
 
+	assert(c->record_durable <= c->record_sent && c->record_sent <= c->record_wanted);
 	if (record_is_durable(v) || c->record_sent != c->record_durable || c->retry_due)
 		return;
 	r = send_record(v);
@@ -157,6 +160,7 @@ static void prepare_rotation(struct volume *v)
 		(void)volume_record_changed(v);
 		return;
 	}
+	assert(record_is_durable(v)); /* the name of the key, too */
 	o = volume_complete_options(v, &record->queued);
 	memcpy(run.side, record->side, sizeof(run.side));
 	v->core->stop_sent = false;
@@ -222,6 +226,7 @@ static void convert_volume(struct volume *v)
 
 	if (note_start(v) || (strcmp(v->direction, "backward") == 0 && note_turn(v)))
 		return;
+	assert(record_is_durable(v));
 	manager_share_rate(v->manager); /* before the first byte */
 	c->stop_sent = c->reverse_sent = false;
 	v->longest_stall_usec = v->stall_999_usec = v->longest_suspend_usec = 0;
@@ -259,6 +264,7 @@ static void undo_rotation(struct volume *v)
 {
 	if (note_turn(v))
 		return;
+	assert(record_is_durable(v));
 	job_sent(v, WORKER_UNDO, send_run(v, WORKER_UNDO));
 }
 
@@ -417,6 +423,7 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 	struct volume_core *c = v->core;
 	struct job *group = c->group;
 
+	assert(error < 0);
 	if (c->conflict) /* which is told already, and explains it */
 		return;
 	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);

@@ -13,6 +13,7 @@
  * "Nothing" is an empty record, with what in the token stops or slows; the token stays on show
  * until an order or the work replaces it, or a person accepts it.
  */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -153,6 +154,7 @@ static int take_bad(struct volume *v, const struct record *found, char **json)
 	_cleanup_free_ char *base = strdup(known ? c->memory.written : "");
 	int r;
 
+	assert(!c->shown && !c->found_json);
 	if (!base)
 		return -ENOMEM;
 	r = record_parse(base, &c->record);
@@ -274,6 +276,8 @@ int volume_remember_pending(struct volume *v, const char **ret_json)
 	char *text;
 	int r;
 
+	assert(c->memory_loaded); /* its serial counts */
+	assert(c->record_wanted > c->record_durable);
 	if (c->found_json)
 		pass_serial(c);
 	c->record.serial = m->serial + 1;
@@ -443,6 +447,7 @@ static int accept_record(struct volume *v)
 	struct volume_core *c = v->core;
 	int r;
 
+	assert(c->found_json);
 	r = parse_token(c->found_json, &c->record);
 	if (r < 0)
 		return r;

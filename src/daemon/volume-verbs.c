@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What callers may do to a volume: each changes wishes; volume-step.c carries them out. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ static int wait_for_record(struct volume *v, enum request_kind kind, struct fail
 				  .done = done,
 				  .userdata = userdata};
 
+	assert(kind == REQUEST_RECORD || kind == REQUEST_SUSPENDED);
 	return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
 }
 
@@ -142,6 +144,7 @@ void volume_wish_rotation(struct volume *v, const struct rotate_options *options
 {
 	struct volume_core *c = v->core;
 
+	assert(c->reencryption == REENCRYPTION_NONE && !c->record.has_queued && !c->conflict);
 	c->record.has_queued = true;
 	c->record.queued = *options;
 	c->record.foreign = false;
@@ -337,6 +340,7 @@ int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *u
 		.kind = REQUEST_LOCK, .fd = -1, .done = done, .userdata = userdata};
 	int q = refuse_while_converting(v, f);
 
+	assert(done);
 	if (q < 0)
 		return q;
 	if (v->core->link)

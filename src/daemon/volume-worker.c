@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a volume hears from its worker: ends of jobs, progress, keys, its death. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -109,6 +110,7 @@ int volume_need_worker(struct volume *v)
 	struct volume_core *c = v->core;
 	int r;
 
+	assert(!c->link && c->at_work == WORKER_NONE);
 	if (c->restart_due)
 		return -EAGAIN;
 	r = start_worker(v);
@@ -125,6 +127,7 @@ void volume_give_up_record(struct volume *v, int error, const struct failure *f)
 {
 	struct volume_core *c = v->core;
 
+	assert(error < 0);
 	c->record_only_here = c->record_only_here || c->record_durable != c->record_wanted;
 	c->record_durable = c->record_sent = c->record_wanted;
 	request_record_failed(v, c->record_wanted, error, f);
@@ -191,6 +194,7 @@ static void look_failed(struct volume *v, int error, const struct failure *f)
 {
 	struct volume_core *c = v->core;
 
+	assert(error < 0); /* or no request would be answered */
 	request_ended(v, REQUEST_LOOK, error, f, NULL);
 	for (struct request *q; (q = request_to_send(v));)
 		request_ended(v, q->kind, error, f, NULL);
@@ -310,6 +314,7 @@ static void record_written(struct volume *v, int error, const struct failure *f)
 {
 	struct volume_core *c = v->core;
 
+	assert(c->record_sent > c->record_durable); /* only one is on its way */
 	if (volume_retry_later(v, error)) {
 		c->record_sent = c->record_durable;
 		return;

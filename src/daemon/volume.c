@@ -163,6 +163,7 @@ int volume_apply_look(struct volume *v, struct worker_look *look)
 	bool moved = take_string(&v->device, &look->device);
 	int r;
 
+	assert(look->valid);
 	if (strcmp(look->header_device, v->device) == 0)
 		*look->header_device = '\0';
 	moved = take_string(&v->header_device, &look->header_device) || moved;
@@ -304,6 +305,8 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	struct volume *v;
 	int r;
 
+	assert(look->valid && !manager_volume_by_uuid(m, look->uuid));
+	assert(link || !stored);
 	v = volume_alloc(m, look->uuid);
 	if (!v)
 		return -ENOMEM;
