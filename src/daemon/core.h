@@ -205,6 +205,9 @@ void volume_note_sides(struct volume *v);
 /* A job of ours has left the header so: from here on an older one is a conflict. */
 void volume_note_sequence(struct volume *v);
 
+/* volume-state.c */
+void volume_set_state(struct volume *v, enum volume_state state);
+
 /* volume-step.c */
 struct volume_facts volume_facts(const struct volume *v);
 void volume_step(struct volume *v);
@@ -253,7 +256,7 @@ void volume_forget_rotation(struct volume *v);
 extern const struct worker_handler volume_worker_handler;
 /* What is configured of a worker; the devices are left out. */
 struct worker_spec volume_worker_spec(const struct volume_config *config);
-/* Starts one if there is none and no pause after a death. */
+/* There is none yet: starts one. -EAGAIN: not before the pause after a death is over. */
 int volume_need_worker(struct volume *v);
 void volume_drop_worker(struct volume *v);
 /* The worker that has them is gone. A provider that gave them may give them again. */
@@ -281,6 +284,7 @@ void volume_is_prepared(struct volume *v);
 void volume_rotation_over(struct volume *v, bool cancelled);
 
 /* volume-request.c */
+/* Of the callbacks only one; a descriptor only to unlock, which becomes the request's. -ENOMEM. */
 int request_add(struct volume *v, const struct request *r);
 /* Answers all that wait for what is there now. */
 void request_answer(struct volume *v);

@@ -11,6 +11,7 @@
  * So whether the group goes on is one fact in one header, that of the job's first volume. A manager
  * that finds a held volume asks that header; until it is there, the volume waits.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +22,13 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-static void let_go(struct volume *v)
+static void drop_hold(struct volume *v)
 {
 	v->core->record.held[0] = '\0';
 	(void)volume_record_changed(v);
 }
 
-static void release(struct job *j)
+static void release_group(struct job *j)
 {
 	for (size_t i = 0; i < j->n_members; i++) {
 		struct volume *v = j->members[i].volume;
@@ -36,7 +37,7 @@ static void release(struct job *j)
 			continue;
 		v->core->group = NULL;
 		if (*v->core->record.held)
-			let_go(v);
+			drop_hold(v);
 	}
 }
 
@@ -49,15 +50,16 @@ static void on_decided(struct volume *v, int error, const struct failure *f, voi
 	if (error < 0)
 		group_failed(v, error, f);
 	else
-		release(v->core->group);
+		release_group(v->core->group);
 }
 
-static void decide(struct volume *first)
+static void decide_group(struct volume *first)
 {
 	struct request r = {.kind = REQUEST_RECORD, .fd = -1, .done = on_decided};
 	struct failure f;
 
-	let_go(first);
+	assert(first && first->core->group);
+	drop_hold(first);
 	r.sequence = first->core->record_wanted;
 	if (request_add(first, &r) == 0)
 		return;
@@ -70,16 +72,17 @@ void group_member_prepared(struct volume *v)
 	struct job *j = v->core->group;
 	bool all = true;
 
+	assert(j);
 	for (size_t i = 0; i < j->n_members; i++) {
 		if (j->members[i].volume == v)
 			j->members[i].prepared = true;
 		all = all && j->members[i].prepared;
 	}
 	if (all)
-		decide(j->members[0].volume);
+		decide_group(j->members[0].volume);
 }
 
-static void take_back(struct volume *v, const char *why)
+static void take_member_back(struct volume *v, const char *why)
 {
 	struct volume_core *c = v->core;
 
@@ -101,16 +104,17 @@ void group_failed(struct volume *v, int error, const struct failure *f)
 	struct job *j = v->core->group;
 	struct failure other;
 
+	assert(j && error < 0);
 	(void)failure_set(&other, -ECANCELED,
 			  "taken back, because another volume cannot be prepared: %.400s", f->text);
-	take_back(v, why);
+	take_member_back(v, why);
 	job_member_ended(j, v, error, f);
 	for (size_t i = 0; i < j->n_members; i++) {
 		struct volume *o = j->members[i].volume;
 
 		if (!o || o->core->group != j)
 			continue;
-		take_back(o, why);
+		take_member_back(o, why);
 		job_member_ended(j, o, -ECANCELED, &other);
 	}
 }
@@ -123,7 +127,7 @@ static bool says_what_it_wrote(const struct volume *v)
 }
 
 /* @first: whose word it waits for; NULL: not there yet. */
-static void settle(struct volume *v, const struct volume *first)
+static void settle_held(struct volume *v, const struct volume *first)
 {
 	static const char why[] = "the daemon ended while its group was being prepared";
 	const struct record *r = &v->core->record;
@@ -137,10 +141,10 @@ static void settle(struct volume *v, const struct volume *first)
 		return;
 	if (prepared && !*first->core->record.held &&
 	    strcmp(first->core->record.group, r->group) == 0) {
-		let_go(v);
+		drop_hold(v);
 		return;
 	}
-	take_back(v, why);
+	take_member_back(v, why);
 	(void)failure_set(&f, -ECANCELED, "%s: %s", v->device, why);
 	if (v->job)
 		job_member_ended(v->job, v, -ECANCELED, &f);
@@ -150,12 +154,23 @@ void group_settle(struct manager *m)
 {
 	for (struct volume *v = m->volumes; v; v = v->next)
 		if (*v->core->record.held && !v->core->group)
-			settle(v, manager_volume_by_uuid(m, v->core->record.held));
+			settle_held(v, manager_volume_by_uuid(m, v->core->record.held));
 }
 
-static int collect(struct manager *m, const struct volume_filter *filter,
-		   const struct rotate_options *options, struct failure *f, struct volume **volumes,
-		   size_t *ret_n)
+static int refuse_member(const struct volume *v, const struct rotate_options *options,
+			 struct failure *f)
+{
+	int r;
+
+	if (v->job || v->core->record.has_queued || v->core->reencryption != REENCRYPTION_NONE)
+		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->device);
+	r = volume_refuse_conflict(v, f);
+	return r < 0 ? r : volume_check_rotation(v, options, f);
+}
+
+static int collect_members(struct manager *m, const struct volume_filter *filter,
+			   const struct rotate_options *options, struct failure *f,
+			   struct volume **volumes, size_t *ret_n)
 {
 	size_t n = 0;
 	int r;
@@ -163,13 +178,7 @@ static int collect(struct manager *m, const struct volume_filter *filter,
 	for (struct volume *v = m->volumes; v; v = v->next) {
 		if (!volume_filter_matches(filter, v))
 			continue;
-		if (v->job || v->core->record.has_queued ||
-		    v->core->reencryption != REENCRYPTION_NONE)
-			return failure_set(f, -EINPROGRESS, "%s: a rotation is under way",
-					   v->device);
-		r = volume_refuse_conflict(v, f);
-		if (r == 0)
-			r = volume_check_rotation(v, options, f);
+		r = refuse_member(v, options, f);
 		if (r < 0)
 			return r;
 		volumes[n++] = v;
@@ -197,7 +206,7 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 	r = volume_check_deadline(options, f);
 	if (r < 0)
 		return r;
-	r = collect(m, filter, options, f, volumes, &n);
+	r = collect_members(m, filter, options, f, volumes, &n);
 	if (r < 0)
 		return r;
 	r = sd_id128_randomize(&id);

@@ -48,6 +48,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/volume-plan.c src/daemon/volume-plan.h \
 	src/daemon/volume-request.c \
 	src/daemon/volume-run.c \
+	src/daemon/volume-state.c \
 	src/daemon/volume-step.c \
 	src/daemon/volume-trust.c \
 	src/daemon/volume-verbs.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/manager.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,10 +51,12 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 		return -ENOMEM;
 	}
 	r = manager_turn_new(m);
-	if (r == 0)
-		r = config_load(options->config_path, m->core->state_path, &m->config);
-	if (r == 0)
-		r = store_open();
+	if (r < 0)
+		return r;
+	r = config_load(options->config_path, m->core->state_path, &m->config);
+	if (r < 0)
+		return r;
+	r = store_open();
 	if (r < 0)
 		return r;
 	apply_config(m);
@@ -98,22 +101,31 @@ static int on_ready_limit(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static int begin_discovery(struct manager *m)
+{
+	int r = discover_new(m, &m->core->discover);
+
+	if (r < 0)
+		return r;
+	r = sd_event_add_time_relative(m->event, &m->core->ready_limit, CLOCK_MONOTONIC,
+				       READY_LIMIT, 10000, on_ready_limit, m);
+	return r < 0 ? r : 0;
+}
+
 int manager_start(struct manager *m)
 {
 	char uuid[37];
 	int fd, r;
 
+	assert(!m->core->discover); /* once */
 	while (store_next(STORE_WORKER, uuid, &fd)) {
 		r = probe_adopt(m, uuid, fd);
 		if (r < 0)
 			(void)log_warning_errno(r, "%s: its worker is gone", uuid);
 	}
-	r = discover_new(m, &m->core->discover);
-	if (r == 0)
-		r = sd_event_add_time_relative(m->event, &m->core->ready_limit, CLOCK_MONOTONIC,
-					       READY_LIMIT, 10000, on_ready_limit, m);
+	r = begin_discovery(m);
 	manager_mark(m, 0);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static void mark_all(struct manager *m)
@@ -149,25 +161,30 @@ void manager_unpause(struct manager *m)
 	mark_all(m);
 }
 
-int manager_reload(struct manager *m, struct failure *f)
+static int read_config_again(struct manager *m, struct failure *f)
 {
 	struct config *config;
+	int r = config_load(m->options->config_path, m->core->state_path, &config);
+
+	if (r < 0)
+		return failure_set(f, r, "%s: cannot be read; the configuration stays as it is",
+				   m->options->config_path);
+	config_free(m->config);
+	m->config = config;
+	apply_config(m);
+	for (struct volume *v = m->volumes; v; v = v->next)
+		volume_apply_config(v);
+	discover_configured(m->core->discover);
+	log_info("the configuration was read again");
+	return 0;
+}
+
+int manager_reload(struct manager *m, struct failure *f)
+{
 	int r;
 
 	store_notify_reloading();
-	r = config_load(m->options->config_path, m->core->state_path, &config);
-	if (r == 0) {
-		config_free(m->config);
-		m->config = config;
-		apply_config(m);
-		for (struct volume *v = m->volumes; v; v = v->next)
-			volume_apply_config(v);
-		discover_configured(m->core->discover);
-		log_info("the configuration was read again");
-	} else {
-		(void)failure_set(f, r, "%s: cannot be read; the configuration stays as it is",
-				  m->options->config_path);
-	}
+	r = read_config_again(m, f);
 	if (m->core->ready)
 		store_notify_ready();
 	return r;
@@ -269,21 +286,34 @@ void manager_write_state(struct manager *m)
 		(void)config_write_state(m->config, m->core->state_path);
 }
 
+/* A path as a caller names it. */
+static int read_path(const char *text, struct failure *f, char **ret)
+{
+	int r = path_from_text(text, ret);
+
+	if (r == -EINVAL)
+		return failure_set(f, r, "a device is named by its absolute path");
+	return r < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
+}
+
 int manager_add_volume(struct manager *m, const char *device, const struct add_options *options,
 		       struct failure *f, volume_done_t done, void *userdata)
 {
 	_cleanup_free_ char *path = NULL, *header = NULL;
 	struct probe_spec spec = {.remember = true, .done = done, .userdata = userdata};
-	int r = path_from_text(device, &path);
+	int r = read_path(device, f, &path);
 
-	if (r == 0 && options && options->header_device && *options->header_device)
-		r = path_from_text(options->header_device, &header);
-	if (r == -EINVAL)
-		return failure_set(f, r, "a device is named by its absolute path");
+	if (r < 0)
+		return r;
+	if (options && options->header_device && *options->header_device) {
+		r = read_path(options->header_device, f, &header);
+		if (r < 0)
+			return r;
+	}
 	spec.device = path;
 	spec.header_device = header;
 	spec.name = options ? options->name : NULL;
-	return r < 0 || probe_new(m, &spec) < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
+	return probe_new(m, &spec) < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
 }
 
 int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f)

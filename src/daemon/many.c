@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Suspend and resume of many volumes at once: the caller hears when all have answered. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,13 +33,14 @@ struct many {
 
 static void one_done(struct many *m)
 {
+	assert(m->pending > 0);
 	if (--m->pending > 0)
 		return;
 	m->done(NULL, m->error, &m->failure, m->userdata);
 	free(m);
 }
 
-static void on_done(struct volume *v, int error, const struct failure *f, void *userdata)
+static void on_volume_done(struct volume *v, int error, const struct failure *f, void *userdata)
 {
 	struct many *m = userdata;
 
@@ -58,6 +60,7 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 	struct many *m = calloc(1, sizeof(*m));
 	size_t count = 0;
 
+	assert(!suspend != !resume);
 	if (!m)
 		return failure_set(f, -ENOMEM, "out of memory");
 	m->pending = 1; /* ours: it cannot end before all have been asked */
@@ -70,10 +73,10 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 		if (!volume_filter_matches(filter, v) || v->state == VOLUME_IDLE)
 			continue;
 		m->pending++;
-		r = suspend ? volume_suspend(v, suspend, &why, on_done, m)
-			    : volume_resume(v, resume, &why, on_done, m);
+		r = suspend ? volume_suspend(v, suspend, &why, on_volume_done, m)
+			    : volume_resume(v, resume, &why, on_volume_done, m);
 		if (r < 0)
-			on_done(v, r, &why, m);
+			on_volume_done(v, r, &why, m);
 		else
 			count++;
 	}

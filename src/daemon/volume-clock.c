@@ -7,6 +7,7 @@
  *                operator's suspension, which it neither takes back nor becomes
  *     deadline   bytes left / time left in windows = the least rate, which raises RateMin=
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static const struct politeness *politeness_of(const struct volume *v)
 	return &config_for_volume(v->manager->config, v->uuid)->polite;
 }
 
-static bool in_rotation(const struct volume *v)
+static bool has_rotation(const struct volume *v)
 {
 	return v->core->reencryption != REENCRYPTION_NONE || v->core->record.has_queued;
 }
@@ -49,9 +50,9 @@ static void look_at_windows(struct volume *v, uint64_t now)
 	struct volume_core *c = v->core;
 	char text[32];
 
-	if (!in_rotation(v) || p->n_windows == 0) {
+	if (!has_rotation(v) || p->n_windows == 0) {
 		c->outside = false;
-		c->window_change = in_rotation(v) ? CALENDAR_NEVER : 0;
+		c->window_change = has_rotation(v) ? CALENDAR_NEVER : 0;
 		return;
 	}
 	if (now < c->window_change)
@@ -90,7 +91,7 @@ static uint64_t deadline_of(const struct volume *v)
 	const struct volume_core *c = v->core;
 	const struct record *r = &c->record;
 
-	if (!in_rotation(v) || r->cancel)
+	if (!has_rotation(v) || r->cancel)
 		return 0;
 	if (c->reencryption == REENCRYPTION_NONE && r->queued.deadline_usec > 0)
 		return r->queued.deadline_usec;
@@ -106,6 +107,7 @@ static void tell_risk(struct volume *v, const struct deadline_look *l)
 	struct record *r = &v->core->record;
 	char text[32], why[96];
 
+	assert(v->deadline_usec > 0);
 	if (r->late)
 		return;
 	r->late = true; /* once a rotation */
@@ -120,10 +122,12 @@ static void tell_risk(struct volume *v, const struct deadline_look *l)
 		     local_time(v->deadline_usec, text, sizeof(text)), why);
 }
 
+/* @l: may be NULL where there is none. */
 static void set_risk(struct volume *v, bool at_risk, const struct deadline_look *l)
 {
 	char text[32];
 
+	assert(l || !at_risk);
 	if (at_risk == v->deadline_at_risk)
 		return;
 	v->deadline_at_risk = at_risk;
@@ -221,7 +225,7 @@ uint64_t volume_next_look(const struct volume *v)
 	const struct volume_core *c = v->core;
 	const bool wait = v->deadline_usec > 0 && !v->deadline_at_risk;
 
-	if (!in_rotation(v))
+	if (!has_rotation(v))
 		return CALENDAR_NEVER;
 	return wait ? MIN(c->window_change, c->deadline_risk) : c->window_change;
 }

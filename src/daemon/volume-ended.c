@@ -42,7 +42,7 @@ static bool no_key(int error)
 }
 
 /* No key that the worker had opens the volume: a person has to give another one. */
-static void lock(struct volume *v, const struct worker_end *e)
+static void lock_volume(struct volume *v, const struct worker_end *e)
 {
 	struct volume_core *c = v->core;
 
@@ -53,7 +53,7 @@ static void lock(struct volume *v, const struct worker_end *e)
 		volume_drop_keys(v);
 }
 
-static void got_keys(struct volume *v, const struct worker_end *e)
+static void get_keys_ended(struct volume *v, const struct worker_end *e)
 {
 	struct volume_core *c = v->core;
 
@@ -69,7 +69,7 @@ static void got_keys(struct volume *v, const struct worker_end *e)
 	if (e->error < 0) {
 		if (e->job == WORKER_ADOPT)
 			volume_drop_keys(v);
-		lock(v, e);
+		lock_volume(v, e);
 		return;
 	}
 	/* A provider's may come when the rotation has been taken back. */
@@ -96,7 +96,7 @@ void volume_is_prepared(struct volume *v)
 		group_member_prepared(v);
 }
 
-static void prepared(struct volume *v, const struct worker_end *e)
+static void prepare_ended(struct volume *v, const struct worker_end *e)
 {
 	struct volume_core *c = v->core;
 
@@ -105,7 +105,7 @@ static void prepared(struct volume *v, const struct worker_end *e)
 		return;
 	}
 	if (no_key(e->error) && !c->group) {
-		lock(v, e);
+		lock_volume(v, e);
 		return;
 	}
 	/* Stopped by Suspend(), Lock(), or for the end of the manager: it is prepared later. */
@@ -161,7 +161,7 @@ static void over_as_expected(struct volume *v, const struct worker_end *e, bool 
 		volume_rotation_over(v, cancelled);
 }
 
-static void converted(struct volume *v, const struct worker_end *e, bool backward)
+static void convert_ended(struct volume *v, const struct worker_end *e, bool backward)
 {
 	struct volume_core *c = v->core;
 
@@ -170,7 +170,7 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 	if (e->error == 0 && e->finished)
 		over_as_expected(v, e, backward);
 	else if (no_key(e->error))
-		lock(v, e);
+		lock_volume(v, e);
 	else if (e->error == -ENOMSG)
 		volume_settle_record(v); /* somebody else has finished it */
 	else if (e->error < 0 && e->error != -ECANCELED && e->error != -EINTR &&
@@ -178,12 +178,12 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 		volume_fail(v, e->error, &e->failure);
 }
 
-static void undone(struct volume *v, const struct worker_end *e)
+static void undo_ended(struct volume *v, const struct worker_end *e)
 {
 	if (e->error == 0)
 		over_as_expected(v, e, true);
 	else if (no_key(e->error))
-		lock(v, e);
+		lock_volume(v, e);
 	else if (e->error == -ENOMSG)
 		volume_settle_record(v);
 	else if (!volume_retry_later(v, e->error))
@@ -194,14 +194,14 @@ static void undone(struct volume *v, const struct worker_end *e)
  * Of recover and reverse: @done says whether it has come to what it was sent for. The manager
  * before this one may have asked the worker for the same.
  */
-static void settled(struct volume *v, const struct worker_end *e, bool done)
+static void recover_ended(struct volume *v, const struct worker_end *e, bool done)
 {
 	struct failure f = e->failure;
 	int error = e->error == -EALREADY && done ? 0 : e->error;
 
 	v->core->reverse_sent = false;
 	if (no_key(error)) {
-		lock(v, e);
+		lock_volume(v, e);
 		return;
 	}
 	if (volume_retry_later(v, error))
@@ -223,26 +223,26 @@ void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_bac
 	case WORKER_UNLOCK:
 	case WORKER_USE_PROVIDER:
 	case WORKER_ADOPT:
-		got_keys(v, e);
+		get_keys_ended(v, e);
 		break;
 	case WORKER_CHECK:
 		request_ended(v, REQUEST_CHECK, e->error, &e->failure, &e->check);
 		break;
 	case WORKER_PREPARE:
-		prepared(v, e);
+		prepare_ended(v, e);
 		break;
 	case WORKER_CONVERT:
-		converted(v, e, was_backward);
+		convert_ended(v, e, was_backward);
 		break;
 	case WORKER_UNDO:
-		undone(v, e);
+		undo_ended(v, e);
 		break;
 	case WORKER_RECOVER:
-		settled(v, e, c->reencryption != REENCRYPTION_HOT && !c->stacked);
+		recover_ended(v, e, c->reencryption != REENCRYPTION_HOT && !c->stacked);
 		break;
 	case WORKER_REVERSE:
 		/* Without anything converted it is not turned around, but undone next. */
-		settled(v, e, strcmp(v->direction, "backward") == 0 || v->bytes_done == 0);
+		recover_ended(v, e, strcmp(v->direction, "backward") == 0 || v->bytes_done == 0);
 		break;
 	case WORKER_NONE:
 	case WORKER_INSPECT:

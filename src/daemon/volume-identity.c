@@ -5,6 +5,7 @@
  * attached again gets another number: that is taken for the volume's only once the old node is
  * gone.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,7 @@ int volume_check_place(const struct volume *v, const struct worker_look *look, s
 	const char *path = data ? look->header_device : look->device;
 	const char *known = data && *v->header_device ? v->header_device : v->device;
 
+	assert(look->valid && strcmp(look->uuid, v->uuid) == 0);
 	if (data && is_same_place(i->header, look->header_node, true, v->uuid))
 		return 0;
 	(void)node_text(data ? look->header_node : look->node, now);
@@ -161,6 +163,7 @@ void volume_set_place(struct volume *v, const struct worker_look *look)
 	struct identity *i = &v->core->identity;
 	char was[NODE_TEXT_SIZE], now[NODE_TEXT_SIZE];
 
+	assert(look->valid && strcmp(look->uuid, v->uuid) == 0);
 	if (node_is_known(i->data) && !volume_is_at(v, look))
 		log_notice("%s: is now on %s, and was on %s, which is gone", look->device,
 			   node_text(look->node, now), node_text(i->data, was));

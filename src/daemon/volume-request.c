@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Callers that wait: for a record that is durable, for a stop, for an answer of the worker. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +11,9 @@ int request_add(struct volume *v, const struct request *r)
 {
 	struct request **end = &v->core->requests, *q = malloc(sizeof(*q));
 
+	assert((r->kind == REQUEST_UNLOCK) == (r->fd >= 0));
+	assert(!r->check_done || (r->kind == REQUEST_CHECK && !r->done));
+	assert(!r->sent && r->sequence <= v->core->record_wanted); /* or it would wait for ever */
 	if (!q)
 		return -ENOMEM;
 	*q = *r;
@@ -22,12 +26,13 @@ int request_add(struct volume *v, const struct request *r)
 }
 
 /* Takes it out of the list; the callback may add others. */
-static void answer(struct volume *v, struct request *q, struct volume *told, int error,
-		   const struct failure *f, const struct check_result *check)
+static void answer_request(struct volume *v, struct request *q, struct volume *told, int error,
+			   const struct failure *f, const struct check_result *check)
 {
 	static const struct failure none;
 	static const struct check_result nothing;
 
+	assert(error <= 0);
 	for (struct request **p = &v->core->requests; *p; p = &(*p)->next)
 		if (*p == q) {
 			*p = q->next;
@@ -58,7 +63,7 @@ static int judge_unclean(const struct volume *v, struct failure *f)
 }
 
 /* 1: not yet. 0 or a negative errno: to be answered so. */
-static int judge(const struct volume *v, const struct request *q, struct failure *f)
+static int judge_request(const struct volume *v, const struct request *q, struct failure *f)
 {
 	const struct volume_core *c = v->core;
 
@@ -90,10 +95,10 @@ void request_answer(struct volume *v)
 	while (q) {
 		struct request *next = q->next;
 		struct failure f = {};
-		int r = judge(v, q, &f);
+		int r = judge_request(v, q, &f);
 
 		if (r <= 0)
-			answer(v, q, v, r, &f, NULL);
+			answer_request(v, q, v, r, &f, NULL);
 		q = next;
 	}
 }
@@ -101,9 +106,11 @@ void request_answer(struct volume *v)
 void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
 		   const struct check_result *check)
 {
+	/* A record is waited for by its sequence. */
+	assert(kind != REQUEST_RECORD && kind != REQUEST_SUSPENDED);
 	for (struct request *q = v->core->requests; q; q = q->next)
 		if (q->kind == kind && (q->sent || error < 0)) {
-			answer(v, q, v, error, f, check);
+			answer_request(v, q, v, error, f, check);
 			return;
 		}
 }
@@ -120,7 +127,7 @@ void request_worker_died(struct volume *v)
 		if (q->sent && q->kind == REQUEST_LOOK)
 			q->sent = false;
 		else if (q->sent)
-			answer(v, q, v, -EIO, &f, NULL);
+			answer_request(v, q, v, -EIO, &f, NULL);
 		q = next;
 	}
 }
@@ -136,20 +143,22 @@ void request_record_failed(struct volume *v, uint64_t sequence, int error, const
 {
 	struct request *q = v->core->requests;
 
+	assert(error < 0);
 	while (q) {
 		struct request *next = q->next;
 
 		if ((q->kind == REQUEST_RECORD || q->kind == REQUEST_SUSPENDED) &&
 		    q->sequence <= sequence)
-			answer(v, q, v, error, f, NULL);
+			answer_request(v, q, v, error, f, NULL);
 		q = next;
 	}
 }
 
 void request_end_all(struct volume *v, int error, const struct failure *f)
 {
+	assert(error < 0);
 	while (v->core->requests)
-		answer(v, v->core->requests, NULL, error, f, NULL);
+		answer_request(v, v->core->requests, NULL, error, f, NULL);
 }
 
 void request_free_all(struct volume *v)

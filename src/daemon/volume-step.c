@@ -3,18 +3,15 @@
  * One turn of a volume: what is known becomes facts, volume-plan.c says what is next, and that is
  * sent to the worker. Nothing waits here; the worker's answers mark the volume again.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "daemon/core.h"
 #include "daemon/events.h"
 #include "daemon/store.h"
-#include "util/cleanup.h"
 #include "util/log.h"
-#include "util/text.h"
-#include "worker/service-bus.h"
 
 struct volume_facts volume_facts(const struct volume *v)
 {
@@ -67,130 +64,6 @@ static void stand_in_line(struct volume *v, enum volume_line line)
 		schedule_remove(&m->convert, &v->core->convert);
 }
 
-static const char *state_reason(const struct volume *v, enum volume_state state)
-{
-	const struct volume_core *c = v->core;
-
-	switch (state) {
-	case VOLUME_SUSPENDED:
-		if (c->record.foreign)
-			return "another host was told to rotate or cancel; resume or cancel it "
-			       "here";
-		return c->record.suspended ? c->record.suspend_reason : c->window_reason;
-	case VOLUME_LOCKED:
-		return *c->lock_reason ? c->lock_reason
-				       : "a key is awaited: unlock the volume, or configure a key "
-					 "provider";
-	case VOLUME_FAILED:
-		return c->failed ? c->failure.text
-				 : "the service does not resume a re-encryption of this kind; "
-				   "recryptctl status DEVICE says what can";
-	case VOLUME_QUEUED:
-		if (c->retry_due)
-			return "another process is at it; it is tried again in a moment";
-		return v->manager->core->paused ? "waits until the machine is awake again"
-						: "waits for its turn";
-	case VOLUME_PREPARING:
-		return *c->record.held && !c->group
-			       ? "waits for another volume of its group, whose header says whether "
-				 "all are prepared; resume or cancel it to go on without"
-			       : "";
-	case VOLUME_RUNNING:
-		return v->deadline_at_risk ? c->deadline_reason : "";
-	case VOLUME_IDLE:
-	case VOLUME_REVERSING:
-	case VOLUME_FINISHING:
-	case VOLUME_STATE_COUNT:
-	default:
-		return "";
-	}
-}
-
-static const char *state_error(const struct volume *v, enum volume_state state)
-{
-	if (state != VOLUME_FAILED)
-		return "";
-	return v->core->failed ? v->core->failure.name : service_error_name(-ENOTSUP);
-}
-
-/* Once until there are keys again, or no need of them: not by each manager that finds it so. */
-static void tell_locked(struct volume *v, const char *reason)
-{
-	_cleanup_close_ int fd = -1;
-
-	if (v->core->locked_told)
-		return;
-	v->core->locked_told = true;
-	event_volume(v, EVENT_VOLUME_LOCKED, LOG_WARNING, "is locked: %s", reason);
-	fd = memfd_create(STORE_LOCKED, MFD_CLOEXEC);
-	if (fd >= 0)
-		(void)store_put(STORE_LOCKED, v->uuid, fd);
-}
-
-static void forget_locked(struct volume *v)
-{
-	if (!v->core->locked_told)
-		return;
-	v->core->locked_told = false;
-	store_drop(STORE_LOCKED, v->uuid);
-}
-
-static bool is_at_work(enum volume_state state)
-{
-	return state == VOLUME_RUNNING || state == VOLUME_REVERSING || state == VOLUME_FINISHING;
-}
-
-/* That a window has closed or opened, where the work goes on or ends with it. */
-static void tell_window(struct volume *v, enum volume_state state)
-{
-	struct volume_core *c = v->core;
-	const bool closed = state == VOLUME_SUSPENDED && !c->record.suspended && !c->record.foreign;
-
-	if (closed && !c->suspended_by_window && is_at_work(v->state))
-		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended: %s",
-			     c->window_reason);
-	else if (closed && !c->suspended_by_window)
-		log_info("%s: %s", v->device, c->window_reason);
-	else if (c->suspended_by_window && is_at_work(state) && c->record.last.converting_usec > 0)
-		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed: %s",
-			     wall_clock_usec() < c->record.now_until ? "not waiting for its window"
-								     : "its window is open");
-	if (closed || state != VOLUME_QUEUED)
-		c->suspended_by_window = closed;
-}
-
-static void set_state(struct volume *v, enum volume_state state)
-{
-	const char *reason = state_reason(v, state), *error = state_error(v, state);
-	struct volume_core *c = v->core;
-
-	if (!is_at_work(state) && (v->rate > 0 || *v->governor_reason)) {
-		v->rate = v->expected_end_usec = v->governor_rate = 0;
-		v->unavoidable_stall_usec = 0;
-		v->governor_reason[0] = '\0';
-		volume_mark(v, VOLUME_CHANGED_PROGRESS);
-	}
-	c->suspended_told = c->suspended_told && c->record.suspended;
-	if (state == v->state && strcmp(reason, v->state_reason) == 0 &&
-	    strcmp(error, v->state_error) == 0 && v->unlocked == c->keys)
-		return;
-	if (state == VOLUME_LOCKED)
-		tell_locked(v, reason);
-	else if (c->keys || state == VOLUME_IDLE)
-		forget_locked(v);
-	tell_window(v, state);
-	if (state == VOLUME_SUSPENDED && c->record.suspended && !c->suspended_told) {
-		c->suspended_told = true;
-		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended%s%s",
-			     *reason ? ": " : "", reason);
-	}
-	v->state = state;
-	v->unlocked = c->keys;
-	(void)text_copy(v->state_reason, sizeof(v->state_reason), reason);
-	(void)text_copy(v->state_error, sizeof(v->state_error), error);
-	volume_mark(v, VOLUME_CHANGED_STATE);
-}
-
 /* Is all that a caller was promised to be remembered written? */
 static bool record_is_durable(const struct volume *v)
 {
@@ -206,14 +79,21 @@ static bool needs_worker(const struct volume *v, const struct volume_step *s)
 }
 
 /* A call that could not be sent is as good as a death. */
-static void sent(struct volume *v, enum worker_job job, int r)
+static void call_failed(struct volume *v, int error)
+{
+	(void)log_warning_errno(error, "%s: its worker cannot be reached", v->device);
+	volume_worker_handler.died(v);
+}
+
+/* @r: of the call that was to begin the job. */
+static void job_sent(struct volume *v, enum worker_job job, int r)
 {
 	if (r < 0) {
-		(void)log_warning_errno(r, "%s: its worker cannot be reached", v->device);
-		volume_worker_handler.died(v);
-	} else {
-		v->core->at_work = job;
+		call_failed(v, r);
+		return;
 	}
+	assert(v->core->at_work == WORKER_NONE); /* one at a time */
+	v->core->at_work = job;
 }
 
 /* From here on the worker is worth finding again, unless it has keys that nobody needs any more. */
@@ -224,41 +104,48 @@ static void keep_worker(struct volume *v)
 			store_put(STORE_WORKER, v->uuid, worker_link_control_fd(v->core->link));
 }
 
+static int send_record(struct volume *v)
+{
+	const char *json;
+	int r = volume_remember_pending(v, &json);
+
+	return r < 0 ? r : worker_link_set_record(v->core->link, json);
+}
+
 static void write_record(struct volume *v)
 {
 	struct volume_core *c = v->core;
-	const char *json;
 	int r;
 
+	assert(c->record_durable <= c->record_sent && c->record_sent <= c->record_wanted);
 	if (record_is_durable(v) || c->record_sent != c->record_durable || c->retry_due)
 		return;
-	r = volume_remember_pending(v, &json);
-	if (r == 0)
-		r = worker_link_set_record(c->link, json);
-	if (r == 0)
-		c->record_sent = c->record_wanted;
-	else
-		sent(v, WORKER_NONE, r);
+	r = send_record(v);
+	if (r < 0) {
+		call_failed(v, r);
+		return;
+	}
+	c->record_sent = c->record_wanted;
 }
 
-static void get_keys(struct volume *v)
+static void ask_for_keys(struct volume *v)
 {
 	struct volume_core *c = v->core;
 
 	if (c->old_key_fd >= 0 && c->reencryption != REENCRYPTION_NONE) {
-		sent(v, WORKER_ADOPT,
-		     worker_link_adopt_keys(c->link, c->old_key_fd, c->new_key_fd));
+		job_sent(v, WORKER_ADOPT,
+			 worker_link_adopt_keys(c->link, c->old_key_fd, c->new_key_fd));
 		return;
 	}
 	c->provider_asked = true;
 	c->stop_sent = false;
-	sent(v, WORKER_USE_PROVIDER,
-	     worker_link_use_provider(c->link,
-				      &config_for_volume(v->manager->config, v->uuid)->provider));
+	job_sent(v, WORKER_USE_PROVIDER,
+		 worker_link_use_provider(
+			 c->link, &config_for_volume(v->manager->config, v->uuid)->provider));
 }
 
 /* The key gets its name first, so that a crash right after the commit finds it. */
-static void prepare(struct volume *v)
+static void prepare_rotation(struct volume *v)
 {
 	struct record *record = &v->core->record;
 	struct run_options run = volume_run_options(v);
@@ -273,10 +160,11 @@ static void prepare(struct volume *v)
 		(void)volume_record_changed(v);
 		return;
 	}
+	assert(record_is_durable(v)); /* the name of the key, too */
 	o = volume_complete_options(v, &record->queued);
 	memcpy(run.side, record->side, sizeof(run.side));
 	v->core->stop_sent = false;
-	sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
+	job_sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
 	if (v->job)
 		job_member_started(v->job, v);
 }
@@ -302,7 +190,7 @@ void volume_send_limits(struct volume *v, uint64_t rate)
 }
 
 /* Once a rotation: the record that says so is durable before anything is converted. */
-static bool start(struct volume *v)
+static bool note_start(struct volume *v)
 {
 	struct record *record = &v->core->record;
 	const uint64_t now = wall_clock_usec();
@@ -324,7 +212,7 @@ static bool start(struct volume *v)
  * Before anything that can end with the old key. A manager that finds an end has only the record to
  * tell it from that of a rotation that finished before it could be turned around.
  */
-static bool turn(struct volume *v)
+static bool note_turn(struct volume *v)
 {
 	if (!record_turned(&v->core->record))
 		return false;
@@ -332,19 +220,20 @@ static bool turn(struct volume *v)
 	return true;
 }
 
-static void convert(struct volume *v)
+static void convert_volume(struct volume *v)
 {
 	struct volume_core *c = v->core;
 
-	if (start(v) || (strcmp(v->direction, "backward") == 0 && turn(v)))
+	if (note_start(v) || (strcmp(v->direction, "backward") == 0 && note_turn(v)))
 		return;
+	assert(record_is_durable(v));
 	manager_share_rate(v->manager); /* before the first byte */
 	c->stop_sent = c->reverse_sent = false;
 	v->longest_stall_usec = v->stall_999_usec = v->longest_suspend_usec = 0;
 	v->unavoidable_stall_usec = 0;
 	c->sent_run = volume_run_options(v);
 	c->sent_run.least_sequence = c->memory.sequence;
-	sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));
+	job_sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));
 	if (c->at_work != WORKER_CONVERT)
 		return;
 	if (v->job)
@@ -354,7 +243,7 @@ static void convert(struct volume *v)
 	c->found = false;
 }
 
-static void stop(struct volume *v)
+static void stop_worker(struct volume *v)
 {
 	if (v->core->stop_sent)
 		return;
@@ -363,7 +252,7 @@ static void stop(struct volume *v)
 		log_warning("%s: its worker cannot be told to stop", v->device);
 }
 
-static int run(struct volume *v, enum worker_job job)
+static int send_run(struct volume *v, enum worker_job job)
 {
 	struct run_options options = volume_run_options(v);
 
@@ -371,50 +260,58 @@ static int run(struct volume *v, enum worker_job job)
 	return worker_link_run(v->core->link, job, &options);
 }
 
-static void reverse(struct volume *v)
+static void undo_rotation(struct volume *v)
+{
+	if (note_turn(v))
+		return;
+	assert(record_is_durable(v));
+	job_sent(v, WORKER_UNDO, send_run(v, WORKER_UNDO));
+}
+
+static void reverse_rotation(struct volume *v)
 {
 	struct volume_core *c = v->core;
 	int r;
 
 	if (c->at_work == WORKER_CONVERT && c->reverse_sent)
 		return;
-	r = run(v, WORKER_REVERSE);
+	r = send_run(v, WORKER_REVERSE);
 	if (r == 0 && c->at_work == WORKER_CONVERT)
 		c->reverse_sent = true;
 	else
-		sent(v, WORKER_REVERSE, r);
+		job_sent(v, WORKER_REVERSE, r);
 }
 
-static void act(struct volume *v, enum volume_action action)
+static void carry_out(struct volume *v, enum volume_action action)
 {
 	/* What changes the header's course must not overtake the record of why. */
 	const bool may = record_is_durable(v);
 
 	switch (action) {
 	case ACTION_GET_KEYS:
-		get_keys(v);
+		ask_for_keys(v);
 		break;
 	case ACTION_PREPARE:
 		if (may)
-			prepare(v);
+			prepare_rotation(v);
 		break;
 	case ACTION_RECOVER:
-		sent(v, WORKER_RECOVER, run(v, WORKER_RECOVER));
+		job_sent(v, WORKER_RECOVER, send_run(v, WORKER_RECOVER));
 		break;
 	case ACTION_UNDO:
-		if (may && !turn(v))
-			sent(v, WORKER_UNDO, run(v, WORKER_UNDO));
+		if (may)
+			undo_rotation(v);
 		break;
 	case ACTION_REVERSE:
 		if (may)
-			reverse(v);
+			reverse_rotation(v);
 		break;
 	case ACTION_CONVERT:
 		if (may)
-			convert(v);
+			convert_volume(v);
 		break;
 	case ACTION_STOP:
-		stop(v);
+		stop_worker(v);
 		break;
 	case ACTION_NONE:
 	default:
@@ -422,12 +319,12 @@ static void act(struct volume *v, enum volume_action action)
 	}
 }
 
-static void check(struct volume *v, const struct rotate_options *options)
+static void send_check(struct volume *v, const struct rotate_options *options)
 {
 	const struct rotate_options o = volume_complete_options(v, options);
 	const struct run_options run = volume_resolve_run(v, &options->run);
 
-	sent(v, WORKER_CHECK, worker_link_check(v->core->link, &o, &run));
+	job_sent(v, WORKER_CHECK, worker_link_check(v->core->link, &o, &run));
 }
 
 static void send_request(struct volume *v, struct request *q)
@@ -437,17 +334,17 @@ static void send_request(struct volume *v, struct request *q)
 	q->sent = true;
 	switch (q->kind) {
 	case REQUEST_UNLOCK:
-		sent(v, WORKER_UNLOCK, worker_link_unlock(l, q->fd, &q->unlock));
+		job_sent(v, WORKER_UNLOCK, worker_link_unlock(l, q->fd, &q->unlock));
 		break;
 	case REQUEST_CHECK:
-		check(v, &q->rotate);
+		send_check(v, &q->rotate);
 		break;
 	case REQUEST_LOOK:
-		sent(v, WORKER_INSPECT, worker_link_inspect(l));
+		job_sent(v, WORKER_INSPECT, worker_link_inspect(l));
 		break;
 	case REQUEST_LOCK:
 		if (worker_link_lock(l) < 0)
-			sent(v, WORKER_NONE, -EPIPE);
+			call_failed(v, -EPIPE);
 		break;
 	case REQUEST_RECORD:
 	case REQUEST_SUSPENDED:
@@ -464,7 +361,7 @@ static bool may_be_interrupted(enum worker_job job)
 }
 
 /* All that goes to the worker in this turn. */
-static void talk(struct volume *v, enum volume_action action)
+static void talk_to_worker(struct volume *v, enum volume_action action)
 {
 	struct volume_core *c = v->core;
 	struct request *q = NULL;
@@ -479,7 +376,7 @@ static void talk(struct volume *v, enum volume_action action)
 	if (q)
 		send_request(v, q);
 	else if (c->link)
-		act(v, action);
+		carry_out(v, action);
 }
 
 /*
@@ -504,7 +401,7 @@ void volume_step(struct volume *v)
 	facts = volume_facts(v);
 	s = volume_decide(&facts);
 	stand_in_line(v, s.line);
-	set_state(v, s.state);
+	volume_set_state(v, s.state);
 	if (c->group && s.state == VOLUME_LOCKED) {
 		struct failure f;
 
@@ -518,7 +415,7 @@ void volume_step(struct volume *v)
 	else if (!c->link && !v->manager->stopping)
 		(void)volume_need_worker(v);
 	else if (c->link && c->looked)
-		talk(v, s.action);
+		talk_to_worker(v, s.action);
 }
 
 void volume_fail(struct volume *v, int error, const struct failure *f)
@@ -526,6 +423,7 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 	struct volume_core *c = v->core;
 	struct job *group = c->group;
 
+	assert(error < 0);
 	if (c->conflict) /* which is told already, and explains it */
 		return;
 	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);

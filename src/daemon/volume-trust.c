@@ -13,6 +13,7 @@
  * "Nothing" is an empty record, with what in the token stops or slows; the token stays on show
  * until an order or the work replaces it, or a person accepts it.
  */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ static const char *state_dir(const struct volume *v)
 	return v->manager->options->state_dir;
 }
 
-static void save(struct volume *v)
+static void save_memory(struct volume *v)
 {
 	(void)remembered_save(state_dir(v), v->uuid, &v->core->memory);
 }
@@ -55,8 +56,8 @@ static bool has_memory(const struct volume_core *c)
 	return c->memory.written && *c->memory.written;
 }
 
-static enum origin judge(struct volume_core *c, const char *text, uint64_t serial,
-			 enum record_trust trust)
+static enum origin judge_token(struct volume_core *c, const char *text, uint64_t serial,
+			       enum record_trust trust)
 {
 	const struct remembered *m = &c->memory;
 	char *why = c->trust_reason;
@@ -85,6 +86,14 @@ static enum origin judge(struct volume_core *c, const char *text, uint64_t seria
 		(void)text_format(why, size,
 				  "no key is known yet that could verify the state token");
 	return ORIGIN_BAD;
+}
+
+/* A token that is no record counts as an empty one. -ENOMEM. */
+static int parse_token(const char *json, struct record *ret)
+{
+	int r = record_parse(json, ret);
+
+	return r == -EBADMSG ? record_parse("", ret) : r;
 }
 
 static void forget_found(struct volume_core *c)
@@ -131,7 +140,7 @@ static int take_signed(struct volume *v, const struct record *found, char **text
 	c->memory.written = *text;
 	c->memory.pending = *text = NULL;
 	c->memory.serial = found->serial;
-	save(v);
+	save_memory(v);
 	return 0;
 }
 
@@ -142,15 +151,15 @@ static int take_bad(struct volume *v, const struct record *found, char **json)
 	struct volume_core *c = v->core;
 	const struct record hints = record_hints(found, rate);
 	const bool known = has_memory(c);
-	char *base = strdup(known ? c->memory.written : "");
-	int r = base ? 0 : -ENOMEM;
+	_cleanup_free_ char *base = strdup(known ? c->memory.written : "");
+	int r;
 
-	if (r == 0)
-		r = record_parse(base, &c->record);
-	if (r < 0) {
-		free(base);
+	assert(!c->shown && !c->found_json);
+	if (!base)
+		return -ENOMEM;
+	r = record_parse(base, &c->record);
+	if (r < 0)
 		return r == -EBADMSG ? -EIO : r;
-	}
 	set_base(c, &base);
 	if (!known) {
 		c->record = hints;
@@ -210,22 +219,21 @@ static int take_pending(struct volume *v)
 	return 0;
 }
 
-static int take(struct volume *v, char **json, enum record_trust trust)
+static int take_token(struct volume *v, char **json, enum record_trust trust)
 {
 	struct volume_core *c = v->core;
 	_cleanup_free_ char *text = NULL;
 	struct record found;
 	enum origin origin;
-	int r = record_parse(*json, &found);
+	int r = parse_token(*json, &found);
 
-	if (r == -EBADMSG)
-		r = record_parse("", &found);
-	if (r == 0)
-		r = record_canonical(*json, &text);
+	if (r < 0)
+		return r;
+	r = record_canonical(*json, &text);
 	if (r < 0)
 		return r;
 	forget_found(c);
-	origin = judge(c, text, found.serial, trust);
+	origin = judge_token(c, text, found.serial, trust);
 	show_trust(v, origin, trust);
 	if (origin == ORIGIN_BAD)
 		return take_bad(v, &found, json);
@@ -244,11 +252,13 @@ static int note_pending(struct volume_core *c, const char *json)
 	_cleanup_free_ char *text = NULL;
 	int r = record_canonical(json, &text);
 
-	if (r == 0 && is_text(c->memory.pending, text)) {
+	if (r < 0)
+		return r;
+	if (is_text(c->memory.pending, text)) {
 		free(c->memory.written);
 		c->memory.written = TAKE_PTR(c->memory.pending);
 	}
-	return r;
+	return 0;
 }
 
 int volume_take_record(struct volume *v, struct worker_look *look)
@@ -265,7 +275,7 @@ int volume_take_record(struct volume *v, struct worker_look *look)
 	/* Unless we have something newer that is not written yet. */
 	if (r < 0 || c->record_wanted != c->record_durable || c->record_only_here)
 		return r;
-	return take(v, &look->record, look->trust);
+	return take_token(v, &look->record, look->trust);
 }
 
 /* A host that remembers the token on the disk must take our next one for newer. */
@@ -281,25 +291,27 @@ int volume_remember_pending(struct volume *v, const char **ret_json)
 {
 	struct volume_core *c = v->core;
 	struct remembered *m = &c->memory;
-	char *json = NULL, *text = NULL;
+	_cleanup_free_ char *json = NULL;
+	char *text;
 	int r;
 
+	assert(c->memory_loaded); /* its serial counts */
+	assert(c->record_wanted > c->record_durable);
 	if (c->found_json)
 		pass_serial(c);
 	c->record.serial = m->serial + 1;
 	r = record_format(&c->record, c->record_json ?: "", &json);
-	if (r == 0)
-		r = record_canonical(json, &text);
-	if (r < 0) {
-		free(json);
+	if (r < 0)
 		return r;
-	}
+	r = record_canonical(json, &text);
+	if (r < 0)
+		return r;
 	m->serial = c->record.serial;
 	free(m->pending);
 	m->pending = text;
-	save(v);
+	save_memory(v);
 	free(c->sent_json);
-	*ret_json = c->sent_json = json;
+	*ret_json = c->sent_json = TAKE_PTR(json);
 	return 0;
 }
 
@@ -312,7 +324,7 @@ void volume_remember_written(struct volume *v)
 		return;
 	free(m->written);
 	m->written = TAKE_PTR(m->pending);
-	save(v);
+	save_memory(v);
 	if (c->found_json)
 		log_notice("%s: its state token is replaced, which was not verified", v->device);
 	forget_found(c);
@@ -433,7 +445,7 @@ void volume_note_sequence(struct volume *v)
 		c->memory.sequence = 0;
 	} else if (c->sequence > c->memory.sequence) {
 		c->memory.sequence = c->sequence;
-		save(v);
+		save_memory(v);
 	}
 }
 
@@ -452,10 +464,10 @@ void volume_accept_header(struct volume *v)
 static int accept_record(struct volume *v)
 {
 	struct volume_core *c = v->core;
-	int r = record_parse(c->found_json, &c->record);
+	int r;
 
-	if (r == -EBADMSG)
-		r = record_parse("", &c->record);
+	assert(c->found_json);
+	r = parse_token(c->found_json, &c->record);
 	if (r < 0)
 		return r;
 	c->record.foreign = false;

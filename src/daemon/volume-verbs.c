@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What callers may do to a volume: each changes wishes; volume-step.c carries them out. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ static int wait_for_record(struct volume *v, enum request_kind kind, struct fail
 				  .done = done,
 				  .userdata = userdata};
 
+	assert(kind == REQUEST_RECORD || kind == REQUEST_SUSPENDED);
 	return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
 }
 
@@ -106,17 +108,25 @@ int volume_refuse_conflict(const struct volume *v, struct failure *f)
 	return -ESTALE;
 }
 
-int volume_rotate(struct volume *v, const struct rotate_options *options, struct failure *f,
-		  struct job **ret_job)
+static int refuse_rotation(const struct volume *v, const struct rotate_options *options,
+			   struct failure *f)
 {
 	int r = refuse_stopping(v, f);
 
-	if (r == 0)
-		r = volume_refuse_conflict(v, f);
-	if (r == 0)
-		r = volume_check_deadline(options, f);
-	if (r == 0)
-		r = volume_check_rotation(v, options, f);
+	if (r < 0)
+		return r;
+	r = volume_refuse_conflict(v, f);
+	if (r < 0)
+		return r;
+	r = volume_check_deadline(options, f);
+	return r < 0 ? r : volume_check_rotation(v, options, f);
+}
+
+int volume_rotate(struct volume *v, const struct rotate_options *options, struct failure *f,
+		  struct job **ret_job)
+{
+	int r = refuse_rotation(v, options, f);
+
 	if (r < 0)
 		return r;
 	if (in_rotation(v))
@@ -134,6 +144,7 @@ void volume_wish_rotation(struct volume *v, const struct rotate_options *options
 {
 	struct volume_core *c = v->core;
 
+	assert(c->reencryption == REENCRYPTION_NONE && !c->record.has_queued && !c->conflict);
 	c->record.has_queued = true;
 	c->record.queued = *options;
 	c->record.foreign = false;
@@ -239,10 +250,9 @@ void volume_forget_rotation(struct volume *v)
 		job_member_ended(v->job, v, 0, NULL);
 }
 
-int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
-		  struct job **ret_job)
+static int refuse_cancel(const struct volume *v, struct failure *f)
 {
-	struct volume_core *c = v->core;
+	const struct volume_core *c = v->core;
 	int r = refuse_stopping(v, f);
 
 	if (r < 0)
@@ -256,9 +266,21 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
 				   v->device);
+	return 0;
+}
+
+int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
+		  struct job **ret_job)
+{
+	struct volume_core *c = v->core;
+	int r = refuse_cancel(v, f);
+
+	if (r < 0)
+		return r;
 	r = volume_change_run(v, run, f);
-	if (r == 0)
-		r = begin_cancel(v, f, ret_job);
+	if (r < 0)
+		return r;
+	r = begin_cancel(v, f, ret_job);
 	if (r < 0)
 		return r;
 	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE && !c->unseen) {
@@ -319,6 +341,7 @@ int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *u
 		.kind = REQUEST_LOCK, .fd = -1, .done = done, .userdata = userdata};
 	int q = refuse_while_converting(v, f);
 
+	assert(done);
 	if (q < 0)
 		return q;
 	if (v->core->link)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a volume hears from its worker: ends of jobs, progress, keys, its death. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,7 +68,7 @@ void volume_drop_worker(struct volume *v)
 	c->at_work = WORKER_NONE;
 }
 
-static void unreachable(struct volume *v, int error, const struct failure *f);
+static void look_failed(struct volume *v, int error, const struct failure *f);
 
 /* Its disk hangs. A worker that only looks may be killed at any time. */
 static int on_look_limit(sd_event_source *s, uint64_t usec, void *userdata)
@@ -83,7 +84,7 @@ static int on_look_limit(sd_event_source *s, uint64_t usec, void *userdata)
 		return 0;
 	(void)worker_link_kill(c->link, &pidfd);
 	(void)failure_set(&f, -ETIMEDOUT, "%s: the device does not answer", v->device);
-	unreachable(v, -ETIMEDOUT, &f);
+	look_failed(v, -ETIMEDOUT, &f);
 	volume_mark(v, VOLUME_CHANGED_STATE);
 	return 0;
 }
@@ -109,8 +110,8 @@ struct worker_spec volume_worker_spec(const struct volume_config *config)
 	};
 }
 
-/* -EAGAIN: not yet, after deaths. */
-int volume_need_worker(struct volume *v)
+/* It looks first, and that may not take for ever. */
+static int start_worker(struct volume *v)
 {
 	struct volume_core *c = v->core;
 	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
@@ -120,14 +121,22 @@ int volume_need_worker(struct volume *v)
 	spec.device = v->device;
 	spec.header_device = v->header_device;
 	spec.name = config->name; /* left out, the worker finds whatever is active */
+	r = worker_link_spawn(v->manager->event, &spec, &volume_worker_handler, v, &c->link);
+	if (r < 0)
+		return r;
+	r = worker_link_inspect(c->link);
+	return r < 0 ? r : limit_look(v);
+}
 
+int volume_need_worker(struct volume *v)
+{
+	struct volume_core *c = v->core;
+	int r;
+
+	assert(!c->link && c->at_work == WORKER_NONE);
 	if (c->restart_due)
 		return -EAGAIN;
-	r = worker_link_spawn(v->manager->event, &spec, &volume_worker_handler, v, &c->link);
-	if (r == 0)
-		r = worker_link_inspect(c->link);
-	if (r == 0)
-		r = limit_look(v);
+	r = start_worker(v);
 	if (r < 0) {
 		(void)log_warning_errno(r, "%s: no worker", v->device);
 		volume_worker_handler.died(v);
@@ -141,6 +150,7 @@ void volume_give_up_record(struct volume *v, int error, const struct failure *f)
 {
 	struct volume_core *c = v->core;
 
+	assert(error < 0);
 	c->record_given_up = c->record_given_up || c->record_durable != c->record_wanted;
 	c->record_only_here = c->record_only_here || c->record_given_up;
 	c->record_durable = c->record_sent = c->record_wanted;
@@ -207,10 +217,11 @@ static void on_died(void *userdata)
 }
 
 /* It cannot be read: nothing is tried again until somebody asks. */
-static void unreachable(struct volume *v, int error, const struct failure *f)
+static void look_failed(struct volume *v, int error, const struct failure *f)
 {
 	struct volume_core *c = v->core;
 
+	assert(error < 0); /* or no request would be answered */
 	request_ended(v, REQUEST_LOOK, error, f, NULL);
 	for (struct request *q; (q = request_to_send(v));)
 		request_ended(v, q->kind, error, f, NULL);
@@ -234,22 +245,34 @@ static void write_given_up(struct volume *v)
 	request_wait_until(v, volume_record_changed(v));
 }
 
+/* What the worker saw becomes the volume's, where it is the volume. */
+static int take_look(struct volume *v, struct worker_end *e, struct failure *f)
+{
+	int r;
+
+	*f = e->failure;
+	if (e->error < 0)
+		return e->error;
+	if (!e->look.valid || strcmp(e->look.uuid, v->uuid) != 0)
+		return failure_set(f, -ESTALE, "%s: volume %s is there now, and not %s", v->device,
+				   e->look.uuid, v->uuid);
+	r = volume_check_place(v, &e->look, f);
+	if (r < 0)
+		return r;
+	volume_set_place(v, &e->look);
+	return volume_apply_look(v, &e->look) < 0
+		       ? failure_set(f, -ENOMEM, "%s: out of memory", v->device)
+		       : 0;
+}
+}
+
 static void inspected(struct volume *v, struct worker_end *e)
 {
-	struct failure f = e->failure;
-	int error = e->error;
+	struct failure f;
+	int r = take_look(v, e, &f);
 
-	if (error == 0 && (!e->look.valid || strcmp(e->look.uuid, v->uuid) != 0))
-		error = failure_set(&f, -ESTALE, "%s: volume %s is there now, and not %s",
-				    v->device, e->look.uuid, v->uuid);
-	if (error == 0)
-		error = volume_check_place(v, &e->look, &f);
-	if (error == 0)
-		volume_set_place(v, &e->look);
-	if (error == 0 && volume_apply_look(v, &e->look) < 0)
-		error = failure_set(&f, -ENOMEM, "%s: out of memory", v->device);
-	if (error < 0) {
-		unreachable(v, error, &f);
+	if (r < 0) {
+		look_failed(v, r, &f);
 		return;
 	}
 	v->core->looked = true;
@@ -331,6 +354,7 @@ static void record_written(struct volume *v, int error, const struct failure *f)
 {
 	struct volume_core *c = v->core;
 
+	assert(c->record_sent > c->record_durable); /* only one is on its way */
 	if (volume_retry_later(v, error)) {
 		c->record_sent = c->record_durable;
 		return;

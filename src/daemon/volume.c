@@ -164,6 +164,7 @@ int volume_apply_look(struct volume *v, struct worker_look *look)
 	bool moved = take_string(&v->device, &look->device);
 	int r;
 
+	assert(look->valid);
 	if (strcmp(look->header_device, v->device) == 0)
 		*look->header_device = '\0';
 	moved = take_string(&v->header_device, &look->header_device) || moved;
@@ -284,25 +285,50 @@ static void settle_events(struct volume *v)
 	c->locked_told = fd >= 0;
 }
 
-int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool stored,
-	       struct volume **ret)
+static struct volume *volume_alloc(struct manager *m, const char *uuid)
 {
-	struct volume *v = calloc(1, sizeof(*v)), **end = &m->volumes;
-	int r;
+	struct volume *v = calloc(1, sizeof(*v));
 
 	if (!v)
-		return -ENOMEM;
+		return NULL;
 	v->core = calloc(1, sizeof(*v->core));
 	if (!v->core) {
 		free(v);
-		return -ENOMEM;
+		return NULL;
 	}
 	v->manager = m;
 	v->core->old_key_fd = v->core->new_key_fd = -1;
 	v->core->prepare.owner = v->core->convert.owner = v;
+	(void)snprintf(v->uuid, sizeof(v->uuid), "%s", uuid);
+	return v;
+}
+
+static void list_volume(struct volume *v)
+{
+	struct manager *m = v->manager;
+	struct volume **end = &m->volumes;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = v;
+	m->n_volumes++;
+	if (m->core->observer.volume_added)
+		m->core->observer.volume_added(v, m->core->observer.userdata);
+}
+
+int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool stored,
+	       struct volume **ret)
+{
+	struct volume *v;
+	int r;
+
+	assert(look->valid && !manager_volume_by_uuid(m, look->uuid));
+	assert(link || !stored);
+	v = volume_alloc(m, look->uuid);
+	if (!v)
+		return -ENOMEM;
 	v->core->stored = stored;
 	v->core->looked = link != NULL;
-	(void)snprintf(v->uuid, sizeof(v->uuid), "%s", look->uuid);
 	volume_set_place(v, look);
 	r = volume_apply_look(v, look);
 	if (r < 0) {
@@ -315,12 +341,7 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	v->core->link = link;
 	if (link)
 		worker_link_set_handler(link, &volume_worker_handler, v);
-	while (*end)
-		end = &(*end)->next;
-	*end = v;
-	m->n_volumes++;
-	if (m->core->observer.volume_added)
-		m->core->observer.volume_added(v, m->core->observer.userdata);
+	list_volume(v);
 	volume_settle_record(v);
 	forget_suspended(v);
 	group_settle(m);
