@@ -21,10 +21,12 @@ struct position_text {
 	char text[160];
 };
 
-static struct position_text tell_position(const struct stack_position *p)
+static struct position_text tell_position(int error, const struct stack_position *p)
 {
 	struct position_text t = {};
 
+	if (error < 0)
+		return t;
 	if (p->hotzone_size > 0)
 		(void)snprintf(t.text, sizeof(t.text),
 			       " (the hotzone is %" PRIu64 " bytes at offset %" PRIu64
@@ -47,7 +49,7 @@ static int refuse_stacked(const struct work_volume *v)
 
 	if (r == -ENOENT && !v->stacked)
 		return 0;
-	where = r < 0 ? (struct position_text){} : tell_position(&p);
+	where = tell_position(r, &p);
 	return log_refusal(-ENOTUNIQ,
 			   "%s: cryptsetup worked with --resilience none, and left its devices "
 			   "under the volume. Their live table is the only record of the true "
