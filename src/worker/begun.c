@@ -9,7 +9,7 @@
 #include "crypto/cipher-spec.h"
 #include "util/log.h"
 
-static int refuse(const struct begun *b, const char *option)
+static int refuse_option(const struct begun *b, const char *option)
 {
 	return log_refusal(-EINVAL,
 			   "%s: %s is not what the re-encryption in progress was begun with; "
@@ -45,17 +45,17 @@ static void tell_costs(const struct begun *b, const struct options *o)
 int begun_check(const struct begun *b, const struct options *o)
 {
 	if (o->cipher && !cipher_spec_same(o->cipher, b->cipher))
-		return refuse(b, "--cipher");
+		return refuse_option(b, "--cipher");
 	if (o->sector_size > 0 && o->sector_size != b->sector_size)
-		return refuse(b, "--sector-size");
+		return refuse_option(b, "--sector-size");
 	if (o->keep_key && !b->keep_key)
-		return refuse(b, "--keep-key");
+		return refuse_option(b, "--keep-key");
 	if (o->key_size > 0 && b->key_size > 0 && o->key_size != b->key_size)
 		return refuse_key_size(b, o);
 	if (differs(o->pbkdf, b->pbkdf))
-		return refuse(b, "--pbkdf");
+		return refuse_option(b, "--pbkdf");
 	if (differs(o->pbkdf_hash, b->pbkdf_hash))
-		return refuse(b, "--hash");
+		return refuse_option(b, "--hash");
 	if (o->resilience_hash && o->resilience == RESILIENCE_UNSET &&
 	    strcmp(b->resilience, "journal") == 0)
 		return log_refusal(-EINVAL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +25,7 @@
 extern char **environ;
 
 struct talk {
-	int in, out, stop; /* out: -1 when all was written */
+	int in, out, stop; /* out: -1 without input, or when all was written */
 	const struct secret *input;
 	size_t written;
 	struct secret *said;
@@ -46,23 +47,48 @@ static int make_pipe(int *ret_read, int *ret_write)
 	return r;
 }
 
-static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int output,
-		  int input, const struct luks_place *place)
+/* Our own descriptors are all above those that the process gets, which replace what is there. */
+static int hand_on_files(posix_spawn_file_actions_t *actions, int output, int input,
+			 const struct luks_place *place)
 {
-	sigset_t none;
-	int e = posix_spawn_file_actions_adddup2(actions, output, CHILD_OUTPUT_FD);
+	const struct {
+		int ours, theirs;
+	} files[] = {
+		{output, CHILD_OUTPUT_FD},
+		{input, CHILD_INPUT_FD},
+		{place ? place->data.fd : -1, CHILD_DATA_FD},
+		{place ? place->header.fd : -1, CHILD_HEADER_FD},
+	};
 
-	if (e == 0 && input >= 0)
-		e = posix_spawn_file_actions_adddup2(actions, input, CHILD_INPUT_FD);
-	if (e == 0 && place)
-		e = posix_spawn_file_actions_adddup2(actions, place->data.fd, CHILD_DATA_FD);
-	if (e == 0 && place)
-		e = posix_spawn_file_actions_adddup2(actions, place->header.fd, CHILD_HEADER_FD);
+	assert(output >= ABOVE && (input < 0 || input >= ABOVE));
+	assert(!place || (place->data.fd >= ABOVE && place->header.fd >= ABOVE));
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int e;
+
+		if (files[i].ours < 0)
+			continue;
+		e = posix_spawn_file_actions_adddup2(actions, files[i].ours, files[i].theirs);
+		if (e != 0)
+			return -e;
+	}
+	return 0;
+}
+
+static int spawn_with(const char *const *argv, const posix_spawn_file_actions_t *actions,
+		      pid_t *ret)
+{
+	posix_spawnattr_t attributes;
+	sigset_t none;
+	int e = posix_spawnattr_init(&attributes);
+
+	if (e != 0)
+		return -e;
 	(void)sigemptyset(&none);
-	if (e == 0)
-		e = posix_spawnattr_setsigmask(attributes, &none);
-	if (e == 0)
-		e = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK);
+	e = posix_spawnattr_setsigmask(&attributes, &none)
+		    ?: posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK)
+		    ?: posix_spawn(ret, "/proc/self/exe", actions, &attributes,
+				   (char *const *)(uintptr_t)argv, environ);
+	(void)posix_spawnattr_destroy(&attributes);
 	return -e;
 }
 
@@ -70,27 +96,17 @@ static int spawn(const char *const *argv, int output, int input, const struct lu
 		 pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
 	int r = -posix_spawn_file_actions_init(&actions);
 
 	if (r < 0)
 		return r;
-	r = -posix_spawnattr_init(&attributes);
-	if (r < 0) {
-		(void)posix_spawn_file_actions_destroy(&actions);
-		return r;
-	}
-	r = set_up(&actions, &attributes, output, input, place);
-	if (r == 0)
-		r = -posix_spawn(ret, "/proc/self/exe", &actions, &attributes,
-				 (char *const *)(uintptr_t)argv, environ);
-	(void)posix_spawnattr_destroy(&attributes);
+	r = hand_on_files(&actions, output, input, place) ?: spawn_with(argv, &actions, ret);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return r;
 }
 
 /* It has said all that it had to say. One that even a kill does not end at once is left behind. */
-static void end(const char *const *argv, pid_t pid)
+static void end_child(const char *const *argv, pid_t pid)
 {
 	struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
 
@@ -103,7 +119,7 @@ static void end(const char *const *argv, pid_t pid)
 }
 
 /* More room, with what there is so far. */
-static int grow(struct talk *t)
+static int grow_answer(struct talk *t)
 {
 	struct secret *larger;
 	int r = secret_new(t->said ? t->said->size * 2 : FIRST_SIZE, &larger);
@@ -118,13 +134,14 @@ static int grow(struct talk *t)
 }
 
 /* 1: the process has closed its output. */
-static int hear(struct talk *t)
+static int hear_child(struct talk *t)
 {
 	ssize_t n;
-	int r = t->said && t->used < t->said->size ? 0 : grow(t);
+	int r = t->said && t->used < t->said->size ? 0 : grow_answer(t);
 
 	if (r < 0)
 		return r;
+	assert(t->used < t->said->size); /* to read nothing is to see the end */
 	n = read(t->in, t->said->data + t->used, t->said->size - t->used);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
@@ -135,10 +152,12 @@ static int hear(struct talk *t)
 }
 
 /* A process that does not want its input says why on its output. */
-static void tell(struct talk *t)
+static void tell_child(struct talk *t)
 {
-	const ssize_t n = write(t->out, t->input->data + t->written, t->input->size - t->written);
+	ssize_t n;
 
+	assert(t->input && t->written <= t->input->size);
+	n = write(t->out, t->input->data + t->written, t->input->size - t->written);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	t->written += n > 0 ? (size_t)n : 0;
@@ -162,9 +181,9 @@ static int talk(struct talk *t, uint64_t deadline)
 		if (n > 0 && p[1].revents)
 			return -ECANCELED;
 		if (n > 0 && p[2].revents)
-			tell(t);
+			tell_child(t);
 		if (n > 0 && p[0].revents)
-			r = hear(t);
+			r = hear_child(t);
 		if (r != 0)
 			return MIN(r, 0);
 		if (left == 0)
@@ -172,31 +191,46 @@ static int talk(struct talk *t, uint64_t deadline)
 	}
 }
 
+/* The process, and the two pipes to talk to it through. */
+static int start_child(const char *const *argv, const struct luks_place *place, struct talk *t,
+		       pid_t *ret)
+{
+	_cleanup_close_ int output = -1, heard = -1, wanted = -1, told = -1;
+	int r = make_pipe(&heard, &output);
+
+	if (r < 0)
+		return r;
+	if (t->input) {
+		r = make_pipe(&wanted, &told);
+		if (r < 0)
+			return r;
+		if (fcntl(told, F_SETFL, O_NONBLOCK) < 0)
+			return -errno;
+	}
+	r = spawn(argv, output, wanted, place, ret);
+	if (r < 0)
+		return r;
+	t->in = TAKE_FD(heard);
+	t->out = TAKE_FD(told);
+	return 0;
+}
+
 int child_run(const char *const *argv, const struct secret *input, const struct luks_place *place,
 	      int stop_fd, uint64_t deadline, size_t said_max, struct secret **ret_said)
 {
-	_cleanup_close_ int output = -1, heard = -1, wanted = -1, told = -1;
-	struct talk t = {.stop = stop_fd, .input = input, .max = said_max};
+	struct talk t = {.in = -1, .out = -1, .stop = stop_fd, .input = input, .max = said_max};
 	pid_t pid;
-	int r = make_pipe(&heard, &output);
+	int r;
 
+	assert(argv[0] && argv[1]); /* the program and the verb */
 	*ret_said = NULL;
-	if (r == 0 && input)
-		r = make_pipe(&wanted, &told);
-	if (r == 0 && input && fcntl(told, F_SETFL, O_NONBLOCK) < 0)
-		r = -errno;
-	if (r == 0)
-		r = spawn(argv, output, wanted, place, &pid);
+	r = start_child(argv, place, &t, &pid);
 	if (r < 0)
 		return r;
-	(void)close(TAKE_FD(output));
-	if (input)
-		(void)close(TAKE_FD(wanted));
-	t.in = heard;
-	t.out = TAKE_FD(told);
 	r = talk(&t, deadline);
 	cleanup_close(&t.out);
-	end(argv, pid);
+	end_child(argv, pid);
+	cleanup_close(&t.in);
 	if (t.said && t.used > 0) {
 		secret_truncate(t.said, t.used);
 		*ret_said = TAKE_PTR(t.said);

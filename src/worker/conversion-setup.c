@@ -2,6 +2,7 @@
 /* What a conversion needs, in the order in which it is made, and the order in which it goes. */
 #include "worker/conversion-internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -87,9 +88,11 @@ static unsigned available_cpus(void)
 static int make_side(struct conversion *c, int which, const struct luks_side *side,
 		     const struct secret *key)
 {
-	int r = cipher_new(side->cipher, key, side->sector_size, pool_lanes(c->pool),
-			   &c->cipher[which]);
+	int r;
 
+	assert(!c->cipher[which] && !c->kernel_cipher[which]);
+	r = cipher_new(side->cipher, key, side->sector_size, pool_lanes(c->pool),
+		       &c->cipher[which]);
 	if (r == -EOPNOTSUPP) {
 		const struct stack_side s = conversion_stack_side(side, key);
 
@@ -106,28 +109,45 @@ static int make_side(struct conversion *c, int which, const struct luks_side *si
 	return 0;
 }
 
-static int make_crypto(struct conversion *c)
+static int make_pools(struct conversion *c)
 {
-	const struct luks_reenc *reenc = &c->volume->reenc;
 	const unsigned threads = c->volume->options->threads ?: available_cpus();
 	int r = pool_new("crypto", threads, CRYPTO_NICENESS, wake_disk, c->disk, &c->pool);
 
 	/* One thread is no more than that. */
-	if (r == 0 && threads > 1)
-		r = pool_new("header", 1, 0, wake_disk, c->disk, &c->header_lane);
+	if (r < 0 || threads == 1)
+		return r;
+	return pool_new("header", 1, 0, wake_disk, c->disk, &c->header_lane);
+}
+
+static int make_checksum(struct conversion *c)
+{
+	const struct luks_reenc *reenc = &c->volume->reenc;
+	int r;
+
+	if (reenc->resilience != LUKS_RESILIENCE_CHECKSUM)
+		return 0;
+	r = checksum_new(reenc->hash, pool_lanes(c->pool), &c->checksum);
+	if (r < 0)
+		return log_error_errno(r, "%s: OpenSSL here has no hash \"%s\" for the checksums",
+				       c->volume->data_path, reenc->hash);
+	r = checksum_use_fastest(c->checksum, reenc->block_size);
+	if (r < 0)
+		return log_error_errno(r, "cannot compare the libraries for checksums");
+	log_debug("checksums by %s", checksum_library_name(c->checksum));
+	return 0;
+}
+
+static int make_crypto(struct conversion *c)
+{
+	const struct luks_reenc *reenc = &c->volume->reenc;
+	int r = make_pools(c);
+
 	if (r < 0)
 		return log_error_errno(r, "cannot start threads");
-	if (reenc->resilience == LUKS_RESILIENCE_CHECKSUM) {
-		r = checksum_new(reenc->hash, pool_lanes(c->pool), &c->checksum);
-		if (r < 0)
-			return log_error_errno(
-				r, "%s: OpenSSL here has no hash \"%s\" for the checksums",
-				c->volume->data_path, reenc->hash);
-		r = checksum_use_fastest(c->checksum, reenc->block_size);
-		if (r < 0)
-			return log_error_errno(r, "cannot compare the libraries for checksums");
-		log_debug("checksums by %s", checksum_library_name(c->checksum));
-	}
+	r = make_checksum(c);
+	if (r < 0)
+		return r;
 	r = make_side(c, OLD, &reenc->old_side, c->keys->old_key);
 	if (r < 0)
 		return r;
@@ -259,8 +279,9 @@ int conversion_check(const struct work_volume *v)
 	struct disk *disk = NULL;
 	int r = process_stay_in_memory();
 
-	if (r == 0)
-		r = make_disk(v, &disk);
+	if (r < 0)
+		return r;
+	r = make_disk(v, &disk);
 	if (r < 0)
 		return r;
 	disk_free(disk);
@@ -273,10 +294,12 @@ static int set_up_engine(struct conversion *c)
 	struct work_volume *v = c->volume;
 	int r = no_resilience_refuse(v);
 
-	if (r == 0)
-		r = process_stay_in_memory();
-	if (r == 0)
-		r = make_disk(v, &c->disk);
+	if (r < 0)
+		return r;
+	r = process_stay_in_memory();
+	if (r < 0)
+		return r;
+	r = make_disk(v, &c->disk);
 	if (r < 0)
 		return r;
 	luks_store_init(&c->store, v->meta, v->header, &v->reenc, v->meta_fd, v->header_on_data);

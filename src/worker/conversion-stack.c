@@ -2,6 +2,7 @@
 /* The device stack of a volume in use, and what the user can do where it cannot be had. */
 #include "worker/conversion-internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -107,27 +108,34 @@ int conversion_check_stack(const struct work_volume *v)
 	return explain_stack_error(v, stack_check(&config));
 }
 
+static int prove_side_by_kernel(struct work_volume *v, const struct luks_side *side,
+				const struct secret *key, const struct stack_view *view)
+{
+	_cleanup_(kernel_cipher_freep) struct kernel_cipher *kernel = NULL;
+	const struct stack_side s = conversion_stack_side(side, key);
+	int r = kernel_cipher_new(v, side->offset, v->reenc.data_size, &s, &kernel);
+
+	if (r < 0)
+		return r;
+	return live_key_prove(v, &(struct engine_side){.plaintext = kernel_cipher_disk(kernel)},
+			      view);
+}
+
 /* While I/O may wait in a dead worker's stack no device is made: only the tables tell then. */
 static int prove_side(struct work_volume *v, const struct luks_side *side, const struct secret *key,
 		      const struct stack_view *view)
 {
 	_cleanup_(cipher_freep) struct cipher *cipher = NULL;
-	_cleanup_(kernel_cipher_freep) struct kernel_cipher *kernel = NULL;
-	const struct stack_side s = conversion_stack_side(side, key);
 	int r;
 
 	if (view->device == 0 || view->size == 0)
 		return 0;
 	r = cipher_new(side->cipher, key, side->sector_size, 1, &cipher);
-	if (r == 0)
-		return live_key_prove(v, &(struct engine_side){.cipher = cipher}, view);
-	if (r != -EOPNOTSUPP || v->stacked)
-		return r == -EOPNOTSUPP ? 0 : r;
-	r = kernel_cipher_new(v, side->offset, v->reenc.data_size, &s, &kernel);
+	if (r == -EOPNOTSUPP)
+		return v->stacked ? 0 : prove_side_by_kernel(v, side, key, view);
 	if (r < 0)
 		return r;
-	return live_key_prove(v, &(struct engine_side){.plaintext = kernel_cipher_disk(kernel)},
-			      view);
+	return live_key_prove(v, &(struct engine_side){.cipher = cipher}, view);
 }
 
 /* A frozen stack has to be let go of even where the data cannot be read any more. */
@@ -154,8 +162,10 @@ int conversion_try_stack(struct work_volume *v, const struct conversion_keys *ke
 	const struct stack_config config = stack_config_of(v, keys);
 	const struct stack_position now = {v->reenc.boundary, v->reenc.hot_size};
 	struct stack_view old_view, new_view;
-	int r = explain_stack_error(v, stack_try(&config, &now, &old_view, &new_view));
+	int r;
 
+	assert(v->name);
+	r = explain_stack_error(v, stack_try(&config, &now, &old_view, &new_view));
 	if (r < 0)
 		return r;
 	r = check_side_key(v, &v->reenc.old_side, keys->old_key, &old_view);
@@ -167,9 +177,11 @@ int conversion_stack(struct conversion *c)
 	const struct work_volume *v = c->volume;
 	const struct stack_config config = stack_config_of(v, c->keys);
 	const struct stack_position now = {v->reenc.boundary, v->reenc.hot_size};
-	/* conversion_try_stack() has told what it found: this is an error of device-mapper. */
-	int r = stack_new(&config, &now, &c->stack);
+	int r;
 
+	assert(v->name && !c->stack);
+	/* conversion_try_stack() has told what it found: this is an error of device-mapper. */
+	r = stack_new(&config, &now, &c->stack);
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: device-mapper cannot set up the devices for "
@@ -196,6 +208,26 @@ int conversion_unstack(struct conversion *c)
 	return explain_leftovers(c->volume, stack_dissolve(c->stack, c->position.boundary));
 }
 
+static int explain_unsettled(const struct work_volume *v, int error)
+{
+	return log_error_errno(error,
+			       "%s: cannot take away what a killed worker left under it; "
+			       "close the volume and open it again",
+			       v->name);
+}
+
+static int settle_stack(const struct work_volume *v, const struct stack_config *config,
+			const struct stack_position *end)
+{
+	_cleanup_(stack_freep) struct stack *s = NULL;
+	int r = stack_new(config, end, &s);
+
+	if (r < 0)
+		return explain_unsettled(v, r);
+	r = stack_dissolve(s, end->boundary);
+	return r < 0 ? explain_unsettled(v, r) : 0;
+}
+
 int conversion_settle(struct work_volume *v, const struct secret *key)
 {
 	const struct luks_reenc *reenc = &v->reenc;
@@ -211,27 +243,18 @@ int conversion_settle(struct work_volume *v, const struct secret *key)
 		.new_side = side,
 	};
 	const struct stack_position end = {.boundary = reenc->data_size};
-	_cleanup_(stack_freep) struct stack *s = NULL;
 	struct stack_view unused, view;
-	int r = process_stay_in_memory();
+	int r;
 
+	assert(v->name && v->lock && reenc->state == LUKS_REENC_NONE);
+	r = process_stay_in_memory();
 	if (r < 0)
 		return r;
 	r = stack_try(&config, &end, &unused, &view);
 	if (r == -EKEYREJECTED)
 		return refuse_other_key(v);
-	if (r == 0) {
-		r = check_side_key(v, &reenc->new_side, key, &view);
-		if (r < 0)
-			return r;
-		r = stack_new(&config, &end, &s);
-	}
-	if (r == 0)
-		r = stack_dissolve(s, end.boundary);
 	if (r < 0)
-		return log_error_errno(r,
-				       "%s: cannot take away what a killed worker left under it; "
-				       "close the volume and open it again",
-				       v->name);
-	return 0;
+		return explain_unsettled(v, r);
+	r = check_side_key(v, &reenc->new_side, key, &view);
+	return r < 0 ? r : settle_stack(v, &config, &end);
 }

@@ -2,6 +2,7 @@
 /* A run from the header as it is found to its end, and what is said and wiped afterwards. */
 #include "worker/conversion-internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -118,8 +119,12 @@ int conversion_run(struct work_volume *v, const struct conversion_keys *keys, bo
 		.watch = watch,
 	};
 	uint64_t cpu;
-	int r = conversion_set_up(&c), r2;
+	int r, r2;
 
+	assert(v->lock);
+	assert(v->reenc.state == LUKS_REENC_CLEAN || v->reenc.state == LUKS_REENC_HOT);
+	assert(watch->stop && !watch->pause_due == !watch->pause);
+	r = conversion_set_up(&c);
 	if (r < 0) {
 		conversion_tear_down(&c);
 		return r;

@@ -16,8 +16,8 @@
 /* Bytes of address space beside the memory of a derivation: libraries, stacks, the job. */
 #define OTHER_MEMORY ((uint64_t)2 << 30)
 
-static int run(const struct secret *job, const struct luks_place *place, int stop_fd,
-	       uint64_t deadline, struct secret **ret_said)
+static int run_child(const struct secret *job, const struct luks_place *place, int stop_fd,
+		     uint64_t deadline, struct secret **ret_said)
 {
 	static const char *const argv[] = {"recrypt-worker", DERIVE_VERB, NULL};
 
@@ -34,7 +34,7 @@ void derive_set_up(const struct luks_cost_limits *limits, uint64_t timeout_usec,
 			},
 		.timeout_usec = timeout_usec,
 		.stop_fd = stop_fd,
-		.run = run,
+		.run = run_child,
 	};
 
 	luks_derive_set_policy(&policy);
@@ -65,9 +65,11 @@ int derive_main(void)
 
 	log_init("recrypt-worker", LOG_EMERG); /* the parent logs what it is told */
 	r = child_protect();
-	if (r == 0)
-		r = secret_read_fd(CHILD_INPUT_FD, -1, JOB_MAX, UINT64_MAX, &job);
-	if (r == 0)
-		r = limit_memory(job);
+	if (r < 0)
+		return r;
+	r = secret_read_fd(CHILD_INPUT_FD, -1, JOB_MAX, UINT64_MAX, &job);
+	if (r < 0)
+		return r;
+	r = limit_memory(job);
 	return r < 0 ? r : luks_derive_serve(job, CHILD_DATA_FD, CHILD_HEADER_FD, child_say);
 }

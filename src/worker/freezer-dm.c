@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/freezer-dm.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -34,8 +35,10 @@ static void let_others(struct freezer_dm *f)
 static int dm_prepare(struct freezer *freezer)
 {
 	struct freezer_dm *f = of(freezer);
-	int r = luks_store_hold(f->store);
+	int r;
 
+	assert(!f->frozen); /* one range at a time */
+	r = luks_store_hold(f->store);
 	if (r < 0)
 		return r;
 	r = block_stops(&f->signals);
@@ -50,8 +53,10 @@ static int dm_prepare(struct freezer *freezer)
 static int dm_freeze(struct freezer *freezer, uint64_t offset, uint64_t size)
 {
 	struct freezer_dm *f = of(freezer);
-	int r = stack_freeze(f->stack, offset, size);
+	int r;
 
+	assert(f->frozen); /* by dm_prepare() */
+	r = stack_freeze(f->stack, offset, size);
 	if (r < 0)
 		let_others(f);
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/governed.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "dm/task.h"
@@ -48,6 +49,7 @@ static void take_sample(struct governed *g, const struct governor_config *config
 	struct load_figures f;
 	struct governor_sample sample;
 
+	assert(config->mode != GOVERNOR_NONE && g->load.stat_fd >= 0);
 	if (load_read(&g->load, &f) < 0)
 		return;
 	if (g->last_usec > 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/held-keys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -38,8 +39,10 @@ int held_keys_add_passphrase(struct held_keys *h, const struct secret *passphras
 	if (h->n_passphrases == ARRAY_SIZE(h->passphrase))
 		return -ENOSPC;
 	r = secret_copy(passphrase->data, passphrase->size, &h->passphrase[h->n_passphrases]);
-	h->n_passphrases += r == 0;
-	return r;
+	if (r < 0)
+		return r;
+	h->n_passphrases++;
+	return 0;
 }
 
 static struct known_digest *find_known(struct held_key *key, const char *fingerprint)
@@ -63,8 +66,10 @@ static void know(struct held_key *key, const char *fingerprint, bool belongs)
 static int new_key(struct held_keys *h, const struct secret *secret, struct held_key **ret)
 {
 	struct held_key key = {};
-	int r = secret_copy(secret->data, secret->size, &key.secret);
+	int r;
 
+	assert(h->n_keys <= ARRAY_SIZE(h->key));
+	r = secret_copy(secret->data, secret->size, &key.secret);
 	if (r < 0)
 		return r;
 	if (h->n_keys == ARRAY_SIZE(h->key)) {
@@ -82,16 +87,19 @@ int held_keys_add_key(struct held_keys *h, const struct luks_header *header, int
 {
 	struct held_key *key = NULL;
 	char fingerprint[LUKS_FINGERPRINT_SIZE];
-	int r = 0;
+	int r;
 
 	for (unsigned i = 0; i < h->n_keys && !key; i++)
 		if (is_same(h->key[i].secret, secret))
 			key = &h->key[i];
-	if (!key)
+	if (!key) {
 		r = new_key(h, secret, &key);
-	if (r == 0 && header && luks_digest_fingerprint(header, digest, fingerprint) == 0)
+		if (r < 0)
+			return r;
+	}
+	if (header && luks_digest_fingerprint(header, digest, fingerprint) == 0)
 		know(key, fingerprint, true);
-	return r;
+	return 0;
 }
 
 static bool belongs(struct held_key *key, const struct luks_header *header, int digest,
@@ -121,13 +129,14 @@ const struct secret *held_keys_find(struct held_keys *h, const struct luks_heade
 	return NULL;
 }
 
-static int ask(void *arg, int keyslot, bool again, struct secret **ret)
+static int give_next(void *arg, int keyslot, bool again, struct secret **ret)
 {
 	struct held_keys *h = arg;
 	const struct secret *next;
 
 	(void)keyslot;
 	(void)again;
+	assert(h->asked <= h->n_passphrases);
 	if (h->asked == h->n_passphrases)
 		return -ENOKEY;
 	next = h->passphrase[h->asked++];
@@ -138,7 +147,7 @@ struct luks_passphrases held_keys_passphrases(struct held_keys *h)
 {
 	h->asked = 0;
 	return (struct luks_passphrases){
-		.ask = ask,
+		.ask = give_next,
 		.arg = h,
 		.tries = LUKS_MAX_KEYSLOTS + 1,
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/jobs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,12 +53,15 @@ static int read_key_files(struct foreground_job *j)
 	int r = volume_key_read(o->volume_key_file, o->old_key_size, o->volume_key_keyring,
 				&j->volume_key);
 
-	if (r == 0)
-		r = volume_key_read(o->new_volume_key_file, o->key_size, o->new_volume_key_keyring,
-				    &j->new_volume_key);
+	if (r < 0)
+		return r;
+	r = volume_key_read(o->new_volume_key_file, o->key_size, o->new_volume_key_keyring,
+			    &j->new_volume_key);
+	if (r < 0)
+		return r;
 	j->steps.volume_key = j->volume_key;
 	j->steps.new_volume_key = j->new_volume_key;
-	return r;
+	return 0;
 }
 
 static bool stop_wanted(void *arg)
@@ -134,13 +138,11 @@ static int set_limits(struct foreground_job *j)
 	return 0;
 }
 
-static int job_open(struct foreground_job *j, const struct options *o,
-		    const volatile sig_atomic_t *stop)
+static int job_open(struct foreground_job *j)
 {
-	int r;
+	const struct options *o = j->o;
+	int r = steps_open(o, &j->steps);
 
-	*j = (struct foreground_job){.o = o, .stop = stop, .governed.load = LOAD_NONE};
-	r = steps_open(o, &j->steps);
 	if (r < 0)
 		return r;
 	j->source = (struct passphrase_source){
@@ -166,8 +168,9 @@ static int job_open(struct foreground_job *j, const struct options *o,
 		.tries = o->tries,
 	};
 	r = set_limits(j);
-	if (r == 0)
-		r = read_key_files(j);
+	if (r < 0)
+		return r;
+	r = read_key_files(j);
 	return r < 0 ? r : steps_wipe_freed(&j->steps);
 }
 
@@ -189,6 +192,7 @@ static int recover_only(struct foreground_job *j)
 	enum engine_outcome outcome;
 	int r;
 
+	assert(j->steps.watch == &j->watch);
 	j->steps.watch = &quiet;
 	r = steps_convert(&j->steps, true, &outcome);
 	j->steps.watch = &j->watch;
@@ -201,6 +205,7 @@ static int convert(struct foreground_job *j)
 	enum engine_outcome outcome;
 	int r;
 
+	assert(j->steps.volume.reenc.state != LUKS_REENC_NONE);
 	j->progress = progress_of(j);
 	j->governed.name = j->steps.volume.name;
 	r = steps_convert(&j->steps, false, &outcome);
@@ -235,8 +240,9 @@ static int begin(struct foreground_job *j)
 	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
 	int r = steps_plan(&j->steps, &b);
 
-	if (r == 0)
-		r = confirm_lost_keyslots(j, luks_begin_get_plan(b));
+	if (r < 0)
+		return r;
+	r = confirm_lost_keyslots(j, luks_begin_get_plan(b));
 	if (r < 0)
 		return r;
 	if (*j->stop)
@@ -274,10 +280,12 @@ static int resume(struct foreground_job *j)
 {
 	int r = resume_check_options(&j->steps.volume, j->o);
 
-	if (r == 0)
-		r = no_resilience_check(&j->steps.volume, j->o);
-	if (r == 0)
-		r = steps_check_size(&j->steps.volume);
+	if (r < 0)
+		return r;
+	r = no_resilience_check(&j->steps.volume, j->o);
+	if (r < 0)
+		return r;
+	r = steps_check_size(&j->steps.volume);
 	if (r < 0)
 		return r;
 	r = steps_unlock(&j->steps);
@@ -300,35 +308,21 @@ static int reencrypt(struct foreground_job *j)
 
 	if (r < 0)
 		return r;
-	if (v->reenc.state == LUKS_REENC_NONE) {
-		/* Who ran it again wants that re-encryption to be over, not another one. */
-		if (v->stacked)
-			return steps_settle(&j->steps);
-		if (j->o->resume_only)
-			return log_refusal(-EINVAL, "%s: no re-encryption is in progress",
-					   v->data_path);
-		r = begin(j);
-		if (r < 0 || j->o->init_only)
-			return r;
-		r = steps_take_over(&j->steps);
-	} else {
+	if (v->reenc.state != LUKS_REENC_NONE) {
 		r = resume(j);
 		/* Its last hotzone may have been all that was left. */
-		if (r == 0 && v->reenc.state == LUKS_REENC_NONE)
-			return 0;
+		return r < 0 || v->reenc.state == LUKS_REENC_NONE ? r : convert(j);
 	}
+	/* Who ran it again wants that re-encryption to be over, not another one. */
+	if (v->stacked)
+		return steps_settle(&j->steps);
+	if (j->o->resume_only)
+		return log_refusal(-EINVAL, "%s: no re-encryption is in progress", v->data_path);
+	r = begin(j);
+	if (r < 0 || j->o->init_only)
+		return r;
+	r = steps_take_over(&j->steps);
 	return r < 0 ? r : convert(j);
-}
-
-int job_reencrypt(const struct options *o, const volatile sig_atomic_t *stop)
-{
-	struct foreground_job j;
-	int r = job_open(&j, o, stop);
-
-	if (r == 0)
-		r = reencrypt(&j);
-	job_close(&j);
-	return r;
 }
 
 /* Something that may open the volume, or somebody who can be asked. */
@@ -336,6 +330,33 @@ static bool key_is_given(struct foreground_job *j)
 {
 	return j->volume_key || j->new_volume_key || options_choose_tokens(j->o) ||
 	       passphrase_is_given(&j->source);
+}
+
+/* The header is ours from here on. */
+static int recover_locked(struct foreground_job *j)
+{
+	const struct work_volume *v = &j->steps.volume;
+	int r = no_resilience_refuse(v);
+
+	if (r < 0)
+		return r;
+	/* The header may be clean already, and I/O still wait for the worker that died. */
+	if (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked) {
+		log_notice(
+			"%s: nothing to recover; resume with: recryptctl reencrypt --resume-only "
+			"%s",
+			v->data_path, v->arguments);
+		return 0;
+	}
+	r = recover_only(j);
+	if (r < 0)
+		return r;
+	if (v->reenc.state == LUKS_REENC_NONE)
+		log_notice("%s: recovered; the re-encryption is complete", v->data_path);
+	else
+		log_notice("%s: recovered; resume with: recryptctl reencrypt --resume-only %s",
+			   v->data_path, v->arguments);
+	return 0;
 }
 
 static int recover(struct foreground_job *j)
@@ -364,37 +385,46 @@ static int recover(struct foreground_job *j)
 	if (r < 0)
 		return r;
 	r = steps_take_over(&j->steps);
-	if (r < 0)
-		return r;
-	r = no_resilience_refuse(v);
-	if (r < 0)
-		return r;
-	/* The header may be clean already, and I/O still wait for the worker that died. */
-	if (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked) {
-		log_notice(
-			"%s: nothing to recover; resume with: recryptctl reencrypt --resume-only "
-			"%s",
-			v->data_path, v->arguments);
-		return 0;
-	}
-	r = recover_only(j);
-	if (r == 0 && v->reenc.state == LUKS_REENC_NONE)
-		log_notice("%s: recovered; the re-encryption is complete", v->data_path);
-	else if (r == 0)
-		log_notice("%s: recovered; resume with: recryptctl reencrypt --resume-only %s",
-			   v->data_path, v->arguments);
-	return r;
+	return r < 0 ? r : recover_locked(j);
 }
 
-int job_recover(const struct options *o, const volatile sig_atomic_t *stop)
+/* Before anybody is asked for a passphrase. */
+static int check_cancel(const struct foreground_job *j)
 {
-	struct foreground_job j;
-	int r = job_open(&j, o, stop);
+	const struct work_volume *v = &j->steps.volume;
+	int r = steps_check_cancellable(v);
 
-	if (r == 0)
-		r = recover(&j);
-	job_close(&j);
-	return r;
+	if (r < 0)
+		return r;
+	r = resume_check_options(v, j->o);
+	return r < 0 ? r : no_resilience_check(v, j->o);
+}
+
+/* The header is ours from here on. */
+static int cancel_locked(struct foreground_job *j)
+{
+	const struct work_volume *v = &j->steps.volume;
+	int r = steps_check_cancellable(v);
+
+	if (r < 0)
+		return r;
+	r = rehearse_rest(&j->steps, REHEARSE_RESILIENCE | REHEARSE_BACK);
+	if (r < 0)
+		return r;
+	r = change_resilience(j);
+	if (r < 0)
+		return r;
+	/* A stack that is there still has the sides in their roles of before. */
+	if (v->reenc.state == LUKS_REENC_HOT || v->stacked) {
+		r = recover_only(j);
+		if (r < 0)
+			return r;
+	}
+	r = steps_check_cancellable(v);
+	if (r < 0)
+		return r;
+	r = steps_turn_around(&j->steps);
+	return r < 0 ? r : convert(j);
 }
 
 static int cancel(struct foreground_job *j)
@@ -402,41 +432,44 @@ static int cancel(struct foreground_job *j)
 	const struct work_volume *v = &j->steps.volume;
 	int r = steps_check_supported(v);
 
-	if (r == 0 && v->reenc.state == LUKS_REENC_NONE && v->stacked)
+	if (r < 0)
+		return r;
+	if (v->reenc.state == LUKS_REENC_NONE && v->stacked)
 		return steps_settle(&j->steps);
-	if (r == 0)
-		r = steps_check_cancellable(v);
-	if (r == 0)
-		r = resume_check_options(v, j->o);
-	if (r == 0)
-		r = no_resilience_check(v, j->o);
-	if (r == 0)
-		r = steps_unlock(&j->steps);
-	if (r == 0)
-		r = take_over(j);
-	if (r == 0)
-		r = steps_check_cancellable(&j->steps.volume);
-	if (r == 0)
-		r = rehearse_rest(&j->steps, REHEARSE_RESILIENCE | REHEARSE_BACK);
-	if (r == 0)
-		r = change_resilience(j);
-	/* A stack that is there still has the sides in their roles of before. */
-	if (r == 0 && (j->steps.volume.reenc.state == LUKS_REENC_HOT || j->steps.volume.stacked))
-		r = recover_only(j);
-	if (r == 0)
-		r = steps_check_cancellable(&j->steps.volume);
-	if (r == 0)
-		r = steps_turn_around(&j->steps);
-	return r < 0 ? r : convert(j);
+	r = check_cancel(j);
+	if (r < 0)
+		return r;
+	r = steps_unlock(&j->steps);
+	if (r < 0)
+		return r;
+	r = take_over(j);
+	return r < 0 ? r : cancel_locked(j);
+}
+
+static int run_job(const struct options *o, const volatile sig_atomic_t *stop,
+		   int (*job)(struct foreground_job *j))
+{
+	_cleanup_(job_close) struct foreground_job j = {
+		.o = o,
+		.stop = stop,
+		.governed.load = LOAD_NONE,
+	};
+	int r = job_open(&j);
+
+	return r < 0 ? r : job(&j);
+}
+
+int job_reencrypt(const struct options *o, const volatile sig_atomic_t *stop)
+{
+	return run_job(o, stop, reencrypt);
+}
+
+int job_recover(const struct options *o, const volatile sig_atomic_t *stop)
+{
+	return run_job(o, stop, recover);
 }
 
 int job_cancel(const struct options *o, const volatile sig_atomic_t *stop)
 {
-	struct foreground_job j;
-	int r = job_open(&j, o, stop);
-
-	if (r == 0)
-		r = cancel(&j);
-	job_close(&j);
-	return r;
+	return run_job(o, stop, cancel);
 }

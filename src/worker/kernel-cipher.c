@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/kernel-cipher.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -59,8 +60,8 @@ static int refuse_smaller(const struct work_volume *v, uint64_t device_size, uin
 }
 
 /* An error of crypt_map_new() for data that end at @end of the device. */
-static int refuse(const struct work_volume *v, uint64_t end, const struct stack_side *side,
-		  int error)
+static int refuse_mapping(const struct work_volume *v, uint64_t end, const struct stack_side *side,
+			  int error)
 {
 	/* Once a re-encryption is begun, both ciphers are fixed. */
 	const bool may_choose = v->reenc.state == LUKS_REENC_NONE;
@@ -105,12 +106,24 @@ static int open_map(struct kernel_cipher *k)
 	return device_open(f.fd, false, &k->device);
 }
 
+/* Nobody else finds the mapping any more once it is detached, and its node is needed before. */
+static int open_disk(struct kernel_cipher *k, const char *name)
+{
+	int r = open_map(k);
+
+	if (r < 0)
+		return r;
+	r = crypt_map_detach(k->map);
+	return r < 0 ? r : disk_uring_new(k->device.fd, name, &k->disk);
+}
+
 int kernel_cipher_new(struct work_volume *v, uint64_t offset, uint64_t size,
 		      const struct stack_side *side, struct kernel_cipher **ret)
 {
 	_cleanup_(kernel_cipher_freep) struct kernel_cipher *k = calloc(1, sizeof(*k));
 	int r;
 
+	assert(!v->name || v->exclusive_fd < 0);
 	if (!k)
 		return -ENOMEM;
 	k->device.fd = -1;
@@ -119,12 +132,8 @@ int kernel_cipher_new(struct work_volume *v, uint64_t offset, uint64_t size,
 	v->exclusive_fd = -1;
 	r = crypt_map_new(volume_data_device(v), offset, size, side, &k->map);
 	if (r < 0)
-		return refuse(v, offset + size, side, r);
-	r = open_map(k);
-	if (r == 0)
-		r = crypt_map_detach(k->map);
-	if (r == 0)
-		r = disk_uring_new(k->device.fd, v->data_path, &k->disk);
+		return refuse_mapping(v, offset + size, side, r);
+	r = open_disk(k, v->data_path);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot do I/O through dm-crypt", v->data_path);
 	log_debug("%s: %s through a private dm-crypt mapping", v->data_path, side->cipher);

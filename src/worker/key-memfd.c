@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/key-memfd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -106,7 +107,7 @@ static int wait_readable(int fd, int stop_fd, uint64_t deadline)
 }
 
 /* More room, with what there is so far. */
-static int grow(struct secret **s)
+static int grow_secret(struct secret **s)
 {
 	struct secret *larger;
 	int r = secret_new((*s)->size * 2, &larger);
@@ -127,9 +128,12 @@ int secret_read_fd(int fd, int stop_fd, size_t max, uint64_t deadline, struct se
 
 	if (lseek(fd, 0, SEEK_SET) < 0 && errno != ESPIPE)
 		return -errno;
-	while (r == 0) {
+	if (r < 0)
+		return r;
+	for (;;) {
 		ssize_t n;
 
+		assert(used < s->size); /* to read nothing is to see the end */
 		r = wait_readable(fd, stop_fd, deadline);
 		if (r < 0)
 			return r;
@@ -141,11 +145,10 @@ int secret_read_fd(int fd, int stop_fd, size_t max, uint64_t deadline, struct se
 		used += n > 0 ? (size_t)n : 0;
 		if (used > max)
 			return -EFBIG;
-		if (used == s->size)
-			r = grow(&s);
+		r = used == s->size ? grow_secret(&s) : 0;
+		if (r < 0)
+			return r;
 	}
-	if (r < 0)
-		return r;
 	secret_truncate(s, used);
 	*ret = TAKE_PTR(s);
 	return 0;

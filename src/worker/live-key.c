@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/live-key.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ static int decrypt(const struct views *w, uint64_t offset)
 	const struct work_volume *v = w->volume;
 	int r;
 
+	assert(!w->side->plaintext != !w->side->cipher);
 	if (w->side->plaintext)
 		return disk_run(w->side->plaintext, DISK_READ, offset, w->decrypted, w->size);
 	r = pread_full(v->data.fd, w->decrypted, w->size, v->reenc.data_offset + offset);
@@ -64,6 +66,7 @@ static int compare_all(const struct views *w, const struct stack_view *view)
 	const uint64_t step = (view->size - w->size) / (PLACES - 1);
 	int result = 0;
 
+	assert(w->size > 0 && w->size <= view->size);
 	for (unsigned i = 0; i < ROUNDS * PLACES; i++) {
 		const uint64_t place = round_down_u64(step * (i % PLACES), BLOCK);
 		int r = compare(w, view->start + place);

@@ -49,6 +49,7 @@ WORKER_STEPS = \
 	src/worker/sector-check.c src/worker/sector-check.h \
 	src/worker/steps.c src/worker/steps.h \
 	src/worker/volume.c src/worker/volume.h \
+	src/worker/volume-layout.c \
 	src/worker/volume-use.c src/worker/volume-use.h
 
 pkglibexec_PROGRAMS += src/worker/recrypt-worker

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/look.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ static void note_tokens(struct look *l, const struct luks_header *h)
 
 		if (!token)
 			continue;
+		assert(l->n_tokens < ARRAY_SIZE(l->token));
 		l->token[l->n_tokens].id = id;
 		(void)text_copy(l->token[l->n_tokens].type, sizeof(l->token[0].type),
 				field_string(token, "type"));
@@ -110,6 +112,18 @@ static int note_mapping(const struct options *o, struct look *l, const struct lu
 	return 0;
 }
 
+static int open_file(const struct found_file *f, const char *path, struct meta_io **ret,
+		     uint32_t *ret_block_size)
+{
+	int r = luks_look_open(f, ret, ret_block_size);
+
+	if (r < 0) {
+		log_error_errno(r, "%s: cannot be opened", path);
+		return r == -ENOENT || r == -ENXIO ? -ENODEV : r;
+	}
+	return 0;
+}
+
 static int read_all(const struct options *o, const struct luks_place *p, struct look *l,
 		    struct luks_header **ret)
 {
@@ -118,25 +132,23 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 	struct luks_reason why = {};
 	uint32_t block_size, unused;
 	uint64_t size;
-	int r = luks_look_open(&p->data, &data, &block_size);
+	int r = open_file(&p->data, l->device, &data, &block_size);
 
-	if (r == 0)
-		r = luks_look_open(&p->header, &meta, &unused);
-	if (r < 0) {
-		log_error_errno(r, "%s: cannot be opened", data ? l->header_device : l->device);
-		return r == -ENOENT || r == -ENXIO ? -ENODEV : r;
-	}
+	if (r < 0)
+		return r;
+	r = open_file(&p->header, l->header_device, &meta, &unused);
+	if (r < 0)
+		return r;
 	l->node = data->node;
 	l->header_node = meta->node;
 	r = luks_look_read(meta, &h, &why);
-	if (r == 0) {
-		r = identity_check_uuid(o, h->uuid, l->header_device);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return explain(l, r, &why);
+	r = identity_check_uuid(o, h->uuid, l->header_device);
+	if (r < 0)
+		return r;
 	size = round_down_u64(data->size, SECTOR_SIZE);
-	if (r == 0)
-		r = luks_status_get(h, size, o->device_size, block_size, &l->status, &why);
+	r = luks_status_get(h, size, o->device_size, block_size, &l->status, &why);
 	if (r < 0)
 		return explain(l, r, &why);
 	note_tokens(l, h);
@@ -164,8 +176,9 @@ int look(const struct options *o, struct look *ret, struct luks_header **ret_hea
 	if (!l)
 		return -ENOMEM;
 	r = luks_place_find(o->device, o->header, &p);
-	if (r == 0)
-		r = identity_check_place(o, &p);
+	if (r < 0)
+		return r;
+	r = identity_check_place(o, &p);
 	if (r < 0)
 		return r;
 	(void)snprintf(l->device, sizeof(l->device), "%s", p.data.path);

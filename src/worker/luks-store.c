@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/luks-store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <time.h>
@@ -50,6 +51,7 @@ int luks_store_hold(struct luks_store *s)
 
 	if (s->held)
 		return 0;
+	assert(!s->lock);
 	s->held_since = now_usec();
 	r = enter(s, &s->lock);
 	s->held = r == 0;
@@ -63,6 +65,7 @@ void luks_store_release(struct luks_store *s)
 
 	if (!s->held)
 		return;
+	assert(s->lock || s->lock_fd < 0);
 	s->held = false;
 	if (!s->lock)
 		return;
@@ -218,8 +221,9 @@ int luks_store_set_record(struct luks_store *s, const char *text, const struct r
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	int r = enter(s, &lock);
 
-	if (r == 0)
-		r = luks_record_set(s->header, text, keys, why);
+	if (r < 0)
+		return r;
+	r = luks_record_set(s->header, text, keys, why);
 	if (r < 0)
 		return r;
 	s->flushes++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/no-resilience.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,10 +21,12 @@ struct position_text {
 	char text[160];
 };
 
-static struct position_text tell_position(const struct stack_position *p)
+static struct position_text tell_position(int error, const struct stack_position *p)
 {
 	struct position_text t = {};
 
+	if (error < 0)
+		return t;
 	if (p->hotzone_size > 0)
 		(void)snprintf(t.text, sizeof(t.text),
 			       " (the hotzone is %" PRIu64 " bytes at offset %" PRIu64
@@ -41,13 +44,12 @@ static struct position_text tell_position(const struct stack_position *p)
 static int refuse_stacked(const struct work_volume *v)
 {
 	struct stack_position p;
-	struct position_text where = {};
+	struct position_text where;
 	int r = v->name ? stack_stock_position(v->name, v->header->uuid, &p) : -ENOENT;
 
 	if (r == -ENOENT && !v->stacked)
 		return 0;
-	if (r == 0)
-		where = tell_position(&p);
+	where = tell_position(r, &p);
 	return log_refusal(-ENOTUNIQ,
 			   "%s: cryptsetup worked with --resilience none, and left its devices "
 			   "under the volume. Their live table is the only record of the true "
@@ -96,8 +98,10 @@ int no_resilience_check(const struct work_volume *v, const struct options *o)
 int no_resilience_confirm(const struct work_volume *v, const struct options *o)
 {
 	bool yes;
-	int r = no_resilience_check(v, o);
+	int r;
 
+	assert(v->lock);
+	r = no_resilience_check(v, o);
 	if (r < 0 || !no_resilience_is_there(v) || o->trust_position)
 		return r;
 	log_warning("%s: cryptsetup worked with --resilience none, and the header says that it "

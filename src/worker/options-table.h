@@ -65,5 +65,11 @@ extern const struct verb_spec verb_specs[];
 /* Why data is not shifted. */
 #define NO_SHIFT "it moves the data, which only encryption and decryption in place need"
 
-/* Puts @value, NULL for a flag, where @s says. Logs what is wrong: -EINVAL, -ENOTSUP. */
+/* As getopt_long() wants it: no_argument, optional_argument, required_argument. */
+int option_takes_value(const struct option_spec *s);
+
+/*
+ * Puts @value, NULL only where @s takes none or need not have one, where @s says. Logs what is
+ * wrong: -EINVAL, -ENOTSUP.
+ */
 int option_set(const struct option_spec *s, const char *value, struct options *o);

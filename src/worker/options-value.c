@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The value of one option, from its text. */
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,10 +170,29 @@ static int set_json(const char *value, enum json_format *where)
 	return 0;
 }
 
+int option_takes_value(const struct option_spec *s)
+{
+	if (s->kind == KIND_JSON)
+		return optional_argument;
+	return s->kind == KIND_FLAG || s->kind == KIND_REFUSED_FLAG || s->kind == KIND_IGNORED_FLAG
+		       ? no_argument
+		       : required_argument;
+}
+
+static void note_ignored(const struct option_spec *s, struct options *o)
+{
+	const size_t row = (size_t)(s - option_specs);
+
+	assert(row < 64 * ARRAY_SIZE(o->ignored));
+	o->ignored[row / 64] |= UINT64_C(1) << row % 64;
+}
+
 int option_set(const struct option_spec *s, const char *value, struct options *o)
 {
 	void *where = (char *)o + s->where;
 
+	assert(s->name && s->where < sizeof(*o));
+	assert(value || option_takes_value(s) != required_argument);
 	switch (s->kind) {
 	case KIND_FLAG:
 		*(bool *)where = true;
@@ -205,7 +226,7 @@ int option_set(const struct option_spec *s, const char *value, struct options *o
 		return -ENOTSUP;
 	case KIND_IGNORED_FLAG:
 	case KIND_IGNORED_VALUE:
-		o->ignored[(s - option_specs) / 64] |= UINT64_C(1) << (s - option_specs) % 64;
+		note_ignored(s, o);
 		return 0;
 	}
 	return -EINVAL;

@@ -5,6 +5,7 @@
  */
 #include "worker/options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -18,16 +19,6 @@
 
 /* getopt_long() returns this plus the index in option_specs for a long option. */
 #define LONG_BASE 0x100
-
-/* As getopt_long() wants it. */
-static int takes_value(const struct option_spec *s)
-{
-	if (s->kind == KIND_JSON)
-		return optional_argument;
-	return s->kind == KIND_FLAG || s->kind == KIND_REFUSED_FLAG || s->kind == KIND_IGNORED_FLAG
-		       ? no_argument
-		       : required_argument;
-}
 
 /*
  * @how leads the short options: ":" makes getopt_long() tell a missing value from an unknown
@@ -43,13 +34,13 @@ static void fill_getopt(const char *how, struct option *longs, char *shorts)
 	for (const struct option_spec *s = option_specs; s->name; s++, n++) {
 		longs[n] = (struct option){
 			.name = s->name,
-			.has_arg = takes_value(s),
+			.has_arg = option_takes_value(s),
 			.val = LONG_BASE + n,
 		};
 		if (!s->letter)
 			continue;
 		*shorts++ = s->letter;
-		if (takes_value(s) == required_argument)
+		if (option_takes_value(s) == required_argument)
 			*shorts++ = ':';
 	}
 	longs[n] = (struct option){0};
@@ -58,6 +49,7 @@ static void fill_getopt(const char *how, struct option *longs, char *shorts)
 
 static const struct option_spec *find_spec(int c)
 {
+	assert(c < LONG_BASE + OPTIONS_MAX);
 	if (c >= LONG_BASE)
 		return &option_specs[c - LONG_BASE];
 	for (const struct option_spec *s = option_specs; s->name; s++)
@@ -270,10 +262,12 @@ int options_check(const struct options *o)
 {
 	int r = check_governor(o);
 
-	if (r == 0)
-		r = check_remote(o);
-	if (r == 0)
-		r = check_unlock(o);
+	if (r < 0)
+		return r;
+	r = check_remote(o);
+	if (r < 0)
+		return r;
+	r = check_unlock(o);
 	if (r < 0)
 		return r;
 	if (o->sector_size && (!is_power_of_2(o->sector_size) || o->sector_size < SECTOR_SIZE ||
@@ -365,6 +359,16 @@ static const struct verb_spec *find_verb(const char *name)
 	return NULL;
 }
 
+static int check_all(const struct options *o)
+{
+	int r = check_operands(o);
+
+	if (r < 0)
+		return r;
+	r = check_expected(o);
+	return r < 0 ? r : options_check(o);
+}
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	struct options o = {
@@ -400,11 +404,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 		if (r < 0)
 			return r;
 		settle_key_sizes(&o);
-		r = check_operands(&o);
-		if (r == 0)
-			r = check_expected(&o);
-		if (r == 0)
-			r = options_check(&o);
+		r = check_all(&o);
 		if (r < 0)
 			return r;
 	}

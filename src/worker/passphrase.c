@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/passphrase.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -33,24 +34,27 @@ static void restore_signals(const struct sigaction before[static ARRAY_SIZE(dead
 		(void)sigaction(deadly[i], &before[i], NULL);
 }
 
+/* libcryptsetup does not say why a file cannot be opened. */
+static int explain_key_file(const char *path, bool standard_input, int error)
+{
+	const char *why = !standard_input && access(path, R_OK) < 0 ? strerrordesc_np(errno)
+								    : luks_context_error();
+
+	log_error("%s: no key could be read: %s", standard_input ? "standard input" : path,
+		  *why ? why : strerrordesc_np(-error));
+	return error;
+}
+
 int key_file_read(const char *path, uint64_t offset, size_t size, struct secret **ret)
 {
 	bool standard_input = strcmp(path, "-") == 0;
 	struct sigaction before[ARRAY_SIZE(deadly)];
-	const char *why;
 	int r;
 
 	let_signals_kill(before);
 	r = luks_key_file_read(standard_input ? NULL : path, offset, size, ret);
 	restore_signals(before);
-	if (r == 0)
-		return 0;
-	/* libcryptsetup does not say why a file cannot be opened. */
-	why = !standard_input && access(path, R_OK) < 0 ? strerrordesc_np(errno)
-							: luks_context_error();
-	log_error("%s: no key could be read: %s", standard_input ? "standard input" : path,
-		  *why ? why : strerrordesc_np(-r));
-	return r;
+	return r < 0 ? explain_key_file(path, standard_input, r) : 0;
 }
 
 static int volume_key_file_read(const char *path, size_t size, struct secret **ret)
@@ -179,8 +183,9 @@ static int read_new(const struct passphrase_source *s, struct secret **ret)
 	int r;
 
 	r = read_terminal(s, "Enter new passphrase: ", &first);
-	if (r == 0)
-		r = read_terminal(s, "Verify passphrase: ", &second);
+	if (r < 0)
+		return r;
+	r = read_terminal(s, "Verify passphrase: ", &second);
 	if (r < 0)
 		return r;
 	if (first->size != second->size || memcmp(first->data, second->data, first->size) != 0) {
@@ -196,6 +201,7 @@ int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 	struct passphrase_source *s = arg;
 	char prompt[256];
 
+	assert(!s->key_file || !s->key_description);
 	if (s->key_file)
 		return read_file(s, ret);
 	if (s->key_description)

@@ -54,9 +54,10 @@ int program_start(int argc, char **argv, struct options *ret)
 	/* The worker is a part of recryptctl to whoever reads the messages. */
 	log_init("recryptctl", LOG_NOTICE);
 	r = options_parse(argc, argv, ret);
-	if (r == 0)
-		log_init("recryptctl", program_log_level(ret));
-	return r;
+	if (r < 0)
+		return r;
+	log_init("recryptctl", program_log_level(ret));
+	return 0;
 }
 
 int exit_code(int error)

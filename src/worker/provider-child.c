@@ -35,7 +35,7 @@ static int send_passphrase(const struct secret *s)
 	return send_frame(&frame, s->data);
 }
 
-static int read_file(const char *path, uint64_t offset, uint64_t size)
+static int send_key_file(const char *path, uint64_t offset, uint64_t size)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
 	int r = luks_key_file_read(path, offset, (size_t)size, &s);
@@ -61,7 +61,7 @@ static int ask_credential(const char *name)
 		return log_refusal(-EINVAL, "\"%s\" is no name of a credential", name);
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) >= sizeof(path))
 		return -ENAMETOOLONG;
-	return read_file(path, 0, 0);
+	return send_key_file(path, 0, 0);
 }
 
 /*
@@ -102,10 +102,12 @@ static int ask_token(const char *device, const char *header, int wanted)
 	unsigned given = 0;
 	int r = luks_place_adopt(CHILD_DATA_FD, device, CHILD_HEADER_FD, header, &place);
 
-	if (r == 0)
-		r = luks_context_open(&place, &cd);
-	if (r == 0)
-		r = luks_keyslots_read(cd, &keyslots);
+	if (r < 0)
+		return r;
+	r = luks_context_open(&place, &cd);
+	if (r < 0)
+		return r;
+	r = luks_keyslots_read(cd, &keyslots);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < keyslots.n; i++)
@@ -119,10 +121,11 @@ static int ask_token(const char *device, const char *header, int wanted)
 	return 0;
 }
 
-static int ask(int argc, char **argv)
+static int ask_provider(int argc, char **argv)
 {
 	if (argc == 5 && strcmp(argv[1], "key-file") == 0)
-		return read_file(argv[2], strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+		return send_key_file(argv[2], strtoull(argv[3], NULL, 10),
+				     strtoull(argv[4], NULL, 10));
 	if (argc == 3 && strcmp(argv[1], "credential") == 0)
 		return ask_credential(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "keyring") == 0)
@@ -133,22 +136,33 @@ static int ask(int argc, char **argv)
 			   "recrypt-worker " PROVIDER_VERB " is started by recrypt-worker");
 }
 
+static int protect_and_ask(int argc, char **argv)
+{
+	int r = child_protect();
+
+	return r < 0 ? r : ask_provider(argc, argv);
+}
+
+static int send_error(int error, const char *message)
+{
+	const struct provider_frame frame = {
+		.kind = PROVIDER_ERROR,
+		.error = error,
+		.size = (uint32_t)strlen(message),
+	};
+
+	return send_frame(&frame, message);
+}
+
 int provider_main(int argc, char **argv)
 {
-	struct provider_frame frame = {.kind = PROVIDER_ERROR};
 	char message[1024];
 	int r;
 
 	/* The parent logs what it is sent. */
 	log_init("recrypt-worker", LOG_EMERG);
 	log_capture(message, sizeof(message));
-	r = child_protect();
-	if (r == 0)
-		r = ask(argc, argv);
+	r = protect_and_ask(argc, argv);
 	log_capture(NULL, 0);
-	if (r == 0)
-		return 0;
-	frame.error = r;
-	frame.size = (uint32_t)strlen(message);
-	return send_frame(&frame, message);
+	return r < 0 ? send_error(r, message) : 0;
 }

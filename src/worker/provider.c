@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/provider.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ static int make_command(const struct provider_question *q, struct command *c)
 		c->argv[3] = q->description;
 		missing = q->description ? NULL : "Description";
 	} else if (strcmp(q->provider, "token") == 0) {
+		assert(q->place);
 		(void)snprintf(c->number[0], sizeof(c->number[0]), "%d", q->token);
 		c->argv[3] = q->place->data.path;
 		c->argv[4] = q->place->detached ? q->place->header.path : "";
@@ -62,6 +64,7 @@ static int take_frame(const struct provider_frame *f, const uint8_t *data,
 {
 	switch ((enum provider_kind)f->kind) {
 	case PROVIDER_PASSPHRASE:
+		assert(a->n <= ARRAY_SIZE(a->passphrase));
 		if (a->n == ARRAY_SIZE(a->passphrase))
 			return -EBADMSG;
 		return secret_copy(data, f->size, &a->passphrase[a->n++]);
@@ -75,10 +78,10 @@ static int take_frame(const struct provider_frame *f, const uint8_t *data,
 int provider_take_answer(const struct secret *s, struct provider_answer *a)
 {
 	size_t at = 0;
-	int r = 0;
 
-	while (r == 0 && at < s->size) {
+	while (at < s->size) {
 		struct provider_frame f;
+		int r;
 
 		if (s->size - at < sizeof(f))
 			return -EBADMSG;
@@ -87,12 +90,14 @@ int provider_take_answer(const struct secret *s, struct provider_answer *a)
 		if (s->size - at < f.size)
 			return -EBADMSG;
 		r = take_frame(&f, s->data + at, a);
+		if (r < 0)
+			return r;
 		at += f.size;
 	}
-	return r;
+	return 0;
 }
 
-static int explain(const struct provider_question *q, int error)
+static int explain_no_answer(const struct provider_question *q, int error)
 {
 	if (error == -ETIMEDOUT)
 		return log_refusal(error, "%s: the key provider %s did not answer in time",
@@ -117,12 +122,10 @@ int provider_ask(const struct provider_question *q, uint64_t timeout_usec, int s
 	if (add_u64(now_usec(), timeout_usec, &deadline) < 0)
 		deadline = UINT64_MAX;
 	r = child_run(command.argv, NULL, command.place, stop_fd, deadline, ANSWER_MAX, &s);
-	if (r == 0 && !s)
-		r = -ENODATA;
-	if (r < 0)
-		return explain(q, r);
+	if (r < 0 || !s)
+		return explain_no_answer(q, r < 0 ? r : -ENODATA);
 	r = provider_take_answer(s, ret);
-	return r == -EBADMSG ? explain(q, r) : r;
+	return r == -EBADMSG ? explain_no_answer(q, r) : r;
 }
 
 void provider_answer_clear(struct provider_answer *a)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/read-file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,8 +22,10 @@ struct file_content {
 static int say(int error, const void *data, size_t size)
 {
 	const struct read_file_frame frame = {.error = error, .size = (uint32_t)size};
-	int r = child_say(&frame, sizeof(frame));
+	int r;
 
+	assert(error <= 0 && size <= READ_FILE_MAX);
+	r = child_say(&frame, sizeof(frame));
 	return r < 0 ? r : child_say(data, size);
 }
 
@@ -70,17 +73,21 @@ static const char *reason(int error, const struct file_doubt *why)
 	return strerrordesc_np(-error);
 }
 
+static int find_and_read(const char *path, struct file_content *c, struct file_doubt *why)
+{
+	_cleanup_(found_file_clear) struct found_file found = FOUND_FILE_NONE;
+	int r = file_find(path, &found, why);
+
+	return r < 0 ? r : read_found(&found, c);
+}
+
 static int answer(const char *path)
 {
-	struct found_file found = FOUND_FILE_NONE;
 	struct file_doubt why = {};
 	struct file_content c = {};
 	const char *text;
-	int r = file_find(path, &found, &why);
+	int r = find_and_read(path, &c, &why);
 
-	if (r == 0)
-		r = read_found(&found, &c);
-	found_file_clear(&found);
 	text = r < 0 ? reason(r, &why) : c.data;
 	r = say(r, text, r < 0 ? strlen(text) : c.size);
 	free(c.data);

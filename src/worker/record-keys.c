@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/record-keys.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "luks/unlock.h"
@@ -49,6 +50,7 @@ void record_keys_refresh(struct record_keys *keys, struct held_keys *held,
 	const int digests[] = {reenc->old_side.digest, reenc->new_side.digest};
 	struct record_keys now = {};
 
+	assert(keys->n <= ARRAY_SIZE(keys->key));
 	for (size_t i = 0; i < ARRAY_SIZE(digests); i++)
 		if ((i == 0 || digests[i] != digests[0]) &&
 		    find_key(keys, held, h, digests[i], &now.key[now.n]))

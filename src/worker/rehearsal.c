@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/rehearsal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -12,13 +13,18 @@
 #include "worker/resume-options.h"
 #include "worker/volume-use.h"
 
-/* The advice for a header on the disk, such as to restore a backup of it, is not for this one. */
-static int check_understood(struct work_volume *v)
+static int understand(struct work_volume *v)
 {
 	int r = volume_understand(v);
 
-	if (r == 0)
-		r = steps_check_supported(v);
+	return r < 0 ? r : steps_check_supported(v);
+}
+
+/* The advice for a header on the disk, such as to restore a backup of it, is not for this one. */
+static int check_understood(struct work_volume *v)
+{
+	int r = understand(v);
+
 	return r < 0 ? log_refusal(r,
 				   "%s: that is wrong with what libcryptsetup makes of the LUKS2 "
 				   "header in memory; on the disk nothing was changed",
@@ -124,6 +130,7 @@ int rehearse(const struct work_volume *v, const struct luks_begin *b, struct luk
 	struct work_volume will_be = *v; /* everything but this belongs to @v */
 	int r;
 
+	assert(v->reenc.state == LUKS_REENC_NONE && header != v->header && io != v->meta);
 	will_be.header = header;
 	will_be.meta = io;
 	will_be.meta_fd = -1;
@@ -247,6 +254,8 @@ int rehearse_rest(struct steps *s, unsigned what)
 	bool changes = false;
 	int r, r2;
 
+	assert(s->volume.lock && s->volume.reenc.state != LUKS_REENC_NONE);
+	assert(!(what & ~(unsigned)(REHEARSE_RESILIENCE | REHEARSE_BACK)));
 	if (what & REHEARSE_RESILIENCE) {
 		r = resume_changes_resilience(s, &changes);
 		if (r < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/resume-options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -109,7 +110,7 @@ int resume_changes_resilience(const struct steps *s, bool *ret)
 	return 0;
 }
 
-static int explain(const struct work_volume *v, int error, const struct luks_reason *why)
+static int explain_resilience(const struct work_volume *v, int error, const struct luks_reason *why)
 {
 	if (error == -ENOSPC)
 		return log_refusal(error,
@@ -132,26 +133,25 @@ int resume_try_resilience(const struct steps *s, struct work_volume *will_be)
 	const struct luks_reason none = {};
 	int r;
 
+	assert(will_be != &s->volume && will_be->header != s->volume.header);
 	if (will_be->reenc.state != LUKS_REENC_CLEAN || !is_another(&will_be->reenc, &p))
 		return 0;
 	r = luks_reenc_set_protection(will_be->header, &will_be->reenc, &keys, &p);
-	return r < 0 ? explain(will_be, r, &none) : 0;
+	return r < 0 ? explain_resilience(will_be, r, &none) : 0;
 }
 
-static int commit(struct steps *s, const struct luks_protection *p, struct luks_reason *why)
+static int commit_resilience(struct steps *s, const struct luks_protection *p,
+			     struct luks_reason *why)
 {
 	struct work_volume *v = &s->volume;
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
-	int r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
+	int r = volume_lock_header(v, &lock);
 
-	if (r == 0)
-		r = luks_header_check_unmoved(v->header, v->meta);
-	if (r == 0)
-		r = luks_reenc_set_protection(v->header, &v->reenc, &keys, p);
-	if (r == 0)
-		r = luks_header_commit(v->header, v->meta, why);
-	return r < 0 ? r : luks_header_flush(v->header, v->meta);
+	if (r < 0)
+		return r;
+	r = luks_reenc_set_protection(v->header, &v->reenc, &keys, p);
+	return r < 0 ? r : volume_commit_header(v, why);
 }
 
 int resume_change_resilience(struct steps *s)
@@ -161,11 +161,12 @@ int resume_change_resilience(struct steps *s)
 	struct luks_reason why = {};
 	int r;
 
+	assert(v->lock);
 	if (v->reenc.state != LUKS_REENC_CLEAN || !is_another(&v->reenc, &p))
 		return 0;
-	r = commit(s, &p, &why);
+	r = commit_resilience(s, &p, &why);
 	if (r < 0)
-		return explain(v, r, &why);
+		return explain_resilience(v, r, &why);
 	log_notice("%s: the resilience is %s%s%s from here on", v->data_path,
 		   luks_resilience_name(p.resilience), p.hash ? " with " : "", p.hash ?: "");
 	return 0;

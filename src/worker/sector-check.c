@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/sector-check.h"
 
+#include <assert.h>
 #include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +78,7 @@ static int probe(int fd, struct found_content *ret)
 	return 0;
 }
 
-static int refuse(const struct work_volume *v, uint32_t sector_size, const char *what)
+static int refuse_sectors(const struct work_volume *v, uint32_t sector_size, const char *what)
 {
 	return log_refusal(-EINVAL, "%s: --sector-size %" PRIu32 " would break %s on %s",
 			   v->data_path, sector_size, what, v->name ? v->name : "it");
@@ -113,7 +114,7 @@ static int check_file_system(const struct work_volume *v, uint32_t sector_size,
 		return 0;
 	(void)snprintf(text, sizeof(text), "the file system (%s with blocks of %" PRIu64 " bytes)",
 		       c->type, c->block_size);
-	return refuse(v, sector_size, text);
+	return refuse_sectors(v, sector_size, text);
 }
 
 static int check_content(const struct work_volume *v, uint32_t sector_size,
@@ -124,7 +125,7 @@ static int check_content(const struct work_volume *v, uint32_t sector_size,
 	if (*c->table) {
 		(void)snprintf(text, sizeof(text),
 			       "the partition table (%s, which counts in old sectors)", c->table);
-		return refuse(v, sector_size, text);
+		return refuse_sectors(v, sector_size, text);
 	}
 	if (c->is_file_system)
 		return check_file_system(v, sector_size, c);
@@ -171,6 +172,25 @@ static int look_at_loop(dev_t loop, const char *name, void *arg)
 	return b.device == u->mapping ? note_user(loop, name, arg) : 0;
 }
 
+/* 1: there is one. */
+static int find_above(struct user *u)
+{
+	int r = device_each_holder(u->mapping, note_user, u);
+
+	return r != 0 ? r : loop_each(look_at_loop, u);
+}
+
+static int refuse_above(const struct work_volume *v, uint32_t sector_size, const char *above)
+{
+	return log_refusal(
+		-EINVAL,
+		"%s: --sector-size %" PRIu32 " would break %s above %s, which keeps the "
+		"limits of the old sectors until it is set up anew. Close the volume and "
+		"all above it, make sure that no file system there has smaller blocks, "
+		"and use --force-offline-reencrypt",
+		v->data_path, sector_size, above, v->name);
+}
+
 /*
  * A device above takes the limits for its I/O from the volume when it is set up, and never again:
  * what is opened on it later (a mount) reads smaller blocks, whatever its own are.
@@ -178,36 +198,37 @@ static int look_at_loop(dev_t loop, const char *name, void *arg)
 static int check_above(const struct work_volume *v, uint32_t sector_size, dev_t mapping)
 {
 	struct user u = {.mapping = mapping};
-	int r = device_each_holder(mapping, note_user, &u);
+	int r = find_above(&u);
 
-	if (r == 0)
-		r = loop_each(look_at_loop, &u);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot tell which devices lie above %s",
 				       v->data_path, v->name);
-	if (r == 0)
-		return 0;
-	return log_refusal(
-		-EINVAL,
-		"%s: --sector-size %" PRIu32 " would break %s above %s, which keeps the "
-		"limits of the old sectors until it is set up anew. Close the volume and "
-		"all above it, make sure that no file system there has smaller blocks, "
-		"and use --force-offline-reencrypt",
-		v->data_path, sector_size, u.name, v->name);
+	return r > 0 ? refuse_above(v, sector_size, u.name) : 0;
+}
+
+static int find_mapping(const char *name, dev_t *ret, char path[static PATH_MAX])
+{
+	struct device_info info;
+	int r = task_info(name, &info);
+
+	if (r < 0)
+		return r;
+	*ret = info.device;
+	return info.exists ? find_device_node(info.device, path, PATH_MAX) : -ENODEV;
 }
 
 int sectors_check_above(const struct work_volume *v, uint32_t sector_size)
 {
 	_cleanup_close_ int fd = -1;
-	struct device_info info;
 	char path[PATH_MAX];
-	int r = task_info(v->name, &info);
+	dev_t mapping;
+	int r;
 
-	if (r == 0)
-		r = info.exists ? find_device_node(info.device, path, sizeof(path)) : -ENODEV;
+	assert(v->name && is_power_of_2(sector_size));
+	r = find_mapping(v->name, &mapping, path);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot be found", v->name);
-	r = check_above(v, sector_size, info.device);
+	r = check_above(v, sector_size, mapping);
 	if (r < 0)
 		return r;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -222,6 +243,17 @@ int sectors_check_above(const struct work_volume *v, uint32_t sector_size)
 	return 0;
 }
 
+static int decrypt_into(const struct work_volume *v, struct cipher *c, uint64_t offset, void *buf,
+			size_t size, int fd)
+{
+	int r = pread_full(v->data.fd, buf, size, v->reenc.data_offset + offset);
+
+	if (r < 0)
+		return r;
+	r = cipher_decrypt(c, 0, offset >> SECTOR_SHIFT, buf, size);
+	return r < 0 ? r : pwrite_full(fd, buf, size, offset);
+}
+
 /* Decrypts @size bytes at @offset of the data into the same place of @fd. */
 static int copy_plaintext(const struct work_volume *v, struct cipher *c, uint64_t offset,
 			  size_t size, int fd)
@@ -233,11 +265,7 @@ static int copy_plaintext(const struct work_volume *v, struct cipher *c, uint64_
 		return 0;
 	if (posix_memalign(&buf, PAGE_SIZE_MIN, size) != 0)
 		return -ENOMEM;
-	r = pread_full(v->data.fd, buf, size, v->reenc.data_offset + offset);
-	if (r == 0)
-		r = cipher_decrypt(c, 0, offset >> SECTOR_SHIFT, buf, size);
-	if (r == 0)
-		r = pwrite_full(fd, buf, size, offset);
+	r = decrypt_into(v, c, offset, buf, size, fd);
 	explicit_bzero(buf, size);
 	return r;
 }
@@ -255,18 +283,22 @@ static int make_plaintext(const struct work_volume *v, const struct secret *key)
 	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
 		return -errno;
 	r = cipher_new(side->cipher, key, side->sector_size, 1, &c);
-	if (r == 0)
-		r = copy_plaintext(v, c, 0, head, fd);
-	if (r == 0)
-		r = copy_plaintext(v, c, size - tail, tail, fd);
+	if (r < 0)
+		return r;
+	r = copy_plaintext(v, c, 0, head, fd);
+	if (r < 0)
+		return r;
+	r = copy_plaintext(v, c, size - tail, tail, fd);
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
 int sectors_check_closed(const struct work_volume *v, const struct secret *key,
 			 uint32_t sector_size)
 {
-	_cleanup_close_ int fd = make_plaintext(v, key);
+	_cleanup_close_ int fd = -1;
 
+	assert(!v->name && is_power_of_2(sector_size));
+	fd = make_plaintext(v, key);
 	if (fd == -EOPNOTSUPP)
 		return refuse_unknown(v, sector_size, "OpenSSL does not have its cipher");
 	if (fd < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/steps.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -110,6 +111,8 @@ int steps_unlock(struct steps *s)
 		.passphrases = s->passphrases,
 	};
 
+	assert(!s->old_key && !s->new_key);
+	assert(s->passphrases.ask && s->passphrases.tries > 0);
 	return luks_unlock(&params, &s->old_key, &s->new_key);
 }
 
@@ -182,29 +185,32 @@ static int recover_uncovered(struct steps *s)
 	return conversion_run(&s->volume, &keys, true, &quiet, &outcome);
 }
 
+static int commit_cover(struct steps *s, struct luks_reason *why)
+{
+	struct work_volume *v = &s->volume;
+	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r = volume_lock_header(v, &lock);
+
+	if (r < 0)
+		return r;
+	r = luks_reenc_cover(v->header, &v->reenc, &keys);
+	return r < 0 ? r : volume_commit_header(v, why);
+}
+
 /*
  * cryptsetup's blocks for the checksums of an image file may be too large for its last bytes. The
  * header is clean.
  */
 static int cover_all(struct steps *s)
 {
-	struct work_volume *v = &s->volume;
-	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
-	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	const struct work_volume *v = &s->volume;
 	struct luks_reason why = {};
 	int r;
 
 	if (luks_reenc_uncovered(&v->reenc) == 0)
 		return 0;
-	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
-	if (r == 0)
-		r = luks_header_check_unmoved(v->header, v->meta);
-	if (r == 0)
-		r = luks_reenc_cover(v->header, &v->reenc, &keys);
-	if (r == 0)
-		r = luks_header_commit(v->header, v->meta, &why);
-	if (r == 0)
-		r = luks_header_flush(v->header, v->meta);
+	r = commit_cover(s, &why);
 	return r < 0 ? log_error_errno(r,
 				       "%s: cannot have checksums cover the last bytes of the "
 				       "data%s%s",
@@ -217,6 +223,8 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 	const struct conversion_keys keys = {s->old_key, s->new_key};
 	int r;
 
+	assert(s->volume.lock && s->watch);
+	assert(s->volume.reenc.state != LUKS_REENC_NONE);
 	if (!recover_only) {
 		r = steps_check_size(&s->volume);
 		if (r < 0)
@@ -238,9 +246,10 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 				   : "%s: everything is converted already, finishing",
 			   s->volume.data_path);
 		r = conversion_finish(&s->volume);
-		if (r == 0)
-			*ret = ENGINE_FINISHED;
-		return r;
+		if (r < 0)
+			return r;
+		*ret = ENGINE_FINISHED;
+		return 0;
 	}
 	return conversion_run(&s->volume, &keys, recover_only, s->watch, ret);
 }
@@ -278,12 +287,11 @@ static int check_fixed_size(const struct work_volume *v)
 			   v->arguments);
 }
 
-int steps_plan(struct steps *s, struct luks_begin **ret)
+static struct luks_begin_params begin_params(const struct steps *s)
 {
-	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
-	const struct luks_begin_plan *plan;
 	const struct options *o = s->options;
-	const struct luks_begin_params params = {
+
+	return (struct luks_begin_params){
 		.device = s->volume.data_path,
 		.place = &s->volume.place,
 		.active_name = s->volume.name,
@@ -314,6 +322,13 @@ int steps_plan(struct steps *s, struct luks_begin **ret)
 		.skip_tokens = s->skip_tokens,
 		.passphrases = s->passphrases,
 	};
+}
+
+int steps_plan(struct steps *s, struct luks_begin **ret)
+{
+	_cleanup_(luks_begin_freep) struct luks_begin *b = NULL;
+	const struct luks_begin_params params = begin_params(s);
+	const struct luks_begin_plan *plan;
 	int r = check_fixed_size(&s->volume);
 
 	if (r < 0)
@@ -350,7 +365,11 @@ int steps_begin(struct steps *s, struct luks_begin *b)
 	struct work_volume *v = &s->volume;
 	struct luks_header *header;
 	struct meta_io *io;
-	int r = luks_begin_make(b, &header, &io);
+	int r;
+
+	assert(!v->lock && v->reenc.state == LUKS_REENC_NONE);
+	assert(!s->old_key && !s->new_key);
+	r = luks_begin_make(b, &header, &io);
 	if (r < 0)
 		return r;
 	r = rehearse(v, b, header, io);
@@ -390,27 +409,34 @@ int steps_check_cancellable(const struct work_volume *v)
 	return 0;
 }
 
+/* What has nothing converted is over with its last commit, and is never written in this state. */
+static int commit_reverse(struct work_volume *v, const struct luks_reenc_keys *keys,
+			  struct luks_reason *why)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r = volume_lock_header(v, &lock);
+
+	if (r < 0)
+		return r;
+	r = luks_reenc_reverse(v->header, &v->reenc, keys, conversion_hotzone_size(v));
+	if (r < 0 || v->reenc.state == LUKS_REENC_FINISH)
+		return r;
+	return volume_commit_header(v, why);
+}
+
 int steps_turn_around(struct steps *s)
 {
 	struct work_volume *v = &s->volume;
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
-	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	struct secret *key;
 	struct luks_reason why = {};
-	int r = cover_all(s);
+	int r;
 
+	assert(v->lock && v->reenc.state == LUKS_REENC_CLEAN);
+	r = cover_all(s);
 	if (r < 0)
 		return r;
-	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
-	if (r == 0)
-		r = luks_header_check_unmoved(v->header, v->meta);
-	if (r == 0)
-		r = luks_reenc_reverse(v->header, &v->reenc, &keys, conversion_hotzone_size(v));
-	if (r == 0 && v->reenc.state != LUKS_REENC_FINISH) {
-		r = luks_header_commit(v->header, v->meta, &why);
-		if (r == 0)
-			r = luks_header_flush(v->header, v->meta);
-	}
+	r = commit_reverse(v, &keys, &why);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot turn the re-encryption around%s%s",
 				       v->header_path, why.text[0] ? ": " : "", why.text);
@@ -424,15 +450,19 @@ int steps_turn_around(struct steps *s)
 int steps_settle(struct steps *s)
 {
 	struct work_volume *v = &s->volume;
-	int r = steps_unlock(s);
+	int r;
 
-	if (r == 0)
-		r = volume_take_lock(v);
-	if (r == 0 && v->reenc.state != LUKS_REENC_NONE)
-		r = log_error_errno(-ESTALE, "%s: somebody else began a re-encryption meanwhile",
-				    v->data_path);
-	if (r == 0)
-		r = conversion_settle(v, s->new_key);
+	assert(v->stacked && v->reenc.state == LUKS_REENC_NONE);
+	r = steps_unlock(s);
+	if (r < 0)
+		return r;
+	r = volume_take_lock(v);
+	if (r < 0)
+		return r;
+	if (v->reenc.state != LUKS_REENC_NONE)
+		return log_error_errno(-ESTALE, "%s: somebody else began a re-encryption meanwhile",
+				       v->data_path);
+	r = conversion_settle(v, s->new_key);
 	if (r < 0)
 		return r;
 	log_notice("%s: the re-encryption was complete but for its devices, which are in order now",

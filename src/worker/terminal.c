@@ -5,6 +5,7 @@
  */
 #include "worker/terminal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -35,7 +36,7 @@ struct session {
 	struct sigaction actions[ARRAY_SIZE(caught)];
 };
 
-static void stop(struct session *s)
+static void stop_session(struct session *s)
 {
 	(void)tcsetattr(s->fd, TCSAFLUSH, &s->before);
 	for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
@@ -44,7 +45,7 @@ static void stop(struct session *s)
 }
 
 /* The signals are blocked except in ppoll(), so none slips in between a look and a wait. */
-static int start(struct session *s)
+static int start_session(struct session *s)
 {
 	const struct sigaction note = {.sa_handler = note_signal};
 	struct termios quiet;
@@ -66,7 +67,7 @@ static int start(struct session *s)
 	if (tcsetattr(s->fd, TCSAFLUSH, &quiet) < 0) {
 		int r = -errno;
 
-		stop(s);
+		stop_session(s);
 		return r;
 	}
 	return 0;
@@ -115,6 +116,7 @@ static int read_line(const struct session *s, uint64_t deadline, struct secret *
 
 		if (r < 0)
 			return r;
+		assert(n <= line->size);
 		if (n == line->size)
 			return -E2BIG;
 		got = read(s->fd, line->data + n, 1);
@@ -128,17 +130,23 @@ static int read_line(const struct session *s, uint64_t deadline, struct secret *
 	return 0;
 }
 
+static int prompt_for_line(const struct session *s, const char *prompt, uint64_t deadline,
+			   struct secret *line)
+{
+	int r = write_all(s->fd, prompt);
+
+	return r < 0 ? r : read_line(s, deadline, line);
+}
+
 static int ask_once(struct session *s, const char *prompt, uint64_t deadline, struct secret *line)
 {
 	int r;
 
-	r = start(s);
+	r = start_session(s);
 	if (r < 0)
 		return r;
-	r = write_all(s->fd, prompt);
-	if (r == 0)
-		r = read_line(s, deadline, line);
-	stop(s);
+	r = prompt_for_line(s, prompt, deadline, line);
+	stop_session(s);
 	if (!s->echo)
 		(void)write_all(s->fd, "\n");
 	if (noted_signal)
@@ -146,7 +154,7 @@ static int ask_once(struct session *s, const char *prompt, uint64_t deadline, st
 	return r;
 }
 
-static int ask(const char *prompt, unsigned timeout, bool echo, struct secret **ret)
+static int ask_at_terminal(const char *prompt, unsigned timeout, bool echo, struct secret **ret)
 {
 	_cleanup_(secret_freep) struct secret *line = NULL;
 	_cleanup_close_ int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -170,7 +178,7 @@ static int ask(const char *prompt, unsigned timeout, bool echo, struct secret **
 
 int terminal_read(const char *prompt, unsigned timeout, struct secret **ret)
 {
-	return ask(prompt, timeout, false, ret);
+	return ask_at_terminal(prompt, timeout, false, ret);
 }
 
 int terminal_confirm(const char *question, bool *ret)
@@ -181,7 +189,7 @@ int terminal_confirm(const char *question, bool *ret)
 
 	(void)snprintf(prompt, sizeof(prompt),
 		       "%s\nAre you sure? (Type 'yes' in capital letters): ", question);
-	r = ask(prompt, 0, true, &line);
+	r = ask_at_terminal(prompt, 0, true, &line);
 	if (r < 0)
 		return r;
 	*ret = line->size == 3 && memcmp(line->data, "YES", 3) == 0;

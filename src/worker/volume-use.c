@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/volume-use.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -102,6 +103,7 @@ static int check_other_holders(const struct work_volume *v, const struct active_
 {
 	struct other_holder other = {.volume = v, .active = active, .others = others};
 
+	assert(active->data_device != 0); /* check_device() refuses such a mapping */
 	if (device_each_holder(active->data_device, look_at_holder, &other) <= 0)
 		return 0;
 	return log_refusal(-EBUSY,
@@ -266,8 +268,10 @@ int volume_find_active(struct work_volume *v)
 	const char *wanted;
 	struct active a;
 	struct stat st;
-	int r = find_wanted(v, name, &wanted);
+	int r;
 
+	assert(!v->name);
+	r = find_wanted(v, name, &wanted);
 	if (r < 0)
 		return r;
 	if (fstat(v->data.fd, &st) < 0)
@@ -379,11 +383,12 @@ int volume_claim(struct work_volume *v)
 {
 	int r = volume_claim_device(v);
 
-	if (r == 0)
-		r = claim_file(v, v->data.fd, v->data_path);
-	if (r == 0 && !v->header_on_data)
-		r = claim_file(v, v->meta_fd, v->header_path);
-	return r;
+	if (r < 0)
+		return r;
+	r = claim_file(v, v->data.fd, v->data_path);
+	if (r < 0 || v->header_on_data)
+		return r;
+	return claim_file(v, v->meta_fd, v->header_path);
 }
 
 void volume_unclaim(struct work_volume *v)
@@ -397,6 +402,7 @@ int volume_check_claim(struct work_volume *v)
 {
 	struct use_reason why;
 
+	assert(!v->name);
 	if (loop_claims_take(&v->loops, v->data.fd, &why) != -EBUSY)
 		return 0;
 	return log_refusal(

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/volume.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +22,6 @@
 #include "worker/own-header.h"
 #include "worker/volume-use.h"
 
-/* Bytes, of an image file's sectors for cryptsetup: the block size of the file system. */
-#define STOCK_FILE_BLOCK UINT32_C(4096)
-
 /* EPERM tells the service that no key fits, and it then waits for another key. */
 static int not_a_key(int error)
 {
@@ -35,6 +32,7 @@ static int make_arguments(struct work_volume *v)
 {
 	const bool detached = v->options->header;
 
+	assert(!v->arguments);
 	if (asprintf(&v->arguments, "%s%s%s%s", detached ? "--header " : "",
 		     detached ? v->header_path : "", detached ? " " : "", v->data_path) < 0) {
 		v->arguments = NULL;
@@ -50,12 +48,14 @@ static int device_below(const char *name, char **ret)
 	struct active_volume active;
 	int r = find_mapping_name(name, known);
 
-	if (r == 0)
-		r = find_volume_by_name(known, &active);
-	if (r == 0 && active.data_device == 0)
-		r = -ENODEV;
-	if (r == 0)
-		r = find_device_node(active.data_device, path, sizeof(path));
+	if (r < 0)
+		return r;
+	r = find_volume_by_name(known, &active);
+	if (r < 0)
+		return r;
+	if (active.data_device == 0)
+		return -ENODEV;
+	r = find_device_node(active.data_device, path, sizeof(path));
 	if (r < 0)
 		return r;
 	*ret = strdup(path);
@@ -147,144 +147,6 @@ static int read_header(struct work_volume *v)
 	return r < 0 ? r : check_expected_uuid(v);
 }
 
-static int load(struct work_volume *v, uint64_t fixed_size, struct luks_reason *why)
-{
-	return luks_reenc_load(v->header, v->data.geometry.size, fixed_size,
-			       v->data.geometry.block_size, &v->reenc, why);
-}
-
-int volume_refuse_grown(const struct work_volume *v)
-{
-	const uint64_t data =
-		v->grown ? v->data.geometry.size - v->reenc.data_offset : v->reenc.data_size;
-
-	return log_refusal(-EINVAL,
-			   "%s: the open mapping has %" PRIu64 " bytes, and %s has %" PRIu64
-			   " bytes of data (has it grown since it was opened?); the bytes behind "
-			   "the mapping would be lost; close the volume and open it again, or "
-			   "cancel the re-encryption with: recryptctl cancel %s",
-			   v->name, v->active_size, v->data_path, data, v->arguments);
-}
-
-/*
- * The mapping shows only a part of the data, or another than was asked for. What lies outside would
- * stay under the old key, and be lost when the header only knows the new one.
- */
-static int refuse_other_size(const struct work_volume *v)
-{
-	const uint64_t open = v->active_size, data = v->reenc.data_size;
-
-	if (v->options->device_size)
-		return log_refusal(
-			-EINVAL,
-			"%s: the open mapping has %" PRIu64 " bytes, and --device-size is "
-			"%" PRIu64 "; the bytes behind it would be lost; give --device-size "
-			"%" PRIu64 ", or close the volume",
-			v->name, open, data, open);
-	if (open > data)
-		return log_refusal(-EINVAL,
-				   "%s: the open mapping has %" PRIu64 " bytes, but %s has only "
-				   "%" PRIu64
-				   " bytes of data (has it become smaller?); give the device "
-				   "its size back, or close the volume",
-				   v->name, open, v->data_path, data);
-	if (v->reenc.state != LUKS_REENC_NONE)
-		return volume_refuse_grown(v);
-	return log_refusal(-EINVAL,
-			   "%s: the open mapping has %" PRIu64 " bytes, and %s has %" PRIu64
-			   " bytes of data; the bytes behind the mapping would be lost. To open "
-			   "them, run cryptsetup resize %s. If they hold no data, run recryptctl "
-			   "reencrypt --device-size %" PRIu64,
-			   v->name, open, v->data_path, data, v->name, open);
-}
-
-uint32_t volume_position_unit(const struct work_volume *v)
-{
-	const struct geometry *g = &v->data.geometry;
-
-	return g->is_block ? g->block_size : MAX(g->block_size, STOCK_FILE_BLOCK);
-}
-
-/* An earlier run, or cryptsetup, saw the same data on a disk with smaller blocks. */
-static int check_position_blocks(const struct work_volume *v)
-{
-	const uint32_t block = v->data.geometry.block_size;
-	const struct luks_reenc *r = &v->reenc;
-
-	if ((r->state != LUKS_REENC_CLEAN && r->state != LUKS_REENC_HOT) || r->shift_size > 0 ||
-	    is_aligned(r->boundary | r->hot_size, block))
-		return 0;
-	return log_refusal(-EINVAL,
-			   "%s: the re-encryption stands at byte %" PRIu64
-			   " of the data, with a hotzone of %" PRIu64
-			   " bytes; direct I/O here needs multiples of %" PRIu32
-			   ". Continue with cryptsetup, or %s%s",
-			   v->data_path, r->boundary, r->hot_size, block,
-			   v->data.geometry.is_block
-				   ? "copy the volume to a disk with smaller sectors"
-				   : "name a loop device instead, which is made with: losetup -f "
-				     "--show ",
-			   v->data.geometry.is_block ? "" : v->data_path);
-}
-
-/*
- * Direct I/O is in whole blocks of the device or file system, and the data may have another size: a
- * copy of a disk with smaller blocks. What is left over would stay under the old key, and be lost.
- */
-static int check_blocks(const struct work_volume *v)
-{
-	const uint32_t block = v->data.geometry.block_size;
-
-	if (is_aligned(v->reenc.data_offset | v->reenc.data_size, block))
-		return check_position_blocks(v);
-	if (v->data.geometry.is_block)
-		return log_refusal(-EINVAL,
-				   "%s: the device has sectors of %" PRIu32 " bytes, and the size "
-				   "of the data (%" PRIu64 ") or its offset (%" PRIu64 ") is no "
-				   "multiple of that; copy the volume to a disk with smaller "
-				   "sectors",
-				   v->data_path, block, v->reenc.data_size, v->reenc.data_offset);
-	return log_refusal(
-		-EINVAL,
-		"%s: the file system takes direct I/O in blocks of %" PRIu32 " bytes, and the size "
-		"of the data (%" PRIu64 ") or its offset (%" PRIu64 ") is no multiple of that; "
-		"attach the image with losetup -f --show %s and name the loop device",
-		v->data_path, block, v->reenc.data_size, v->reenc.data_offset, v->data_path);
-}
-
-int volume_understand(struct work_volume *v)
-{
-	struct luks_reason why = {};
-	int r = load(v, v->options->device_size, &why);
-
-	v->grown = false;
-	if (r == 0 && v->name && v->active_size != v->reenc.data_size) {
-		v->grown = luks_reenc_limit(&v->reenc, v->active_size) == 0;
-		if (!v->grown)
-			return refuse_other_size(v);
-	}
-	switch (r) {
-	case 0:
-		return check_blocks(v);
-	case -EOPNOTSUPP:
-		log_error("%s: cannot be re-encrypted: %s", v->header_path, why.text);
-		return -ENOTSUP;
-	case -EBADMSG:
-		log_error("%s: damaged or tampered metadata: %s; of header backups restore only "
-			  "one that was made since the re-encryption stopped: an older one loses "
-			  "what was converted after it",
-			  v->header_path, why.text);
-		return -EINVAL;
-	case -EFBIG:
-		log_error("%s: %s", v->data_path, why.text);
-		return -ENOTBLK;
-	default:
-		return *why.text ? log_refusal(r, "%s: %s", v->data_path, why.text)
-				 : log_error_errno(r, "%s: cannot understand the LUKS2 header",
-						   v->data_path);
-	}
-}
-
 static int open_metadata(struct work_volume *v)
 {
 	int fd = meta_io_open(v->place.header.fd, O_RDWR), r;
@@ -332,14 +194,19 @@ static int open_data(struct work_volume *v)
 	}
 }
 
-static int find_place(struct work_volume *v)
+static int find_named(const struct options *o, struct luks_place *ret)
 {
-	const struct options *o = v->options;
 	_cleanup_free_ char *below = NULL;
 	int r = o->device ? 0 : device_of_name(o->active_name, &below);
 
-	if (r == 0)
-		r = luks_place_find(o->device ?: below, o->header, &v->place);
+	return r < 0 ? r : luks_place_find(o->device ?: below, o->header, ret);
+}
+
+static int find_place(struct work_volume *v)
+{
+	const struct options *o = v->options;
+	int r = find_named(o, &v->place);
+
 	if (r < 0)
 		return r == -ENOTBLK ? -EINVAL : r;
 	v->data_path = v->place.data.path;
@@ -352,21 +219,26 @@ static int open_all(struct work_volume *v)
 {
 	int r = find_place(v);
 
-	if (r == 0)
-		r = make_arguments(v);
-	if (r == 0)
-		r = open_data(v);
-	if (r == 0)
-		r = open_metadata(v);
+	if (r < 0)
+		return r;
+	r = make_arguments(v);
+	if (r < 0)
+		return r;
+	r = open_data(v);
+	if (r < 0)
+		return r;
+	r = open_metadata(v);
 	if (r < 0)
 		return r;
 	/* One flush serves both then. */
 	v->header_on_data = file_is_same(&v->place.data.identity, &v->place.header.identity);
 	r = read_header(v);
-	if (r == 0)
-		r = volume_find_active(v);
-	if (r == 0)
-		r = own_header_check(v);
+	if (r < 0)
+		return r;
+	r = volume_find_active(v);
+	if (r < 0)
+		return r;
+	r = own_header_check(v);
 	return r < 0 ? r : volume_understand(v);
 }
 
@@ -375,6 +247,7 @@ int volume_open(const struct options *o, struct work_volume *ret)
 	struct work_volume v = VOLUME_NONE;
 	int r;
 
+	assert(o->device || o->active_name);
 	v.options = o;
 	r = open_all(&v);
 	if (r < 0) {
@@ -422,6 +295,31 @@ static int take_lock(const struct work_volume *v, struct luks_lock **ret)
 	return 0;
 }
 
+int volume_lock_header(const struct work_volume *v, struct luks_lock **ret)
+{
+	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
+	int r;
+
+	assert(v->lock);
+	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
+	if (r < 0)
+		return r;
+	r = luks_header_check_unmoved(v->header, v->meta);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(lock);
+	return 0;
+}
+
+int volume_commit_header(const struct work_volume *v, struct luks_reason *why)
+{
+	int r;
+
+	assert(v->lock && v->meta_fd >= 0); /* no rehearsal's */
+	r = luks_header_commit(v->header, v->meta, why);
+	return r < 0 ? r : luks_header_flush(v->header, v->meta);
+}
+
 static int repair_copies(struct work_volume *v)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
@@ -429,9 +327,7 @@ static int repair_copies(struct work_volume *v)
 
 	if (!luks_header_needs_repair(v->header))
 		return 0;
-	r = luks_lock_metadata(v->meta_fd, LUKS_LOCK_EXCLUSIVE, &lock);
-	if (r == 0)
-		r = luks_header_check_unmoved(v->header, v->meta);
+	r = volume_lock_header(v, &lock);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot look at the bad copy of the LUKS2 header",
 				       v->header_path);
@@ -442,16 +338,19 @@ int volume_reload(struct work_volume *v)
 {
 	int r = read_header(v);
 
-	if (r == 0)
-		r = volume_understand(v);
+	if (r < 0)
+		return r;
+	r = volume_understand(v);
 	return r < 0 || !v->lock ? r : repair_copies(v);
 }
 
 int volume_check_idle(struct work_volume *v)
 {
 	struct luks_lock *lock;
-	int r = take_lock(v, &lock);
+	int r;
 
+	assert(!v->lock && v->exclusive_fd < 0); /* what it lets go is its own */
+	r = take_lock(v, &lock);
 	if (r < 0)
 		return r;
 	r = volume_claim(v);
@@ -475,12 +374,16 @@ static int look_again(struct work_volume *v)
 
 int volume_take_lock(struct work_volume *v)
 {
-	int r = take_lock(v, &v->lock);
+	int r;
 
-	if (r == 0)
-		r = look_again(v);
-	if (r == 0)
-		r = volume_claim(v);
+	assert(!v->lock);
+	r = take_lock(v, &v->lock);
+	if (r < 0)
+		return r;
+	r = look_again(v);
+	if (r < 0)
+		return r;
+	r = volume_claim(v);
 	return r < 0 ? r : volume_reload(v);
 }
 
@@ -513,18 +416,24 @@ static int lock_to_wipe(struct work_volume *v, struct luks_lock **ret)
 	return r;
 }
 
-int volume_wipe_freed(struct work_volume *v, const struct luks_areas *freed)
+static int try_to_wipe(struct work_volume *v, const struct luks_areas *freed)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
 	int r = lock_to_wipe(v, &lock);
 
-	if (r == 0)
-		r = read_to_wipe(v);
-	if (r == 0) {
-		r = luks_freed_wipe(v->header, v->meta, freed);
-		if (r == -EBUSY)
-			return 0; /* another one was begun meanwhile; its end comes to it */
-	}
+	if (r < 0)
+		return r;
+	r = read_to_wipe(v);
+	if (r < 0)
+		return r;
+	r = luks_freed_wipe(v->header, v->meta, freed);
+	return r == -EBUSY ? 0 : r; /* another one was begun meanwhile; its end comes to it */
+}
+
+int volume_wipe_freed(struct work_volume *v, const struct luks_areas *freed)
+{
+	int r = try_to_wipe(v, freed);
+
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: the re-encryption is complete, but the areas of the "

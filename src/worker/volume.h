@@ -84,6 +84,13 @@ static inline dev_t volume_data_device(const struct work_volume *v)
  */
 int volume_reload(struct work_volume *v);
 
+/*
+ * For a commit of the locked volume, besides those of conversion_run(): the metadata lock, and a
+ * header that is still the one that we know (-ESTALE); and the commit, durable on return.
+ */
+int volume_lock_header(const struct work_volume *v, struct luks_lock **ret);
+int volume_commit_header(const struct work_volume *v, struct luks_reason *why);
+
 /* Sets v->reenc from v->header. Logs what is wrong. */
 int volume_understand(struct work_volume *v);
 

@@ -4,6 +4,7 @@
  * for passphrases, does one job in the foreground, and stops between two hotzones when it is asked
  * to. Started by recryptd it does what that asks for, see service.h, provider.h and read-file.h.
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -44,6 +45,7 @@ static int catch_signals(void)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction act = {.sa_handler = on_signal};
 
+	assert(stop_fd < 0);
 	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (stop_fd < 0)
 		return -errno;
@@ -54,7 +56,14 @@ static int catch_signals(void)
 	return sigaction(SIGPIPE, &act, NULL) < 0 ? -errno : 0;
 }
 
-static int run(const struct options *o)
+static int set_up_process(void)
+{
+	int r = process_protect();
+
+	return r < 0 ? r : catch_signals();
+}
+
+static int run_verb(const struct options *o)
 {
 	switch (o->verb) {
 	case VERB_REENCRYPT:
@@ -103,14 +112,12 @@ int main(int argc, char **argv)
 	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
-	r = process_protect();
-	if (r == 0)
-		r = catch_signals();
+	r = set_up_process();
 	if (r < 0)
 		return exit_code(log_error_errno(r, "cannot set up the process"));
 	derive_set_up(&(struct luks_cost_limits){o.key_memory_max, o.key_cost_max},
 		      o.key_timeout * UINT64_C(1000000), stop_fd);
-	r = run(&o);
+	r = run_verb(&o);
 	(void)close(TAKE_FD(stop_fd));
 	return exit_code(r);
 }
