@@ -49,6 +49,9 @@ int bus_add_manager(struct bus *b, sd_bus *bus);
 int bus_add_volumes(struct bus *b, sd_bus *bus);
 int bus_add_jobs(struct bus *b, sd_bus *bus);
 
+/* All methods of a volume, for its vtable. */
+int volume_on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
 /* The head of a function that reads (or writes) a property, for a vtable. */
 #define DEFINE_GETTER(name)                                                                        \
 	static int name(__attribute__((unused)) sd_bus *bus,                                       \

@@ -9,7 +9,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus-manager.c \
 	src/daemon/bus-message.c \
 	src/daemon/bus-options.c src/daemon/bus-options.h \
-	src/daemon/bus-volume.c \
+	src/daemon/bus-volume.c src/daemon/bus-volume-verbs.c \
 	src/daemon/log-control.c src/daemon/log-control.h \
 	src/daemon/politeness.c src/daemon/politeness.h \
 	src/daemon/polkit.c src/daemon/polkit.h \
