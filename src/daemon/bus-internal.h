@@ -79,8 +79,16 @@ void path_list_add(struct path_list *l, const struct object_path *path);
 /* Hands the list over, or frees it: 0 or a negative errno, for the enumerator to return. */
 int path_list_end(struct path_list *l, char ***ret);
 
-/* Appends one entry of an a{sv}; @type is that of a basic value or "s". */
-int append_entry(sd_bus_message *m, const char *key, const char *type, const void *value);
+/* An entry of an a{sv}. @type is that of a basic value; with "s" @value is the text itself. */
+struct entry {
+	const char *key, *type;
+	const void *value;
+};
+
+int append_entries(sd_bus_message *m, const struct entry *entries, size_t n);
+/* One with a value of any type, which is appended in between. */
+int entry_open(sd_bus_message *m, const char *key, const char *type);
+int entry_close(sd_bus_message *m);
 
 /* For vtables: @userdata points to a char * or to an array of char. */
 int get_text_pointer(sd_bus *bus, const char *path, const char *interface, const char *property,

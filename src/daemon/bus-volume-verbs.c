@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The verbs behind org.recryptd1.Volume. */
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -34,11 +35,13 @@ static int run_rotate(struct call *c, const struct arguments *a, struct failure 
 	int r;
 
 	r = volume_of(c, f, &v);
-	if (r == 0)
-		r = volume_rotate(v, &a->rotate, f, &j);
-	if (r == 0)
-		call_reply_path(c, job_path(j).text);
-	return r;
+	if (r < 0)
+		return r;
+	r = volume_rotate(v, &a->rotate, f, &j);
+	if (r < 0)
+		return r;
+	call_reply_path(c, job_path(j).text);
+	return 0;
 }
 
 static int parse_suspend(sd_bus_message *m, struct arguments *a, struct failure *f)
@@ -81,11 +84,13 @@ static int run_cancel(struct call *c, const struct arguments *a, struct failure 
 	int r;
 
 	r = volume_of(c, f, &v);
-	if (r == 0)
-		r = volume_cancel(v, &a->cancel, f, &j);
-	if (r == 0)
-		call_reply_path(c, job_path(j).text);
-	return r;
+	if (r < 0)
+		return r;
+	r = volume_cancel(v, &a->cancel, f, &j);
+	if (r < 0)
+		return r;
+	call_reply_path(c, job_path(j).text);
+	return 0;
 }
 
 static int parse_set_rate_limit(sd_bus_message *m, struct arguments *a, struct failure *f)
@@ -150,26 +155,17 @@ static int run_accept(struct call *c, const struct arguments *a, struct failure 
 /* @slots as au. */
 static int append_keyslots(sd_bus_message *m, const char *key, const uint32_t *slots, size_t n)
 {
-	int r;
+	int r = entry_open(m, key, "au");
 
-	r = sd_bus_message_open_container(m, 'e', "sv");
-	if (r >= 0)
-		r = sd_bus_message_append(m, "s", key);
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', "au");
-	if (r >= 0)
-		r = sd_bus_message_append_array(m, 'u', slots, n * sizeof(*slots));
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append_array(m, 'u', slots, n * sizeof(*slots));
+	return r < 0 ? r : entry_close(m);
 }
 
 static int append_check(sd_bus_message *m, const struct check_result *c)
 {
-	const struct {
-		const char *key, *type;
-		const void *value;
-	} entries[] = {
+	const struct entry entries[] = {
 		{"Obstacle", "s", c->obstacle.text},
 		{"ObstacleName", "s", c->obstacle.name},
 		{"OldCipher", "s", c->old_cipher},
@@ -183,12 +179,16 @@ static int append_check(sd_bus_message *m, const struct check_result *c)
 	};
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(entries); i++)
-		r = append_entry(m, entries[i].key, entries[i].type, entries[i].value);
-	if (r >= 0)
-		r = append_keyslots(m, "LostKeyslots", c->lost, c->n_lost);
-	if (r >= 0)
-		r = append_keyslots(m, "KeptKeyslots", c->kept, c->n_kept);
+	assert(c->n_lost <= ARRAY_SIZE(c->lost) && c->n_kept <= ARRAY_SIZE(c->kept));
+	if (r < 0)
+		return r;
+	r = append_entries(m, entries, ARRAY_SIZE(entries));
+	if (r < 0)
+		return r;
+	r = append_keyslots(m, "LostKeyslots", c->lost, c->n_lost);
+	if (r < 0)
+		return r;
+	r = append_keyslots(m, "KeptKeyslots", c->kept, c->n_kept);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

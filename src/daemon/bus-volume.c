@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* org.recryptd1.Volume: its vtable, and what is told when a volume changes. */
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -114,15 +115,19 @@ static int append_key(sd_bus_message *m, const struct volume_key *k)
 	int r;
 
 	r = sd_bus_message_open_container(m, 'r', "sustttt");
-	if (r >= 0)
-		r = bus_append_text(m, k->id);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "u", k->generation);
-	if (r >= 0)
-		r = bus_append_text(m, k->state);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "tttt", k->registered_usec, k->populated_usec,
-					  k->activated_usec, k->retired_usec);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, k->id);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "u", k->generation);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, k->state);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "tttt", k->registered_usec, k->populated_usec,
+				  k->activated_usec, k->retired_usec);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -147,17 +152,17 @@ DEFINE_GETTER(get_last_rotation)
 {
 	const struct volume *v = userdata;
 	const struct last_rotation *l = &v->last_rotation;
+	const struct entry entries[] = {
+		{"Outcome", "s", l->outcome},
+		{"Message", "s", l->message},
+		{"StartTime", "t", &l->started_usec},
+		{"EndTime", "t", &l->ended_usec},
+	};
 	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
-	if (r >= 0 && *l->outcome) {
-		r = append_entry(reply, "Outcome", "s", l->outcome);
-		if (r >= 0)
-			r = append_entry(reply, "Message", "s", l->message);
-		if (r >= 0)
-			r = append_entry(reply, "StartTime", "t", &l->started_usec);
-		if (r >= 0)
-			r = append_entry(reply, "EndTime", "t", &l->ended_usec);
-	}
+	if (r < 0)
+		return r;
+	r = append_entries(reply, entries, *l->outcome ? ARRAY_SIZE(entries) : 0);
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -323,6 +328,7 @@ void volume_emit(struct volume *v, uint64_t what)
 	const char *names[16 * ARRAY_SIZE(groups) + 1];
 	size_t n = 0;
 
+	assert((what & ~VOLUME_CHANGED_ALL) == 0);
 	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
 		for (size_t i = 0; what & groups[g].what && groups[g].names[i]; i++)
 			names[n++] = groups[g].names[i];
