@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads calendar expressions. */
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -40,24 +41,31 @@ static int read_number(const char **text, int *ret)
 	return 0;
 }
 
+static bool take(const char **text, char c)
+{
+	if (**text != c)
+		return false;
+	(*text)++;
+	return true;
+}
+
 /* N, N..N, N/STEP, N..N/STEP */
 static int read_range(const char **text, int min, int max, struct calendar_range *ret)
 {
 	struct calendar_range r = {.step = 1};
-	int q = read_number(text, &r.first);
 
-	r.last = r.first;
-	if (q == 0 && strncmp(*text, "..", 2) == 0) {
+	assert(min <= max && max < INT_MAX);
+	if (read_number(text, &r.first) < 0)
+		return -EINVAL;
+	r.last = **text == '/' ? INT_MAX : r.first;
+	if (strncmp(*text, "..", 2) == 0) {
 		*text += 2;
-		q = read_number(text, &r.last);
-	} else if (q == 0 && **text == '/') {
-		r.last = INT_MAX;
+		if (read_number(text, &r.last) < 0)
+			return -EINVAL;
 	}
-	if (q == 0 && **text == '/') {
-		(*text)++;
-		q = read_number(text, &r.step);
-	}
-	if (q < 0 || r.step == 0 || r.first < min || r.first > max || r.first > r.last ||
+	if (take(text, '/') && read_number(text, &r.step) < 0)
+		return -EINVAL;
+	if (r.step == 0 || r.first < min || r.first > max || r.first > r.last ||
 	    (r.last > max && r.last != INT_MAX))
 		return -EINVAL;
 	*ret = r;
@@ -81,14 +89,6 @@ static int read_field(const char **text, int min, int max, struct calendar_field
 	} while (r == 0 && **text == ',' && (*text)++);
 	*ret = f;
 	return r;
-}
-
-static bool take(const char **text, char c)
-{
-	if (**text != c)
-		return false;
-	(*text)++;
-	return true;
 }
 
 static bool is_within(const struct calendar_field *f, int min, int max)
@@ -133,12 +133,13 @@ static int read_time(const char *text, struct calendar *c)
 
 	if (r < 0 || !take(&text, ':'))
 		return -EINVAL;
-	r = read_field(&text, 0, 59, &c->minute);
-	if (r == 0 && take(&text, ':'))
-		r = read_field(&text, 0, 59, &c->second);
-	else
+	if (read_field(&text, 0, 59, &c->minute) < 0)
+		return -EINVAL;
+	if (!take(&text, ':'))
 		c->second = (struct calendar_field){.n = 1, .range = {{0, 0, 1}}};
-	return r < 0 || *text ? -EINVAL : 0;
+	else if (read_field(&text, 0, 59, &c->second) < 0)
+		return -EINVAL;
+	return *text ? -EINVAL : 0;
 }
 
 /* "Mon" or "Monday" at the start of *@text, in any case. */
@@ -163,15 +164,15 @@ static int read_weekdays(const char *text, struct calendar *c)
 {
 	do {
 		unsigned first, last;
-		int r = read_weekday(&text, &first);
 
+		if (read_weekday(&text, &first) < 0)
+			return -EINVAL;
 		last = first;
-		if (r == 0 && strncmp(text, "..", 2) == 0) {
+		if (strncmp(text, "..", 2) == 0) {
 			text += 2;
-			r = read_weekday(&text, &last);
+			if (read_weekday(&text, &last) < 0)
+				return -EINVAL;
 		}
-		if (r < 0)
-			return r;
 		for (unsigned day = first;; day = (day + 1) % 7) {
 			c->weekdays |= 1U << day;
 			if (day == last)

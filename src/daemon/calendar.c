@@ -2,6 +2,7 @@
 /* When a calendar expression holds; calendar-parse.c reads it. */
 #include "daemon/calendar.h"
 
+#include <assert.h>
 #include <time.h>
 
 #include "util/checked.h"
@@ -51,7 +52,7 @@ static struct wall wall_at(const struct calendar *c, int64_t seconds)
 	return wall_of(&tm);
 }
 
-static int compare(const struct wall *a, const struct wall *b)
+static int compare_wall(const struct wall *a, const struct wall *b)
 {
 	const int pairs[][2] = {{a->year, b->year}, {a->month, b->month},   {a->day, b->day},
 				{a->hour, b->hour}, {a->minute, b->minute}, {a->second, b->second}};
@@ -93,7 +94,7 @@ static int64_t jump_over(const struct calendar *c, const struct wall *w, int64_t
 		const int64_t middle = before + (after - before) / 2;
 		const struct wall shown = wall_at(c, middle);
 
-		if (compare(&shown, w) < 0)
+		if (compare_wall(&shown, w) < 0)
 			before = middle;
 		else
 			after = middle;
@@ -119,7 +120,7 @@ static int64_t instant(const struct calendar *c, const struct wall *w)
 
 		any = utc - near.tm_gmtoff;
 		shown = wall_at(c, any);
-		if (compare(&shown, w) == 0)
+		if (compare_wall(&shown, w) == 0)
 			first = MIN(first, any);
 	}
 	return first != INT64_MAX ? first : jump_over(c, w, any);
@@ -164,6 +165,7 @@ static int field_next(const struct calendar_field *f, int from, int max)
 		const struct calendar_range *r = &f->range[i];
 		int value = r->first;
 
+		assert(r->step > 0);
 		if (from > value)
 			value += (from - value + r->step - 1) / r->step * r->step;
 		if (value <= MIN(r->last, max))
@@ -183,6 +185,7 @@ static int field_last(const struct calendar_field *f, int from)
 		const struct calendar_range *r = &f->range[i];
 		const int last = MIN(r->last, from);
 
+		assert(r->step > 0);
 		if (last >= r->first)
 			best = MAX(best, last - (last - r->first) % r->step);
 	}
@@ -194,6 +197,7 @@ static int days_of(int year, int month)
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
+	assert(month >= 1 && month <= 12);
 	return days[month - 1] + (leap && month == 2);
 }
 
@@ -203,6 +207,7 @@ static unsigned weekday_of(int year, int month, int day)
 	static const int shift[] = {0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4};
 	const int y = month < 3 ? year - 1 : year;
 
+	assert(month >= 1 && month <= 12);
 	return (unsigned)((y + y / 4 - y / 100 + y / 400 + shift[month - 1] + day) % 7);
 }
 

@@ -4,6 +4,7 @@
  * a step, turns are given, the rate is shared, the observer and the service manager are told.
  * Without a mark nothing wakes up.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,7 @@ void manager_share_rate(struct manager *m)
 	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
 		if (e->running)
 			limits[i++] = ((const struct volume *)e->owner)->rate_limit;
+	assert(i == n);
 	schedule_share(m->rate_limit, limits, shares, n);
 	i = 0;
 	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
@@ -210,7 +212,9 @@ static int on_turn(sd_event_source *s, void *userdata)
 
 int manager_turn_new(struct manager *m)
 {
-	int r = sd_event_add_defer(m->event, &m->core->turn, on_turn, m);
+	int r;
 
+	assert(!m->core->turn);
+	r = sd_event_add_defer(m->event, &m->core->turn, on_turn, m);
 	return r < 0 ? r : 0;
 }

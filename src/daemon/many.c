@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Suspend and resume of many volumes at once: the caller hears when all have answered. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct many {
 
 static void one_done(struct many *m)
 {
+	assert(m->pending > 0);
 	if (--m->pending > 0)
 		return;
 	m->done(NULL, m->error, &m->failure, m->userdata);
@@ -58,6 +60,7 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 	struct many *m = calloc(1, sizeof(*m));
 	size_t count = 0;
 
+	assert(!suspend != !resume);
 	if (!m)
 		return failure_set(f, -ENOMEM, "out of memory");
 	m->pending = 1; /* ours: it cannot end before all have been asked */
