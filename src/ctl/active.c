@@ -75,7 +75,8 @@ static int digest_of(const struct luks_reenc *r, uint64_t start)
 }
 
 /* -ESTALE: it does not agree. */
-static int compare(const struct table *live, const struct luks_status *s, dev_t data, uint64_t size)
+static int compare_tables(const struct table *live, const struct luks_status *s, dev_t data,
+			  uint64_t size)
 {
 	_cleanup_table_ struct table expected = {0};
 	int r;
@@ -108,11 +109,9 @@ enum status_table active_compare(const struct active_volume *v, const struct luk
 	if (r < 0)
 		return STATUS_TABLE_UNKNOWN;
 	/* An image file is mapped through a loop device: whose, does not matter here. */
-	r = compare(&live, s, data, s->reenc.data_size);
-	if (r == 0)
-		return STATUS_TABLE_AGREES;
+	r = compare_tables(&live, s, data, s->reenc.data_size);
 	if (r != -ESTALE)
-		return STATUS_TABLE_UNKNOWN;
-	return v->size > 0 && compare(&live, s, data, v->size) == 0 ? STATUS_TABLE_SIZE
-								    : STATUS_TABLE_DIFFERS;
+		return r < 0 ? STATUS_TABLE_UNKNOWN : STATUS_TABLE_AGREES;
+	return v->size > 0 && compare_tables(&live, s, data, v->size) == 0 ? STATUS_TABLE_SIZE
+									   : STATUS_TABLE_DIFFERS;
 }

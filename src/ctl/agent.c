@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/agent.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +23,7 @@ static void become_agent(int notify_fd)
 {
 	char fd[FD_TEXT];
 
+	assert(notify_fd > STDERR_FILENO);
 	(void)snprintf(fd, sizeof(fd), "%d", notify_fd);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && fcntl(notify_fd, F_SETFD, 0) == 0)
 		(void)execlp(AGENT, AGENT, "--fallback", "--notify-fd", fd, (char *)NULL);
@@ -64,6 +66,7 @@ pid_t agent_start(void)
 
 void agent_stop(pid_t agent)
 {
+	assert(agent >= 0); /* kill(2) takes others for groups of processes */
 	if (agent <= 0)
 		return;
 	(void)kill(agent, SIGTERM);

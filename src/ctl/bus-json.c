@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/bus-json.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ static int read_basic(sd_bus_message *m, char type, json_object **ret)
 		const char *s;
 	} v;
 
+	assert(type != 'v' && type != 'a' && type != 'r');
 	if (type == 'h' || sd_bus_message_read_basic(m, type, &v) <= 0)
 		return -EBADMSG;
 	switch (type) {
@@ -106,31 +108,52 @@ static int read_element(sd_bus_message *m, unsigned depth, json_object *o)
 	return 1;
 }
 
+static int read_entries(sd_bus_message *m, const char *contents, unsigned depth, json_object *o)
+{
+	char entry[64];
+	int r;
+
+	/* What is between the braces: {sv}, {sa{sv}}. */
+	(void)snprintf(entry, sizeof(entry), "%.*s", (int)strlen(contents) - 2, contents + 1);
+	do
+		r = read_entry(m, entry, depth, o);
+	while (r > 0);
+	return r;
+}
+
+static int read_elements(sd_bus_message *m, unsigned depth, json_object *o)
+{
+	int r;
+
+	do
+		r = read_element(m, depth, o);
+	while (r > 0);
+	return r;
+}
+
+static int read_contents(sd_bus_message *m, char type, const char *contents, unsigned depth,
+			 json_object *o)
+{
+	int r = sd_bus_message_enter_container(m, type, contents);
+
+	if (r < 0)
+		return r;
+	r = json_object_is_type(o, json_type_object) ? read_entries(m, contents, depth, o)
+						     : read_elements(m, depth, o);
+	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 static int read_container(sd_bus_message *m, char type, const char *contents, unsigned depth,
 			  json_object **ret)
 {
 	bool dictionary = type == 'a' && *contents == '{';
 	json_object *o = dictionary ? json_object_new_object() : json_object_new_array();
-	char entry[64];
 	int r;
 
+	assert(depth <= DEPTH_MAX);
 	if (!o)
 		return -ENOMEM;
-	r = sd_bus_message_enter_container(m, type, contents);
-	if (r >= 0 && dictionary) {
-		/* What is between the braces: {sv}, {sa{sv}}. */
-		(void)snprintf(entry, sizeof(entry), "%.*s", (int)strlen(contents) - 2,
-			       contents + 1);
-		do
-			r = read_entry(m, entry, depth, o);
-		while (r > 0);
-	} else if (r >= 0) {
-		do
-			r = read_element(m, depth, o);
-		while (r > 0);
-	}
-	if (r >= 0)
-		r = sd_bus_message_exit_container(m);
+	r = read_contents(m, type, contents, depth, o);
 	if (r < 0) {
 		json_object_put(o);
 		return r;

@@ -5,6 +5,7 @@
  *
  *     Check() -> lost keyslots -> a passphrase for the first of them -> Unlock() -> Check() ...
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -23,20 +24,16 @@ struct carry_over {
 
 int check_rotation(struct client *c, const struct options *o, const char *path, json_object **ret)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-	int r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Check", &call);
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	int r = call_volume(c, o, path, "Check", append_rotation, &reply);
 
-	if (r >= 0)
-		r = append_rotation(call, o);
-	if (r >= 0)
-		r = client_send(c, TAKE_PTR(call), &reply);
 	if (r < 0)
 		return r;
 	r = json_from_message(reply, ret);
 	return r < 0 ? log_error_errno(r, "the answer of recryptd cannot be read") : 0;
 }
 
-static int look_what_is_lost(struct carry_over *a)
+static int read_lost_keyslots(struct carry_over *a)
 {
 	json_object *result, *lost;
 	int r = check_rotation(a->client, a->o, a->path, &result);
@@ -55,7 +52,7 @@ static int look_what_is_lost(struct carry_over *a)
 }
 
 /* -EPERM: what was given was wrong. */
-static int refuse(const struct carry_over *a, int keyslot, int error)
+static int refuse_keyslot(const struct carry_over *a, int keyslot, int error)
 {
 	return log_refusal(error,
 			   "%s: no passphrase for keyslot %d was given; without it only one "
@@ -68,6 +65,7 @@ static int ask_for(struct carry_over *a, int keyslot)
 {
 	unsigned wrong = 0;
 
+	assert(keyslot >= 0 && keyslot < (int)LUKS_MAX_KEYSLOTS);
 	while (a->lost & UINT32_C(1) << keyslot) {
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		int r = passphrase_ask(a->source, keyslot, wrong > 0, &passphrase);
@@ -75,16 +73,16 @@ static int ask_for(struct carry_over *a, int keyslot)
 		if (r == -ENOKEY)
 			return 0;
 		if (r == -ENODATA)
-			return refuse(a, keyslot, wrong > 0 ? -EPERM : -EINVAL);
+			return refuse_keyslot(a, keyslot, wrong > 0 ? -EPERM : -EINVAL);
 		if (r == 0)
 			r = unlock_by(a->client, a->o, a->path, passphrase);
 		if (r == 0)
-			r = look_what_is_lost(a);
+			r = read_lost_keyslots(a);
 		else if (client_has_refused_key(a->client) && passphrase_is_typed(a->source) &&
 			 passphrase->size == 0)
 			return 0;
 		else if (client_has_refused_key(a->client))
-			r = ++wrong < a->o->tries ? 0 : refuse(a, keyslot, -EPERM);
+			r = ++wrong < a->o->tries ? 0 : refuse_keyslot(a, keyslot, -EPERM);
 		if (r < 0)
 			return r;
 	}
@@ -104,13 +102,16 @@ int carry_keyslots_over(struct client *c, const struct options *o, const char *p
 			struct passphrase_source *source, bool *ret_some_lost)
 {
 	struct carry_over a = {.client = c, .o = o, .path = path, .source = source};
-	int r = look_what_is_lost(&a);
+	int r = read_lost_keyslots(&a);
 
-	for (int n = 0; r == 0 && n < (int)LUKS_MAX_KEYSLOTS; n++)
-		if (o->key_slot == OPTION_ANY_KEYSLOT)
-			r = ask_for(&a, n);
-	if (r == 0 && a.lost)
-		r = confirm(&a);
+	assert(o->device && !o->operands[1]);
+	if (r < 0)
+		return r;
+	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS && o->key_slot == OPTION_ANY_KEYSLOT; n++) {
+		r = ask_for(&a, n);
+		if (r < 0)
+			return r;
+	}
 	*ret_some_lost = a.lost != 0;
-	return r;
+	return a.lost ? confirm(&a) : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -21,12 +22,14 @@ int client_open(const struct options *o, struct client *ret)
 	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
 	int r;
 
+	assert(!ret->bus);
 	r = o->remote ? sd_bus_open_system_remote(&bus, o->remote) : sd_bus_open_system(&bus);
 	if (r < 0)
 		return r;
 	r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
-	if (r >= 0)
-		r = sd_bus_set_allow_interactive_authorization(bus, !o->no_ask_password);
+	if (r < 0)
+		return r;
+	r = sd_bus_set_allow_interactive_authorization(bus, !o->no_ask_password);
 	if (r < 0)
 		return r;
 	*ret = (struct client){.bus = TAKE_PTR(bus),
@@ -135,7 +138,9 @@ int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_rep
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = call, *reply = NULL;
 	int r;
 
+	assert(!ret_reply || !*ret_reply);
 	if (c->may_ask && !only_reads(m)) {
+		assert(c->agent == 0);
 		c->agent = agent_start();
 		c->may_ask = false;
 	}
@@ -182,6 +187,17 @@ int client_call(struct client *c, const char *path, const char *interface, const
 	return client_send(c, TAKE_PTR(call), ret_reply);
 }
 
+int client_read_path(sd_bus_message *reply, char **ret)
+{
+	const char *path;
+	int r = sd_bus_message_read(reply, "o", &path);
+
+	if (r < 0)
+		return r;
+	*ret = strdup(path);
+	return *ret ? 0 : -ENOMEM;
+}
+
 int client_find_volume(struct client *c, const char *which, char **ret_path)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -224,10 +240,26 @@ static int compare_volumes(const void *a, const void *b)
 	return r ?: strcmp(json_text(v, "Device"), json_text(w, "Device"));
 }
 
+/* Adds those of @objects that are volumes, with their paths. */
+static int collect_volumes(json_object *objects, json_object *volumes)
+{
+	json_object *volume, *path;
+
+	json_object_object_foreach (objects, key, interfaces) {
+		if (!json_object_object_get_ex(interfaces, BUS_VOLUME_INTERFACE, &volume))
+			continue;
+		path = json_object_new_string(key);
+		if (!path || json_object_object_add(volume, "Path", path) < 0 ||
+		    json_object_array_add(volumes, json_object_get(volume)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int client_volumes(struct client *c, json_object **ret)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	json_object *objects, *volumes, *volume, *path;
+	json_object *objects, *volumes;
 	int r;
 
 	r = client_call(c, BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
@@ -238,16 +270,7 @@ int client_volumes(struct client *c, json_object **ret)
 	if (r < 0)
 		return log_error_errno(r, "the answer of recryptd cannot be read");
 	volumes = json_object_new_array();
-	if (!volumes)
-		r = -ENOMEM;
-	json_object_object_foreach (objects, key, interfaces) {
-		if (r < 0 || !json_object_object_get_ex(interfaces, BUS_VOLUME_INTERFACE, &volume))
-			continue;
-		path = json_object_new_string(key);
-		if (!path || json_object_object_add(volume, "Path", path) < 0 ||
-		    json_object_array_add(volumes, json_object_get(volume)) < 0)
-			r = -ENOMEM;
-	}
+	r = volumes ? collect_volumes(objects, volumes) : -ENOMEM;
 	json_object_put(objects);
 	if (r < 0) {
 		json_object_put(volumes);
@@ -265,6 +288,7 @@ int print_json(json_object *o, enum json_format format, FILE *out)
 
 	_cleanup_free_ char *text = text_json(json_object_to_json_string_ext(o, flags));
 
+	assert(format != JSON_OFF);
 	if (!text)
 		return log_error_errno(-ENOMEM, "cannot write to standard output");
 	fprintf(out, "%s\n", text);

@@ -3,6 +3,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -133,6 +134,7 @@ static void print_reencryption(const struct luks_status *s, FILE *out)
 /* Nothing of the rest can be reached through the mapping. */
 static void print_sizes(const struct status *s, FILE *out)
 {
+	assert(s->name && s->table == STATUS_TABLE_SIZE);
 	fprintf(out, "Open size:    %" PRIu64 " bytes, and the data are %" PRIu64, s->active_size,
 		s->data_size);
 	if (s->active_size < s->data_size && s->luks.reenc.state == LUKS_REENC_NONE)
@@ -144,6 +146,7 @@ int status_format_text(const struct status *s, FILE *out)
 {
 	const struct luks_reenc *r = &s->luks.reenc;
 
+	assert(!s->name || !s->other_name);
 	print_masked(out, "Device:       ", s->device, "\n");
 	if (s->header)
 		print_masked(out, "Header:       ", s->header, "\n");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/status.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
@@ -57,6 +58,15 @@ static void look_for_mapping(struct status *s, struct active_volume *v, const st
 		s->luks = limited;
 }
 
+static int log_unusable(const struct status *s, int error, const struct luks_reason *why)
+{
+	return log_refusal(error, "%s: %s%s%s", s->header ?: s->device,
+			   error == -ENOENT            ? "not a LUKS volume"
+			   : error == -EPROTONOSUPPORT ? "not LUKS2"
+						       : "the LUKS2 header cannot be used",
+			   *why->text ? ": " : "", why->text);
+}
+
 static int read_status(struct status *s, struct active_volume *v)
 {
 	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
@@ -67,23 +77,20 @@ static int read_status(struct status *s, struct active_volume *v)
 	int r;
 
 	r = luks_place_find(s->device, s->header, &place);
-	if (r == 0)
-		r = open_io(&place.data, &data, &block_size);
-	if (r == 0 && s->header)
-		r = open_io(&place.header, &meta, &unused);
+	if (r < 0)
+		return r;
+	r = open_io(&place.data, &data, &block_size);
+	if (r < 0)
+		return r;
+	r = s->header ? open_io(&place.header, &meta, &unused) : 0;
 	if (r < 0)
 		return r;
 	r = luks_look_read(meta ?: data, &h, &why);
-	if (r == 0)
-		r = luks_status_get(h, data->size, 0, block_size, &s->luks, &why);
-	if (r < 0) {
-		log_error("%s: %s%s%s", s->header ?: s->device,
-			  r == -ENOENT            ? "not a LUKS volume"
-			  : r == -EPROTONOSUPPORT ? "not LUKS2"
-						  : "the LUKS2 header cannot be used",
-			  *why.text ? ": " : "", why.text);
-		return r;
-	}
+	if (r < 0)
+		return log_unusable(s, r, &why);
+	r = luks_status_get(h, data->size, 0, block_size, &s->luks, &why);
+	if (r < 0)
+		return log_unusable(s, r, &why);
 	look_for_mapping(s, v, h, &place, data->size, block_size);
 	return 0;
 }
@@ -104,22 +111,28 @@ static int format_json(const struct status *s, json_object *daemon, enum json_fo
 	return r;
 }
 
-static int resolve_active(const char *given, char *path, size_t size)
+static int find_data_device(const char *given, char *path, size_t size)
 {
 	char name[DM_NAME_MAX + 1];
 	int r = find_mapping_name(given, name);
 
-	if (r == 0)
-		r = active_data_device(name, path, size);
+	return r < 0 ? r : active_data_device(name, path, size);
+}
+
+static int resolve_active(const char *given, char *path, size_t size)
+{
+	int r = find_data_device(given, path, size);
+
 	return r < 0 ? log_error_errno(r, "%s: is not an open LUKS2 volume", given) : 0;
 }
 
 /* NAME or /dev/mapper/NAME of an open volume stands for its device; all else is a path. */
-static int resolve(const struct options *o, char *path, size_t size)
+static int resolve_device(const struct options *o, char *path, size_t size)
 {
 	static const char directory[] = "/dev/mapper/";
 	const char *given = o->device, *name = given;
 
+	assert(o->device || o->active_name);
 	if (o->active_name)
 		return resolve_active(o->active_name, path, size);
 	if (strncmp(given, directory, strlen(directory)) == 0)
@@ -130,6 +143,18 @@ static int resolve(const struct options *o, char *path, size_t size)
 	return (size_t)snprintf(path, size, "%s", given) < size ? 0 : -ENAMETOOLONG;
 }
 
+static int format_text(const struct status *s, json_object *daemon, FILE *out)
+{
+	int r = status_format_text(s, out);
+
+	if (r < 0)
+		return r;
+	r = daemon ? view_work(daemon, out) : 0;
+	if (r < 0)
+		return r;
+	return fflush(out) == 0 ? 0 : -errno;
+}
+
 int status_print(const struct options *o, json_object *daemon, FILE *out)
 {
 	char device[PATH_MAX];
@@ -137,17 +162,14 @@ int status_print(const struct options *o, json_object *daemon, FILE *out)
 	struct status s = {.device = device, .header = o->header};
 	int r;
 
-	r = resolve(o, device, sizeof(device));
-	if (r == 0)
-		r = read_status(&s, &active);
+	r = resolve_device(o, device, sizeof(device));
+	if (r < 0)
+		return r;
+	r = read_status(&s, &active);
 	if (r < 0)
 		return r;
 	if (o->json)
 		return format_json(&s, daemon, o->json, out);
-	r = status_format_text(&s, out);
-	if (r == 0 && daemon)
-		r = view_work(daemon, out);
-	if (r == 0 && fflush(out) != 0)
-		r = -errno;
+	r = format_text(&s, daemon, out);
 	return r < 0 ? log_error_errno(r, "cannot write the status to standard output") : 0;
 }

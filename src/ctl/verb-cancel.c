@@ -41,10 +41,12 @@ static int check_same_volume(struct client *c, const struct options *o, const ch
 	if (!o->active_name || !o->device)
 		return 0;
 	r = find_volume(c, o, o->device, &other);
-	if (r == 0 && strcmp(path, other) != 0)
-		r = log_refusal(-EINVAL, "%s: the open volume %s does not lie on it", o->device,
-				o->active_name);
-	return r;
+	if (r < 0)
+		return r;
+	if (strcmp(path, other) == 0)
+		return 0;
+	return log_refusal(-EINVAL, "%s: the open volume %s does not lie on it", o->device,
+			   o->active_name);
 }
 
 /* The daemon tells of no progress unless it is waited for. */
@@ -60,20 +62,27 @@ static int check_progress(const struct options *o)
 }
 
 /* Without a re-encryption the daemon has the word. */
+static int check_volume(const struct options *o, json_object *volume)
+{
+	int r = check_header(o, volume);
+
+	return r < 0 || !*json_text(volume, "Mode") ? r : check_begun(o, volume, "cancel");
+}
+
 static int check_cancel(struct client *c, const struct options *o, const char *path)
 {
 	json_object *volume;
 	int r = check_progress(o);
 
-	if (r == 0)
-		r = check_same_volume(c, o, path);
-	if (r == 0)
-		r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
 	if (r < 0)
 		return r;
-	r = check_header(o, volume);
-	if (r == 0 && *json_text(volume, "Mode"))
-		r = check_begun(o, volume, "cancel");
+	r = check_same_volume(c, o, path);
+	if (r < 0)
+		return r;
+	r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
+	if (r < 0)
+		return r;
+	r = check_volume(o, volume);
 	json_object_put(volume);
 	return r;
 }
@@ -95,55 +104,64 @@ static int check_remote_cancel(const struct options *o)
 static int send_cancel(struct client *c, const struct options *o, const char *path,
 		       sd_bus_message **ret_reply)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	struct passphrase_source source = passphrases_of(o, o->active_name ?: o->device);
 	int r = check_cancel(c, o, path);
 
-	if (r == 0 && names_key(o))
-		r = unlock_volume(c, o, path, &source);
-	if (r == 0)
-		r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Cancel", &call);
-	if (r >= 0)
-		r = append_resume(call, o);
-	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
+	if (r < 0)
+		return r;
+	r = names_key(o) ? unlock_volume(c, o, path, &source) : 0;
+	return r < 0 ? r : call_volume(c, o, path, "Cancel", append_resume, ret_reply);
+}
+
+static int cancel_volume(struct client *c, const struct options *o, const char *path)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const char *job;
+	int r;
+
+	r = send_cancel(c, o, path, &reply);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_read(reply, "o", &job);
+	if (r < 0)
+		return r;
+	tell_if_it_waits(c, path);
+	if (!o->wait)
+		return 0;
+	return o->progress_json || o->progress_frequency
+		       ? watch_with_progress(c, o, path, job, NULL)
+		       : watch_volume(c, path, job, NULL, NULL, NULL);
+}
+
+/* *ret_there: there is a daemon that may do it, or nobody else can. */
+static int connect_to_cancel(const struct options *o, struct client *c, bool *ret_there)
+{
+	int r;
+
+	*ret_there = true;
+	if (o->remote) {
+		r = check_remote_cancel(o);
+		return r < 0 ? r : open_client(o, c);
+	}
+	*ret_there = !foreground_option(o) && client_open(o, c) >= 0 && client_has_daemon(c);
+	return 0;
 }
 
 int verb_cancel(const struct options *o, bool *ret_done)
 {
 	_cleanup_(client_close) struct client c = {};
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	_cleanup_free_ char *path = NULL;
-	const char *job;
 	int r;
 
-	*ret_done = false;
-	if (!o->remote &&
-	    (foreground_option(o) || client_open(o, &c) < 0 || !client_has_daemon(&c)))
-		return 0;
-	if (o->remote) {
-		*ret_done = true;
-		r = check_remote_cancel(o);
-		if (r == 0)
-			r = open_client(o, &c);
-		if (r < 0)
-			return r;
-	}
+	r = connect_to_cancel(o, &c, ret_done);
+	if (r < 0 || !*ret_done)
+		return r;
 	c.log_off = !o->remote;
 	r = find_volume(&c, o, o->active_name ?: o->device, &path);
 	c.log_off = false;
-	if (r < 0 && !o->remote)
-		return 0; /* not one of the daemon's */
-	*ret_done = true;
-	if (r == 0)
-		r = send_cancel(&c, o, path, &reply);
-	if (r == 0)
-		r = sd_bus_message_read(reply, "o", &job);
-	if (r < 0)
-		return r;
-	tell_if_it_waits(&c, path);
-	if (!o->wait)
+	if (r < 0 && !o->remote) {
+		*ret_done = false; /* not one of the daemon's */
 		return 0;
-	return o->progress_json || o->progress_frequency
-		       ? watch_with_progress(&c, o, path, job, NULL)
-		       : watch_volume(&c, path, job, NULL, NULL, NULL);
+	}
+	return r < 0 ? r : cancel_volume(&c, o, path);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* recryptctl rotate, suspend, resume, rate, lock, accept, add, remove. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -84,63 +85,104 @@ static int append_all(sd_bus_message *m, const struct options *o)
 {
 	int r = settings_append_entries(m, sent_of_rotations, o, SETTINGS_EVERYWHERE);
 
-	if (r >= 0)
-		r = settings_append_entries(m, sent_of_runs, o, SETTINGS_EVERYWHERE);
-	if (r >= 0)
-		r = append_resilience(m, o->resilience);
+	if (r < 0)
+		return r;
+	r = settings_append_entries(m, sent_of_runs, o, SETTINGS_EVERYWHERE);
+	if (r < 0)
+		return r;
+	r = append_resilience(m, o->resilience);
 	return r < 0 || !o->deadline ? r : append_deadline(m, o->deadline);
+}
+
+static int append_of_resume(sd_bus_message *m, const struct options *o)
+{
+	int r = settings_append_entries(m, sent_of_runs, o, SETTINGS_EVERYWHERE);
+
+	return r < 0 || !o->now ? r : sd_bus_message_append(m, "{sv}", "Now", "b", 1);
+}
+
+static int append_dictionary(sd_bus_message *m, const struct options *o, append_fn append_entries)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	if (r < 0)
+		return r;
+	r = append_entries(m, o);
+	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 int append_rotation(sd_bus_message *m, const struct options *o)
 {
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+	int r = append_dictionary(m, o, append_all);
 
-	if (r >= 0)
-		r = append_all(m, o);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
 	return r < 0 && r != -EINVAL ? log_error_errno(r, "the options cannot be sent") : r;
 }
 
 int append_resume(sd_bus_message *m, const struct options *o)
 {
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+	return append_dictionary(m, o, append_of_resume);
+}
 
-	if (r >= 0)
-		r = settings_append_entries(m, sent_of_runs, o, SETTINGS_EVERYWHERE);
-	if (r >= 0 && o->now)
-		r = sd_bus_message_append(m, "{sv}", "Now", "b", 1);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+int call_volume(struct client *c, const struct options *o, const char *path, const char *member,
+		append_fn append, sd_bus_message **ret_reply)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_new_call(c, path, BUS_VOLUME_INTERFACE, member, &call);
+
+	if (r < 0)
+		return r;
+	r = append(call, o);
+	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
 }
 
 /* --- several volumes --- */
+
+static int append_uuid(sd_bus_message *m, struct client *c, const struct options *o,
+		       const char *operand)
+{
+	_cleanup_free_ char *path = NULL;
+	json_object *volume;
+	int r;
+
+	r = find_volume(c, o, operand, &path);
+	if (r < 0)
+		return r;
+	r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append_basic(m, 's', json_text(volume, "UUID"));
+	json_object_put(volume);
+	return r;
+}
+
+static int append_uuids(sd_bus_message *m, struct client *c, const struct options *o)
+{
+	int r = sd_bus_message_open_container(m, 'a', "s");
+
+	assert(*o->operands); /* none would be another filter: all volumes */
+	for (char **operand = o->operands; *operand && r >= 0; operand++)
+		r = append_uuid(m, c, o, *operand);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
 
 static int append_volumes(sd_bus_message *m, struct client *c, const struct options *o)
 {
 	int r;
 
 	r = sd_bus_message_open_container(m, 'e', "sv");
-	if (r >= 0)
-		r = sd_bus_message_append_basic(m, 's', "Volumes");
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', "as");
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'a', "s");
-	for (char **operand = o->operands; *operand && r >= 0; operand++) {
-		_cleanup_free_ char *path = NULL;
-		json_object *volume;
-
-		r = find_volume(c, o, *operand, &path);
-		if (r == 0)
-			r = client_properties(c, path, BUS_VOLUME_INTERFACE, &volume);
-		if (r < 0)
-			return r;
-		r = sd_bus_message_append_basic(m, 's', json_text(volume, "UUID"));
-		json_object_put(volume);
-	}
-	for (int i = 0; i < 3 && r >= 0; i++)
-		r = sd_bus_message_close_container(m);
-	return r;
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append_basic(m, 's', "Volumes");
+	if (r < 0)
+		return r;
+	r = sd_bus_message_open_container(m, 'v', "as");
+	if (r < 0)
+		return r;
+	r = append_uuids(m, c, o);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 /* The filter of the verbs for many. */
@@ -148,25 +190,50 @@ static int append_filter(sd_bus_message *m, struct client *c, const struct optio
 {
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
-	if (r >= 0 && o->group)
-		r = sd_bus_message_append(m, "{sv}", "Group", "s", o->group);
-	if (r >= 0 && o->device)
-		r = append_volumes(m, c, o);
+	if (r < 0)
+		return r;
+	r = o->group ? sd_bus_message_append(m, "{sv}", "Group", "s", o->group) : 0;
+	if (r < 0)
+		return r;
+	r = o->device ? append_volumes(m, c, o) : 0;
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+/* A method for many volumes: its filter, and what @append adds. @ret_reply may be NULL. */
+static int call_all(struct client *c, const struct options *o, const char *member, append_fn append,
+		    sd_bus_message **ret_reply)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, member, &call);
+
+	if (r < 0)
+		return r;
+	r = append_filter(call, c, o);
+	if (r < 0)
+		return r;
+	r = append(call, o);
+	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
+}
+
+typedef int (*each_fn)(struct client *c, const struct options *o, const char *path);
+
+static int for_one(struct client *c, const struct options *o, const char *operand, each_fn each)
+{
+	_cleanup_free_ char *path = NULL;
+	int r = find_volume(c, o, operand, &path);
+
+	return r < 0 ? r : each(c, o, path);
+}
+
 /* Does @each for all that are named. */
-static int for_each(struct client *c, const struct options *o,
-		    int (*each)(struct client *, const struct options *, const char *path))
+static int for_each(struct client *c, const struct options *o, each_fn each)
 {
 	int result = 0;
 
+	assert(*o->operands);
 	for (char **operand = o->operands; *operand; operand++) {
-		_cleanup_free_ char *path = NULL;
-		int r = find_volume(c, o, *operand, &path);
+		int r = for_one(c, o, *operand, each);
 
-		if (r == 0)
-			r = each(c, o, path);
 		if (r < 0)
 			result = r;
 	}
@@ -174,22 +241,6 @@ static int for_each(struct client *c, const struct options *o,
 }
 
 /* --- rotate --- */
-
-static int call_rotate(struct client *c, const struct options *o, const char *path,
-		       sd_bus_message **ret_reply)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r;
-
-	r = client_new_call(c, path ?: BUS_PATH,
-			    path ? BUS_VOLUME_INTERFACE : BUS_MANAGER_INTERFACE,
-			    path ? "Rotate" : "RotateAll", &call);
-	if (r >= 0 && !path)
-		r = append_filter(call, c, o);
-	if (r >= 0)
-		r = append_rotation(call, o);
-	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
-}
 
 void tell_if_it_waits(struct client *c, const char *path)
 {
@@ -217,10 +268,13 @@ int verb_rotate(const struct options *o)
 	int r;
 
 	r = open_client(o, &c);
-	if (r == 0 && o->device && !o->operands[1])
-		r = find_volume(&c, o, o->device, &path);
-	if (r == 0)
-		r = call_rotate(&c, o, path, &reply);
+	if (r < 0)
+		return r;
+	r = o->device && !o->operands[1] ? find_volume(&c, o, o->device, &path) : 0;
+	if (r < 0)
+		return r;
+	r = path ? call_volume(&c, o, path, "Rotate", append_rotation, &reply)
+		 : call_all(&c, o, "RotateAll", append_rotation, &reply);
 	if (r < 0)
 		return r;
 	r = sd_bus_message_read(reply, "o", &job);
@@ -241,32 +295,17 @@ static int suspend_one(struct client *c, const struct options *o, const char *pa
 
 static int resume_one(struct client *c, const struct options *o, const char *path)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Resume", &call);
+	int r = call_volume(c, o, path, "Resume", append_resume, NULL);
 
-	if (r >= 0)
-		r = append_resume(call, o);
-	if (r >= 0)
-		r = client_send(c, TAKE_PTR(call), NULL);
-	if (r == 0)
-		tell_if_it_waits(c, path);
-	return r == 0 && o->wait ? watch_volume(c, path, NULL, NULL, NULL, NULL) : r;
+	if (r < 0)
+		return r;
+	tell_if_it_waits(c, path);
+	return o->wait ? watch_volume(c, path, NULL, NULL, NULL, NULL) : 0;
 }
 
-/* SuspendAll with a @reason, or ResumeAll. */
-static int call_all(struct client *c, const struct options *o, const char *member,
-		    const char *reason)
+static int append_reason(sd_bus_message *m, const struct options *o)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r;
-
-	r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, member, &call);
-	if (r >= 0)
-		r = append_filter(call, c, o);
-	if (r >= 0)
-		r = reason ? sd_bus_message_append(call, "sa{sv}", reason, 0)
-			   : append_resume(call, o);
-	return r < 0 ? r : client_send(c, TAKE_PTR(call), NULL);
+	return sd_bus_message_append(m, "sa{sv}", o->reason ?: "", 0);
 }
 
 int verb_suspend(const struct options *o)
@@ -277,7 +316,7 @@ int verb_suspend(const struct options *o)
 	if (r < 0)
 		return r;
 	return o->device ? for_each(&c, o, suspend_one)
-			 : call_all(&c, o, "SuspendAll", o->reason ?: "");
+			 : call_all(&c, o, "SuspendAll", append_reason, NULL);
 }
 
 int verb_resume(const struct options *o)
@@ -289,8 +328,8 @@ int verb_resume(const struct options *o)
 		return r;
 	if (o->device)
 		return for_each(&c, o, resume_one);
-	r = call_all(&c, o, "ResumeAll", NULL);
-	return r == 0 && o->wait ? watch_all(&c, o) : r;
+	r = call_all(&c, o, "ResumeAll", append_resume, NULL);
+	return r < 0 || !o->wait ? r : watch_all(&c, o);
 }
 
 /* --- rate --- */
@@ -342,9 +381,11 @@ int verb_rate(const struct options *o)
 	const char *value = o->host ? o->device : o->operands[1];
 	int r;
 
+	assert(!o->host || !o->device || !o->operands[1]);
 	r = open_client(o, &c);
-	if (r == 0 && !o->host)
-		r = find_volume(&c, o, o->device, &path);
+	if (r < 0)
+		return r;
+	r = o->host ? 0 : find_volume(&c, o, o->device, &path);
 	if (r < 0)
 		return r;
 	return value ? set_rate(&c, path, value) : show_rate(&c, o, path);
@@ -358,9 +399,7 @@ static int call_without_options(const struct options *o, const char *method)
 	_cleanup_free_ char *path = NULL;
 	int r = open_volume(o, &c, &path);
 
-	if (r == 0)
-		r = client_call(&c, path, BUS_VOLUME_INTERFACE, method, NULL, "a{sv}", 0);
-	return r;
+	return r < 0 ? r : client_call(&c, path, BUS_VOLUME_INTERFACE, method, NULL, "a{sv}", 0);
 }
 
 int verb_lock(const struct options *o)
@@ -392,41 +431,46 @@ static int name_on_host(const struct options *o, char name[static DM_NAME_MAX + 
 	return find_mapping_name(o->active_name, name);
 }
 
+/* The arguments of AddVolume(); @header and @name may be NULL. */
+static int append_new_volume(sd_bus_message *m, const char *device, const char *header,
+			     const char *name)
+{
+	const struct {
+		const char *key, *value;
+	} entries[] = {{"HeaderDevice", header}, {"Name", name}};
+	int r;
+
+	r = sd_bus_message_append(m, "s", device);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_open_container(m, 'a', "{sv}");
+	for (size_t i = 0; i < ARRAY_SIZE(entries) && r >= 0; i++)
+		if (entries[i].value)
+			r = sd_bus_message_append(m, "{sv}", entries[i].key, "s", entries[i].value);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 int add_volume(struct client *c, const struct options *o, char **ret_path)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
 	_cleanup_free_ char *device = NULL, *header = NULL;
 	char name[DM_NAME_MAX + 1];
-	const char *path;
 	int r;
 
-	r = absolute(o, o->device, &device);
-	if (r == 0 && o->header)
-		r = absolute(o, o->header, &header);
-	if (r < 0)
-		return log_error_errno(r, "%s", o->device);
+	if (absolute(o, o->device, &device) < 0 ||
+	    (o->header && absolute(o, o->header, &header) < 0))
+		return log_error_errno(-ENOMEM, "%s", o->device);
 	r = o->active_name ? name_on_host(o, name) : 0;
 	if (r < 0)
 		return log_error_errno(r, "%s: is no open mapping", o->active_name);
 	r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, "AddVolume", &call);
-	if (r >= 0)
-		r = sd_bus_message_append(call, "s", device);
-	if (r >= 0)
-		r = sd_bus_message_open_container(call, 'a', "{sv}");
-	if (r >= 0 && o->header)
-		r = sd_bus_message_append(call, "{sv}", "HeaderDevice", "s", header);
-	if (r >= 0 && o->active_name)
-		r = sd_bus_message_append(call, "{sv}", "Name", "s", name);
-	if (r >= 0)
-		r = sd_bus_message_close_container(call);
-	if (r >= 0)
-		r = client_send(c, TAKE_PTR(call), &reply);
-	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &path);
 	if (r < 0)
 		return r;
-	*ret_path = strdup(path);
-	return *ret_path ? 0 : -ENOMEM;
+	r = append_new_volume(call, device, header, o->active_name ? name : NULL);
+	if (r < 0)
+		return r;
+	r = client_send(c, TAKE_PTR(call), &reply);
+	return r < 0 ? r : client_read_path(reply, ret_path);
 }
 
 int verb_add(const struct options *o)
@@ -444,8 +488,7 @@ int verb_remove(const struct options *o)
 	_cleanup_free_ char *path = NULL;
 	int r = open_volume(o, &c, &path);
 
-	if (r == 0)
-		r = client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL, "oa{sv}",
-				path, 0);
-	return r;
+	return r < 0 ? r
+		     : client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL,
+				   "oa{sv}", path, 0);
 }

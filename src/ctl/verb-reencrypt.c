@@ -4,6 +4,7 @@
  * on, progress, a clean stop by Ctrl-C), made of the daemon's verbs. What only the foreground can
  * do is done there.
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ const char *foreground_option(const struct options *o)
 		{"--force-offline-reencrypt", o->verb == VERB_CANCEL && o->force_offline},
 	};
 
+	assert(o->verb == VERB_REENCRYPT || o->verb == VERB_CANCEL);
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (options[i].given)
 			return options[i].name;
@@ -89,8 +91,21 @@ struct known_volume {
 };
 
 /* Refuses what contradicts the volume. */
-static int look(struct client *c, const struct options *o, const char *path,
-		struct known_volume *ret)
+static int check_known(const struct options *o, json_object *volume, bool begun)
+{
+	int r = check_expected_uuid(o, json_text(volume, "UUID"));
+
+	if (r < 0)
+		return r;
+	if (begun)
+		return check_begun(o, volume, "reencrypt");
+	if (!o->resume_only)
+		return 0;
+	return log_refusal(-EINVAL, "%s: no re-encryption is in progress", o->device);
+}
+
+static int inspect_volume(struct client *c, const struct options *o, const char *path,
+			  struct known_volume *ret)
 {
 	json_object *volume;
 	const char *state;
@@ -105,47 +120,22 @@ static int look(struct client *c, const struct options *o, const char *path,
 		.at_work = strcmp(state, "suspended") != 0 && strcmp(state, "failed") != 0 &&
 			   strcmp(state, "locked") != 0,
 	};
-	r = check_expected_uuid(o, json_text(volume, "UUID"));
-	if (r == 0 && ret->begun)
-		r = check_begun(o, volume, "reencrypt");
+	r = check_known(o, volume, ret->begun);
 	json_object_put(volume);
-	if (r == 0 && !ret->begun && o->resume_only) {
-		log_error("%s: no re-encryption is in progress", o->device);
-		r = -EINVAL;
-	}
 	return r;
 }
 
-static int begin(struct client *c, const struct options *o, const char *path,
-		 struct passphrase_source *source, char **ret_job)
+static int begin_rotation(struct client *c, const struct options *o, const char *path,
+			  struct passphrase_source *source, char **ret_job)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	struct options agreed = *o;
-	const char *job;
 	int r = carry_keyslots_over(c, o, path, source, &agreed.lose_keyslots);
 
-	if (r == 0)
-		r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Rotate", &call);
-	if (r >= 0)
-		r = append_rotation(call, &agreed);
-	if (r >= 0)
-		r = client_send(c, TAKE_PTR(call), &reply);
-	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &job);
 	if (r < 0)
 		return r;
-	*ret_job = strdup(job);
-	return *ret_job ? 0 : -ENOMEM;
-}
-
-static int resume(struct client *c, const struct options *o, const char *path)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = client_new_call(c, path, BUS_VOLUME_INTERFACE, "Resume", &call);
-
-	if (r >= 0)
-		r = append_resume(call, o);
-	return r < 0 ? r : client_send(c, TAKE_PTR(call), NULL);
+	r = call_volume(c, &agreed, path, "Rotate", append_rotation, &reply);
+	return r < 0 ? r : client_read_path(reply, ret_job);
 }
 
 static struct progress progress_of(const struct options *o)
@@ -183,10 +173,11 @@ static int follow(struct client *c, const struct options *o, const char *path, c
 		return r;
 	r = client_call(c, path, BUS_VOLUME_INTERFACE, "Suspend", NULL, "sa{sv}",
 			"recryptctl reencrypt was interrupted", 0);
-	if (r == 0)
-		log_notice("%s: suspended; the same command goes on, and so does recryptctl resume",
-			   o->device);
-	return r < 0 ? r : -EINTR;
+	if (r < 0)
+		return r;
+	log_notice("%s: suspended; the same command goes on, and so does recryptctl resume",
+		   o->device);
+	return -EINTR;
 }
 
 int verb_reencrypt(const struct options *o, bool *ret_done)
@@ -202,8 +193,9 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 		return 0;
 	*ret_done = true;
 	r = add_volume(&c, o, &path);
-	if (r == 0)
-		r = look(&c, o, path, &found);
+	if (r < 0)
+		return r;
+	r = inspect_volume(&c, o, path, &found);
 	if (r < 0)
 		return r;
 	/* Resume() has no such option; while the daemon works, it needs none. */
@@ -211,9 +203,10 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 		*ret_done = false;
 		return 0;
 	}
-	if (!found.unlocked || names_key(o))
-		r = unlock_volume(&c, o, path, &source);
-	if (r == 0)
-		r = found.begun ? resume(&c, o, path) : begin(&c, o, path, &source, &job);
+	r = !found.unlocked || names_key(o) ? unlock_volume(&c, o, path, &source) : 0;
+	if (r < 0)
+		return r;
+	r = found.begun ? call_volume(&c, o, path, "Resume", append_resume, NULL)
+			: begin_rotation(&c, o, path, &source, &job);
 	return r < 0 ? r : follow(&c, o, path, job);
 }

@@ -30,11 +30,28 @@ int open_client(const struct options *o, struct client *ret)
 	return r;
 }
 
+static int pick_by_node(json_object *volumes, struct node wanted, char **ret_path)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+		json_object *v = json_object_array_get_idx(volumes, i);
+		_cleanup_free_ char *device = NULL;
+
+		if (path_from_text(json_text(v, "Device"), &device) < 0 || stat(device, &st) < 0 ||
+		    !node_equal(wanted, node_of(&st)))
+			continue;
+		*ret_path = strdup(json_text(v, "Path"));
+		return *ret_path ? 0 : -ENOMEM;
+	}
+	return -ENODEV;
+}
+
 /* The volume whose device the path leads to, by another name than the daemon's. */
 static int find_by_node(struct client *c, const char *path, char **ret_path)
 {
 	json_object *volumes;
-	struct stat wanted, st;
+	struct stat wanted;
 	int r;
 
 	if (stat(path, &wanted) < 0)
@@ -42,17 +59,7 @@ static int find_by_node(struct client *c, const char *path, char **ret_path)
 	r = client_volumes(c, &volumes);
 	if (r < 0)
 		return r;
-	r = -ENODEV;
-	for (size_t i = 0; r == -ENODEV && i < json_object_array_length(volumes); i++) {
-		json_object *v = json_object_array_get_idx(volumes, i);
-		_cleanup_free_ char *device = NULL;
-
-		if (path_from_text(json_text(v, "Device"), &device) < 0 || stat(device, &st) < 0 ||
-		    !node_equal(node_of(&wanted), node_of(&st)))
-			continue;
-		*ret_path = strdup(json_text(v, "Path"));
-		r = *ret_path ? 0 : -ENOMEM;
-	}
+	r = pick_by_node(volumes, node_of(&wanted), ret_path);
 	json_object_put(volumes);
 	return r;
 }
@@ -91,6 +98,18 @@ int open_volume(const struct options *o, struct client *ret, char **ret_path)
 	return r < 0 ? r : find_volume(ret, o, o->device, ret_path);
 }
 
+static int read_volume(const struct options *o, const char *which, json_object **ret)
+{
+	_cleanup_(client_close) struct client c = {};
+	_cleanup_free_ char *path = NULL;
+	int r = open_client(o, &c);
+
+	if (r < 0)
+		return r;
+	r = find_volume(&c, o, which, &path);
+	return r < 0 ? r : client_properties(&c, path, BUS_VOLUME_INTERFACE, ret);
+}
+
 /* Prints @volume with @view, or as JSON. */
 static int show(const struct options *o, json_object *value, int (*view)(json_object *, FILE *))
 {
@@ -123,10 +142,8 @@ static json_object *daemon_volume(const struct options *o)
  */
 int verb_status(const struct options *o)
 {
-	_cleanup_(client_close) struct client c = {};
-	_cleanup_free_ char *path = NULL;
 	json_object *volume = NULL;
-	int r = 0;
+	int r;
 
 	if (!o->remote)
 		volume = daemon_volume(o);
@@ -135,15 +152,10 @@ int verb_status(const struct options *o)
 		json_object_put(volume);
 		return r;
 	}
-	if (!volume) {
-		r = open_client(o, &c);
-		if (r == 0)
-			r = find_volume(&c, o, o->active_name ?: o->device, &path);
-		if (r == 0)
-			r = client_properties(&c, path, BUS_VOLUME_INTERFACE, &volume);
-	}
-	if (r == 0)
-		r = show(o, volume, view_volume);
+	r = volume ? 0 : read_volume(o, o->active_name ?: o->device, &volume);
+	if (r < 0)
+		return r;
+	r = show(o, volume, view_volume);
 	json_object_put(volume);
 	return r;
 }
@@ -155,8 +167,9 @@ int verb_list(const struct options *o)
 	int r;
 
 	r = open_client(o, &c);
-	if (r == 0)
-		r = client_volumes(&c, &volumes);
+	if (r < 0)
+		return r;
+	r = client_volumes(&c, &volumes);
 	if (r < 0)
 		return r;
 	r = show(o, volumes, view_list);
@@ -166,13 +179,9 @@ int verb_list(const struct options *o)
 
 int verb_keys(const struct options *o)
 {
-	_cleanup_(client_close) struct client c = {};
-	_cleanup_free_ char *path = NULL;
 	json_object *volume, *keys;
-	int r = open_volume(o, &c, &path);
+	int r = read_volume(o, o->device, &volume);
 
-	if (r == 0)
-		r = client_properties(&c, path, BUS_VOLUME_INTERFACE, &volume);
 	if (r < 0)
 		return r;
 	if (o->json && json_object_object_get_ex(volume, "Keys", &keys))
@@ -189,14 +198,15 @@ int verb_check(const struct options *o)
 	_cleanup_free_ char *path = NULL;
 	json_object *result;
 	int r = open_volume(o, &c, &path);
+	bool obstacle;
 
-	if (r == 0)
-		r = check_rotation(&c, o, path, &result);
+	if (r < 0)
+		return r;
+	r = check_rotation(&c, o, path, &result);
 	if (r < 0)
 		return r;
 	r = show(o, result, view_check);
-	if (r == 0 && *json_text(result, "Obstacle"))
-		r = -EINVAL;
+	obstacle = *json_text(result, "Obstacle");
 	json_object_put(result);
-	return r;
+	return r < 0 || !obstacle ? r : -EINVAL;
 }

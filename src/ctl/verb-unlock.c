@@ -2,6 +2,7 @@
 /*
  * recryptctl unlock: a secret goes to the daemon as a sealed memfd, never as part of a message.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -49,8 +50,10 @@ static int send_secret(struct client *c, const struct options *o, const char *pa
 static int unlock_by_volume_key(struct client *c, const struct options *o, const char *path)
 {
 	_cleanup_(secret_freep) struct secret *s = NULL;
-	int r = volume_key_read(o->volume_key_file, 0, o->volume_key_keyring, &s);
+	int r;
 
+	assert(o->volume_key_file || o->volume_key_keyring);
+	r = volume_key_read(o->volume_key_file, 0, o->volume_key_keyring, &s);
 	return r < 0 ? r : send_secret(c, o, path, s, "volume-key");
 }
 
@@ -82,6 +85,7 @@ int unlock_volume(struct client *c, const struct options *o, const char *path,
 {
 	int r = -EPERM;
 
+	assert(o->tries > 0);
 	/* It goes through a descriptor, which ssh does not hand on. */
 	if (o->remote) {
 		log_error("%s: a passphrase cannot be handed on with -H; try: ssh -t %s "

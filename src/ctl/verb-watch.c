@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* recryptctl monitor and wait: what goes on, until it is over. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,8 +100,8 @@ static int result_of(const struct awaited *a, json_object *volume, json_object *
 	return volume ? volume_result(volume) : 0;
 }
 
-/* One look; 0: not over. A daemon that is away is no failure: it will be back. */
-static int look(struct client *c, struct awaited *a, watch_fn watch, void *userdata)
+/* 0: not over. A daemon that is away is no failure: it will be back. */
+static int inspect_awaited(struct client *c, struct awaited *a, watch_fn watch, void *userdata)
 {
 	json_object *volume, *job;
 	int r;
@@ -129,13 +130,19 @@ int watch_volume(struct client *c, const char *path, const char *job, watch_fn w
 	struct awaited a = {.path = path, .job = job};
 	int r;
 
+	assert(path || job);
+	assert(path || !watch);
 	r = watch_start(c, &w);
-	while (r == 0) {
-		r = look(c, &a, watch, userdata);
-		if (r == 0)
-			r = watch_wait(&w, client_has_daemon(c) ? UINT64_MAX : AWAY_USEC, stop);
+	if (r < 0)
+		return r;
+	for (;;) {
+		r = inspect_awaited(c, &a, watch, userdata);
+		if (r != 0)
+			return r > 0 ? 0 : r;
+		r = watch_wait(&w, client_has_daemon(c) ? UINT64_MAX : AWAY_USEC, stop);
+		if (r < 0)
+			return r;
 	}
-	return r > 0 ? 0 : r;
 }
 
 int watch_all(struct client *c, const struct options *o)
@@ -151,11 +158,18 @@ int watch_all(struct client *c, const struct options *o)
 		if (o->group && strcmp(o->group, json_text(volume, "Group")) != 0)
 			continue;
 		r = watch_volume(c, json_text(volume, "Path"), NULL, NULL, NULL, NULL);
-		if (result == 0)
-			result = r;
+		result = result ?: r;
 	}
 	json_object_put(volumes);
 	return result;
+}
+
+static int watch_operand(struct client *c, const struct options *o, const char *operand)
+{
+	_cleanup_free_ char *path = NULL;
+	int r = find_volume(c, o, operand, &path);
+
+	return r < 0 ? r : watch_volume(c, path, NULL, NULL, NULL, NULL);
 }
 
 /* All volumes, or those that are named; the first failure is the result. */
@@ -168,13 +182,8 @@ int verb_wait(const struct options *o)
 	if (r < 0)
 		return r;
 	for (char **operand = o->operands; *operand; operand++) {
-		_cleanup_free_ char *path = NULL;
-
-		r = find_volume(&c, o, *operand, &path);
-		if (r == 0)
-			r = watch_volume(&c, path, NULL, NULL, NULL, NULL);
-		if (result == 0)
-			result = r;
+		r = watch_operand(&c, o, *operand);
+		result = result ?: r;
 	}
 	return o->device ? result : watch_all(&c, o);
 }
@@ -188,30 +197,53 @@ static unsigned terminal_columns(void)
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 100;
 }
 
+/* A line for each volume that is not idle. */
+static int draw_bars(json_object *volumes, unsigned *lines, size_t *idle)
+{
+	const unsigned columns = terminal_columns();
+
+	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+		json_object *v = json_object_array_get_idx(volumes, i);
+		int r;
+
+		if (strcmp(json_text(v, "State"), "idle") == 0) {
+			++*idle;
+			continue;
+		}
+		r = view_bar(v, columns, stdout);
+		if (r < 0)
+			return r;
+		++*lines;
+	}
+	return 0;
+}
+
 /* Draws over the last picture, of *@lines lines. */
 static int draw(json_object *volumes, bool terminal, unsigned *lines)
 {
-	size_t n = json_object_array_length(volumes), idle = 0;
-	unsigned columns = terminal_columns();
-	int r = 0;
+	size_t idle = 0;
+	int r;
 
 	if (terminal && *lines)
 		printf("\33[%uA\33[J", *lines);
 	*lines = 0;
-	for (size_t i = 0; i < n && r == 0; i++) {
-		json_object *v = json_object_array_get_idx(volumes, i);
-
-		if (strcmp(json_text(v, "State"), "idle") == 0) {
-			idle++;
-			continue;
-		}
-		r = view_bar(v, columns, stdout);
-		++*lines;
-	}
-	printf("%zu of %zu volumes are idle\n", idle, n);
+	r = draw_bars(volumes, lines, &idle);
+	printf("%zu of %zu volumes are idle\n", idle, json_object_array_length(volumes));
 	++*lines;
-	if (r == 0 && fflush(stdout) != 0)
-		r = -errno;
+	if (r < 0)
+		return r;
+	return fflush(stdout) == 0 ? 0 : -errno;
+}
+
+static int show_volumes(struct client *c, const struct options *o, bool terminal, unsigned *lines)
+{
+	json_object *volumes;
+	int r = client_volumes(c, &volumes);
+
+	if (r < 0)
+		return r;
+	r = o->json ? print_json(volumes, o->json, stdout) : draw(volumes, terminal, lines);
+	json_object_put(volumes);
 	return r;
 }
 
@@ -224,23 +256,22 @@ int verb_monitor(const struct options *o)
 	int r;
 
 	r = open_client(o, &c);
-	if (r == 0)
-		r = watch_start(&c, &w);
-	while (r == 0) {
+	if (r < 0)
+		return r;
+	r = watch_start(&c, &w);
+	if (r < 0)
+		return r;
+	for (;;) {
 		uint64_t start = now_usec(), spent;
-		json_object *volumes;
 
-		r = client_volumes(&c, &volumes);
+		r = show_volumes(&c, o, terminal, &lines);
 		if (r < 0)
-			break;
-		r = o->json ? print_json(volumes, o->json, stdout)
-			    : draw(volumes, terminal, &lines);
-		json_object_put(volumes);
-		if (r == 0)
-			r = watch_wait(&w, UINT64_MAX, NULL);
+			return r;
+		r = watch_wait(&w, UINT64_MAX, NULL);
+		if (r < 0)
+			return r;
 		spent = now_usec() - start;
-		if (r == 0 && spent < REDRAW_USEC)
+		if (spent < REDRAW_USEC)
 			(void)usleep((useconds_t)(REDRAW_USEC - spent));
 	}
-	return r;
 }

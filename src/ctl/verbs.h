@@ -47,9 +47,15 @@ int open_volume(const struct options *o, struct client *ret, char **ret_path);
 /* AddVolume() of the first operand. */
 int add_volume(struct client *c, const struct options *o, char **ret_path);
 
-/* The options of Rotate(), and those of Resume() and Cancel(). */
+/* The options of Rotate() and Check(), and those of Resume() and Cancel(). */
 int append_rotation(sd_bus_message *m, const struct options *o);
 int append_resume(sd_bus_message *m, const struct options *o);
+
+typedef int (*append_fn)(sd_bus_message *m, const struct options *o);
+
+/* Calls a method of the volume, with what @append adds to the message. @ret_reply may be NULL. */
+int call_volume(struct client *c, const struct options *o, const char *path, const char *member,
+		append_fn append, sd_bus_message **ret_reply);
 
 /* Where the passphrases of this command line come from; @name is shown in prompts. */
 struct passphrase_source passphrases_of(const struct options *o, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/volume-view.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -127,13 +128,16 @@ static int print_row(json_object *v, FILE *out)
 int view_list(json_object *volumes, FILE *out)
 {
 	size_t n = json_object_array_length(volumes);
-	int r = 0;
 
 	fprintf(out, "%-20s %-10s %10s %7s %12s %12s %9s  %s\n", "NAME", "STATE", "SIZE", "DONE",
 		"RATE", "LIMIT", "LEFT", "DEVICE");
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = print_row(json_object_array_get_idx(volumes, i), out);
-	return r < 0 ? r : check_out(out);
+	for (size_t i = 0; i < n; i++) {
+		int r = print_row(json_object_array_get_idx(volumes, i), out);
+
+		if (r < 0)
+			return r;
+	}
+	return check_out(out);
 }
 
 /* --- one volume --- */
@@ -151,23 +155,19 @@ static int print_text(const char *label, const char *text, FILE *out)
 	return 0;
 }
 
-static int print_texts(json_object *v, FILE *out)
-{
-	static const struct {
-		const char *label, *key;
-	} lines[] = {
-		{"Name:", "Name"},           {"Device:", "Device"},
-		{"Header:", "HeaderDevice"}, {"UUID:", "UUID"},
-		{"Group:", "Group"},         {"State:", "State"},
-		{"Reason:", "StateReason"},  {"Mode:", "Mode"},
-		{"Direction:", "Direction"}, {"Resilience:", "Resilience"},
-		{"Key:", "KeyId"},
-	};
-	int r = 0;
+struct text_line {
+	const char *label, *key;
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(lines) && r == 0; i++)
-		r = print_text(lines[i].label, json_text(v, lines[i].key), out);
-	return r;
+static int print_texts(json_object *v, const struct text_line *lines, size_t n, FILE *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = print_text(lines[i].label, json_text(v, lines[i].key), out);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int print_cipher(json_object *v, const char *label, const char *cipher, const char *size,
@@ -210,15 +210,30 @@ static int print_last(json_object *v, FILE *out)
 	return 0;
 }
 
+static int print_windows(json_object *v, FILE *out)
+{
+	json_object *windows;
+	size_t n = 0;
+
+	if (json_object_object_get_ex(v, "Windows", &windows))
+		n = json_object_array_length(windows);
+	for (size_t i = 0; i < n; i++) {
+		json_object *window = json_object_array_get_idx(windows, i);
+		int r = print_text("Window:", json_object_get_string(window), out);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* How it stays out of the way, and what may not wait for all that. */
 static int print_politeness(json_object *v, FILE *out)
 {
 	_cleanup_free_ char *governor = text_masked(json_text(v, "Governor")),
 			    *reason = text_masked(json_text(v, "GovernorReason"));
-	json_object *windows;
 	char text[VIEW_TEXT];
-	size_t n = 0;
-	int r = 0;
+	int r;
 
 	if (!governor || !reason)
 		return -ENOMEM;
@@ -229,11 +244,7 @@ static int print_politeness(json_object *v, FILE *out)
 			fprintf(out, ": %s", text);
 		fprintf(out, "\n");
 	}
-	if (json_object_object_get_ex(v, "Windows", &windows))
-		n = json_object_array_length(windows);
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = print_text("Window:",
-			       json_object_get_string(json_object_array_get_idx(windows, i)), out);
+	r = print_windows(v, out);
 	if (json_number(v, "Deadline")) {
 		view_time(json_number(v, "Deadline"), text);
 		fprintf(out, "%-13s %s%s\n", "Deadline:", text,
@@ -293,8 +304,9 @@ static int print_work(json_object *v, FILE *out)
 	}
 	print_run(v, out);
 	r = print_state_token(v, out);
-	if (r == 0)
-		r = print_politeness(v, out);
+	if (r < 0)
+		return r;
+	r = print_politeness(v, out);
 	if (r < 0)
 		return r;
 	if (json_object_object_get_ex(v, "QueuedRotation", &queued) &&
@@ -305,32 +317,43 @@ static int print_work(json_object *v, FILE *out)
 
 int view_work(json_object *v, FILE *out)
 {
+	static const struct text_line lines[] = {
+		{"Daemon:", "State"}, {"Reason:", "StateReason"}, {"Key:", "KeyId"}};
 	int r;
 
-	r = print_text("Daemon:", json_text(v, "State"), out);
-	if (r == 0)
-		r = print_text("Reason:", json_text(v, "StateReason"), out);
-	if (r == 0)
-		r = print_text("Key:", json_text(v, "KeyId"), out);
-	if (r == 0)
-		r = print_work(v, out);
+	r = print_texts(v, lines, ARRAY_SIZE(lines), out);
+	if (r < 0)
+		return r;
+	r = print_work(v, out);
 	return r < 0 ? r : check_out(out);
 }
 
 int view_volume(json_object *v, FILE *out)
 {
+	static const struct text_line lines[] = {
+		{"Name:", "Name"},           {"Device:", "Device"},
+		{"Header:", "HeaderDevice"}, {"UUID:", "UUID"},
+		{"Group:", "Group"},         {"State:", "State"},
+		{"Reason:", "StateReason"},  {"Mode:", "Mode"},
+		{"Direction:", "Direction"}, {"Resilience:", "Resilience"},
+		{"Key:", "KeyId"},
+	};
 	int r;
 
-	r = print_texts(v, out);
-	if (r == 0)
-		r = print_cipher(v, in_reencryption(v) ? "Old:" : "Cipher:", "OldCipher",
-				 "OldSectorSize", out);
-	if (r == 0 && in_reencryption(v)) {
+	r = print_texts(v, lines, ARRAY_SIZE(lines), out);
+	if (r < 0)
+		return r;
+	r = print_cipher(v, in_reencryption(v) ? "Old:" : "Cipher:", "OldCipher", "OldSectorSize",
+			 out);
+	if (r < 0)
+		return r;
+	if (in_reencryption(v)) {
 		r = print_cipher(v, "New:", "NewCipher", "NewSectorSize", out);
 		print_progress(v, out);
 	}
-	if (r == 0)
-		r = print_work(v, out);
+	if (r < 0)
+		return r;
+	r = print_work(v, out);
 	return r < 0 ? r : check_out(out);
 }
 
@@ -386,8 +409,9 @@ int view_check(json_object *o, FILE *out)
 	int r;
 
 	r = print_cipher(o, "Old:", "OldCipher", "OldSectorSize", out);
-	if (r == 0)
-		r = print_cipher(o, "New:", "NewCipher", "NewSectorSize", out);
+	if (r < 0)
+		return r;
+	r = print_cipher(o, "New:", "NewCipher", "NewSectorSize", out);
 	if (r < 0)
 		return r;
 	view_bytes(json_number(o, "BytesTotal"), text);
@@ -416,6 +440,7 @@ int view_bar(json_object *v, unsigned columns, FILE *out)
 	_cleanup_free_ char *name = view_name(v), *state = text_masked(json_text(v, "State"));
 	char head[17];
 
+	assert(width >= BAR_MIN && width <= BAR_MAX);
 	if (!name || !state)
 		return -ENOMEM;
 	(void)text_copy(head, sizeof(head), name);

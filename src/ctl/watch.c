@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/watch.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "util/clock.h"
@@ -22,19 +23,28 @@ void watch_close(struct volume_watch *w)
 	w->owner = sd_bus_slot_unref(w->owner);
 }
 
+static int add_matches(struct volume_watch *w)
+{
+	sd_bus *bus = w->client->bus;
+	int r = sd_bus_add_match(
+		bus, &w->signals,
+		"type='signal',sender='" BUS_NAME "',path_namespace='" BUS_PATH "'", on_signal, w);
+
+	if (r < 0)
+		return r;
+	return sd_bus_add_match(bus, &w->owner,
+				"type='signal',sender='org.freedesktop.DBus',"
+				"member='NameOwnerChanged',arg0='" BUS_NAME "'",
+				on_signal, w);
+}
+
 int watch_start(struct client *c, struct volume_watch *ret)
 {
 	int r;
 
+	assert(!ret->signals && !ret->owner);
 	*ret = (struct volume_watch){.client = c};
-	r = sd_bus_add_match(c->bus, &ret->signals,
-			     "type='signal',sender='" BUS_NAME "',path_namespace='" BUS_PATH "'",
-			     on_signal, ret);
-	if (r >= 0)
-		r = sd_bus_add_match(c->bus, &ret->owner,
-				     "type='signal',sender='org.freedesktop.DBus',"
-				     "member='NameOwnerChanged',arg0='" BUS_NAME "'",
-				     on_signal, ret);
+	r = add_matches(ret);
 	if (r < 0) {
 		watch_close(ret);
 		return log_error_errno(r, "changes cannot be listened to");
@@ -42,17 +52,23 @@ int watch_start(struct client *c, struct volume_watch *ret)
 	return 0;
 }
 
+static int process_or_wait(sd_bus *bus, uint64_t usec)
+{
+	int r = sd_bus_process(bus, NULL);
+
+	return r != 0 ? r : sd_bus_wait(bus, usec);
+}
+
 int watch_wait(struct volume_watch *w, uint64_t usec, const volatile sig_atomic_t *stop)
 {
 	uint64_t start = now_usec(), spent = 0;
 	int r;
 
+	assert(w->signals && w->owner);
 	while (!w->changed && spent < usec) {
 		if (stop && *stop)
 			return -EINTR;
-		r = sd_bus_process(w->client->bus, NULL);
-		if (r == 0)
-			r = sd_bus_wait(w->client->bus, usec - spent);
+		r = process_or_wait(w->client->bus, usec - spent);
 		if (r < 0 && r != -EINTR)
 			return client_log_lost(w->client, r);
 		spent = now_usec() - start;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/bus-arguments.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "util/checked.h"
+#include "util/cleanup.h"
 
 /* Moves one text, if there is one, to *@to, which moves on. */
 static void move(const char **text, char **to)
@@ -27,9 +29,10 @@ int arguments_keep(struct arguments *a, struct failure *f)
 {
 	const char **const texts[] = {&a->text, &a->header_device, &a->name, &a->group, &a->state};
 	size_t size = 1; /* also without any text it is kept */
-	int fd = -1;
+	_cleanup_close_ int fd = -1;
 	char *kept;
 
+	assert(!a->kept);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		size += size_of(*texts[i]);
 	for (size_t i = 0; a->volumes[i]; i++)
@@ -43,16 +46,14 @@ int arguments_keep(struct arguments *a, struct failure *f)
 			return failure_set(f, -errno, "the descriptor cannot be kept");
 	}
 	a->kept = kept = malloc(size);
-	if (!kept) {
-		if (fd >= 0)
-			(void)close(fd);
+	if (!kept)
 		return failure_set(f, -ENOMEM, "out of memory");
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		move(texts[i], &kept);
 	for (size_t i = 0; a->volumes[i]; i++)
 		move(&a->volumes[i], &kept);
-	a->fd = fd;
+	assert(kept + 1 == a->kept + size);
+	a->fd = TAKE_FD(fd);
 	return 0;
 }
 

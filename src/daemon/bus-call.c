@@ -29,6 +29,7 @@ static struct call *call_free(struct call *c)
 		return NULL;
 	if (c->next)
 		c->next->previous = c->previous;
+	assert(c->previous || c->bus->calls == c);
 	if (c->previous)
 		c->previous->next = c->next;
 	else
@@ -67,6 +68,7 @@ int set_failure(sd_bus_error *ret, int error, const struct failure *f)
 	char name[sizeof(BUS_ERROR_PREFIX) + sizeof(f->name)];
 	bool told = *f->name;
 
+	assert(error < 0);
 	(void)snprintf(name, sizeof(name), BUS_ERROR_PREFIX "%s",
 		       told ? f->name : service_error_name(error));
 	(void)sd_bus_error_set(ret, name, told ? f->text : strerrordesc_np(-error));
@@ -91,11 +93,13 @@ static void sent(struct call *c, int r)
 
 void call_reply(struct call *c)
 {
+	assert(c->state == CALL_RUNS);
 	sent(c, sd_bus_reply_method_return(c->message, NULL));
 }
 
 void call_reply_path(struct call *c, const char *path)
 {
+	assert(c->state == CALL_RUNS);
 	sent(c, sd_bus_reply_method_return(c->message, "o", path));
 }
 
@@ -112,6 +116,7 @@ sd_bus_message *call_new_reply(struct call *c)
 	sd_bus_message *reply = NULL;
 	int r = sd_bus_message_new_method_return(c->message, &reply);
 
+	assert(c->state == CALL_RUNS);
 	if (r < 0)
 		sent(c, r);
 	return reply;
@@ -139,6 +144,7 @@ static void call_run(struct call *c)
 	struct failure f = {};
 	int r;
 
+	assert(c->state != CALL_RUNS);
 	c->arguments = (struct arguments)ARGUMENTS_NONE;
 	c->state = CALL_RUNS;
 	c->slot = sd_bus_slot_unref(c->slot);
@@ -290,6 +296,7 @@ static void call_ask_polkit(struct call *c, uid_t uid)
 	struct polkit_details details;
 	int r;
 
+	assert(c->state == CALL_ASKS_UID && !c->slot);
 	if (count_waiting(c->bus, uid, NULL) >= CALLS_PER_USER) {
 		refuse_limit(c, "too many calls of this user wait for polkit");
 		return;
@@ -377,23 +384,39 @@ static int copy_head(sd_bus_message *m, sd_bus_message **ret)
 	int r;
 
 	r = sd_bus_message_get_cookie(m, &cookie);
-	if (r >= 0)
-		r = sd_bus_message_new_method_call(
-			sd_bus_message_get_bus(m), &head, NULL, sd_bus_message_get_path(m),
-			sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
-	if (r >= 0)
-		r = sd_bus_message_set_sender(head, sd_bus_message_get_sender(m));
-	if (r >= 0)
-		r = sd_bus_message_set_expect_reply(head, sd_bus_message_get_expect_reply(m));
-	if (r >= 0)
-		r = sd_bus_message_set_allow_interactive_authorization(
-			head, sd_bus_message_get_allow_interactive_authorization(m));
-	if (r >= 0)
-		r = sd_bus_message_seal(head, cookie, 0);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_new_method_call(
+		sd_bus_message_get_bus(m), &head, NULL, sd_bus_message_get_path(m),
+		sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
+	if (r < 0)
+		return r;
+	r = sd_bus_message_set_sender(head, sd_bus_message_get_sender(m));
+	if (r < 0)
+		return r;
+	r = sd_bus_message_set_expect_reply(head, sd_bus_message_get_expect_reply(m));
+	if (r < 0)
+		return r;
+	r = sd_bus_message_set_allow_interactive_authorization(
+		head, sd_bus_message_get_allow_interactive_authorization(m));
+	if (r < 0)
+		return r;
+	r = sd_bus_message_seal(head, cookie, 0);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(head);
 	return 0;
+}
+
+/* Asks the bus who the caller is, and keeps of @m what the answer needs. */
+static int call_ask_uid(struct call *c, sd_bus_message *m)
+{
+	int r = copy_head(m, &c->message);
+
+	if (r < 0)
+		return r;
+	r = hear_of_leaving(c->bus, sd_bus_message_get_bus(m));
+	return r < 0 ? r : ask_sender_uid(m, on_uid, c, &c->slot);
 }
 
 /* Takes the arguments over. */
@@ -413,17 +436,26 @@ static int call_new(struct bus *b, sd_bus_message *m, const struct verb *verb,
 	if (c->next)
 		c->next->previous = c;
 	b->calls = c;
-	r = copy_head(m, &c->message);
-	if (r >= 0)
-		r = hear_of_leaving(b, sd_bus_message_get_bus(m));
-	if (r >= 0)
-		r = ask_sender_uid(m, on_uid, c, &c->slot);
+	r = call_ask_uid(c, m);
 	if (r < 0) {
 		call_free(c);
 		return r;
 	}
 	*ret = c;
 	return 0;
+}
+
+/* The arguments of @m, kept. */
+static int take_arguments(const struct bus *b, sd_bus_message *m, const struct verb *verb,
+			  struct arguments *a, struct failure *f)
+{
+	int r = verb->parse(m, a, f);
+
+	if (r < 0)
+		return r;
+	if (calls_of(b, sd_bus_message_get_sender(m)) >= CALLS_PER_SENDER)
+		return refuse(f, BUS_ERROR_LIMITS_EXCEEDED, "too many calls without an answer");
+	return arguments_keep(a, f);
 }
 
 int call_begin(struct bus *b, sd_bus_message *m, const struct verb *verb, sd_bus_error *error)
@@ -433,11 +465,7 @@ int call_begin(struct bus *b, sd_bus_message *m, const struct verb *verb, sd_bus
 	struct call *c;
 	int r;
 
-	r = verb->parse(m, &a, &f);
-	if (r >= 0 && calls_of(b, sd_bus_message_get_sender(m)) >= CALLS_PER_SENDER)
-		r = refuse(&f, BUS_ERROR_LIMITS_EXCEEDED, "too many calls without an answer");
-	if (r >= 0)
-		r = arguments_keep(&a, &f);
+	r = take_arguments(b, m, verb, &a, &f);
 	if (r < 0)
 		return set_failure(error, r, &f);
 	r = call_new(b, m, verb, &a, &c);

@@ -11,9 +11,24 @@
 #include "daemon/bus-internal.h"
 #include "daemon/bus.h"
 
+/* An end of the connection, which owns *@fd from then on. */
+static int new_end(int *fd, sd_bus **ret)
+{
+	int r = sd_bus_new(ret);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_set_fd(*ret, *fd, *fd);
+	if (r < 0)
+		return r;
+	(void)TAKE_FD(*fd);
+	return 0;
+}
+
 /* The two ends of a connection to ourselves. */
 static int connect_pair(sd_bus **ret_server, sd_bus **ret_client)
 {
+	_cleanup_close_ int server_fd = -1, client_fd = -1;
 	_cleanup_(sd_bus_close_unrefp) sd_bus *server = NULL, *client = NULL;
 	sd_id128_t id;
 	int fds[2], r;
@@ -23,24 +38,21 @@ static int connect_pair(sd_bus **ret_server, sd_bus **ret_client)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
 		return -errno;
-	r = sd_bus_new(&server);
-	if (r >= 0)
-		r = sd_bus_set_fd(server, fds[0], fds[0]);
+	server_fd = fds[0];
+	client_fd = fds[1];
+	r = new_end(&server_fd, &server);
 	if (r < 0)
-		(void)close(fds[0]);
-	if (r >= 0)
-		r = sd_bus_new(&client);
-	if (r >= 0)
-		r = sd_bus_set_fd(client, fds[1], fds[1]);
-	if (r < 0) {
-		(void)close(fds[1]);
 		return r;
-	}
+	r = new_end(&client_fd, &client);
+	if (r < 0)
+		return r;
 	r = sd_bus_set_server(server, 1, id);
-	if (r >= 0)
-		r = sd_bus_start(server);
-	if (r >= 0)
-		r = sd_bus_start(client);
+	if (r < 0)
+		return r;
+	r = sd_bus_start(server);
+	if (r < 0)
+		return r;
+	r = sd_bus_start(client);
 	if (r < 0)
 		return r;
 	*ret_server = TAKE_PTR(server);
@@ -78,16 +90,23 @@ int bus_introspect(const char *path, FILE *out)
 	int r;
 
 	r = connect_pair(&server, &client);
-	if (r >= 0)
-		r = bus_add_objects(&nothing, server);
-	if (r >= 0)
-		r = sd_bus_call_method_async(client, NULL, NULL, path,
-					     "org.freedesktop.DBus.Introspectable", "Introspect",
-					     on_introspected, &i, NULL);
-	while (r >= 0 && !i.done) {
+	if (r < 0)
+		return r;
+	r = bus_add_objects(&nothing, server);
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method_async(client, NULL, NULL, path,
+				     "org.freedesktop.DBus.Introspectable", "Introspect",
+				     on_introspected, &i, NULL);
+	if (r < 0)
+		return r;
+	while (!i.done) {
 		r = sd_bus_process(server, NULL);
-		if (r >= 0)
-			r = sd_bus_process(client, NULL);
+		if (r < 0)
+			return r;
+		r = sd_bus_process(client, NULL);
+		if (r < 0)
+			return r;
 	}
-	return r < 0 ? r : i.result;
+	return i.result;
 }

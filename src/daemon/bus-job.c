@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* org.recryptd1.Job: its vtable and its one verb. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -54,18 +55,23 @@ static int parse_cancel(sd_bus_message *m, struct arguments *a, struct failure *
 static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
 {
 	struct job *j = job_at(c->bus, sd_bus_message_get_path(c->message)), *unused;
-	int r = 0;
 
 	if (!j)
 		return failure_set(f, -ENODEV, "the job is not known any more");
 	if (job_ended(j))
 		return failure_set(f, -ENOMSG, "the job has ended");
-	for (size_t i = 0; i < j->n_members && r == 0; i++)
-		if (j->members[i].volume && !j->members[i].ended)
-			r = volume_cancel(j->members[i].volume, &a->cancel, f, &unused);
-	if (r == 0)
-		call_reply(c);
-	return r;
+	for (size_t i = 0; i < j->n_members; i++) {
+		const struct job_member *member = &j->members[i];
+		int r;
+
+		if (!member->volume || member->ended)
+			continue;
+		r = volume_cancel(member->volume, &a->cancel, f, &unused);
+		if (r < 0)
+			return r;
+	}
+	call_reply(c);
+	return 0;
 }
 
 static const struct verb cancel = {"Cancel", "org.recryptd1.cancel", parse_cancel, run_cancel};
@@ -74,6 +80,7 @@ static int on_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	const struct job *j = userdata;
 
+	assert(j->bus_slot);
 	return call_begin(j->bus_slot, m, &cancel, error);
 }
 
@@ -103,12 +110,15 @@ static int append_member(sd_bus_message *m, const struct job_member *member)
 	int r;
 
 	r = sd_bus_message_open_container(m, 'r', "obss");
-	if (r >= 0)
-		r = sd_bus_message_append(m, "ob", volume_path(member->uuid).text, member->ended);
-	if (r >= 0)
-		r = append_error_name(m, member->error, &member->failure);
-	if (r >= 0)
-		r = bus_append_text(m, member->error ? member->failure.text : "");
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "ob", volume_path(member->uuid).text, member->ended);
+	if (r < 0)
+		return r;
+	r = append_error_name(m, member->error, &member->failure);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, member->error ? member->failure.text : "");
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* org.recryptd1.Manager: its vtable, and the verbs behind it. */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -28,8 +29,10 @@ static struct volume **sorted_volumes(const struct manager *m)
 
 	if (!all)
 		return NULL;
-	for (struct volume *v = m->volumes; v && n < m->n_volumes; v = v->next)
+	for (struct volume *v = m->volumes; v; v = v->next) {
+		assert(n < m->n_volumes);
 		all[n++] = v;
+	}
 	qsort(all, n, sizeof(*all), compare_uuid);
 	return all;
 }
@@ -39,15 +42,29 @@ static int append_volume(sd_bus_message *reply, const struct volume *v)
 	int r;
 
 	r = sd_bus_message_open_container(reply, 'r', "sssso");
-	if (r >= 0)
-		r = bus_append_text(reply, v->uuid);
-	if (r >= 0)
-		r = bus_append_text(reply, v->name);
-	if (r >= 0)
-		r = bus_append_path(reply, v->device);
-	if (r >= 0)
-		r = sd_bus_message_append(reply, "so", volume_state_name(v->state),
-					  volume_path(v->uuid).text);
+	if (r < 0)
+		return r;
+	r = bus_append_text(reply, v->uuid);
+	if (r < 0)
+		return r;
+	r = bus_append_text(reply, v->name);
+	if (r < 0)
+		return r;
+	r = bus_append_path(reply, v->device);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(reply, "so", volume_state_name(v->state),
+				  volume_path(v->uuid).text);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* @all ends with NULL. */
+static int append_volumes(sd_bus_message *reply, struct volume *const *all)
+{
+	int r = sd_bus_message_open_container(reply, 'a', "(sssso)");
+
+	for (size_t i = 0; r >= 0 && all[i]; i++)
+		r = append_volume(reply, all[i]);
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -66,13 +83,24 @@ static int list_volumes(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	if (!all)
 		return -ENOMEM;
 	r = sd_bus_message_new_method_return(m, &reply);
-	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', "(sssso)");
-	for (size_t i = 0; r >= 0 && all[i]; i++)
-		r = append_volume(reply, all[i]);
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
+	if (r < 0)
+		return r;
+	r = append_volumes(reply, all);
 	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+/* The volume that the arguments of @m name. */
+static int read_which(struct manager *manager, sd_bus_message *m, struct failure *f,
+		      struct volume **ret)
+{
+	const char *which;
+	int r;
+
+	r = read_arguments(m, f, "s", &which);
+	if (r < 0)
+		return r;
+	r = read_options(m, no_settings, NULL, f);
+	return r < 0 ? r : manager_find_volume(manager, which, f, ret);
 }
 
 static int get_volume(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -80,14 +108,8 @@ static int get_volume(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	struct bus *b = userdata;
 	struct volume *v;
 	struct failure f = {};
-	const char *which;
-	int r;
+	int r = read_which(b->manager, m, &f, &v);
 
-	r = read_arguments(m, &f, "s", &which);
-	if (r == 0)
-		r = read_options(m, no_settings, NULL, &f);
-	if (r == 0)
-		r = manager_find_volume(b->manager, which, &f, &v);
 	if (r < 0)
 		return set_failure(error, r, &f);
 	return sd_bus_reply_method_return(m, "o", volume_path(v->uuid).text);
@@ -122,8 +144,9 @@ static int parse_add_volume(sd_bus_message *m, struct arguments *a, struct failu
 	int r;
 
 	r = read_arguments(m, f, "s", &a->text);
-	if (r == 0)
-		r = read_options(m, keys, a, f);
+	if (r < 0)
+		return r;
+	r = read_options(m, keys, a, f);
 	if (r < 0)
 		return r;
 	r = check_path(a->text, f);
@@ -160,9 +183,10 @@ static int run_remove_volume(struct call *c, const struct arguments *a, struct f
 	if (!v)
 		return failure_set(f, -ENODEV, "%s: no such volume is known", a->text);
 	r = manager_remove_volume(c->bus->manager, v, f);
-	if (r == 0)
-		call_reply(c);
-	return r;
+	if (r < 0)
+		return r;
+	call_reply(c);
+	return 0;
 }
 
 static int parse_filter(sd_bus_message *m, struct arguments *a, struct failure *f)
@@ -194,6 +218,7 @@ static int make_filter(struct bus *b, const struct arguments *a, const char **uu
 	int r;
 
 	for (size_t i = 0; a->volumes[i]; i++) {
+		assert(i + 1 < sizeof(a->volumes) / sizeof(a->volumes[0]));
 		r = manager_find_volume(b->manager, a->volumes[i], f, &v);
 		if (r < 0)
 			return r;
@@ -223,11 +248,13 @@ static int run_rotate_all(struct call *c, const struct arguments *a, struct fail
 	int r;
 
 	r = make_filter(c->bus, a, uuids, &filter, f);
-	if (r == 0)
-		r = manager_rotate_all(c->bus->manager, &filter, &a->rotate, f, &j);
-	if (r == 0)
-		call_reply_path(c, job_path(j).text);
-	return r;
+	if (r < 0)
+		return r;
+	r = manager_rotate_all(c->bus->manager, &filter, &a->rotate, f, &j);
+	if (r < 0)
+		return r;
+	call_reply_path(c, job_path(j).text);
+	return 0;
 }
 
 static int parse_suspend_all(sd_bus_message *m, struct arguments *a, struct failure *f)
@@ -235,8 +262,9 @@ static int parse_suspend_all(sd_bus_message *m, struct arguments *a, struct fail
 	int r;
 
 	r = parse_filter(m, a, f);
-	if (r == 0)
-		r = read_reason(m, f, &a->text);
+	if (r < 0)
+		return r;
+	r = read_reason(m, f, &a->text);
 	return r < 0 ? r : read_options(m, no_settings, NULL, f);
 }
 
@@ -284,9 +312,10 @@ static int run_set_rate_limit(struct call *c, const struct arguments *a, struct 
 {
 	int r = manager_set_rate_limit(c->bus->manager, a->rate, f);
 
-	if (r == 0)
-		call_reply(c);
-	return r;
+	if (r < 0)
+		return r;
+	call_reply(c);
+	return 0;
 }
 
 static const struct verb verbs[] = {
@@ -408,7 +437,8 @@ int bus_add_manager(struct bus *b, sd_bus *bus)
 	int r;
 
 	r = sd_bus_add_object(bus, NULL, BUS_PATH, on_set, b);
-	if (r >= 0)
-		r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_MANAGER_INTERFACE, vtable, b);
+	if (r < 0)
+		return r;
+	r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_MANAGER_INTERFACE, vtable, b);
 	return r < 0 ? r : sd_bus_add_object_manager(bus, NULL, BUS_PATH);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Writing values into messages: texts, entries of dictionaries. */
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,27 +10,53 @@
 #include "util/path-text.h"
 #include "worker/service-bus.h"
 
-int append_entry(sd_bus_message *m, const char *key, const char *type, const void *value)
+int entry_open(sd_bus_message *m, const char *key, const char *type)
 {
 	int r;
 
 	r = sd_bus_message_open_container(m, 'e', "sv");
-	if (r >= 0)
-		r = sd_bus_message_append_basic(m, 's', key);
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', type);
-	if (r >= 0)
-		r = *type == 's' ? bus_append_text(m, value)
-				 : sd_bus_message_append_basic(m, *type, value);
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append_basic(m, 's', key);
+	return r < 0 ? r : sd_bus_message_open_container(m, 'v', type);
+}
+
+int entry_close(sd_bus_message *m)
+{
+	int r = sd_bus_message_close_container(m);
+
 	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_entry(sd_bus_message *m, const struct entry *e)
+{
+	int r;
+
+	assert(e->type[0] && !e->type[1]);
+	r = entry_open(m, e->key, e->type);
+	if (r < 0)
+		return r;
+	r = *e->type == 's' ? bus_append_text(m, e->value)
+			    : sd_bus_message_append_basic(m, *e->type, e->value);
+	return r < 0 ? r : entry_close(m);
+}
+
+int append_entries(sd_bus_message *m, const struct entry *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = append_entry(m, &entries[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int append_error_name(sd_bus_message *m, int error, const struct failure *f)
 {
 	char name[sizeof(BUS_ERROR_PREFIX) + sizeof(f->name)] = "";
 
+	assert(error <= 0);
 	if (error)
 		(void)snprintf(name, sizeof(name), BUS_ERROR_PREFIX "%s",
 			       *f->name ? f->name : service_error_name(error));

@@ -72,9 +72,11 @@ int read_reason(sd_bus_message *m, struct failure *f, const char **ret)
 {
 	int r = read_arguments(m, f, "s", ret);
 
-	if (r == 0 && strlen(*ret) > REASON_MAX)
-		r = failure_set(f, -EINVAL, "the reason is longer than %d bytes", REASON_MAX);
-	return r;
+	if (r < 0)
+		return r;
+	return strlen(*ret) <= REASON_MAX
+		       ? 0
+		       : failure_set(f, -EINVAL, "the reason is longer than %d bytes", REASON_MAX);
 }
 
 int append_rotate_options(sd_bus_message *m, const struct rotate_options *o)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* org.recryptd1.Volume: its vtable, the verbs behind it, and what is told when a volume changes. */
+/* org.recryptd1.Volume: its vtable, and what is told when a volume changes. */
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/bus-call.h"
 #include "daemon/bus-internal.h"
 #include "daemon/bus-options.h"
 #include "daemon/config.h"
@@ -50,238 +50,6 @@ static int find_volume(sd_bus *bus, const char *path, const char *interface, voi
 	(void)error;
 	*ret = b->manager ? (void *)volume_at(b, path) : b;
 	return *ret ? 1 : 0;
-}
-
-/* The volume that the call is about; it may have gone away since it came in. */
-static int volume_of(const struct call *c, struct failure *f, struct volume **ret)
-{
-	*ret = volume_at(c->bus, sd_bus_message_get_path(c->message));
-	return *ret ? 0 : failure_set(f, -ENODEV, "the volume is not known any more");
-}
-
-/* --- verbs --- */
-
-static int parse_nothing(sd_bus_message *m, struct arguments *a, struct failure *f)
-{
-	(void)a;
-	return read_options(m, no_settings, NULL, f);
-}
-
-static int parse_rotate(sd_bus_message *m, struct arguments *a, struct failure *f)
-{
-	return read_rotate_options(m, &a->rotate, f);
-}
-
-static int run_rotate(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	struct job *j;
-	int r;
-
-	r = volume_of(c, f, &v);
-	if (r == 0)
-		r = volume_rotate(v, &a->rotate, f, &j);
-	if (r == 0)
-		call_reply_path(c, job_path(j).text);
-	return r;
-}
-
-static int parse_suspend(sd_bus_message *m, struct arguments *a, struct failure *f)
-{
-	int r = read_reason(m, f, &a->text);
-
-	return r < 0 ? r : read_options(m, no_settings, NULL, f);
-}
-
-static int run_suspend(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	int r = volume_of(c, f, &v);
-
-	return r < 0 ? r : volume_suspend(v, a->text, f, call_done, c);
-}
-
-static int parse_resume(sd_bus_message *m, struct arguments *a, struct failure *f)
-{
-	return read_resume_options(m, &a->resume, f);
-}
-
-static int run_resume(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	int r = volume_of(c, f, &v);
-
-	return r < 0 ? r : volume_resume(v, &a->resume, f, call_done, c);
-}
-
-static int parse_cancel(sd_bus_message *m, struct arguments *a, struct failure *f)
-{
-	return read_cancel_options(m, &a->cancel, f);
-}
-
-static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	struct job *j;
-	int r;
-
-	r = volume_of(c, f, &v);
-	if (r == 0)
-		r = volume_cancel(v, &a->cancel, f, &j);
-	if (r == 0)
-		call_reply_path(c, job_path(j).text);
-	return r;
-}
-
-static int parse_set_rate_limit(sd_bus_message *m, struct arguments *a, struct failure *f)
-{
-	int r = read_arguments(m, f, "t", &a->rate);
-
-	return r < 0 ? r : read_options(m, no_settings, NULL, f);
-}
-
-static int run_set_rate_limit(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	int r = volume_of(c, f, &v);
-
-	return r < 0 ? r : volume_set_rate_limit(v, a->rate, f, call_done, c);
-}
-
-static int parse_unlock(sd_bus_message *m, struct arguments *a, struct failure *f)
-{
-	static const struct setting keys[] = {
-		{.name = "Type",
-		 .kind = SETTING_BUFFER,
-		 .where = offsetof(struct unlock_options, type),
-		 .size = sizeof(a->unlock.type)},
-		{.name = "Keyslot",
-		 .kind = SETTING_INT,
-		 .where = offsetof(struct unlock_options, keyslot)},
-		{},
-	};
-	int r = read_arguments(m, f, "h", &a->fd);
-
-	a->unlock.keyslot = -1;
-	return r < 0 ? r : read_options(m, keys, &a->unlock, f);
-}
-
-static int run_unlock(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	int r = volume_of(c, f, &v);
-
-	return r < 0 ? r : volume_unlock(v, a->fd, &a->unlock, f, call_done, c);
-}
-
-static int run_lock(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	int r = volume_of(c, f, &v);
-
-	(void)a;
-	return r < 0 ? r : volume_lock(v, f, call_done, c);
-}
-
-static int run_accept(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	int r = volume_of(c, f, &v);
-
-	(void)a;
-	return r < 0 ? r : volume_accept(v, f, call_done, c);
-}
-
-/* @slots as au. */
-static int append_keyslots(sd_bus_message *m, const char *key, const uint32_t *slots, size_t n)
-{
-	int r;
-
-	r = sd_bus_message_open_container(m, 'e', "sv");
-	if (r >= 0)
-		r = sd_bus_message_append(m, "s", key);
-	if (r >= 0)
-		r = sd_bus_message_open_container(m, 'v', "au");
-	if (r >= 0)
-		r = sd_bus_message_append_array(m, 'u', slots, n * sizeof(*slots));
-	if (r >= 0)
-		r = sd_bus_message_close_container(m);
-	return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
-static int append_check(sd_bus_message *m, const struct check_result *c)
-{
-	const struct {
-		const char *key, *type;
-		const void *value;
-	} entries[] = {
-		{"Obstacle", "s", c->obstacle.text},
-		{"ObstacleName", "s", c->obstacle.name},
-		{"OldCipher", "s", c->old_cipher},
-		{"NewCipher", "s", c->new_cipher},
-		{"OldKeySize", "u", &c->old_key_size},
-		{"NewKeySize", "u", &c->new_key_size},
-		{"OldSectorSize", "u", &c->old_sector_size},
-		{"NewSectorSize", "u", &c->new_sector_size},
-		{"BytesTotal", "t", &c->bytes},
-		{"EstimatedTime", "t", &c->estimated_usec},
-	};
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
-
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(entries); i++)
-		r = append_entry(m, entries[i].key, entries[i].type, entries[i].value);
-	if (r >= 0)
-		r = append_keyslots(m, "LostKeyslots", c->lost, c->n_lost);
-	if (r >= 0)
-		r = append_keyslots(m, "KeptKeyslots", c->kept, c->n_kept);
-	return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
-static void check_done(struct volume *v, int error, const struct failure *f,
-		       const struct check_result *result, void *userdata)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	struct call *c = userdata;
-
-	(void)v;
-	if (error < 0) {
-		call_reply_failure(c, error, f);
-		return;
-	}
-	reply = call_new_reply(c);
-	if (reply)
-		call_reply_message(c, reply, append_check(reply, result));
-}
-
-static int run_check(struct call *c, const struct arguments *a, struct failure *f)
-{
-	struct volume *v;
-	int r = volume_of(c, f, &v);
-
-	return r < 0 ? r : volume_check(v, &a->rotate, f, check_done, c);
-}
-
-static const struct verb verbs[] = {
-	{"Rotate", "org.recryptd1.rotate", parse_rotate, run_rotate},
-	{"Suspend", "org.recryptd1.suspend", parse_suspend, run_suspend},
-	{"Resume", "org.recryptd1.resume", parse_resume, run_resume},
-	{"Cancel", "org.recryptd1.cancel", parse_cancel, run_cancel},
-	{"SetRateLimit", "org.recryptd1.set-rate-limit", parse_set_rate_limit, run_set_rate_limit},
-	{"Unlock", "org.recryptd1.unlock", parse_unlock, run_unlock},
-	{"Lock", "org.recryptd1.lock", parse_nothing, run_lock},
-	{"AcceptState", "org.recryptd1.accept-state", parse_nothing, run_accept},
-	{"Check", "org.recryptd1.check", parse_rotate, run_check},
-};
-
-static int on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-	const struct volume *v = userdata;
-	const struct volume_slot *slot = v->bus_slot;
-
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (strcmp(verbs[i].member, sd_bus_message_get_member(m)) == 0)
-			return call_begin(slot->bus, m, &verbs[i], error);
-	return 0;
 }
 
 /* --- properties --- */
@@ -347,15 +115,19 @@ static int append_key(sd_bus_message *m, const struct volume_key *k)
 	int r;
 
 	r = sd_bus_message_open_container(m, 'r', "sustttt");
-	if (r >= 0)
-		r = bus_append_text(m, k->id);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "u", k->generation);
-	if (r >= 0)
-		r = bus_append_text(m, k->state);
-	if (r >= 0)
-		r = sd_bus_message_append(m, "tttt", k->registered_usec, k->populated_usec,
-					  k->activated_usec, k->retired_usec);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, k->id);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "u", k->generation);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, k->state);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "tttt", k->registered_usec, k->populated_usec,
+				  k->activated_usec, k->retired_usec);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -380,17 +152,17 @@ DEFINE_GETTER(get_last_rotation)
 {
 	const struct volume *v = userdata;
 	const struct last_rotation *l = &v->last_rotation;
+	const struct entry entries[] = {
+		{"Outcome", "s", l->outcome},
+		{"Message", "s", l->message},
+		{"StartTime", "t", &l->started_usec},
+		{"EndTime", "t", &l->ended_usec},
+	};
 	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
-	if (r >= 0 && *l->outcome) {
-		r = append_entry(reply, "Outcome", "s", l->outcome);
-		if (r >= 0)
-			r = append_entry(reply, "Message", "s", l->message);
-		if (r >= 0)
-			r = append_entry(reply, "StartTime", "t", &l->started_usec);
-		if (r >= 0)
-			r = append_entry(reply, "EndTime", "t", &l->ended_usec);
-	}
+	if (r < 0)
+		return r;
+	r = append_entries(reply, entries, *l->outcome ? ARRAY_SIZE(entries) : 0);
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -426,23 +198,23 @@ DEFINE_GETTER(get_job)
 static const sd_bus_vtable vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD_WITH_ARGS("Rotate", SD_BUS_ARGS("a{sv}", options),
-		SD_BUS_RESULT("o", job), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_RESULT("o", job), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Suspend", SD_BUS_ARGS("s", reason, "a{sv}", options),
-		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Resume", SD_BUS_ARGS("a{sv}", options),
-		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("a{sv}", options),
-		SD_BUS_RESULT("o", job), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_RESULT("o", job), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("SetRateLimit", SD_BUS_ARGS("t", rate, "a{sv}", options),
-		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Unlock", SD_BUS_ARGS("h", secret, "a{sv}", options),
-		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Lock", SD_BUS_ARGS("a{sv}", options),
-		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("AcceptState", SD_BUS_ARGS("a{sv}", options),
-		SD_BUS_NO_RESULT, on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("a{sv}", options),
-		SD_BUS_RESULT("a{sv}", result), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+		SD_BUS_RESULT("a{sv}", result), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_PROPERTY("UUID", "s", get_text_array, offsetof(struct volume, uuid),
 		SD_BUS_VTABLE_PROPERTY_CONST),
 	POINTER("Name", name),
@@ -556,6 +328,7 @@ void volume_emit(struct volume *v, uint64_t what)
 	const char *names[16 * ARRAY_SIZE(groups) + 1];
 	size_t n = 0;
 
+	assert((what & ~VOLUME_CHANGED_ALL) == 0);
 	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
 		for (size_t i = 0; what & groups[g].what && groups[g].names[i]; i++)
 			names[n++] = groups[g].names[i];

@@ -8,6 +8,7 @@
  */
 #include "daemon/bus.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static void volume_added(struct volume *v, void *userdata)
 		slot->bus = b;
 	else
 		log_error("%s: no memory, its changes are not told on the bus", v->uuid);
+	assert(!v->bus_slot);
 	v->bus_slot = slot;
 	if (b->bus)
 		told(b, sd_bus_emit_object_added(b->bus, volume_path(v->uuid).text));
@@ -103,31 +105,36 @@ static uint64_t flush_progress(struct bus *b, uint64_t now)
 	return next;
 }
 
+static int wake_at(sd_event_source *s, uint64_t usec)
+{
+	int r = sd_event_source_set_time(s, usec);
+
+	return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+/* Not where it is to wake up anyway. */
+static int wake_once_at(sd_event_source *s, uint64_t usec)
+{
+	int enabled, r = sd_event_source_get_enabled(s, &enabled);
+
+	return r < 0 || enabled != SD_EVENT_OFF ? r : wake_at(s, usec);
+}
+
 static int on_flush(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	uint64_t next = flush_progress(userdata, now_usec());
-	int r;
 
 	(void)usec;
-	if (next == 0)
-		return 0;
-	r = sd_event_source_set_time(s, next);
-	return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+	return next ? wake_at(s, next) : 0;
 }
 
 /* Wakes up when there is something to tell, and never otherwise. */
 static void hold_progress(struct bus *b, struct volume_slot *slot)
 {
-	uint64_t due = slot->told_usec + PROGRESS_USEC;
-	int enabled, r;
+	int r;
 
 	slot->held = true;
-	r = sd_event_source_get_enabled(b->flush, &enabled);
-	if (r >= 0 && enabled == SD_EVENT_OFF) {
-		r = sd_event_source_set_time(b->flush, due);
-		if (r >= 0)
-			r = sd_event_source_set_enabled(b->flush, SD_EVENT_ONESHOT);
-	}
+	r = wake_once_at(b->flush, slot->told_usec + PROGRESS_USEC);
 	if (r < 0)
 		log_warning_errno(r, "progress is told late");
 }
@@ -164,6 +171,7 @@ static void job_added(struct job *j, void *userdata)
 {
 	struct bus *b = userdata;
 
+	assert(!j->bus_slot);
 	j->bus_slot = b;
 	if (!b->bus)
 		return;
@@ -236,10 +244,12 @@ int bus_add_objects(struct bus *b, sd_bus *bus)
 	int r;
 
 	r = bus_add_manager(b, bus);
-	if (r >= 0)
-		r = bus_add_volumes(b, bus);
-	if (r >= 0)
-		r = bus_add_jobs(b, bus);
+	if (r < 0)
+		return r;
+	r = bus_add_volumes(b, bus);
+	if (r < 0)
+		return r;
+	r = bus_add_jobs(b, bus);
 	return r < 0 ? r : log_control_add(bus);
 }
 
@@ -249,17 +259,21 @@ static int connect_bus(struct bus *b)
 	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
 	int r;
 
+	assert(!b->bus && !b->inhibit);
 	r = sd_bus_open_system_with_description(&bus, "system");
-	if (r >= 0)
-		r = bus_add_objects(b, bus);
-	if (r >= 0)
-		r = sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local", NULL,
-					"org.freedesktop.DBus.Local", "Disconnected",
-					on_disconnected, b);
-	if (r >= 0)
-		r = sd_bus_request_name_async(bus, NULL, BUS_NAME, 0, on_name, b);
-	if (r >= 0)
-		r = sd_bus_attach_event(bus, b->manager->event, SD_EVENT_PRIORITY_NORMAL + 10);
+	if (r < 0)
+		return r;
+	r = bus_add_objects(b, bus);
+	if (r < 0)
+		return r;
+	r = sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local", NULL,
+				"org.freedesktop.DBus.Local", "Disconnected", on_disconnected, b);
+	if (r < 0)
+		return r;
+	r = sd_bus_request_name_async(bus, NULL, BUS_NAME, 0, on_name, b);
+	if (r < 0)
+		return r;
+	r = sd_bus_attach_event(bus, b->manager->event, SD_EVENT_PRIORITY_NORMAL + 10);
 	if (r < 0)
 		return r;
 	if (inhibit_new(b->manager, bus, &b->inhibit) < 0)
@@ -282,12 +296,17 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static int wake_after(sd_event_source *s, uint64_t usec)
+{
+	int r = sd_event_source_set_time_relative(s, usec);
+
+	return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
 static void connect_later(struct bus *b)
 {
-	int r = sd_event_source_set_time_relative(b->retry, RETRY_USEC);
+	int r = wake_after(b->retry, RETRY_USEC);
 
-	if (r >= 0)
-		r = sd_event_source_set_enabled(b->retry, SD_EVENT_ONESHOT);
 	if (r < 0)
 		log_error_errno(r, "cannot look for the bus again");
 }
@@ -332,8 +351,9 @@ int bus_new(struct manager *m, struct bus **ret)
 		return -ENOMEM;
 	b->manager = m;
 	r = add_timer(b, on_retry, &b->retry);
-	if (r >= 0)
-		r = add_timer(b, on_flush, &b->flush);
+	if (r < 0)
+		return r;
+	r = add_timer(b, on_flush, &b->flush);
 	if (r < 0)
 		return r;
 	manager_set_observer(m, &observer);

@@ -1,248 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* When a calendar expression holds; calendar-parse.c reads it. */
 #include "daemon/calendar.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <limits.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
+#include <assert.h>
 #include <time.h>
 
 #include "util/checked.h"
 
-#define SECOND   UINT64_C(1000000)
-#define DAY      86400
-#define YEAR_MIN 1970
-#define YEAR_MAX 2199
-
-/* --- reading --- */
-
-static const struct {
-	const char *name, *means;
-} words[] = {
-	{"minutely", "*-*-* *:*:00"},
-	{"hourly", "*-*-* *:00:00"},
-	{"daily", "*-*-* 00:00:00"},
-	{"weekly", "Mon *-*-* 00:00:00"},
-	{"monthly", "*-*-01 00:00:00"},
-	{"quarterly", "*-01,04,07,10-01 00:00:00"},
-	{"semiannually", "*-01,07-01 00:00:00"},
-	{"yearly", "*-01-01 00:00:00"},
-	{"annually", "*-01-01 00:00:00"},
-};
-
-static int read_number(const char **text, int *ret)
-{
-	char *end;
-	long n;
-
-	if (!isdigit((unsigned char)**text))
-		return -EINVAL;
-	n = strtol(*text, &end, 10);
-	if (n > YEAR_MAX)
-		return -EINVAL;
-	*text = end;
-	*ret = (int)n;
-	return 0;
-}
-
-/* N, N..N, N/STEP, N..N/STEP */
-static int read_range(const char **text, int min, int max, struct calendar_range *ret)
-{
-	struct calendar_range r = {.step = 1};
-	int q = read_number(text, &r.first);
-
-	r.last = r.first;
-	if (q == 0 && strncmp(*text, "..", 2) == 0) {
-		*text += 2;
-		q = read_number(text, &r.last);
-	} else if (q == 0 && **text == '/') {
-		r.last = INT_MAX;
-	}
-	if (q == 0 && **text == '/') {
-		(*text)++;
-		q = read_number(text, &r.step);
-	}
-	if (q < 0 || r.step == 0 || r.first < min || r.first > max || r.first > r.last ||
-	    (r.last > max && r.last != INT_MAX))
-		return -EINVAL;
-	*ret = r;
-	return 0;
-}
-
-static int read_field(const char **text, int min, int max, struct calendar_field *ret)
-{
-	struct calendar_field f = {};
-	int r = 0;
-
-	if (**text == '*') {
-		(*text)++;
-		*ret = f;
-		return 0;
-	}
-	do {
-		if (f.n == CALENDAR_RANGES_MAX)
-			return -EINVAL;
-		r = read_range(text, min, max, &f.range[f.n++]);
-	} while (r == 0 && **text == ',' && (*text)++);
-	*ret = f;
-	return r;
-}
-
-static bool take(const char **text, char c)
-{
-	if (**text != c)
-		return false;
-	(*text)++;
-	return true;
-}
-
-static bool is_within(const struct calendar_field *f, int min, int max)
-{
-	for (unsigned i = 0; i < f->n; i++)
-		if (f->range[i].first < min || f->range[i].first > max ||
-		    (f->range[i].last > max && f->range[i].last != INT_MAX))
-			return false;
-	return true;
-}
-
-static int read_date(const char *text, struct calendar *c)
-{
-	struct calendar_field first, second;
-	int r = read_field(&text, 0, YEAR_MAX, &first);
-
-	if (r < 0 || !take(&text, '-'))
-		return -EINVAL;
-	r = read_field(&text, 1, 31, &second);
-	if (r < 0)
-		return r;
-	if (take(&text, '-')) {
-		c->year = first;
-		c->month = second;
-		r = read_field(&text, 1, 31, &c->day);
-	} else {
-		c->month = first;
-		c->day = second;
-	}
-	if (r < 0 || *text)
-		return -EINVAL;
-	/* Which field is which was not known before. */
-	return is_within(&c->year, YEAR_MIN, YEAR_MAX) && is_within(&c->month, 1, 12) ? 0 : -EINVAL;
-}
-
-static int read_time(const char *text, struct calendar *c)
-{
-	int r = read_field(&text, 0, 23, &c->hour);
-
-	if (r < 0 || !take(&text, ':'))
-		return -EINVAL;
-	r = read_field(&text, 0, 59, &c->minute);
-	if (r == 0 && take(&text, ':'))
-		r = read_field(&text, 0, 59, &c->second);
-	else
-		c->second = (struct calendar_field){.n = 1, .range = {{0, 0, 1}}};
-	return r < 0 || *text ? -EINVAL : 0;
-}
-
-/* "Mon" or "Monday" at the start of *@text, in any case. */
-static int read_weekday(const char **text, unsigned *ret)
-{
-	static const char *const names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-					    "Thursday", "Friday", "Saturday"};
-	size_t n = 0;
-
-	while (isalpha((unsigned char)(*text)[n]))
-		n++;
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		if ((n == 3 || n == strlen(names[i])) && strncasecmp(*text, names[i], n) == 0) {
-			*text += n;
-			*ret = i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int read_weekdays(const char *text, struct calendar *c)
-{
-	do {
-		unsigned first, last;
-		int r = read_weekday(&text, &first);
-
-		last = first;
-		if (r == 0 && strncmp(text, "..", 2) == 0) {
-			text += 2;
-			r = read_weekday(&text, &last);
-		}
-		if (r < 0)
-			return r;
-		for (unsigned day = first;; day = (day + 1) % 7) {
-			c->weekdays |= 1U << day;
-			if (day == last)
-				break;
-		}
-	} while (take(&text, ',') && *text);
-	return *text ? -EINVAL : 0;
-}
-
-struct words_seen {
-	bool weekdays, date, time, utc;
-};
-
-/* Each kind once, and in this order. */
-static int read_word(const char *word, struct calendar *c, struct words_seen *seen)
-{
-	if (seen->utc)
-		return -EINVAL;
-	if (strcasecmp(word, "UTC") == 0) {
-		c->utc = seen->utc = true;
-		return 0;
-	}
-	if (strchr(word, ':')) {
-		if (seen->time)
-			return -EINVAL;
-		seen->time = true;
-		return read_time(word, c);
-	}
-	if (seen->time)
-		return -EINVAL;
-	if (isalpha((unsigned char)*word)) {
-		if (seen->weekdays || seen->date)
-			return -EINVAL;
-		seen->weekdays = true;
-		return read_weekdays(word, c);
-	}
-	if (seen->date)
-		return -EINVAL;
-	seen->date = true;
-	return read_date(word, c);
-}
-
-int calendar_parse(const char *text, struct calendar *ret)
-{
-	static const struct calendar_field zero = {.n = 1, .range = {{0, 0, 1}}};
-	struct calendar c = {.hour = zero, .minute = zero, .second = zero};
-	struct words_seen seen = {};
-	char copy[256], *left, *word;
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (strcasecmp(words[i].name, text) == 0)
-			text = words[i].means;
-	if ((size_t)snprintf(copy, sizeof(copy), "%s", text) >= sizeof(copy))
-		return -EINVAL;
-	for (word = strtok_r(copy, " \t", &left); word && r == 0;
-	     word = strtok_r(NULL, " \t", &left))
-		r = read_word(word, &c, &seen);
-	if (r < 0 || (!seen.weekdays && !seen.date && !seen.time))
-		return -EINVAL;
-	if (calendar_next(&c, 0) == CALENDAR_NEVER)
-		return -EINVAL;
-	*ret = c;
-	return 0;
-}
+#define SECOND UINT64_C(1000000)
 
 /* --- the clock on the wall --- */
 
@@ -287,7 +52,7 @@ static struct wall wall_at(const struct calendar *c, int64_t seconds)
 	return wall_of(&tm);
 }
 
-static int compare(const struct wall *a, const struct wall *b)
+static int compare_wall(const struct wall *a, const struct wall *b)
 {
 	const int pairs[][2] = {{a->year, b->year}, {a->month, b->month},   {a->day, b->day},
 				{a->hour, b->hour}, {a->minute, b->minute}, {a->second, b->second}};
@@ -329,7 +94,7 @@ static int64_t jump_over(const struct calendar *c, const struct wall *w, int64_t
 		const int64_t middle = before + (after - before) / 2;
 		const struct wall shown = wall_at(c, middle);
 
-		if (compare(&shown, w) < 0)
+		if (compare_wall(&shown, w) < 0)
 			before = middle;
 		else
 			after = middle;
@@ -355,7 +120,7 @@ static int64_t instant(const struct calendar *c, const struct wall *w)
 
 		any = utc - near.tm_gmtoff;
 		shown = wall_at(c, any);
-		if (compare(&shown, w) == 0)
+		if (compare_wall(&shown, w) == 0)
 			first = MIN(first, any);
 	}
 	return first != INT64_MAX ? first : jump_over(c, w, any);
@@ -400,6 +165,7 @@ static int field_next(const struct calendar_field *f, int from, int max)
 		const struct calendar_range *r = &f->range[i];
 		int value = r->first;
 
+		assert(r->step > 0);
 		if (from > value)
 			value += (from - value + r->step - 1) / r->step * r->step;
 		if (value <= MIN(r->last, max))
@@ -419,6 +185,7 @@ static int field_last(const struct calendar_field *f, int from)
 		const struct calendar_range *r = &f->range[i];
 		const int last = MIN(r->last, from);
 
+		assert(r->step > 0);
 		if (last >= r->first)
 			best = MAX(best, last - (last - r->first) % r->step);
 	}
@@ -430,6 +197,7 @@ static int days_of(int year, int month)
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
+	assert(month >= 1 && month <= 12);
 	return days[month - 1] + (leap && month == 2);
 }
 
@@ -439,6 +207,7 @@ static unsigned weekday_of(int year, int month, int day)
 	static const int shift[] = {0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4};
 	const int y = month < 3 ? year - 1 : year;
 
+	assert(month >= 1 && month <= 12);
 	return (unsigned)((y + y / 4 - y / 100 + y / 400 + shift[month - 1] + day) % 7);
 }
 
@@ -453,8 +222,8 @@ static bool next_date(const struct calendar *c, struct wall *w)
 {
 	const struct wall was = *w;
 
-	w->year = field_next(&c->year, w->year, YEAR_MAX);
-	if (w->year > YEAR_MAX)
+	w->year = field_next(&c->year, w->year, CALENDAR_YEAR_MAX);
+	if (w->year > CALENDAR_YEAR_MAX)
 		return true; /* the caller looks */
 	if (w->year > was.year)
 		*w = (struct wall){w->year, 1, 1, 0, 0, 0};
@@ -507,9 +276,9 @@ static bool next_time(const struct calendar *c, struct wall *w)
 
 static bool next_wall(const struct calendar *c, struct wall *w)
 {
-	while (!next_date(c, w) || (w->year <= YEAR_MAX && !next_time(c, w)))
+	while (!next_date(c, w) || (w->year <= CALENDAR_YEAR_MAX && !next_time(c, w)))
 		;
-	return w->year <= YEAR_MAX;
+	return w->year <= CALENDAR_YEAR_MAX;
 }
 
 uint64_t calendar_next(const struct calendar *c, uint64_t usec)

@@ -17,6 +17,8 @@
 
 #define CALENDAR_RANGES_MAX 16
 #define CALENDAR_NEVER      UINT64_MAX
+#define CALENDAR_YEAR_MIN   1970
+#define CALENDAR_YEAR_MAX   2199
 
 struct calendar_range {
 	int first, last, step; /* last INT_MAX: as far as it goes */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The configuration once it is read: what holds for whom, and its end. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ const char *provider_kind_name(enum provider_kind kind)
 		[PROVIDER_TOKEN] = "token",
 	};
 
-	return kind < ARRAY_SIZE(names) ? names[kind] : "none";
+	assert(kind < ARRAY_SIZE(names));
+	return names[kind];
 }
 
 struct volume_config *config_find_volume(const struct config *c, const char *uuid)
@@ -77,6 +79,7 @@ void config_forget(struct config *c, const char *uuid)
 	if (!v || !v->remembered)
 		return;
 	i = (size_t)(v - c->volumes);
+	assert(i < c->n_volumes);
 	volume_config_clear(v);
 	memmove(v, v + 1, (c->n_volumes - i - 1) * sizeof(*v));
 	c->n_volumes--;

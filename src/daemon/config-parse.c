@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The values of the configuration: sizes, times, booleans, UUIDs. */
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ static int parse_decimal(const char **text, __uint128_t *ret)
 	}
 	if (!digit)
 		return -EINVAL;
+	assert(fraction <= 9);
 	for (; fraction < 9; fraction++)
 		value *= 10;
 	*text = p;
@@ -55,6 +57,7 @@ static int parse_with_unit(const char *text, const struct unit *units, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(text, units[i].name) != 0)
 			continue;
+		assert(units[i].factor > 0 && units[i].factor < UINT64_C(1) << 44);
 		if (value / 1000000000 > UINT64_MAX / units[i].factor)
 			return -ERANGE;
 		/* value < 2^68 * 10^9 and factor < 2^44 could overflow; the check above bounds it

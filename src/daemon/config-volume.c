@@ -4,6 +4,7 @@
  * holds where the section of the volume does not have it.
  */
 #include <ctype.h>
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -214,9 +215,10 @@ int volume_config_set(struct volume_config *v, const char *key, const char *valu
 		    (is_of_state_file(s) && !state_file))
 			return -ENOENT;
 		r = s->set((char *)v + s->where, value);
-		if (r == 0)
-			v->set |= UINT32_C(1) << i;
-		return r;
+		if (r < 0)
+			return r;
+		v->set |= UINT32_C(1) << i;
+		return 0;
 	}
 	return -ENOENT;
 }
@@ -249,6 +251,7 @@ int volume_config_inherit(struct volume_config *v, const struct volume_config *d
 {
 	int r = politeness_inherit(&v->polite, &defaults->polite);
 
+	assert(*v->uuid && !*defaults->uuid);
 	for (size_t i = 0; i < ARRAY_SIZE(rows) && r == 0; i++)
 		r = inherit_row(&rows[i], v->set & UINT32_C(1) << i, v, defaults);
 	return r;

@@ -2,6 +2,7 @@
 /* Reads the files line by line into the sections; config-volume.c has the settings of a volume. */
 #include "daemon/config-internal.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <glob.h>
@@ -89,6 +90,7 @@ static int add_section(struct config *c, const char *uuid, struct volume_config 
 {
 	struct volume_config *v = config_find_volume(c, uuid), *grown;
 
+	assert(strlen(uuid) + 1 == sizeof(v->uuid));
 	if (!v) {
 		grown = reallocarray(c->volumes, c->n_volumes + 1, sizeof(*grown));
 		if (!grown)
@@ -114,11 +116,13 @@ static int open_section(struct place *p, const char *uuid_text)
 		return 0;
 	}
 	r = uuid_canonical(uuid_text, uuid);
-	if (r == 0)
-		r = add_section(p->config, uuid, &p->volume);
-	if (r == 0)
-		p->volume->remembered = p->volume->remembered && p->state_file;
-	return r;
+	if (r < 0)
+		return r;
+	r = add_section(p->config, uuid, &p->volume);
+	if (r < 0)
+		return r;
+	p->volume->remembered = p->volume->remembered && p->state_file;
+	return 0;
 }
 
 static char *strip(char *text)
@@ -138,6 +142,7 @@ static int parse_section(struct place *p, char *line)
 	char *name = line + 1;
 	int r = -EINVAL;
 
+	assert(*line == '[');
 	p->section = SECTION_NONE;
 	if (line[n - 1] == ']') {
 		line[n - 1] = '\0';
@@ -191,24 +196,33 @@ static int parse_line(struct place *p, char *line)
 	return r == -ENOMEM ? r : 0;
 }
 
+static int parse_lines(struct place *p, FILE *f)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, f) >= 0) {
+		int r;
+
+		p->line++;
+		r = parse_line(p, line);
+		if (r < 0)
+			return r;
+	}
+	return ferror(f) ? log_error_errno(-EIO, "%s: cannot be read", p->path) : 0;
+}
+
 static int parse_file(struct config *c, const char *path, bool state_file)
 {
 	struct place p = {.config = c, .path = path, .state_file = state_file};
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
 	FILE *f = fopen(path, "re");
-	int r = 0;
+	int r;
 
 	if (!f)
 		return errno == ENOENT || errno == ENOTDIR
 			       ? 0
 			       : log_error_errno(-errno, "%s: cannot be read", path);
-	while (r == 0 && getline(&line, &size, f) >= 0) {
-		p.line++;
-		r = parse_line(&p, line);
-	}
-	if (r == 0 && ferror(f))
-		r = log_error_errno(-EIO, "%s: cannot be read", path);
+	r = parse_lines(&p, f);
 	(void)fclose(f);
 	return r;
 }
@@ -246,6 +260,17 @@ static int set_defaults(struct config *c)
 	return config_set_text(&c->crypttab, "/etc/crypttab");
 }
 
+/* What comes later wins. @state_path may be NULL. */
+static int parse_all(struct config *c, const char *path, const char *state_path)
+{
+	int r = state_path ? parse_file(c, state_path, true) : 0;
+
+	if (r < 0)
+		return r;
+	r = parse_file(c, path, false);
+	return r < 0 ? r : parse_drop_ins(c, path);
+}
+
 int config_load(const char *path, const char *state_path, struct config **ret)
 {
 	_cleanup_(config_freep) struct config *c = calloc(1, sizeof(*c));
@@ -254,16 +279,16 @@ int config_load(const char *path, const char *state_path, struct config **ret)
 	if (!c)
 		return -ENOMEM;
 	r = set_defaults(c);
-	if (r == 0 && state_path)
-		r = parse_file(c, state_path, true);
-	if (r == 0)
-		r = parse_file(c, path, false);
-	if (r == 0)
-		r = parse_drop_ins(c, path);
-	for (size_t i = 0; r == 0 && i < c->n_volumes; i++)
-		r = volume_config_inherit(&c->volumes[i], &c->defaults);
 	if (r < 0)
 		return r;
+	r = parse_all(c, path, state_path);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < c->n_volumes; i++) {
+		r = volume_config_inherit(&c->volumes[i], &c->defaults);
+		if (r < 0)
+			return r;
+	}
 	*ret = TAKE_PTR(c);
 	return 0;
 }
@@ -276,14 +301,11 @@ int config_remember(struct config *c, const char *uuid, const char *device,
 
 	if (r < 0 || !v->remembered)
 		return r;
-	r = config_set_text(&v->device, device);
-	if (r == 0)
-		r = config_set_text(&v->header_device, header_device ? header_device : "");
-	if (r == 0)
-		r = config_set_text(&v->name, name ? name : "");
-	if (r == 0)
-		r = volume_config_inherit(v, &c->defaults);
-	return r;
+	if (config_set_text(&v->device, device) < 0 ||
+	    config_set_text(&v->header_device, header_device ? header_device : "") < 0 ||
+	    config_set_text(&v->name, name ? name : "") < 0)
+		return -ENOMEM;
+	return volume_config_inherit(v, &c->defaults);
 }
 
 bool config_set_device_id(struct config *c, const char *uuid, const char *id)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/crypttab.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include "util/checked.h"
 
 /* udev's links: the tag's value in lower case where the link is. */
-static int resolve(const char *text, char *path, size_t size)
+static int resolve_device(const char *text, char *path, size_t size)
 {
 	static const struct {
 		const char *tag, *folder;
@@ -63,7 +64,7 @@ static int read_line(char *line, int (*fn)(const struct crypttab_entry *e, void 
 	text = next_field(&line);
 	(void)next_field(&line); /* the key */
 	options = next_field(&line);
-	if (!text || resolve(text, device, sizeof(device)) < 0)
+	if (!text || resolve_device(text, device, sizeof(device)) < 0)
 		return 0;
 	e.header = options ? find_header(options) : NULL;
 	return fn(&e, userdata);
@@ -74,6 +75,7 @@ int crypttab_parse(char *text, size_t size,
 {
 	const char *const end = text + size;
 
+	assert(*end == '\0');
 	while (text < end) {
 		char *line = text, *newline = memchr(text, '\n', (size_t)(end - text));
 		int r;

@@ -10,19 +10,24 @@
 /* A rate has its ups and downs: so long below what is needed counts. */
 #define SLOW_USEC (15 * SECOND)
 
+static int parse_span_or_time(const char *text, struct deadline *d)
+{
+	int r = config_parse_usec(text, &d->span_usec);
+
+	if (r == -EINVAL) {
+		d->span_usec = 0;
+		return calendar_parse(text, &d->calendar);
+	}
+	if (r < 0)
+		return r;
+	return d->span_usec > 0 ? 0 : -EINVAL;
+}
+
 int deadline_parse(const char *text, struct deadline *ret)
 {
 	struct deadline d = {.set = *text != '\0'};
-	int r = 0;
+	int r = d.set ? parse_span_or_time(text, &d) : 0;
 
-	if (d.set)
-		r = config_parse_usec(text, &d.span_usec);
-	if (r == -EINVAL) {
-		d.span_usec = 0;
-		r = calendar_parse(text, &d.calendar);
-	} else if (r == 0 && d.set && d.span_usec == 0) {
-		r = -EINVAL;
-	}
 	if (r < 0)
 		return r;
 	*ret = d;

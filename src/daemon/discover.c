@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/discover.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -162,16 +163,25 @@ static int on_device(sd_device_monitor *monitor, sd_device *device, void *userda
 	return 0;
 }
 
+static int start_monitor(struct discover *d)
+{
+	int r;
+
+	assert(!d->monitor);
+	r = sd_device_monitor_new(&d->monitor);
+	if (r < 0)
+		return r;
+	r = sd_device_monitor_filter_add_match_subsystem_devtype(d->monitor, "block", NULL);
+	if (r < 0)
+		return r;
+	r = sd_device_monitor_attach_event(d->monitor, d->manager->event);
+	return r < 0 ? r : sd_device_monitor_start(d->monitor, on_device, d);
+}
+
 static int listen_to_udev(struct discover *d)
 {
-	int r = sd_device_monitor_new(&d->monitor);
+	int r = start_monitor(d);
 
-	if (r >= 0)
-		r = sd_device_monitor_filter_add_match_subsystem_devtype(d->monitor, "block", NULL);
-	if (r >= 0)
-		r = sd_device_monitor_attach_event(d->monitor, d->manager->event);
-	if (r >= 0)
-		r = sd_device_monitor_start(d->monitor, on_device, d);
 	return r < 0 ? log_warning_errno(r, "volumes that come and go are not noticed") : 0;
 }
 
@@ -193,6 +203,7 @@ static void on_crypttab(void *userdata, const struct file_answer *a)
 	struct manager *m = d->manager;
 	const bool again = d->crypttab_again;
 
+	assert(d->crypttab);
 	if (a->error < 0 && a->error != -ENOENT)
 		log_warning("%s: cannot read crypttab: %s; check the file and its file system, or "
 			    "CryptTab= in recryptd.conf(5), then run systemctl reload recryptd",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/duplicates.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,7 @@ static const char *path_of(sd_device *d)
 static int refuse_other(sd_device *d, const char *uuid, const char *known, sd_device *right,
 			char **ret_instead, struct failure *f)
 {
+	assert(*known);
 	if (right) {
 		*ret_instead = strdup(path_of(right));
 		return failure_set(
@@ -154,8 +156,8 @@ static int refuse_other(sd_device *d, const char *uuid, const char *known, sd_de
 		path_of(d), uuid, known, path_of(d));
 }
 
-static int check(sd_device *d, sd_device_enumerator *all, const struct worker_look *look,
-		 const char *named, const char *known, char **ret_instead, struct failure *f)
+static int check_disk(sd_device *d, sd_device_enumerator *all, const struct worker_look *look,
+		      const char *named, const char *known, char **ret_instead, struct failure *f)
 {
 	_cleanup_free_ char *id = id_of(d);
 	sd_device *right = NULL, *other = NULL;
@@ -200,5 +202,5 @@ int duplicates_check(const struct worker_look *look, const char *named, const ch
 	    sd_device_enumerator_add_match_subsystem(all, "block", 1) < 0 ||
 	    sd_device_enumerator_add_match_property(all, "ID_FS_TYPE", "crypto_LUKS") < 0)
 		return 0;
-	return check(d, all, look, named, known ? known : "", ret_instead, f);
+	return check_disk(d, all, look, named, known ? known : "", ret_instead, f);
 }

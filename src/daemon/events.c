@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/events.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 /* The file and line of this function would say nothing. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
@@ -16,6 +18,7 @@ void event_volume(const struct volume *v, const char *id, int level, const char 
 	char name[256], text[1024];
 	va_list ap;
 
+	assert(strlen(id) == 32 && level >= LOG_EMERG && level <= LOG_DEBUG);
 	va_start(ap, format);
 	(void)text_vformat(text, sizeof(text), format, ap);
 	va_end(ap);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/failure.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 
@@ -11,6 +12,7 @@ int failure_set(struct failure *f, int error, const char *format, ...)
 {
 	va_list ap;
 
+	assert(error < 0);
 	if (!f)
 		return error;
 	(void)text_copy(f->name, sizeof(f->name),

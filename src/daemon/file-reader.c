@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/file-reader.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static void kill_process(struct file_reader *f)
 
 static void fail(struct file_reader *f, int error, const char *reason)
 {
+	assert(error < 0 && f->answer);
 	stop_waiting(f);
 	kill_process(f);
 	f->done(f->userdata,
@@ -50,12 +52,13 @@ static void fail(struct file_reader *f, int error, const char *reason)
 }
 
 /* The process has closed the pipe: what it said is whole, or it died. */
-static void answer(struct file_reader *f)
+static void tell_answer(struct file_reader *f)
 {
 	struct read_file_frame frame = {};
 	struct file_answer a = {.path = f->path, .reason = ""};
 	char *text = f->said + sizeof(frame);
 
+	assert(f->used <= ANSWER_MAX);
 	if (f->used >= sizeof(frame))
 		memcpy(&frame, f->said, sizeof(frame));
 	if (f->used < sizeof(frame) || frame.size != f->used - sizeof(frame)) {
@@ -76,8 +79,10 @@ static void answer(struct file_reader *f)
 static int on_answer(sd_event_source *s, int fd, uint32_t events, void *userdata)
 {
 	struct file_reader *f = userdata;
-	const ssize_t n = read(fd, f->said + f->used, ANSWER_MAX + 1 - f->used);
+	ssize_t n;
 
+	assert(f->used <= ANSWER_MAX);
+	n = read(fd, f->said + f->used, ANSWER_MAX + 1 - f->used);
 	(void)s;
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -90,7 +95,7 @@ static int on_answer(sd_event_source *s, int fd, uint32_t events, void *userdata
 	if (f->used > ANSWER_MAX)
 		fail(f, -EFBIG, "the process that reads it says too much");
 	else if (n == 0)
-		answer(f);
+		tell_answer(f);
 	return 0;
 }
 

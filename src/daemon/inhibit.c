@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/inhibit.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ static int on_lock(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		log_debug("no logind: sleep and shutdown do not wait for hotzones");
 		return 0;
 	}
+	assert(i->fd < 0);
 	i->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (i->asleep)
 		let_go(i); /* it comes too late */
@@ -119,10 +121,10 @@ int inhibit_new(struct manager *m, sd_bus *bus, struct inhibit **ret)
 	i->bus = sd_bus_ref(bus);
 	r = sd_bus_match_signal_async(bus, &i->sleep, LOGIND_NAME, LOGIND_PATH, LOGIND_INTERFACE,
 				      "PrepareForSleep", on_prepare, NULL, i);
-	if (r >= 0)
-		r = sd_bus_match_signal_async(bus, &i->shutdown, LOGIND_NAME, LOGIND_PATH,
-					      LOGIND_INTERFACE, "PrepareForShutdown", on_prepare,
-					      NULL, i);
+	if (r < 0)
+		return r;
+	r = sd_bus_match_signal_async(bus, &i->shutdown, LOGIND_NAME, LOGIND_PATH, LOGIND_INTERFACE,
+				      "PrepareForShutdown", on_prepare, NULL, i);
 	if (r < 0)
 		return r;
 	inhibit_work_changed(i);

@@ -57,6 +57,7 @@ static void drop_old(struct manager *m)
 			p = &j->next;
 			continue;
 		}
+		assert(m->n_jobs > 0);
 		*p = j->next;
 		m->n_jobs--;
 		ended--;
@@ -71,6 +72,7 @@ int job_new(struct manager *m, enum job_kind kind, struct volume *const *volumes
 {
 	struct job *j = calloc(1, sizeof(*j)), **end = &m->jobs;
 
+	assert(n > 0);
 	if (!j)
 		return -ENOMEM;
 	j->members = calloc(n, sizeof(*j->members));
@@ -107,7 +109,7 @@ static struct job_member *member_of(struct job *j, const struct volume *v)
 	return NULL;
 }
 
-static void changed(struct job *j)
+static void tell_job_state(struct job *j)
 {
 	manager_tell_job(j, JOB_CHANGED_STATE);
 }
@@ -120,20 +122,22 @@ void job_member_started(struct job *j, struct volume *v)
 	j->started_usec = wall_clock_usec();
 	j->manager->jobs_running++;
 	manager_mark(j->manager, MANAGER_CHANGED_JOBS_RUNNING);
-	changed(j);
+	tell_job_state(j);
 }
 
 static void end_job(struct job *j)
 {
 	struct manager *m = j->manager;
 
+	assert(!job_ended(j));
 	if (j->state == JOB_RUNNING) {
+		assert(m->jobs_running > 0);
 		m->jobs_running--;
 		manager_mark(m, MANAGER_CHANGED_JOBS_RUNNING);
 	}
 	j->state = j->error == 0 ? JOB_DONE : j->error == -ECANCELED ? JOB_CANCELLED : JOB_FAILED;
 	j->ended_usec = wall_clock_usec();
-	changed(j);
+	tell_job_state(j);
 	drop_old(m);
 }
 
@@ -142,6 +146,7 @@ void job_member_ended(struct job *j, struct volume *v, int error, const struct f
 	struct job_member *member = member_of(j, v);
 	bool all = true;
 
+	assert(error <= 0);
 	if (v->job == j) {
 		v->job = NULL;
 		volume_mark(v, 0);

@@ -9,11 +9,11 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus-manager.c \
 	src/daemon/bus-message.c \
 	src/daemon/bus-options.c src/daemon/bus-options.h \
-	src/daemon/bus-volume.c \
+	src/daemon/bus-volume.c src/daemon/bus-volume-verbs.c \
 	src/daemon/log-control.c src/daemon/log-control.h \
 	src/daemon/politeness.c src/daemon/politeness.h \
 	src/daemon/polkit.c src/daemon/polkit.h \
-	src/daemon/calendar.c src/daemon/calendar.h \
+	src/daemon/calendar.c src/daemon/calendar.h src/daemon/calendar-parse.c \
 	src/daemon/config.c src/daemon/config.h \
 	src/daemon/config-data.c src/daemon/config-internal.h src/daemon/config-parse.c \
 	src/daemon/config-volume.c \

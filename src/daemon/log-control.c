@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/log-control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -18,7 +19,10 @@ static const char *const levels[] = {"emerg",   "alert",  "crit", "err",
 
 DEFINE_GETTER(get_level)
 {
-	return sd_bus_message_append(reply, "s", levels[log_level()]);
+	const int level = log_level();
+
+	assert(level >= 0 && (size_t)level < ARRAY_SIZE(levels));
+	return sd_bus_message_append(reply, "s", levels[level]);
 }
 
 /* @reply is the value to be set. */

@@ -145,7 +145,7 @@ static int give_memory_back(void)
 	return 0;
 }
 
-static int run(const struct manager_options *options)
+static int run_daemon(const struct manager_options *options)
 {
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
 	_cleanup_(manager_freep) struct manager *m = NULL;
@@ -153,23 +153,28 @@ static int run(const struct manager_options *options)
 	int r;
 
 	r = give_memory_back();
-	if (r >= 0)
-		r = sd_event_default(&event);
-	if (r >= 0)
-		r = sd_event_set_watchdog(event, 1);
-	if (r >= 0)
-		r = manager_new(event, options, &m);
-	if (r >= 0)
-		r = catch_signals(event, m);
-	if (r >= 0)
-		r = bus_new(m, &b);
-	if (r >= 0)
-		r = manager_start(m);
-	if (r >= 0)
-		r = bus_start(b);
-	if (r >= 0)
-		r = sd_event_loop(event);
-	return r;
+	if (r < 0)
+		return r;
+	r = sd_event_default(&event);
+	if (r < 0)
+		return r;
+	r = sd_event_set_watchdog(event, 1);
+	if (r < 0)
+		return r;
+	r = manager_new(event, options, &m);
+	if (r < 0)
+		return r;
+	r = catch_signals(event, m);
+	if (r < 0)
+		return r;
+	r = bus_new(m, &b);
+	if (r < 0)
+		return r;
+	r = manager_start(m);
+	if (r < 0)
+		return r;
+	r = bus_start(b);
+	return r < 0 ? r : sd_event_loop(event);
 }
 
 static int introspect(const char *path)
@@ -198,6 +203,6 @@ int main(int argc, char **argv)
 	else if (o.introspect)
 		r = introspect(o.introspect);
 	else
-		r = run(&o.manager);
+		r = run_daemon(&o.manager);
 	return r < 0 ? EXIT_FAILURE : r;
 }

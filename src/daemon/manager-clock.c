@@ -4,6 +4,7 @@
  * rotation. It fires at the next of them, and when the clock is set; and a change of the time zone
  * is heard of, too. Where there is nothing to wait for there is no timer.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -63,6 +64,7 @@ static int make_timer(struct manager *m)
 	struct manager_core *c = m->core;
 	int r;
 
+	assert(c->clock_fd < 0 && !c->clock && !c->zone);
 	c->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (c->clock_fd < 0)
 		return -errno;
@@ -80,14 +82,14 @@ static int set_timer(struct manager *m, uint64_t when)
 {
 	const struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(when / SECOND),
 						     .tv_nsec = (long)(when % SECOND * 1000)}};
-	int r = 0;
+	int r = m->core->clock_fd < 0 ? make_timer(m) : 0;
 
-	if (m->core->clock_fd < 0)
-		r = make_timer(m);
-	if (r == 0 && timerfd_settime(m->core->clock_fd,
-				      TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0)
-		r = -errno;
-	return r;
+	if (r < 0)
+		return r;
+	return timerfd_settime(m->core->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+			       &spec, NULL) < 0
+		       ? -errno
+		       : 0;
 }
 
 void manager_set_clock(struct manager *m)

@@ -212,7 +212,9 @@ static int on_turn(sd_event_source *s, void *userdata)
 
 int manager_turn_new(struct manager *m)
 {
-	int r = sd_event_add_defer(m->event, &m->core->turn, on_turn, m);
+	int r;
 
+	assert(!m->core->turn);
+	r = sd_event_add_defer(m->event, &m->core->turn, on_turn, m);
 	return r < 0 ? r : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/politeness.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,10 @@ static int set_latency(uint64_t *target, const char *value)
 	uint64_t usec;
 	int r = config_parse_usec(value, &usec);
 
-	if (r == 0 && usec == 0)
-		r = -EINVAL;
-	if (r == 0)
-		*target = usec;
-	return r;
+	if (r < 0 || !usec)
+		return r < 0 ? r : -EINVAL;
+	*target = usec;
+	return 0;
 }
 
 /* One more; an empty value takes back those that there are. */
@@ -47,6 +47,7 @@ static int add_window(struct politeness *p, const char *value)
 	r = window_parse(value, &w);
 	if (r < 0)
 		return r;
+	assert(p->n_windows <= WINDOWS_MAX);
 	if (p->n_windows == WINDOWS_MAX)
 		return -E2BIG;
 	grown = reallocarray(p->windows, p->n_windows + 1, sizeof(*grown));
@@ -86,9 +87,10 @@ int politeness_set(struct politeness *p, const char *key, const char *value)
 	default:
 		return -ENOENT;
 	}
-	if (r == 0)
-		p->set |= UINT32_C(1) << setting;
-	return r;
+	if (r < 0)
+		return r;
+	p->set |= UINT32_C(1) << setting;
+	return 0;
 }
 
 static bool has(const struct politeness *p, enum setting setting)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/polkit.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,35 +54,41 @@ int ask_polkit(sd_bus_message *m, const char *action, const struct polkit_detail
 	int interactive = sd_bus_message_get_allow_interactive_authorization(m);
 	int r;
 
+	assert(question > 0 && !*ret);
 	if (interactive < 0)
 		return interactive;
 	r = sd_bus_message_new_method_call(bus, &call, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
 					   "CheckAuthorization");
-	if (r >= 0)
-		r = sd_bus_message_append(
-			call, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
-			sd_bus_message_get_sender(m), action, 3, "volume", details->volume, "uuid",
-			details->uuid, "device", details->device,
-			interactive ? POLKIT_ALLOW_INTERACTION : 0, question_id(question).text);
-	if (r >= 0)
-		r = sd_bus_call_async(bus, ret, call, then, userdata, timeout_usec);
-	return r;
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(call, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+				  sd_bus_message_get_sender(m), action, 3, "volume",
+				  details->volume, "uuid", details->uuid, "device", details->device,
+				  interactive ? POLKIT_ALLOW_INTERACTION : 0,
+				  question_id(question).text);
+	return r < 0 ? r : sd_bus_call_async(bus, ret, call, then, userdata, timeout_usec);
 }
 
-void cancel_polkit(sd_bus_message *m, uint64_t question)
+static int send_cancel(sd_bus *bus, uint64_t question)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	sd_bus *bus = sd_bus_message_get_bus(m);
 	int r;
 
 	r = sd_bus_message_new_method_call(bus, &call, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
 					   "CancelCheckAuthorization");
-	if (r >= 0)
-		r = sd_bus_message_append(call, "s", question_id(question).text);
-	if (r >= 0)
-		r = sd_bus_message_set_expect_reply(call, 0);
-	if (r >= 0)
-		r = sd_bus_send(bus, call, NULL);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(call, "s", question_id(question).text);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_set_expect_reply(call, 0);
+	return r < 0 ? r : sd_bus_send(bus, call, NULL);
+}
+
+void cancel_polkit(sd_bus_message *m, uint64_t question)
+{
+	int r = send_cancel(sd_bus_message_get_bus(m), question);
+
 	if (r < 0)
 		log_debug("polkit cannot be told that nobody waits: %s", strerrordesc_np(-r));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/probe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static int on_stuck_ended(sd_event_source *s, int fd, uint32_t events, void *use
 
 	(void)fd;
 	(void)events;
+	assert(m->core->n_stuck > 0);
 	m->core->n_stuck--;
 	(void)sd_event_source_set_floating(s, 0); /* the loop's reference was the last */
 	return 0;
@@ -54,6 +56,7 @@ void probe_count_killed(struct manager *m, int pidfd)
 	_cleanup_(sd_event_source_unrefp) sd_event_source *s = NULL;
 	_cleanup_close_ int fd = pidfd;
 
+	assert(pidfd >= 0);
 	if (sd_event_add_io(m->event, &s, fd, EPOLLIN, on_stuck_ended, m) < 0 ||
 	    sd_event_source_set_io_fd_own(s, 1) < 0)
 		return;
@@ -107,6 +110,7 @@ static void finish(struct probe *p, struct volume *v, int error, const struct fa
 	struct manager *m = p->manager;
 	const char *what = *p->device ? p->device : p->uuid;
 
+	assert(!v || error == 0);
 	if (error < 0 && p->adopted && error != -ESHUTDOWN) {
 		store_drop(STORE_WORKER, p->uuid);
 		log_warning("%s: its worker is lost: %s", what, f->text);
@@ -196,12 +200,65 @@ static void wait_for_adopted(struct probe *p, const char *uuid)
 	start_waiting(p->manager);
 }
 
+/* Is it the volume that is meant? */
+static int check_found(struct probe *p, const struct worker_end *e, struct failure *f)
+{
+	if (e->error < 0)
+		return e->error;
+	if (!e->look.valid)
+		return failure_set(
+			f, -EINVAL,
+			"%s: the LUKS UUID of the volume, \"%.64s\", is not one; give it "
+			"another: cryptsetup luksUUID --uuid $(uuidgen) %s",
+			p->device, e->look.uuid, p->device);
+	if (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)
+		return failure_set(f, -ESTALE, "volume %s is there, and not %s", e->look.uuid,
+				   p->uuid);
+	return check_duplicates(p, &e->look, f);
+}
+
+/* The worker that looked stays the volume's. */
+static int found_new(struct probe *p, struct worker_look *look, struct failure *f,
+		     struct volume **ret)
+{
+	struct volume *v;
+	int r = volume_new(p->manager, look, p->link, p->adopted, &v);
+
+	if (r < 0)
+		return failure_set(f, r, "out of memory");
+	p->link = NULL;
+	v->core->looked = !p->adopted; /* only the status makes it whole */
+	if (p->adopted)
+		volume_worker_handler.status(v, p->status_error, &p->status);
+	else
+		volume_send_identity(v);
+	*ret = v;
+	return 0;
+}
+
+static int take_found(struct probe *p, struct worker_end *e, struct failure *f, struct volume **ret)
+{
+	struct volume *v;
+	int r = check_found(p, e, f);
+
+	if (r < 0)
+		return r;
+	v = manager_volume_by_uuid(p->manager, e->look.uuid);
+	if (!v)
+		return found_new(p, &e->look, f, ret);
+	r = found_known(p, v, &e->look, f);
+	if (r < 0)
+		return r;
+	*ret = v;
+	return 0;
+}
+
 static void on_ended(void *userdata, struct worker_end *e)
 {
 	struct probe *p = userdata;
 	struct failure f = e->failure;
 	struct volume *v = NULL;
-	int r = e->error;
+	int r;
 
 	if (e->job != WORKER_INSPECT) {
 		/* The worker ended that before it looked: the look shows what came of it. */
@@ -210,42 +267,12 @@ static void on_ended(void *userdata, struct worker_end *e)
 		return;
 	}
 	p->looked = true;
-	if (r == 0 && e->look.valid && !p->adopted && is_adopted(p->manager, e->look.uuid)) {
+	if (e->error == 0 && e->look.valid && !p->adopted && is_adopted(p->manager, e->look.uuid)) {
 		wait_for_adopted(p, e->look.uuid);
 		return;
 	}
-	if (r == 0 && !e->look.valid)
-		r = failure_set(&f, -EINVAL,
-				"%s: the LUKS UUID of the volume, \"%.64s\", is not one; give it "
-				"another: cryptsetup luksUUID --uuid $(uuidgen) %s",
-				p->device, e->look.uuid, p->device);
-	if (r == 0 && *p->uuid && strcmp(e->look.uuid, p->uuid) != 0)
-		r = failure_set(&f, -ESTALE, "volume %s is there, and not %s", e->look.uuid,
-				p->uuid);
-	if (r == 0)
-		r = check_duplicates(p, &e->look, &f);
-	if (r == 0)
-		v = manager_volume_by_uuid(p->manager, e->look.uuid);
+	r = take_found(p, e, &f, &v);
 	if (v)
-		r = found_known(p, v, &e->look, &f);
-	if (r < 0) {
-		v = NULL;
-	} else if (!v) {
-		struct worker_link *link = p->link;
-
-		r = volume_new(p->manager, &e->look, link, p->adopted, &v);
-		if (r < 0) {
-			(void)failure_set(&f, r, "out of memory");
-		} else {
-			p->link = NULL;
-			v->core->looked = !p->adopted; /* only the status makes it whole */
-			if (p->adopted)
-				volume_worker_handler.status(v, p->status_error, &p->status);
-			else
-				volume_send_identity(v);
-		}
-	}
-	if (r == 0)
 		volume_mark(v, 0);
 	finish(p, v, r, &f);
 }
@@ -314,20 +341,23 @@ static int on_limit(sd_event_source *s, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static int start(struct probe *p)
+static int start_probe(struct probe *p)
 {
 	/* The worker that looks may stay the volume's. */
 	struct worker_spec spec =
 		volume_worker_spec(config_for_volume(p->manager->config, p->uuid));
-	int r = sd_event_add_time_relative(p->manager->event, &p->limit, CLOCK_MONOTONIC,
-					   PROBE_SLOW, 10000, on_limit, p);
+	int r;
 
+	assert(!p->link && !p->limit);
+	r = sd_event_add_time_relative(p->manager->event, &p->limit, CLOCK_MONOTONIC, PROBE_SLOW,
+				       10000, on_limit, p);
+	if (r < 0)
+		return r;
 	spec.device = p->device;
 	spec.header_device = p->header_device;
 	spec.name = p->name;
 	spec.quiet = p->quiet;
-	if (r >= 0)
-		r = worker_link_spawn(p->manager->event, &spec, &handler, p, &p->link);
+	r = worker_link_spawn(p->manager->event, &spec, &handler, p, &p->link);
 	return r < 0 ? r : worker_link_inspect(p->link);
 }
 
@@ -362,7 +392,7 @@ static void start_waiting(struct manager *m)
 			finish(p, known, 0, &(struct failure){});
 			return;
 		}
-		r = start(p);
+		r = start_probe(p);
 		if (r < 0) {
 			struct failure f;
 
@@ -379,7 +409,7 @@ static char *copy(const char *text)
 	return strdup(text ? text : "");
 }
 
-static int add(struct manager *m, const struct probe_spec *spec, struct probe **ret)
+static int add_probe(struct manager *m, const struct probe_spec *spec, struct probe **ret)
 {
 	struct probe *p = calloc(1, sizeof(*p)), **end = &m->core->probes;
 
@@ -408,6 +438,7 @@ static int add(struct manager *m, const struct probe_spec *spec, struct probe **
 /* What is to be found by itself is asked for by each event that may have to do with it. */
 static bool is_queued(const struct manager *m, const struct probe_spec *spec)
 {
+	assert(spec->device);
 	for (const struct probe *p = m->core->probes; p; p = p->next)
 		if (!p->done && !p->adopted && strcmp(p->device, spec->device) == 0 &&
 		    strcmp(p->header_device, spec->header_device ? spec->header_device : "") == 0 &&
@@ -424,10 +455,11 @@ int probe_new(struct manager *m, const struct probe_spec *spec)
 
 	if (!spec->done && is_queued(m, spec))
 		return 0;
-	r = add(m, spec, &p);
-	if (r == 0)
-		start_waiting(m);
-	return r;
+	r = add_probe(m, spec, &p);
+	if (r < 0)
+		return r;
+	start_waiting(m);
+	return 0;
 }
 
 void probe_wait_no_longer(struct manager *m)
@@ -437,18 +469,24 @@ void probe_wait_no_longer(struct manager *m)
 	manager_mark(m, 0);
 }
 
+/* Takes @control_fd. */
+static int ask_adopted(struct probe *p, int control_fd)
+{
+	int r = worker_link_adopt(p->manager->event, control_fd, &handler, p, &p->link);
+
+	return r < 0 ? r : worker_link_get_status(p->link);
+}
+
 int probe_adopt(struct manager *m, const char *uuid, int control_fd)
 {
 	const struct probe_spec spec = {.uuid = uuid};
 	struct probe *p;
-	int r = add(m, &spec, &p);
+	int r = add_probe(m, &spec, &p);
 
 	if (r < 0)
 		return r;
 	p->adopted = true;
-	r = worker_link_adopt(m->event, control_fd, &handler, p, &p->link);
-	if (r == 0)
-		r = worker_link_get_status(p->link);
+	r = ask_adopted(p, control_fd);
 	if (r < 0) {
 		store_drop(STORE_WORKER, uuid);
 		probe_free(p);

@@ -7,6 +7,7 @@
  *   in work      the sides are those of the record's rotation, or, where another program began it,
  *                one of them is the volume as it was, and the other is none that was given up
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,7 @@ void record_other_key(struct record *r, const struct record_header *h, uint64_t 
 {
 	const struct last_rotation last = r->last;
 
+	assert(!h->in_reencryption);
 	if (record_begin(r, false, now) < 0)
 		r->n_keys = 0;
 	record_ended(r, false, now);
@@ -137,6 +139,7 @@ static void restore_old_key(struct record *r)
 {
 	struct volume_key *old = r->n_keys > 1 ? &r->keys[r->n_keys - 2] : NULL;
 
+	assert(r->n_keys <= RECORD_KEYS_MAX);
 	if (!old || !same(old->state, "retired"))
 		return;
 	(void)snprintf(old->state, sizeof(old->state), "active");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How a record follows its volume: the states of keys, and how the last rotation went. Pure. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-id128.h>
@@ -24,6 +25,7 @@ static int add_key(struct record *r, const char *state, struct volume_key **ret)
 	sd_id128_t id;
 	int q = sd_id128_randomize(&id);
 
+	assert(r->n_keys <= RECORD_KEYS_MAX);
 	if (q < 0)
 		return q;
 	if (r->n_keys == RECORD_KEYS_MAX) {

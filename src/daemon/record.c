@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,136 +109,107 @@ int record_parse(const char *json, struct record *ret)
 
 static int put_key(json_object *array, const struct volume_key *k)
 {
-	json_object *o = json_object_new_object();
-	int r = o ? 0 : -ENOMEM;
+	_cleanup_json_ json_object *o = json_object_new_object();
 
-	if (r == 0)
-		r = json_put_text(o, "id", k->id);
-	if (r == 0)
-		r = json_put(o, "generation", json_object_new_int64(k->generation));
-	if (r == 0)
-		r = json_put_text(o, "state", k->state);
-	if (r == 0)
-		r = json_put_number(o, "registered", k->registered_usec);
-	if (r == 0)
-		r = json_put_number(o, "populated", k->populated_usec);
-	if (r == 0)
-		r = json_put_number(o, "activated", k->activated_usec);
-	if (r == 0)
-		r = json_put_number(o, "retired", k->retired_usec);
-	if (r == 0 && json_object_array_add(array, o) == 0)
-		return 0;
-	(void)json_object_put(o);
-	return r < 0 ? r : -ENOMEM;
+	if (!o || json_put_text(o, "id", k->id) < 0 ||
+	    json_put(o, "generation", json_object_new_int64(k->generation)) < 0 ||
+	    json_put_text(o, "state", k->state) < 0 ||
+	    json_put_number(o, "registered", k->registered_usec) < 0 ||
+	    json_put_number(o, "populated", k->populated_usec) < 0 ||
+	    json_put_number(o, "activated", k->activated_usec) < 0 ||
+	    json_put_number(o, "retired", k->retired_usec) < 0 ||
+	    json_object_array_add(array, o) < 0)
+		return -ENOMEM;
+	(void)TAKE_PTR(o);
+	return 0;
 }
 
 static int put_keys(json_object *o, const struct record *r)
 {
 	_cleanup_json_ json_object *keys = json_object_new_array();
-	int q = keys ? 0 : -ENOMEM;
 
-	for (size_t i = 0; q == 0 && i < r->n_keys; i++)
-		q = put_key(keys, &r->keys[i]);
-	return q < 0 ? q : json_put(o, "keys", TAKE_PTR(keys));
+	assert(r->n_keys <= RECORD_KEYS_MAX);
+	if (!keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n_keys; i++)
+		if (put_key(keys, &r->keys[i]) < 0)
+			return -ENOMEM;
+	return json_put(o, "keys", TAKE_PTR(keys));
 }
 
 static int put_queued(json_object *o, const struct rotate_options *q)
 {
 	_cleanup_json_ json_object *j = json_object_new_object();
-	int r = j ? 0 : -ENOMEM;
 
-	if (r == 0)
-		r = settings_to_json(j, rotation_settings, q);
-	if (r == 0)
-		r = settings_to_json(j, choice_settings, &q->run);
-	return r < 0 ? r : json_put(o, "queued", TAKE_PTR(j));
+	if (!j || settings_to_json(j, rotation_settings, q) < 0 ||
+	    settings_to_json(j, choice_settings, &q->run) < 0)
+		return -ENOMEM;
+	return json_put(o, "queued", TAKE_PTR(j));
 }
 
 static int put_last(json_object *o, const struct last_rotation *last)
 {
 	_cleanup_json_ json_object *j = json_object_new_object();
-	int r = j ? 0 : -ENOMEM;
 
-	if (r == 0)
-		r = json_put_text(j, "outcome", last->outcome);
-	if (r == 0)
-		r = json_put_text(j, "message", last->message);
-	if (r == 0)
-		r = json_put_number(j, "started", last->started_usec);
-	if (r == 0)
-		r = json_put_number(j, "converting", last->converting_usec);
-	if (r == 0)
-		r = json_put_number(j, "ended", last->ended_usec);
-	return r < 0 ? r : json_put(o, "last", TAKE_PTR(j));
+	if (!j || json_put_text(j, "outcome", last->outcome) < 0 ||
+	    json_put_text(j, "message", last->message) < 0 ||
+	    json_put_number(j, "started", last->started_usec) < 0 ||
+	    json_put_number(j, "converting", last->converting_usec) < 0 ||
+	    json_put_number(j, "ended", last->ended_usec) < 0)
+		return -ENOMEM;
+	return json_put(o, "last", TAKE_PTR(j));
 }
 
+static json_object *new_rate(uint64_t rate)
+{
+	return json_object_new_int64((int64_t)MIN(rate, (uint64_t)INT64_MAX));
+}
+
+/* A member that is not always there is taken out first. */
 static int put_wishes(json_object *o, const struct record *r)
 {
-	int q = 0;
-
 	json_object_object_del(o, "suspended");
-	if (r->suspended)
-		q = json_put(o, "suspended", json_object_new_string(r->suspend_reason));
+	if (r->suspended && json_put(o, "suspended", json_object_new_string(r->suspend_reason)) < 0)
+		return -ENOMEM;
 	json_object_object_del(o, "rate");
-	if (q == 0 && r->has_rate)
-		q = json_put(o, "rate",
-			     json_object_new_int64((int64_t)MIN(r->rate, (uint64_t)INT64_MAX)));
+	if (r->has_rate && json_put(o, "rate", new_rate(r->rate)) < 0)
+		return -ENOMEM;
 	json_object_object_del(o, "queued");
-	if (q == 0 && r->has_queued)
-		q = put_queued(o, &r->queued);
-	if (q == 0)
-		q = json_put_bool(o, "cancel", r->cancel);
+	if ((r->has_queued && put_queued(o, &r->queued) < 0) ||
+	    json_put_bool(o, "cancel", r->cancel) < 0)
+		return -ENOMEM;
 	json_object_object_del(o, "turned");
-	if (q == 0 && r->cancel)
-		q = json_put(o, "turned", json_object_new_boolean(r->turned));
-	if (q == 0)
-		q = json_put_text(o, "group", r->group);
-	if (q == 0)
-		q = json_put_text(o, "held", r->held);
-	if (q == 0)
-		q = json_put_number(o, "deadline", r->deadline_usec);
-	if (q == 0)
-		q = settings_to_json(o, choice_settings, &r->run);
-	if (q == 0)
-		q = json_put_bool(o, "late", r->late);
-	if (q == 0)
-		q = json_put_number(o, "now_until", r->now_until);
+	if ((r->cancel && json_put(o, "turned", json_object_new_boolean(r->turned)) < 0) ||
+	    json_put_text(o, "group", r->group) < 0 || json_put_text(o, "held", r->held) < 0 ||
+	    json_put_number(o, "deadline", r->deadline_usec) < 0 ||
+	    settings_to_json(o, choice_settings, &r->run) < 0 ||
+	    json_put_bool(o, "late", r->late) < 0 ||
+	    json_put_number(o, "now_until", r->now_until) < 0)
+		return -ENOMEM;
 	json_object_object_del(o, "last");
-	if (q == 0 && *r->last.outcome)
-		q = put_last(o, &r->last);
-	return q;
+	return *r->last.outcome ? put_last(o, &r->last) : 0;
 }
 
 static int put_proofs(json_object *o, const struct record *r)
 {
-	int q = json_put_number(o, "serial", r->serial);
-
-	if (q == 0)
-		q = json_put_bool(o, "foreign", r->foreign);
-	if (q == 0)
-		q = json_put_text(o, "side", r->side);
-	if (q == 0)
-		q = json_put_text(o, "old_side", r->old_side);
-	return q < 0 ? q : json_put_text(o, "new_side", r->new_side);
+	if (json_put_number(o, "serial", r->serial) < 0 ||
+	    json_put_bool(o, "foreign", r->foreign) < 0 || json_put_text(o, "side", r->side) < 0 ||
+	    json_put_text(o, "old_side", r->old_side) < 0)
+		return -ENOMEM;
+	return json_put_text(o, "new_side", r->new_side);
 }
 
 int record_format(const struct record *r, const char *json, char **ret)
 {
 	_cleanup_json_ json_object *o = *json ? json_tokener_parse(json) : NULL;
 	char *text;
-	int q;
 
 	if (!json_object_is_type(o, json_type_object)) {
 		(void)json_object_put(o);
 		o = json_object_new_object();
 	}
-	q = o ? put_keys(o, r) : -ENOMEM;
-	if (q == 0)
-		q = put_wishes(o, r);
-	if (q == 0)
-		q = put_proofs(o, r);
-	if (q < 0)
-		return q;
+	if (!o || put_keys(o, r) < 0 || put_wishes(o, r) < 0 || put_proofs(o, r) < 0)
+		return -ENOMEM;
 	text = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	if (!text)
 		return -ENOMEM;

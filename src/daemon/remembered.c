@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <json-c/json.h>
 
+#include "model/json-members.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -67,25 +68,16 @@ static void cleanup_json(json_object **o)
 	(void)json_object_put(*o);
 }
 
-static json_object *member(json_object *o, const char *name, json_type type)
-{
-	json_object *found;
-
-	return json_object_object_get_ex(o, name, &found) && json_object_is_type(found, type)
-		       ? found
-		       : NULL;
-}
-
 static char *get_text(json_object *o, const char *name)
 {
-	json_object *found = member(o, name, json_type_string);
+	json_object *found = json_member(o, name, json_type_string);
 
 	return found ? strdup(json_object_get_string(found)) : NULL;
 }
 
 static uint64_t get_number(json_object *o, const char *name)
 {
-	json_object *found = member(o, name, json_type_int);
+	json_object *found = json_member(o, name, json_type_int);
 
 	return found ? json_object_get_uint64(found) : 0;
 }
@@ -103,8 +95,7 @@ void remembered_load(const char *dir, const char *uuid, struct remembered *ret)
 	r = read_file(path, &text);
 	if (r == -ENOENT)
 		return;
-	if (r == 0)
-		o = json_tokener_parse(text);
+	o = r < 0 ? NULL : json_tokener_parse(text);
 	if (!json_object_is_type(o, json_type_object)) {
 		log_warning("%s: is no state of a volume and is not used", path);
 		return;
@@ -115,29 +106,15 @@ void remembered_load(const char *dir, const char *uuid, struct remembered *ret)
 	ret->sequence = get_number(o, "sequence");
 }
 
-static int put(json_object *o, const char *name, json_object *value)
-{
-	if (value && json_object_object_add(o, name, value) == 0)
-		return 0;
-	(void)json_object_put(value);
-	return -ENOMEM;
-}
-
-static int format(const struct remembered *r, json_object **ret)
+static int format_remembered(const struct remembered *r, json_object **ret)
 {
 	_cleanup_(cleanup_json) json_object *o = json_object_new_object();
-	int q = o ? 0 : -ENOMEM;
 
-	if (q == 0 && r->written)
-		q = put(o, "written", json_object_new_string(r->written));
-	if (q == 0 && r->pending)
-		q = put(o, "pending", json_object_new_string(r->pending));
-	if (q == 0)
-		q = put(o, "serial", json_object_new_uint64(r->serial));
-	if (q == 0)
-		q = put(o, "sequence", json_object_new_uint64(r->sequence));
-	if (q < 0)
-		return q;
+	if (!o || (r->written && json_put(o, "written", json_object_new_string(r->written)) < 0) ||
+	    (r->pending && json_put(o, "pending", json_object_new_string(r->pending)) < 0) ||
+	    json_put(o, "serial", json_object_new_uint64(r->serial)) < 0 ||
+	    json_put(o, "sequence", json_object_new_uint64(r->sequence)) < 0)
+		return -ENOMEM;
 	*ret = TAKE_PTR(o);
 	return 0;
 }
@@ -173,41 +150,51 @@ static int make_directory(const char *path)
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int save(const char *dir, const char *uuid, const char *text)
+static int replace_file(const char *dir, const char *uuid, const char *text)
 {
 	char path[PATH_MAX], new_path[PATH_MAX], directory[PATH_MAX];
-	int r = path_of(dir, "", "", directory);
+	int r;
 
-	if (r == 0)
-		r = path_of(dir, uuid, "", path);
-	if (r == 0)
-		r = path_of(dir, uuid, ".new", new_path);
+	if (path_of(dir, "", "", directory) < 0 || path_of(dir, uuid, "", path) < 0 ||
+	    path_of(dir, uuid, ".new", new_path) < 0)
+		return -ENAMETOOLONG;
+	r = make_directory(dir);
 	if (r < 0)
 		return r;
-	r = make_directory(dir);
-	if (r == 0)
-		r = make_directory(directory);
-	if (r == 0)
-		r = write_file(new_path, text);
-	if (r == 0 && rename(new_path, path) < 0)
-		r = -errno;
-	if (r == 0)
-		r = sync_directory(directory);
+	r = make_directory(directory);
+	if (r < 0)
+		return r;
+	r = write_file(new_path, text);
+	if (r < 0)
+		return r;
+	if (rename(new_path, path) < 0)
+		return -errno;
+	r = sync_directory(directory);
 	return r < 0 ? r : sync_directory(dir);
 }
 
-int remembered_save(const char *dir, const char *uuid, const struct remembered *r)
+static int write_remembered(const char *dir, const char *uuid, const struct remembered *r)
 {
 	_cleanup_(cleanup_json) json_object *o = NULL;
 	const char *text;
 	int q;
 
+	if (!is_uuid(uuid))
+		return -EINVAL;
+	q = format_remembered(r, &o);
+	if (q < 0)
+		return q;
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+	return text ? replace_file(dir, uuid, text) : -ENOMEM;
+}
+
+int remembered_save(const char *dir, const char *uuid, const struct remembered *r)
+{
+	int q;
+
 	if (!dir)
 		return 0;
-	q = is_uuid(uuid) ? format(r, &o) : -EINVAL;
-	text = q == 0 ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN) : NULL;
-	if (q == 0)
-		q = text ? save(dir, uuid, text) : -ENOMEM;
+	q = write_remembered(dir, uuid, r);
 	if (q < 0)
 		log_warning_errno(q,
 				  "%s: its state cannot be kept in %s/volumes; after a restart its "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/schedule.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "util/checked.h"
@@ -9,6 +10,7 @@ static void append(struct schedule *s, struct schedule_entry *e)
 {
 	struct schedule_entry **end = &s->first;
 
+	assert(!e->queued);
 	while (*end)
 		end = &(*end)->next;
 	e->next = NULL;
@@ -99,6 +101,8 @@ void schedule_share(uint64_t total, const uint64_t *limits, uint64_t *shares, si
 			}
 	}
 	for (size_t i = 0; i < n; i++)
-		if (shares[i] == 0)
+		if (shares[i] == 0) {
+			assert(left > 0);
 			shares[i] = MAX(total / left, UINT64_C(1));
+		}
 }

@@ -62,42 +62,69 @@ static int default_signals(posix_spawnattr_t *attr)
 
 	(void)sigemptyset(&none);
 	(void)sigfillset(&all);
-	r = posix_spawnattr_setsigmask(attr, &none);
-	if (r == 0)
-		r = posix_spawnattr_setsigdefault(attr, &all);
-	if (r == 0)
-		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-							   POSIX_SPAWN_SETSID);
-	return -r;
+	r = -posix_spawnattr_setsigmask(attr, &none);
+	if (r < 0)
+		return r;
+	r = -posix_spawnattr_setsigdefault(attr, &all);
+	if (r < 0)
+		return r;
+	return -posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						       POSIX_SPAWN_SETSID);
 }
 
-static int start(const char *path, char *const *argv, int fd, pid_t *ret)
+/* What is spawned, and with what, but for its attributes. */
+struct spawn_program {
+	const char *path;
+	char *const *argv, *const *env;
+	int fd; /* that it is handed */
+};
+
+static int spawn_with(const struct spawn_program *p, posix_spawn_file_actions_t *actions,
+		      posix_spawnattr_t *attr, pid_t *ret)
+{
+	int r = default_signals(attr);
+
+	if (r < 0)
+		return r;
+	/* Also where the two are the same: close-on-exec goes. */
+	r = -posix_spawn_file_actions_adddup2(actions, p->fd, WORKER_CONTROL_FD);
+	return r < 0 ? r : -posix_spawn(ret, p->path, actions, attr, p->argv, p->env);
+}
+
+static int spawn_with_actions(const struct spawn_program *p, posix_spawn_file_actions_t *actions,
+			      pid_t *ret)
+{
+	posix_spawnattr_t attr;
+	int r = -posix_spawnattr_init(&attr);
+
+	if (r < 0)
+		return r;
+	r = spawn_with(p, actions, &attr, ret);
+	(void)posix_spawnattr_destroy(&attr);
+	return r;
+}
+
+static int spawn_process(const char *path, char *const *argv, int fd, pid_t *ret)
 {
 	_cleanup_free_ char **env = worker_environment();
+	const struct spawn_program p = {.path = path, .argv = argv, .env = env, .fd = fd};
 	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
 	int r;
 
+	assert(fd > STDERR_FILENO);
 	if (!env)
 		return -ENOMEM;
 	r = -posix_spawn_file_actions_init(&actions);
 	if (r < 0)
 		return r;
-	r = -posix_spawnattr_init(&attr);
-	if (r == 0) {
-		r = default_signals(&attr);
-		if (r == 0) /* also where the two are the same: close-on-exec goes */
-			r = -posix_spawn_file_actions_adddup2(&actions, fd, WORKER_CONTROL_FD);
-		if (r == 0)
-			r = -posix_spawn(ret, path, &actions, &attr, argv, env);
-		(void)posix_spawnattr_destroy(&attr);
-	}
+	r = spawn_with_actions(&p, &actions, ret);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return r;
 }
 
 struct spawn_arguments {
 	size_t n;
+	int error; /* of the first that could not be added: there are none behind it */
 	char *argv[WORKER_ARGS_MAX + 1];
 };
 
@@ -107,56 +134,54 @@ static void arguments_clear(struct spawn_arguments *a)
 		free(a->argv[i]);
 }
 
-static int __attribute__((format(printf, 2, 3)))
-add(struct spawn_arguments *a, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+add_argument(struct spawn_arguments *a, const char *format, ...)
 {
 	va_list ap;
-	int r;
 
 	assert(a->n < WORKER_ARGS_MAX);
+	if (a->error < 0)
+		return;
 	va_start(ap, format);
-	r = vasprintf(&a->argv[a->n], format, ap);
-	va_end(ap);
-	if (r < 0) {
+	if (vasprintf(&a->argv[a->n], format, ap) < 0) {
 		a->argv[a->n] = NULL;
-		return -ENOMEM;
+		a->error = -ENOMEM;
+	} else {
+		a->n++;
 	}
-	a->n++;
-	return 0;
+	va_end(ap);
 }
 
-static int run(const struct worker_spec *spec, const char *path, int control_fd, pid_t *ret)
+static int spawn_serving(const struct worker_spec *spec, const char *path, int control_fd,
+			 pid_t *ret)
 {
 	_cleanup_(arguments_clear) struct spawn_arguments a = {};
-	int r = add(&a, "recrypt-worker");
 
-	if (r == 0)
-		r = add(&a, "serve");
-	if (r == 0)
-		r = add(&a, "--control-fd=%d", WORKER_CONTROL_FD);
-	if (r == 0 && spec->header_device && *spec->header_device)
-		r = add(&a, "--header=%s", spec->header_device);
-	if (r == 0 && spec->name && *spec->name)
-		r = add(&a, "--active-name=%s", spec->name);
-	if (r == 0 && spec->threads > 0)
-		r = add(&a, "--threads=%u", spec->threads);
-	if (r == 0 && spec->key_timeout_usec > 0)
-		r = add(&a, "--key-timeout=%" PRIu64, (spec->key_timeout_usec + 999999) / 1000000);
-	if (r == 0 && spec->key_memory_max > 0)
-		r = add(&a, "--key-memory-max=%" PRIu64, spec->key_memory_max);
-	if (r == 0 && spec->key_cost_max > 0)
-		r = add(&a, "--key-cost-max=%" PRIu32, spec->key_cost_max);
-	if (r == 0 && spec->allow_shared_files)
-		r = add(&a, "--allow-shared-files");
-	if (r == 0 && log_level() >= LOG_DEBUG)
-		r = add(&a, "--debug");
-	else if (r == 0 && spec->quiet)
-		r = add(&a, "--quiet");
-	if (r == 0)
-		r = add(&a, "--");
-	if (r == 0)
-		r = add(&a, "%s", spec->device);
-	return r < 0 ? r : start(path, a.argv, control_fd, ret);
+	add_argument(&a, "recrypt-worker");
+	add_argument(&a, "serve");
+	add_argument(&a, "--control-fd=%d", WORKER_CONTROL_FD);
+	if (spec->header_device && *spec->header_device)
+		add_argument(&a, "--header=%s", spec->header_device);
+	if (spec->name && *spec->name)
+		add_argument(&a, "--active-name=%s", spec->name);
+	if (spec->threads > 0)
+		add_argument(&a, "--threads=%u", spec->threads);
+	if (spec->key_timeout_usec > 0)
+		add_argument(&a, "--key-timeout=%" PRIu64,
+			     (spec->key_timeout_usec + 999999) / 1000000);
+	if (spec->key_memory_max > 0)
+		add_argument(&a, "--key-memory-max=%" PRIu64, spec->key_memory_max);
+	if (spec->key_cost_max > 0)
+		add_argument(&a, "--key-cost-max=%" PRIu32, spec->key_cost_max);
+	if (spec->allow_shared_files)
+		add_argument(&a, "--allow-shared-files");
+	if (log_level() >= LOG_DEBUG)
+		add_argument(&a, "--debug");
+	else if (spec->quiet)
+		add_argument(&a, "--quiet");
+	add_argument(&a, "--");
+	add_argument(&a, "%s", spec->device);
+	return a.error < 0 ? a.error : spawn_process(path, a.argv, control_fd, ret);
 }
 
 static int on_exit_of_worker(sd_event_source *s, int fd, uint32_t events, void *userdata)
@@ -176,7 +201,7 @@ static int on_exit_of_worker(sd_event_source *s, int fd, uint32_t events, void *
 	return 0;
 }
 
-static int watch(sd_event *event, pid_t pid, int *ret_pidfd)
+static int watch_process(sd_event *event, pid_t pid, int *ret_pidfd)
 {
 	_cleanup_(sd_event_source_unrefp) sd_event_source *s = NULL;
 	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0), copy = -1;
@@ -216,10 +241,10 @@ int spawn_worker(sd_event *event, const struct worker_spec *spec, int *ret_contr
 		return -errno;
 	ours = pair[0];
 	theirs = pair[1];
-	r = run(spec, path, theirs, &pid);
+	r = spawn_serving(spec, path, theirs, &pid);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot be started", path);
-	r = watch(event, pid, ret_pidfd);
+	r = watch_process(event, pid, ret_pidfd);
 	if (r < 0)
 		return log_error_errno(r, "worker %d cannot be watched", (int)pid);
 	*ret_control_fd = TAKE_FD(ours);
@@ -235,24 +260,23 @@ int spawn_file_reader(sd_event *event, const char *file, int *ret_fd, int *ret_p
 	pid_t pid;
 
 	r = program_find_worker(path, sizeof(path));
-	if (r == 0)
-		r = add(&a, "recrypt-worker");
-	if (r == 0)
-		r = add(&a, READ_FILE_VERB);
-	if (r == 0)
-		r = add(&a, "%s", file);
 	if (r < 0)
 		return r;
+	add_argument(&a, "recrypt-worker");
+	add_argument(&a, READ_FILE_VERB);
+	add_argument(&a, "%s", file);
+	if (a.error < 0)
+		return a.error;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	ours = ends[0];
 	theirs = ends[1];
 	if (fcntl(theirs, F_SETFL, 0) < 0)
 		return -errno;
-	r = start(path, a.argv, theirs, &pid);
+	r = spawn_process(path, a.argv, theirs, &pid);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot be started", path);
-	r = watch(event, pid, ret_pidfd);
+	r = watch_process(event, pid, ret_pidfd);
 	if (r < 0)
 		return log_error_errno(r, "process %d cannot be watched", (int)pid);
 	*ret_fd = TAKE_FD(ours);

@@ -6,6 +6,7 @@
  *
  * After a power cut at any of these the old file is there, or the new one, whole.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -30,39 +31,53 @@ static int print_path(FILE *f, const char *key, const char *path)
 
 static int print_volume(FILE *f, const struct volume_config *v)
 {
-	int r = 0;
+	int r;
 
+	assert(*v->uuid);
 	fprintf(f, "\n[Volume %s]\n", v->uuid);
 	if (v->device_id)
 		fprintf(f, "DeviceId=%s\n", v->device_id);
 	if (!v->remembered)
 		return 0;
-	if (v->device)
-		r = print_path(f, "Device", v->device);
-	if (r == 0 && v->header_device)
-		r = print_path(f, "HeaderDevice", v->header_device);
+	r = v->device ? print_path(f, "Device", v->device) : 0;
+	if (r < 0)
+		return r;
+	r = v->header_device ? print_path(f, "HeaderDevice", v->header_device) : 0;
+	if (r < 0)
+		return r;
 	if (v->name)
 		fprintf(f, "Name=%s\n", v->name);
-	return r;
+	return 0;
 }
 
 static int print_state(FILE *f, const struct config *c)
 {
-	int r = 0;
-
 	fputs("# Written by recryptd: what was asked for over the bus, and where volumes were "
 	      "seen.\n",
 	      f);
 	if (c->has_kept_rate)
 		fprintf(f, "[Manager]\nRateLimit=%llu\n", (unsigned long long)c->kept_rate_limit);
-	for (size_t i = 0; i < c->n_volumes && r == 0; i++)
-		if (c->volumes[i].remembered || c->volumes[i].device_id)
-			r = print_volume(f, &c->volumes[i]);
-	if (r < 0)
-		return r;
-	if (fflush(f) != 0 || fsync(fileno(f)) < 0)
-		r = -errno;
-	return r;
+	for (size_t i = 0; i < c->n_volumes; i++) {
+		int r;
+
+		if (!c->volumes[i].remembered && !c->volumes[i].device_id)
+			continue;
+		r = print_volume(f, &c->volumes[i]);
+		if (r < 0)
+			return r;
+	}
+	return fflush(f) != 0 || fsync(fileno(f)) < 0 ? -errno : 0;
+}
+
+/* Writes all of @f, the file @path, closes it, and gives it the name @state_path. */
+static int finish_file(FILE *f, const struct config *c, const char *path, const char *state_path)
+{
+	const int r = print_state(f, c);
+	const int closed = fclose(f) == 0 ? 0 : -errno;
+
+	if (r < 0 || closed < 0)
+		return r < 0 ? r : closed;
+	return rename(path, state_path) < 0 ? -errno : 0;
 }
 
 /* Makes the new name durable. @path: of a file in the directory. */
@@ -93,11 +108,7 @@ int config_write_state(const struct config *c, const char *state_path)
 	f = fopen(path, "we");
 	if (!f)
 		return log_error_errno(-errno, "%s: cannot be written", path);
-	r = print_state(f, c);
-	if (fclose(f) != 0 && r == 0)
-		r = -errno;
-	if (r == 0 && rename(path, state_path) < 0)
-		r = -errno;
+	r = finish_file(f, c, path, state_path);
 	if (r < 0) {
 		(void)unlink(path);
 		return log_error_errno(r, "%s: cannot be written", state_path);

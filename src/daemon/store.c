@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,10 @@ static struct {
 
 int store_open(void)
 {
-	int r = sd_listen_fds_with_names(1, &inherited.names);
+	int r;
 
+	assert(inherited.n == 0 && !inherited.names);
+	r = sd_listen_fds_with_names(1, &inherited.names);
 	if (r < 0)
 		return log_error_errno(r, "the inherited descriptors cannot be had");
 	inherited.n = r;
@@ -42,6 +45,7 @@ void store_close(void)
 
 static int take(int i)
 {
+	assert(i >= 0 && i < inherited.n && inherited.names[i]);
 	free(inherited.names[i]);
 	inherited.names[i] = NULL;
 	return SD_LISTEN_FDS_START + i;
@@ -76,6 +80,7 @@ bool store_put(const char *prefix, const char *uuid, int fd)
 	char text[128];
 	int r;
 
+	assert(fd >= 0);
 	store_drop(prefix, uuid);
 	(void)snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s%s", prefix, uuid);
 	r = sd_pid_notify_with_fds(0, 0, text, &fd, 1);

@@ -264,7 +264,6 @@ static int take_look(struct volume *v, struct worker_end *e, struct failure *f)
 		       ? failure_set(f, -ENOMEM, "%s: out of memory", v->device)
 		       : 0;
 }
-}
 
 static void inspected(struct volume *v, struct worker_end *e)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/window.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +33,9 @@ int window_parse(const char *text, struct window *ret)
 	for (span = where + strlen(separator); *span == ' '; span++)
 		;
 	r = config_parse_usec(span, &w.span_usec);
-	if (r == 0)
-		r = calendar_parse(calendar, &w.calendar);
+	if (r < 0)
+		return r;
+	r = calendar_parse(calendar, &w.calendar);
 	if (r < 0)
 		return r;
 	if (w.span_usec < SECOND || w.span_usec > WINDOW_SPAN_MAX)
@@ -56,6 +58,7 @@ static uint64_t open_until(const struct window *windows, size_t n, uint64_t usec
 					     ? 0
 					     : calendar_add(&w->calendar, start, w->span_usec);
 
+		assert(w->span_usec >= SECOND && w->span_usec <= WINDOW_SPAN_MAX);
 		if (end > usec)
 			until = MAX(until, end);
 	}
@@ -81,6 +84,7 @@ static bool is_open(const struct window *windows, size_t n, uint64_t now, size_t
 {
 	uint64_t until, further;
 
+	assert(n <= WINDOWS_MAX);
 	*ret_change = CALENDAR_NEVER;
 	if (n == 0)
 		return true;

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The verbs behind org.recryptd1.Volume. */
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "daemon/bus-call.h"
+#include "daemon/bus-internal.h"
+#include "daemon/bus-options.h"
+#include "util/checked.h"
+
+/* The volume that the call is about; it may have gone away since it came in. */
+static int volume_of(const struct call *c, struct failure *f, struct volume **ret)
+{
+	*ret = volume_at(c->bus, sd_bus_message_get_path(c->message));
+	return *ret ? 0 : failure_set(f, -ENODEV, "the volume is not known any more");
+}
+
+static int parse_nothing(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	(void)a;
+	return read_options(m, no_settings, NULL, f);
+}
+
+static int parse_rotate(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	return read_rotate_options(m, &a->rotate, f);
+}
+
+static int run_rotate(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	struct job *j;
+	int r;
+
+	r = volume_of(c, f, &v);
+	if (r < 0)
+		return r;
+	r = volume_rotate(v, &a->rotate, f, &j);
+	if (r < 0)
+		return r;
+	call_reply_path(c, job_path(j).text);
+	return 0;
+}
+
+static int parse_suspend(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	int r = read_reason(m, f, &a->text);
+
+	return r < 0 ? r : read_options(m, no_settings, NULL, f);
+}
+
+static int run_suspend(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_suspend(v, a->text, f, call_done, c);
+}
+
+static int parse_resume(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	return read_resume_options(m, &a->resume, f);
+}
+
+static int run_resume(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_resume(v, &a->resume, f, call_done, c);
+}
+
+static int parse_cancel(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	return read_cancel_options(m, &a->cancel, f);
+}
+
+static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	struct job *j;
+	int r;
+
+	r = volume_of(c, f, &v);
+	if (r < 0)
+		return r;
+	r = volume_cancel(v, &a->cancel, f, &j);
+	if (r < 0)
+		return r;
+	call_reply_path(c, job_path(j).text);
+	return 0;
+}
+
+static int parse_set_rate_limit(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	int r = read_arguments(m, f, "t", &a->rate);
+
+	return r < 0 ? r : read_options(m, no_settings, NULL, f);
+}
+
+static int run_set_rate_limit(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_set_rate_limit(v, a->rate, f, call_done, c);
+}
+
+static int parse_unlock(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	static const struct setting keys[] = {
+		{.name = "Type",
+		 .kind = SETTING_BUFFER,
+		 .where = offsetof(struct unlock_options, type),
+		 .size = sizeof(a->unlock.type)},
+		{.name = "Keyslot",
+		 .kind = SETTING_INT,
+		 .where = offsetof(struct unlock_options, keyslot)},
+		{},
+	};
+	int r = read_arguments(m, f, "h", &a->fd);
+
+	a->unlock.keyslot = -1;
+	return r < 0 ? r : read_options(m, keys, &a->unlock, f);
+}
+
+static int run_unlock(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_unlock(v, a->fd, &a->unlock, f, call_done, c);
+}
+
+static int run_lock(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	(void)a;
+	return r < 0 ? r : volume_lock(v, f, call_done, c);
+}
+
+static int run_accept(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	(void)a;
+	return r < 0 ? r : volume_accept(v, f, call_done, c);
+}
+
+/* @slots as au. */
+static int append_keyslots(sd_bus_message *m, const char *key, const uint32_t *slots, size_t n)
+{
+	int r = entry_open(m, key, "au");
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append_array(m, 'u', slots, n * sizeof(*slots));
+	return r < 0 ? r : entry_close(m);
+}
+
+static int append_check(sd_bus_message *m, const struct check_result *c)
+{
+	const struct entry entries[] = {
+		{"Obstacle", "s", c->obstacle.text},
+		{"ObstacleName", "s", c->obstacle.name},
+		{"OldCipher", "s", c->old_cipher},
+		{"NewCipher", "s", c->new_cipher},
+		{"OldKeySize", "u", &c->old_key_size},
+		{"NewKeySize", "u", &c->new_key_size},
+		{"OldSectorSize", "u", &c->old_sector_size},
+		{"NewSectorSize", "u", &c->new_sector_size},
+		{"BytesTotal", "t", &c->bytes},
+		{"EstimatedTime", "t", &c->estimated_usec},
+	};
+	int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+	assert(c->n_lost <= ARRAY_SIZE(c->lost) && c->n_kept <= ARRAY_SIZE(c->kept));
+	if (r < 0)
+		return r;
+	r = append_entries(m, entries, ARRAY_SIZE(entries));
+	if (r < 0)
+		return r;
+	r = append_keyslots(m, "LostKeyslots", c->lost, c->n_lost);
+	if (r < 0)
+		return r;
+	r = append_keyslots(m, "KeptKeyslots", c->kept, c->n_kept);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static void check_done(struct volume *v, int error, const struct failure *f,
+		       const struct check_result *result, void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	struct call *c = userdata;
+
+	(void)v;
+	if (error < 0) {
+		call_reply_failure(c, error, f);
+		return;
+	}
+	reply = call_new_reply(c);
+	if (reply)
+		call_reply_message(c, reply, append_check(reply, result));
+}
+
+static int run_check(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct volume *v;
+	int r = volume_of(c, f, &v);
+
+	return r < 0 ? r : volume_check(v, &a->rotate, f, check_done, c);
+}
+
+static const struct verb verbs[] = {
+	{"Rotate", "org.recryptd1.rotate", parse_rotate, run_rotate},
+	{"Suspend", "org.recryptd1.suspend", parse_suspend, run_suspend},
+	{"Resume", "org.recryptd1.resume", parse_resume, run_resume},
+	{"Cancel", "org.recryptd1.cancel", parse_cancel, run_cancel},
+	{"SetRateLimit", "org.recryptd1.set-rate-limit", parse_set_rate_limit, run_set_rate_limit},
+	{"Unlock", "org.recryptd1.unlock", parse_unlock, run_unlock},
+	{"Lock", "org.recryptd1.lock", parse_nothing, run_lock},
+	{"AcceptState", "org.recryptd1.accept-state", parse_nothing, run_accept},
+	{"Check", "org.recryptd1.check", parse_rotate, run_check},
+};
+
+int volume_on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct volume *v = userdata;
+	const struct volume_slot *slot = v->bus_slot;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verbs[i].member, sd_bus_message_get_member(m)) == 0)
+			return call_begin(slot->bus, m, &verbs[i], error);
+	return 0;
+}
