@@ -350,7 +350,9 @@ static int end_before(struct engine *e, const struct hotzone *z, struct batch *n
 
 	if (r < 0)
 		return r;
-	if (e->uncertain || (is_hot(e) && error != -ESTALE)) {
+	/* Only the header says "changed by others": whatever a read fails with, this is our
+	 * hotzone. */
+	if (e->uncertain || (is_hot(e) && (unreadable || error != -ESTALE))) {
 		r = engine_end(e, z);
 		if (r < 0)
 			return r;

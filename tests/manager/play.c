@@ -428,8 +428,9 @@ static void draw_ops(struct scenario *s, struct random *random, unsigned n)
 		s->ops[s->n_ops] = (struct op){
 			.kind = kinds[random_below(random, ARRAY_SIZE(kinds))],
 			.disk = (unsigned)random_below(random, s->n_disks),
-			.when = random_below(random, 3) == 0 ? AFTER(random_below(random, 2))
-							     : AT_REST,
+			.when = random_below(random, 3) == 0
+					? AFTER((unsigned)random_below(random, 2))
+					: AT_REST,
 		};
 }
 

@@ -33,6 +33,7 @@ struct fault {
 	bool armed;
 	uint64_t first, last;  /* request numbers */
 	uint64_t offset, size; /* bytes, where size is not 0 */
+	int error;             /* 0: -EIO */
 };
 
 struct in_flight {

@@ -74,12 +74,13 @@ static int injected(struct medium *m, enum disk_op op, uint64_t offset, size_t s
 {
 	const struct fault *f = &m->faults[op];
 	const uint64_t n = m->requests[op]++;
+	const int error = f->error ? f->error : -EIO;
 
 	if (!f->armed)
 		return 0;
 	if (f->size > 0)
-		return offset < f->offset + f->size && f->offset < offset + size ? -EIO : 0;
-	return n >= f->first && n <= f->last ? -EIO : 0;
+		return offset < f->offset + f->size && f->offset < offset + size ? error : 0;
+	return n >= f->first && n <= f->last ? error : 0;
 }
 
 static struct medium *of_disk(struct disk *d)
@@ -404,6 +405,12 @@ void medium_fail(struct medium *m, enum disk_op op, uint64_t first, uint64_t las
 void medium_fail_range(struct medium *m, enum disk_op op, uint64_t offset, uint64_t size)
 {
 	m->faults[op] = (struct fault){.armed = size > 0, .offset = offset, .size = size};
+}
+
+void medium_fail_once(struct medium *m, enum disk_op op, uint64_t number, int error)
+{
+	medium_fail(m, op, number, number);
+	m->faults[op].error = error;
 }
 
 uint64_t medium_requests(const struct medium *m, enum disk_op op)

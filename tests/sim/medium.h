@@ -74,6 +74,8 @@ void medium_drop_flushes_before_write(struct medium *m);
 /* Requests with numbers from @first to @last (counted from 0, reads, writes and flushes each) fail.
  */
 void medium_fail(struct medium *m, enum disk_op op, uint64_t first, uint64_t last);
+/* The same for one request, with this error. */
+void medium_fail_once(struct medium *m, enum disk_op op, uint64_t number, int error);
 uint64_t medium_requests(const struct medium *m, enum disk_op op);
 /* Reads or writes that touch this range of bytes fail. */
 void medium_fail_range(struct medium *m, enum disk_op op, uint64_t offset, uint64_t size);

@@ -86,6 +86,33 @@ static void failures_beside_a_bad_sector_lose_nothing(void **state)
 	volume_free(v);
 }
 
+/*
+ * Each read fails once, with what a network file system says when its server comes back. It is no
+ * header that another program has changed: the run goes on, and nothing is converted twice.
+ */
+static void a_stale_handle_is_no_changed_header(void **state)
+{
+	struct volume *v = volume_new(*state, seed);
+	unsigned lost = 0, runs = 0;
+	bool more = true;
+
+	for (unsigned n = 0; more; n++, runs++) {
+		enum engine_outcome outcome;
+		struct run r;
+
+		assert_int_equal(run_open(&r, v, v->image, v->hotzone_size, NULL, seed), 0);
+		medium_fail_once(r.medium, DISK_READ, n, -ESTALE);
+		(void)run_all(&r, &outcome);
+		more = medium_requests(r.medium, DISK_READ) > n;
+		lost += !ends_well(v, medium_content(r.medium));
+		run_close(&r);
+	}
+	printf("# %s: %u runs\n", v->kind->name, runs);
+	assert_true(runs > 5);
+	assert_int_equal(lost, 0);
+	volume_free(v);
+}
+
 /* Each flush fails once; then the run is crashed everywhere behind that. */
 static void what_a_failed_flush_lost_is_written_again(void **state)
 {
@@ -164,7 +191,7 @@ static void what_failed_flushes_lost_is_recovered(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[3 * ARRAY_SIZE(kinds)];
+	struct CMUnitTest tests[4 * ARRAY_SIZE(kinds)];
 	size_t n = 0;
 
 	seed = program_seed();
@@ -179,6 +206,8 @@ int main(void)
 						 NULL, kind};
 		tests[n++] = (struct CMUnitTest){
 			"failed_flushes", what_failed_flushes_lost_is_recovered, NULL, NULL, kind};
+		tests[n++] = (struct CMUnitTest){
+			"stale_handle", a_stale_handle_is_no_changed_header, NULL, NULL, kind};
 	}
 	return _cmocka_run_group_tests("failures", tests, n, NULL, NULL);
 }
