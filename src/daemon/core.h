@@ -293,6 +293,8 @@ void request_ended(struct volume *v, enum request_kind kind, int error, const st
 		   const struct check_result *check);
 /* The worker has died: what was sent is answered. */
 void request_worker_died(struct volume *v);
+/* The worker is no longer listened to: the next one is asked. */
+void request_unsend(struct volume *v);
 /* What was asked for is written only with the record of this sequence. */
 void request_wait_until(struct volume *v, uint64_t sequence);
 void request_record_failed(struct volume *v, uint64_t sequence, int error, const struct failure *f);

@@ -43,7 +43,8 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-/* Keeps only the last that have ended. */
+/* Keeps only the last that have ended. Only when another one comes: whoever ends one goes on with
+ * it. */
 static void drop_old(struct manager *m)
 {
 	size_t ended = 0;
@@ -73,6 +74,7 @@ int job_new(struct manager *m, enum job_kind kind, struct volume *const *volumes
 	struct job *j = calloc(1, sizeof(*j)), **end = &m->jobs;
 
 	assert(n > 0);
+	drop_old(m);
 	if (!j)
 		return -ENOMEM;
 	j->members = calloc(n, sizeof(*j->members));
@@ -138,7 +140,6 @@ static void end_job(struct job *j)
 	j->state = j->error == 0 ? JOB_DONE : j->error == -ECANCELED ? JOB_CANCELLED : JOB_FAILED;
 	j->ended_usec = wall_clock_usec();
 	tell_job_state(j);
-	drop_old(m);
 }
 
 void job_member_ended(struct job *j, struct volume *v, int error, const struct failure *f)

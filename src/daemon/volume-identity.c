@@ -204,9 +204,6 @@ void volume_found_other(struct volume *v)
 
 	volume_drop_worker(v);
 	volume_lose_keys(v);
-	c->looked = c->stop_sent = c->reverse_sent = false;
-	c->record_sent = c->record_durable;
-	for (struct request *q = c->requests; q; q = q->next)
-		q->sent = false;
+	c->looked = false;
 	volume_mark(v, 0);
 }

@@ -132,6 +132,12 @@ void request_worker_died(struct volume *v)
 	}
 }
 
+void request_unsend(struct volume *v)
+{
+	for (struct request *q = v->core->requests; q; q = q->next)
+		q->sent = false;
+}
+
 void request_wait_until(struct volume *v, uint64_t sequence)
 {
 	for (struct request *q = v->core->requests; q; q = q->next)

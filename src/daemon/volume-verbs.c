@@ -195,7 +195,7 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 	r = volume_change_run(v, &options->run, f);
 	if (r < 0)
 		return r;
-	if (!v->job &&
+	if (!v->job && in_rotation(v) &&
 	    job_new(v->manager, c->record.cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
 		return no_memory(v, f);
 	if (c->record.suspended || c->failed)

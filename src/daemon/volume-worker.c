@@ -64,7 +64,10 @@ void volume_drop_worker(struct volume *v)
 		return;
 	abandon_worker(v);
 	worker_link_retire(TAKE_PTR(c->link));
-	c->limits_sent = c->governor_sent = false;
+	c->limits_sent = c->governor_sent = c->stop_sent = c->reverse_sent = false;
+	/* Its answers are not heard any more: the next worker is asked again. */
+	c->record_sent = c->record_durable;
+	request_unsend(v);
 	c->at_work = WORKER_NONE;
 }
 

@@ -120,42 +120,49 @@ static int fix_size(struct work_volume *v)
 		     : 0;
 }
 
-int rehearse(const struct work_volume *v, const struct luks_begin *b, struct luks_header *header,
-	     struct meta_io *io)
+static int rehearse_begun(struct work_volume *will_be, const struct luks_begin *b)
 {
 	const struct secret *old_key = luks_begin_get_old_key(b),
 			    *new_key = luks_begin_get_new_key(b);
 	const struct luks_reenc_keys keys = {old_key, new_key};
 	const struct conversion_keys conversion_keys = {old_key, new_key};
-	struct work_volume will_be = *v; /* everything but this belongs to @v */
+	int r = check_understood(will_be);
+
+	if (r < 0)
+		return r;
+	r = check_sides(will_be, b);
+	if (r < 0)
+		return r;
+	r = check_digest(will_be, &keys);
+	if (r < 0)
+		return r;
+	r = cover(will_be, &keys);
+	if (r < 0)
+		return r;
+	r = fix_size(will_be);
+	if (r < 0)
+		return r;
+	r = conversion_rehearse(will_be, &conversion_keys);
+	if (r < 0)
+		return r;
+	r = will_be->name ? conversion_try_stack(will_be, &conversion_keys) : 0;
+	return r < 0 ? r : check_room(will_be, ", or carry fewer keyslots over (--key-slot)");
+}
+
+int rehearse(struct work_volume *v, const struct luks_begin *b, struct luks_header *header,
+	     struct meta_io *io)
+{
+	struct work_volume will_be = *v; /* everything but header and access to it belongs to @v */
 	int r;
 
 	assert(v->reenc.state == LUKS_REENC_NONE && header != v->header && io != v->meta);
 	will_be.header = header;
 	will_be.meta = io;
 	will_be.meta_fd = -1;
-	r = check_understood(&will_be);
-	if (r < 0)
-		return r;
-	r = check_sides(&will_be, b);
-	if (r < 0)
-		return r;
-	r = check_digest(&will_be, &keys);
-	if (r < 0)
-		return r;
-	r = cover(&will_be, &keys);
-	if (r < 0)
-		return r;
-	r = fix_size(&will_be);
-	if (r < 0)
-		return r;
-	r = conversion_rehearse(&will_be, &conversion_keys);
-	if (r < 0)
-		return r;
-	r = v->name ? conversion_try_stack(&will_be, &conversion_keys) : 0;
-	if (r < 0)
-		return r;
-	r = check_room(&will_be, ", or carry fewer keyslots over (--key-slot)");
+	r = rehearse_begun(&will_be, b);
+	/* A private mapping for a cipher took the claim over, if there was one, and is gone again.
+	 */
+	v->exclusive_fd = will_be.exclusive_fd;
 	/* Once more, as it is now: passphrases take their time. */
 	return r < 0 ? r : conversion_check(v);
 }

@@ -12,9 +12,10 @@
 
 /*
  * @header, over @io: what luks_begin_make() gave for @v. With --device-size the size is put into
- * @header. Writes nothing. Logs what is wrong.
+ * @header. Writes nothing. Where the ciphers take a private mapping, the claim of the device is
+ * gone afterwards (volume-use.h). Logs what is wrong.
  */
-int rehearse(const struct work_volume *v, const struct luks_begin *b, struct luks_header *header,
+int rehearse(struct work_volume *v, const struct luks_begin *b, struct luks_header *header,
 	     struct meta_io *io);
 
 /* What a command does with a re-encryption that it finds, besides converting. */

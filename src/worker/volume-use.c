@@ -311,6 +311,7 @@ int volume_claim_device(struct work_volume *v)
 {
 	int removed, fd;
 
+	assert(v->exclusive_fd < 0 || fcntl(v->exclusive_fd, F_GETFD) >= 0);
 	if (v->name || !v->data.geometry.is_block || v->exclusive_fd >= 0)
 		return 0;
 	fd = open_exclusively(v->data.fd);
