@@ -66,7 +66,7 @@ pid_t agent_start(void)
 
 void agent_stop(pid_t agent)
 {
-	assert(agent >= 0); /* kill(2) takes others for groups of processes */
+	assert(agent >= 0); /* kill(2) takes a negative number for a group of processes */
 	if (agent <= 0)
 		return;
 	(void)kill(agent, SIGTERM);

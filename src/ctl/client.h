@@ -54,7 +54,7 @@ int client_new_call(struct client *c, const char *path, const char *interface, c
 		    sd_bus_message **ret);
 int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_reply);
 
-/* The path that @reply consists of; the caller's to free. Logs nothing. */
+/* The object path in @reply; the caller frees it. Logs nothing. */
 int client_read_path(sd_bus_message *reply, char **ret);
 
 /* The object of the volume; the caller's to free. */

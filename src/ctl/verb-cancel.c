@@ -133,7 +133,10 @@ static int cancel_volume(struct client *c, const struct options *o, const char *
 		       : watch_volume(c, path, job, NULL, NULL, NULL);
 }
 
-/* *ret_there: there is a daemon that may do it, or nobody else can. */
+/*
+ * *ret_there is false where the foreground has to cancel: an option asks for that, or no daemon
+ * runs.
+ */
 static int connect_to_cancel(const struct options *o, struct client *c, bool *ret_there)
 {
 	int r;

@@ -159,7 +159,7 @@ static int append_uuids(sd_bus_message *m, struct client *c, const struct option
 {
 	int r = sd_bus_message_open_container(m, 'a', "s");
 
-	assert(*o->operands); /* none would be another filter: all volumes */
+	assert(*o->operands); /* an empty filter would mean all volumes */
 	for (char **operand = o->operands; *operand && r >= 0; operand++)
 		r = append_uuid(m, c, o, *operand);
 	return r < 0 ? r : sd_bus_message_close_container(m);
@@ -199,7 +199,10 @@ static int append_filter(sd_bus_message *m, struct client *c, const struct optio
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-/* A method for many volumes: its filter, and what @append adds. @ret_reply may be NULL. */
+/*
+ * Calls a method of the manager with the filter of the command line and with what @append adds.
+ * @ret_reply may be NULL.
+ */
 static int call_all(struct client *c, const struct options *o, const char *member, append_fn append,
 		    sd_bus_message **ret_reply)
 {

@@ -197,7 +197,7 @@ static unsigned terminal_columns(void)
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 100;
 }
 
-/* A line for each volume that is not idle. */
+/* Draws a line for each volume that is not idle. */
 static int draw_bars(json_object *volumes, unsigned *lines, size_t *idle)
 {
 	const unsigned columns = terminal_columns();

@@ -408,7 +408,7 @@ static int copy_head(sd_bus_message *m, sd_bus_message **ret)
 	return 0;
 }
 
-/* Asks the bus who the caller is, and keeps of @m what the answer needs. */
+/* Keeps the head of @m for the answer, and asks the bus who sent it. */
 static int call_ask_uid(struct call *c, sd_bus_message *m)
 {
 	int r = copy_head(m, &c->message);
@@ -445,7 +445,7 @@ static int call_new(struct bus *b, sd_bus_message *m, const struct verb *verb,
 	return 0;
 }
 
-/* The arguments of @m, kept. */
+/* Reads the arguments of @m, and copies them. */
 static int take_arguments(const struct bus *b, sd_bus_message *m, const struct verb *verb,
 			  struct arguments *a, struct failure *f)
 {

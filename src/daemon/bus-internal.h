@@ -49,7 +49,7 @@ int bus_add_manager(struct bus *b, sd_bus *bus);
 int bus_add_volumes(struct bus *b, sd_bus *bus);
 int bus_add_jobs(struct bus *b, sd_bus *bus);
 
-/* All methods of a volume, for its vtable. */
+/* Handles all methods of a volume, for its vtable. */
 int volume_on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* The head of a function that reads (or writes) a property, for a vtable. */
@@ -79,14 +79,14 @@ void path_list_add(struct path_list *l, const struct object_path *path);
 /* Hands the list over, or frees it: 0 or a negative errno, for the enumerator to return. */
 int path_list_end(struct path_list *l, char ***ret);
 
-/* An entry of an a{sv}. @type is that of a basic value; with "s" @value is the text itself. */
+/* One entry of an a{sv}. @type is a basic type; for "s", @value points to the text itself. */
 struct entry {
 	const char *key, *type;
 	const void *value;
 };
 
 int append_entries(sd_bus_message *m, const struct entry *entries, size_t n);
-/* One with a value of any type, which is appended in between. */
+/* For a value of any type: the caller appends the value between these two. */
 int entry_open(sd_bus_message *m, const char *key, const char *type);
 int entry_close(sd_bus_message *m);
 

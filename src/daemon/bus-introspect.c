@@ -11,7 +11,7 @@
 #include "daemon/bus-internal.h"
 #include "daemon/bus.h"
 
-/* An end of the connection, which owns *@fd from then on. */
+/* Makes one end of the connection. On success the end owns *@fd. */
 static int new_end(int *fd, sd_bus **ret)
 {
 	int r = sd_bus_new(ret);

@@ -112,7 +112,7 @@ static int wake_at(sd_event_source *s, uint64_t usec)
 	return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
-/* Not where it is to wake up anyway. */
+/* Leaves a timer alone that is on already. */
 static int wake_once_at(sd_event_source *s, uint64_t usec)
 {
 	int enabled, r = sd_event_source_get_enabled(s, &enabled);

@@ -260,7 +260,7 @@ static int set_defaults(struct config *c)
 	return config_set_text(&c->crypttab, "/etc/crypttab");
 }
 
-/* What comes later wins. @state_path may be NULL. */
+/* Later files win over earlier ones. @state_path may be NULL. */
 static int parse_all(struct config *c, const char *path, const char *state_path)
 {
 	int r = state_path ? parse_file(c, state_path, true) : 0;

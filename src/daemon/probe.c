@@ -200,7 +200,7 @@ static void wait_for_adopted(struct probe *p, const char *uuid)
 	start_waiting(p->manager);
 }
 
-/* Is it the volume that is meant? */
+/* Is the volume that was found the one that was asked for? */
 static int check_found(struct probe *p, const struct worker_end *e, struct failure *f)
 {
 	if (e->error < 0)
@@ -217,7 +217,7 @@ static int check_found(struct probe *p, const struct worker_end *e, struct failu
 	return check_duplicates(p, &e->look, f);
 }
 
-/* The worker that looked stays the volume's. */
+/* Makes a new volume, which keeps the worker that inspected it. */
 static int found_new(struct probe *p, struct worker_look *look, struct failure *f,
 		     struct volume **ret)
 {

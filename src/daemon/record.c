@@ -165,7 +165,7 @@ static json_object *new_rate(uint64_t rate)
 	return json_object_new_int64((int64_t)MIN(rate, (uint64_t)INT64_MAX));
 }
 
-/* A member that is not always there is taken out first. */
+/* Members that may be absent are removed first, so that no old value stays. */
 static int put_wishes(json_object *o, const struct record *r)
 {
 	json_object_object_del(o, "suspended");

@@ -72,11 +72,11 @@ static int default_signals(posix_spawnattr_t *attr)
 						       POSIX_SPAWN_SETSID);
 }
 
-/* What is spawned, and with what, but for its attributes. */
+/* A program to start, with its arguments and its environment. */
 struct spawn_program {
 	const char *path;
 	char *const *argv, *const *env;
-	int fd; /* that it is handed */
+	int fd; /* the one descriptor of ours that the process gets */
 };
 
 static int spawn_with(const struct spawn_program *p, posix_spawn_file_actions_t *actions,
@@ -124,7 +124,7 @@ static int spawn_process(const char *path, char *const *argv, int fd, pid_t *ret
 
 struct spawn_arguments {
 	size_t n;
-	int error; /* of the first that could not be added: there are none behind it */
+	int error; /* the first failure; nothing is added after it */
 	char *argv[WORKER_ARGS_MAX + 1];
 };
 

@@ -69,7 +69,7 @@ static int print_state(FILE *f, const struct config *c)
 	return fflush(f) != 0 || fsync(fileno(f)) < 0 ? -errno : 0;
 }
 
-/* Writes all of @f, the file @path, closes it, and gives it the name @state_path. */
+/* Writes and closes @f, which is the file @path, and renames it to @state_path. */
 static int finish_file(FILE *f, const struct config *c, const char *path, const char *state_path)
 {
 	const int r = print_state(f, c);
