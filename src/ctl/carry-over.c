@@ -74,8 +74,9 @@ static int ask_for(struct carry_over *a, int keyslot)
 			return 0;
 		if (r == -ENODATA)
 			return refuse_keyslot(a, keyslot, wrong > 0 ? -EPERM : -EINVAL);
-		if (r == 0)
-			r = unlock_by(a->client, a->o, a->path, passphrase);
+		if (r < 0)
+			return r;
+		r = unlock_by(a->client, a->o, a->path, passphrase);
 		if (r == 0)
 			r = read_lost_keyslots(a);
 		else if (client_has_refused_key(a->client) && passphrase_is_typed(a->source) &&

@@ -460,6 +460,12 @@ int add_volume(struct client *c, const struct options *o, char **ret_path)
 	char name[DM_NAME_MAX + 1];
 	int r;
 
+	if (!o->device)
+		return log_refusal(
+			-EINVAL,
+			"%s: the daemon needs the device of a mapping, too: recryptctl add "
+			"--active-name %s DEVICE",
+			o->active_name, o->active_name);
 	if (absolute(o, o->device, &device) < 0 ||
 	    (o->header && absolute(o, o->header, &header) < 0))
 		return log_error_errno(-ENOMEM, "%s", o->device);
