@@ -10,6 +10,7 @@ src_model_libmodel_a_SOURCES = \
 	src/model/worker-job.c src/model/worker-job.h
 
 UNIT_TESTS += src/model/test-settings
-src_model_test_settings_SOURCES = src/model/test-settings.c
+TEST_BUS = src/model/test-bus.c src/model/test-bus.h
+src_model_test_settings_SOURCES = src/model/test-settings.c $(TEST_BUS)
 src_model_test_settings_LDADD = src/model/libmodel.a src/util/libutil.a \
 	$(JSONC_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
