@@ -2,7 +2,7 @@
 /*
  * Why something that a caller asked for is not done: the last part of a bus error name
  * (org.recryptd1.Error.NAME) and a text for people. Verbs fill one and return an errno. The names
- * are those of service_error_name() in worker/service-bus.h, and ShuttingDown.
+ * are those of service_error_name() in proto/service-bus.h, and ShuttingDown.
  */
 #pragma once
 

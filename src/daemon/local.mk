@@ -55,7 +55,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/window.c src/daemon/window.h \
 	src/daemon/worker-link.c src/daemon/worker-link.h \
 	src/daemon/worker-message.c src/daemon/worker-message.h
-DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/model/libmodel.a src/io/librio.a src/dm/libdm.a \
+DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/proto/libproto.a src/model/libmodel.a src/io/librio.a src/dm/libdm.a \
 	src/crypto/librcrypto.a src/util/libutil.a \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
 

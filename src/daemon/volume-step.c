@@ -14,7 +14,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 struct volume_facts volume_facts(const struct volume *v)
 {

@@ -16,7 +16,7 @@
 #include "util/log.h"
 #include "util/text.h"
 #include "model/bus-text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 /* What a reply of the worker is about: the userdata of an asynchronous call. */
 struct link_call {

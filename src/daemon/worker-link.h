@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One worker process: started or found again, called, heard of, and mourned. What is said is what
- * worker/service-bus.h states; this is the only file but those of the bus that knows it.
+ * proto/service-bus.h states; this is the only file but those of the bus that knows it.
  *
  *   control socket    kept in the fd store; hangs up when the worker has died
  *   connection        made anew by each manager; what comes over it ends here as values

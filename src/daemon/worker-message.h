@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The a{sv} of worker/service-bus.h as structs, and back. Unknown entries are passed over. */
+/* The a{sv} of proto/service-bus.h as structs, and back. Unknown entries are passed over. */
 #pragma once
 
 #include <systemd/sd-bus.h>

@@ -11,7 +11,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 #include "worker/service-internal.h"
 
 #define ROW(n, k, field)                                                                           \

@@ -9,7 +9,7 @@
 #include "util/log.h"
 #include "util/path-text.h"
 #include "model/bus-text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 #include "worker/service-internal.h"
 
 #define UNREAD_MAX 16

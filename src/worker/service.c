@@ -21,10 +21,10 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "worker/derive.h"
-#include "worker/fd-packet.h"
+#include "proto/fd-packet.h"
 #include "worker/process.h"
 #include "worker/program.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 #include "worker/service-internal.h"
 
 /* Bytes; all of a stack is locked into memory. */

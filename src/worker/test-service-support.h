@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 #define SECONDS UINT64_C(1000000)
 #define LIMIT   (240 * SECONDS) /* for anything that is waited for */

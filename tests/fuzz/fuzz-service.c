@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "message.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 #include "worker/service-internal.h"
 
 static struct control control;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "worker/fd-packet.h"
+#include "proto/fd-packet.h"
 
 #include <errno.h>
 #include <string.h>

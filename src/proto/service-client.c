@@ -5,8 +5,8 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
-#include "worker/fd-packet.h"
-#include "worker/service-bus.h"
+#include "proto/fd-packet.h"
+#include "proto/service-bus.h"
 
 const char *service_error_name(int error)
 {
