@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,8 +74,9 @@ int control_init(struct control *c)
 	if (c->stop_fd < 0)
 		return -errno;
 	r = rate_init(&c->rate, 0);
-	if (r == 0)
-		r = -pthread_mutex_init(&c->lock, NULL);
+	if (r < 0)
+		return r;
+	r = -pthread_mutex_init(&c->lock, NULL);
 	return r < 0 ? r : -pthread_cond_init(&c->work, NULL);
 }
 
@@ -184,6 +186,7 @@ int control_submit(struct control *c, struct work_request *r)
 {
 	int error;
 
+	assert(r->job > WORKER_NONE && r->job < WORKER_JOB_COUNT && !r->next);
 	lock(c);
 	error = accept_job(c, r->job);
 	if (error < 0) {
@@ -238,6 +241,7 @@ uint64_t control_set_record(struct control *c, char *text)
 {
 	uint64_t serial;
 
+	assert(text);
 	lock(c);
 	free(c->record);
 	c->record = text;
@@ -288,6 +292,7 @@ void control_get_state(struct control *c, struct control_state *ret)
 void control_job_is_over(struct control *c)
 {
 	lock(c);
+	assert(c->state.job != WORKER_NONE);
 	c->state.job = c->after;
 	c->after = WORKER_NONE;
 	unlock(c);
@@ -415,6 +420,7 @@ static void wake_control_thread(struct control *c)
 void control_end(struct control *c)
 {
 	lock(c);
+	assert(!c->ended);
 	c->ended = true;
 	unlock(c);
 	wake_control_thread(c);
@@ -424,7 +430,9 @@ void control_report(struct control *c, struct report *r)
 {
 	struct report **end = &c->reports;
 
+	assert(!r->next);
 	lock(c);
+	assert(!c->ended);
 	while (*end)
 		end = &(*end)->next;
 	*end = r;

@@ -67,8 +67,10 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/service-jobs.c src/worker/service-jobs.h \
 	src/worker/service-keys.c src/worker/service-keys.h \
 	src/worker/service-methods.c \
+	src/worker/service-plan.c \
 	src/worker/service-signals.c \
 	src/worker/service-watch.c src/worker/service-watch.h \
+	src/worker/service-work.h \
 	src/worker/worker.c
 src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/proto/libproto.a src/model/libmodel.a src/engine/librengine.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
