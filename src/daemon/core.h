@@ -277,7 +277,7 @@ int request_add(struct volume *v, const struct request *r);
 void request_answer(struct volume *v);
 /* Ends the first of this kind that was sent. */
 void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
-		   const struct check_result *check);
+		   const struct worker_end *end);
 /* The worker has died: what was sent is answered. */
 void request_worker_died(struct volume *v);
 void request_record_failed(struct volume *v, uint64_t sequence, int error, const struct failure *f);

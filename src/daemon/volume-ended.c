@@ -166,7 +166,7 @@ static void converted(struct volume *v, const struct worker_end *e, bool backwar
 
 	if (c->reverse_sent)
 		c->at_work = WORKER_REVERSE;
-	if (e->error == 0 && e->finished)
+	if (e->error == 0 && e->outcome == OUTCOME_FINISHED)
 		over_as_expected(v, e, backward);
 	else if (no_key(e->error))
 		lock(v, e);
@@ -222,7 +222,7 @@ void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_bac
 		got_keys(v, e);
 		break;
 	case WORKER_CHECK:
-		request_ended(v, REQUEST_CHECK, e->error, &e->failure, &e->check);
+		request_ended(v, REQUEST_CHECK, e->error, &e->failure, e);
 		break;
 	case WORKER_PREPARE:
 		prepared(v, e);

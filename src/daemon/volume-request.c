@@ -23,10 +23,10 @@ int request_add(struct volume *v, const struct request *r)
 
 /* Takes it out of the list; the callback may add others. */
 static void answer(struct volume *v, struct request *q, struct volume *told, int error,
-		   const struct failure *f, const struct check_result *check)
+		   const struct failure *f, const struct worker_end *end)
 {
 	static const struct failure none;
-	static const struct check_result nothing;
+	static const struct worker_end nothing;
 
 	for (struct request **p = &v->core->requests; *p; p = &(*p)->next)
 		if (*p == q) {
@@ -38,7 +38,7 @@ static void answer(struct volume *v, struct request *q, struct volume *told, int
 	if (q->done)
 		q->done(told, error, f ? f : &none, q->userdata);
 	if (q->check_done)
-		q->check_done(told, error, f ? f : &none, check ? check : &nothing, q->userdata);
+		q->check_done(told, error, f ? f : &none, end ? end : &nothing, q->userdata);
 	free(q);
 }
 
@@ -80,11 +80,11 @@ void request_answer(struct volume *v)
 }
 
 void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
-		   const struct check_result *check)
+		   const struct worker_end *end)
 {
 	for (struct request *q = v->core->requests; q; q = q->next)
 		if (q->kind == kind && (q->sent || error < 0)) {
-			answer(v, q, v, error, f, check);
+			answer(v, q, v, error, f, end);
 			return;
 		}
 }

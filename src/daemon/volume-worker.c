@@ -265,7 +265,7 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 		(void)log_warning_errno(error, "%s: its worker does not say what it does",
 					v->device);
 		volume_drop_worker(v);
-	} else if (s->other_version) {
+	} else if (strcmp(s->version, PACKAGE_VERSION) != 0) {
 		/* Its manager was killed in the middle of an upgrade. It ends at the next hotzone
 		 * boundary, and what it had in hand its successor looks up in the header. */
 		log_notice("%s: its worker is of another version of the program and is replaced",

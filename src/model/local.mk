@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/model/libmodel.a
 src_model_libmodel_a_SOURCES = \
 	src/model/bus-text.c src/model/bus-text.h \
+	src/model/failure.h \
 	src/model/json-members.c src/model/json-members.h \
 	src/model/rotation.h \
 	src/model/settings.c src/model/settings.h \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The settings of a rotation. One row describes each: its name, its kind, its field and who
- * receives it. The functions of settings-bus.h and settings-json.h work by such rows.
+ * receives it. The functions of settings-bus.h and settings-json.h work by such rows. All other
+ * messages between manager and worker are described by rows, too: proto/messages.h.
  *
  *     caller -- Rotate(a{sv}) --> manager -- Prepare(a{sv}) --> worker
  *                                    '-- JSON --> the header's record

@@ -20,8 +20,9 @@ struct work_request *request_new(enum worker_job job)
 		return NULL;
 	r->job = job;
 	r->fd[0] = r->fd[1] = -1;
-	r->token = r->keyslot = -1;
-	r->rotation = (struct rotate_options)ROTATE_OPTIONS_NONE;
+	message_init(MESSAGE_PREPARE, &r->order);
+	message_init(MESSAGE_UNLOCK, &r->unlock);
+	message_init(MESSAGE_PROVIDER, &r->provider);
 	return r;
 }
 
@@ -31,11 +32,7 @@ struct work_request *request_free(struct work_request *r)
 		return NULL;
 	cleanup_close(&r->fd[0]);
 	cleanup_close(&r->fd[1]);
-	free(r->type);
-	free(r->provider);
-	free(r->path);
-	free(r->name);
-	free(r->description);
+	message_clear(MESSAGE_PROVIDER, &r->provider);
 	free(r);
 	return NULL;
 }
@@ -66,7 +63,7 @@ int control_init(struct control *c)
 	int r;
 
 	*c = (struct control){
-		.event_fd = -1, .stop_fd = -1, .state.limits.stall_target = STALL_TARGET};
+		.event_fd = -1, .stop_fd = -1, .state.limits.stall_target_usec = STALL_TARGET};
 	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->event_fd < 0)
 		return -errno;
@@ -176,7 +173,7 @@ static void append_request(struct control *c, struct work_request *r)
 	struct work_request **end = &c->requests;
 
 	if (r->job == WORKER_CONVERT)
-		c->state.run = r->run;
+		c->state.run = r->order.run;
 	while (*end)
 		end = &(*end)->next;
 	*end = r;
@@ -214,7 +211,7 @@ void control_quit(struct control *c)
 	unlock_and_wake(c);
 }
 
-void control_set_limits(struct control *c, const struct service_limits *limits)
+void control_set_limits(struct control *c, const struct worker_limits *limits)
 {
 	lock(c);
 	c->state.limits = *limits;
@@ -371,9 +368,9 @@ bool control_wants_stop(struct control *c)
 	return stop;
 }
 
-struct service_limits control_limits(struct control *c)
+struct worker_limits control_limits(struct control *c)
 {
-	struct service_limits limits;
+	struct worker_limits limits;
 
 	lock(c);
 	limits = c->state.limits;

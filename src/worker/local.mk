@@ -64,6 +64,7 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/read-file.c src/worker/read-file.h \
 	src/worker/record-keys.c src/worker/record-keys.h \
 	src/worker/service.c src/worker/service.h src/worker/service-internal.h \
+	src/worker/service-fill.c \
 	src/worker/service-jobs.c src/worker/service-jobs.h \
 	src/worker/service-keys.c src/worker/service-keys.h \
 	src/worker/service-methods.c \
@@ -72,7 +73,7 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/service-watch.c src/worker/service-watch.h \
 	src/worker/service-work.h \
 	src/worker/worker.c
-src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/proto/libproto.a src/model/libmodel.a src/engine/librengine.a src/io/librio.a \
+src_worker_recrypt_worker_LDADD = src/worker/libworker.a $(PROTO_LIBS) src/engine/librengine.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 

@@ -75,7 +75,7 @@ static const char *given(const char *text)
 
 static int set_options(struct work *w)
 {
-	const struct rotate_options *z = &w->request->rotation;
+	const struct rotate_options *z = &w->request->order.rotation;
 	struct options *o = &w->options;
 
 	*o = *w->v->base;
@@ -93,8 +93,8 @@ static int set_options(struct work *w)
 	o->pbkdf_iterations = z->pbkdf_iterations;
 	o->pbkdf_memory_kib = z->pbkdf_memory_kib;
 	o->pbkdf_parallel = z->pbkdf_parallel;
-	o->skip_unwritten = w->request->run.skip_unwritten;
-	o->verify = w->request->run.verify;
+	o->skip_unwritten = w->request->order.run.skip_unwritten;
+	o->verify = w->request->order.run.verify;
 	if (*z->resilience) {
 		int r = options_parse_resilience(z->resilience, &o->resilience);
 
@@ -114,7 +114,7 @@ int work_refuse_locked(const struct work *w)
 /* Its position is one of before: converting from there would spoil what is converted already. */
 static int check_newer(const struct work *w)
 {
-	if (w->steps.volume.header->seqid >= w->request->run.least_sequence)
+	if (w->steps.volume.header->seqid >= w->request->order.run.least_sequence)
 		return 0;
 	return log_refusal(
 		-ESTALE,

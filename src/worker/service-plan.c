@@ -24,7 +24,7 @@ static int check_can_begin(struct work *w)
 	}
 	if (!w->steps.volume_key)
 		return work_refuse_locked(w);
-	if (!w->request->rotation.keep_key)
+	if (!w->request->order.rotation.keep_key)
 		return log_refusal(-ENOKEY,
 				   "%s: is locked: keyslots for a new key need a passphrase",
 				   w->steps.volume.data_path);
@@ -35,7 +35,7 @@ static int refuse_lost_keyslots(const struct work *w, const struct luks_begin_pl
 {
 	char list[LUKS_MAX_KEYSLOTS * 4] = "";
 
-	if (plan->n_lost == 0 || w->request->rotation.lose_keyslots)
+	if (plan->n_lost == 0 || w->request->order.rotation.lose_keyslots)
 		return 0;
 	for (size_t i = 0; i < plan->n_slots; i++) {
 		const size_t used = strlen(list);
@@ -57,7 +57,7 @@ static int check_side(const struct work *w)
 
 	luks_side_fingerprint(w->steps.volume.header, side->digest, side->cipher, side->sector_size,
 			      now);
-	if (!*w->request->run.side || strcmp(now, w->request->run.side) == 0)
+	if (!*w->request->order.run.side || strcmp(now, w->request->order.run.side) == 0)
 		return 0;
 	return log_refusal(-ESTALE,
 			   "%s: the header has another key or cipher than when the rotation was "

@@ -114,7 +114,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 	struct watch *w = arg;
 	struct control *c = w->v->control;
 	struct governor_config governor;
-	struct service_limits wanted;
+	struct worker_limits wanted;
 	uint64_t governed, by_rate;
 
 	do {
@@ -132,7 +132,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 	} while (!control_wants_stop(c) && control_pause_wanted(c));
 	by_rate = governed_hotzone(governed, &c->rate);
 	limits->hotzone_size = rate_lower(by_rate, wanted.hotzone_max);
-	limits->stall_target = wanted.stall_target;
+	limits->stall_target = wanted.stall_target_usec;
 	return 0;
 }
 
