@@ -21,7 +21,6 @@
 #include "proto/messages.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
-#include "util/log.h"
 
 #define LONG_TEXT         ((size_t)100000)
 #define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
