@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One request in work, between service-jobs.c and service-plan.c. */
+/* One request in work, for service-jobs.c and service-plan.c. */
 #pragma once
 
 #include "worker/service-jobs.h"
@@ -19,8 +19,10 @@ int work_open_steps(struct work *w);
 int work_hold_keys(struct work *w);
 /* -ENOKEY, which is logged. */
 int work_refuse_locked(const struct work *w);
+/* -ESTALE, which is logged: the header is older than the one that the manager has seen. */
+int work_check_newer(const struct work *w);
 
-/* Check() and Prepare(). */
+/* Check() and Prepare(): service-plan.c. */
 int work_check(struct work *w);
 int work_prepare(struct work *w);
 /* The answer to a check is the volume as it would be. */
