@@ -12,7 +12,7 @@
 #include "util/log.h"
 #include "util/path-text.h"
 #include "util/text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 /* Nobody is to be heard of any more where no call waits. */
 static void update_leaving(struct bus *b)

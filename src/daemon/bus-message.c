@@ -8,7 +8,7 @@
 
 #include "daemon/bus-internal.h"
 #include "util/path-text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 int entry_open(sd_bus_message *m, const char *key, const char *type)
 {

@@ -8,6 +8,7 @@
 #include "daemon/bus-call.h"
 #include "daemon/bus-internal.h"
 #include "daemon/bus-options.h"
+#include "model/settings-bus.h"
 #include "util/checked.h"
 
 /* The volume that the call is about; it may have gone away since it came in. */
@@ -110,20 +111,10 @@ static int run_set_rate_limit(struct call *c, const struct arguments *a, struct 
 
 static int parse_unlock(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	static const struct setting keys[] = {
-		{.name = "Type",
-		 .kind = SETTING_BUFFER,
-		 .where = offsetof(struct unlock_options, type),
-		 .size = sizeof(a->unlock.type)},
-		{.name = "Keyslot",
-		 .kind = SETTING_INT,
-		 .where = offsetof(struct unlock_options, keyslot)},
-		{},
-	};
 	int r = read_arguments(m, f, "h", &a->fd);
 
 	a->unlock.keyslot = -1;
-	return r < 0 ? r : read_options(m, keys, &a->unlock, f);
+	return r < 0 ? r : read_options(m, unlock_settings, &a->unlock, f);
 }
 
 static int run_unlock(struct call *c, const struct arguments *a, struct failure *f)
@@ -152,48 +143,37 @@ static int run_accept(struct call *c, const struct arguments *a, struct failure 
 	return r < 0 ? r : volume_accept(v, f, call_done, c);
 }
 
-/* @slots as au. */
-static int append_keyslots(sd_bus_message *m, const char *key, const uint32_t *slots, size_t n)
+#define FOUND(n, k, field)                                                                         \
+	{                                                                                          \
+		.name = n, .kind = SETTING_##k, .where = offsetof(struct worker_end, field),       \
+		.always = true                                                                     \
+	}
+
+static const struct setting check_rows[] = {
+	FOUND("Obstacle", BUFFER, check.obstacle.text),
+	FOUND("ObstacleName", BUFFER, check.obstacle.name),
+	FOUND("OldCipher", BUFFER, look.old_cipher),
+	FOUND("NewCipher", BUFFER, look.new_cipher),
+	FOUND("OldKeySize", U32, check.old_key_size),
+	FOUND("NewKeySize", U32, look.new_key_size),
+	FOUND("OldSectorSize", U32, look.old_sector_size),
+	FOUND("NewSectorSize", U32, look.new_sector_size),
+	FOUND("BytesTotal", U64, look.progress.bytes_total),
+	FOUND("EstimatedTime", U64, check.estimated_usec),
+	FOUND("LostKeyslots", BITS, check.lost),
+	FOUND("KeptKeyslots", BITS, check.kept),
+	{},
+};
+
+static int append_check(sd_bus_message *m, const struct worker_end *end)
 {
-	int r = entry_open(m, key, "au");
+	const struct settings_source sources[] = {{check_rows, end}, {}};
 
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append_array(m, 'u', slots, n * sizeof(*slots));
-	return r < 0 ? r : entry_close(m);
-}
-
-static int append_check(sd_bus_message *m, const struct check_result *c)
-{
-	const struct entry entries[] = {
-		{"Obstacle", "s", c->obstacle.text},
-		{"ObstacleName", "s", c->obstacle.name},
-		{"OldCipher", "s", c->old_cipher},
-		{"NewCipher", "s", c->new_cipher},
-		{"OldKeySize", "u", &c->old_key_size},
-		{"NewKeySize", "u", &c->new_key_size},
-		{"OldSectorSize", "u", &c->old_sector_size},
-		{"NewSectorSize", "u", &c->new_sector_size},
-		{"BytesTotal", "t", &c->bytes},
-		{"EstimatedTime", "t", &c->estimated_usec},
-	};
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
-
-	assert(c->n_lost <= ARRAY_SIZE(c->lost) && c->n_kept <= ARRAY_SIZE(c->kept));
-	if (r < 0)
-		return r;
-	r = append_entries(m, entries, ARRAY_SIZE(entries));
-	if (r < 0)
-		return r;
-	r = append_keyslots(m, "LostKeyslots", c->lost, c->n_lost);
-	if (r < 0)
-		return r;
-	r = append_keyslots(m, "KeptKeyslots", c->kept, c->n_kept);
-	return r < 0 ? r : sd_bus_message_close_container(m);
+	return settings_append(m, sources, SETTINGS_EVERYWHERE);
 }
 
 static void check_done(struct volume *v, int error, const struct failure *f,
-		       const struct check_result *result, void *userdata)
+		       const struct worker_end *end, void *userdata)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	struct call *c = userdata;
@@ -205,7 +185,7 @@ static void check_done(struct volume *v, int error, const struct failure *f,
 	}
 	reply = call_new_reply(c);
 	if (reply)
-		call_reply_message(c, reply, append_check(reply, result));
+		call_reply_message(c, reply, append_check(reply, end));
 }
 
 static int run_check(struct call *c, const struct arguments *a, struct failure *f)

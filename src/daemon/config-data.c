@@ -5,21 +5,6 @@
 #include <string.h>
 
 #include "daemon/config.h"
-#include "util/checked.h"
-
-const char *provider_kind_name(enum provider_kind kind)
-{
-	static const char *const names[] = {
-		[PROVIDER_NONE] = "none",
-		[PROVIDER_KEY_FILE] = "key-file",
-		[PROVIDER_CREDENTIAL] = "credential",
-		[PROVIDER_KEYRING] = "keyring",
-		[PROVIDER_TOKEN] = "token",
-	};
-
-	assert(kind < ARRAY_SIZE(names));
-	return names[kind];
-}
 
 struct volume_config *config_find_volume(const struct config *c, const char *uuid)
 {

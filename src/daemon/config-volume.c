@@ -134,7 +134,7 @@ static int set_cost(void *where, const char *value)
 static int set_provider(void *where, const char *value)
 {
 	for (unsigned i = 0; i <= PROVIDER_TOKEN; i++)
-		if (strcmp(value, provider_kind_name((enum provider_kind)i)) == 0) {
+		if (strcmp(value, provider_kind_names[i]) == 0) {
 			*(enum provider_kind *)where = (enum provider_kind)i;
 			return 0;
 		}

@@ -23,28 +23,11 @@
 #include <sys/types.h>
 
 #include "daemon/politeness.h"
+#include "proto/messages.h"
 #include "util/cleanup.h"
 
 /* In place of a rate that is set at run time: what the configuration says. */
 #define RATE_AS_CONFIGURED UINT64_MAX
-
-/* Where the passphrase of a volume comes from when nobody sends one. */
-enum provider_kind {
-	PROVIDER_NONE,       /* only Unlock() */
-	PROVIDER_KEY_FILE,   /* KeyFile= is its path */
-	PROVIDER_CREDENTIAL, /* Credential= names one of LoadCredential*= */
-	PROVIDER_KEYRING,    /* KeyringKey= is the description of a "user" key */
-	PROVIDER_TOKEN,      /* Token= is the number of a LUKS2 token, or -1 for any */
-};
-
-struct provider {
-	enum provider_kind kind;
-	char *key_file;        /* path */
-	char *credential;      /* name */
-	char *keyring_key;     /* description */
-	int token;             /* or -1 */
-	uint64_t timeout_usec; /* how long it, or deriving one key, may take */
-};
 
 struct volume_config {
 	char uuid[37];       /* "": the defaults */
@@ -95,9 +78,6 @@ int config_load(const char *path, const char *state_path, struct config **ret);
 
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config, config_free)
-
-/* "none", "key-file", "credential", "keyring", "token". */
-const char *provider_kind_name(enum provider_kind kind);
 
 /* The host's rate that holds: the kept one with KeepRate=. */
 uint64_t config_rate_limit(const struct config *c);

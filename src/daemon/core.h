@@ -48,7 +48,7 @@ struct volume_core {
 	char **links;             /* of udev to the device; NULL-terminated, or NULL */
 	enum worker_job at_work;
 	bool stop_sent, reverse_sent;
-	bool unseen;     /* it died while it prepared: the header may be in re-encryption by now */
+	bool unseen;     /* it is gone, and may have prepared: the header may be in re-encryption */
 	unsigned deaths; /* in a row, without progress between them */
 	sd_event_source *restart;
 	bool restart_due; /* not before the timer */
@@ -290,7 +290,7 @@ int request_add(struct volume *v, const struct request *r);
 void request_answer(struct volume *v);
 /* Ends the first of this kind that was sent. */
 void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
-		   const struct check_result *check);
+		   const struct worker_end *end);
 /* The worker has died: what was sent is answered. */
 void request_worker_died(struct volume *v);
 /* The worker is no longer listened to: the next one is asked. */

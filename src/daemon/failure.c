@@ -6,7 +6,7 @@
 #include <stdarg.h>
 
 #include "util/text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 int failure_set(struct failure *f, int error, const char *format, ...)
 {

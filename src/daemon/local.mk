@@ -36,7 +36,6 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/record.c src/daemon/record.h \
 	src/daemon/record-check.c src/daemon/record-life.c \
 	src/daemon/remembered.c src/daemon/remembered.h \
-	src/daemon/request.h \
 	src/daemon/schedule.c src/daemon/schedule.h \
 	src/daemon/spawn.c src/daemon/spawn.h \
 	src/daemon/state-file.c \
@@ -54,10 +53,9 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/volume-verbs.c \
 	src/daemon/volume-worker.c \
 	src/daemon/window.c src/daemon/window.h \
-	src/daemon/worker-link.c src/daemon/worker-link.h \
-	src/daemon/worker-message.c src/daemon/worker-message.h
-DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/model/libmodel.a src/io/librio.a src/dm/libdm.a \
-	src/crypto/librcrypto.a src/util/libutil.a \
+	src/daemon/worker-link.c src/daemon/worker-link.h
+DAEMON_LIBS = src/daemon/libdaemon.a src/worker/libworker.a src/io/librio.a src/dm/libdm.a \
+	src/crypto/librcrypto.a $(PROTO_LIBS) \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
 
 sbin_PROGRAMS += src/daemon/recryptd

@@ -15,7 +15,7 @@ const struct politeness politeness_defaults = {
 		     .latency_target = GOVERNOR_DEFAULT_LATENCY_TARGET},
 };
 
-enum setting { GOVERNOR, RATE_MIN, RATE_MAX, LATENCY_TARGET, WINDOW, DEADLINE };
+enum politeness_setting { GOVERNOR, RATE_MIN, RATE_MAX, LATENCY_TARGET, WINDOW, DEADLINE };
 
 static const char *const names[] = {
 	[GOVERNOR] = "Governor", [RATE_MIN] = "RateMin",
@@ -93,7 +93,7 @@ int politeness_set(struct politeness *p, const char *key, const char *value)
 	return 0;
 }
 
-static bool has(const struct politeness *p, enum setting setting)
+static bool has(const struct politeness *p, enum politeness_setting setting)
 {
 	return p->set & UINT32_C(1) << setting;
 }

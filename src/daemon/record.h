@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/request.h"
+#include "model/rotation.h"
 
 #define RECORD_KEYS_MAX  4
 #define RECORD_SIDE_SIZE 33 /* a fingerprint and its NUL; "": not known */

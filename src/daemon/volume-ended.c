@@ -167,7 +167,7 @@ static void convert_ended(struct volume *v, const struct worker_end *e, bool bac
 
 	if (c->reverse_sent)
 		c->at_work = WORKER_REVERSE;
-	if (e->error == 0 && e->finished)
+	if (e->error == 0 && e->outcome == OUTCOME_FINISHED)
 		over_as_expected(v, e, backward);
 	else if (no_key(e->error))
 		lock_volume(v, e);
@@ -226,7 +226,7 @@ void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_bac
 		get_keys_ended(v, e);
 		break;
 	case WORKER_CHECK:
-		request_ended(v, REQUEST_CHECK, e->error, &e->failure, &e->check);
+		request_ended(v, REQUEST_CHECK, e->error, &e->failure, e);
 		break;
 	case WORKER_PREPARE:
 		prepare_ended(v, e);

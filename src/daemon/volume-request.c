@@ -27,10 +27,10 @@ int request_add(struct volume *v, const struct request *r)
 
 /* Takes it out of the list; the callback may add others. */
 static void answer_request(struct volume *v, struct request *q, struct volume *told, int error,
-			   const struct failure *f, const struct check_result *check)
+			   const struct failure *f, const struct worker_end *end)
 {
 	static const struct failure none;
-	static const struct check_result nothing;
+	static const struct worker_end nothing;
 
 	assert(error <= 0);
 	for (struct request **p = &v->core->requests; *p; p = &(*p)->next)
@@ -43,7 +43,7 @@ static void answer_request(struct volume *v, struct request *q, struct volume *t
 	if (q->done)
 		q->done(told, error, f ? f : &none, q->userdata);
 	if (q->check_done)
-		q->check_done(told, error, f ? f : &none, check ? check : &nothing, q->userdata);
+		q->check_done(told, error, f ? f : &none, end ? end : &nothing, q->userdata);
 	free(q);
 }
 
@@ -104,13 +104,13 @@ void request_answer(struct volume *v)
 }
 
 void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
-		   const struct check_result *check)
+		   const struct worker_end *end)
 {
 	/* A record is waited for by its sequence. */
 	assert(kind != REQUEST_RECORD && kind != REQUEST_SUSPENDED);
 	for (struct request *q = v->core->requests; q; q = q->next)
 		if (q->kind == kind && (q->sent || error < 0)) {
-			answer_request(v, q, v, error, f, check);
+			answer_request(v, q, v, error, f, end);
 			return;
 		}
 }

@@ -14,7 +14,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 static const char *state_reason(const struct volume *v, enum volume_state state)
 {

@@ -12,6 +12,7 @@
 #include "daemon/events.h"
 #include "daemon/store.h"
 #include "util/log.h"
+#include "proto/service-bus.h"
 
 struct volume_facts volume_facts(const struct volume *v)
 {

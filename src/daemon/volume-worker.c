@@ -320,6 +320,13 @@ static void on_ended(void *userdata, struct worker_end *e)
 }
 
 /* Of a worker that an earlier manager began with. */
+/* Until the next worker has looked, nobody knows what this one has written. */
+static void replace_worker(struct volume *v)
+{
+	volume_drop_worker(v);
+	v->core->unseen = true;
+}
+
 static void on_status(void *userdata, int error, const struct worker_status *s)
 {
 	struct volume *v = userdata;
@@ -328,13 +335,13 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 	if (error < 0) {
 		(void)log_warning_errno(error, "%s: its worker does not say what it does",
 					v->device);
-		volume_drop_worker(v);
-	} else if (s->other_version) {
+		replace_worker(v);
+	} else if (strcmp(s->version, PACKAGE_VERSION) != 0) {
 		/* Its manager was killed in the middle of an upgrade. It ends at the next hotzone
 		 * boundary, and what it had in hand its successor looks up in the header. */
 		log_notice("%s: its worker is of another version of the program and is replaced",
 			   v->device);
-		volume_drop_worker(v);
+		replace_worker(v);
 	} else {
 		c->keys = (s->unlocked || s->passphrases > 0) && !c->used_up;
 		c->at_work = s->job;

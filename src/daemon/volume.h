@@ -25,8 +25,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/failure.h"
 #include "daemon/record.h"
-#include "daemon/request.h"
+#include "proto/messages.h"
 
 struct job;
 struct manager;
@@ -62,7 +63,7 @@ const char *volume_state_name(enum volume_state state);
 
 typedef void (*volume_done_t)(struct volume *v, int error, const struct failure *f, void *userdata);
 typedef void (*volume_check_done_t)(struct volume *v, int error, const struct failure *f,
-				    const struct check_result *result, void *userdata);
+				    const struct worker_end *end, void *userdata);
 
 struct volume {
 	/* For everybody to read. */

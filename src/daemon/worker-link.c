@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/worker-link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,13 +11,13 @@
 #include <unistd.h>
 #include <systemd/sd-bus.h>
 
+#include "daemon/failure.h"
 #include "daemon/spawn.h"
-#include "daemon/worker-message.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "model/bus-text.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 /* What a reply of the worker is about: the userdata of an asynchronous call. */
 struct link_call {
@@ -40,9 +41,10 @@ static struct worker_link *retired;
 
 static void job_ended(struct worker_link *l, struct worker_end *end)
 {
+	assert(end->job < WORKER_JOB_COUNT);
 	if (!l->expected[end->job]) {
 		log_debug("a worker ended a job that nobody asked for: %s",
-			  worker_job_name(end->job));
+			  worker_job_names[end->job]);
 		return;
 	}
 	l->expected[end->job] = false;
@@ -62,7 +64,7 @@ static void end_failed(struct worker_end *end, int error, const char *name, cons
 static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct worker_link *l = userdata;
-	struct worker_end end = {};
+	struct worker_end end;
 	const char *job, *name, *message;
 	int e, r;
 
@@ -74,14 +76,14 @@ static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		l->handler->died(l->userdata);
 		return 0;
 	}
+	r = message_read(m, MESSAGE_END, &end, NULL, 0);
 	end.job = worker_job_by_name(job);
-	r = worker_message_read_end(m, &end);
 	if (r < 0)
 		end_failed(&end, r, NULL, "the worker's message is not understood");
 	else if (e != 0)
 		end_failed(&end, e, name, message);
 	job_ended(l, &end);
-	worker_look_clear(&end.look);
+	message_clear(MESSAGE_END, &end);
 	return 0;
 }
 
@@ -91,7 +93,7 @@ static int on_progress(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	struct worker_progress p;
 
 	(void)error;
-	if (l->handler->progress && worker_message_read_progress(m, &p) >= 0)
+	if (l->handler->progress && message_read(m, MESSAGE_PROGRESS, &p, NULL, 0) >= 0)
 		l->handler->progress(l->userdata, &p);
 	return 0;
 }
@@ -107,12 +109,13 @@ static int on_keys(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
-static int match(struct worker_link *l, const char *member, sd_bus_message_handler_t handler)
+static int add_match(struct worker_link *l, const char *interface, const char *member,
+		     sd_bus_message_handler_t handler)
 {
 	char rule[256];
 
-	(void)snprintf(rule, sizeof(rule),
-		       "type='signal',interface='" SERVICE_INTERFACE "',member='%s'", member);
+	(void)snprintf(rule, sizeof(rule), "type='signal',interface='%s',member='%s'", interface,
+		       member);
 	return sd_bus_add_match(l->bus, NULL, rule, handler, l);
 }
 
@@ -139,24 +142,29 @@ static int on_hangup(sd_event_source *s, int fd, uint32_t events, void *userdata
 
 static int connect_link(struct worker_link *l, sd_event *event)
 {
+	static const struct {
+		const char *interface, *member;
+		sd_bus_message_handler_t handler;
+	} signals[] = {
+		{SERVICE_INTERFACE, "Done", on_done},
+		{SERVICE_INTERFACE, "Progress", on_progress},
+		{SERVICE_INTERFACE, "KeysAvailable", on_keys},
+		{"org.freedesktop.DBus.Local", "Disconnected", on_disconnected},
+	};
 	int r = service_connect(l->control_fd, &l->bus);
 
 	if (r < 0)
 		return r;
-	r = match(l, "Done", on_done);
-	if (r >= 0)
-		r = match(l, "Progress", on_progress);
-	if (r >= 0)
-		r = match(l, "KeysAvailable", on_keys);
-	if (r >= 0)
-		r = sd_bus_add_match(l->bus, NULL,
-				     "type='signal',interface='org.freedesktop.DBus.Local',"
-				     "member='Disconnected'",
-				     on_disconnected, l);
-	if (r >= 0)
-		r = sd_bus_attach_event(l->bus, event, SD_EVENT_PRIORITY_NORMAL);
-	if (r >= 0) /* a hangup is always told, whatever is asked for */
-		r = sd_event_add_io(event, &l->hangup, l->control_fd, 0, on_hangup, l);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		r = add_match(l, signals[i].interface, signals[i].member, signals[i].handler);
+		if (r < 0)
+			return r;
+	}
+	r = sd_bus_attach_event(l->bus, event, SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		return r;
+	/* A hangup is always told, whatever is asked for. */
+	r = sd_event_add_io(event, &l->hangup, l->control_fd, 0, on_hangup, l);
 	return r < 0 ? r : 0;
 }
 
@@ -224,6 +232,7 @@ struct worker_link *worker_link_free(struct worker_link *l)
 void worker_link_set_handler(struct worker_link *l, const struct worker_handler *handler,
 			     void *userdata)
 {
+	assert(handler->ended && handler->died);
 	l->handler = handler;
 	l->userdata = userdata;
 }
@@ -264,27 +273,43 @@ static void end_refused(struct worker_end *end, sd_bus_message *m)
 static int on_job_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct link_call *c = userdata;
-	struct worker_end end = {.job = (enum worker_job)c->which};
+	struct worker_end end;
 	int r = 0;
 
 	(void)error;
+	message_init(MESSAGE_END, &end);
+	end.job = (enum worker_job)c->which;
 	if (sd_bus_message_is_method_error(m, NULL))
 		end_refused(&end, m);
 	else if (end.job != WORKER_INSPECT)
 		return 0;
 	else
-		r = worker_message_read_end(m, &end);
+		r = message_read(m, MESSAGE_LOOK, &end.look, NULL, 0);
 	if (r < 0)
 		end_failed(&end, r, NULL, "the worker's answer is not understood");
 	job_ended(c->link, &end);
-	worker_look_clear(&end.look);
+	message_clear(MESSAGE_END, &end);
 	return 0;
 }
 
-static int send_job(struct worker_link *l, enum worker_job job, sd_bus_message *m)
+/* @order: of @kind, NULL without a dictionary. */
+static int send_job(struct worker_link *l, enum worker_job job, const int *fds, size_t n_fds,
+		    enum message_kind kind, const void *order)
 {
-	int r = send_call(l, m, on_job_reply, &l->jobs[job]);
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_call(l, worker_job_method(job), &m);
 
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n_fds; i++) {
+		r = sd_bus_message_append_basic(m, 'h', &fds[i]);
+		if (r < 0)
+			return r;
+	}
+	r = order ? message_append(m, kind, order) : 0;
+	if (r < 0)
+		return r;
+	r = send_call(l, m, on_job_reply, &l->jobs[job]);
 	if (r == 0)
 		l->expected[job] = true;
 	return r;
@@ -292,79 +317,53 @@ static int send_job(struct worker_link *l, enum worker_job job, sd_bus_message *
 
 int worker_link_run(struct worker_link *l, enum worker_job job, const struct run_options *options)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, worker_job_method(job), &m);
-
-	if (r >= 0)
-		r = worker_message_append_run(m, options);
-	return r < 0 ? r : send_job(l, job, m);
+	assert(job >= WORKER_UNDO && job <= WORKER_REVERSE);
+	return send_job(l, job, NULL, 0, MESSAGE_RUN, options);
 }
 
 int worker_link_inspect(struct worker_link *l)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, worker_job_method(WORKER_INSPECT), &m);
-
-	return r < 0 ? r : send_job(l, WORKER_INSPECT, m);
+	return send_job(l, WORKER_INSPECT, NULL, 0, MESSAGE_COUNT, NULL);
 }
 
 int worker_link_unlock(struct worker_link *l, int fd, const struct unlock_options *options)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, worker_job_method(WORKER_UNLOCK), &m);
-
-	if (r >= 0)
-		r = sd_bus_message_append(m, "h", fd);
-	if (r >= 0)
-		r = worker_message_append_unlock(m, options);
-	return r < 0 ? r : send_job(l, WORKER_UNLOCK, m);
+	return send_job(l, WORKER_UNLOCK, &fd, 1, MESSAGE_UNLOCK, options);
 }
 
 int worker_link_use_provider(struct worker_link *l, const struct provider *provider)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, worker_job_method(WORKER_USE_PROVIDER), &m);
+	const struct provider_order order = {.provider = *provider, .keyslot = -1};
 
-	if (r >= 0)
-		r = worker_message_append_provider(m, provider);
-	return r < 0 ? r : send_job(l, WORKER_USE_PROVIDER, m);
+	return send_job(l, WORKER_USE_PROVIDER, NULL, 0, MESSAGE_PROVIDER, &order);
 }
 
 int worker_link_adopt_keys(struct worker_link *l, int old_fd, int new_fd)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, worker_job_method(WORKER_ADOPT), &m);
+	const int fds[] = {old_fd, new_fd};
 
-	if (r >= 0)
-		r = sd_bus_message_append(m, "hh", old_fd, new_fd);
-	return r < 0 ? r : send_job(l, WORKER_ADOPT, m);
-}
-
-static int rotate_job(struct worker_link *l, enum worker_job job,
-		      const struct rotate_options *options, const struct run_options *run)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_call(l, worker_job_method(job), &m);
-
-	if (r >= 0)
-		r = worker_message_append_rotate(m, options, run);
-	return r < 0 ? r : send_job(l, job, m);
+	return send_job(l, WORKER_ADOPT, fds, ARRAY_SIZE(fds), MESSAGE_COUNT, NULL);
 }
 
 int worker_link_check(struct worker_link *l, const struct rotate_options *options,
 		      const struct run_options *run)
 {
-	return rotate_job(l, WORKER_CHECK, options, run);
+	const struct prepare_order order = {*options, *run};
+
+	return send_job(l, WORKER_CHECK, NULL, 0, MESSAGE_PREPARE, &order);
 }
 
 int worker_link_prepare(struct worker_link *l, const struct rotate_options *options,
 			const struct run_options *run)
 {
-	return rotate_job(l, WORKER_PREPARE, options, run);
+	const struct prepare_order order = {*options, *run};
+
+	return send_job(l, WORKER_PREPARE, NULL, 0, MESSAGE_PREPARE, &order);
 }
 
 void worker_link_expect(struct worker_link *l, enum worker_job job)
 {
+	assert(job > WORKER_NONE && job < WORKER_JOB_COUNT);
 	l->expected[job] = true;
 }
 
@@ -372,11 +371,11 @@ static int on_status_reply(sd_bus_message *m, void *userdata, sd_bus_error *erro
 {
 	struct worker_link *l = userdata;
 	struct worker_status status = {};
-	int r = sd_bus_message_is_method_error(m, NULL) ? -sd_bus_message_get_errno(m) : 0;
+	int r = -sd_bus_message_get_errno(m);
 
 	(void)error;
-	if (r == 0)
-		r = worker_message_read_status(m, &status);
+	if (!sd_bus_message_is_method_error(m, NULL))
+		r = message_read(m, MESSAGE_STATUS, &status, NULL, 0);
 	l->handler->status(l->userdata, r, &status);
 	return 0;
 }
@@ -428,9 +427,10 @@ int worker_link_set_limits(struct worker_link *l, const struct worker_limits *li
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_call(l, "SetLimits", &m);
 
-	if (r >= 0)
-		r = sd_bus_message_append(m, "ttt", limits->rate, limits->hotzone_max,
-					  limits->stall_target_usec);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "ttt", limits->rate, limits->hotzone_max,
+				  limits->stall_target_usec);
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_LIMITS]);
 }
 
@@ -439,10 +439,10 @@ int worker_link_set_governor(struct worker_link *l, const struct governor_config
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_call(l, "SetGovernor", &m);
 
-	if (r >= 0)
-		r = sd_bus_message_append(m, "sttt", governor_mode_name(governor->mode),
-					  governor->rate_min, governor->rate_max,
-					  governor->latency_target);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "sttt", governor_mode_name(governor->mode), governor->rate_min,
+				  governor->rate_max, governor->latency_target);
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_GOVERNOR]);
 }
 
@@ -451,8 +451,9 @@ int worker_link_set_record(struct worker_link *l, const char *json)
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_call(l, "SetRecord", &m);
 
-	if (r >= 0)
-		r = bus_append_text(m, json);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, json);
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_RECORD]);
 }
 
@@ -461,8 +462,9 @@ int worker_link_set_identity(struct worker_link *l, const struct identity *ident
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = new_call(l, "SetIdentity", &m);
 
-	if (r >= 0)
-		r = worker_message_append_identity(m, identity);
+	if (r < 0)
+		return r;
+	r = message_append(m, MESSAGE_IDENTITY, identity);
 	return r < 0 ? r : send_call(l, m, on_call_reply, &l->calls[WORKER_CALL_SET_IDENTITY]);
 }
 

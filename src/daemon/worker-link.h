@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One worker process: started or found again, called, heard of, and mourned. What is said is what
- * worker/service-bus.h states; this is the only file but those of the bus that knows it.
+ * proto/service-bus.h states; this is the only file but those of the bus that knows it.
  *
  *   control socket    kept in the fd store; hangs up when the worker has died
  *   connection        made anew by each manager; what comes over it ends here as values
@@ -14,13 +14,9 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
-#include "daemon/config.h"
-#include "daemon/record.h"
-#include "daemon/request.h"
-#include "luks/record-mac.h"
-#include "model/worker-job.h"
+#include "io/governor.h"
+#include "proto/messages.h"
 #include "util/cleanup.h"
-#include "worker/identity.h"
 
 struct worker_link;
 
@@ -33,64 +29,6 @@ enum worker_call {
 	WORKER_CALL_SET_RECORD,
 	WORKER_CALL_QUIT,
 	WORKER_CALL_COUNT
-};
-
-enum reencryption { REENCRYPTION_NONE, REENCRYPTION_CLEAN, REENCRYPTION_HOT, REENCRYPTION_FINISH };
-
-struct worker_progress {
-	uint64_t bytes_done, bytes_total, hotzone_offset, hotzone_size;
-	uint64_t rate; /* bytes/s since the last one */
-	uint64_t longest_stall_usec, stall_999_usec, longest_suspend_usec; /* of this run */
-	uint64_t unavoidable_stall_usec; /* 0: the stall target is within reach */
-	uint64_t governor_rate;          /* bytes/s; 0: no limit by it */
-	char governor_reason[128];
-};
-
-/* What Inspect() says of the volume. Strings are never NULL. */
-struct worker_look {
-	bool valid; /* else the volume could not be read, and nothing else is set */
-	char *uuid, *device, *header_device, *name, *record;
-	struct node node, header_node; /* of device and header; not known to an older worker */
-	enum reencryption reencryption;
-	char mode[16], direction[16], resilience[32], old_cipher[128], new_cipher[128];
-	char resilience_hash[33], new_pbkdf[16], new_pbkdf_hash[33];
-	uint32_t old_sector_size, new_sector_size; /* bytes */
-	uint32_t new_key_size;                     /* bytes; 0: not known */
-	bool keep_key;
-	struct worker_progress progress; /* bytes and hotzone only */
-	bool stacked, supported;
-	char **disks; /* NULL-terminated */
-	enum record_trust trust;
-	uint64_t sequence; /* of the header */
-	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE];
-};
-
-void worker_look_clear(struct worker_look *l);
-
-/* How a job ended. */
-struct worker_end {
-	enum worker_job job;
-	int error;              /* 0 or a negative errno */
-	struct failure failure; /* where error is not 0 */
-	struct worker_look look;
-	bool finished;             /* of convert: to the end, not to a stop */
-	struct check_result check; /* of check and prepare */
-};
-
-struct worker_status {
-	enum worker_job job;
-	bool other_version; /* than this program's */
-	bool unlocked;
-	unsigned passphrases;
-	struct run_options run; /* of convert */
-	struct worker_progress progress;
-};
-
-/* 0: none, or the worker's own. */
-struct worker_limits {
-	uint64_t rate;        /* bytes/s */
-	uint64_t hotzone_max; /* bytes */
-	uint64_t stall_target_usec;
 };
 
 /*

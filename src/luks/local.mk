@@ -27,6 +27,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/lock.c src/luks/lock.h \
 	src/luks/look.c src/luks/look.h \
 	src/luks/meta-io.c src/luks/meta-io.h \
+	src/luks/names.c src/luks/names.h \
 	src/luks/new-key.c src/luks/new-key.h \
 	src/luks/place.c src/luks/place.h \
 	src/luks/reason.c src/luks/reason.h \

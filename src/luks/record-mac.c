@@ -17,18 +17,6 @@
 /* In hexadecimal, with the NUL. */
 typedef char mac_text[2 * MAC_SIZE + 1];
 
-const char *record_trust_name(enum record_trust trust)
-{
-	static const char *const names[] = {
-		[RECORD_NONE] = "none",
-		[RECORD_UNVERIFIED] = "unverified",
-		[RECORD_VERIFIED] = "verified",
-		[RECORD_UNTRUSTED] = "untrusted",
-	};
-
-	return names[trust];
-}
-
 void record_keys_forget(struct record_keys *keys)
 {
 	for (size_t i = 0; i < keys->n; i++)

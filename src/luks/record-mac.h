@@ -29,9 +29,6 @@ enum record_trust {
 	RECORD_UNTRUSTED, /* no MAC, or a wrong one, under a key that is known */
 };
 
-/* "none", "unverified", ... */
-const char *record_trust_name(enum record_trust trust);
-
 /* A key that MACs are made with, for one digest of the header. */
 struct record_key {
 	char fingerprint[LUKS_FINGERPRINT_SIZE];

@@ -3,16 +3,11 @@
 
 #include <string.h>
 
+#include "luks/names.h"
+
 const char *luks_reenc_state_name(enum luks_reenc_state state)
 {
-	static const char *const names[] = {
-		[LUKS_REENC_NONE] = "none",
-		[LUKS_REENC_CLEAN] = "clean",
-		[LUKS_REENC_HOT] = "hot",
-		[LUKS_REENC_FINISH] = "finish",
-	};
-
-	return names[state];
+	return luks_reenc_state_names[state];
 }
 
 /* Without resilience a clean one can get it, and a hot one is lost. */

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/model/libmodel.a
 src_model_libmodel_a_SOURCES = \
 	src/model/bus-text.c src/model/bus-text.h \
+	src/model/failure.h \
 	src/model/json-members.c src/model/json-members.h \
 	src/model/rotation.h \
 	src/model/settings.c src/model/settings.h \
@@ -10,6 +11,7 @@ src_model_libmodel_a_SOURCES = \
 	src/model/worker-job.c src/model/worker-job.h
 
 UNIT_TESTS += src/model/test-settings
-src_model_test_settings_SOURCES = src/model/test-settings.c
+TEST_BUS = src/model/test-bus.c src/model/test-bus.h
+src_model_test_settings_SOURCES = src/model/test-settings.c $(TEST_BUS)
 src_model_test_settings_LDADD = src/model/libmodel.a src/util/libutil.a \
 	$(JSONC_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

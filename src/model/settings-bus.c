@@ -9,20 +9,23 @@
 #include <string.h>
 
 #include "model/bus-text.h"
+#include "util/cleanup.h"
+#include "util/path-text.h"
 #include "util/text.h"
 
 static bool setting_is_of(const struct setting *s, unsigned place)
 {
-	return place == SETTINGS_EVERYWHERE || s->places & place;
+	return place == SETTINGS_EVERYWHERE || s->places == 0 || s->places & place;
 }
 
 static const char *setting_type(const struct setting *s)
 {
 	static const char *const types[] = {
-		[SETTING_BUFFER] = "s", [SETTING_TEXT] = "s", [SETTING_OWNED] = "s",
-		[SETTING_BYTES] = "s",  [SETTING_U32] = "u",  [SETTING_U64] = "t",
-		[SETTING_INT] = "i",    [SETTING_BOOL] = "b", [SETTING_CHOICE] = "b",
-		[SETTING_TEXTS] = "as",
+		[SETTING_BUFFER] = "s", [SETTING_TEXT] = "s",  [SETTING_OWNED] = "s",
+		[SETTING_BYTES] = "s",  [SETTING_PATH] = "s",  [SETTING_U32] = "u",
+		[SETTING_U64] = "t",    [SETTING_INT] = "i",   [SETTING_BOOL] = "b",
+		[SETTING_CHOICE] = "b", [SETTING_NAME] = "s",  [SETTING_BITS] = "au",
+		[SETTING_TEXTS] = "as", [SETTING_LIST] = "as",
 	};
 
 	return types[s->kind];
@@ -35,7 +38,8 @@ struct reader {
 	const struct settings_part *parts;
 	unsigned place;
 	uint64_t seen; /* bit n: the row n, counted over all parts */
-	char *problem;
+	bool lenient;
+	char *problem; /* unless lenient */
 	size_t size;
 };
 
@@ -44,6 +48,8 @@ reader_refuse(struct reader *r, const char *format, ...)
 {
 	va_list ap;
 
+	if (r->lenient)
+		return -EBADMSG;
 	va_start(ap, format);
 	(void)text_vformat(r->problem, r->size, format, ap);
 	va_end(ap);
@@ -80,6 +86,10 @@ static int read_text(struct reader *r, const struct setting *s, void *where)
 	length = strlen(text);
 	if (s->kind == SETTING_OWNED || s->kind == SETTING_BYTES)
 		return read_owned(text, length, where);
+	if (s->kind == SETTING_BUFFER && r->lenient) {
+		(void)text_copy(where, s->size, text);
+		return 0;
+	}
 	if (length >= s->size)
 		return reader_refuse_length(r, s);
 	if (s->kind == SETTING_TEXT)
@@ -100,6 +110,85 @@ static int read_bytes(struct reader *r, const struct setting *s, void *where)
 	if (size > 0 && memchr(bytes, '\0', size))
 		return reader_refuse(r, "the option %s has a zero in it", s->name);
 	return read_owned(size > 0 ? bytes : "", size, where);
+}
+
+/* A text that is no path stays as it is: it names no file that exists. */
+static int read_path(struct reader *r, char **where)
+{
+	const char *text;
+	char *path;
+	int q = sd_bus_message_read_basic(r->m, 's', &text);
+
+	if (q < 0)
+		return q;
+	q = path_from_text(text, &path);
+	if (q == -EINVAL)
+		return read_owned(text, strlen(text), where);
+	if (q < 0)
+		return q;
+	free(*where);
+	*where = path;
+	return 0;
+}
+
+/* A name that is not known is one of a later version. */
+static int read_name(struct reader *r, const struct setting *s, unsigned *where)
+{
+	const char *text;
+	int q = sd_bus_message_read_basic(r->m, 's', &text);
+
+	if (q < 0)
+		return q;
+	for (unsigned i = 0; i < s->size; i++)
+		if (s->names[i] && strcmp(s->names[i], text) == 0) {
+			*where = i;
+			return 0;
+		}
+	return r->lenient ? 0
+			  : reader_refuse(r, "the option %s cannot be \"%.64s\"", s->name, text);
+}
+
+static int read_bits(struct reader *r, const struct setting *s, uint32_t *where)
+{
+	const void *array;
+	const uint32_t *numbers;
+	size_t size;
+	int q = sd_bus_message_read_array(r->m, 'u', &array, &size);
+
+	if (q < 0)
+		return q;
+	numbers = array;
+	*where = 0;
+	for (size_t i = 0; i < size / sizeof(*numbers); i++) {
+		if (numbers[i] < 32)
+			*where |= UINT32_C(1) << numbers[i];
+		else if (!r->lenient)
+			return reader_refuse(r, "the option %s has a number above 31", s->name);
+	}
+	return 0;
+}
+
+static int read_list(struct reader *r, const struct setting *s, char ***where)
+{
+	char **texts = NULL;
+	size_t n = 0;
+	int q = sd_bus_message_read_strv(r->m, &texts);
+
+	if (q < 0)
+		return q;
+	while (texts && texts[n])
+		n++;
+	if (n > s->size && !r->lenient) {
+		settings_free_list(texts);
+		return reader_refuse_length(r, s);
+	}
+	while (n > s->size) {
+		free(texts[--n]);
+		texts[n] = NULL;
+	}
+	settings_free_list(*where);
+	*where = texts;
+	return 0;
 }
 
 static int read_texts(struct reader *r, const struct setting *s, const char **where)
@@ -143,8 +232,16 @@ static int read_contents(struct reader *r, const struct setting *s, const char *
 	case SETTING_TEXT:
 	case SETTING_OWNED:
 		return read_text(r, s, where);
+	case SETTING_PATH:
+		return read_path(r, where);
+	case SETTING_NAME:
+		return read_name(r, s, where);
+	case SETTING_BITS:
+		return read_bits(r, s, where);
 	case SETTING_TEXTS:
 		return read_texts(r, s, where);
+	case SETTING_LIST:
+		return read_list(r, s, where);
 	case SETTING_BOOL:
 	case SETTING_CHOICE:
 		return read_truth(r, s, where);
@@ -203,6 +300,8 @@ static int read_entry(struct reader *r)
 	if (q < 0)
 		return q;
 	s = find_row(r, name, &values, &n);
+	if (!s && r->lenient)
+		return sd_bus_message_skip(r->m, "v");
 	if (!s)
 		return reader_refuse(r, "the option \"%.64s\" is not known", name);
 	if (r->seen & UINT64_C(1) << n)
@@ -211,27 +310,39 @@ static int read_entry(struct reader *r)
 	return read_value(r, s, values);
 }
 
+static int read_dictionary(struct reader *r)
+{
+	int q = sd_bus_message_enter_container(r->m, 'a', "{sv}");
+
+	if (q < 0)
+		return q;
+	while ((q = sd_bus_message_enter_container(r->m, 'e', "sv")) > 0) {
+		q = read_entry(r);
+		if (q >= 0)
+			q = sd_bus_message_exit_container(r->m);
+		if (q < 0)
+			return q;
+	}
+	if (q >= 0)
+		q = sd_bus_message_exit_container(r->m);
+	return q < 0 ? q : 0;
+}
+
 int settings_read(sd_bus_message *m, const struct settings_part *parts, unsigned place,
 		  char *problem, size_t size)
 {
 	struct reader r = {
 		.m = m, .parts = parts, .place = place, .problem = problem, .size = size};
-	int q = sd_bus_message_enter_container(m, 'a', "{sv}");
 
-	if (q < 0)
-		return q;
-	while ((q = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		q = read_entry(&r);
-		if (q < 0)
-			return q;
-		q = sd_bus_message_exit_container(m);
-		if (q < 0)
-			return q;
-	}
-	if (q < 0)
-		return q;
-	q = sd_bus_message_exit_container(m);
-	return q < 0 ? q : 0;
+	assert(problem && size > 0);
+	return read_dictionary(&r);
+}
+
+int settings_read_known(sd_bus_message *m, const struct settings_part *parts, unsigned place)
+{
+	struct reader r = {.m = m, .parts = parts, .place = place, .lenient = true};
+
+	return read_dictionary(&r);
 }
 
 /* --- writing --- */
@@ -244,8 +355,10 @@ static bool is_set(const struct setting *s, const void *where)
 	case SETTING_TEXT:
 	case SETTING_OWNED:
 	case SETTING_BYTES:
+	case SETTING_PATH:
 		return *(const char *const *)where != NULL;
 	case SETTING_U32:
+	case SETTING_BITS:
 		return *(const uint32_t *)where != 0;
 	case SETTING_U64:
 		return *(const uint64_t *)where != 0;
@@ -255,15 +368,53 @@ static bool is_set(const struct setting *s, const void *where)
 		return *(const bool *)where;
 	case SETTING_CHOICE:
 		return *(const enum choice *)where != CHOICE_CONFIGURED;
+	case SETTING_NAME:
+		assert(*(const unsigned *)where < s->size);
+		return s->names[*(const unsigned *)where] != NULL;
+	case SETTING_LIST:
+		return *(char *const *const *)where != NULL;
 	case SETTING_TEXTS:
 		break;
 	}
+	assert(false); /* texts of somebody else are only read */
 	return false;
+}
+
+static int append_path(sd_bus_message *m, const char *path)
+{
+	_cleanup_free_ char *text = path_to_text(path);
+
+	return text ? bus_append_text(m, text) : -ENOMEM;
+}
+
+static int append_bits(sd_bus_message *m, uint32_t bits)
+{
+	uint32_t numbers[32];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < 32; i++)
+		if (bits & UINT32_C(1) << i)
+			numbers[n++] = i;
+	return sd_bus_message_append_array(m, 'u', numbers, n * sizeof(numbers[0]));
+}
+
+static int append_list(sd_bus_message *m, char *const *texts)
+{
+	int r = sd_bus_message_open_container(m, 'a', "s");
+
+	if (r < 0)
+		return r;
+	for (char *const *text = texts; text && *text; text++) {
+		r = bus_append_text(m, *text);
+		if (r < 0)
+			return r;
+	}
+	return sd_bus_message_close_container(m);
 }
 
 static int append_contents(sd_bus_message *m, const struct setting *s, const void *where)
 {
-	int truth = true;
+	int truth;
 
 	switch (s->kind) {
 	case SETTING_BUFFER:
@@ -271,16 +422,26 @@ static int append_contents(sd_bus_message *m, const struct setting *s, const voi
 	case SETTING_TEXT:
 	case SETTING_OWNED:
 		return bus_append_text(m, *(const char *const *)where);
+	case SETTING_PATH:
+		return append_path(m, *(const char *const *)where ?: "");
+	case SETTING_NAME:
+		return bus_append_text(m, s->names[*(const unsigned *)where]);
+	case SETTING_BITS:
+		return append_bits(m, *(const uint32_t *)where);
+	case SETTING_LIST:
+		return append_list(m, *(char *const *const *)where);
 	case SETTING_CHOICE:
 		truth = *(const enum choice *)where == CHOICE_YES;
 		break;
 	case SETTING_BOOL:
+		truth = *(const bool *)where;
 		break;
 	case SETTING_U32:
 	case SETTING_U64:
 	case SETTING_INT:
 	case SETTING_BYTES:
 	case SETTING_TEXTS:
+	default:
 		return sd_bus_message_append_basic(m, *setting_type(s), where);
 	}
 	return sd_bus_message_append_basic(m, 'b', &truth);
@@ -330,7 +491,7 @@ int settings_append_entries(sd_bus_message *m, const struct setting *rows, const
 	for (const struct setting *s = rows; s->name; s++) {
 		const void *where = (const char *)values + s->where;
 
-		if (!setting_is_of(s, place) || !is_set(s, where))
+		if (!setting_is_of(s, place) || (!s->always && !is_set(s, where)))
 			continue;
 		r = append_entry(m, s, where);
 		if (r < 0)

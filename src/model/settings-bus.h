@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Dictionaries of settings, a{sv}, by their rows. A name that is not known, comes twice, or has a
- * value of another type or one that is too long is refused: nobody shall believe that a setting was
- * obeyed which was not.
+ * Dictionaries, a{sv}, by their rows. There are two ways of reading one:
+ *
+ *                          settings_read()          settings_read_known()
+ *     for                  orders                   reports
+ *     an unknown name      is refused               is skipped: the sender is of a later version
+ *     a text too long      is refused               is cut
+ *     a name twice         is refused               -EBADMSG
+ *     another type         is refused               -EBADMSG
+ *
+ * An order is refused because nobody shall believe that a setting was obeyed which was not.
  */
 #pragma once
 
@@ -29,6 +36,9 @@ struct settings_source {
  */
 int settings_read(sd_bus_message *m, const struct settings_part *parts, unsigned place,
 		  char *problem, size_t size);
+
+/* The same for a report. What is too much of a list is left out. -EBADMSG, and as above. */
+int settings_read_known(sd_bus_message *m, const struct settings_part *parts, unsigned place);
 
 /* Appends all that is set of the rows of @place, as entries of a dictionary, or as all of one. */
 int settings_append_entries(sd_bus_message *m, const struct setting *rows, const void *values,

@@ -45,7 +45,11 @@ static void get_setting(json_object *o, const struct setting *s, void *where)
 	case SETTING_TEXT:
 	case SETTING_OWNED:
 	case SETTING_BYTES:
+	case SETTING_PATH:
+	case SETTING_NAME:
+	case SETTING_BITS:
 	case SETTING_TEXTS:
+	case SETTING_LIST:
 		break;
 	}
 	assert(false);
@@ -92,7 +96,11 @@ static int put_setting(json_object *o, const struct setting *s, const void *wher
 	case SETTING_TEXT:
 	case SETTING_OWNED:
 	case SETTING_BYTES:
+	case SETTING_PATH:
+	case SETTING_NAME:
+	case SETTING_BITS:
 	case SETTING_TEXTS:
+	case SETTING_LIST:
 		break;
 	}
 	assert(false);

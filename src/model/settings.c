@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/settings.h"
 
+#include <stdlib.h>
+
 #define CALLER SETTING_OF_CALLER
 #define WORKER SETTING_OF_WORKER
 #define BOTH   (CALLER | WORKER)
 
-#define AT(field) offsetof(struct rotate_options, field)
-#define BUFFER(name, field, json)                                                                  \
+/* Rows, by the struct that they are of. */
+#define ROW(of, n, k, field, p, j)                                                                 \
 	{                                                                                          \
-		name, SETTING_BUFFER, AT(field), sizeof(((struct rotate_options *)NULL)->field),   \
-			BOTH, json                                                                 \
+		.name = n, .kind = k, .where = offsetof(struct of, field),                         \
+		.size = sizeof(((struct of *)NULL)->field), .places = p, .json = j                 \
 	}
-#define VALUE(name, kind, field, places, json)                                                     \
-	{                                                                                          \
-		name, kind, AT(field), 0, places, json                                             \
-	}
+#define BUFFER(name, field, json)              ROW(rotate_options, name, SETTING_BUFFER, field, BOTH, json)
+#define VALUE(name, kind, field, places, json) ROW(rotate_options, name, kind, field, places, json)
 
 /* In the order of the record, which stays as it is from version to version. */
 const struct setting rotation_settings[] = {
@@ -40,10 +40,7 @@ const struct setting rotation_settings[] = {
 	{},
 };
 
-#define CHOICE(name, field, json)                                                                  \
-	{                                                                                          \
-		name, SETTING_CHOICE, offsetof(struct run_choices, field), 0, CALLER, json         \
-	}
+#define CHOICE(name, field, json) ROW(run_choices, name, SETTING_CHOICE, field, CALLER, json)
 
 const struct setting choice_settings[] = {
 	CHOICE("SkipUnwritten", skip_unwritten, "skip_unwritten"),
@@ -51,17 +48,37 @@ const struct setting choice_settings[] = {
 	{},
 };
 
-#define RUN(name, kind, field, size, places)                                                       \
-	{                                                                                          \
-		name, kind, offsetof(struct run_options, field), size, places, NULL                \
-	}
-#define ALL_RUNS (WORKER | SETTING_OF_RUN)
-#define SHOWN    (ALL_RUNS | SETTING_OF_STATUS)
+#define RUN(name, kind, field, places) ROW(run_options, name, kind, field, places, NULL)
+#define ALL_RUNS                       (WORKER | SETTING_OF_RUN)
+#define SHOWN                          (ALL_RUNS | SETTING_OF_STATUS)
 
 const struct setting run_settings[] = {
-	RUN("SkipUnwritten", SETTING_BOOL, skip_unwritten, 0, SHOWN),
-	RUN("Verify", SETTING_BOOL, verify, 0, SHOWN),
-	RUN("LeastSequence", SETTING_U64, least_sequence, 0, ALL_RUNS),
-	RUN("Side", SETTING_BUFFER, side, sizeof(((struct run_options *)NULL)->side), WORKER),
+	RUN("SkipUnwritten", SETTING_BOOL, skip_unwritten, SHOWN),
+	RUN("Verify", SETTING_BOOL, verify, SHOWN),
+	RUN("LeastSequence", SETTING_U64, least_sequence, ALL_RUNS),
+	RUN("Side", SETTING_BUFFER, side, WORKER),
 	{},
 };
+
+void settings_free_list(char **list)
+{
+	for (char **text = list; text && *text; text++)
+		free(*text);
+	free(list);
+}
+
+void settings_clear(const struct setting *rows, void *values)
+{
+	for (const struct setting *s = rows; s->name; s++) {
+		void *where = (char *)values + s->where;
+
+		if (s->kind == SETTING_LIST) {
+			settings_free_list(*(char ***)where);
+			*(char ***)where = NULL;
+		} else if (s->kind == SETTING_OWNED || s->kind == SETTING_BYTES ||
+			   s->kind == SETTING_PATH) {
+			free(*(char **)where);
+			*(char **)where = NULL;
+		}
+	}
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The settings of a rotation. One row describes each: its name, its kind, its field and who
- * receives it. The functions of settings-bus.h and settings-json.h work by such rows.
+ * receives it. The functions of settings-bus.h and settings-json.h work by such rows. All other
+ * messages between manager and worker are described by rows, too: proto/messages.h.
  *
  *     caller -- Rotate(a{sv}) --> manager -- Prepare(a{sv}) --> worker
  *                                    '-- JSON --> the header's record
@@ -17,15 +18,19 @@ enum setting_kind {
 	SETTING_TEXT,   /* const char *, which belongs to somebody else */
 	SETTING_OWNED,  /* char *, the caller's to free */
 	SETTING_BYTES,  /* the same; the name of a file or key, which may be no valid text */
+	SETTING_PATH,   /* the same; a path, in the form of util/path-text.h where it is no text */
 	SETTING_U32,    /* uint32_t, 0 is unset */
 	SETTING_U64,    /* uint64_t, 0 is unset */
 	SETTING_INT,    /* int32_t, below 0 is unset */
 	SETTING_BOOL,   /* bool, false is unset */
 	SETTING_CHOICE, /* enum choice */
+	SETTING_NAME,   /* an enum, as one of the names; a value without a name is unset */
+	SETTING_BITS,   /* uint32_t, as the numbers of its bits; 0 is unset */
 	SETTING_TEXTS,  /* const char *[], NULL-terminated */
+	SETTING_LIST,   /* char **, NULL-terminated, the caller's to free */
 };
 
-/* Who receives a setting. A table that has one purpose only leaves this out. */
+/* Who receives a setting. A row that leaves this out is for all that its table is for. */
 enum setting_place {
 	SETTING_OF_CALLER = 1 << 0, /* Rotate(), Check(), QueuedRotation */
 	SETTING_OF_WORKER = 1 << 1, /* Prepare(), Check() of the worker */
@@ -37,11 +42,18 @@ struct setting {
 	const char *name; /* on the bus; NULL ends a table */
 	enum setting_kind kind;
 	size_t where; /* in the struct, bytes */
-	size_t size;  /* of a buffer, the most that a text has, or how many texts */
+	size_t size;  /* of a buffer, the most that a text has, or how many texts or names */
 	unsigned places;
-	const char *json; /* in the record; NULL: not there */
+	const char *json;         /* in the record; NULL: not there */
+	const char *const *names; /* of SETTING_NAME, by value; NULL: a value without a name */
+	bool always; /* sent unset as well: the reader takes absence for something else */
 };
 
 extern const struct setting rotation_settings[]; /* of struct rotate_options, but for its run */
 extern const struct setting choice_settings[];   /* of struct run_choices */
 extern const struct setting run_settings[];      /* of struct run_options */
+
+/* Frees what @values own by @rows, and sets it to NULL. */
+void settings_clear(const struct setting *rows, void *values);
+/* A value of SETTING_LIST; may be NULL. */
+void settings_free_list(char **list);

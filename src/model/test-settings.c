@@ -11,50 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <cmocka.h>
 
 #include "model/json-members.h"
 #include "model/settings-bus.h"
 #include "model/settings-json.h"
+#include "model/test-bus.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
-
-/* A connection that nobody answers on: messages need one, and are only filled and read. */
-static sd_bus *bus;
-
-static int connect_bus(void **state)
-{
-	int fds[2];
-
-	(void)state;
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0 &&
-			       sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, fds[0], fds[0]) >= 0 &&
-			       sd_bus_start(bus) >= 0
-		       ? 0
-		       : -1;
-}
-
-static int disconnect_bus(void **state)
-{
-	(void)state;
-	sd_bus_close_unref(bus);
-	return 0;
-}
-
-static sd_bus_message *new_message(void)
-{
-	sd_bus_message *m;
-
-	assert_true(sd_bus_message_new_method_call(bus, &m, "a.b", "/", "a.b", "C") >= 0);
-	return m;
-}
-
-static void seal(sd_bus_message *m)
-{
-	assert_true(sd_bus_message_seal(m, 1, 0) >= 0);
-	assert_true(sd_bus_message_rewind(m, true) >= 0);
-}
 
 static int read_into(sd_bus_message *m, const struct setting *rows, void *values, unsigned place,
 		     char *problem)
@@ -115,7 +79,11 @@ static void set_one(const struct setting *s, void *values, unsigned n)
 	case SETTING_TEXT:
 	case SETTING_OWNED:
 	case SETTING_BYTES:
+	case SETTING_PATH:
+	case SETTING_NAME:
+	case SETTING_BITS:
 	case SETTING_TEXTS:
+	case SETTING_LIST:
 		break;
 	}
 	fail_msg("%s: no rotation has values of this kind", s->name);
@@ -123,13 +91,13 @@ static void set_one(const struct setting *s, void *values, unsigned n)
 
 static void round_trip_bus(const struct table *t, const void *values, unsigned place)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_message();
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = test_message_new();
 	const struct settings_source sources[] = {{t->rows, values}, {}};
 	char found[VALUES_SIZE], problem[128];
 
 	unset_all(t, found);
 	assert_true(settings_append(m, sources, place) >= 0);
-	seal(m);
+	test_message_seal(m);
 	assert_int_equal(read_into(m, t->rows, found, place, problem), 0);
 	assert_memory_equal(found, values, t->size);
 }
@@ -227,14 +195,14 @@ static void names_and_places_are_unambiguous(void **state)
 static int read_entry(const char *name, const char *type, const char *text,
 		      struct rotate_options *z, char *problem, unsigned times)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_message();
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = test_message_new();
 
 	assert_true(sd_bus_message_open_container(m, 'a', "{sv}") >= 0);
 	for (unsigned i = 0; i < times; i++)
 		assert_true((*type == 's' ? sd_bus_message_append(m, "{sv}", name, type, text)
 					  : sd_bus_message_append(m, "{sv}", name, type, 1)) >= 0);
 	assert_true(sd_bus_message_close_container(m) >= 0);
-	seal(m);
+	test_message_seal(m);
 	*z = (struct rotate_options)ROTATE_OPTIONS_NONE;
 	return read_into(m, rotation_settings, z, SETTING_OF_CALLER, problem);
 }
@@ -273,12 +241,12 @@ static void names_of_files_are_bytes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_message();
+		_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = test_message_new();
 		const struct settings_source sources[] = {{rows, &names[i]}, {}};
 		char *found = strdup("before"), problem[128];
 
 		assert_true(settings_append(m, sources, SETTINGS_EVERYWHERE) >= 0);
-		seal(m);
+		test_message_seal(m);
 		assert_int_equal(read_into(m, rows, &found, SETTINGS_EVERYWHERE, problem), 0);
 		assert_string_equal(found, names[i]);
 		free(found);
@@ -319,5 +287,5 @@ int main(void)
 		cmocka_unit_test(callers_can_look_up_each_setting),
 	};
 
-	return cmocka_run_group_tests(tests, connect_bus, disconnect_bus);
+	return cmocka_run_group_tests(tests, test_bus_connect, test_bus_disconnect);
 }

@@ -4,39 +4,50 @@
 #include <assert.h>
 #include <string.h>
 
-static const struct {
-	const char *name, *method;
-} jobs[WORKER_JOB_COUNT] = {
-	[WORKER_NONE] = {"none", NULL},
-	[WORKER_INSPECT] = {"inspect", "Inspect"},
-	[WORKER_LOCK] = {"lock", "Lock"},
-	[WORKER_UNLOCK] = {"unlock", "Unlock"},
-	[WORKER_USE_PROVIDER] = {"use-provider", "UseProvider"},
-	[WORKER_ADOPT] = {"adopt", "Adopt"},
-	[WORKER_CHECK] = {"check", "Check"},
-	[WORKER_PREPARE] = {"prepare", "Prepare"},
-	[WORKER_UNDO] = {"undo", "Undo"},
-	[WORKER_CONVERT] = {"convert", "Convert"},
-	[WORKER_RECOVER] = {"recover", "Recover"},
-	[WORKER_REVERSE] = {"reverse", "Reverse"},
+const char *const worker_job_names[WORKER_JOB_COUNT] = {
+	[WORKER_NONE] = "none",
+	[WORKER_INSPECT] = "inspect",
+	[WORKER_LOCK] = "lock",
+	[WORKER_UNLOCK] = "unlock",
+	[WORKER_USE_PROVIDER] = "use-provider",
+	[WORKER_ADOPT] = "adopt",
+	[WORKER_CHECK] = "check",
+	[WORKER_PREPARE] = "prepare",
+	[WORKER_UNDO] = "undo",
+	[WORKER_CONVERT] = "convert",
+	[WORKER_RECOVER] = "recover",
+	[WORKER_REVERSE] = "reverse",
 };
 
-const char *worker_job_name(enum worker_job job)
+static const char *const methods[WORKER_JOB_COUNT] = {
+	[WORKER_INSPECT] = "Inspect", [WORKER_LOCK] = "Lock",
+	[WORKER_UNLOCK] = "Unlock",   [WORKER_USE_PROVIDER] = "UseProvider",
+	[WORKER_ADOPT] = "Adopt",     [WORKER_CHECK] = "Check",
+	[WORKER_PREPARE] = "Prepare", [WORKER_UNDO] = "Undo",
+	[WORKER_CONVERT] = "Convert", [WORKER_RECOVER] = "Recover",
+	[WORKER_REVERSE] = "Reverse",
+};
+
+static enum worker_job find_job(const char *const *names, const char *name)
 {
-	assert(job < WORKER_JOB_COUNT);
-	return jobs[job].name;
+	for (unsigned i = 0; i < WORKER_JOB_COUNT; i++)
+		if (names[i] && strcmp(names[i], name) == 0)
+			return (enum worker_job)i;
+	return WORKER_NONE;
 }
 
 enum worker_job worker_job_by_name(const char *name)
 {
-	for (unsigned i = 0; i < WORKER_JOB_COUNT; i++)
-		if (strcmp(jobs[i].name, name) == 0)
-			return (enum worker_job)i;
-	return WORKER_NONE;
+	return find_job(worker_job_names, name);
+}
+
+enum worker_job worker_job_by_method(const char *method)
+{
+	return find_job(methods, method);
 }
 
 const char *worker_job_method(enum worker_job job)
 {
 	assert(job > WORKER_NONE && job < WORKER_JOB_COUNT);
-	return jobs[job].method;
+	return methods[job];
 }

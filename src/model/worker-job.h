@@ -20,9 +20,11 @@ enum worker_job {
 };
 
 /* As in Done and GetStatus: "none", "inspect", "use-provider", ... */
-const char *worker_job_name(enum worker_job job);
+extern const char *const worker_job_names[WORKER_JOB_COUNT];
+
 /* WORKER_NONE for a name that is not known. */
 enum worker_job worker_job_by_name(const char *name);
 
-/* The method that asks for it. */
+/* The method that asks for it, and back; WORKER_NONE: no method of a job. */
 const char *worker_job_method(enum worker_job job);
+enum worker_job worker_job_by_method(const char *method);

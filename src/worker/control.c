@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +20,9 @@ struct work_request *request_new(enum worker_job job)
 		return NULL;
 	r->job = job;
 	r->fd[0] = r->fd[1] = -1;
-	r->token = r->keyslot = -1;
-	r->rotation = (struct rotate_options)ROTATE_OPTIONS_NONE;
+	message_init(MESSAGE_PREPARE, &r->order);
+	message_init(MESSAGE_UNLOCK, &r->unlock);
+	message_init(MESSAGE_PROVIDER, &r->provider);
 	return r;
 }
 
@@ -30,11 +32,7 @@ struct work_request *request_free(struct work_request *r)
 		return NULL;
 	cleanup_close(&r->fd[0]);
 	cleanup_close(&r->fd[1]);
-	free(r->type);
-	free(r->provider);
-	free(r->path);
-	free(r->name);
-	free(r->description);
+	message_clear(MESSAGE_PROVIDER, &r->provider);
 	free(r);
 	return NULL;
 }
@@ -65,7 +63,7 @@ int control_init(struct control *c)
 	int r;
 
 	*c = (struct control){
-		.event_fd = -1, .stop_fd = -1, .state.limits.stall_target = STALL_TARGET};
+		.event_fd = -1, .stop_fd = -1, .state.limits.stall_target_usec = STALL_TARGET};
 	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->event_fd < 0)
 		return -errno;
@@ -73,8 +71,9 @@ int control_init(struct control *c)
 	if (c->stop_fd < 0)
 		return -errno;
 	r = rate_init(&c->rate, 0);
-	if (r == 0)
-		r = -pthread_mutex_init(&c->lock, NULL);
+	if (r < 0)
+		return r;
+	r = -pthread_mutex_init(&c->lock, NULL);
 	return r < 0 ? r : -pthread_cond_init(&c->work, NULL);
 }
 
@@ -174,7 +173,7 @@ static void append_request(struct control *c, struct work_request *r)
 	struct work_request **end = &c->requests;
 
 	if (r->job == WORKER_CONVERT)
-		c->state.run = r->run;
+		c->state.run = r->order.run;
 	while (*end)
 		end = &(*end)->next;
 	*end = r;
@@ -184,6 +183,7 @@ int control_submit(struct control *c, struct work_request *r)
 {
 	int error;
 
+	assert(r->job > WORKER_NONE && r->job < WORKER_JOB_COUNT && !r->next);
 	lock(c);
 	error = accept_job(c, r->job);
 	if (error < 0) {
@@ -211,7 +211,7 @@ void control_quit(struct control *c)
 	unlock_and_wake(c);
 }
 
-void control_set_limits(struct control *c, const struct service_limits *limits)
+void control_set_limits(struct control *c, const struct worker_limits *limits)
 {
 	lock(c);
 	c->state.limits = *limits;
@@ -238,6 +238,7 @@ uint64_t control_set_record(struct control *c, char *text)
 {
 	uint64_t serial;
 
+	assert(text);
 	lock(c);
 	free(c->record);
 	c->record = text;
@@ -288,6 +289,7 @@ void control_get_state(struct control *c, struct control_state *ret)
 void control_job_is_over(struct control *c)
 {
 	lock(c);
+	assert(c->state.job != WORKER_NONE);
 	c->state.job = c->after;
 	c->after = WORKER_NONE;
 	unlock(c);
@@ -366,9 +368,9 @@ bool control_wants_stop(struct control *c)
 	return stop;
 }
 
-struct service_limits control_limits(struct control *c)
+struct worker_limits control_limits(struct control *c)
 {
-	struct service_limits limits;
+	struct worker_limits limits;
 
 	lock(c);
 	limits = c->state.limits;
@@ -415,6 +417,7 @@ static void wake_control_thread(struct control *c)
 void control_end(struct control *c)
 {
 	lock(c);
+	assert(!c->ended);
 	c->ended = true;
 	unlock(c);
 	wake_control_thread(c);
@@ -424,7 +427,9 @@ void control_report(struct control *c, struct report *r)
 {
 	struct report **end = &c->reports;
 
+	assert(!r->next);
 	lock(c);
+	assert(!c->ended);
 	while (*end)
 		end = &(*end)->next;
 	*end = r;

@@ -21,10 +21,8 @@
 #include "io/governor.h"
 #include "io/rate.h"
 #include "luks/begin.h"
-#include "model/rotation.h"
-#include "model/worker-job.h"
+#include "proto/messages.h"
 #include "util/secret.h"
-#include "worker/identity.h"
 #include "worker/look.h"
 #include "worker/options.h"
 
@@ -32,15 +30,10 @@
 struct work_request {
 	enum worker_job job;
 	struct work_request *next;
-	int fd[2];                      /* UNLOCK: the secret; ADOPT: the keys; else -1 */
-	struct rotate_options rotation; /* of CHECK and PREPARE */
-	struct run_options run;         /* of these, and of all that may convert */
-	/* Of UNLOCK and USE_PROVIDER. */
-	char *type, *provider, *path, *name, *description;
-	uint64_t offset, size; /* bytes */
-	uint64_t timeout;      /* microseconds */
-	int32_t token;         /* -1: any */
-	int32_t keyslot;       /* -1: any */
+	int fd[2];                  /* UNLOCK: the secret; ADOPT: the keys; else -1 */
+	struct prepare_order order; /* of CHECK and PREPARE; its run of all that may convert */
+	struct unlock_options unlock;
+	struct provider_order provider;
 };
 
 /* NULL without memory. */
@@ -78,18 +71,11 @@ struct report *report_new(enum report_kind kind);
 struct report *report_free(struct report *r);
 DEFINE_CLEANUP(struct report, report_free)
 
-/* As SetLimits() has them; 0: none. */
-struct service_limits {
-	uint64_t rate;         /* bytes per second */
-	uint64_t hotzone_max;  /* bytes */
-	uint64_t stall_target; /* microseconds */
-};
-
 struct control_state {
 	enum worker_job job; /* one that Done will be sent for, and until it is */
 	bool unlocked;
 	unsigned passphrases;
-	struct service_limits limits;
+	struct worker_limits limits;
 	struct governor_config governor;
 	uint64_t governor_rate;    /* what it allows now, bytes/s; 0: no limit */
 	char governor_reason[128]; /* "": it has nothing to do */
@@ -130,7 +116,7 @@ int control_submit(struct control *c, struct work_request *r);
 void control_stop(struct control *c);
 /* No job is begun any more, and the running one stops. */
 void control_quit(struct control *c);
-void control_set_limits(struct control *c, const struct service_limits *limits);
+void control_set_limits(struct control *c, const struct worker_limits *limits);
 void control_set_governor(struct control *c, const struct governor_config *governor);
 void control_set_identity(struct control *c, const struct identity *identity);
 /* Takes over @text. The report with the serial that this returns, or a later one, answers it. */
@@ -157,7 +143,7 @@ bool control_wants_stop(struct control *c);
 void control_forget_stop(struct control *c);
 /* The job converts from here on: LOCK is refused. */
 void control_use_keys(struct control *c);
-struct service_limits control_limits(struct control *c);
+struct worker_limits control_limits(struct control *c);
 struct governor_config control_governor(struct control *c);
 struct identity control_identity(struct control *c);
 /* What it has come to; shown with the progress. */

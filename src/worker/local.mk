@@ -9,8 +9,6 @@ src_worker_libworker_a_SOURCES = \
 	src/worker/passphrase.c src/worker/passphrase.h \
 	src/worker/program.c src/worker/program.h \
 	src/worker/progress.c src/worker/progress.h \
-	src/worker/fd-packet.c src/worker/fd-packet.h \
-	src/worker/service-client.c src/worker/service-bus.h \
 	src/worker/terminal.c src/worker/terminal.h
 
 UNIT_TESTS += src/worker/test-process
@@ -67,13 +65,16 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/read-file.c src/worker/read-file.h \
 	src/worker/record-keys.c src/worker/record-keys.h \
 	src/worker/service.c src/worker/service.h src/worker/service-internal.h \
+	src/worker/service-fill.c \
 	src/worker/service-jobs.c src/worker/service-jobs.h \
 	src/worker/service-keys.c src/worker/service-keys.h \
 	src/worker/service-methods.c \
+	src/worker/service-plan.c \
 	src/worker/service-signals.c \
 	src/worker/service-watch.c src/worker/service-watch.h \
+	src/worker/service-work.c src/worker/service-work.h \
 	src/worker/worker.c
-src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/model/libmodel.a src/engine/librengine.a src/io/librio.a \
+src_worker_recrypt_worker_LDADD = src/worker/libworker.a $(PROTO_LIBS) src/engine/librengine.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
@@ -84,7 +85,7 @@ src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/model/libmodel.a sr
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 SERVICE_TEST_SUPPORT = src/worker/test-service-support.c src/worker/test-service-support.h
-SERVICE_TEST_LIBS = src/worker/libworker.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a \
+SERVICE_TEST_LIBS = src/proto/libproto.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a \
 	src/util/libutil.a $(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/worker/test-service

@@ -39,23 +39,6 @@ static int explain(const struct look *l, int error, const struct luks_reason *wh
 	}
 }
 
-static void note_tokens(struct look *l, const struct luks_header *h)
-{
-	json_object *tokens = field_get(h->json, "tokens", json_type_object);
-
-	for (unsigned id = 0; id < LUKS_MAX_TOKENS; id++) {
-		json_object *token = field_by_id(tokens, id);
-
-		if (!token)
-			continue;
-		assert(l->n_tokens < ARRAY_SIZE(l->token));
-		l->token[l->n_tokens].id = id;
-		(void)text_copy(l->token[l->n_tokens].type, sizeof(l->token[0].type),
-				field_string(token, "type"));
-		l->n_tokens++;
-	}
-}
-
 /* The one of the re-encryption itself opens nothing, and is none that a user knows of. */
 static void note_keyslots(struct look *l, const struct luks_header *h)
 {
@@ -151,7 +134,6 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 	r = luks_status_get(h, size, o->device_size, block_size, &l->status, &why);
 	if (r < 0)
 		return explain(l, r, &why);
-	note_tokens(l, h);
 	note_keyslots(l, h);
 	/* One that is too long was not written by us, and is no reason to see nothing at all. */
 	if (luks_record_get(h, l->record) < 0)

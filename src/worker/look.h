@@ -25,12 +25,7 @@ struct look {
 	bool stacked;               /* helpers of a worker that died are there */
 	struct luks_status status;
 	struct luks_new_key new_key;
-	uint32_t keyslots; /* bit n: keyslot n is there */
-	unsigned n_tokens;
-	struct {
-		unsigned id;
-		char type[64];
-	} token[LUKS_MAX_TOKENS];
+	uint32_t keyslots;            /* bit n: keyslot n is there */
 	char record[RECORD_SIZE_MAX]; /* "": none */
 	enum record_trust trust;      /* of the record; without keys it is never verified */
 	/* Of the sides of the re-encryption; without one, of the volume as it is, and "". */

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum provider_kind { PROVIDER_PASSPHRASE, PROVIDER_ERROR };
+enum provider_frame_kind { PROVIDER_PASSPHRASE, PROVIDER_ERROR };
 
 struct provider_frame {
 	uint32_t kind;

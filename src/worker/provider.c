@@ -62,7 +62,7 @@ static int make_command(const struct provider_question *q, struct command *c)
 static int take_frame(const struct provider_frame *f, const uint8_t *data,
 		      struct provider_answer *a)
 {
-	switch ((enum provider_kind)f->kind) {
+	switch ((enum provider_frame_kind)f->kind) {
 	case PROVIDER_PASSPHRASE:
 		assert(a->n <= ARRAY_SIZE(a->passphrase));
 		if (a->n == ARRAY_SIZE(a->passphrase))

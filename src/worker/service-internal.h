@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The control thread of a service, between service.c, service-methods.c and service-signals.c. */
+/*
+ * The control thread of a service, between service.c, service-methods.c, service-signals.c and
+ * service-fill.c.
+ */
 #pragma once
 
 #include <systemd/sd-bus.h>
@@ -39,10 +42,21 @@ int service_start_progress(struct service *s);
 int service_keep_call(struct service *s, sd_bus_message *m, uint64_t record_serial);
 void service_drop_calls(struct service *s);
 
-/* Inspect()'s dictionary entries, into an open "a{sv}". */
-int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state);
-int service_append_progress(sd_bus_message *m, const struct service *s,
-			    const struct control_state *state);
+/* The messages' structs, from what the working thread has found. Clear a look and an end: -ENOMEM.
+ */
+int service_fill_look(const struct look *l, const struct control_state *state,
+		      struct worker_look *ret);
+int service_fill_end(const struct report *p, const struct control_state *state,
+		     struct worker_end *ret);
+void service_fill_progress(const struct service *s, const struct control_state *state,
+			   struct worker_progress *ret);
+void service_fill_status(const struct service *s, const struct control_state *state,
+			 struct worker_status *ret);
+
+/* Answers a call with a dictionary. */
+int service_reply(sd_bus_message *call, enum message_kind kind, const void *value);
+int service_reply_look(sd_bus_message *call, const struct look *l,
+		       const struct control_state *state);
 
 /* Keys that nobody could be given so far. */
 void service_send_kept_keys(struct service *s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/service-keys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "worker/identity.h"
 #include "worker/key-memfd.h"
 #include "worker/provider.h"
 
@@ -61,8 +63,9 @@ static int find_place(const struct service_volume *v, struct luks_place *ret)
 	struct luks_place p = LUKS_PLACE_NONE;
 	int r = luks_place_find(v->base->device, v->base->header, &p);
 
-	if (r == 0)
-		r = identity_check_place(v->base, &p);
+	if (r < 0)
+		return r;
+	r = identity_check_place(v->base, &p);
 	if (r < 0) {
 		luks_place_clear(&p);
 		return r;
@@ -81,8 +84,9 @@ static int take_passphrase(struct service_volume *v, const struct secret *passph
 	uint32_t opened = 0;
 	int digests[2], r = find_place(v, &place);
 
-	if (r == 0)
-		r = luks_context_open(&place, &cd);
+	if (r < 0)
+		return r;
+	r = luks_context_open(&place, &cd);
 	if (r < 0)
 		return r;
 	digests_of(v, digests);
@@ -126,14 +130,16 @@ static int take_volume_key(struct service_volume *v, const struct secret *key)
 int service_unlock(struct service_volume *v, const struct work_request *q, struct report *report)
 {
 	_cleanup_(secret_freep) struct secret *secret = NULL;
-	int r = secret_read_fd(q->fd[0], v->control->stop_fd, SECRET_MAX, now_usec() + READ_TIMEOUT,
-			       &secret);
+	int r;
 
+	assert(q->job == WORKER_UNLOCK && q->fd[0] >= 0);
+	r = secret_read_fd(q->fd[0], v->control->stop_fd, SECRET_MAX, now_usec() + READ_TIMEOUT,
+			   &secret);
 	if (r < 0)
 		return log_error_errno(r, "%s: no secret could be read from the descriptor given",
 				       v->base->device);
-	if (!q->type || strcmp(q->type, "passphrase") == 0) {
-		r = take_passphrase(v, secret, q->keyslot, &report->keyslots);
+	if (!*q->unlock.type || strcmp(q->unlock.type, "passphrase") == 0) {
+		r = take_passphrase(v, secret, q->unlock.keyslot, &report->keyslots);
 		return r == -EPERM ? refuse_passphrase(v) : r;
 	}
 	r = take_volume_key(v, secret);
@@ -147,25 +153,28 @@ int service_use_provider(struct service_volume *v, const struct work_request *q,
 {
 	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	struct provider_answer answer = {};
+	const struct provider *p = &q->provider.provider;
 	const struct provider_question question = {
-		.provider = q->provider,
-		.path = q->path,
-		.name = q->name,
-		.description = q->description,
-		.offset = q->offset,
-		.size = q->size,
+		.provider = p->kind == PROVIDER_NONE ? NULL : provider_kind_names[p->kind],
+		.path = p->key_file,
+		.name = p->credential,
+		.description = p->keyring_key,
+		.offset = p->offset,
+		.size = p->size,
 		.device = v->base->device,
 		.place = &place,
-		.token = q->token,
+		.token = p->token,
 	};
-	const bool is_token = q->provider && strcmp(q->provider, "token") == 0;
+	const bool is_token = p->kind == PROVIDER_TOKEN;
 	int r = is_token ? find_place(v, &place) : 0;
 
-	if (r == 0)
-		r = provider_ask(&question, q->timeout > 0 ? q->timeout : READ_TIMEOUT,
-				 v->control->stop_fd, &answer);
+	if (r < 0)
+		return r;
+	r = provider_ask(&question, p->timeout_usec > 0 ? p->timeout_usec : READ_TIMEOUT,
+			 v->control->stop_fd, &answer);
 	for (unsigned i = 0; r == 0 && i < answer.n; i++) {
-		r = take_passphrase(v, answer.passphrase[i], q->keyslot, &report->keyslots);
+		r = take_passphrase(v, answer.passphrase[i], q->provider.keyslot,
+				    &report->keyslots);
 		r = r == -EPERM ? 0 : r; /* another token's may do */
 	}
 	provider_answer_clear(&answer);
@@ -179,6 +188,7 @@ int service_adopt(struct service_volume *v, const struct work_request *q)
 {
 	unsigned known = 0;
 
+	assert(q->job == WORKER_ADOPT && q->fd[0] >= 0 && q->fd[1] >= 0);
 	for (size_t i = 0; i < ARRAY_SIZE(q->fd); i++) {
 		_cleanup_(secret_freep) struct secret *key = NULL;
 		int r = key_memfd_read(q->fd[i], SECRET_MAX, &key);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The methods of a service: each makes a request of its call, and answers at once where it can. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -7,31 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/settings-bus.h"
-#include "util/checked.h"
+#include "proto/service-bus.h"
 #include "util/log.h"
-#include "util/text.h"
-#include "worker/service-bus.h"
 #include "worker/service-internal.h"
-
-#define ROW(n, k, field)                                                                           \
-	{                                                                                          \
-		.name = n, .kind = k, .where = offsetof(struct work_request, field)                \
-	}
-
-static const struct setting unlock_rows[] = {
-	ROW("Type", SETTING_OWNED, type),
-	ROW("Keyslot", SETTING_INT, keyslot),
-	{},
-};
-
-static const struct setting provider_rows[] = {
-	ROW("Provider", SETTING_OWNED, provider), ROW("Path", SETTING_BYTES, path),
-	ROW("Offset", SETTING_U64, offset),       ROW("Size", SETTING_U64, size),
-	ROW("Name", SETTING_BYTES, name),         ROW("Description", SETTING_BYTES, description),
-	ROW("Token", SETTING_INT, token),         ROW("Keyslot", SETTING_INT, keyslot),
-	ROW("Timeout", SETTING_U64, timeout),     {},
-};
 
 /* @text is valid UTF-8: an error with any other text cannot be sent, and ends the connection. */
 static int set_error(sd_bus_error *error, int r, const char *text)
@@ -42,27 +21,38 @@ static int set_error(sd_bus_error *error, int r, const char *text)
 	return sd_bus_error_set(error, name, text);
 }
 
-/* @rows of struct work_request, or NULL; @place of the other settings, or SETTINGS_EVERYWHERE:
- * none. */
-struct dictionary {
-	const struct setting *rows;
-	unsigned place;
+/* What the call of a job brings: descriptors, and one dictionary or (@size 0) none. */
+struct accepted {
+	unsigned n_fds;
+	enum message_kind kind;
+	size_t where, size; /* of its struct in struct work_request */
 };
 
-static int read_dictionary(sd_bus_message *m, const struct dictionary *d, struct work_request *q,
-			   sd_bus_error *error)
+#define ORDER(kind, field)                                                                         \
+	kind, offsetof(struct work_request, field), sizeof(((struct work_request *)NULL)->field)
+
+static const struct accepted accepted[WORKER_JOB_COUNT] = {
+	[WORKER_UNLOCK] = {1, ORDER(MESSAGE_UNLOCK, unlock)},
+	[WORKER_USE_PROVIDER] = {0, ORDER(MESSAGE_PROVIDER, provider)},
+	[WORKER_ADOPT] = {.n_fds = 2},
+	[WORKER_CHECK] = {0, ORDER(MESSAGE_PREPARE, order)},
+	[WORKER_PREPARE] = {0, ORDER(MESSAGE_PREPARE, order)},
+	[WORKER_UNDO] = {0, ORDER(MESSAGE_RUN, order.run)},
+	[WORKER_CONVERT] = {0, ORDER(MESSAGE_RUN, order.run)},
+	[WORKER_RECOVER] = {0, ORDER(MESSAGE_RUN, order.run)},
+	[WORKER_REVERSE] = {0, ORDER(MESSAGE_RUN, order.run)},
+};
+
+static int read_order(sd_bus_message *m, const struct accepted *a, struct work_request *q,
+		      sd_bus_error *error)
 {
-	struct settings_part parts[4] = {}, *p = parts;
 	char problem[256] = "the options cannot be read";
 	int r;
 
-	if (d->rows)
-		*p++ = (struct settings_part){d->rows, q};
-	if (d->place & (SETTING_OF_RUN | SETTING_OF_WORKER))
-		*p++ = (struct settings_part){run_settings, &q->run};
-	if (d->place & SETTING_OF_WORKER)
-		*p++ = (struct settings_part){rotation_settings, &q->rotation};
-	r = settings_read(m, parts, d->place, problem, sizeof(problem));
+	if (a->size == 0)
+		return 0;
+	assert(a->size == messages[a->kind].size);
+	r = message_read(m, a->kind, (char *)q + a->where, problem, sizeof(problem));
 	return r == -EINVAL ? set_error(error, r, problem) : r;
 }
 
@@ -94,80 +84,29 @@ static int submit(struct service *s, struct work_request *q, sd_bus_error *error
 	return r == 0 && job == WORKER_CONVERT ? service_start_progress(s) : r;
 }
 
-/* Reads what @job takes, submits it, and says that it was accepted. */
-static int accept_job(sd_bus_message *m, struct service *s, enum worker_job job, unsigned n_fds,
-		      const struct dictionary *dictionary, sd_bus_error *error)
+/* Reads what the job takes, submits it, and says that it was accepted. */
+static int method_job(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
+	const enum worker_job job = worker_job_by_method(sd_bus_message_get_member(m));
 	_cleanup_(request_freep) struct work_request *q = request_new(job);
-	int r = 0;
+	int r;
 
+	assert(job != WORKER_NONE);
 	if (!q)
 		return -ENOMEM;
-	for (unsigned i = 0; r >= 0 && i < n_fds; i++)
+	for (unsigned i = 0; i < accepted[job].n_fds; i++) {
 		r = read_fd(m, &q->fd[i]);
-	if (r >= 0 && dictionary)
-		r = read_dictionary(m, dictionary, q, error);
+		if (r < 0)
+			return r;
+	}
+	r = read_order(m, &accepted[job], q, error);
 	if (r < 0)
 		return r;
-	if (!is_keyslot(q->keyslot) || !is_keyslot(q->rotation.keyslot))
+	if (!is_keyslot(q->unlock.keyslot) || !is_keyslot(q->provider.keyslot) ||
+	    !is_keyslot(q->order.rotation.keyslot))
 		return set_error(error, -EINVAL, "Keyslot must be between 0 and 31");
-	r = submit(s, TAKE_PTR(q), error);
+	r = submit(arg, TAKE_PTR(q), error);
 	return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
-}
-
-static const struct dictionary unlock_dictionary = {.rows = unlock_rows};
-static const struct dictionary provider_dictionary = {.rows = provider_rows};
-static const struct dictionary prepare_dictionary = {.place = SETTING_OF_WORKER};
-static const struct dictionary run_dictionary = {.place = SETTING_OF_RUN};
-
-static int method_unlock(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_UNLOCK, 1, &unlock_dictionary, error);
-}
-
-static int method_use_provider(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_USE_PROVIDER, 0, &provider_dictionary, error);
-}
-
-static int method_adopt(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_ADOPT, 2, NULL, error);
-}
-
-static int method_lock(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_LOCK, 0, NULL, error);
-}
-
-static int method_check(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_CHECK, 0, &prepare_dictionary, error);
-}
-
-static int method_prepare(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_PREPARE, 0, &prepare_dictionary, error);
-}
-
-static int method_undo(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_UNDO, 0, &run_dictionary, error);
-}
-
-static int method_convert(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_CONVERT, 0, &run_dictionary, error);
-}
-
-static int method_recover(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_RECOVER, 0, &run_dictionary, error);
-}
-
-static int method_reverse(sd_bus_message *m, void *arg, sd_bus_error *error)
-{
-	return accept_job(m, arg, WORKER_REVERSE, 0, &run_dictionary, error);
 }
 
 static int method_stop(sd_bus_message *m, void *arg, sd_bus_error *error)
@@ -191,9 +130,9 @@ static int method_quit(sd_bus_message *m, void *arg, sd_bus_error *error)
 static int method_set_limits(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
 	struct service *s = arg;
-	struct service_limits limits;
+	struct worker_limits limits;
 	int r = sd_bus_message_read(m, "ttt", &limits.rate, &limits.hotzone_max,
-				    &limits.stall_target);
+				    &limits.stall_target_usec);
 
 	(void)error;
 	if (r < 0)
@@ -218,49 +157,11 @@ static int method_set_governor(sd_bus_message *m, void *arg, sd_bus_error *error
 	return sd_bus_reply_method_return(m, NULL);
 }
 
-/* Entries of a later manager are passed over: what they ask for is more than we know of. */
-static int read_identity(sd_bus_message *m, struct identity *ret)
-{
-	const struct {
-		const char *name;
-		uint64_t *where;
-	} numbers[] = {
-		{"DeviceNumber", &ret->data.device},
-		{"DeviceInode", &ret->data.inode},
-		{"HeaderNumber", &ret->header.device},
-		{"HeaderInode", &ret->header.inode},
-	};
-	const char *name, *uuid;
-	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		size_t i = 0;
-
-		r = sd_bus_message_read_basic(m, 's', &name);
-		if (r < 0)
-			return r;
-		while (i < ARRAY_SIZE(numbers) && strcmp(numbers[i].name, name) != 0)
-			i++;
-		if (i < ARRAY_SIZE(numbers)) {
-			r = sd_bus_message_read(m, "v", "t", numbers[i].where);
-		} else if (strcmp(name, "UUID") == 0) {
-			r = sd_bus_message_read(m, "v", "s", &uuid);
-			if (r >= 0)
-				(void)snprintf(ret->uuid, sizeof(ret->uuid), "%s", uuid);
-		} else {
-			r = sd_bus_message_skip(m, "v");
-		}
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
 static int method_set_identity(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
 	struct service *s = arg;
-	struct identity identity = {};
-	int r = read_identity(m, &identity);
+	struct identity identity;
+	int r = message_read(m, MESSAGE_IDENTITY, &identity, NULL, 0);
 
 	(void)error;
 	if (r < 0)
@@ -289,53 +190,18 @@ static int method_set_record(sd_bus_message *m, void *arg, sd_bus_error *error)
 	return r < 0 ? r : 1;
 }
 
-static int reply_state(sd_bus_message *m, struct service *s, const struct control_state *state,
-		       int (*fill)(sd_bus_message *m, const struct service *s,
-				   const struct control_state *state))
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	int r = sd_bus_message_new_method_return(m, &reply);
-
-	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', "{sv}");
-	if (r >= 0)
-		r = fill(reply, s, state);
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
-	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
-}
-
-static int fill_look(sd_bus_message *m, const struct service *s, const struct control_state *state)
-{
-	(void)s;
-	return service_append_look(m, &state->look, state);
-}
-
-static int fill_status(sd_bus_message *m, const struct service *s,
-		       const struct control_state *state)
-{
-	int r = sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Job", "s",
-				      worker_job_name(state->job), "Version", "s", PACKAGE_VERSION,
-				      "Unlocked", "b", (int)state->unlocked, "Passphrases", "u",
-				      state->passphrases, "RateLimit", "t", state->limits.rate,
-				      "HotzoneMax", "t", state->limits.hotzone_max, "StallTarget",
-				      "t", state->limits.stall_target);
-
-	if (r >= 0)
-		r = settings_append_entries(m, run_settings, &state->run, SETTING_OF_STATUS);
-	return r < 0 ? r : service_append_progress(m, s, state);
-}
-
 static int method_get_status(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
 	struct service *s = arg;
 	_cleanup_free_ struct control_state *state = malloc(sizeof(*state));
+	struct worker_status status;
 
 	(void)error;
 	if (!state)
 		return -ENOMEM;
 	control_get_state(s->control, state);
-	return reply_state(m, s, state, fill_status);
+	service_fill_status(s, state, &status);
+	return service_reply(m, MESSAGE_STATUS, &status);
 }
 
 /* While a job has the volume, its own look is the answer; else there is time for a fresh one. */
@@ -350,7 +216,7 @@ static int method_inspect(sd_bus_message *m, void *arg, sd_bus_error *error)
 		return -ENOMEM;
 	control_get_state(s->control, state);
 	if (state->job != WORKER_NONE && state->looked)
-		return reply_state(m, s, state, fill_look);
+		return service_reply_look(m, &state->look, state);
 	if (s->n_calls == SERVICE_CALLS_MAX)
 		return set_error(error, -EBUSY, "too many calls wait for an answer");
 	r = submit(s, TAKE_PTR(q), error);
@@ -363,16 +229,16 @@ static int method_inspect(sd_bus_message *m, void *arg, sd_bus_error *error)
 const sd_bus_vtable service_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD("Inspect", "", "a{sv}", method_inspect, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Unlock", "ha{sv}", "", method_unlock, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("UseProvider", "a{sv}", "", method_use_provider, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Adopt", "hh", "", method_adopt, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Lock", "", "", method_lock, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Check", "a{sv}", "", method_check, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Prepare", "a{sv}", "", method_prepare, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Undo", "a{sv}", "", method_undo, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Convert", "a{sv}", "", method_convert, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Recover", "a{sv}", "", method_recover, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Reverse", "a{sv}", "", method_reverse, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Unlock", "ha{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("UseProvider", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Adopt", "hh", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Lock", "", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Check", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Prepare", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Undo", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Convert", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Recover", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Reverse", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Stop", "", "", method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetLimits", "ttt", "", method_set_limits, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetGovernor", "sttt", "", method_set_governor, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -80,21 +80,30 @@ static void report_record(struct service_volume *v, uint64_t serial, int error,
 	control_report(v->control, r);
 }
 
+static int store_record(struct service_volume *v, struct luks_store *store, const char *text,
+			struct luks_reason *why)
+{
+	int r;
+
+	record_keys_refresh(&v->record_keys, &v->keys, store->header, store->reenc);
+	r = luks_store_set_record(store, text, &v->record_keys, why);
+	if (r < 0)
+		return r;
+	r = luks_record_get(store->header, v->look.record);
+	if (r < 0)
+		return r;
+	text_make_valid(v->look.record);
+	v->look.trust = luks_record_check(store->header, &v->record_keys);
+	control_set_look(v->control, &v->look);
+	return 0;
+}
+
 static void set_record(struct service_volume *v, struct luks_store *store, const char *text,
 		       uint64_t serial)
 {
 	struct luks_reason why = {};
-	int r;
+	int r = store_record(v, store, text, &why);
 
-	record_keys_refresh(&v->record_keys, &v->keys, store->header, store->reenc);
-	r = luks_store_set_record(store, text, &v->record_keys, &why);
-	if (r == 0)
-		r = luks_record_get(store->header, v->look.record);
-	if (r == 0) {
-		text_make_valid(v->look.record);
-		v->look.trust = luks_record_check(store->header, &v->record_keys);
-		control_set_look(v->control, &v->look);
-	}
 	report_record(v, serial, r, &why);
 }
 
@@ -105,7 +114,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 	struct watch *w = arg;
 	struct control *c = w->v->control;
 	struct governor_config governor;
-	struct service_limits wanted;
+	struct worker_limits wanted;
 	uint64_t governed, by_rate;
 
 	do {
@@ -123,7 +132,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 	} while (!control_wants_stop(c) && control_pause_wanted(c));
 	by_rate = governed_hotzone(governed, &c->rate);
 	limits->hotzone_size = rate_lower(by_rate, wanted.hotzone_max);
-	limits->stall_target = wanted.stall_target;
+	limits->stall_target = wanted.stall_target_usec;
 	return 0;
 }
 

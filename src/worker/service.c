@@ -5,6 +5,7 @@
  */
 #include "worker/service.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -21,10 +22,10 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "worker/derive.h"
-#include "worker/fd-packet.h"
+#include "proto/fd-packet.h"
 #include "worker/process.h"
 #include "worker/program.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 #include "worker/service-internal.h"
 
 /* Bytes; all of a stack is locked into memory. */
@@ -65,34 +66,53 @@ static int on_disconnected(sd_bus_message *m, void *arg, sd_bus_error *error)
 }
 
 /* @fd is taken over in any case. */
-static int start_bus(struct service *s, int fd, sd_bus **ret)
+static int new_server(int fd, sd_bus **ret)
 {
 	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_close_ int owned = fd;
 	sd_id128_t id;
 	int r = sd_bus_new(&bus);
 
-	if (r >= 0)
-		r = sd_bus_set_fd(bus, fd, fd);
-	if (r < 0) {
-		(void)close(fd);
+	assert(fd >= 0);
+	if (r < 0)
 		return r;
-	}
+	r = sd_bus_set_fd(bus, fd, fd);
+	if (r < 0)
+		return r;
+	(void)TAKE_FD(owned); /* the bus has it */
 	r = sd_id128_randomize(&id);
-	if (r >= 0)
-		r = sd_bus_set_server(bus, 1, id);
-	if (r >= 0)
-		r = sd_bus_negotiate_fds(bus, 1);
-	if (r >= 0)
-		r = sd_bus_add_object_vtable(bus, NULL, SERVICE_PATH, SERVICE_INTERFACE,
-					     service_vtable, s);
-	if (r >= 0)
-		r = sd_bus_match_signal_async(
-			bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
-			"org.freedesktop.DBus.Local", "Disconnected", on_disconnected, NULL, s);
-	if (r >= 0)
-		r = sd_bus_start(bus);
-	if (r >= 0)
-		r = sd_bus_attach_event(bus, s->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		return r;
+	r = sd_bus_set_server(bus, 1, id);
+	if (r < 0)
+		return r;
+	r = sd_bus_negotiate_fds(bus, 1);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(bus);
+	return 0;
+}
+
+/* @fd is taken over in any case. */
+static int start_bus(struct service *s, int fd, sd_bus **ret)
+{
+	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+	int r = new_server(fd, &bus);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_add_object_vtable(bus, NULL, SERVICE_PATH, SERVICE_INTERFACE, service_vtable, s);
+	if (r < 0)
+		return r;
+	r = sd_bus_match_signal_async(bus, NULL, "org.freedesktop.DBus.Local",
+				      "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+				      "Disconnected", on_disconnected, NULL, s);
+	if (r < 0)
+		return r;
+	r = sd_bus_start(bus);
+	if (r < 0)
+		return r;
+	r = sd_bus_attach_event(bus, s->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(bus);
@@ -173,16 +193,24 @@ static int add_sources(struct service *s)
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	int r = sd_event_add_io(s->event, NULL, s->control_fd, EPOLLIN, on_control, s);
 
-	if (r >= 0)
-		r = sd_event_add_io(s->event, NULL, s->control->event_fd, EPOLLIN, on_report, s);
-	if (r >= 0)
-		r = sd_event_add_time(s->event, &s->progress_timer, CLOCK_MONOTONIC, 0, 0,
-				      on_progress_timer, s);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(s->progress_timer, SD_EVENT_OFF);
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(s->event, NULL, s->control->event_fd, EPOLLIN, on_report, s);
+	if (r < 0)
+		return r;
+	r = sd_event_add_time(s->event, &s->progress_timer, CLOCK_MONOTONIC, 0, 0,
+			      on_progress_timer, s);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_enabled(s->progress_timer, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		r = sd_event_add_signal(s->event, NULL, signals[i], on_signal, s);
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* A manager that does not read does not keep us. */
@@ -197,14 +225,20 @@ static void send_the_rest(struct service *s)
 			break;
 }
 
-static int run_loop(struct service *s)
+static int process_events(struct service *s)
 {
 	int r = sd_event_new(&s->event);
 
-	if (r >= 0)
-		r = add_sources(s);
-	if (r >= 0)
-		r = sd_event_loop(s->event);
+	if (r < 0)
+		return r;
+	r = add_sources(s);
+	return r < 0 ? r : sd_event_loop(s->event);
+}
+
+static int run_loop(struct service *s)
+{
+	const int r = process_events(s);
+
 	send_the_rest(s);
 	disconnect(s);
 	s->kept_keys = report_free(s->kept_keys);
@@ -398,14 +432,16 @@ int service_main(int argc, char **argv)
 
 	log_init("recrypt-worker", LOG_NOTICE);
 	r = parse(argc, argv, &o, &control_fd, &quiet);
-	if (r == 0)
-		r = check_control_fd(control_fd);
+	if (r < 0)
+		return r;
+	r = check_control_fd(control_fd);
 	if (r < 0)
 		return r;
 	log_init("recrypt-worker", quiet ? LOG_CRIT : program_log_level(&o));
 	r = process_protect();
-	if (r == 0)
-		r = block_signals();
+	if (r < 0)
+		return log_error_errno(r, "cannot set up the process");
+	r = block_signals();
 	if (r < 0)
 		return log_error_errno(r, "cannot set up the process");
 	r = process_stay_in_memory();

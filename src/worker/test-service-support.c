@@ -399,7 +399,7 @@ uint64_t get_number(sd_bus_message *m, const char *key)
 	char type = 0;
 
 	if (!enter(m, key, &type))
-		fail_msg("no %s", key);
+		return 0;
 	if (type == 't') {
 		assert_true(sd_bus_message_read_basic(m, 't', &t) > 0);
 		return t;
@@ -415,7 +415,7 @@ const char *get_text(sd_bus_message *m, const char *key)
 	char type = 0;
 
 	if (!enter(m, key, &type))
-		fail_msg("no %s", key);
+		return "";
 	assert_int_equal(type, 's');
 	assert_true(sd_bus_message_read_basic(m, 's', &text) > 0);
 	return text;
@@ -423,13 +423,12 @@ const char *get_text(sd_bus_message *m, const char *key)
 
 void assert_numbers(sd_bus_message *m, const char *key, const char *expected)
 {
-	const uint32_t *numbers;
+	const uint32_t *numbers = NULL;
 	char text[256] = "", type = 0;
-	size_t size;
+	size_t size = 0;
 
-	if (!enter(m, key, &type))
-		fail_msg("no %s", key);
-	assert_true(sd_bus_message_read_array(m, 'u', (const void **)&numbers, &size) >= 0);
+	if (enter(m, key, &type))
+		assert_true(sd_bus_message_read_array(m, 'u', (const void **)&numbers, &size) >= 0);
 	for (size_t i = 0; i < size / sizeof(*numbers); i++)
 		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%u",
 			       i ? "," : "", numbers[i]);

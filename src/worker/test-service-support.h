@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 
 #define SECONDS UINT64_C(1000000)
 #define LIMIT   (240 * SECONDS) /* for anything that is waited for */
@@ -66,7 +66,10 @@ void do_job(struct worker *w, const char *method, const char *job);
 /* Unlock() with a passphrase that is right. */
 void unlock(struct worker *w, const char *passphrase);
 
-/* A member of the a{sv} at which @m is; the message is put back. Fails where there is none. */
+/*
+ * A member of the a{sv} at which @m is; the message is put back. One that is missing is 0, "" or no
+ * number, as for the manager.
+ */
 uint64_t get_number(sd_bus_message *m, const char *key);
 const char *get_text(sd_bus_message *m, const char *key);
 bool has_member(sd_bus_message *m, const char *key);

@@ -71,6 +71,7 @@ static void a_look_needs_no_key(void **state)
 	assert_int_equal(get_number(m, "BytesTotal"), 4 * MIB);
 	assert_int_equal(get_number(m, "BytesDone"), 0);
 	assert_int_equal(get_number(m, "Stacked"), 0);
+	assert_true(has_member(m, "Supported"));
 	assert_int_equal(get_number(m, "Supported"), 1);
 	assert_numbers(m, "Keyslots", "0");
 	assert_string_equal(get_text(m, "Record"), "");

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "message.h"
-#include "worker/service-bus.h"
+#include "proto/service-bus.h"
 #include "worker/service-internal.h"
 
 static struct control control;
@@ -27,62 +27,35 @@ int service_start_progress(struct service *s)
 	return 0;
 }
 
-int service_append_look(sd_bus_message *m, const struct look *l, const struct control_state *state)
+int service_reply(sd_bus_message *call, enum message_kind kind, const void *value)
 {
-	(void)m;
+	(void)call;
+	(void)kind;
+	(void)value;
+	return 0;
+}
+
+int service_reply_look(sd_bus_message *call, const struct look *l,
+		       const struct control_state *state)
+{
+	(void)call;
 	(void)l;
 	(void)state;
 	return 0;
 }
 
-int service_append_progress(sd_bus_message *m, const struct service *s,
-			    const struct control_state *state)
+void service_fill_status(const struct service *s, const struct control_state *state,
+			 struct worker_status *ret)
 {
-	(void)m;
 	(void)s;
 	(void)state;
-	return 0;
-}
-
-const char *service_error_name(int error)
-{
-	(void)error;
-	return "Failed";
+	message_init(MESSAGE_STATUS, ret);
 }
 
 static const char *const methods[] = {
-	"UseProvider", "Check",     "Prepare",     "Undo", "Convert", "Recover",   "Reverse",
-	"Inspect",     "SetLimits", "SetGovernor", "Stop", "Lock",    "SetRecord", "GetStatus",
-};
-
-static const char *const names[] = {
-	"Type",
-	"Keyslot",
-	"Provider",
-	"Path",
-	"Offset",
-	"Size",
-	"Name",
-	"Description",
-	"Token",
-	"Timeout",
-	"SkipUnwritten",
-	"Verify",
-	"Cipher",
-	"KeySize",
-	"SectorSize",
-	"KeepKey",
-	"Resilience",
-	"LoseKeyslots",
-	"Pbkdf",
-	"ResilienceHash",
-	"PbkdfHash",
-	"PbkdfIterations",
-	"PbkdfMemory",
-	"PbkdfParallel",
-	"PbkdfTime",
-	"ForceOffline",
-	NULL,
+	"UseProvider", "Check",   "Prepare",   "Undo",        "Convert",
+	"Recover",     "Reverse", "Inspect",   "SetLimits",   "SetGovernor",
+	"Stop",        "Lock",    "SetRecord", "SetIdentity", "GetStatus",
 };
 
 static void append_arguments(sd_bus_message *m, struct fuzz_input *in, const char *method)
@@ -105,7 +78,7 @@ static void append_arguments(sd_bus_message *m, struct fuzz_input *in, const cha
 		free(text);
 		return;
 	default:
-		fuzz_message_append(m, in, names);
+		fuzz_message_append(m, in, fuzz_message_names());
 	}
 }
 

@@ -1,79 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a worker says to the manager. */
+/* What manager and worker say to each other, with the entries of all messages. */
 #include <string.h>
 
-#include "daemon/worker-message.h"
 #include "message.h"
+#include "proto/messages.h"
 
-static const char *const names[] = {
-	"UUID",
-	"Device",
-	"HeaderDevice",
-	"Name",
-	"Record",
-	"Reencryption",
-	"Mode",
-	"Direction",
-	"Resilience",
-	"OldCipher",
-	"NewCipher",
-	"OldSectorSize",
-	"NewSectorSize",
-	"BytesTotal",
-	"BytesDone",
-	"HotzoneOffset",
-	"HotzoneSize",
-	"Stacked",
-	"Keyslots",
-	"Tokens",
-	"Disks",
-	"Supported",
-	"Outcome",
-	"OldKeySize",
-	"NewKeySize",
-	"KeptKeyslots",
-	"LostKeyslots",
-	"EstimatedTime",
-	"Obstacle",
-	"ObstacleName",
-	"Job",
-	"Version",
-	"Unlocked",
-	"Passphrases",
-	"RateLimit",
-	"Rate",
-	"LongestStall",
-	"GovernorReason",
-	"LongestSuspend",
-	"StallPercentile999",
-	"ResilienceHash",
-	"KeepKey",
-	"NewPbkdf",
-	"NewPbkdfHash",
-	"UnavoidableStall",
-	NULL,
-};
+static void require_end(const struct worker_end *end)
+{
+	const struct worker_look *l = &end->look;
+
+	REQUIRE(l->uuid && l->device && l->header_device && l->name && l->record);
+	REQUIRE((unsigned)l->reencryption <= REENCRYPTION_FINISH);
+	REQUIRE((unsigned)l->trust <= RECORD_UNTRUSTED);
+	REQUIRE((unsigned)end->outcome <= OUTCOME_STOPPED);
+	REQUIRE(memchr(l->old_cipher, '\0', sizeof(l->old_cipher)));
+	REQUIRE(memchr(end->check.obstacle.text, '\0', sizeof(end->check.obstacle.text)));
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
-	const unsigned which = (unsigned)fuzz_take(&in, 1) % 3;
-	sd_bus_message *m = fuzz_message_new(&in, names);
-	struct worker_end end = {};
-	struct worker_status status = {};
-	struct worker_progress progress = {};
+	const enum message_kind kind = (enum message_kind)(fuzz_take(&in, 1) % MESSAGE_COUNT);
+	sd_bus_message *m = fuzz_message_new(&in, fuzz_message_names());
+	void *value = malloc(messages[kind].size);
+	char problem[64];
 
-	if (which == 0) {
-		if (worker_message_read_end(m, &end) >= 0 && end.look.valid)
-			REQUIRE(end.look.uuid && end.look.device && end.look.record);
-		REQUIRE(end.check.n_lost <= 32 && end.check.n_kept <= 32);
-		worker_look_clear(&end.look);
-	} else if (which == 1) {
-		(void)worker_message_read_status(m, &status);
-	} else {
-		(void)worker_message_read_progress(m, &progress);
-		REQUIRE(memchr(progress.governor_reason, '\0', sizeof(progress.governor_reason)));
-	}
+	REQUIRE(value);
+	if (message_read(m, kind, value, problem, sizeof(problem)) >= 0 && kind == MESSAGE_END)
+		require_end(value);
+	message_clear(kind, value);
+	free(value);
 	sd_bus_message_unref(m);
 	return 0;
 }

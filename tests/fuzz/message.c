@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "proto/messages.h"
+
 #define ENTRIES_MAX 24
 
 static sd_bus *client, *server;
@@ -124,6 +126,22 @@ void fuzz_message_append(sd_bus_message *m, struct fuzz_input *in, const char *c
 	for (unsigned i = 0; i < ENTRIES_MAX && in->size > 0; i++)
 		REQUIRE(append_entry(m, in, names) >= 0);
 	REQUIRE(sd_bus_message_close_container(m) >= 0);
+}
+
+const char *const *fuzz_message_names(void)
+{
+	static const char *names[256];
+	size_t n = 0;
+
+	if (names[0])
+		return names;
+	for (const struct message_format *d = messages; d < messages + MESSAGE_COUNT; d++)
+		for (size_t i = 0; d->part[i].rows; i++)
+			for (const struct setting *s = d->part[i].rows; s->name; s++) {
+				REQUIRE(n < sizeof(names) / sizeof(names[0]) - 1);
+				names[n++] = s->name;
+			}
+	return names;
 }
 
 sd_bus_message *fuzz_message_new(struct fuzz_input *in, const char *const *names)

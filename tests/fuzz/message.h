@@ -12,5 +12,8 @@ void fuzz_message_buses(sd_bus **ret_client, sd_bus **ret_server);
 /* Appends an a{sv}; @names: keys that somebody knows, NULL-terminated. */
 void fuzz_message_append(sd_bus_message *m, struct fuzz_input *in, const char *const *names);
 
+/* The keys of all messages between manager and worker. */
+const char *const *fuzz_message_names(void);
+
 /* A message with nothing but such a dictionary, ready to be read. */
 sd_bus_message *fuzz_message_new(struct fuzz_input *in, const char *const *names);

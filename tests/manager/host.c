@@ -30,7 +30,7 @@ static void on_job_changed(struct job *j, uint64_t what, void *userdata)
 	for (unsigned i = 0; i < host.n_issued; i++) {
 		struct issued *o = &host.issued[i];
 
-		if (o->job == j->id && o->manager == host.managers && !o->lost)
+		if (o->job == j->id && o->manager == world.managers && !o->lost)
 			check_job_end(o, j);
 	}
 }
@@ -40,7 +40,7 @@ static void start_manager(void)
 	const struct manager_observer observer = {.job_changed = on_job_changed};
 	int r;
 
-	host.managers++;
+	world.managers++;
 	host.stopped = false;
 	host.event = loop_new();
 	r = manager_new(host.event, &options, &host.manager);
@@ -76,6 +76,8 @@ void host_begin(const struct scenario *s)
 {
 	world_reset(s->n_disks);
 	world.provider = s->provider;
+	world.upgrades = s->upgrades;
+	world.managers = 0;
 	host = (struct host){.scenario = s};
 	note_sides();
 	write_config(s->config);
@@ -119,9 +121,9 @@ static void on_done(struct volume *v, int error, const struct failure *f, void *
 }
 
 static void on_check_done(struct volume *v, int error, const struct failure *f,
-			  const struct check_result *result, void *userdata)
+			  const struct worker_end *end, void *userdata)
 {
-	(void)result;
+	(void)end;
 	on_done(v, error, f, userdata);
 }
 
@@ -216,7 +218,7 @@ static void issue(const struct op *op)
 	struct volume *v = volume_of(op->disk);
 	struct failure f = {};
 
-	*o = (struct issued){.op = *op, .manager = host.managers};
+	*o = (struct issued){.op = *op, .manager = world.managers};
 	memcpy(o->side, h->backward ? h->new_side : h->old_side, sizeof(o->side));
 	if (!v && op->kind != OP_ROTATE_ALL && op->kind != OP_RESTART) {
 		o->refused = true; /* the volume is not known yet */

@@ -20,8 +20,7 @@ struct host {
 	const struct scenario *scenario;
 	sd_event *event;
 	struct manager *manager;
-	unsigned managers; /* that there have been */
-	bool stopped;      /* the manager has ended by itself */
+	bool stopped; /* the manager has ended by itself */
 	struct issued issued[OPS_MAX];
 	unsigned n_issued;
 	char sides[DISKS_MAX][33]; /* of each volume at the beginning, and when a group began */

@@ -30,7 +30,7 @@ static struct worker *worker_new(struct disk *d)
 		world.n_workers++;
 	else
 		worker_clear(w);
-	*w = (struct worker){.number = i, .disk = d, .alive = true};
+	*w = (struct worker){.number = i, .disk = d, .manager = world.managers, .alive = true};
 	return w;
 }
 
@@ -101,7 +101,7 @@ struct worker_link *worker_link_free(struct worker_link *l)
 		}
 	l->worker->link = NULL;
 	for (unsigned i = 0; i < l->worker->n_outbox; i++)
-		worker_look_clear(&l->worker->outbox[i].end.look);
+		message_clear(MESSAGE_LOOK, &l->worker->outbox[i].end.look);
 	l->worker->n_outbox = l->worker->record_calls = 0;
 	if (!store_has_worker(l->worker))
 		l->worker->quit = l->worker->stop = true;
@@ -268,24 +268,24 @@ static void hear_keys(struct worker_link *l, const char *side)
 static void hear(struct worker_link *l, struct message *m)
 {
 	switch (m->kind) {
-	case MESSAGE_ENDED:
+	case SAID_ENDED:
 		if (l->expected[m->end.job]) {
 			l->expected[m->end.job] = false;
 			l->handler->ended(l->userdata, &m->end);
 		}
 		break;
-	case MESSAGE_REPLIED:
+	case SAID_REPLIED:
 		if (l->handler->replied)
 			l->handler->replied(l->userdata, m->call, m->error, &m->failure);
 		break;
-	case MESSAGE_STATUS:
+	case SAID_STATUS:
 		l->handler->status(l->userdata, 0, &m->status);
 		break;
-	case MESSAGE_PROGRESS:
+	case SAID_PROGRESS:
 		if (l->handler->progress)
 			l->handler->progress(l->userdata, &m->progress);
 		break;
-	case MESSAGE_KEYS:
+	case SAID_KEYS:
 		if (l->handler->keys)
 			hear_keys(l, m->side);
 		break;
@@ -305,7 +305,7 @@ void link_hear(struct worker_link *l)
 	memmove(w->outbox, w->outbox + 1, --w->n_outbox * sizeof(m));
 	if (!l->retired)
 		hear(l, &m);
-	worker_look_clear(&m.end.look);
+	message_clear(MESSAGE_LOOK, &m.end.look);
 }
 
 bool link_can_hear_death(const struct worker_link *l)

@@ -50,6 +50,7 @@ struct scenario {
 	unsigned kills;  /* of manager, worker and power, in one order */
 	unsigned one_in; /* so many of the orders of two deviations; with SIM_FULL of three */
 	bool group;      /* all volumes end in the same way */
+	bool upgrades;   /* a manager finds workers of another version than its own */
 };
 
 /* Plays all of these. Fails the test on the first that breaks a promise. */

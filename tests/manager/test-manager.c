@@ -120,6 +120,23 @@ static void a_restart_goes_on(void **state)
 	play_orders(&restart);
 }
 
+static const struct scenario upgrade = {
+	.name = "upgrade",
+	.n_disks = 2,
+	.config = WITH_KEY_FILE,
+	.ops = {{OP_ROTATE_ALL, 0, AT_REST}, {OP_CANCEL, 1, AFTER(1)}},
+	.n_ops = 2,
+	.kills = 2,
+	.one_in = 64,
+	.upgrades = true,
+};
+
+static void an_upgrade_loses_nothing(void **state)
+{
+	(void)state;
+	play_orders(&upgrade);
+}
+
 static const struct scenario fleet = {
 	.name = "fleet",
 	.n_disks = 3,
@@ -169,6 +186,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(keys_come_from_people),
 		cmocka_unit_test(a_group_is_all_or_none),
 		cmocka_unit_test(a_restart_goes_on),
+		cmocka_unit_test(an_upgrade_loses_nothing),
 		cmocka_unit_test(a_fleet_at_random),
 		cmocka_unit_test(years_of_windows),
 	};

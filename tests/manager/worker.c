@@ -69,7 +69,7 @@ static void fill_look(const struct worker *w, struct worker_look *l)
 }
 
 /* NULL: nobody is connected, and what would be said is lost. */
-static struct message *push(struct worker *w, enum message_kind kind)
+static struct message *push(struct worker *w, enum said_kind kind)
 {
 	struct message *m;
 
@@ -83,13 +83,13 @@ static struct message *push(struct worker *w, enum message_kind kind)
 
 static void push_ended(struct worker *w, enum worker_job job, int error, bool finished)
 {
-	struct message *m = push(w, MESSAGE_ENDED);
+	struct message *m = push(w, SAID_ENDED);
 
 	if (!m)
 		return;
 	m->end.job = job;
 	m->end.error = error;
-	m->end.finished = finished;
+	m->end.outcome = finished ? OUTCOME_FINISHED : OUTCOME_STOPPED;
 	if (error < 0)
 		(void)failure_set(&m->end.failure, error, "%s: job %d failed: %s", w->disk->path,
 				  job, strerror(-error));
@@ -98,7 +98,7 @@ static void push_ended(struct worker *w, enum worker_job job, int error, bool fi
 
 static void push_reply(struct worker *w, enum worker_call call, int error)
 {
-	struct message *m = push(w, MESSAGE_REPLIED);
+	struct message *m = push(w, SAID_REPLIED);
 
 	if (!m)
 		return;
@@ -110,7 +110,7 @@ static void push_reply(struct worker *w, enum worker_call call, int error)
 
 static void push_keys(struct worker *w, const char *side)
 {
-	struct message *m = push(w, MESSAGE_KEYS);
+	struct message *m = push(w, SAID_KEYS);
 
 	if (m) {
 		(void)text_copy(m->side, sizeof(m->side), side);
@@ -131,16 +131,19 @@ void worker_push_kept_keys(struct worker *w)
 
 static void answer_status(struct worker *w)
 {
-	struct message *m = push(w, MESSAGE_STATUS);
+	struct message *m = push(w, SAID_STATUS);
 
 	if (!m)
 		return;
 	m->status = (struct worker_status){
+		.version = PACKAGE_VERSION,
 		.job = w->job,
 		.unlocked = w->keys,
 		.passphrases = w->keys,
 		.run = w->run,
 	};
+	if (world.upgrades && w->manager != world.managers)
+		(void)text_copy(m->status.version, sizeof(m->status.version), "older");
 }
 
 static int accept_lock(struct worker *w)
@@ -372,7 +375,7 @@ static int enter(struct worker *w)
 
 static void push_progress(struct worker *w)
 {
-	struct message *m = push(w, MESSAGE_PROGRESS);
+	struct message *m = push(w, SAID_PROGRESS);
 
 	w->seen.done = w->disk->header.done;
 	if (m)
@@ -639,7 +642,7 @@ void worker_clear(struct worker *w)
 	for (unsigned i = 0; i < w->n_inbox; i++)
 		free(w->inbox[i].text);
 	for (unsigned i = 0; i < w->n_outbox; i++)
-		worker_look_clear(&w->outbox[i].end.look);
+		message_clear(MESSAGE_LOOK, &w->outbox[i].end.look);
 	free(w->record);
 	w->record = NULL;
 	w->n_inbox = w->n_outbox = 0;

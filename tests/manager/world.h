@@ -58,16 +58,10 @@ struct call {
 	char *text;    /* of SetRecord() */
 };
 
-enum message_kind {
-	MESSAGE_ENDED,
-	MESSAGE_REPLIED,
-	MESSAGE_STATUS,
-	MESSAGE_PROGRESS,
-	MESSAGE_KEYS
-};
+enum said_kind { SAID_ENDED, SAID_REPLIED, SAID_STATUS, SAID_PROGRESS, SAID_KEYS };
 
 struct message {
-	enum message_kind kind;
+	enum said_kind kind;
 	struct worker_end end;
 	enum worker_call call;
 	int error;
@@ -79,6 +73,7 @@ struct message {
 
 struct worker {
 	unsigned number;
+	unsigned manager; /* that started it, counted from 1 */
 	struct disk *disk;
 	struct worker_link *link; /* NULL: nobody is connected */
 	bool alive, stored;
@@ -117,8 +112,10 @@ struct world {
 	struct worker worker[WORKERS_MAX];
 	unsigned n_workers;
 	struct worker_link *links;
-	int provider; /* what the provider of keys answers: 0 or a negative errno */
-	bool hung;    /* a worker has not answered for seconds, as if its disk did not */
+	int provider;      /* what the provider of keys answers: 0 or a negative errno */
+	bool hung;         /* a worker has not answered for seconds, as if its disk did not */
+	unsigned managers; /* that there have been */
+	bool upgrades;     /* each is of another version than the one before */
 };
 
 extern struct world world;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "worker/fd-packet.h"
+#include "proto/fd-packet.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,6 +35,7 @@ int fd_packet_send(int socket, int fd)
 {
 	struct packet p;
 
+	assert(fd >= 0);
 	packet_init(&p);
 	p.control.header.cmsg_level = SOL_SOCKET;
 	p.control.header.cmsg_type = SCM_RIGHTS;
