@@ -70,7 +70,7 @@ static void keep_old_key(struct luks_begin *b, struct secret **key)
 }
 
 /* Nothing makes sense any more, or another keyslot may open. */
-static int note(struct luks_begin *b, size_t i, int r)
+static int note_failure(struct luks_begin *b, size_t i, int r)
 {
 	const int keyslot = b->plan.slots[i].keyslot;
 
@@ -90,7 +90,7 @@ static int try_passphrase(struct luks_begin *b, const struct secret *passphrase)
 			continue;
 		r = luks_keyslot_open(b->cd, b->plan.slots[i].keyslot, passphrase, &key);
 		if (r < 0) {
-			r = note(b, i, r);
+			r = note_failure(b, i, r);
 			if (r < 0)
 				return r;
 			continue;
@@ -115,7 +115,7 @@ static int try_plugin_token(struct luks_begin *b, int token)
 			continue;
 		r = luks_keyslot_open_by_token(b->cd, b->plan.slots[i].keyslot, token, &key);
 		if (r < 0) {
-			r = note(b, i, r);
+			r = note_failure(b, i, r);
 			if (r < 0)
 				return r;
 			continue;
@@ -127,6 +127,16 @@ static int try_plugin_token(struct luks_begin *b, int token)
 	return 0;
 }
 
+static int try_token(struct luks_begin *b, int token)
+{
+	_cleanup_(secret_freep) struct secret *passphrase = NULL;
+	int r = luks_token_passphrase(b->cd, token, &passphrase);
+
+	if (r == -EINVAL)
+		return try_plugin_token(b, token);
+	return r < 0 ? r : try_passphrase(b, passphrase);
+}
+
 static int try_tokens(struct luks_begin *b)
 {
 	uint32_t assigned = 0;
@@ -134,16 +144,11 @@ static int try_tokens(struct luks_begin *b)
 	for (size_t i = 0; i < b->plan.n_slots; i++)
 		assigned |= b->plan.slots[i].tokens;
 	for (int t = 0; t < (int)LUKS_MAX_TOKENS; t++) {
-		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		int r;
 
 		if (!(assigned & b->tokens & UINT32_C(1) << t))
 			continue;
-		r = luks_token_passphrase(b->cd, t, &passphrase);
-		if (r == 0)
-			r = try_passphrase(b, passphrase);
-		else if (r == -EINVAL)
-			r = try_plugin_token(b, t);
+		r = try_token(b, t);
 		if (r < 0 && r != -ENOKEY)
 			return r;
 	}
@@ -173,8 +178,9 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 			return 0;
 		if (r == -ENODATA && wrong > 0)
 			return -EPERM;
-		if (r == 0)
-			r = try_passphrase(b, passphrase);
+		if (r < 0)
+			return r;
+		r = try_passphrase(b, passphrase);
 		if (r < 0)
 			return r;
 		again = luks_begin_count_open(b) == before;
@@ -308,8 +314,9 @@ static int ask_for_new_passphrase(struct luks_begin *b)
 	r = p->ask(p->arg, LUKS_NEW_PASSPHRASE, false, &passphrase);
 	if (r == -ENOKEY || r == -ENODATA)
 		return do_without_passphrase(b);
-	if (r == 0)
-		r = try_passphrase(b, passphrase);
+	if (r < 0)
+		return r;
+	r = try_passphrase(b, passphrase);
 	if (r < 0)
 		return r;
 	if (luks_begin_count_open(b) > 0)
@@ -335,18 +342,28 @@ static int take_volume_key(struct luks_begin *b)
 	return secret_copy(key->data, key->size, &b->old_key);
 }
 
+static int find_and_try_tokens(struct luks_begin *b)
+{
+	int r = luks_tokens_find(b->cd, b->params.device, b->params.token_choice, &b->tokens);
+
+	return r < 0 || b->params.skip_tokens ? r : try_tokens(b);
+}
+
 int luks_begin_open_keyslots(struct luks_begin *b)
 {
 	int r;
 
 	r = plan_slots(b);
-	if (r == 0 && b->params.volume_key)
-		r = take_volume_key(b);
-	if (r < 0 || b->params.no_keyslots)
+	if (r < 0)
 		return r;
-	r = luks_tokens_find(b->cd, b->params.device, b->params.token_choice, &b->tokens);
-	if (r == 0 && !b->params.skip_tokens)
-		r = try_tokens(b);
+	if (b->params.volume_key) {
+		r = take_volume_key(b);
+		if (r < 0)
+			return r;
+	}
+	if (b->params.no_keyslots)
+		return 0;
+	r = find_and_try_tokens(b);
 	if (r < 0)
 		return r;
 	if (!b->params.volume_key)
