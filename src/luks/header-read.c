@@ -293,36 +293,38 @@ static int header_from(struct copy copies[2], enum luks_copy winner, struct luks
 	return 0;
 }
 
+/* Reads both @copies, and makes a header of the winner. */
+static int read_copies(const struct source *s, struct copy copies[2], struct luks_header **ret,
+		       struct luks_reason *why)
+{
+	const struct copy *primary = &copies[LUKS_PRIMARY], *secondary = &copies[LUKS_SECONDARY];
+
+	copy_read(s, LUKS_PRIMARY, 0, &copies[LUKS_PRIMARY]);
+	if (primary->verdict == COPY_VERSION && be16toh(primary->disk->version) == 1)
+		return luks_refuse(why, -EPROTONOSUPPORT, "the header is of LUKS version 1");
+	find_secondary(s, primary, &copies[LUKS_SECONDARY]);
+	/* It would count as bad, and be written anew, or (where nobody does) end the work later. */
+	if (primary->error == -ENOMEM || secondary->error == -ENOMEM)
+		return luks_refuse(why, -ENOMEM, "there is no memory to read it");
+
+	if (primary->verdict == COPY_VALID &&
+	    (secondary->verdict != COPY_VALID ||
+	     be64toh(primary->disk->seqid) >= be64toh(secondary->disk->seqid)))
+		return header_from(copies, LUKS_PRIMARY, ret);
+	if (secondary->verdict == COPY_VALID)
+		return header_from(copies, LUKS_SECONDARY, ret);
+	return refuse_both(primary, secondary, why);
+}
+
 int luks_header_read(struct meta_io *io, struct luks_header **ret, struct luks_reason *why)
 {
 	struct copy copies[2] = {0};
-	const struct copy *primary = &copies[LUKS_PRIMARY], *secondary = &copies[LUKS_SECONDARY];
 	struct source s;
 	int r = source_init(&s, io);
 
 	if (r < 0)
 		return luks_refuse(why, r, "there is no memory to read it");
-	copy_read(&s, LUKS_PRIMARY, 0, &copies[LUKS_PRIMARY]);
-	if (primary->verdict == COPY_VERSION && be16toh(primary->disk->version) == 1) {
-		r = luks_refuse(why, -EPROTONOSUPPORT, "the header is of LUKS version 1");
-		goto out;
-	}
-	find_secondary(&s, primary, &copies[LUKS_SECONDARY]);
-	/* It would count as bad, and be written anew, or (where nobody does) end the work later. */
-	if (primary->error == -ENOMEM || secondary->error == -ENOMEM) {
-		r = luks_refuse(why, -ENOMEM, "there is no memory to read it");
-		goto out;
-	}
-
-	if (primary->verdict == COPY_VALID &&
-	    (secondary->verdict != COPY_VALID ||
-	     be64toh(primary->disk->seqid) >= be64toh(secondary->disk->seqid)))
-		r = header_from(copies, LUKS_PRIMARY, ret);
-	else if (secondary->verdict == COPY_VALID)
-		r = header_from(copies, LUKS_SECONDARY, ret);
-	else
-		r = refuse_both(primary, secondary, why);
-out:
+	r = read_copies(&s, copies, ret, why);
 	copy_clear(&copies[LUKS_PRIMARY]);
 	copy_clear(&copies[LUKS_SECONDARY]);
 	free(s.head);

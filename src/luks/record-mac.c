@@ -124,8 +124,8 @@ int record_key_make(const struct luks_header *h, int digest, const struct secret
 }
 
 /* What the MAC with @key covers; the caller frees *ret. */
-static int covered(const struct luks_header *h, json_object *record, const struct record_key *key,
-		   char **ret, size_t *ret_size)
+static int covered_text(const struct luks_header *h, json_object *record,
+			const struct record_key *key, char **ret, size_t *ret_size)
 {
 	_cleanup_(json_putp) json_object *copy = NULL;
 	const size_t fingerprint = strlen(key->fingerprint) + 1, uuid = strlen(h->uuid) + 1;
@@ -155,19 +155,29 @@ static int make_mac(const struct luks_header *h, json_object *record, const stru
 	_cleanup_free_ char *text = NULL;
 	uint8_t mac[MAC_SIZE];
 	size_t size;
-	int r = covered(h, record, key, &text, &size);
+	int r = covered_text(h, record, key, &text, &size);
 
-	if (r == 0)
-		r = hmac(key->key, text, size, mac);
+	if (r < 0)
+		return r;
+	r = hmac(key->key, text, size, mac);
 	if (r < 0)
 		return r;
 	to_hex(mac, sizeof(mac), ret);
 	return 0;
 }
 
+static int add_mac(json_object *macs, const struct luks_header *h, json_object *record,
+		   const struct record_key *key)
+{
+	mac_text mac;
+	int r = make_mac(h, record, key, mac);
+
+	return r < 0 ? r : field_set(macs, key->fingerprint, json_object_new_string(mac));
+}
+
 int record_mac_put(const struct luks_header *h, json_object *record, const struct record_keys *keys)
 {
-	json_object *macs;
+	_cleanup_(json_putp) json_object *macs = NULL;
 
 	json_object_object_del(record, MEMBER);
 	if (keys->n == 0)
@@ -176,17 +186,12 @@ int record_mac_put(const struct luks_header *h, json_object *record, const struc
 	if (!macs)
 		return -ENOMEM;
 	for (size_t i = 0; i < keys->n; i++) {
-		mac_text mac;
-		int r = make_mac(h, record, &keys->key[i], mac);
+		int r = add_mac(macs, h, record, &keys->key[i]);
 
-		if (r == 0)
-			r = field_set(macs, keys->key[i].fingerprint, json_object_new_string(mac));
-		if (r < 0) {
-			json_object_put(macs);
+		if (r < 0)
 			return r;
-		}
 	}
-	return field_set(record, MEMBER, macs);
+	return field_set(record, MEMBER, TAKE_PTR(macs));
 }
 
 static bool is_right(const struct luks_header *h, json_object *record, const struct record_key *key,
