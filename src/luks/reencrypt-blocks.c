@@ -36,7 +36,8 @@ uint32_t reenc_fitting_block(const struct luks_reenc *r, uint32_t wanted)
 	return wanted;
 }
 
-static int edit(json_object *json, const struct luks_reenc *r, const struct luks_reenc_keys *keys)
+static int edit_block_size(json_object *json, const struct luks_reenc *r,
+			   const struct luks_reenc_keys *keys)
 {
 	json_object *keyslot =
 		field_by_id(field_get(json, "keyslots", json_type_object), r->keyslot);
@@ -62,7 +63,7 @@ int luks_reenc_cover(struct luks_header *h, struct luks_reenc *r,
 	json = header_copy_json(h);
 	if (!json)
 		return -ENOMEM;
-	error = edit(json, &covered, keys);
+	error = edit_block_size(json, &covered, keys);
 	if (error < 0)
 		return error;
 	header_replace_json(h, TAKE_PTR(json));

@@ -165,16 +165,28 @@ static int set_final_segment(json_object *json, const struct luks_reenc *r)
 		       0);
 }
 
+static int delete_digests(json_object *json, const struct luks_reenc *r, bool keep_old,
+			  struct luks_areas *freed)
+{
+	int error;
+
+	if (!keep_old && r->old_side.crypt) {
+		error = delete_digest(json, r->old_side.digest, freed);
+		if (error < 0)
+			return error;
+	}
+	return delete_digest(json, r->digest, freed);
+}
+
 static int finish_json(json_object *json, uint64_t header_size, const struct luks_reenc *r,
 		       bool keep_old, struct luks_areas *freed)
 {
 	int error;
 
 	error = set_final_segment(json, r);
-	if (error == 0 && !keep_old && r->old_side.crypt)
-		error = delete_digest(json, r->old_side.digest, freed);
-	if (error == 0)
-		error = delete_digest(json, r->digest, freed);
+	if (error < 0)
+		return error;
+	error = delete_digests(json, r, keep_old, freed);
 	if (error < 0)
 		return error;
 	requirement_drop_reencrypt(json);

@@ -16,8 +16,8 @@ struct assignment {
 	unsigned segment;
 };
 
-static void append(struct reencrypt_layout *l, const struct luks_reenc *r, bool is_new,
-		   uint64_t start, uint64_t size, unsigned flags)
+static void append_segment(struct reencrypt_layout *l, const struct luks_reenc *r, bool is_new,
+			   uint64_t start, uint64_t size, unsigned flags)
 {
 	const struct luks_side *side = is_new ? &r->new_side : &r->old_side;
 	struct segment s = {
@@ -47,9 +47,9 @@ void layout_build(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_si
 	struct reencrypt_layout l = {0};
 	struct segment *last;
 
-	append(&l, r, forward, 0, start, 0);
-	append(&l, r, true, start, hot_size, SEGMENT_HOT);
-	append(&l, r, !forward, end, r->data_size - end, 0);
+	append_segment(&l, r, forward, 0, start, 0);
+	append_segment(&l, r, true, start, hot_size, SEGMENT_HOT);
+	append_segment(&l, r, !forward, end, r->data_size - end, 0);
 
 	last = &l.segment[l.count - 1];
 	if (!(last->flags & SEGMENT_HOT) && !r->fixed_size)
@@ -201,17 +201,19 @@ int layout_store(json_object *json, const struct luks_reenc *r, const struct ree
 	json_object *old_segments = field_get(json, "segments", json_type_object);
 	struct assignment list[MAX_ASSIGNMENTS];
 	struct backups b = {-1, -1, -1};
-	int error = segments ? 0 : -ENOMEM;
+	int error;
 
-	for (unsigned i = 0; error == 0 && i < l->count; i++)
+	if (!segments)
+		return -ENOMEM;
+	for (unsigned i = 0; i < l->count; i++) {
 		error = field_set_id(segments, i, segment_to_json(&l->segment[i]));
-	if (error == 0) {
-		b.previous = keep_backup(old_segments, segments, "backup-previous");
-		b.final = keep_backup(old_segments, segments, "backup-final");
-		error = b.previous < 0 || b.final < 0 ? -ENOMEM : 0;
+		if (error < 0)
+			return error;
 	}
-	if (error < 0)
-		return error;
+	b.previous = keep_backup(old_segments, segments, "backup-previous");
+	b.final = keep_backup(old_segments, segments, "backup-final");
+	if (b.previous < 0 || b.final < 0)
+		return -ENOMEM;
 	error = field_set(json, "segments", TAKE_PTR(segments));
 	if (error < 0)
 		return error;
