@@ -196,6 +196,7 @@ static int add_copy(struct luks_begin *b, size_t i, bool first)
 	const struct luks_begin_slot *old = &b->plan.slots[i];
 	int r;
 
+	assert(luks_begin_is_open(b, i) && !b->plan.keeps_key);
 	r = set_up_copy(b, old->keyslot);
 	if (r < 0)
 		return fail_begin(b, r, "cannot set up a new keyslot");
@@ -288,6 +289,7 @@ static int init_reencryption(struct luks_begin *b, const struct start *start)
 	};
 	int r;
 
+	assert(start->passphrase);
 	memcpy(cipher, b->plan.new_cipher, sizeof(cipher));
 	mode = strchr(cipher, '-');
 	assert(mode);
@@ -370,6 +372,7 @@ int luks_begin_make(struct luks_begin *b, struct luks_header **ret, struct meta_
 {
 	int r;
 
+	assert(b->cd && b->draft && !b->header); /* once */
 	r = make_header(b);
 	b->cd = luks_context_close(b->cd);
 	if (r < 0)
@@ -386,6 +389,7 @@ int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
 	struct meta_io *io;
 	int r;
 
+	assert(b->old_key && b->new_key); /* once */
 	r = b->header ? 0 : luks_begin_make(b, &header, &io);
 	if (r < 0)
 		return r;

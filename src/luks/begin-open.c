@@ -3,6 +3,7 @@
  * Opening the keyslots of the old key that are to be carried over. Tokens come first, then one
  * question a keyslot; whatever passphrase comes is tried on all that are still closed.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -21,6 +22,7 @@ static int plan_slots(struct luks_begin *b)
 {
 	bool found = b->params.keyslot == LUKS_ANY_KEYSLOT;
 
+	assert(b->plan.n_slots == 0 && b->keyslots.n <= ARRAY_SIZE(b->plan.slots));
 	for (size_t i = 0; i < b->keyslots.n; i++) {
 		const struct luks_keyslot *slot = &b->keyslots.slots[i];
 
@@ -235,6 +237,7 @@ static int refuse_unanswered(const struct luks_begin *b)
 
 		if (!to_open(b, i))
 			continue;
+		assert(slot->tokens & b->tokens); /* which makes it one to open */
 		log_error("%s: token %d did not open keyslot %d, which would be lost; connect the "
 			  "token, name the token to keep with --token-id%s",
 			  b->params.device, __builtin_ctz(slot->tokens & b->tokens), slot->keyslot,
@@ -353,6 +356,7 @@ int luks_begin_open_keyslots(struct luks_begin *b)
 {
 	int r;
 
+	assert(!b->old_key && !b->new_passphrase);
 	r = plan_slots(b);
 	if (r < 0)
 		return r;

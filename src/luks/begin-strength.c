@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/begin-strength.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -279,6 +280,7 @@ int luks_begin_check_made(const struct luks_begin *b, int keyslot, int made)
 {
 	struct crypt_pbkdf_type old, new;
 
+	assert(keyslot >= 0 && made >= 0);
 	if (b->params.may_weaken || read_pbkdf(b, keyslot, &old) < 0 ||
 	    read_pbkdf(b, made, &new) < 0)
 		return 0;

@@ -2,6 +2,7 @@
 /* Planning: what changes, what is kept, and whether it can be done; nothing is written. */
 #include "luks/begin.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -205,6 +206,7 @@ static int make_new_key(struct luks_begin *b)
 	const struct secret *given = b->params.new_volume_key;
 	int r;
 
+	assert(b->old_key && !b->new_key);
 	if (b->plan.keeps_key)
 		return secret_copy(b->old_key->data, b->old_key->size, &b->new_key);
 	if (given && given->size == b->old_key->size &&
@@ -446,6 +448,7 @@ int luks_begin_plan(const struct luks_begin_params *params, struct luks_begin **
 	_cleanup_(luks_begin_freep) struct luks_begin *b = calloc(1, sizeof(*b));
 	int r;
 
+	assert(!params->no_keyslots || (params->volume_key && params->new_volume_key));
 	if (!b)
 		return -ENOMEM;
 	b->params = *params;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/context.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -121,6 +122,7 @@ int luks_context_open(const struct luks_place *place, struct crypt_device **ret)
 	char data[FILE_PATH_SIZE], header[FILE_PATH_SIZE];
 	int r;
 
+	assert(place->data.fd >= 0 && place->header.fd >= 0);
 	r = settle_place(place);
 	if (r < 0)
 		return r;

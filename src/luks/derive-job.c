@@ -19,6 +19,7 @@ static int make_room(struct derive_writer *w, size_t size)
 	struct secret *larger;
 	int r;
 
+	assert(w->used <= w->s->size);
 	if (size <= w->s->size - w->used)
 		return 0;
 	r = secret_new((w->s->size + size) * 2, &larger);
@@ -123,6 +124,7 @@ static const uint8_t *take_bytes(struct derive_reader *r, size_t size)
 {
 	const uint8_t *data;
 
+	assert(r->at <= r->s->size);
 	if (r->error == 0 && size > r->s->size - r->at)
 		r->error = -EBADMSG;
 	if (r->error < 0)
@@ -265,6 +267,7 @@ int derive_elsewhere(const struct secret *job, struct crypt_device *cd, unsigned
 	_cleanup_(secret_freep) struct secret *said = NULL;
 	int r, end = 1;
 
+	assert(luks_derive_policy()->run && n > 0);
 	r = run_job(job, cd, luks_derive_deadline(n), &said);
 	if (said)
 		end = read_answer(said, frame, arg);
@@ -284,6 +287,7 @@ int derive_send(const struct derive_channel *c, enum derive_frame_kind kind, int
 	const struct derive_frame f = {.kind = kind, .value = value, .size = (uint32_t)size};
 	int r;
 
+	assert(size <= UINT32_MAX);
 	r = c->send(&f, sizeof(f));
 	return r < 0 || size == 0 ? r : c->send(data, size);
 }
@@ -331,6 +335,7 @@ int luks_derive_serve(const struct secret *job, int data_fd, int header_fd,
 	const char *why;
 	int r;
 
+	assert(!channel.send); /* once in a process */
 	channel.send = send;
 	r = serve_job(&reader);
 	why = luks_derive_gave_up(r) ? luks_derive_why() : "";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Opening one keyslot: its cost is compared with the limits, and another process derives the key.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,11 +224,13 @@ static int open_keyslot(struct crypt_device *cd, int keyslot, const struct deriv
 int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret *passphrase,
 		      struct secret **ret)
 {
+	assert(passphrase); /* without one it would be token 0 */
 	return open_keyslot(cd, keyslot, &(struct derivation_opener){.passphrase = passphrase},
 			    ret);
 }
 
 int luks_keyslot_open_by_token(struct crypt_device *cd, int keyslot, int token, struct secret **ret)
 {
+	assert(token >= 0);
 	return open_keyslot(cd, keyslot, &(struct derivation_opener){.token = token}, ret);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "crypto/hash.h"
+#include "luks/fields.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -86,6 +87,7 @@ int luks_derive_give_up(int error, const char *what)
 
 int luks_given_up_note(struct luks_given_up *g, const char *device, int keyslot, int r)
 {
+	assert(r < 0 && keyslot >= 0 && keyslot < (int)LUKS_MAX_KEYSLOTS);
 	if (r == -ECANCELED)
 		return log_refusal(r, "%s: %s", device, last.text);
 	if (!luks_derive_gave_up(r)) {
@@ -194,6 +196,7 @@ int luks_derive_pbkdf2(const struct luks_pbkdf2 *p, const struct secret *passwor
 	EVP_MAC_CTX *ctx = NULL;
 	int r;
 
+	assert(p->iterations > 0);
 	r = luks_cost_check_digest(p->what, p->iterations, &policy.limits, &why);
 	if (r < 0)
 		return luks_derive_note(r, &why);

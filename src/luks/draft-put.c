@@ -3,6 +3,7 @@
  * A draft goes to the disk: the header there is compared with the one that was copied, then the
  * areas of added keyslots are written and read back, then one commit follows.
  */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -116,6 +117,7 @@ static int put_piece(struct luks_draft *d, struct meta_io *to, uint64_t offset, 
 	uint8_t *half = d->buffer + DRAFT_STEP / 2;
 	int r;
 
+	assert(n <= DRAFT_STEP / 2);
 	r = meta_io_read(d->io, offset, d->buffer, n);
 	if (r < 0)
 		return r;
@@ -261,6 +263,7 @@ int luks_draft_put(struct luks_draft *d)
 	struct luks_reason why = {};
 	int r;
 
+	assert(d->header); /* of luks_draft_read() */
 	r = on_disk_open(&d->disk, LUKS_LOCK_EXCLUSIVE, &o);
 	if (r < 0)
 		return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/draft-internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,6 +33,7 @@ int on_disk_open(const struct found_file *f, enum luks_lock_mode mode, struct on
 	struct luks_reason why = {};
 	int r;
 
+	assert(!o->lock && !o->io && !o->header);
 	if (fd < 0)
 		return log_error_errno(fd, "%s: cannot be opened", f->path);
 	r = luks_lock_metadata(fd, mode, &o->lock);
@@ -67,6 +69,7 @@ int draft_read_copies(struct meta_io *io, size_t size, uint8_t **ret)
 	_cleanup_free_ uint8_t *copies = NULL;
 	int r;
 
+	assert(size > 0 && is_aligned(size, 4096));
 	copies = aligned_alloc(4096, size);
 	if (!copies)
 		return -ENOMEM;
@@ -258,6 +261,7 @@ static int read_draft(struct luks_draft *d, struct luks_header **header)
 
 int luks_draft_stage(struct luks_draft *d)
 {
+	assert(!d->header); /* it comes before luks_draft_read() */
 	return read_draft(d, &d->first);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/freed.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -112,6 +113,7 @@ void luks_freed_note(json_object *json, uint64_t size, const struct luks_areas *
 	json_object *tokens = tokens_of(json), *token = NULL;
 	unsigned id = find_note(tokens);
 
+	assert(size > LUKS_HEADER_BINARY_SIZE && areas->count <= ARRAY_SIZE(areas->area));
 	if (areas->count == 0 || make_token(field_by_id(tokens, id), areas, &token) < 0)
 		return;
 	for (unsigned i = 0; i < LUKS_MAX_TOKENS && id == LUKS_MAX_TOKENS; i++)
@@ -193,6 +195,7 @@ int luks_freed_wipe(struct luks_header *h, struct meta_io *io, const struct luks
 	json_object *token = field_by_id(tokens, id);
 	int r;
 
+	assert(also->count <= ARRAY_SIZE(also->area));
 	if (luks_header_needs_repair(h))
 		return -EUCLEAN;
 	if (requirement_any(h->json))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/header-disk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ int luks_header_checksum(const char *algorithm, const void *copy, uint64_t size,
 	_cleanup_(evp_md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	int r;
 
+	assert(size >= sizeof(struct luks_header_disk));
 	r = hash_fetch(algorithm, &md);
 	if (r < 0)
 		return r;

@@ -23,6 +23,7 @@ static int build_copy(struct luks_header *h, enum luks_copy copy, uint64_t seqid
 {
 	struct luks_header_disk *d = (struct luks_header_disk *)h->buffer;
 
+	assert(seqid >= h->seqid); /* they only grow */
 	memset(d, 0, sizeof(*d));
 	memcpy(d->magic, luks_magic[copy], sizeof(d->magic));
 	d->version = htobe16(2);
@@ -44,6 +45,8 @@ static int build_json(struct luks_header *h)
 	size_t length;
 	int r;
 
+	assert(h->size > LUKS_HEADER_BINARY_SIZE);
+	assert(!h->copy_due); /* luks_header_copy() needs what is in the buffer */
 	h->buffered = false;
 	/* A NUL must follow, and the rest of the area is zero. */
 	r = json_text_write(h->json, (char *)to, area - 1, &length);
@@ -58,6 +61,8 @@ static int write_copy(struct luks_header *h, struct meta_io *io, enum luks_copy 
 {
 	int r;
 
+	/* The other one is what is left if this write breaks off. */
+	assert(!h->bad[copy == LUKS_PRIMARY ? LUKS_SECONDARY : LUKS_PRIMARY]);
 	r = build_copy(h, copy, seqid);
 	if (r < 0)
 		return r;
@@ -158,6 +163,7 @@ int luks_header_copy(struct luks_header *h, struct meta_io *io)
 
 	if (!h->copy_due)
 		return 0;
+	assert(h->bad[LUKS_SECONDARY] && !h->secondary_pending);
 	h->copy_due = false;
 	r = write_copy(h, io, LUKS_SECONDARY, h->seqid);
 	if (r < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/json-text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -17,6 +18,7 @@ struct writer {
 
 static void put_bytes(struct writer *w, const char *text, size_t size)
 {
+	assert(w->used <= w->size);
 	if (w->error == 0 && size > w->size - w->used)
 		w->error = -ENOSPC;
 	if (w->error < 0)

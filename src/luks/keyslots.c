@@ -34,6 +34,7 @@ static int add_keyslot(struct luks_keyslots *ks, unsigned id, json_object *keysl
 	struct luks_keyslot *slot = &ks->slots[ks->n];
 	json_object *area = field_get(keyslot, "area", json_type_object);
 
+	assert(ks->n < ARRAY_SIZE(ks->slots) && id < LUKS_MAX_KEYSLOTS);
 	if (!area || field_u64(area, "offset", &slot->area_offset) < 0 ||
 	    field_u64(area, "size", &slot->area_size) < 0)
 		return -EINVAL;
@@ -213,6 +214,7 @@ int luks_keyslots_place(struct luks_keyslots *ks, uint64_t size)
 
 	if (id < 0)
 		return id;
+	assert(ks->n < ARRAY_SIZE(ks->slots)); /* as a number is free */
 	while (offset < ks->areas_end) {
 		uint64_t start = offset;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/record-mac.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "luks/fields.h"
+#include "util/checked.h"
 
 #define LABEL    "recryptd state token 1"
 #define MEMBER   "mac"
@@ -26,11 +28,13 @@ const char *record_trust_name(enum record_trust trust)
 		[RECORD_UNTRUSTED] = "untrusted",
 	};
 
+	assert((size_t)trust < ARRAY_SIZE(names));
 	return names[trust];
 }
 
 void record_keys_forget(struct record_keys *keys)
 {
+	assert(keys->n <= ARRAY_SIZE(keys->key));
 	for (size_t i = 0; i < keys->n; i++)
 		secret_free(keys->key[i].key);
 	*keys = (struct record_keys){};
@@ -179,6 +183,7 @@ int record_mac_put(const struct luks_header *h, json_object *record, const struc
 {
 	_cleanup_(json_putp) json_object *macs = NULL;
 
+	assert(keys->n <= ARRAY_SIZE(keys->key));
 	json_object_object_del(record, MEMBER);
 	if (keys->n == 0)
 		return 0;
@@ -209,6 +214,7 @@ enum record_trust record_mac_check(const struct luks_header *h, json_object *rec
 	json_object *macs = field_get(record, MEMBER, json_type_object);
 	bool right = false;
 
+	assert(keys->n <= ARRAY_SIZE(keys->key));
 	if (keys->n == 0)
 		return RECORD_UNVERIFIED;
 	for (size_t i = 0; i < keys->n; i++) {

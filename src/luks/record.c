@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,6 +118,7 @@ static int check_room(const struct luks_header *h, json_object *json)
 {
 	size_t length;
 
+	assert(h->size > LUKS_HEADER_BINARY_SIZE);
 	if (!json_object_to_json_string_length(
 		    json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length))
 		return -ENOMEM;

@@ -11,6 +11,7 @@
  * So while nothing is hot, the blocks become small enough for the data and the boundary. cryptsetup
  * continues with blocks of any size, makes them 4096 bytes long again, and stops where it likes.
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "luks/fields.h"
@@ -30,6 +31,7 @@ uint32_t luks_reenc_uncovered(const struct luks_reenc *r)
 
 uint32_t reenc_fitting_block(const struct luks_reenc *r, uint32_t wanted)
 {
+	assert(is_power_of_2(wanted));
 	/* It ends: both are multiples of the sector size. */
 	while (!is_aligned(r->data_size | r->boundary, wanted))
 		wanted /= 2;

@@ -9,6 +9,7 @@
  */
 #include "luks/reencrypt-digest.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -39,6 +40,7 @@ struct message {
 
 static void put(struct message *m, const void *data, size_t size)
 {
+	assert(m->used <= m->text->size);
 	if (size > m->text->size - m->used) {
 		m->overflow = true;
 		return;
@@ -148,6 +150,7 @@ static int build_message(json_object *json, const struct luks_reenc *r,
 	struct message m;
 	int error;
 
+	assert(r->version < 10); /* one digit */
 	error = secret_new(MESSAGE_SIZE, &text);
 	if (error < 0)
 		return error;

@@ -3,6 +3,7 @@
  * The edits that move a re-encryption on and end it. Each works on a copy of the JSON, so that a
  * failure leaves the header as it was.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ static bool is_editable(const struct luks_reenc *r)
 /* Where the edge stands when the hotzone is done. */
 static uint64_t boundary_after(const struct luks_reenc *r)
 {
+	assert(r->direction == LUKS_FORWARD || r->hot_size <= r->boundary);
 	return r->direction == LUKS_FORWARD ? r->boundary + r->hot_size : r->boundary - r->hot_size;
 }
 

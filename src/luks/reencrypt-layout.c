@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/reencrypt-layout.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ static void append_segment(struct reencrypt_layout *l, const struct luks_reenc *
 
 	if (size == 0)
 		return;
+	assert(l->count < ARRAY_SIZE(l->segment));
 	if (side->crypt) {
 		s.iv_tweak = start >> SECTOR_SHIFT;
 		s.sector_size = side->sector_size;
@@ -47,6 +49,8 @@ void layout_build(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_si
 	struct reencrypt_layout l = {0};
 	struct segment *last;
 
+	assert(boundary <= r->data_size && r->data_size > 0);
+	assert(hot_size <= (forward ? r->data_size - boundary : boundary));
 	append_segment(&l, r, forward, 0, start, 0);
 	append_segment(&l, r, true, start, hot_size, SEGMENT_HOT);
 	append_segment(&l, r, !forward, end, r->data_size - end, 0);
@@ -64,6 +68,7 @@ static void assign(struct assignment *list, unsigned *n, const struct luks_side 
 	for (unsigned i = 0; i < *n; i++)
 		if (list[i].digest == side->digest && list[i].segment == (unsigned)segment)
 			return;
+	assert(*n < MAX_ASSIGNMENTS);
 	list[(*n)++] = (struct assignment){side->digest, (unsigned)segment};
 }
 
@@ -203,6 +208,7 @@ int layout_store(json_object *json, const struct luks_reenc *r, const struct ree
 	struct backups b = {-1, -1, -1};
 	int error;
 
+	assert(l->count > 0);
 	if (!segments)
 		return -ENOMEM;
 	for (unsigned i = 0; i < l->count; i++) {
@@ -245,6 +251,7 @@ json_object *header_copy_json(const struct luks_header *h)
 
 void header_replace_json(struct luks_header *h, json_object *json)
 {
+	assert(json && json != h->json);
 	json_object_put(h->json);
 	h->json = json;
 }

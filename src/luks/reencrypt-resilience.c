@@ -8,6 +8,7 @@
  * The area is covered by the verification digest, which is made anew in the same commit: before it
  * the header is clean in the old way, after it in the new one.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ static int set_capacity(struct luks_reenc *r)
 {
 	uint64_t capacity = r->area_size;
 
+	assert(is_power_of_2(r->block_size));
 	if (r->resilience == LUKS_RESILIENCE_CHECKSUM) {
 		const int size = hash_size(r->hash);
 
@@ -61,6 +63,7 @@ static int change_protection(const struct luks_reenc *r, const struct luks_prote
 	struct luks_reenc changed = *r;
 	int error;
 
+	assert(p->hash || p->resilience != LUKS_RESILIENCE_CHECKSUM);
 	changed.resilience = p->resilience;
 	changed.block_size = block_size_for(r, p);
 	changed.hash[0] = '\0';
@@ -86,6 +89,7 @@ static json_object *area_to_json(const struct luks_reenc *r)
 	_cleanup_(json_putp) json_object *area = json_object_new_object();
 	const char *type = luks_resilience_name(r->resilience);
 
+	assert(is_plain(r->resilience));
 	if (!area || field_set(area, "type", json_object_new_string(type)) < 0 ||
 	    field_set(area, "offset", json_u64(r->area_offset)) < 0 ||
 	    field_set(area, "size", json_u64(r->area_size)) < 0)

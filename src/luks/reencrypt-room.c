@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The JSON grows with the first hotzone: it must have room for that before anything begins. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -52,6 +53,7 @@ int luks_reenc_check_room(const struct luks_header *h, const struct luks_reenc *
 	struct luks_header longest = *h; /* all but the JSON stays that of @h */
 	int error;
 
+	assert(h->size > LUKS_HEADER_BINARY_SIZE);
 	*ret_size = h->size - LUKS_HEADER_BINARY_SIZE;
 	*ret_used = *ret_size;
 	longest.json = header_copy_json(h);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/segment.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -130,6 +131,7 @@ json_object *segment_to_json(const struct segment *s)
 	const bool crypt = s->kind == SEGMENT_CRYPT;
 	const char *type = crypt ? "crypt" : "linear";
 
+	assert(s->kind != SEGMENT_UNKNOWN && !(s->flags & ~(unsigned)SEGMENT_HOT));
 	if (!json || field_set(json, "type", json_object_new_string(type)) < 0 ||
 	    field_set(json, "offset", json_u64(s->offset)) < 0 ||
 	    field_set(json, "size", size_to_json(s)) < 0)

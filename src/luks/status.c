@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/status.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include "util/checked.h"
 
 const char *luks_reenc_state_name(enum luks_reenc_state state)
 {
@@ -12,6 +15,7 @@ const char *luks_reenc_state_name(enum luks_reenc_state state)
 		[LUKS_REENC_FINISH] = "finish",
 	};
 
+	assert((size_t)state < ARRAY_SIZE(names));
 	return names[state];
 }
 

@@ -6,6 +6,7 @@
  */
 #include "luks/unlock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,7 @@ static int take_key(struct unlock *u, enum side s, struct secret *key)
 {
 	enum side other = s == OLD ? NEW : OLD;
 
+	assert(wanted(u, s)); /* so there is no key to lose */
 	u->keys[s] = key;
 	if (wanted(u, other) && u->digests[other] == u->digests[s])
 		return secret_copy(key->data, key->size, &u->keys[other]);
@@ -82,6 +84,7 @@ static int open_keyslot(struct unlock *u, const struct luks_keyslot *slot,
 {
 	if (by->passphrase)
 		return luks_keyslot_open(u->cd, slot->id, by->passphrase, ret);
+	assert(by->token >= 0 && by->token < (int)LUKS_MAX_TOKENS);
 	if (!(slot->tokens & UINT32_C(1) << by->token))
 		return -EPERM;
 	return luks_keyslot_open_by_token(u->cd, slot->id, by->token, ret);
