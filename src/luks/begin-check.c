@@ -16,15 +16,19 @@
 #include "util/checked.h"
 #include "util/log.h"
 
+static int read_requirements(struct crypt_device *cd, uint32_t *ret_flags, char *names, size_t size)
+{
+	int r = crypt_persistent_flags_get(cd, CRYPT_FLAGS_REQUIREMENTS, ret_flags);
+
+	return r < 0 ? r : luks_requirements(cd, names, size);
+}
+
 static int check_requirements(struct crypt_device *cd, const char *device)
 {
 	char names[256];
 	uint32_t flags;
-	int r;
+	int r = read_requirements(cd, &flags, names, sizeof(names));
 
-	r = crypt_persistent_flags_get(cd, CRYPT_FLAGS_REQUIREMENTS, &flags);
-	if (r == 0)
-		r = luks_requirements(cd, names, sizeof(names));
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot read the header's requirements", device);
 	if (flags & CRYPT_REQUIREMENT_ONLINE_REENCRYPT) {
@@ -70,13 +74,13 @@ int luks_begin_check_volume(struct crypt_device *cd, const struct luks_begin_par
 	int r;
 
 	r = check_requirements(cd, params->device);
-	if (r == 0)
-		r = check_integrity(cd, params->device);
-	if (r == 0)
-		r = check_writable(&params->place->data);
-	if (r == 0 && params->place->detached)
-		r = check_writable(&params->place->header);
-	return r;
+	if (r < 0)
+		return r;
+	r = check_integrity(cd, params->device);
+	if (r < 0)
+		return r;
+	r = check_writable(&params->place->data);
+	return r < 0 || !params->place->detached ? r : check_writable(&params->place->header);
 }
 
 static int device_size(const struct found_file *f, uint64_t *ret)
@@ -94,17 +98,23 @@ static int device_size(const struct found_file *f, uint64_t *ret)
 	return 0;
 }
 
+/* Bytes of the device, and where its data begins. */
+static int find_data(struct crypt_device *cd, const struct found_file *f, uint64_t *ret_size,
+		     uint64_t *ret_offset)
+{
+	int r = device_size(f, ret_size);
+
+	return r < 0 ? r : mul_u64(crypt_get_data_offset(cd), SECTOR_SIZE, ret_offset);
+}
+
 /* Bytes of data: what the segment says, or what the device has behind the data offset. */
 static int data_size(struct crypt_device *cd, const struct luks_begin_params *params,
 		     const struct luks_keyslots *keyslots, uint64_t *ret)
 {
 	const char *device = params->device;
 	uint64_t offset = 0, size = 0;
-	int r;
+	int r = find_data(cd, &params->place->data, &size, &offset);
 
-	r = device_size(&params->place->data, &size);
-	if (r == 0)
-		r = mul_u64(crypt_get_data_offset(cd), SECTOR_SIZE, &offset);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot tell its size", device);
 	if (size <= offset || !range_inside(offset, keyslots->data_size, size)) {
@@ -158,12 +168,9 @@ static int check_closed(const struct luks_begin_params *params)
 int luks_begin_check_sizes(struct crypt_device *cd, const struct luks_begin_params *params,
 			   const struct luks_keyslots *keyslots, const struct luks_begin_plan *plan)
 {
-	int r;
+	int r = check_data_size(cd, params, keyslots, plan);
 
-	r = check_data_size(cd, params, keyslots, plan);
-	if (r == 0 && plan->new_sector_size > plan->old_sector_size)
-		r = check_closed(params);
-	return r;
+	return r < 0 || plan->new_sector_size <= plan->old_sector_size ? r : check_closed(params);
 }
 
 /*
@@ -195,13 +202,15 @@ static int check_token(struct crypt_device *cd, const char *device, int id)
 int luks_begin_check_tokens(struct crypt_device *cd, const char *device,
 			    const struct luks_begin_plan *plan)
 {
-	int r = 0;
-
 	if (plan->keeps_key && strcmp(plan->old_cipher, plan->new_cipher) == 0)
 		return 0;
-	for (int id = 0; id < (int)LUKS_MAX_TOKENS && r == 0; id++)
-		r = check_token(cd, device, id);
-	return r;
+	for (int id = 0; id < (int)LUKS_MAX_TOKENS; id++) {
+		int r = check_token(cd, device, id);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* Bytes of a keyslot's area: the key split into 4000 stripes, in whole blocks (LUKS2 spec, 3.2). */
@@ -212,13 +221,15 @@ static uint64_t area_size(uint32_t key_size)
 	return round_down_u64(size + 4095, 4096);
 }
 
-static int place(struct luks_keyslots *keyslots, size_t n, uint32_t key_size)
+static int place_keyslots(struct luks_keyslots *keyslots, size_t n, uint32_t key_size)
 {
-	int r = 0;
+	for (size_t i = 0; i < n; i++) {
+		int r = luks_keyslots_place(keyslots, area_size(key_size));
 
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = luks_keyslots_place(keyslots, area_size(key_size));
-	return r;
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* At least one block of them must fit, whatever they are. */
@@ -229,9 +240,9 @@ static bool has_room(const struct luks_keyslots *keyslots, const struct luks_beg
 {
 	struct luks_keyslots after = *keyslots;
 
-	return place(&after, old_slots, plan->old_key_size) == 0 &&
-	       place(&after, new_slots, plan->new_key_size) == 0 && after.n < LUKS_MAX_KEYSLOTS &&
-	       luks_keyslots_largest_gap(&after) >= RESILIENCE_MIN;
+	return place_keyslots(&after, old_slots, plan->old_key_size) == 0 &&
+	       place_keyslots(&after, new_slots, plan->new_key_size) == 0 &&
+	       after.n < LUKS_MAX_KEYSLOTS && luks_keyslots_largest_gap(&after) >= RESILIENCE_MIN;
 }
 
 static uint64_t free_bytes(const struct luks_keyslots *keyslots)

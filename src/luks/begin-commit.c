@@ -77,7 +77,7 @@ static bool json_is_full(const struct luks_begin *b)
 	return true;
 }
 
-static int fail(const struct luks_begin *b, int r, const char *what)
+static int fail_begin(const struct luks_begin *b, int r, const char *what)
 {
 	const char *why = luks_context_error();
 
@@ -123,19 +123,19 @@ static int add_by_passphrase(struct luks_begin *b, const struct secret *passphra
 
 static int add_by_token(struct luks_begin *b, int token, bool first)
 {
-	struct crypt_keyslot_context *key = NULL, *opener = NULL;
+	_cleanup_(crypt_keyslot_context_freep) struct crypt_keyslot_context *key = NULL,
+									    *opener = NULL;
 	int r;
 
 	r = crypt_keyslot_context_init_by_volume_key(b->cd, (const char *)b->new_key->data,
 						     b->new_key->size, &key);
-	if (r == 0)
-		r = crypt_keyslot_context_init_by_token(b->cd, token, NULL, NULL, 0, NULL, &opener);
-	if (r == 0)
-		r = crypt_keyslot_add_by_keyslot_context(b->cd, CRYPT_ANY_SLOT, key, CRYPT_ANY_SLOT,
-							 opener, new_key_flags(first));
-	crypt_keyslot_context_free(key);
-	crypt_keyslot_context_free(opener);
-	return r;
+	if (r < 0)
+		return r;
+	r = crypt_keyslot_context_init_by_token(b->cd, token, NULL, NULL, 0, NULL, &opener);
+	if (r < 0)
+		return r;
+	return crypt_keyslot_add_by_keyslot_context(b->cd, CRYPT_ANY_SLOT, key, CRYPT_ANY_SLOT,
+						    opener, new_key_flags(first));
 }
 
 /* Also makes the old key's keyslots: an old key that is given needs one that opens by passphrase.
@@ -151,16 +151,23 @@ static int add_old_key(struct luks_begin *b, const struct secret *passphrase)
 static int copy_attributes(struct luks_begin *b, const struct luks_begin_slot *from, int to)
 {
 	crypt_keyslot_priority priority = crypt_keyslot_get_priority(b->cd, from->keyslot);
-	int r = 0;
+	int r;
 
 	if (priority == CRYPT_SLOT_PRIORITY_INVALID)
 		return -EINVAL;
-	if (priority != CRYPT_SLOT_PRIORITY_NORMAL)
+	if (priority != CRYPT_SLOT_PRIORITY_NORMAL) {
 		r = crypt_keyslot_set_priority(b->cd, to, priority);
-	for (int t = 0; t < (int)LUKS_MAX_TOKENS && r >= 0; t++)
-		if (from->tokens & UINT32_C(1) << t)
-			r = crypt_token_assign_keyslot(b->cd, t, to);
-	return r < 0 ? r : 0;
+		if (r < 0)
+			return r;
+	}
+	for (int t = 0; t < (int)LUKS_MAX_TOKENS; t++) {
+		if (!(from->tokens & UINT32_C(1) << t))
+			continue;
+		r = crypt_token_assign_keyslot(b->cd, t, to);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /*
@@ -177,25 +184,31 @@ static int set_encryption(struct luks_begin *b, int keyslot)
 	return cipher ? crypt_keyslot_set_encryption(b->cd, cipher, key_size) : -EINVAL;
 }
 
+static int set_up_copy(struct luks_begin *b, int keyslot)
+{
+	int r = set_encryption(b, keyslot);
+
+	return r < 0 ? r : set_pbkdf(b, keyslot);
+}
+
 static int add_copy(struct luks_begin *b, size_t i, bool first)
 {
 	const struct luks_begin_slot *old = &b->plan.slots[i];
 	int r;
 
-	r = set_encryption(b, old->keyslot);
-	if (r == 0)
-		r = set_pbkdf(b, old->keyslot);
+	assert(luks_begin_is_open(b, i) && !b->plan.keeps_key);
+	r = set_up_copy(b, old->keyslot);
 	if (r < 0)
-		return fail(b, r, "cannot set up a new keyslot");
+		return fail_begin(b, r, "cannot set up a new keyslot");
 	r = b->openers[i].passphrase ? add_by_passphrase(b, b->openers[i].passphrase, first)
 				     : add_by_token(b, b->openers[i].token, first);
 	if (r < 0)
-		return fail(b, r, "cannot add a keyslot");
+		return fail_begin(b, r, "cannot add a keyslot");
 	if (luks_begin_check_made(b, old->keyslot, r) < 0)
 		return -EINVAL;
 	log_info("Key slot %d created.", r);
 	if (copy_attributes(b, old, r) < 0)
-		return fail(b, -EIO, "cannot copy priority and tokens of a keyslot");
+		return fail_begin(b, -EIO, "cannot copy priority and tokens of a keyslot");
 	return r;
 }
 
@@ -233,12 +246,12 @@ static int add_pair(struct luks_begin *b, const struct secret *passphrase, struc
 	int r = add_old_key(b, passphrase);
 
 	if (r < 0)
-		return fail(b, r, "cannot add a keyslot");
+		return fail_begin(b, r, "cannot add a keyslot");
 	start->old_slot = start->new_slot = r;
 	if (!b->plan.keeps_key) {
 		r = add_by_passphrase(b, passphrase, !start->has_digest);
 		if (r < 0)
-			return fail(b, r, "cannot add a keyslot");
+			return fail_begin(b, r, "cannot add a keyslot");
 		start->new_slot = r;
 	}
 	start->passphrase = passphrase;
@@ -256,7 +269,7 @@ static int add_bridge(struct luks_begin *b, struct secret **bridge, struct start
 		return -EIO;
 	r = set_fast_pbkdf(b);
 	if (r < 0)
-		return fail(b, r, "cannot set up a keyslot");
+		return fail_begin(b, r, "cannot set up a keyslot");
 	return add_pair(b, *bridge, start);
 }
 
@@ -276,6 +289,7 @@ static int init_reencryption(struct luks_begin *b, const struct start *start)
 	};
 	int r;
 
+	assert(start->passphrase);
 	memcpy(cipher, b->plan.new_cipher, sizeof(cipher));
 	mode = strchr(cipher, '-');
 	assert(mode);
@@ -284,17 +298,23 @@ static int init_reencryption(struct luks_begin *b, const struct start *start)
 	r = crypt_reencrypt_init_by_passphrase(b->cd, NULL, (const char *)start->passphrase->data,
 					       start->passphrase->size, start->old_slot,
 					       start->new_slot, cipher, mode, &params);
-	return r < 0 ? fail(b, r, "cannot begin the re-encryption") : 0;
+	return r < 0 ? fail_begin(b, r, "cannot begin the re-encryption") : 0;
+}
+
+static int destroy_pair(struct luks_begin *b, const struct start *start)
+{
+	int r = crypt_keyslot_destroy(b->cd, start->old_slot);
+
+	if (r < 0 || start->new_slot == start->old_slot)
+		return r;
+	return crypt_keyslot_destroy(b->cd, start->new_slot);
 }
 
 static int remove_bridge(struct luks_begin *b, const struct start *start)
 {
-	int r;
+	int r = destroy_pair(b, start);
 
-	r = crypt_keyslot_destroy(b->cd, start->old_slot);
-	if (r == 0 && start->new_slot != start->old_slot)
-		r = crypt_keyslot_destroy(b->cd, start->new_slot);
-	return r < 0 ? fail(b, r, "cannot remove the temporary keyslots") : 0;
+	return r < 0 ? fail_begin(b, r, "cannot remove the temporary keyslots") : 0;
 }
 
 /* Keyslots that can be opened by a passphrase of the user's, or else the bridge. */
@@ -336,7 +356,7 @@ static int remove_leftovers(struct luks_begin *b)
 	return r < 0 ? r : luks_draft_stage(b->draft);
 }
 
-static int make(struct luks_begin *b)
+static int make_header(struct luks_begin *b)
 {
 	int r = remove_leftovers(b);
 
@@ -350,8 +370,10 @@ static int make(struct luks_begin *b)
 
 int luks_begin_make(struct luks_begin *b, struct luks_header **ret, struct meta_io **ret_io)
 {
-	int r = make(b);
+	int r;
 
+	assert(b->cd && b->draft && !b->header); /* once */
+	r = make_header(b);
 	b->cd = luks_context_close(b->cd);
 	if (r < 0)
 		return r;
@@ -365,8 +387,10 @@ int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
 {
 	struct luks_header *header;
 	struct meta_io *io;
-	int r = b->header ? 0 : luks_begin_make(b, &header, &io);
+	int r;
 
+	assert(b->old_key && b->new_key); /* once */
+	r = b->header ? 0 : luks_begin_make(b, &header, &io);
 	if (r < 0)
 		return r;
 	r = luks_draft_put(b->draft);

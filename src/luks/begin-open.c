@@ -3,6 +3,7 @@
  * Opening the keyslots of the old key that are to be carried over. Tokens come first, then one
  * question a keyslot; whatever passphrase comes is tried on all that are still closed.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -21,6 +22,7 @@ static int plan_slots(struct luks_begin *b)
 {
 	bool found = b->params.keyslot == LUKS_ANY_KEYSLOT;
 
+	assert(b->plan.n_slots == 0 && b->keyslots.n <= ARRAY_SIZE(b->plan.slots));
 	for (size_t i = 0; i < b->keyslots.n; i++) {
 		const struct luks_keyslot *slot = &b->keyslots.slots[i];
 
@@ -70,7 +72,7 @@ static void keep_old_key(struct luks_begin *b, struct secret **key)
 }
 
 /* Nothing makes sense any more, or another keyslot may open. */
-static int note(struct luks_begin *b, size_t i, int r)
+static int note_failure(struct luks_begin *b, size_t i, int r)
 {
 	const int keyslot = b->plan.slots[i].keyslot;
 
@@ -90,7 +92,7 @@ static int try_passphrase(struct luks_begin *b, const struct secret *passphrase)
 			continue;
 		r = luks_keyslot_open(b->cd, b->plan.slots[i].keyslot, passphrase, &key);
 		if (r < 0) {
-			r = note(b, i, r);
+			r = note_failure(b, i, r);
 			if (r < 0)
 				return r;
 			continue;
@@ -115,7 +117,7 @@ static int try_plugin_token(struct luks_begin *b, int token)
 			continue;
 		r = luks_keyslot_open_by_token(b->cd, b->plan.slots[i].keyslot, token, &key);
 		if (r < 0) {
-			r = note(b, i, r);
+			r = note_failure(b, i, r);
 			if (r < 0)
 				return r;
 			continue;
@@ -127,6 +129,16 @@ static int try_plugin_token(struct luks_begin *b, int token)
 	return 0;
 }
 
+static int try_token(struct luks_begin *b, int token)
+{
+	_cleanup_(secret_freep) struct secret *passphrase = NULL;
+	int r = luks_token_passphrase(b->cd, token, &passphrase);
+
+	if (r == -EINVAL)
+		return try_plugin_token(b, token);
+	return r < 0 ? r : try_passphrase(b, passphrase);
+}
+
 static int try_tokens(struct luks_begin *b)
 {
 	uint32_t assigned = 0;
@@ -134,16 +146,11 @@ static int try_tokens(struct luks_begin *b)
 	for (size_t i = 0; i < b->plan.n_slots; i++)
 		assigned |= b->plan.slots[i].tokens;
 	for (int t = 0; t < (int)LUKS_MAX_TOKENS; t++) {
-		_cleanup_(secret_freep) struct secret *passphrase = NULL;
 		int r;
 
 		if (!(assigned & b->tokens & UINT32_C(1) << t))
 			continue;
-		r = luks_token_passphrase(b->cd, t, &passphrase);
-		if (r == 0)
-			r = try_passphrase(b, passphrase);
-		else if (r == -EINVAL)
-			r = try_plugin_token(b, t);
+		r = try_token(b, t);
 		if (r < 0 && r != -ENOKEY)
 			return r;
 	}
@@ -173,8 +180,9 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 			return 0;
 		if (r == -ENODATA && wrong > 0)
 			return -EPERM;
-		if (r == 0)
-			r = try_passphrase(b, passphrase);
+		if (r < 0)
+			return r;
+		r = try_passphrase(b, passphrase);
 		if (r < 0)
 			return r;
 		again = luks_begin_count_open(b) == before;
@@ -229,6 +237,7 @@ static int refuse_unanswered(const struct luks_begin *b)
 
 		if (!to_open(b, i))
 			continue;
+		assert(slot->tokens & b->tokens); /* which makes it one to open */
 		log_error("%s: token %d did not open keyslot %d, which would be lost; connect the "
 			  "token, name the token to keep with --token-id%s",
 			  b->params.device, __builtin_ctz(slot->tokens & b->tokens), slot->keyslot,
@@ -308,8 +317,9 @@ static int ask_for_new_passphrase(struct luks_begin *b)
 	r = p->ask(p->arg, LUKS_NEW_PASSPHRASE, false, &passphrase);
 	if (r == -ENOKEY || r == -ENODATA)
 		return do_without_passphrase(b);
-	if (r == 0)
-		r = try_passphrase(b, passphrase);
+	if (r < 0)
+		return r;
+	r = try_passphrase(b, passphrase);
 	if (r < 0)
 		return r;
 	if (luks_begin_count_open(b) > 0)
@@ -335,18 +345,29 @@ static int take_volume_key(struct luks_begin *b)
 	return secret_copy(key->data, key->size, &b->old_key);
 }
 
+static int find_and_try_tokens(struct luks_begin *b)
+{
+	int r = luks_tokens_find(b->cd, b->params.device, b->params.token_choice, &b->tokens);
+
+	return r < 0 || b->params.skip_tokens ? r : try_tokens(b);
+}
+
 int luks_begin_open_keyslots(struct luks_begin *b)
 {
 	int r;
 
+	assert(!b->old_key && !b->new_passphrase);
 	r = plan_slots(b);
-	if (r == 0 && b->params.volume_key)
-		r = take_volume_key(b);
-	if (r < 0 || b->params.no_keyslots)
+	if (r < 0)
 		return r;
-	r = luks_tokens_find(b->cd, b->params.device, b->params.token_choice, &b->tokens);
-	if (r == 0 && !b->params.skip_tokens)
-		r = try_tokens(b);
+	if (b->params.volume_key) {
+		r = take_volume_key(b);
+		if (r < 0)
+			return r;
+	}
+	if (b->params.no_keyslots)
+		return 0;
+	r = find_and_try_tokens(b);
 	if (r < 0)
 		return r;
 	if (!b->params.volume_key)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/begin-strength.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -192,7 +193,7 @@ int luks_begin_pbkdf(const struct luks_begin *b, int keyslot, struct crypt_pbkdf
 	return 0;
 }
 
-static int refuse(const struct luks_begin *b, const char *what, const char *option)
+static int refuse_weaker(const struct luks_begin *b, const char *what, const char *option)
 {
 	return log_refusal(-EINVAL,
 			   "%s: %s would be weaker than now, which no person has asked this host "
@@ -206,7 +207,23 @@ static int check_keyslot(const struct luks_begin *b, int keyslot)
 
 	if (read_pbkdf(b, keyslot, &old) < 0 || luks_begin_pbkdf(b, keyslot, &new) < 0)
 		return 0; /* which fails when it is made */
-	return pbkdf_is_weaker(&old, &new) ? refuse(b, "the PBKDF of a keyslot", "--pbkdf") : 0;
+	return pbkdf_is_weaker(&old, &new) ? refuse_weaker(b, "the PBKDF of a keyslot", "--pbkdf")
+					   : 0;
+}
+
+static int check_keyslots(const struct luks_begin *b)
+{
+	const struct luks_begin_plan *p = &b->plan;
+
+	for (size_t i = 0; i < p->n_slots; i++) {
+		int r = luks_begin_is_open(b, i) && !p->keeps_key
+				? check_keyslot(b, p->slots[i].keyslot)
+				: 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* The keyslot areas of a volume of cipher_null that was LUKS1 before are of cipher_null as well. */
@@ -237,7 +254,7 @@ static int check_cipher(const struct luks_begin *b)
 	if (!luks_cipher_is_weaker(p->old_cipher, p->old_key_size, p->new_cipher, p->new_key_size))
 		return 0;
 	if (!b->params.may_weaken)
-		return refuse(b, "the cipher", "--cipher and --key-size");
+		return refuse_weaker(b, "the cipher", "--cipher and --key-size");
 	if (is_null(p->new_cipher))
 		log_warning("%s: %s does not encrypt: anybody who has the disk can read the data",
 			    b->params.device, p->new_cipher);
@@ -251,25 +268,22 @@ static int check_cipher(const struct luks_begin *b)
 
 int luks_begin_check_strength(const struct luks_begin *b)
 {
-	const struct luks_begin_plan *p = &b->plan;
 	int r = check_kept_key(b);
 
-	if (r == 0)
-		r = check_cipher(b);
-	if (r < 0 || b->params.may_weaken)
+	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < p->n_slots; i++)
-		if (luks_begin_is_open(b, i) && !p->keeps_key)
-			r = check_keyslot(b, p->slots[i].keyslot);
-	return r;
+	r = check_cipher(b);
+	return r < 0 || b->params.may_weaken ? r : check_keyslots(b);
 }
 
 int luks_begin_check_made(const struct luks_begin *b, int keyslot, int made)
 {
 	struct crypt_pbkdf_type old, new;
 
+	assert(keyslot >= 0 && made >= 0);
 	if (b->params.may_weaken || read_pbkdf(b, keyslot, &old) < 0 ||
 	    read_pbkdf(b, made, &new) < 0)
 		return 0;
-	return pbkdf_is_weaker(&old, &new) ? refuse(b, "the PBKDF of a keyslot", "--pbkdf") : 0;
+	return pbkdf_is_weaker(&old, &new) ? refuse_weaker(b, "the PBKDF of a keyslot", "--pbkdf")
+					   : 0;
 }

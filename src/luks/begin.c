@@ -2,6 +2,7 @@
 /* Planning: what changes, what is kept, and whether it can be done; nothing is written. */
 #include "luks/begin.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -149,6 +150,23 @@ static int check_iv(const struct luks_begin *b)
 			   b->params.device, b->plan.new_cipher, why);
 }
 
+static int plan_key_sizes(struct luks_begin *b)
+{
+	const struct luks_begin_params *p = &b->params;
+	struct luks_begin_plan *plan = &b->plan;
+	int r = old_key_size(b, &plan->old_key_size);
+
+	if (r < 0)
+		return r;
+	if (plan->old_key_size > KEY_SIZE_MAX)
+		return log_refusal(-EINVAL,
+				   "%s: the header claims a volume key of %" PRIu32
+				   " bytes; no cipher takes more than %d",
+				   p->device, plan->old_key_size, KEY_SIZE_MAX);
+	r = check_old_key_size(b);
+	return r < 0 ? r : plan_key_size(p, plan);
+}
+
 static int plan_parameters(struct luks_begin *b)
 {
 	const struct luks_begin_params *p = &b->params;
@@ -170,16 +188,7 @@ static int plan_parameters(struct luks_begin *b)
 	plan->old_sector_size = (uint32_t)crypt_get_sector_size(b->cd);
 	plan->new_sector_size = p->sector_size ?: plan->old_sector_size;
 	plan->keeps_key = p->keep_key;
-	r = old_key_size(b, &plan->old_key_size);
-	if (r == 0 && plan->old_key_size > KEY_SIZE_MAX)
-		return log_refusal(-EINVAL,
-				   "%s: the header claims a volume key of %" PRIu32
-				   " bytes; no cipher takes more than %d",
-				   p->device, plan->old_key_size, KEY_SIZE_MAX);
-	if (r == 0)
-		r = check_old_key_size(b);
-	if (r == 0)
-		r = plan_key_size(p, plan);
+	r = plan_key_sizes(b);
 	if (r < 0)
 		return r;
 	if (plan->keeps_key && cipher_spec_same(plan->old_cipher, plan->new_cipher) &&
@@ -197,6 +206,7 @@ static int make_new_key(struct luks_begin *b)
 	const struct secret *given = b->params.new_volume_key;
 	int r;
 
+	assert(b->old_key && !b->new_key);
 	if (b->plan.keeps_key)
 		return secret_copy(b->old_key->data, b->old_key->size, &b->new_key);
 	if (given && given->size == b->old_key->size &&
@@ -240,10 +250,16 @@ static int check_pbkdf_hashes(const struct luks_begin *b)
 {
 	int r = b->new_passphrase ? check_pbkdf_hash(b, -1) : 0;
 
-	for (size_t i = 0; r == 0 && i < b->plan.n_slots; i++)
-		if (luks_begin_is_open(b, i) && !b->plan.keeps_key)
-			r = check_pbkdf_hash(b, b->plan.slots[i].keyslot);
-	return r;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < b->plan.n_slots; i++) {
+		if (!luks_begin_is_open(b, i) || b->plan.keeps_key)
+			continue;
+		r = check_pbkdf_hash(b, b->plan.slots[i].keyslot);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int refuse_key_size(const struct luks_begin *b, const char *sizes)
@@ -328,21 +344,28 @@ static uint64_t steps_of_iteration(const struct luks_pbkdf *p)
 	return p->memory_kib ?: DEFAULT_ARGON2_KIB;
 }
 
+static int compare_cost(const struct luks_pbkdf *p, struct luks_reason *why)
+{
+	const struct luks_cost_limits *limits = &luks_derive_policy()->limits;
+	const char *type = p->type ?: CRYPT_KDF_ARGON2ID;
+	int r;
+
+	if (p->memory_kib > 0) {
+		r = luks_cost_check_memory("a new keyslot", type, p->memory_kib * UINT64_C(1024),
+					   limits, why);
+		if (r < 0)
+			return r;
+	}
+	return luks_cost_check_steps("a new keyslot", type, p->iterations * steps_of_iteration(p),
+				     limits, why);
+}
+
 /* New keyslots must not cost more than what will be opened again. */
 static int check_new_cost(const struct luks_begin *b)
 {
-	const struct luks_cost_limits *limits = &luks_derive_policy()->limits;
-	const struct luks_pbkdf *p = &b->params.pbkdf;
-	const char *type = p->type ?: CRYPT_KDF_ARGON2ID;
 	struct luks_reason why = {};
-	int r = 0;
+	int r = compare_cost(&b->params.pbkdf, &why);
 
-	if (p->memory_kib > 0)
-		r = luks_cost_check_memory("a new keyslot", type, p->memory_kib * UINT64_C(1024),
-					   limits, &why);
-	if (r == 0)
-		r = luks_cost_check_steps("a new keyslot", type,
-					  p->iterations * steps_of_iteration(p), limits, &why);
 	return r < 0 ? log_refusal(r, "%s: %s", b->params.device, why.text) : 0;
 }
 
@@ -356,6 +379,43 @@ static int open_draft(struct luks_begin *b)
 	return r < 0 ? r : luks_context_open(luks_draft_place(b->draft), &b->cd);
 }
 
+static int open_volume(struct luks_begin *b)
+{
+	int r = luks_context_open(b->params.place, &b->cd);
+
+	if (r < 0)
+		return r;
+	r = luks_begin_check_volume(b->cd, &b->params);
+	return r < 0 ? r : open_draft(b);
+}
+
+/* What can be told before anybody is asked for a passphrase. */
+static int plan_changes(struct luks_begin *b)
+{
+	int r = luks_keyslots_read(b->cd, &b->keyslots);
+
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot read the keyslots", b->params.device);
+	r = plan_parameters(b);
+	if (r < 0)
+		return r;
+	r = luks_begin_check_sizes(b->cd, &b->params, &b->keyslots, &b->plan);
+	return r < 0 ? r : luks_begin_check_tokens(b->cd, b->params.device, &b->plan);
+}
+
+static int plan_keys(struct luks_begin *b)
+{
+	int r = luks_begin_open_keyslots(b);
+
+	if (r < 0)
+		return r;
+	r = luks_begin_check_strength(b);
+	if (r < 0)
+		return r;
+	r = make_new_key(b);
+	return r < 0 ? r : check_algorithms(b);
+}
+
 static int make_plan(struct luks_begin *b)
 {
 	int r;
@@ -363,30 +423,13 @@ static int make_plan(struct luks_begin *b)
 	r = check_new_cost(b);
 	if (r < 0)
 		return r;
-	r = luks_context_open(b->params.place, &b->cd);
-	if (r == 0)
-		r = luks_begin_check_volume(b->cd, &b->params);
+	r = open_volume(b);
 	if (r < 0)
 		return r;
-	r = open_draft(b);
+	r = plan_changes(b);
 	if (r < 0)
 		return r;
-	r = luks_keyslots_read(b->cd, &b->keyslots);
-	if (r < 0)
-		return log_error_errno(r, "%s: cannot read the keyslots", b->params.device);
-	r = plan_parameters(b);
-	if (r == 0)
-		r = luks_begin_check_sizes(b->cd, &b->params, &b->keyslots, &b->plan);
-	if (r == 0)
-		r = luks_begin_check_tokens(b->cd, b->params.device, &b->plan);
-	if (r == 0)
-		r = luks_begin_open_keyslots(b);
-	if (r == 0)
-		r = luks_begin_check_strength(b);
-	if (r == 0)
-		r = make_new_key(b);
-	if (r == 0)
-		r = check_algorithms(b);
+	r = plan_keys(b);
 	if (r < 0)
 		return r;
 	luks_begin_find_leftovers(b);
@@ -405,6 +448,7 @@ int luks_begin_plan(const struct luks_begin_params *params, struct luks_begin **
 	_cleanup_(luks_begin_freep) struct luks_begin *b = calloc(1, sizeof(*b));
 	int r;
 
+	assert(!params->no_keyslots || (params->volume_key && params->new_volume_key));
 	if (!b)
 		return -ENOMEM;
 	b->params = *params;

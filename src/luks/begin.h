@@ -102,8 +102,8 @@ const struct secret *luks_begin_get_old_key(const struct luks_begin *b);
 const struct secret *luks_begin_get_new_key(const struct luks_begin *b);
 
 /*
- * Makes the header that begins the re-encryption, clean, in memory. Both results belong to @b; what
- * the caller changes in the header's JSON is committed as well. Failures are logged.
+ * Makes the header that begins the re-encryption, clean, in memory; once. Both results belong to
+ * @b; what the caller changes in the header's JSON is committed as well. Failures are logged.
  */
 int luks_begin_make(struct luks_begin *b, struct luks_header **ret, struct meta_io **ret_io);
 
@@ -111,7 +111,7 @@ int luks_begin_make(struct luks_begin *b, struct luks_header **ret, struct meta_
  * Puts what was made on the disk (and makes it before, unless luks_begin_make() did). On failure
  * (logged) the header is as it was, unless the message says otherwise; -ESTALE: another program has
  * changed it since the plan. On success the results hold both volume keys, the same one twice if it
- * is kept.
+ * is kept; then nothing more can be done with @b.
  */
 int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
 		      struct secret **ret_new_key);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/context.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -95,6 +96,25 @@ static bool is_one_file(const struct luks_place *p)
 	return file_is_same(&p->data.identity, &p->header.identity);
 }
 
+/*
+ * crypt_load() replaces an older or bad header copy with the newer one, without a flush before. The
+ * program that wrote the newer one may have been killed before its own flush. Both copies would
+ * then be in the disk's cache, and a power cut could tear both. So the header is settled first.
+ */
+static int settle_place(const struct luks_place *place)
+{
+	int r = check_readable(&place->data);
+
+	if (r < 0)
+		return r;
+	if (place->detached) {
+		r = check_readable(&place->header);
+		if (r < 0)
+			return r;
+	}
+	return luks_settle(&place->header);
+}
+
 int luks_context_open(const struct luks_place *place, struct crypt_device **ret)
 {
 	_cleanup_(luks_context_closep) struct crypt_device *cd = NULL;
@@ -102,16 +122,8 @@ int luks_context_open(const struct luks_place *place, struct crypt_device **ret)
 	char data[FILE_PATH_SIZE], header[FILE_PATH_SIZE];
 	int r;
 
-	r = check_readable(&place->data);
-	if (r == 0 && place->detached)
-		r = check_readable(&place->header);
-	/*
-	 * crypt_load() replaces an older or bad header copy with the newer one, without a flush
-	 * before. The program that wrote the newer one may have been killed before its own flush.
-	 * Both copies would then be in the disk's cache, and a power cut could tear both.
-	 */
-	if (r == 0)
-		r = luks_settle(&place->header);
+	assert(place->data.fd >= 0 && place->header.fd >= 0);
+	r = settle_place(place);
 	if (r < 0)
 		return r;
 	luks_context_capture_log();
@@ -124,8 +136,9 @@ int luks_context_open(const struct luks_place *place, struct crypt_device **ret)
 	}
 	crypt_set_log_callback(cd, forward_message, NULL);
 	r = load_header(cd, place->header.path);
-	if (r == 0)
-		r = luks_place_check_same(place);
+	if (r < 0)
+		return r;
+	r = luks_place_check_same(place);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(cd);
@@ -137,10 +150,14 @@ static int take_file(const char *name, struct found_file *ret)
 	struct found_file f = FOUND_FILE_NONE;
 	const int fd = name ? file_path_fd(name, NULL) : -1;
 	char path[PATH_MAX];
-	int r = fd < 0 ? -EINVAL : file_name(fd, path);
+	int r;
 
-	if (r == 0)
-		r = file_identify(fd, &f.identity);
+	if (fd < 0)
+		return -EINVAL;
+	r = file_name(fd, path);
+	if (r < 0)
+		return r;
+	r = file_identify(fd, &f.identity);
 	if (r < 0)
 		return r;
 	f.fd = fd;
@@ -148,14 +165,19 @@ static int take_file(const char *name, struct found_file *ret)
 	return found_file_copy(&f, ret);
 }
 
+static int take_files(const char *data, const char *header, struct luks_place *p)
+{
+	int r = take_file(data, &p->data);
+
+	return r < 0 ? r : take_file(header ?: data, &p->header);
+}
+
 int luks_context_place(struct crypt_device *cd, struct luks_place *ret)
 {
 	const char *data = crypt_get_device_name(cd), *header = crypt_get_metadata_device_name(cd);
 	struct luks_place p = LUKS_PLACE_NONE;
-	int r = take_file(data, &p.data);
+	int r = take_files(data, header, &p);
 
-	if (r == 0)
-		r = take_file(header ?: data, &p.header);
 	if (r < 0) {
 		luks_place_clear(&p);
 		return r;

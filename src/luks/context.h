@@ -24,6 +24,11 @@ int luks_context_place(struct crypt_device *cd, struct luks_place *ret);
 struct crypt_device *luks_context_close(struct crypt_device *cd);
 DEFINE_CLEANUP(struct crypt_device, luks_context_close)
 
+static inline void crypt_keyslot_context_freep(struct crypt_keyslot_context **kc)
+{
+	crypt_keyslot_context_free(*kc);
+}
+
 /* Takes over what libcryptsetup says, and forgets its last error. */
 void luks_context_capture_log(void);
 /* What it complained about since then, or "" if it did not. */

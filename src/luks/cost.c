@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/cost.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -131,6 +132,7 @@ static int check_pbkdf2(json_object *kdf, const char *what, uint32_t area_key_si
 				   what, hash);
 	if (field_u32(kdf, "iterations", &iterations) < 0)
 		return refuse_kdf(what, why);
+	assert(block > 0 && area_key_size <= AREA_KEY_MAX);
 	return luks_cost_check_steps(
 		what, "pbkdf2",
 		(uint64_t)iterations * ((area_key_size + (uint32_t)block - 1) / (uint32_t)block), l,

@@ -19,6 +19,7 @@ static int make_room(struct derive_writer *w, size_t size)
 	struct secret *larger;
 	int r;
 
+	assert(w->used <= w->s->size);
 	if (size <= w->s->size - w->used)
 		return 0;
 	r = secret_new((w->s->size + size) * 2, &larger);
@@ -70,14 +71,20 @@ static int hash_header(struct crypt_device *cd, uint8_t ret[static HASH_SIZE])
 	return EVP_Digest(text, strlen(text), ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
 }
 
+static int find_context(struct crypt_device *cd, uint8_t ret_hash[static HASH_SIZE],
+			struct luks_place *ret_place)
+{
+	int r = hash_header(cd, ret_hash);
+
+	return r < 0 ? r : luks_context_place(cd, ret_place);
+}
+
 void derive_put_context(struct derive_writer *w, struct crypt_device *cd)
 {
 	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	uint8_t hash[HASH_SIZE];
-	int r = hash_header(cd, hash);
+	int r = find_context(cd, hash, &place);
 
-	if (r == 0)
-		r = luks_context_place(cd, &place);
 	if (r < 0 && w->error == 0)
 		w->error = r;
 	derive_put_text(w, place.data.path);
@@ -113,10 +120,11 @@ int derive_job_end(struct derive_writer *w, struct secret **ret)
 	return 0;
 }
 
-static const uint8_t *take(struct derive_reader *r, size_t size)
+static const uint8_t *take_bytes(struct derive_reader *r, size_t size)
 {
 	const uint8_t *data;
 
+	assert(r->at <= r->s->size);
 	if (r->error == 0 && size > r->s->size - r->at)
 		r->error = -EBADMSG;
 	if (r->error < 0)
@@ -128,7 +136,7 @@ static const uint8_t *take(struct derive_reader *r, size_t size)
 
 void derive_get(struct derive_reader *r, void *ret, size_t size)
 {
-	const uint8_t *data = take(r, size);
+	const uint8_t *data = take_bytes(r, size);
 
 	if (data)
 		memcpy(ret, data, size);
@@ -139,7 +147,7 @@ void derive_get(struct derive_reader *r, void *ret, size_t size)
 static const uint8_t *take_data(struct derive_reader *r, uint32_t *ret_size)
 {
 	derive_get(r, ret_size, sizeof(*ret_size));
-	return r->error < 0 || *ret_size == NOTHING ? NULL : take(r, *ret_size);
+	return r->error < 0 || *ret_size == NOTHING ? NULL : take_bytes(r, *ret_size);
 }
 
 char *derive_get_text(struct derive_reader *r)
@@ -178,10 +186,12 @@ int derive_get_context(struct derive_reader *r, struct luks_place *place, struct
 	if (r->error < 0 || !device)
 		return r->error < 0 ? r->error : -EBADMSG;
 	e = luks_place_adopt(r->data_fd, device, r->header_fd, header, place);
-	if (e == 0)
-		e = luks_context_open(place, &cd);
-	if (e == 0)
-		e = hash_header(cd, hash);
+	if (e < 0)
+		return e;
+	e = luks_context_open(place, &cd);
+	if (e < 0)
+		return e;
+	e = hash_header(cd, hash);
 	if (e < 0)
 		return e;
 	if (memcmp(hash, expected, sizeof(hash)) != 0)
@@ -197,7 +207,7 @@ int derive_get_frame(struct derive_reader *r, struct derive_frame *ret, const ui
 	if (r->at == r->s->size)
 		return 0;
 	derive_get(r, ret, sizeof(*ret));
-	*ret_data = take(r, ret->size);
+	*ret_data = take_bytes(r, ret->size);
 	return r->error < 0 ? r->error : 1;
 }
 
@@ -237,19 +247,28 @@ static int read_answer(const struct secret *said, derive_frame_handler frame, vo
 	return 1;
 }
 
-int derive_elsewhere(const struct secret *job, struct crypt_device *cd, unsigned n,
-		     const char *what, derive_frame_handler frame, void *arg)
+/* *ret_said also where it fails: what the process said until then. */
+static int run_job(const struct secret *job, struct crypt_device *cd, uint64_t deadline,
+		   struct secret **ret_said)
 {
 	_cleanup_(luks_place_clear) struct luks_place place = LUKS_PLACE_NONE;
 	const struct luks_derive_policy *p = luks_derive_policy();
-	_cleanup_(secret_freep) struct secret *said = NULL;
-	const uint64_t deadline = luks_derive_deadline(n);
-	int r = luks_derive_check(deadline), end = 1;
+	int r = luks_derive_check(deadline);
 
-	if (r == 0)
-		r = luks_context_place(cd, &place);
-	if (r == 0)
-		r = p->run(job, &place, p->stop_fd, deadline, &said);
+	if (r < 0)
+		return r;
+	r = luks_context_place(cd, &place);
+	return r < 0 ? r : p->run(job, &place, p->stop_fd, deadline, ret_said);
+}
+
+int derive_elsewhere(const struct secret *job, struct crypt_device *cd, unsigned n,
+		     const char *what, derive_frame_handler frame, void *arg)
+{
+	_cleanup_(secret_freep) struct secret *said = NULL;
+	int r, end = 1;
+
+	assert(luks_derive_policy()->run && n > 0);
+	r = run_job(job, cd, luks_derive_deadline(n), &said);
 	if (said)
 		end = read_answer(said, frame, arg);
 	/* A signal of the terminal ends that process as well as us. */
@@ -266,8 +285,10 @@ int derive_send(const struct derive_channel *c, enum derive_frame_kind kind, int
 		const void *data, size_t size)
 {
 	const struct derive_frame f = {.kind = kind, .value = value, .size = (uint32_t)size};
-	int r = c->send(&f, sizeof(f));
+	int r;
 
+	assert(size <= UINT32_MAX);
+	r = c->send(&f, sizeof(f));
 	return r < 0 || size == 0 ? r : c->send(data, size);
 }
 
@@ -286,7 +307,7 @@ static void send_line(int level, const char *line)
 	(void)derive_send(&channel, DERIVE_LOG, level, line, strlen(line));
 }
 
-static int serve(struct derive_reader *r)
+static int serve_job(struct derive_reader *r)
 {
 	struct luks_derive_policy here = {.stop_fd = -1};
 	struct derive_job_head head;
@@ -314,8 +335,9 @@ int luks_derive_serve(const struct secret *job, int data_fd, int header_fd,
 	const char *why;
 	int r;
 
+	assert(!channel.send); /* once in a process */
 	channel.send = send;
-	r = serve(&reader);
+	r = serve_job(&reader);
 	why = luks_derive_gave_up(r) ? luks_derive_why() : "";
 	return derive_send(&channel, DERIVE_END, r, why, strlen(why));
 }

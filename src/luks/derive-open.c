@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Opening one keyslot: its cost is compared with the limits, and another process derives the key.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,9 @@ static int check_one(struct crypt_device *cd, int keyslot)
 	struct luks_reason why;
 	int r = luks_dump_json(cd, &root);
 
-	if (r == 0)
-		r = luks_cost_check_keyslot(root, keyslot, &luks_derive_policy()->limits, &why);
+	if (r < 0)
+		return r;
+	r = luks_cost_check_keyslot(root, keyslot, &luks_derive_policy()->limits, &why);
 	return luks_derive_gave_up(r) ? luks_derive_note(r, &why) : r;
 }
 
@@ -80,7 +82,7 @@ static int open_by_passphrase(struct crypt_device *cd, int keyslot, const struct
 /* The keyslot that @token opened when asked for @keyslot. */
 static int ask_token(struct crypt_device *cd, int keyslot, int token, struct secret *key)
 {
-	struct crypt_keyslot_context *kc;
+	_cleanup_(crypt_keyslot_context_freep) struct crypt_keyslot_context *kc = NULL;
 	size_t size = key->size;
 	int r;
 
@@ -88,9 +90,9 @@ static int ask_token(struct crypt_device *cd, int keyslot, int token, struct sec
 	if (r < 0)
 		return r;
 	r = crypt_volume_key_get_by_keyslot_context(cd, keyslot, (char *)key->data, &size, kc);
-	crypt_keyslot_context_free(kc);
-	if (r >= 0)
-		secret_truncate(key, size);
+	if (r < 0)
+		return r;
+	secret_truncate(key, size);
 	return r;
 }
 
@@ -166,11 +168,12 @@ static int open_elsewhere(struct crypt_device *cd, int keyslot, const struct der
 		return r;
 	(void)snprintf(what, sizeof(what), "keyslot %d", keyslot);
 	r = derive_elsewhere(job, cd, 1, what, take_key, &key);
-	if (r == 0 && !key)
-		r = -EBADMSG;
-	if (r == 0)
-		*ret = TAKE_PTR(key);
-	return r;
+	if (r != 0)
+		return r;
+	if (!key)
+		return -EBADMSG;
+	*ret = TAKE_PTR(key);
+	return 0;
 }
 
 int derive_serve_open(struct derive_reader *r, const struct derive_channel *c)
@@ -221,11 +224,13 @@ static int open_keyslot(struct crypt_device *cd, int keyslot, const struct deriv
 int luks_keyslot_open(struct crypt_device *cd, int keyslot, const struct secret *passphrase,
 		      struct secret **ret)
 {
+	assert(passphrase); /* without one it would be token 0 */
 	return open_keyslot(cd, keyslot, &(struct derivation_opener){.passphrase = passphrase},
 			    ret);
 }
 
 int luks_keyslot_open_by_token(struct crypt_device *cd, int keyslot, int token, struct secret **ret)
 {
+	assert(token >= 0);
 	return open_keyslot(cd, keyslot, &(struct derivation_opener){.token = token}, ret);
 }

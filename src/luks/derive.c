@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "crypto/hash.h"
+#include "luks/fields.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -86,6 +87,7 @@ int luks_derive_give_up(int error, const char *what)
 
 int luks_given_up_note(struct luks_given_up *g, const char *device, int keyslot, int r)
 {
+	assert(r < 0 && keyslot >= 0 && keyslot < (int)LUKS_MAX_KEYSLOTS);
 	if (r == -ECANCELED)
 		return log_refusal(r, "%s: %s", device, last.text);
 	if (!luks_derive_gave_up(r)) {
@@ -149,27 +151,40 @@ static int iterate(EVP_MAC_CTX *ctx, uint8_t *u, uint8_t *t, size_t size, uint32
 	return 0;
 }
 
+/* The memory of one block, which is to be wiped. */
+struct pbkdf2_block {
+	uint8_t u[EVP_MAX_MD_SIZE], t[EVP_MAX_MD_SIZE];
+};
+
+static int make_block(EVP_MAC_CTX *ctx, const struct luks_pbkdf2 *p, uint64_t deadline,
+		      struct pbkdf2_block *b, uint8_t *out, size_t size)
+{
+	static const uint8_t number[] = {0, 0, 0, 1};
+	const size_t hash_size = EVP_MAC_CTX_get_mac_size(ctx);
+	size_t n = hash_size;
+	int r;
+
+	assert(size <= hash_size && hash_size <= sizeof(b->u));
+	if (EVP_MAC_update(ctx, p->salt, p->salt_size) != 1 ||
+	    EVP_MAC_update(ctx, number, sizeof(number)) != 1 ||
+	    EVP_MAC_final(ctx, b->u, &n, sizeof(b->u)) != 1)
+		return -EIO;
+	memcpy(b->t, b->u, hash_size);
+	r = iterate(ctx, b->u, b->t, hash_size, p->iterations, deadline);
+	if (r < 0)
+		return r;
+	memcpy(out, b->t, size);
+	return 0;
+}
+
 /* The first block of RFC 8018's PBKDF2, which is all that a digest has. */
 static int first_block(EVP_MAC_CTX *ctx, const struct luks_pbkdf2 *p, uint64_t deadline,
 		       uint8_t *out, size_t size)
 {
-	static const uint8_t number[] = {0, 0, 0, 1};
-	uint8_t u[EVP_MAX_MD_SIZE], t[EVP_MAX_MD_SIZE];
-	const size_t hash_size = EVP_MAC_CTX_get_mac_size(ctx);
-	size_t n = hash_size;
-	int r = -EIO;
+	struct pbkdf2_block b;
+	int r = make_block(ctx, p, deadline, &b, out, size);
 
-	assert(size <= hash_size && hash_size <= sizeof(u));
-	if (EVP_MAC_update(ctx, p->salt, p->salt_size) == 1 &&
-	    EVP_MAC_update(ctx, number, sizeof(number)) == 1 &&
-	    EVP_MAC_final(ctx, u, &n, sizeof(u)) == 1) {
-		memcpy(t, u, hash_size);
-		r = iterate(ctx, u, t, hash_size, p->iterations, deadline);
-	}
-	if (r == 0)
-		memcpy(out, t, size);
-	OPENSSL_cleanse(u, sizeof(u));
-	OPENSSL_cleanse(t, sizeof(t));
+	OPENSSL_cleanse(&b, sizeof(b));
 	return r;
 }
 
@@ -179,8 +194,10 @@ int luks_derive_pbkdf2(const struct luks_pbkdf2 *p, const struct secret *passwor
 	const uint64_t deadline = luks_derive_deadline(1);
 	struct luks_reason why = {};
 	EVP_MAC_CTX *ctx = NULL;
-	int r = luks_cost_check_digest(p->what, p->iterations, &policy.limits, &why);
+	int r;
 
+	assert(p->iterations > 0);
+	r = luks_cost_check_digest(p->what, p->iterations, &policy.limits, &why);
 	if (r < 0)
 		return luks_derive_note(r, &why);
 	r = new_hmac(p, password, &ctx);

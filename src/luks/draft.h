@@ -32,7 +32,8 @@ const struct luks_place *luks_draft_place(const struct luks_draft *d);
 
 /*
  * What the draft says by now becomes a state of its own, which luks_draft_put() commits first. For
- * keyslots that have to be gone before others take their areas. Logs failures.
+ * keyslots that have to be gone before others take their areas. Before luks_draft_read(). Logs
+ * failures.
  */
 int luks_draft_stage(struct luks_draft *d);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/freed.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -54,36 +55,48 @@ static bool has_area(json_object *token, uint64_t offset, uint64_t size)
 
 static int add_area(json_object *areas, uint64_t offset, uint64_t size)
 {
-	json_object *area = json_object_new_object();
-	int r = area ? field_set(area, "offset", json_u64(offset)) : -ENOMEM;
+	_cleanup_(json_putp) json_object *area = json_object_new_object();
 
-	if (r == 0)
-		r = field_set(area, "size", json_u64(size));
-	if (r == 0 && json_object_array_add(areas, area) < 0)
-		r = -ENOMEM;
-	if (r < 0)
-		json_object_put(area);
-	return r;
+	if (!area || field_set(area, "offset", json_u64(offset)) < 0 ||
+	    field_set(area, "size", json_u64(size)) < 0 || json_object_array_add(areas, area) < 0)
+		return -ENOMEM;
+	TAKE_PTR(area);
+	return 0;
+}
+
+static int add_areas(json_object *list, json_object *before, const struct luks_areas *areas)
+{
+	uint64_t offset, size;
+	int r;
+
+	for (size_t i = 0; get_area(before, i, &offset, &size); i++) {
+		r = add_area(list, offset, size);
+		if (r < 0)
+			return r;
+	}
+	for (unsigned i = 0; i < areas->count; i++) {
+		r = add_area(list, areas->area[i].offset, areas->area[i].size);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int make_token(json_object *before, const struct luks_areas *areas, json_object **ret)
 {
 	_cleanup_(json_putp) json_object *token = json_object_new_object();
-	json_object *list = json_object_new_array();
-	uint64_t offset, size;
-	int r = token ? field_set(token, "areas", list) : -ENOMEM;
+	json_object *list = token ? json_object_new_array() : NULL;
+	int r;
 
-	if (r == 0)
-		r = field_set(token, "type", json_object_new_string(TOKEN_TYPE));
-	if (r == 0)
-		r = field_set(token, "keyslots", json_object_new_array());
-	for (size_t i = 0; r == 0 && get_area(before, i, &offset, &size); i++)
-		r = add_area(list, offset, size);
-	for (unsigned i = 0; r == 0 && i < areas->count; i++)
-		r = add_area(list, areas->area[i].offset, areas->area[i].size);
-	if (r == 0)
-		*ret = TAKE_PTR(token);
-	return r;
+	if (!token || field_set(token, "areas", list) < 0 ||
+	    field_set(token, "type", json_object_new_string(TOKEN_TYPE)) < 0 ||
+	    field_set(token, "keyslots", json_object_new_array()) < 0)
+		return -ENOMEM;
+	r = add_areas(list, before, areas);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(token);
+	return 0;
 }
 
 static bool has_room(json_object *json, uint64_t size)
@@ -100,6 +113,7 @@ void luks_freed_note(json_object *json, uint64_t size, const struct luks_areas *
 	json_object *tokens = tokens_of(json), *token = NULL;
 	unsigned id = find_note(tokens);
 
+	assert(size > LUKS_HEADER_BINARY_SIZE && areas->count <= ARRAY_SIZE(areas->area));
 	if (areas->count == 0 || make_token(field_by_id(tokens, id), areas, &token) < 0)
 		return;
 	for (unsigned i = 0; i < LUKS_MAX_TOKENS && id == LUKS_MAX_TOKENS; i++)
@@ -150,27 +164,49 @@ static int wipe_free_parts(const struct luks_header *h, struct meta_io *io, uint
 	return 0;
 }
 
+/* @also, and what is noted in @token besides. */
+static int wipe_all(const struct luks_header *h, struct meta_io *io, json_object *token,
+		    const struct luks_areas *also)
+{
+	uint64_t offset, size;
+	int r;
+
+	for (unsigned i = 0; i < also->count; i++) {
+		if (has_area(token, also->area[i].offset, also->area[i].size))
+			continue;
+		r = wipe_free_parts(h, io, also->area[i].offset, also->area[i].size);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; get_area(token, i, &offset, &size); i++) {
+		if (!is_inside(h, offset, size))
+			continue;
+		r = wipe_free_parts(h, io, offset, size);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int luks_freed_wipe(struct luks_header *h, struct meta_io *io, const struct luks_areas *also)
 {
 	json_object *tokens = tokens_of(h->json);
 	const unsigned id = find_note(tokens);
 	json_object *token = field_by_id(tokens, id);
-	uint64_t offset, size;
-	int r = 0;
+	int r;
 
+	assert(also->count <= ARRAY_SIZE(also->area));
 	if (luks_header_needs_repair(h))
 		return -EUCLEAN;
 	if (requirement_any(h->json))
 		return -EBUSY;
 	/* Nothing may lead to what is wiped, in neither copy, after a power cut. */
-	if (h->secondary_pending)
+	if (h->secondary_pending) {
 		r = luks_header_flush(h, io);
-	for (unsigned i = 0; r == 0 && i < also->count; i++)
-		if (!has_area(token, also->area[i].offset, also->area[i].size))
-			r = wipe_free_parts(h, io, also->area[i].offset, also->area[i].size);
-	for (size_t i = 0; r == 0 && get_area(token, i, &offset, &size); i++)
-		if (is_inside(h, offset, size))
-			r = wipe_free_parts(h, io, offset, size);
+		if (r < 0)
+			return r;
+	}
+	r = wipe_all(h, io, token, also);
 	if (r < 0 || !token)
 		return r;
 	field_delete_id(tokens, id);

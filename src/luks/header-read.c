@@ -7,6 +7,7 @@
  *   valid       anything else     primary, the secondary is to be repaired
  *   not valid   valid             secondary, looked for at all offsets that the format has
  */
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <openssl/rand.h>
@@ -59,6 +60,7 @@ static bool is_zero(const void *data, size_t size)
 {
 	const uint8_t *p = data;
 
+	assert(size > 0);
 	return p[0] == 0 && memcmp(p, p + 1, size - 1) == 0;
 }
 
@@ -116,6 +118,7 @@ static void judge_json(struct copy *c, uint64_t size)
 	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
 	size_t end;
 
+	assert(is_header_size(size)); /* judge_binary() has seen to that */
 	if (!tokener) {
 		c->error = -ENOMEM;
 		judge(c, COPY_UNREADABLE, "there is no memory to read it");
@@ -188,6 +191,7 @@ static void copy_read(const struct source *s, enum luks_copy which, uint64_t off
 	const uint64_t device_size = s->io->size;
 	uint64_t size = LUKS_HEADER_BINARY_SIZE;
 
+	assert((which == LUKS_PRIMARY) == (offset == 0));
 	copy_clear(c);
 	if (!range_inside(offset, size, device_size)) {
 		judge(c, COPY_ABSENT, "the device ends before it");
@@ -252,6 +256,7 @@ static void copy_text(char *to, size_t to_size, const char *from, size_t from_si
 {
 	const size_t n = MIN(strnlen(from, from_size), to_size - 1);
 
+	assert(to_size > from_size); /* a whole name of the disk, and a NUL */
 	memcpy(to, from, n);
 	to[n] = 0;
 }
@@ -261,6 +266,7 @@ static int header_from(struct copy copies[2], enum luks_copy winner, struct luks
 	_cleanup_(luks_header_freep) struct luks_header *h = calloc(1, sizeof(*h));
 	const struct luks_header_disk *d = copies[winner].disk;
 
+	assert(copies[winner].verdict == COPY_VALID);
 	if (!h)
 		return -ENOMEM;
 	h->size = be64toh(d->size);
@@ -293,36 +299,38 @@ static int header_from(struct copy copies[2], enum luks_copy winner, struct luks
 	return 0;
 }
 
+/* Reads both @copies, and makes a header of the winner. */
+static int read_copies(const struct source *s, struct copy copies[2], struct luks_header **ret,
+		       struct luks_reason *why)
+{
+	const struct copy *primary = &copies[LUKS_PRIMARY], *secondary = &copies[LUKS_SECONDARY];
+
+	copy_read(s, LUKS_PRIMARY, 0, &copies[LUKS_PRIMARY]);
+	if (primary->verdict == COPY_VERSION && be16toh(primary->disk->version) == 1)
+		return luks_refuse(why, -EPROTONOSUPPORT, "the header is of LUKS version 1");
+	find_secondary(s, primary, &copies[LUKS_SECONDARY]);
+	/* It would count as bad, and be written anew, or (where nobody does) end the work later. */
+	if (primary->error == -ENOMEM || secondary->error == -ENOMEM)
+		return luks_refuse(why, -ENOMEM, "there is no memory to read it");
+
+	if (primary->verdict == COPY_VALID &&
+	    (secondary->verdict != COPY_VALID ||
+	     be64toh(primary->disk->seqid) >= be64toh(secondary->disk->seqid)))
+		return header_from(copies, LUKS_PRIMARY, ret);
+	if (secondary->verdict == COPY_VALID)
+		return header_from(copies, LUKS_SECONDARY, ret);
+	return refuse_both(primary, secondary, why);
+}
+
 int luks_header_read(struct meta_io *io, struct luks_header **ret, struct luks_reason *why)
 {
 	struct copy copies[2] = {0};
-	const struct copy *primary = &copies[LUKS_PRIMARY], *secondary = &copies[LUKS_SECONDARY];
 	struct source s;
 	int r = source_init(&s, io);
 
 	if (r < 0)
 		return luks_refuse(why, r, "there is no memory to read it");
-	copy_read(&s, LUKS_PRIMARY, 0, &copies[LUKS_PRIMARY]);
-	if (primary->verdict == COPY_VERSION && be16toh(primary->disk->version) == 1) {
-		r = luks_refuse(why, -EPROTONOSUPPORT, "the header is of LUKS version 1");
-		goto out;
-	}
-	find_secondary(&s, primary, &copies[LUKS_SECONDARY]);
-	/* It would count as bad, and be written anew, or (where nobody does) end the work later. */
-	if (primary->error == -ENOMEM || secondary->error == -ENOMEM) {
-		r = luks_refuse(why, -ENOMEM, "there is no memory to read it");
-		goto out;
-	}
-
-	if (primary->verdict == COPY_VALID &&
-	    (secondary->verdict != COPY_VALID ||
-	     be64toh(primary->disk->seqid) >= be64toh(secondary->disk->seqid)))
-		r = header_from(copies, LUKS_PRIMARY, ret);
-	else if (secondary->verdict == COPY_VALID)
-		r = header_from(copies, LUKS_SECONDARY, ret);
-	else
-		r = refuse_both(primary, secondary, why);
-out:
+	r = read_copies(&s, copies, ret, why);
 	copy_clear(&copies[LUKS_PRIMARY]);
 	copy_clear(&copies[LUKS_SECONDARY]);
 	free(s.head);

@@ -23,6 +23,7 @@ static int build_copy(struct luks_header *h, enum luks_copy copy, uint64_t seqid
 {
 	struct luks_header_disk *d = (struct luks_header_disk *)h->buffer;
 
+	assert(seqid >= h->seqid); /* they only grow */
 	memset(d, 0, sizeof(*d));
 	memcpy(d->magic, luks_magic[copy], sizeof(d->magic));
 	d->version = htobe16(2);
@@ -44,6 +45,8 @@ static int build_json(struct luks_header *h)
 	size_t length;
 	int r;
 
+	assert(h->size > LUKS_HEADER_BINARY_SIZE);
+	assert(!h->copy_due); /* luks_header_copy() needs what is in the buffer */
 	h->buffered = false;
 	/* A NUL must follow, and the rest of the area is zero. */
 	r = json_text_write(h->json, (char *)to, area - 1, &length);
@@ -58,6 +61,8 @@ static int write_copy(struct luks_header *h, struct meta_io *io, enum luks_copy 
 {
 	int r;
 
+	/* The other one is what is left if this write breaks off. */
+	assert(!h->bad[copy == LUKS_PRIMARY ? LUKS_SECONDARY : LUKS_PRIMARY]);
 	r = build_copy(h, copy, seqid);
 	if (r < 0)
 		return r;
@@ -101,13 +106,21 @@ int luks_header_repair(struct luks_header *h, struct meta_io *io)
 	if (r < 0)
 		return r;
 	r = meta_io_flush(io);
-	if (r == 0)
-		r = check_copy(h, io, copy);
+	if (r < 0)
+		return r;
+	r = check_copy(h, io, copy);
 	if (r < 0)
 		return r;
 	h->bad[copy] = false;
 	h->secondary_pending = false;
 	return 0;
+}
+
+static int write_primary(struct luks_header *h, struct meta_io *io, uint64_t seqid)
+{
+	int r = write_copy(h, io, LUKS_PRIMARY, seqid);
+
+	return r < 0 ? r : meta_io_flush(io);
 }
 
 int luks_header_commit_primary(struct luks_header *h, struct meta_io *io, struct luks_reason *why)
@@ -135,9 +148,7 @@ int luks_header_commit_primary(struct luks_header *h, struct meta_io *io, struct
 		return luks_refuse(why, r, "the metadata does not fit into its area");
 
 	h->bad[LUKS_PRIMARY] = true;
-	r = write_copy(h, io, LUKS_PRIMARY, seqid);
-	if (r == 0)
-		r = meta_io_flush(io);
+	r = write_primary(h, io, seqid);
 	if (r < 0)
 		return luks_refuse(why, r, "the primary header cannot be written");
 	h->bad[LUKS_PRIMARY] = false;
@@ -152,6 +163,7 @@ int luks_header_copy(struct luks_header *h, struct meta_io *io)
 
 	if (!h->copy_due)
 		return 0;
+	assert(h->bad[LUKS_SECONDARY] && !h->secondary_pending);
 	h->copy_due = false;
 	r = write_copy(h, io, LUKS_SECONDARY, h->seqid);
 	if (r < 0)
@@ -182,11 +194,13 @@ int luks_header_flush_failed(struct luks_header *h, struct meta_io *io)
 	if (!h->buffered)
 		return -EUCLEAN;
 	r = luks_header_check_unmoved(h, io);
-	if (r == 0)
-		r = write_copy(h, io, LUKS_SECONDARY, h->seqid);
-	if (r == 0)
-		h->bad[LUKS_SECONDARY] = false;
-	return r;
+	if (r < 0)
+		return r;
+	r = write_copy(h, io, LUKS_SECONDARY, h->seqid);
+	if (r < 0)
+		return r;
+	h->bad[LUKS_SECONDARY] = false;
+	return 0;
 }
 
 int luks_header_flush(struct luks_header *h, struct meta_io *io)
@@ -235,15 +249,16 @@ int luks_header_check_unmoved(struct luks_header *h, struct meta_io *io)
 	for (int i = LUKS_PRIMARY; i <= LUKS_SECONDARY; i++) {
 		const uint64_t offset = i == LUKS_PRIMARY ? 0 : h->size;
 		uint8_t *to = at_once ? h->look + offset : h->buffer;
-		int r = 0;
+		int r;
 
 		if (h->bad[i])
 			continue;
-		if (!at_once)
+		if (!at_once) {
 			r = meta_io_read(io, offset, to, LUKS_HEADER_BINARY_SIZE);
-		if (r == 0)
-			r = check_copy_unmoved(h, (const struct luks_header_disk *)to,
-					       (enum luks_copy)i);
+			if (r < 0)
+				return r;
+		}
+		r = check_copy_unmoved(h, (const struct luks_header_disk *)to, (enum luks_copy)i);
 		if (r < 0)
 			return r;
 	}

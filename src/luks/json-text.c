@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/json-text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -15,8 +16,9 @@ struct writer {
 	int error;
 };
 
-static void put(struct writer *w, const char *text, size_t size)
+static void put_bytes(struct writer *w, const char *text, size_t size)
 {
+	assert(w->used <= w->size);
 	if (w->error == 0 && size > w->size - w->used)
 		w->error = -ENOSPC;
 	if (w->error < 0)
@@ -27,7 +29,7 @@ static void put(struct writer *w, const char *text, size_t size)
 
 static void put_text(struct writer *w, const char *text)
 {
-	put(w, text, strlen(text));
+	put_bytes(w, text, strlen(text));
 }
 
 static void put_escaped(struct writer *w, char c)
@@ -45,13 +47,13 @@ static void put_escaped(struct writer *w, char c)
 
 static void put_string(struct writer *w, const char *s, size_t size)
 {
-	put(w, "\"", 1);
+	put_bytes(w, "\"", 1);
 	for (size_t i = 0; i < size; i++)
 		if ((unsigned char)s[i] < ' ' || s[i] == '"' || s[i] == '\\')
 			put_escaped(w, s[i]);
 		else
-			put(w, &s[i], 1);
-	put(w, "\"", 1);
+			put_bytes(w, &s[i], 1);
+	put_bytes(w, "\"", 1);
 }
 
 static void put_integer(struct writer *w, json_object *value)
@@ -96,7 +98,7 @@ static void put_object(struct writer *w, json_object *object)
 	json_object_object_foreach (object, key, value) {
 		put_text(w, separator);
 		put_string(w, key, strlen(key));
-		put(w, ":", 1);
+		put_bytes(w, ":", 1);
 		put_value(w, value);
 		separator = ",";
 	}
@@ -107,13 +109,13 @@ static void put_array(struct writer *w, json_object *array)
 {
 	const size_t n = json_object_array_length(array);
 
-	put(w, "[", 1);
+	put_bytes(w, "[", 1);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
-			put(w, ",", 1);
+			put_bytes(w, ",", 1);
 		put_value(w, json_object_array_get_idx(array, i));
 	}
-	put(w, "]", 1);
+	put_bytes(w, "]", 1);
 }
 
 static void put_value(struct writer *w, json_object *value)

@@ -50,9 +50,9 @@ static int find_key(const char *type, const char *description, struct secret **r
 {
 	const long key = syscall(SYS_request_key, type, description, NULL, 0L);
 
-	if (key >= 0)
-		return take_key(key, ret);
-	return errno == ENOSYS ? -EOPNOTSUPP : errno == EACCES ? -EACCES : -ENOKEY;
+	if (key < 0)
+		return errno == ENOSYS ? -EOPNOTSUPP : errno == EACCES ? -EACCES : -ENOKEY;
+	return take_key(key, ret);
 }
 
 int luks_keyring_passphrase(const char *description, struct secret **ret)

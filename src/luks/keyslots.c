@@ -34,6 +34,7 @@ static int add_keyslot(struct luks_keyslots *ks, unsigned id, json_object *keysl
 	struct luks_keyslot *slot = &ks->slots[ks->n];
 	json_object *area = field_get(keyslot, "area", json_type_object);
 
+	assert(ks->n < ARRAY_SIZE(ks->slots) && id < LUKS_MAX_KEYSLOTS);
 	if (!area || field_u64(area, "offset", &slot->area_offset) < 0 ||
 	    field_u64(area, "size", &slot->area_size) < 0)
 		return -EINVAL;
@@ -139,28 +140,34 @@ int luks_requirements(struct crypt_device *cd, char *buf, size_t size)
 	return 0;
 }
 
+static int read_range(struct crypt_device *cd, struct luks_keyslots *ks)
+{
+	uint64_t header_size, areas_size;
+	int r = crypt_get_metadata_size(cd, &header_size, &areas_size);
+
+	if (r < 0)
+		return r;
+	r = mul_u64(header_size, 2, &ks->areas_start); /* two copies of the header */
+	return r < 0 ? r : add_u64(ks->areas_start, areas_size, &ks->areas_end);
+}
+
 int luks_keyslots_read(struct crypt_device *cd, struct luks_keyslots *ret)
 {
+	static int (*const readers[])(json_object *, struct luks_keyslots *) = {
+		read_keyslots, read_digests, read_tokens, read_data_segment};
 	_cleanup_(json_putp) json_object *root = NULL;
 	struct luks_keyslots ks = {0};
-	uint64_t header_size, areas_size;
 	int r;
 
 	r = luks_dump_json(cd, &root);
-	if (r == 0)
-		r = read_keyslots(root, &ks);
-	if (r == 0)
-		r = read_digests(root, &ks);
-	if (r == 0)
-		r = read_tokens(root, &ks);
-	if (r == 0)
-		r = read_data_segment(root, &ks);
-	if (r == 0)
-		r = crypt_get_metadata_size(cd, &header_size, &areas_size);
-	if (r == 0)
-		r = mul_u64(header_size, 2, &ks.areas_start); /* two copies of the header */
-	if (r == 0)
-		r = add_u64(ks.areas_start, areas_size, &ks.areas_end);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+		r = readers[i](root, &ks);
+		if (r < 0)
+			return r;
+	}
+	r = read_range(cd, &ks);
 	if (r < 0)
 		return r;
 	*ret = ks;
@@ -207,6 +214,7 @@ int luks_keyslots_place(struct luks_keyslots *ks, uint64_t size)
 
 	if (id < 0)
 		return id;
+	assert(ks->n < ARRAY_SIZE(ks->slots)); /* as a number is free */
 	while (offset < ks->areas_end) {
 		uint64_t start = offset;
 
@@ -264,11 +272,15 @@ int luks_keyslot_check_key(struct crypt_device *cd, int keyslot, const struct se
 	digests = field_get(root, "digests", json_type_object);
 	if (!digests)
 		return -EINVAL;
-	for (unsigned id = 0; id < LUKS_MAX_DIGESTS && r == 0; id++) {
+	for (unsigned id = 0; id < LUKS_MAX_DIGESTS; id++) {
 		json_object *digest = field_by_id(digests, id);
 
-		if (digest && references(digest, "keyslots", (unsigned)keyslot) && is_short(digest))
-			r = luks_digest_verify(cd, (int)id, key);
+		if (!digest || !references(digest, "keyslots", (unsigned)keyslot) ||
+		    !is_short(digest))
+			continue;
+		r = luks_digest_verify(cd, (int)id, key);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return 0;
 }

@@ -14,6 +14,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/derive-job.c src/luks/derive-job.h \
 	src/luks/derive-open.c \
 	src/luks/draft.c src/luks/draft.h \
+	src/luks/draft-put.c src/luks/draft-internal.h \
 	src/luks/fields.c src/luks/fields.h \
 	src/luks/freed.c src/luks/freed.h \
 	src/luks/header-disk.c src/luks/header-disk.h \

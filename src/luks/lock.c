@@ -8,6 +8,7 @@
  */
 #include "luks/lock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -105,6 +106,7 @@ static int acquire(const char *name, int operation, uint64_t usec, struct luks_l
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = lock_new();
 	int r;
 
+	assert(*name && strlen(name) <= NAME_MAX && !strchr(name, '/'));
 	if (!lock)
 		return -ENOMEM;
 	(void)snprintf(lock->name, sizeof(lock->name), "%s", name);

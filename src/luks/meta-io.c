@@ -6,6 +6,7 @@
  */
 #include "luks/meta-io.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -47,6 +48,7 @@ static int fill_bounce(struct meta_io_file *f, uint64_t offset, size_t size, siz
 {
 	size_t done = 0;
 
+	assert(size <= BOUNCE_SIZE && is_aligned(offset | size, f->block));
 	while (done < size) {
 		const ssize_t n =
 			pread(f->fd, f->bounce + done, size - done, (off_t)(offset + done));
@@ -80,6 +82,7 @@ static struct io_window window_at(const struct meta_io_file *f, uint64_t offset,
 	w.skip = (size_t)(offset - w.start);
 	w.payload = MIN(size, (size_t)BOUNCE_SIZE - w.skip);
 	w.size = (size_t)round_down_u64(w.skip + w.payload + f->block - 1, f->block);
+	assert(w.payload > 0 && w.skip + w.payload <= w.size && w.size <= BOUNCE_SIZE);
 	return w;
 }
 

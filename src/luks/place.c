@@ -9,7 +9,7 @@
 #include "util/log.h"
 
 /* @what: how a message calls it before its name, or "". */
-static int find(const char *what, const char *name, struct found_file *ret)
+static int find_volume_file(const char *what, const char *name, struct found_file *ret)
 {
 	struct found_file f = FOUND_FILE_NONE;
 	struct file_doubt why = {};
@@ -30,14 +30,21 @@ static int find(const char *what, const char *name, struct found_file *ret)
 	return 0;
 }
 
+static int find_both(const char *device, const char *header, struct luks_place *p)
+{
+	int r = find_volume_file("", device, &p->data);
+
+	if (r < 0)
+		return r;
+	return header ? find_volume_file("the header file ", header, &p->header)
+		      : found_file_copy(&p->data, &p->header);
+}
+
 int luks_place_find(const char *device, const char *header, struct luks_place *ret)
 {
 	struct luks_place p = LUKS_PLACE_NONE;
-	int r = find("", device, &p.data);
+	int r = find_both(device, header, &p);
 
-	if (r == 0)
-		r = header ? find("the header file ", header, &p.header)
-			   : found_file_copy(&p.data, &p.header);
 	if (r < 0) {
 		luks_place_clear(&p);
 		return r;
@@ -47,7 +54,7 @@ int luks_place_find(const char *device, const char *header, struct luks_place *r
 	return 0;
 }
 
-static int adopt(int fd, const char *path, struct found_file *ret)
+static int adopt_file(int fd, const char *path, struct found_file *ret)
 {
 	*ret = (struct found_file){.fd = fd, .path = strdup(path)};
 	if (!ret->path)
@@ -61,8 +68,8 @@ int luks_place_adopt(int data_fd, const char *data_path, int header_fd, const ch
 		     struct luks_place *ret)
 {
 	struct luks_place p = {.detached = header_path};
-	int r = adopt(data_fd, data_path, &p.data);
-	int r2 = adopt(header_fd, header_path ?: data_path, &p.header);
+	int r = adopt_file(data_fd, data_path, &p.data);
+	int r2 = adopt_file(header_fd, header_path ?: data_path, &p.header);
 
 	r = r < 0 ? r : r2;
 	if (r < 0) {

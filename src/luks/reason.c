@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/reason.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -10,6 +11,7 @@ int luks_refuse(struct luks_reason *why, int error, const char *format, ...)
 {
 	va_list args;
 
+	assert(error <= 0); /* callers return it as it is */
 	if (!why)
 		return error;
 

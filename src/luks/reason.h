@@ -10,6 +10,6 @@ struct luks_reason {
 	char text[256]; /* half a sentence: "segment 2 overlaps segment 1" */
 };
 
-/* Fills @why (may be NULL) and returns @error, so that a check is one statement. */
+/* Fills @why (may be NULL) and returns @error, never positive, so that a check is one statement. */
 int luks_refuse(struct luks_reason *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

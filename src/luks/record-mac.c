@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/record-mac.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "luks/fields.h"
+#include "util/checked.h"
 
 #define LABEL    "recryptd state token 1"
 #define MEMBER   "mac"
@@ -19,6 +21,7 @@ typedef char mac_text[2 * MAC_SIZE + 1];
 
 void record_keys_forget(struct record_keys *keys)
 {
+	assert(keys->n <= ARRAY_SIZE(keys->key));
 	for (size_t i = 0; i < keys->n; i++)
 		secret_free(keys->key[i].key);
 	*keys = (struct record_keys){};
@@ -112,8 +115,8 @@ int record_key_make(const struct luks_header *h, int digest, const struct secret
 }
 
 /* What the MAC with @key covers; the caller frees *ret. */
-static int covered(const struct luks_header *h, json_object *record, const struct record_key *key,
-		   char **ret, size_t *ret_size)
+static int covered_text(const struct luks_header *h, json_object *record,
+			const struct record_key *key, char **ret, size_t *ret_size)
 {
 	_cleanup_(json_putp) json_object *copy = NULL;
 	const size_t fingerprint = strlen(key->fingerprint) + 1, uuid = strlen(h->uuid) + 1;
@@ -143,20 +146,31 @@ static int make_mac(const struct luks_header *h, json_object *record, const stru
 	_cleanup_free_ char *text = NULL;
 	uint8_t mac[MAC_SIZE];
 	size_t size;
-	int r = covered(h, record, key, &text, &size);
+	int r = covered_text(h, record, key, &text, &size);
 
-	if (r == 0)
-		r = hmac(key->key, text, size, mac);
+	if (r < 0)
+		return r;
+	r = hmac(key->key, text, size, mac);
 	if (r < 0)
 		return r;
 	to_hex(mac, sizeof(mac), ret);
 	return 0;
 }
 
+static int add_mac(json_object *macs, const struct luks_header *h, json_object *record,
+		   const struct record_key *key)
+{
+	mac_text mac;
+	int r = make_mac(h, record, key, mac);
+
+	return r < 0 ? r : field_set(macs, key->fingerprint, json_object_new_string(mac));
+}
+
 int record_mac_put(const struct luks_header *h, json_object *record, const struct record_keys *keys)
 {
-	json_object *macs;
+	_cleanup_(json_putp) json_object *macs = NULL;
 
+	assert(keys->n <= ARRAY_SIZE(keys->key));
 	json_object_object_del(record, MEMBER);
 	if (keys->n == 0)
 		return 0;
@@ -164,17 +178,12 @@ int record_mac_put(const struct luks_header *h, json_object *record, const struc
 	if (!macs)
 		return -ENOMEM;
 	for (size_t i = 0; i < keys->n; i++) {
-		mac_text mac;
-		int r = make_mac(h, record, &keys->key[i], mac);
+		int r = add_mac(macs, h, record, &keys->key[i]);
 
-		if (r == 0)
-			r = field_set(macs, keys->key[i].fingerprint, json_object_new_string(mac));
-		if (r < 0) {
-			json_object_put(macs);
+		if (r < 0)
 			return r;
-		}
 	}
-	return field_set(record, MEMBER, macs);
+	return field_set(record, MEMBER, TAKE_PTR(macs));
 }
 
 static bool is_right(const struct luks_header *h, json_object *record, const struct record_key *key,
@@ -192,6 +201,7 @@ enum record_trust record_mac_check(const struct luks_header *h, json_object *rec
 	json_object *macs = field_get(record, MEMBER, json_type_object);
 	bool right = false;
 
+	assert(keys->n <= ARRAY_SIZE(keys->key));
 	if (keys->n == 0)
 		return RECORD_UNVERIFIED;
 	for (size_t i = 0; i < keys->n; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,7 @@ int luks_record_get(const struct luks_header *h, char text[static RECORD_SIZE_MA
 	return 0;
 }
 
-static int parse(const char *text, json_object **ret, struct luks_reason *why)
+static int parse_record(const char *text, json_object **ret, struct luks_reason *why)
 {
 	enum json_tokener_error error;
 	json_object *o;
@@ -70,59 +71,87 @@ static int parse(const char *text, json_object **ret, struct luks_reason *why)
 	return 0;
 }
 
-/* @record with the members that make it a token. Taken over also on failure. */
-static int put_record(const struct luks_header *h, json_object *json, json_object *record,
-		      const struct record_keys *keys)
+/* The members that make @record a token. */
+static int complete_record(const struct luks_header *h, json_object *record,
+			   const struct record_keys *keys)
 {
-	json_object *tokens;
-	unsigned id = find_record(json, &tokens);
-	int r = field_set(record, "type", json_object_new_string(RECORD_TOKEN_TYPE));
+	if (field_set(record, "type", json_object_new_string(RECORD_TOKEN_TYPE)) < 0 ||
+	    field_set(record, "keyslots", json_object_new_array()) < 0)
+		return -ENOMEM;
+	return record_mac_put(h, record, keys);
+}
 
-	if (r == 0)
-		r = field_set(record, "keyslots", json_object_new_array());
-	if (r == 0)
-		r = record_mac_put(h, record, keys);
-	for (unsigned i = 0; r == 0 && id == LUKS_MAX_TOKENS; i++) {
-		if (i == LUKS_MAX_TOKENS)
-			r = -ENOSPC;
-		else if (!field_by_id(tokens, i))
+/* Where the record is, or else the first free number. */
+static int choose_number(json_object *json, json_object **ret_tokens, unsigned *ret)
+{
+	unsigned id = find_record(json, ret_tokens);
+
+	for (unsigned i = 0; i < LUKS_MAX_TOKENS && id == LUKS_MAX_TOKENS; i++)
+		if (!field_by_id(*ret_tokens, i))
 			id = i;
-	}
-	if (r < 0) {
-		json_object_put(record);
+	if (id == LUKS_MAX_TOKENS)
+		return -ENOSPC;
+	*ret = id;
+	return 0;
+}
+
+static int insert_record(const struct luks_header *h, json_object *json, const char *text,
+			 const struct record_keys *keys, struct luks_reason *why)
+{
+	_cleanup_(json_putp) json_object *record = NULL;
+	json_object *tokens;
+	unsigned id;
+	int r = parse_record(text, &record, why);
+
+	if (r < 0)
 		return r;
-	}
-	return field_set_id(tokens, id, record);
+	r = complete_record(h, record, keys);
+	if (r < 0)
+		return r;
+	r = choose_number(json, &tokens, &id);
+	if (r < 0)
+		return r;
+	return field_set_id(tokens, id, TAKE_PTR(record));
 }
 
 static int check_room(const struct luks_header *h, json_object *json)
 {
 	size_t length;
 
+	assert(h->size > LUKS_HEADER_BINARY_SIZE);
 	if (!json_object_to_json_string_length(
 		    json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length))
 		return -ENOMEM;
 	return length + RESERVE > h->size - LUKS_HEADER_BINARY_SIZE ? -ENOSPC : 0;
 }
 
-static int edit(const struct luks_header *h, json_object *json, const char *text,
-		const struct record_keys *keys, struct luks_reason *why)
+static void remove_record(json_object *json)
 {
-	json_object *record = NULL, *tokens;
-	unsigned id;
+	json_object *tokens;
+	const unsigned id = find_record(json, &tokens);
+
+	if (id < LUKS_MAX_TOKENS)
+		field_delete_id(tokens, id);
+}
+
+static int put_record(const struct luks_header *h, json_object *json, const char *text,
+		      const struct record_keys *keys, struct luks_reason *why)
+{
+	int r = insert_record(h, json, text, keys, why);
+
+	return r < 0 ? r : check_room(h, json);
+}
+
+static int edit_record(const struct luks_header *h, json_object *json, const char *text,
+		       const struct record_keys *keys, struct luks_reason *why)
+{
 	int r;
 
 	if (!*text) {
-		id = find_record(json, &tokens);
-		if (id < LUKS_MAX_TOKENS)
-			field_delete_id(tokens, id);
+		remove_record(json);
 		return 0;
 	}
-	r = parse(text, &record, why);
-	if (r == 0)
-		r = put_record(h, json, record, keys);
-	if (r == 0)
-		r = check_room(h, json);
+	r = put_record(h, json, text, keys, why);
 	return r == -ENOSPC ? luks_refuse(why, r, "the header has no room for the record") : r;
 }
 
@@ -143,7 +172,7 @@ int luks_record_set(struct luks_header *h, const char *text, const struct record
 
 	if (!json)
 		return -ENOMEM;
-	r = edit(h, json, text, keys, why);
+	r = edit_record(h, json, text, keys, why);
 	if (r < 0) {
 		json_object_put(json);
 		return r;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/reencrypt-area.h"
 
+#include <assert.h>
+
 #include "crypto/hash.h"
 #include "luks/freed.h"
 #include "util/checked.h"
@@ -27,6 +29,7 @@ void reenc_cut_area(struct luks_reenc *r, uint64_t hotzone_size)
 	const uint64_t blocks = MAX(wanted / r->block_size / granule, UINT64_C(1)) * granule;
 	const uint64_t capacity = blocks * r->block_size;
 
+	assert(r->boundary <= r->data_size);
 	if (wanted == 0 || capacity >= r->capacity)
 		return;
 	r->area_size = r->resilience == LUKS_RESILIENCE_CHECKSUM
@@ -43,5 +46,6 @@ void reenc_note_cut(json_object *json, uint64_t header_size, const struct luks_r
 		.area = {{r->area_offset + r->area_size, before->area_size - r->area_size}},
 	};
 
+	assert(before->area_offset == r->area_offset);
 	luks_freed_note(json, header_size, &cut);
 }

@@ -11,6 +11,7 @@
  * So while nothing is hot, the blocks become small enough for the data and the boundary. cryptsetup
  * continues with blocks of any size, makes them 4096 bytes long again, and stops where it likes.
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "luks/fields.h"
@@ -30,13 +31,15 @@ uint32_t luks_reenc_uncovered(const struct luks_reenc *r)
 
 uint32_t reenc_fitting_block(const struct luks_reenc *r, uint32_t wanted)
 {
+	assert(is_power_of_2(wanted));
 	/* It ends: both are multiples of the sector size. */
 	while (!is_aligned(r->data_size | r->boundary, wanted))
 		wanted /= 2;
 	return wanted;
 }
 
-static int edit(json_object *json, const struct luks_reenc *r, const struct luks_reenc_keys *keys)
+static int edit_block_size(json_object *json, const struct luks_reenc *r,
+			   const struct luks_reenc_keys *keys)
 {
 	json_object *keyslot =
 		field_by_id(field_get(json, "keyslots", json_type_object), r->keyslot);
@@ -62,7 +65,7 @@ int luks_reenc_cover(struct luks_header *h, struct luks_reenc *r,
 	json = header_copy_json(h);
 	if (!json)
 		return -ENOMEM;
-	error = edit(json, &covered, keys);
+	error = edit_block_size(json, &covered, keys);
 	if (error < 0)
 		return error;
 	header_replace_json(h, TAKE_PTR(json));

@@ -9,6 +9,7 @@
  */
 #include "luks/reencrypt-digest.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -39,6 +40,7 @@ struct message {
 
 static void put(struct message *m, const void *data, size_t size)
 {
+	assert(m->used <= m->text->size);
 	if (size > m->text->size - m->used) {
 		m->overflow = true;
 		return;
@@ -130,6 +132,16 @@ static int put_keys(struct message *m, const struct luks_reenc *r,
 	return 0;
 }
 
+static int put_backups(struct message *m, json_object *json, const struct luks_reenc *r)
+{
+	int error = put_backup(m, json, SEGMENT_PREVIOUS);
+
+	if (error < 0)
+		return error;
+	error = put_backup(m, json, SEGMENT_FINAL);
+	return error < 0 || !r->moved_segment ? error : put_backup(m, json, SEGMENT_MOVED);
+}
+
 static int build_message(json_object *json, const struct luks_reenc *r,
 			 const struct luks_reenc_keys *keys, struct secret **ret)
 {
@@ -138,6 +150,7 @@ static int build_message(json_object *json, const struct luks_reenc *r,
 	struct message m;
 	int error;
 
+	assert(r->version < 10); /* one digit */
 	error = secret_new(MESSAGE_SIZE, &text);
 	if (error < 0)
 		return error;
@@ -145,14 +158,10 @@ static int build_message(json_object *json, const struct luks_reenc *r,
 
 	put(&m, version, sizeof(version));
 	error = put_keys(&m, r, keys);
-	if (error == 0) {
-		put_area(&m, r);
-		error = put_backup(&m, json, SEGMENT_PREVIOUS);
-	}
-	if (error == 0)
-		error = put_backup(&m, json, SEGMENT_FINAL);
-	if (error == 0 && r->moved_segment)
-		error = put_backup(&m, json, SEGMENT_MOVED);
+	if (error < 0)
+		return error;
+	put_area(&m, r);
+	error = put_backups(&m, json, r);
 	if (error < 0)
 		return error;
 	if (m.overflow)
@@ -247,6 +256,17 @@ static json_object *json_base64(const uint8_t *data, int size)
 	return json_object_new_string(text);
 }
 
+static int store_digest(json_object *digest, const uint8_t *salt, int salt_size,
+			const uint8_t *value, int value_size)
+{
+	if (field_set(digest, "hash", json_object_new_string("sha256")) < 0 ||
+	    field_set(digest, "iterations", json_object_new_int64(ITERATIONS)) < 0 ||
+	    field_set(digest, "salt", json_base64(salt, salt_size)) < 0 ||
+	    field_set(digest, "digest", json_base64(value, value_size)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
 int digest_replace(json_object *json, const struct luks_reenc *r,
 		   const struct luks_reenc_keys *keys)
 {
@@ -263,15 +283,7 @@ int digest_replace(json_object *json, const struct luks_reenc *r,
 	error = luks_derive_pbkdf2(
 		&(struct luks_pbkdf2){"the new digest", "sha256", salt, sizeof(salt), ITERATIONS},
 		message, value, sizeof(value));
-	if (error == 0)
-		error = field_set(digest, "hash", json_object_new_string("sha256"));
-	if (error == 0)
-		error = field_set(digest, "iterations", json_object_new_int64(ITERATIONS));
-	if (error == 0)
-		error = field_set(digest, "salt", json_base64(salt, sizeof(salt)));
-	if (error == 0)
-		error = field_set(digest, "digest", json_base64(value, sizeof(value)));
-	return error;
+	return error < 0 ? error : store_digest(digest, salt, sizeof(salt), value, sizeof(value));
 }
 
 int luks_reenc_digest_make(struct luks_header *h, const struct luks_reenc *r,

@@ -3,6 +3,7 @@
  * The edits that move a re-encryption on and end it. Each works on a copy of the JSON, so that a
  * failure leaves the header as it was.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ static bool is_editable(const struct luks_reenc *r)
 /* Where the edge stands when the hotzone is done. */
 static uint64_t boundary_after(const struct luks_reenc *r)
 {
+	assert(r->direction == LUKS_FORWARD || r->hot_size <= r->boundary);
 	return r->direction == LUKS_FORWARD ? r->boundary + r->hot_size : r->boundary - r->hot_size;
 }
 
@@ -165,16 +167,28 @@ static int set_final_segment(json_object *json, const struct luks_reenc *r)
 		       0);
 }
 
+static int delete_digests(json_object *json, const struct luks_reenc *r, bool keep_old,
+			  struct luks_areas *freed)
+{
+	int error;
+
+	if (!keep_old && r->old_side.crypt) {
+		error = delete_digest(json, r->old_side.digest, freed);
+		if (error < 0)
+			return error;
+	}
+	return delete_digest(json, r->digest, freed);
+}
+
 static int finish_json(json_object *json, uint64_t header_size, const struct luks_reenc *r,
 		       bool keep_old, struct luks_areas *freed)
 {
 	int error;
 
 	error = set_final_segment(json, r);
-	if (error == 0 && !keep_old && r->old_side.crypt)
-		error = delete_digest(json, r->old_side.digest, freed);
-	if (error == 0)
-		error = delete_digest(json, r->digest, freed);
+	if (error < 0)
+		return error;
+	error = delete_digests(json, r, keep_old, freed);
 	if (error < 0)
 		return error;
 	requirement_drop_reencrypt(json);

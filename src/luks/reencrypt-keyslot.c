@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/reencrypt-keyslot.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -32,16 +33,19 @@ static const char *const resilience_names[] = {
 
 const char *luks_reenc_mode_name(enum luks_reenc_mode mode)
 {
+	assert((size_t)mode < ARRAY_SIZE(mode_names));
 	return mode_names[mode];
 }
 
 const char *luks_direction_name(enum luks_direction direction)
 {
+	assert((size_t)direction < ARRAY_SIZE(direction_names));
 	return direction_names[direction];
 }
 
 const char *luks_resilience_name(enum luks_resilience resilience)
 {
+	assert((size_t)resilience < ARRAY_SIZE(resilience_names));
 	return resilience_names[resilience];
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/reencrypt-layout.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@ struct assignment {
 	unsigned segment;
 };
 
-static void append(struct reencrypt_layout *l, const struct luks_reenc *r, bool is_new,
-		   uint64_t start, uint64_t size, unsigned flags)
+static void append_segment(struct reencrypt_layout *l, const struct luks_reenc *r, bool is_new,
+			   uint64_t start, uint64_t size, unsigned flags)
 {
 	const struct luks_side *side = is_new ? &r->new_side : &r->old_side;
 	struct segment s = {
@@ -29,6 +30,7 @@ static void append(struct reencrypt_layout *l, const struct luks_reenc *r, bool 
 
 	if (size == 0)
 		return;
+	assert(l->count < ARRAY_SIZE(l->segment));
 	if (side->crypt) {
 		s.iv_tweak = start >> SECTOR_SHIFT;
 		s.sector_size = side->sector_size;
@@ -47,9 +49,11 @@ void layout_build(const struct luks_reenc *r, uint64_t boundary, uint64_t hot_si
 	struct reencrypt_layout l = {0};
 	struct segment *last;
 
-	append(&l, r, forward, 0, start, 0);
-	append(&l, r, true, start, hot_size, SEGMENT_HOT);
-	append(&l, r, !forward, end, r->data_size - end, 0);
+	assert(boundary <= r->data_size && r->data_size > 0);
+	assert(hot_size <= (forward ? r->data_size - boundary : boundary));
+	append_segment(&l, r, forward, 0, start, 0);
+	append_segment(&l, r, true, start, hot_size, SEGMENT_HOT);
+	append_segment(&l, r, !forward, end, r->data_size - end, 0);
 
 	last = &l.segment[l.count - 1];
 	if (!(last->flags & SEGMENT_HOT) && !r->fixed_size)
@@ -64,6 +68,7 @@ static void assign(struct assignment *list, unsigned *n, const struct luks_side 
 	for (unsigned i = 0; i < *n; i++)
 		if (list[i].digest == side->digest && list[i].segment == (unsigned)segment)
 			return;
+	assert(*n < MAX_ASSIGNMENTS);
 	list[(*n)++] = (struct assignment){side->digest, (unsigned)segment};
 }
 
@@ -201,17 +206,20 @@ int layout_store(json_object *json, const struct luks_reenc *r, const struct ree
 	json_object *old_segments = field_get(json, "segments", json_type_object);
 	struct assignment list[MAX_ASSIGNMENTS];
 	struct backups b = {-1, -1, -1};
-	int error = segments ? 0 : -ENOMEM;
+	int error;
 
-	for (unsigned i = 0; error == 0 && i < l->count; i++)
+	assert(l->count > 0);
+	if (!segments)
+		return -ENOMEM;
+	for (unsigned i = 0; i < l->count; i++) {
 		error = field_set_id(segments, i, segment_to_json(&l->segment[i]));
-	if (error == 0) {
-		b.previous = keep_backup(old_segments, segments, "backup-previous");
-		b.final = keep_backup(old_segments, segments, "backup-final");
-		error = b.previous < 0 || b.final < 0 ? -ENOMEM : 0;
+		if (error < 0)
+			return error;
 	}
-	if (error < 0)
-		return error;
+	b.previous = keep_backup(old_segments, segments, "backup-previous");
+	b.final = keep_backup(old_segments, segments, "backup-final");
+	if (b.previous < 0 || b.final < 0)
+		return -ENOMEM;
 	error = field_set(json, "segments", TAKE_PTR(segments));
 	if (error < 0)
 		return error;
@@ -243,6 +251,7 @@ json_object *header_copy_json(const struct luks_header *h)
 
 void header_replace_json(struct luks_header *h, json_object *json)
 {
+	assert(json && json != h->json);
 	json_object_put(h->json);
 	h->json = json;
 }

@@ -137,8 +137,9 @@ static int read_sides(struct loader *l)
 	if (l->backups.previous < 0 || l->backups.final < 0)
 		return TAMPERED(l, "a backup segment is missing");
 	error = read_side(l, l->backups.previous, &r->old_side);
-	if (error == 0)
-		error = read_side(l, l->backups.final, &r->new_side);
+	if (error < 0)
+		return error;
+	error = read_side(l, l->backups.final, &r->new_side);
 	if (error < 0)
 		return error;
 
@@ -430,18 +431,25 @@ static int load_idle(struct loader *l, uint64_t device_size, uint64_t fixed_size
 	return read_size(l, device_size, fixed_size);
 }
 
+static int load_parameters(struct loader *l, uint64_t device_size, uint64_t fixed_size,
+			   uint32_t logical_block)
+{
+	int error = read_keyslot(l);
+
+	if (error < 0)
+		return error;
+	error = read_sides(l);
+	if (error < 0)
+		return error;
+	error = read_blocks(l, logical_block);
+	return error < 0 ? error : read_size(l, device_size, fixed_size);
+}
+
 static int load_reencryption(struct loader *l, uint64_t device_size, uint64_t fixed_size,
 			     uint32_t logical_block)
 {
-	int error;
+	int error = load_parameters(l, device_size, fixed_size, logical_block);
 
-	error = read_keyslot(l);
-	if (error == 0)
-		error = read_sides(l);
-	if (error == 0)
-		error = read_blocks(l, logical_block);
-	if (error == 0)
-		error = read_size(l, device_size, fixed_size);
 	if (error < 0)
 		return error;
 	if (l->r.digest == l->r.old_side.digest || l->r.digest == l->r.new_side.digest)
@@ -463,11 +471,13 @@ int luks_reenc_load(const struct luks_header *h, uint64_t device_size, uint64_t 
 	int error;
 
 	error = check_requirements(&l);
-	if (error == 0)
-		error = read_segments(&l);
-	if (error == 0)
-		error = l.r.version ? load_reencryption(&l, device_size, fixed_size, block_size)
-				    : load_idle(&l, device_size, fixed_size);
+	if (error < 0)
+		return error;
+	error = read_segments(&l);
+	if (error < 0)
+		return error;
+	error = l.r.version ? load_reencryption(&l, device_size, fixed_size, block_size)
+			    : load_idle(&l, device_size, fixed_size);
 	if (error < 0)
 		return error;
 	*ret = l.r;

@@ -8,6 +8,7 @@
  * The area is covered by the verification digest, which is made anew in the same commit: before it
  * the header is clean in the old way, after it in the new one.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ static int set_capacity(struct luks_reenc *r)
 {
 	uint64_t capacity = r->area_size;
 
+	assert(is_power_of_2(r->block_size));
 	if (r->resilience == LUKS_RESILIENCE_CHECKSUM) {
 		const int size = hash_size(r->hash);
 
@@ -55,12 +57,13 @@ static int set_capacity(struct luks_reenc *r)
 	return r->capacity > 0 ? 0 : -ENOSPC;
 }
 
-static int change(const struct luks_reenc *r, const struct luks_protection *p,
-		  struct luks_reenc *ret)
+static int change_protection(const struct luks_reenc *r, const struct luks_protection *p,
+			     struct luks_reenc *ret)
 {
 	struct luks_reenc changed = *r;
 	int error;
 
+	assert(p->hash || p->resilience != LUKS_RESILIENCE_CHECKSUM);
 	changed.resilience = p->resilience;
 	changed.block_size = block_size_for(r, p);
 	changed.hash[0] = '\0';
@@ -84,22 +87,25 @@ static int change(const struct luks_reenc *r, const struct luks_protection *p,
 static json_object *area_to_json(const struct luks_reenc *r)
 {
 	_cleanup_(json_putp) json_object *area = json_object_new_object();
-	int error = area ? 0 : -ENOMEM;
+	const char *type = luks_resilience_name(r->resilience);
 
-	if (error == 0)
-		error = field_set(area, "type",
-				  json_object_new_string(luks_resilience_name(r->resilience)));
-	if (error == 0)
-		error = field_set(area, "offset", json_u64(r->area_offset));
-	if (error == 0)
-		error = field_set(area, "size", json_u64(r->area_size));
-	if (r->resilience != LUKS_RESILIENCE_CHECKSUM)
-		return error < 0 ? NULL : TAKE_PTR(area);
-	if (error == 0)
-		error = field_set(area, "hash", json_object_new_string(r->hash));
-	if (error == 0)
-		error = field_set(area, "sector_size", json_object_new_int64(r->block_size));
-	return error < 0 ? NULL : TAKE_PTR(area);
+	assert(is_plain(r->resilience));
+	if (!area || field_set(area, "type", json_object_new_string(type)) < 0 ||
+	    field_set(area, "offset", json_u64(r->area_offset)) < 0 ||
+	    field_set(area, "size", json_u64(r->area_size)) < 0)
+		return NULL;
+	if (r->resilience == LUKS_RESILIENCE_CHECKSUM &&
+	    (field_set(area, "hash", json_object_new_string(r->hash)) < 0 ||
+	     field_set(area, "sector_size", json_object_new_int64(r->block_size)) < 0))
+		return NULL;
+	return TAKE_PTR(area);
+}
+
+static int store_area(json_object *json, const struct luks_reenc *r)
+{
+	json_object *keyslots = field_get(json, "keyslots", json_type_object);
+
+	return field_set(field_by_id(keyslots, r->keyslot), "area", area_to_json(r));
 }
 
 int luks_reenc_set_protection(struct luks_header *h, struct luks_reenc *r,
@@ -114,17 +120,17 @@ int luks_reenc_set_protection(struct luks_header *h, struct luks_reenc *r,
 	if (r->state != LUKS_REENC_CLEAN || r->mode != LUKS_REENCRYPT || r->shift_size > 0 ||
 	    r->moved_segment || !is_plain(p->resilience))
 		return -EOPNOTSUPP;
-	error = change(r, p, &changed);
+	error = change_protection(r, p, &changed);
 	if (error < 0)
 		return error;
 
 	json = header_copy_json(h);
 	if (!json)
 		return -ENOMEM;
-	error = field_set(field_by_id(field_get(json, "keyslots", json_type_object), r->keyslot),
-			  "area", area_to_json(&changed));
-	if (error == 0)
-		error = digest_replace(json, &changed, keys);
+	error = store_area(json, &changed);
+	if (error < 0)
+		return error;
+	error = digest_replace(json, &changed, keys);
 	if (error < 0)
 		return error;
 	reenc_note_cut(json, h->size, r, &changed);

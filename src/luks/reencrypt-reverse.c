@@ -67,12 +67,13 @@ static int reverse_json(json_object *json, const struct luks_reenc *r,
 	int error;
 
 	error = swap_backup_flags(json);
-	if (error == 0)
-		error = edit_keyslot(json, r);
-	if (error == 0) {
-		layout_build(r, r->boundary, 0, &layout);
-		error = layout_store(json, r, &layout);
-	}
+	if (error < 0)
+		return error;
+	error = edit_keyslot(json, r);
+	if (error < 0)
+		return error;
+	layout_build(r, r->boundary, 0, &layout);
+	error = layout_store(json, r, &layout);
 	return error < 0 ? error : digest_replace(json, r, keys);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The JSON grows with the first hotzone: it must have room for that before anything begins. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -26,29 +27,39 @@ static int measure(json_object *json, uint64_t area, uint64_t *ret_used)
 	const size_t size = (size_t)area * 2;
 	_cleanup_free_ char *text = malloc(size);
 	size_t used;
-	int r = text ? json_text_write(json, text, size, &used) : -ENOMEM;
+	int r;
 
+	if (!text)
+		return -ENOMEM;
+	r = json_text_write(json, text, size, &used);
 	if (r < 0)
 		return r;
 	*ret_used = used + 1;
 	return *ret_used > area ? -ENOSPC : 0;
 }
 
+static int measure_longest(struct luks_header *h, const struct luks_reenc *r, uint64_t area,
+			   uint64_t *ret_used)
+{
+	struct luks_reenc position = *r;
+	int error = set_longest_position(h, &position);
+
+	return error < 0 ? error : measure(h->json, area, ret_used);
+}
+
 int luks_reenc_check_room(const struct luks_header *h, const struct luks_reenc *r,
 			  uint64_t *ret_used, uint64_t *ret_size)
 {
 	struct luks_header longest = *h; /* all but the JSON stays that of @h */
-	struct luks_reenc position = *r;
 	int error;
 
+	assert(h->size > LUKS_HEADER_BINARY_SIZE);
 	*ret_size = h->size - LUKS_HEADER_BINARY_SIZE;
 	*ret_used = *ret_size;
 	longest.json = header_copy_json(h);
 	if (!longest.json)
 		return -ENOMEM;
-	error = set_longest_position(&longest, &position);
-	if (error == 0)
-		error = measure(longest.json, *ret_size, ret_used);
+	error = measure_longest(&longest, r, *ret_size, ret_used);
 	json_object_put(longest.json);
 	return error;
 }

@@ -3,6 +3,8 @@
  * What cryptsetup's backward recovery can stand. The arithmetic is explained in reencrypt.h; the
  * limits are its own: no hotzone is longer than 1 GiB, nor than its resilience area protects.
  */
+#include <assert.h>
+
 #include "luks/reencrypt.h"
 #include "util/checked.h"
 
@@ -21,6 +23,7 @@ bool luks_reenc_stock_safe(const struct luks_reenc *r, uint64_t boundary, uint64
 {
 	if (r->direction == LUKS_FORWARD || hot_size == 0)
 		return true;
+	assert(hot_size <= boundary && boundary <= r->data_size);
 	if (boundary == hot_size)
 		return hot_size >= stock_hotzone(r);
 	return hot_size <= boundary - hot_size;

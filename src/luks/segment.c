@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/segment.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -99,14 +100,11 @@ int segment_parse(json_object *json, struct segment *ret, struct luks_reason *wh
 
 static int set_crypt(json_object *json, const struct segment *s)
 {
-	int r;
-
-	r = field_set(json, "iv_tweak", json_u64(s->iv_tweak));
-	if (r == 0)
-		r = field_set(json, "encryption", json_object_new_string(s->cipher));
-	if (r == 0)
-		r = field_set(json, "sector_size", json_object_new_int64(s->sector_size));
-	return r;
+	if (field_set(json, "iv_tweak", json_u64(s->iv_tweak)) < 0 ||
+	    field_set(json, "encryption", json_object_new_string(s->cipher)) < 0 ||
+	    field_set(json, "sector_size", json_object_new_int64(s->sector_size)) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 static int set_hot(json_object *json)
@@ -122,23 +120,25 @@ static int set_hot(json_object *json)
 	return field_set(json, "flags", flags);
 }
 
+static json_object *size_to_json(const struct segment *s)
+{
+	return s->size ? json_u64(s->size) : json_object_new_string("dynamic");
+}
+
 json_object *segment_to_json(const struct segment *s)
 {
 	_cleanup_(json_putp) json_object *json = json_object_new_object();
 	const bool crypt = s->kind == SEGMENT_CRYPT;
-	int r;
+	const char *type = crypt ? "crypt" : "linear";
 
-	if (!json)
+	assert(s->kind != SEGMENT_UNKNOWN && !(s->flags & ~(unsigned)SEGMENT_HOT));
+	if (!json || field_set(json, "type", json_object_new_string(type)) < 0 ||
+	    field_set(json, "offset", json_u64(s->offset)) < 0 ||
+	    field_set(json, "size", size_to_json(s)) < 0)
 		return NULL;
-	r = field_set(json, "type", json_object_new_string(crypt ? "crypt" : "linear"));
-	if (r == 0)
-		r = field_set(json, "offset", json_u64(s->offset));
-	if (r == 0)
-		r = field_set(json, "size",
-			      s->size ? json_u64(s->size) : json_object_new_string("dynamic"));
-	if (r == 0 && crypt)
-		r = set_crypt(json, s);
-	if (r == 0 && (s->flags & SEGMENT_HOT))
-		r = set_hot(json);
-	return r < 0 ? NULL : TAKE_PTR(json);
+	if (crypt && set_crypt(json, s) < 0)
+		return NULL;
+	if ((s->flags & SEGMENT_HOT) && set_hot(json) < 0)
+		return NULL;
+	return TAKE_PTR(json);
 }

@@ -95,7 +95,7 @@ static int open_header(const struct found_file *f, enum luks_lock_mode mode, str
 }
 
 /* With the lock for readers: most headers need no more. */
-static int look(const struct found_file *f, bool *ret_bad)
+static int look_for_bad_copy(const struct found_file *f, bool *ret_bad)
 {
 	_cleanup_(close_header) struct opened o = {};
 	int r = open_header(f, LUKS_LOCK_SHARED, &o);
@@ -106,7 +106,7 @@ static int look(const struct found_file *f, bool *ret_bad)
 	return 0;
 }
 
-static int repair(const struct found_file *f)
+static int repair_copies(const struct found_file *f)
 {
 	_cleanup_(close_header) struct opened o = {};
 	int r = open_header(f, LUKS_LOCK_EXCLUSIVE, &o);
@@ -117,7 +117,7 @@ static int repair(const struct found_file *f)
 int luks_settle(const struct found_file *f)
 {
 	bool bad;
-	int r = look(f, &bad);
+	int r = look_for_bad_copy(f, &bad);
 
-	return r < 0 || !bad ? r : repair(f);
+	return r < 0 || !bad ? r : repair_copies(f);
 }

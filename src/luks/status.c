@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "luks/status.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "luks/names.h"
 
 const char *luks_reenc_state_name(enum luks_reenc_state state)
 {
+	assert(state <= LUKS_REENC_FINISH);
 	return luks_reenc_state_names[state];
 }
 

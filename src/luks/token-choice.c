@@ -12,7 +12,7 @@ static bool allows(const struct luks_token_choice *c, int id, const char *type)
 	return (c->id == LUKS_ANY_TOKEN || c->id == id) && (!c->type || strcmp(c->type, type) == 0);
 }
 
-static int refuse(const char *device, const struct luks_token_choice *c)
+static int refuse_choice(const char *device, const struct luks_token_choice *c)
 {
 	if (c->id != LUKS_ANY_TOKEN)
 		log_error("%s: there is no token %d%s%s; \"cryptsetup luksDump\" lists the tokens",
@@ -40,7 +40,7 @@ int luks_tokens_find(struct crypt_device *cd, const char *device, const struct l
 			found |= UINT32_C(1) << id;
 	}
 	if (found == 0)
-		return refuse(device, c);
+		return refuse_choice(device, c);
 	*ret = found;
 	return 0;
 }

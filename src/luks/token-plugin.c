@@ -40,7 +40,7 @@ static int find_function(void *plugin, const char *name, void *ret)
 	return 0;
 }
 
-static int ask(void *plugin, struct crypt_device *cd, int token, struct secret **ret)
+static int ask_plugin(void *plugin, struct crypt_device *cd, int token, struct secret **ret)
 {
 	crypt_token_open_func open = NULL;
 	crypt_token_buffer_free_func buffer_free = NULL;
@@ -48,8 +48,9 @@ static int ask(void *plugin, struct crypt_device *cd, int token, struct secret *
 	size_t size = 0;
 	int r = find_function(plugin, CRYPT_TOKEN_ABI_OPEN, &open);
 
-	if (r == 0)
-		r = open(cd, token, &buffer, &size, NULL);
+	if (r < 0)
+		return r;
+	r = open(cd, token, &buffer, &size, NULL);
 	if (r < 0)
 		return r;
 	r = secret_copy((const uint8_t *)buffer, size, ret);
@@ -75,5 +76,5 @@ int luks_token_plugin_passphrase(struct crypt_device *cd, int token, struct secr
 	    sizeof(path))
 		return -ENAMETOOLONG;
 	plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	return plugin ? ask(plugin, cd, token, ret) : -ENOENT;
+	return plugin ? ask_plugin(plugin, cd, token, ret) : -ENOENT;
 }

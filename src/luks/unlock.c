@@ -6,6 +6,7 @@
  */
 #include "luks/unlock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct unlock {
 	struct luks_given_up given_up;
 };
 
-static void forget(struct unlock *u)
+static void unlock_clear(struct unlock *u)
 {
 	for (int s = OLD; s < SIDES; s++)
 		u->keys[s] = secret_free(u->keys[s]);
@@ -49,6 +50,7 @@ static int take_key(struct unlock *u, enum side s, struct secret *key)
 {
 	enum side other = s == OLD ? NEW : OLD;
 
+	assert(wanted(u, s)); /* so there is no key to lose */
 	u->keys[s] = key;
 	if (wanted(u, other) && u->digests[other] == u->digests[s])
 		return secret_copy(key->data, key->size, &u->keys[other]);
@@ -82,6 +84,7 @@ static int open_keyslot(struct unlock *u, const struct luks_keyslot *slot,
 {
 	if (by->passphrase)
 		return luks_keyslot_open(u->cd, slot->id, by->passphrase, ret);
+	assert(by->token >= 0 && by->token < (int)LUKS_MAX_TOKENS);
 	if (!(slot->tokens & UINT32_C(1) << by->token))
 		return -EPERM;
 	return luks_keyslot_open_by_token(u->cd, slot->id, by->token, ret);
@@ -115,11 +118,9 @@ static int try_side(struct unlock *u, enum side s, const struct keyslot_opener *
 
 static int try_opener(struct unlock *u, const struct keyslot_opener *by)
 {
-	int r = 0;
+	int r = try_side(u, OLD, by);
 
-	for (int s = OLD; s < SIDES && r == 0; s++)
-		r = try_side(u, (enum side)s, by);
-	return r;
+	return r < 0 ? r : try_side(u, NEW, by);
 }
 
 void luks_tell_wrong_volume_key(const char *device, const char *which, int digest)
@@ -164,10 +165,9 @@ static int try_token(struct unlock *u, int token)
 	r = luks_token_passphrase(u->cd, token, &passphrase);
 	if (r == -ENOKEY)
 		return 0;
-	if (r == 0)
-		by.passphrase = passphrase;
-	else if (r != -EINVAL)
+	if (r < 0 && r != -EINVAL)
 		return r;
+	by.passphrase = passphrase;
 	return try_opener(u, &by);
 }
 
@@ -181,12 +181,18 @@ static int try_tokens(struct unlock *u)
 	uint32_t assigned = 0, allowed;
 	int r = luks_tokens_find(u->cd, u->params->device, u->params->token_choice, &allowed);
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < u->keyslots.n; i++)
 		assigned |= u->keyslots.slots[i].tokens & allowed;
-	for (int t = 0; t < (int)LUKS_MAX_TOKENS && r == 0 && any_wanted(u); t++)
-		if (assigned & UINT32_C(1) << t)
-			r = try_token(u, t);
-	return r;
+	for (int t = 0; t < (int)LUKS_MAX_TOKENS && any_wanted(u); t++) {
+		if (!(assigned & UINT32_C(1) << t))
+			continue;
+		r = try_token(u, t);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int try_passphrases(struct unlock *u)
@@ -235,50 +241,78 @@ static int check_keyslots(const struct unlock *u, enum side s)
 	return -ENOENT;
 }
 
-static int unlock(struct unlock *u)
+static int refuse_locked(const struct unlock *u)
+{
+	int r = luks_given_up_refuse(&u->given_up, u->params->device);
+
+	if (r < 0)
+		return r;
+	log_error("%s: none of the %s opens a keyslot of the %s volume key", u->params->device,
+		  only_tokens(u) ? "chosen tokens" : "passphrases",
+		  !wanted(u, NEW)   ? "old"
+		  : !wanted(u, OLD) ? "new"
+				    : "old or the new");
+	return -EPERM;
+}
+
+static int try_given_keys(struct unlock *u)
+{
+	int r = try_volume_key(u, OLD, u->params->old_key);
+
+	return r < 0 ? r : try_volume_key(u, NEW, u->params->new_key);
+}
+
+static int check_both(const struct unlock *u)
+{
+	int r = check_keyslots(u, OLD);
+
+	return r < 0 ? r : check_keyslots(u, NEW);
+}
+
+static int try_keyslots(struct unlock *u)
+{
+	int r;
+
+	if (u->params->tokens) {
+		r = try_tokens(u);
+		if (r < 0)
+			return r;
+	}
+	return only_tokens(u) ? 0 : try_passphrases(u);
+}
+
+static int unlock_sides(struct unlock *u)
 {
 	int r;
 
 	r = luks_keyslots_read(u->cd, &u->keyslots);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot read the keyslots", u->params->device);
-	r = try_volume_key(u, OLD, u->params->old_key);
-	if (r == 0)
-		r = try_volume_key(u, NEW, u->params->new_key);
-	for (int s = OLD; s < SIDES && r == 0; s++)
-		r = check_keyslots(u, (enum side)s);
-	if (r == 0 && u->params->tokens)
-		r = try_tokens(u);
-	if (r == 0 && !only_tokens(u))
-		r = try_passphrases(u);
+	r = try_given_keys(u);
 	if (r < 0)
 		return r;
-	if (any_wanted(u)) {
-		r = luks_given_up_refuse(&u->given_up, u->params->device);
-		if (r < 0)
-			return r;
-		log_error("%s: none of the %s opens a keyslot of the %s volume key",
-			  u->params->device, only_tokens(u) ? "chosen tokens" : "passphrases",
-			  !wanted(u, NEW)   ? "old"
-			  : !wanted(u, OLD) ? "new"
-					    : "old or the new");
-		return -EPERM;
-	}
-	return 0;
+	r = check_both(u);
+	if (r < 0)
+		return r;
+	r = try_keyslots(u);
+	if (r < 0)
+		return r;
+	return any_wanted(u) ? refuse_locked(u) : 0;
 }
 
 int luks_unlock(const struct luks_unlock_params *params, struct secret **ret_old,
 		struct secret **ret_new)
 {
-	_cleanup_(forget) struct unlock u = {
+	_cleanup_(unlock_clear) struct unlock u = {
 		.params = params,
 		.digests = {params->old_digest, params->new_digest},
 	};
 	int r;
 
 	r = luks_context_open(params->place, &u.cd);
-	if (r == 0)
-		r = unlock(&u);
+	if (r < 0)
+		return r;
+	r = unlock_sides(&u);
 	if (r < 0)
 		return r;
 	*ret_old = TAKE_PTR(u.keys[OLD]);

@@ -6,6 +6,7 @@
  */
 #include "luks/validate.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -173,6 +174,7 @@ static int check_segments(struct facts *f)
 	f->segment_count = (unsigned)json_object_object_length(f->segments);
 	if (f->segment_count == 0)
 		return REFUSE(f, "there is no segment");
+	assert(f->segment_count <= ARRAY_SIZE(f->segment)); /* check_ids() came before */
 
 	for (unsigned i = 0; i < f->segment_count; i++) {
 		json_object *json = field_by_id(f->segments, i);
@@ -394,6 +396,7 @@ static int check_areas(struct facts *f)
 			    area[i].offset < offset + size)
 				return REFUSE(f, "the areas of keyslots %u and %u overlap",
 					      area[i].id, id);
+		assert(n < ARRAY_SIZE(area)); /* check_ids() came before */
 		area[n].id = id;
 		area[n].offset = offset;
 		area[n++].size = size;
@@ -406,6 +409,7 @@ int luks_validate(json_object *json, uint64_t header_size, struct luks_reason *w
 	struct facts f = {.why = why, .header_size = header_size};
 	bool online;
 
+	assert(header_size > LUKS_HEADER_BINARY_SIZE);
 	if (find_sections(json, &f) < 0 || check_requirements(&f) < 0)
 		return -EINVAL;
 	if (check_ids(&f, f.keyslots, "keyslot", LUKS_MAX_KEYSLOTS) < 0 ||

@@ -7,7 +7,7 @@
 
 #include "luks/header.h"
 
-/* Overwrites @size bytes at byte @offset once with random data, and flushes. Allocates 1 MiB. */
+/* Overwrites @size bytes at byte @offset once with random data, and flushes. Needs up to 4 MiB. */
 int luks_wipe_area(struct meta_io *io, uint64_t offset, uint64_t size);
 
 /*
