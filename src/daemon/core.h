@@ -248,6 +248,8 @@ void volume_send_governor(struct volume *v);
 int volume_check_deadline(const struct rotate_options *options, struct failure *f);
 /* -ESTALE: the header does not belong to the data, and a person has to say what counts. */
 int volume_refuse_conflict(const struct volume *v, struct failure *f);
+/* -EBUSY: the header may be in re-encryption, and nobody has seen it. It is looked at again. */
+int volume_refuse_unseen(struct volume *v, struct failure *f);
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options);
 /* The rotation is cancelled, and nothing has been written but the request for it. */
 void volume_forget_rotation(struct volume *v);

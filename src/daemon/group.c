@@ -157,14 +157,16 @@ void group_settle(struct manager *m)
 			settle_held(v, manager_volume_by_uuid(m, v->core->record.held));
 }
 
-static int refuse_member(const struct volume *v, const struct rotate_options *options,
-			 struct failure *f)
+static int refuse_member(struct volume *v, const struct rotate_options *options, struct failure *f)
 {
 	int r;
 
 	if (v->job || v->core->record.has_queued || v->core->reencryption != REENCRYPTION_NONE)
 		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->device);
 	r = volume_refuse_conflict(v, f);
+	if (r < 0)
+		return r;
+	r = volume_refuse_unseen(v, f);
 	return r < 0 ? r : volume_check_rotation(v, options, f);
 }
 

@@ -66,6 +66,27 @@ static int refuse_late(const struct volume *v, struct failure *f)
 	return 0;
 }
 
+/* The header may have been put right; it is looked at before anything else is done. */
+static int ask_again(struct volume *v)
+{
+	const struct request r = {.kind = REQUEST_LOOK, .fd = -1};
+
+	return request_add(v, &r);
+}
+
+int volume_refuse_unseen(struct volume *v, struct failure *f)
+{
+	if (!v->core->unseen)
+		return 0;
+	return ask_again(v) < 0
+		       ? no_memory(v, f)
+		       : failure_set(
+				 f, -EBUSY,
+				 "%s: its header could not be read since its worker ended in the "
+				 "middle of something; it is read now, try again",
+				 v->device);
+}
+
 /* A second rotation, to come after the one that is there. */
 static int queue_rotation(struct volume *v, const struct rotate_options *options, struct failure *f,
 			  struct job **ret_job)
@@ -131,6 +152,9 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 		return r;
 	if (in_rotation(v))
 		return queue_rotation(v, options, f, ret_job);
+	r = volume_refuse_unseen(v, f);
+	if (r < 0)
+		return r;
 	r = refuse_late(v, f);
 	if (r < 0)
 		return r;
@@ -171,14 +195,6 @@ int volume_suspend(struct volume *v, const char *reason, struct failure *f, volu
 	(void)text_copy(record->suspend_reason, sizeof(record->suspend_reason), reason);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
-}
-
-/* The header may have been put right; it is looked at before anything else is done. */
-static int ask_again(struct volume *v)
-{
-	const struct request r = {.kind = REQUEST_LOOK, .fd = -1};
-
-	return request_add(v, &r);
 }
 
 int volume_resume(struct volume *v, const struct resume_options *options, struct failure *f,

@@ -3,18 +3,19 @@
 
 #include <assert.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "loop.h"
-#include "util/text.h"
-
-#define CONFIG "test-manager.conf"
+#include "util/io.h"
 
 struct host host;
 
-static const struct manager_options options = {.config_path = CONFIG, .no_devices = true};
+/* A name of this program's own: others like it may run at the same time. */
+static char config_path[] = "/tmp/test-manager-XXXXXX";
+
+static const struct manager_options options = {.config_path = config_path, .no_devices = true};
 
 static struct volume *volume_of(unsigned disk)
 {
@@ -58,12 +59,25 @@ static void end_manager(void)
 	loop_free(host.event);
 }
 
+static void remove_config(void)
+{
+	(void)unlink(config_path);
+}
+
 static void write_config(const char *text)
 {
-	FILE *f = fopen(CONFIG, "we");
+	static const char *written;
+	static int fd = -1;
 
-	assert(f && fputs(text, f) >= 0);
-	assert(fclose(f) == 0);
+	if (text == written)
+		return;
+	if (fd < 0) {
+		fd = mkostemp(config_path, O_CLOEXEC);
+		assert(fd >= 0 && atexit(remove_config) == 0);
+	}
+	assert(ftruncate(fd, 0) == 0);
+	assert(pwrite_full(fd, text, strlen(text), 0) == 0);
+	written = text;
 }
 
 static void note_sides(void)

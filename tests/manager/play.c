@@ -375,6 +375,13 @@ static void begin_playing(const struct scenario *s, const struct order *o)
 
 /* --- all orders --- */
 
+/* With sanitizers an order takes so many times as long. */
+#ifdef __SANITIZE_ADDRESS__
+#define SLOWER 8
+#else
+#define SLOWER 1
+#endif
+
 struct exploration {
 	const struct scenario *scenario;
 	unsigned depth;
@@ -469,7 +476,7 @@ void play_orders(const struct scenario *s)
 	struct exploration x = {
 		.scenario = s,
 		.depth = getenv("SIM_FULL") ? 3 : 2,
-		.one_in = s->one_in,
+		.one_in = s->one_in * SLOWER,
 		.deepest = program_seed(),
 	};
 
@@ -494,6 +501,7 @@ static void play_seeds(const struct scenario *base, unsigned n_ops, uint64_t n)
 	if (play_again(&s, &o, n_ops))
 		n = 0;
 	o.random = &random;
+	n = (n + SLOWER - 1) / SLOWER;
 	for (uint64_t i = 0; i < n; i++) {
 		playing_seed = random.state = random_next(&seeds);
 		if (n_ops > 0)
