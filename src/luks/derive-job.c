@@ -219,7 +219,9 @@ static int take_end(const struct derive_frame *f, const uint8_t *data)
 		(void)luks_refuse(&why, 0, "%.*s", (int)f->size, (const char *)data);
 		return luks_derive_note(f->value, &why);
 	}
-	return f->value;
+	/* The child read what somebody else wrote: it says 0 or a negative errno, or it is not
+	 * heard. */
+	return f->value > 0 ? -EBADMSG : f->value;
 }
 
 typedef int (*derive_frame_handler)(void *arg, const struct derive_frame *f, const uint8_t *data);
