@@ -139,7 +139,7 @@ void check_job_end(const struct issued *o, const struct job *j)
 
 	if (j->state != JOB_DONE || is_overtaken(o))
 		return;
-	if (o->op.kind == OP_ROTATE) {
+	if (o->op.kind == OP_ROTATE || o->op.kind == OP_ROTATE_AFTER) {
 		check_rotated(d, o->side);
 	} else if (o->op.kind == OP_CANCEL) {
 		require(d->header.state == REENCRYPTION_NONE &&

@@ -158,11 +158,12 @@ static void note_group(const struct job *j)
 
 static int rotate(struct issued *o, struct volume *v, struct failure *f)
 {
-	const struct rotate_options z = ROTATE_OPTIONS_NONE;
+	struct rotate_options z = ROTATE_OPTIONS_NONE;
 	const struct volume_filter all = {};
 	struct job *j = NULL;
 	int r;
 
+	z.queue = o->op.kind == OP_ROTATE_AFTER;
 	if (o->op.kind == OP_ROTATE_ALL)
 		r = manager_rotate_all(host.manager, &all, &z, f, &j);
 	else if (o->op.kind == OP_CANCEL)
@@ -195,12 +196,22 @@ static int unlock(struct issued *o, struct volume *v, struct failure *f)
 	return r;
 }
 
+static int remove_and_add(struct issued *o, struct volume *v, struct failure *f)
+{
+	int r = manager_remove_volume(host.manager, v, f);
+
+	if (r < 0)
+		return r;
+	return manager_add_volume(host.manager, world.disk[o->op.disk].path, NULL, f, on_done, o);
+}
+
 static int call(struct issued *o, struct volume *v, struct failure *f)
 {
 	static const struct resume_options resume;
 
 	switch (o->op.kind) {
 	case OP_ROTATE:
+	case OP_ROTATE_AFTER:
 	case OP_ROTATE_ALL:
 	case OP_CANCEL:
 		return rotate(o, v, f);
@@ -217,6 +228,8 @@ static int call(struct issued *o, struct volume *v, struct failure *f)
 		return volume_set_rate_limit(v, o->op.disk + 1, f, on_done, o);
 	case OP_CHECK:
 		return volume_check(v, NULL, f, on_check_done, o);
+	case OP_REMOVE:
+		return remove_and_add(o, v, f);
 	case OP_RESTART:
 		o->answered = true;
 		manager_stop(host.manager, on_stopped, NULL);

@@ -15,6 +15,7 @@
 
 enum op_kind {
 	OP_ROTATE,
+	OP_ROTATE_AFTER, /* the one that is there */
 	OP_ROTATE_ALL,
 	OP_SUSPEND,
 	OP_RESUME,
@@ -24,6 +25,7 @@ enum op_kind {
 	OP_LOCK,
 	OP_RATE, /* @value: the disk's number + 1 */
 	OP_CHECK,
+	OP_REMOVE,  /* and add it again, as a person does for a disk that is replaced */
 	OP_RESTART, /* the manager is told to end, and the next one starts */
 };
 

@@ -4,6 +4,7 @@
  * of events of short scenarios, with kills of manager, worker and power between any two, and in
  * random orders of long ones. checks.c says what must hold in each.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,7 +44,7 @@ static const struct scenario cancel = {
 	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_CANCEL, 0, AFTER(1)}},
 	.n_ops = 2,
 	.kills = 2,
-	.one_in = 8,
+	.one_in = 16,
 };
 
 static void a_cancel_survives_kills(void **state)
@@ -62,7 +63,7 @@ static const struct scenario suspend = {
 		{OP_RESUME, 0, AT_REST}},
 	.n_ops = 4,
 	.kills = 1,
-	.one_in = 8,
+	.one_in = 16,
 };
 
 static void a_suspension_is_kept(void **state)
@@ -78,13 +79,68 @@ static const struct scenario unlock = {
 	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_UNLOCK_WRONG, 0, AT_REST}, {OP_UNLOCK, 0, AT_REST}},
 	.n_ops = 3,
 	.kills = 2,
-	.one_in = 8,
+	.one_in = 16,
 };
 
 static void keys_come_from_people(void **state)
 {
 	(void)state;
 	play_orders(&unlock);
+}
+
+/* A provider that says no; then a person comes, goes, and comes again. */
+static const struct scenario provider = {
+	.name = "provider",
+	.n_disks = 1,
+	.config = WITH_KEY_FILE,
+	.provider = -ENOKEY,
+	.ops = {{OP_ROTATE, 0, AT_REST},
+		{OP_UNLOCK, 0, AT_REST},
+		{OP_LOCK, 0, AFTER(0)},
+		{OP_UNLOCK, 0, AT_REST}},
+	.n_ops = 4,
+	.kills = 2,
+	.one_in = 32,
+};
+
+static void a_provider_may_have_no_key(void **state)
+{
+	(void)state;
+	play_orders(&provider);
+}
+
+/* Another process has the header locked, so the provider's key opens nothing for the present. */
+static const struct scenario busy = {
+	.name = "busy",
+	.n_disks = 1,
+	.config = WITH_KEY_FILE,
+	.provider = -EBUSY,
+	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_CANCEL, 0, AT_REST}},
+	.n_ops = 2,
+	.kills = 2,
+	.one_in = 8,
+};
+
+static void what_is_busy_is_tried_again(void **state)
+{
+	(void)state;
+	play_orders(&busy);
+}
+
+static const struct scenario queue = {
+	.name = "queue",
+	.n_disks = 1,
+	.config = WITH_KEY_FILE,
+	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_ROTATE_AFTER, 0, AFTER(0)}, {OP_REMOVE, 0, AT_REST}},
+	.n_ops = 3,
+	.kills = 1,
+	.one_in = 32,
+};
+
+static void a_second_rotation_follows(void **state)
+{
+	(void)state;
+	play_orders(&queue);
 }
 
 static const struct scenario group = {
@@ -94,7 +150,7 @@ static const struct scenario group = {
 	.ops = {{OP_ROTATE_ALL, 0, AT_REST}},
 	.n_ops = 1,
 	.kills = 1,
-	.one_in = 8,
+	.one_in = 32,
 	.group = true,
 };
 
@@ -111,7 +167,7 @@ static const struct scenario restart = {
 	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_RESTART, 0, AFTER(1)}, {OP_LOCK, 0, AFTER(1)}},
 	.n_ops = 3,
 	.kills = 1,
-	.one_in = 8,
+	.one_in = 16,
 };
 
 static void a_restart_goes_on(void **state)
@@ -184,6 +240,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_cancel_survives_kills),
 		cmocka_unit_test(a_suspension_is_kept),
 		cmocka_unit_test(keys_come_from_people),
+		cmocka_unit_test(a_provider_may_have_no_key),
+		cmocka_unit_test(what_is_busy_is_tried_again),
+		cmocka_unit_test(a_second_rotation_follows),
 		cmocka_unit_test(a_group_is_all_or_none),
 		cmocka_unit_test(a_restart_goes_on),
 		cmocka_unit_test(an_upgrade_loses_nothing),
