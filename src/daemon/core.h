@@ -290,8 +290,8 @@ void volume_rotation_over(struct volume *v, bool cancelled);
 int request_add(struct volume *v, const struct request *r);
 /* Answers all that wait for what is there now. */
 void request_answer(struct volume *v);
-/* Ends the first of this kind that was sent. */
-void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
+/* Ends the first of this kind that was sent. False: nobody waits for it, here at least. */
+bool request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
 		   const struct worker_end *end);
 /* The worker has died: what was sent is answered. */
 void request_worker_died(struct volume *v);

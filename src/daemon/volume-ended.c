@@ -56,9 +56,9 @@ static void lock_volume(struct volume *v, const struct worker_end *e)
 static void get_keys_ended(struct volume *v, const struct worker_end *e)
 {
 	struct volume_core *c = v->core;
+	const bool asked_for = e->job == WORKER_UNLOCK &&
+			       request_ended(v, REQUEST_UNLOCK, e->error, &e->failure, NULL);
 
-	if (e->job == WORKER_UNLOCK)
-		request_ended(v, REQUEST_UNLOCK, e->error, &e->failure, NULL);
 	if (e->error < 0 && e->job == WORKER_UNLOCK && c->keys)
 		return; /* those that are there stay */
 	if (e->job == WORKER_USE_PROVIDER &&
@@ -72,13 +72,13 @@ static void get_keys_ended(struct volume *v, const struct worker_end *e)
 		lock_volume(v, e);
 		return;
 	}
-	/* A provider's may come when the rotation has been taken back. */
+	/* A provider's, or those of who asked an earlier manager, may come when the rotation has
+	 * been taken back. */
 	c->used_up = false;
 	c->keys = true;
 	c->locked_by_user = false;
 	c->lock_reason[0] = '\0';
-	if (e->job != WORKER_UNLOCK && c->reencryption == REENCRYPTION_NONE &&
-	    !c->record.has_queued)
+	if (!asked_for && c->reencryption == REENCRYPTION_NONE && !c->record.has_queued)
 		volume_use_up_keys(v);
 }
 

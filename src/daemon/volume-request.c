@@ -103,7 +103,7 @@ void request_answer(struct volume *v)
 	}
 }
 
-void request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
+bool request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
 		   const struct worker_end *end)
 {
 	/* A record is waited for by its sequence. */
@@ -111,8 +111,9 @@ void request_ended(struct volume *v, enum request_kind kind, int error, const st
 	for (struct request *q = v->core->requests; q; q = q->next)
 		if (q->kind == kind && (q->sent || error < 0)) {
 			answer_request(v, q, v, error, f, end);
-			return;
+			return true;
 		}
+	return false;
 }
 
 void request_worker_died(struct volume *v)

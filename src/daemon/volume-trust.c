@@ -219,7 +219,8 @@ static int take_pending(struct volume *v)
 	return 0;
 }
 
-static int take_token(struct volume *v, char **json, enum record_trust trust)
+/* @adopted: by a worker that an earlier manager has told something. */
+static int take_token(struct volume *v, char **json, enum record_trust trust, bool adopted)
 {
 	struct volume_core *c = v->core;
 	_cleanup_free_ char *text = NULL;
@@ -243,7 +244,7 @@ static int take_token(struct volume *v, char **json, enum record_trust trust)
 	c->record = found;
 	if (origin == ORIGIN_HERE)
 		sign_again(v, trust);
-	return c->stored && c->memory.pending ? take_pending(v) : 0;
+	return adopted && c->memory.pending ? take_pending(v) : 0;
 }
 
 /* A worker may have died after it wrote what it was sent. */
@@ -264,9 +265,10 @@ static int note_pending(struct volume_core *c, const char *json)
 int volume_take_record(struct volume *v, struct worker_look *look)
 {
 	struct volume_core *c = v->core;
+	const bool first = !c->memory_loaded;
 	int r;
 
-	if (!c->memory_loaded) {
+	if (first) {
 		remembered_load(state_dir(v), v->uuid, &c->memory);
 		c->memory_loaded = true;
 	}
@@ -275,7 +277,7 @@ int volume_take_record(struct volume *v, struct worker_look *look)
 	/* Unless we have something newer that is not written yet. */
 	if (r < 0 || c->record_wanted != c->record_durable || c->record_only_here)
 		return r;
-	return take_token(v, &look->record, look->trust);
+	return take_token(v, &look->record, look->trust, first && c->stored);
 }
 
 /* A host that remembers the token on the disk must take our next one for newer. */

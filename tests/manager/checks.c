@@ -137,9 +137,10 @@ void check_job_end(const struct issued *o, const struct job *j)
 {
 	const struct disk *d = &world.disk[o->op.disk];
 
-	if (j->state != JOB_DONE || is_overtaken(o))
+	/* A rotation that is to follow has the job of what is under way, a cancel perhaps. */
+	if (j->state != JOB_DONE || is_overtaken(o) || o->op.kind == OP_ROTATE_AFTER)
 		return;
-	if (o->op.kind == OP_ROTATE || o->op.kind == OP_ROTATE_AFTER) {
+	if (o->op.kind == OP_ROTATE) {
 		check_rotated(d, o->side);
 	} else if (o->op.kind == OP_CANCEL) {
 		require(d->header.state == REENCRYPTION_NONE &&
@@ -154,13 +155,28 @@ void check_job_end(const struct issued *o, const struct job *j)
 
 /* --- when nothing is left to happen --- */
 
-/* Does it wait for a volume of its group that waits for a person? */
+/* Of the volume that @v is held for: is it gone, or does nobody vouch for its word? */
+static bool is_speechless(const struct volume *v)
+{
+	const struct volume *first = manager_volume_by_uuid(host.manager, v->core->record.held);
+
+	return !first || first->core->shown || first->core->record.foreign;
+}
+
+/*
+ * Does it wait for a volume of its group that waits for a person, or that was forgotten? Then it
+ * says so, and what to do.
+ */
 static bool waits_for_another(const struct volume *v)
 {
+	if (v->state != VOLUME_PREPARING || !*v->core->record.held)
+		return false;
+	if (!v->core->group && *v->state_reason && is_speechless(v))
+		return true;
 	for (const struct volume *o = host.manager->volumes; o; o = o->next)
 		if (o != v && (o->state == VOLUME_SUSPENDED || o->state == VOLUME_FAILED ||
 			       o->state == VOLUME_LOCKED))
-			return v->state == VOLUME_PREPARING && *v->core->record.held;
+			return true;
 	return false;
 }
 

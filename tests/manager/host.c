@@ -293,15 +293,19 @@ bool host_help(void)
 		case VOLUME_LOCKED:
 			fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 			any = volume_unlock(v, fd, &right, &f, ignore, NULL) == 0 || any;
+			world.disk[i].unlocked_by_person = true;
 			(void)close(fd);
 			break;
+		case VOLUME_PREPARING:
+			if (v->core->group)
+				break;
+			/* fall through */
 		case VOLUME_SUSPENDED:
 		case VOLUME_FAILED: /* checks.c says when it may be */
 			any = volume_resume(v, &resume, &f, ignore, NULL) == 0 || any;
 			break;
 		case VOLUME_IDLE:
 		case VOLUME_QUEUED:
-		case VOLUME_PREPARING:
 		case VOLUME_RUNNING:
 		case VOLUME_REVERSING:
 		case VOLUME_FINISHING:

@@ -42,7 +42,7 @@ bool host_help(void);
 
 /* --- checks.c: all fail the test --- */
 
-void check_answer(const struct issued *i);
-void check_job_end(const struct issued *i, const struct job *j);
+void check_answer(const struct issued *o);
+void check_job_end(const struct issued *o, const struct job *j);
 void check_at_rest(void);
 void check_at_end(void);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The manager's control of volumes, with workers, disks, the clock and the fd store as data.
 UNIT_TESTS += tests/manager/test-manager
-tests_manager_test_manager_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/manager -I$(top_srcdir)/tests/sim
+tests_manager_test_manager_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/manager
 tests_manager_test_manager_SOURCES = tests/manager/test-manager.c \
 	tests/manager/checks.c \
 	tests/manager/host.c tests/manager/host.h \

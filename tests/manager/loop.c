@@ -53,6 +53,9 @@ void loop_reset(void)
 	wall.when = 0;
 }
 
+/* Their own headers name the parameters otherwise. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 /* --- in place of libc --- */
 
 int clock_gettime(clockid_t id, struct timespec *t)
@@ -236,6 +239,8 @@ sd_event_source *sd_event_source_disable_unref(sd_event_source *s)
 		s->enabled = SD_EVENT_OFF;
 	return sd_event_source_unref(s);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 /* --- what is next --- */
 

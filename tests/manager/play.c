@@ -14,7 +14,7 @@
 
 #include "host.h"
 #include "loop.h"
-#include "random.h"
+#include "../sim/random.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 
@@ -291,7 +291,8 @@ static void happen(struct order *o, const struct event *e)
 /* --- one order --- */
 
 /* One in so many events of a random order is not the usual one. */
-#define RARITY 6
+#define RARITY       6
+#define KILLS_RARITY 18
 
 static unsigned choose(const struct order *o, const struct next *x)
 {
@@ -299,7 +300,7 @@ static unsigned choose(const struct order *o, const struct next *x)
 		return 0; /* people help until it works */
 	if (o->random) {
 		/* Kills are few, so that long orders are played to their end. */
-		const unsigned n = random_below(o->random, RARITY * 3) == 0 ? x->n : x->n_usual;
+		const unsigned n = random_below(o->random, KILLS_RARITY) == 0 ? x->n : x->n_usual;
 
 		return random_below(o->random, RARITY) == 0 ? (unsigned)random_below(o->random, n)
 							    : 0;
@@ -344,27 +345,25 @@ static void play(const struct scenario *s, struct order *o)
 	host_end();
 }
 
+/* NOLINTBEGIN(bugprone-signal-handler): after an assert nothing but this is left to be done */
 void play_tell_order(void)
 {
 	if (!playing)
 		return;
+	fprintf(stderr, "the order that failed: MANAGER_ORDER=\"%s", played->name);
 	if (playing->random)
-		fprintf(stderr, "the order that failed: MANAGER_ORDER=\"%s random %" PRIu64 "\"\n",
-			played->name, playing_seed);
-	else
-		fprintf(stderr, "the order that failed: MANAGER_ORDER=\"%s", played->name);
-	for (unsigned i = 0; !playing->random && i < playing->n; i++)
+		fprintf(stderr, " random %" PRIu64, playing_seed);
+	for (unsigned i = 0; i < playing->n; i++)
 		fprintf(stderr, " %u:%u", playing->deviation[i].at, playing->deviation[i].choice);
-	if (!playing->random)
-		fprintf(stderr, "\"\n");
+	fprintf(stderr, "\"\n");
 }
 
-/* An assert of the manager's, or of ours. */
 static void on_abort(int signal)
 {
 	(void)signal;
 	play_tell_order();
 }
+/* NOLINTEND(bugprone-signal-handler) */
 
 static void begin_playing(const struct scenario *s, const struct order *o)
 {
@@ -476,7 +475,7 @@ void play_orders(const struct scenario *s)
 	struct exploration x = {
 		.scenario = s,
 		.depth = getenv("SIM_FULL") ? 3 : 2,
-		.one_in = s->one_in * SLOWER,
+		.one_in = (uint64_t)s->one_in * SLOWER,
 		.deepest = program_seed(),
 	};
 

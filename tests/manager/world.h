@@ -22,7 +22,7 @@
 #define DISKS_MAX   3
 #define WORKERS_MAX 64 /* at once, those whose death nobody has heard of included */
 #define QUEUE_MAX   32
-#define HOTZONES    2 /* of each volume */
+#define HOTZONES    2U /* of each volume */
 #define TOKEN_MAX   4096
 
 /* What is durable on a disk. */
