@@ -43,8 +43,8 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-/* Keeps only the last that have ended. Only when another one comes: whoever ends one goes on with
- * it. */
+/* Only the last jobs that have ended are kept. The others go when a new job comes, since whoever
+ * ends a job goes on with it. */
 static void drop_old(struct manager *m)
 {
 	size_t ended = 0;

@@ -21,7 +21,8 @@ void loop_free(sd_event *event);
 bool loop_turn_is_due(const sd_event *event);
 void loop_take_turn(sd_event *event);
 
-/* Is a descriptor of the loop readable? Only whoever waits for a clock or a process has one. */
+/* Is a descriptor of the loop readable? The manager waits with one for its clock and for processes.
+ */
 bool loop_has_input(const sd_event *event);
 void loop_take_input(sd_event *event);
 

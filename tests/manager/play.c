@@ -193,7 +193,7 @@ static void trace(const struct order *o, const struct event *e)
 	printf("%4u %s", o->n_events, event_name(e->kind));
 	if (w)
 		printf(" %u of %s (job %d at %u%s%s)", w->number, w->disk->path, w->job, w->at,
-		       w->keys ? ", keys" : "", w->stored ? ", stored" : "");
+		       w->keys ? ", keys" : "", store_has_worker(w) ? ", stored" : "");
 	if (w && e->kind == EVENT_HEAR)
 		printf(": message %d, job %d, error %d", w->outbox[0].kind, w->outbox[0].end.job,
 		       w->outbox[0].end.error);

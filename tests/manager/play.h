@@ -23,7 +23,7 @@ enum op_kind {
 	OP_UNLOCK,
 	OP_UNLOCK_WRONG,
 	OP_LOCK,
-	OP_RATE, /* @value: the disk's number + 1 */
+	OP_RATE, /* of the disk: its number + 1 */
 	OP_CHECK,
 	OP_REMOVE,  /* and add it again, as a person does for a disk that is replaced */
 	OP_RESTART, /* the manager is told to end, and the next one starts */

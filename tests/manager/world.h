@@ -76,7 +76,7 @@ struct worker {
 	unsigned manager; /* that started it, counted from 1 */
 	struct disk *disk;
 	struct worker_link *link; /* NULL: nobody is connected */
-	bool alive, stored;
+	bool alive;
 	bool quit, stop;
 	bool keys, keys_in_use;
 	bool kept_keys; /* for the next connection */
@@ -124,8 +124,6 @@ extern struct world world;
 void world_reset(unsigned n);
 /* Frees all; fails where a descriptor or link is left that somebody should have closed. */
 void world_free(void);
-/* The service manager has noticed that the manager ended, and starts the next one. */
-void world_manager_died(void);
 /* The power fails: no process and no descriptor is left, all headers are. */
 void world_reboot(void);
 
@@ -141,7 +139,7 @@ void worker_work(struct worker *w);
 void worker_die(struct worker *w);
 /* Frees what waits in its queues. */
 void worker_clear(struct worker *w);
-/* A volume's helper devices and hotzone need no second look when nobody holds the header. */
+/* Says to a new connection what nobody heard. */
 void worker_push_kept_keys(struct worker *w);
 
 /* --- link.c: what the manager may hear next --- */
@@ -158,7 +156,6 @@ void store_reset(void);
 void store_worker_died(const struct worker *w);
 bool store_has_keys(const char *uuid);
 bool store_has_worker(const struct worker *w);
-void store_manager_died(void);
 void memory_reset(void);
 
 /* --- checks.c: what must hold whenever a worker is told to do something --- */
