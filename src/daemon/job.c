@@ -43,8 +43,10 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-/* Only the last jobs that have ended are kept. The others go when a new job comes, since whoever
- * ends a job goes on with it. */
+/*
+ * Keeps the last jobs that have ended and drops the others. Only job_new() calls this: a function
+ * that ends a job still uses it afterwards.
+ */
 static void drop_old(struct manager *m)
 {
 	size_t ended = 0;

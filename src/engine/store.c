@@ -112,7 +112,7 @@ static int verify_stored(struct engine *e, struct batch *b)
 /* @ret_flushed: what was written is durable, whether or not it reads back so. */
 static int flush_and_verify(struct engine *e, struct batch *b, bool *ret_flushed)
 {
-	/* Also what is unwritten, lest a discard be forgotten behind the boundary. */
+	/* Unwritten blocks are flushed, too: a discard must not be lost behind the boundary. */
 	int r = engine_flush_and_look(e);
 
 	*ret_flushed = r >= 0;

@@ -68,7 +68,7 @@ struct worker_look {
 	char new_pbkdf[16], new_pbkdf_hash[33];
 	struct worker_progress progress; /* bytes and hotzone only */
 	bool stacked;                    /* helpers of a worker that died are there */
-	bool supported;                  /* false: only cryptsetup can go on with it */
+	bool supported;                  /* false: only cryptsetup can resume it */
 	uint32_t keyslots;               /* bit n: keyslot n is there */
 	char **disks; /* NULL-terminated: sysfs names of the disks at the bottom, sorted */
 	enum record_trust trust;
@@ -109,7 +109,7 @@ struct worker_limits {
 struct worker_status {
 	enum worker_job job; /* until its Done is sent */
 	char version[32];    /* of the worker's program */
-	bool unlocked;       /* all keys that Convert() needs are at hand */
+	bool unlocked;       /* the worker has all keys that Convert() needs */
 	uint32_t passphrases;
 	struct worker_limits limits;
 	struct run_options run; /* of the last Convert() */

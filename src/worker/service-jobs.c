@@ -60,7 +60,7 @@ static int check_locked(const struct work *w)
 	return 0;
 }
 
-/* A re-encryption that we may go on with, unlocked, locked against others, and verified. */
+/* Makes ready to resume: unlocks the volume, takes the re-encryption lock, verifies the header. */
 static int enter(struct work *w)
 {
 	const struct work_volume *v = &w->steps.volume;

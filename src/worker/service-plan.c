@@ -11,8 +11,8 @@
 #include "worker/service-work.h"
 
 /*
- * A new key needs keyslots, and so passphrases for them; where these are at hand they
- * also say which keyslots are carried over, and the volume key by itself says nothing.
+ * A new key needs keyslots, and a keyslot needs a passphrase. The passphrases that the worker holds
+ * decide which keyslots are carried over. The volume key alone decides nothing.
  */
 static int check_can_begin(struct work *w)
 {

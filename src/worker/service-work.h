@@ -13,7 +13,8 @@ struct work {
 	struct steps steps;
 };
 
-/* Opens the volume, with all keys that are at hand for it. -ESTALE: the header is an older one. */
+/* Opens the volume with all keys that the worker holds for it. -ESTALE: the header is an older one.
+ */
 int work_open_steps(struct work *w);
 /* Keeps the keys that the steps have found, and offers them to the manager. */
 int work_hold_keys(struct work *w);

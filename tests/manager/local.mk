@@ -9,6 +9,6 @@ tests_manager_test_manager_SOURCES = tests/manager/test-manager.c \
 	tests/manager/loop.c tests/manager/loop.h \
 	tests/manager/play.c tests/manager/play.h \
 	tests/manager/store.c \
-	tests/manager/worker.c \
+	tests/manager/worker.c tests/manager/worker-jobs.c \
 	tests/manager/world.c tests/manager/world.h
 tests_manager_test_manager_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -129,7 +129,13 @@ void world_reboot(void);
 
 struct disk *world_disk(const char *uuid);
 
-/* --- worker.c: what a worker may do next --- */
+/* --- worker.c, worker-jobs.c: what a worker may do next --- */
+
+/* What it says. NULL: nobody is connected, and what would be said is lost. */
+struct message *worker_push(struct worker *w, enum said_kind kind);
+void worker_push_ended(struct worker *w, enum worker_job job, int error, bool finished);
+void worker_push_reply(struct worker *w, enum worker_call call, int error);
+void worker_push_keys(struct worker *w, const char *side);
 
 bool worker_can_read(const struct worker *w);
 void worker_read(struct worker *w);
