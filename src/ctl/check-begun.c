@@ -5,7 +5,7 @@
 
 #include "ctl/verbs.h"
 #include "util/log.h"
-#include "worker/begun.h"
+#include "cli/begun.h"
 
 /* Only the foreground changes the resilience: the daemon resumes as the header says. */
 static int check_resilience(const struct options *o, json_object *volume, const char *verb)

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
-#include "daemon/bus.h"
+#include "daemon/bus/bus.h"
 #include "util/cleanup.h"
-#include "worker/options.h"
+#include "cli/options.h"
 
 struct client {
 	sd_bus *bus;

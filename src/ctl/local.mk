@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-CTL_LIBS = src/worker/libworker.a src/proto/libproto.a src/model/libmodel.a src/io/librio.a src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a \
+CTL_LIBS = src/cli/libcli.a src/pace/libpace.a src/proto/libproto.a src/model/libmodel.a src/io/librio.a src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a \
 	src/util/libutil.a $(LUKS_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
 sbin_PROGRAMS += src/ctl/recryptctl

@@ -16,7 +16,7 @@
 #include "ctl/verbs.h"
 #include "util/checked.h"
 #include "util/log.h"
-#include "worker/program.h"
+#include "cli/program.h"
 
 /* Returns only when the worker cannot be started. */
 static int run_worker(const struct options *o, char **argv)

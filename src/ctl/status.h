@@ -5,7 +5,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
-#include "worker/options.h"
+#include "cli/options.h"
 
 /*
  * @daemon: what the daemon says of the volume, NULL: nothing. Failures are logged; a negative errno

@@ -13,8 +13,8 @@
 
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
-#include "daemon/config.h"
-#include "daemon/deadline.h"
+#include "daemon/state/config.h"
+#include "daemon/policy/deadline.h"
 #include "dm/find.h"
 #include "model/settings-bus.h"
 #include "util/checked.h"

@@ -17,7 +17,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/uuid.h"
-#include "worker/progress.h"
+#include "cli/progress.h"
 
 static volatile sig_atomic_t stop;
 

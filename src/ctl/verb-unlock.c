@@ -16,7 +16,7 @@
 #include "util/io.h"
 #include "util/log.h"
 #include "util/secret.h"
-#include "worker/passphrase.h"
+#include "cli/passphrase.h"
 
 static int make_memfd(const struct secret *s)
 {

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 #include "ctl/client.h"
-#include "worker/options.h"
-#include "worker/passphrase.h"
+#include "cli/options.h"
+#include "cli/passphrase.h"
 
 int verb_list(const struct options *o);
 int verb_status(const struct options *o); /* of one volume */

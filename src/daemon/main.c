@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/bus.h"
-#include "daemon/manager.h"
+#include "daemon/bus/bus.h"
+#include "daemon/control/manager.h"
 #include "util/checked.h"
 #include "util/io.h"
 #include "util/log.h"

@@ -6,7 +6,7 @@
 #include "engine/engine.h"
 #include "engine/overlap.h"
 #include "engine/plan.h"
-#include "engine/stall.h"
+#include "pace/stall.h"
 #include "util/log.h"
 
 /* What the header store is asked for (lane.c). */

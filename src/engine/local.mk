@@ -17,7 +17,6 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/recover.c \
 	src/engine/skip.c src/engine/skip-pass.c \
 	src/engine/stages.h \
-	src/engine/stall.c src/engine/stall.h \
 	src/engine/steps.c \
 	src/engine/thawed.c \
 	src/engine/store.c \
@@ -26,21 +25,17 @@ src_engine_librengine_a_SOURCES = \
 
 UNIT_TESTS += src/engine/test-histogram
 src_engine_test_histogram_SOURCES = src/engine/test-histogram.c
-src_engine_test_histogram_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_engine_test_histogram_LDADD = src/engine/librengine.a src/pace/libpace.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/engine/test-overlap
 src_engine_test_overlap_SOURCES = src/engine/test-overlap.c
-src_engine_test_overlap_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
-
-UNIT_TESTS += src/engine/test-stall
-src_engine_test_stall_SOURCES = src/engine/test-stall.c
-src_engine_test_stall_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_engine_test_overlap_LDADD = src/engine/librengine.a src/pace/libpace.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/engine/test-reach
 src_engine_test_reach_SOURCES = src/engine/test-reach.c
-src_engine_test_reach_LDADD = src/engine/librengine.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+src_engine_test_reach_LDADD = src/engine/librengine.a src/pace/libpace.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/engine/test-header-lane
 src_engine_test_header_lane_SOURCES = src/engine/test-header-lane.c
-src_engine_test_header_lane_LDADD = src/engine/librengine.a src/io/librio.a src/dm/libdm.a \
+src_engine_test_header_lane_LDADD = src/engine/librengine.a src/pace/libpace.a src/io/librio.a src/dm/libdm.a \
 	src/crypto/librcrypto.a src/util/libutil.a $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBCRYPTO_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

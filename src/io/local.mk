@@ -7,12 +7,9 @@ src_io_librio_a_SOURCES = \
 	src/io/disk-uring.c src/io/disk-uring.h \
 	src/io/extent.c src/io/extent.h \
 	src/io/geometry.c src/io/geometry.h \
-	src/io/governor.c src/io/governor.h \
 	src/io/hole.c src/io/hole.h \
 	src/io/in-use.c src/io/in-use.h \
-	src/io/load.c src/io/load.h \
 	src/io/loop.c src/io/loop.h \
-	src/io/rate.c src/io/rate.h \
 	src/io/stacking.c src/io/stacking.h \
 	src/io/thin-look.c src/io/thin-look.h \
 	src/io/thin-map.c src/io/thin-map.h
@@ -43,11 +40,3 @@ src_io_test_thin_map_LDADD = src/io/librio.a src/util/libutil.a $(CMOCKA_LIBS)
 src_io_test_thin_map_damage_SOURCES = src/io/test-thin-map-damage.c \
 	src/io/test-thin-kernel.c src/io/test-thin-kernel.h src/io/test-thin-pool.c src/io/test-thin-pool.h
 src_io_test_thin_map_damage_LDADD = src/io/librio.a src/util/libutil.a $(CMOCKA_LIBS)
-
-UNIT_TESTS += src/io/test-governor src/io/test-load src/io/test-rate
-src_io_test_governor_SOURCES = src/io/test-governor.c
-src_io_test_governor_LDADD = src/io/librio.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
-src_io_test_load_SOURCES = src/io/test-load.c
-src_io_test_load_LDADD = src/io/librio.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
-src_io_test_rate_SOURCES = src/io/test-rate.c
-src_io_test_rate_LDADD = src/io/librio.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

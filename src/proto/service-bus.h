@@ -69,7 +69,7 @@
  *	Bytes/s, bytes, and microseconds that I/O may wait for a hotzone; 0: none, the default, and
  *	none. At any time, at work within a second.
  *   SetGovernor(s mode, t rate_min, t rate_max, t latency_target) -> ()
- *	none, idle or latency (io/governor.h); bytes/s, bytes/s (0: none), microseconds. At any
+ *	none, idle or latency (pace/governor.h); bytes/s, bytes/s (0: none), microseconds. At any
  *	time. Its rate and the limit both hold. Offline it does nothing.
  *   SetIdentity(a{sv}) -> ()
  *	The volume that all later jobs, looks and records are for: MESSAGE_IDENTITY. What is left out

@@ -18,13 +18,13 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
-#include "io/governor.h"
-#include "io/rate.h"
+#include "pace/governor.h"
+#include "pace/rate.h"
 #include "luks/begin.h"
 #include "proto/messages.h"
 #include "util/secret.h"
 #include "worker/look.h"
-#include "worker/options.h"
+#include "cli/options.h"
 
 /* What is to be done, with its own copies of all texts; one that is not given is NULL or "". */
 struct work_request {

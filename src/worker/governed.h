@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "io/governor.h"
-#include "io/load.h"
-#include "io/rate.h"
+#include "pace/governor.h"
+#include "pace/load.h"
+#include "pace/rate.h"
 
 struct governed {
 	const char *name; /* of the open mapping; NULL: offline, and there is nothing to govern */

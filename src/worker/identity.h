@@ -7,7 +7,7 @@
 
 #include "luks/place.h"
 #include "proto/messages.h"
-#include "worker/options.h"
+#include "cli/options.h"
 
 /* Are the files that were found those that are meant? */
 int identity_check_place(const struct options *o, const struct luks_place *p);

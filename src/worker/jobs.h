@@ -7,7 +7,7 @@
 
 #include <signal.h>
 
-#include "worker/options.h"
+#include "cli/options.h"
 
 /* Begins a re-encryption or goes on with one, to the end or until @stop. */
 int job_reencrypt(const struct options *o, const volatile sig_atomic_t *stop);

@@ -1,34 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += src/worker/libworker.a
 src_worker_libworker_a_SOURCES = \
-	src/worker/begun.c src/worker/begun.h \
-	src/worker/options.c src/worker/options.h \
-	src/worker/options-table.c src/worker/options-table.h \
-	src/worker/options-value.c \
-	src/worker/own-header.c src/worker/own-header.h \
-	src/worker/passphrase.c src/worker/passphrase.h \
-	src/worker/program.c src/worker/program.h \
-	src/worker/progress.c src/worker/progress.h \
-	src/worker/terminal.c src/worker/terminal.h
+	src/worker/luks-store.c src/worker/luks-store.h \
+	src/worker/own-header.c src/worker/own-header.h
 
 UNIT_TESTS += src/worker/test-process
 src_worker_test_process_SOURCES = src/worker/test-process.c src/worker/process.c src/worker/process.h
 src_worker_test_process_LDADD = src/util/libutil.a \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
-
-UNIT_TESTS += src/worker/test-options src/worker/test-passphrase src/worker/test-progress
-src_worker_test_options_SOURCES = src/worker/test-options.c
-src_worker_test_options_LDADD = src/worker/libworker.a src/model/libmodel.a src/io/librio.a src/util/libutil.a \
-	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
-src_worker_test_passphrase_SOURCES = src/worker/test-passphrase.c
-src_worker_test_passphrase_LDADD = src/worker/libworker.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
-	$(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
-src_worker_test_progress_SOURCES = src/worker/test-progress.c
-src_worker_test_progress_LDADD = src/worker/libworker.a src/model/libmodel.a src/util/libutil.a \
-	$(JSONC_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
-
-src_worker_libworker_a_SOURCES += \
-	src/worker/luks-store.c src/worker/luks-store.h
 
 # The steps of a job, and what they need.
 WORKER_STEPS = \
@@ -74,13 +53,13 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/service-watch.c src/worker/service-watch.h \
 	src/worker/service-work.c src/worker/service-work.h \
 	src/worker/worker.c
-src_worker_recrypt_worker_LDADD = src/worker/libworker.a $(PROTO_LIBS) src/engine/librengine.a src/io/librio.a \
+src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/cli/libcli.a $(PROTO_LIBS) src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
 UNIT_TESTS += src/worker/test-rehearsal
 src_worker_test_rehearsal_SOURCES = src/worker/test-rehearsal.c $(WORKER_STEPS) $(LUKS_TEST_BEGIN)
-src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/model/libmodel.a src/engine/librengine.a src/io/librio.a \
+src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/cli/libcli.a src/model/libmodel.a src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 

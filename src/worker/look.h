@@ -16,7 +16,7 @@
 #include "luks/record.h"
 #include "luks/status.h"
 #include "util/node.h"
-#include "worker/options.h"
+#include "cli/options.h"
 
 struct look {
 	char device[PATH_MAX], header_device[PATH_MAX];

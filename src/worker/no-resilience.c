@@ -8,7 +8,7 @@
 
 #include "dm/stack.h"
 #include "util/log.h"
-#include "worker/terminal.h"
+#include "cli/terminal.h"
 
 bool no_resilience_is_there(const struct work_volume *v)
 {

@@ -11,7 +11,7 @@
 #include "luks/new-key.h"
 #include "luks/status.h"
 #include "util/log.h"
-#include "worker/begun.h"
+#include "cli/begun.h"
 
 #define DEFAULT_HASH "sha256"
 

@@ -24,7 +24,7 @@
 #include "worker/derive.h"
 #include "proto/fd-packet.h"
 #include "worker/process.h"
-#include "worker/program.h"
+#include "cli/program.h"
 #include "proto/service-bus.h"
 #include "worker/service-internal.h"
 

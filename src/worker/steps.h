@@ -13,7 +13,7 @@
 
 #include "luks/begin.h"
 #include "worker/conversion.h"
-#include "worker/options.h"
+#include "cli/options.h"
 #include "worker/volume.h"
 
 struct steps {

@@ -14,7 +14,7 @@
 #include "luks/lock.h"
 #include "luks/place.h"
 #include "luks/reencrypt.h"
-#include "worker/options.h"
+#include "cli/options.h"
 
 struct work_volume {
 	const struct options *options;

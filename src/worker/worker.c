@@ -20,7 +20,7 @@
 #include "worker/derive.h"
 #include "worker/jobs.h"
 #include "worker/process.h"
-#include "worker/program.h"
+#include "cli/program.h"
 #include "worker/provider.h"
 #include "worker/read-file.h"
 #include "worker/service.h"

@@ -2,7 +2,7 @@
 /* The options of methods on the public bus. */
 #include <string.h>
 
-#include "daemon/bus-options.h"
+#include "daemon/bus/bus-options.h"
 #include "message.h"
 
 static const char *const names[] = {

@@ -2,9 +2,9 @@
 /* Calendar expressions and windows, as an operator or somebody else wrote them. */
 #include <string.h>
 
-#include "daemon/calendar.h"
-#include "daemon/config.h"
-#include "daemon/window.h"
+#include "daemon/policy/calendar.h"
+#include "daemon/state/config.h"
+#include "daemon/policy/window.h"
 #include "fuzz.h"
 #include "util/uuid.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/crypttab.h"
+#include "daemon/control/crypttab.h"
 #include "fuzz.h"
 
 static int see(const struct crypttab_entry *e, void *userdata)

@@ -2,7 +2,7 @@
 /* The state token: what is understood of it is written and understood again as it was. */
 #include <json-c/json.h>
 
-#include "daemon/record.h"
+#include "daemon/state/record.h"
 #include "fuzz.h"
 
 static void require_same(const char *a, const char *b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* daemon/worker-link.h over workers that are data. */
+/* daemon/workers/worker-link.h over workers that are data. */
 #include "world.h"
 
 #include <assert.h>

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/discover.h"
-#include "daemon/duplicates.h"
-#include "daemon/events.h"
-#include "daemon/probe.h"
-#include "daemon/store.h"
+#include "daemon/control/discover.h"
+#include "daemon/control/duplicates.h"
+#include "daemon/control/events.h"
+#include "daemon/workers/probe.h"
+#include "daemon/workers/store.h"
 #include "util/text.h"
 
 #define ENTRIES_MAX (DISKS_MAX * 4)

@@ -2,8 +2,8 @@
 /*
  * The world around a manager, as data: disks with their LUKS2 headers, worker processes, the fd
  * store, and what the host remembers of each volume. The manager is the real one; this file's
- * functions stand in for daemon/worker-link.h, store.h, remembered.h, duplicates.h, discover.h and
- * events.h.
+ * functions stand in for daemon/workers/worker-link.h, store.h, remembered.h, duplicates.h,
+ * discover.h and events.h.
  *
  *     caller ---> manager ---> link ---> inbox [worker] header
  *                    ^                              |
@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/core.h"
+#include "daemon/control/core.h"
 
 #define DISKS_MAX   3
 #define WORKERS_MAX 64 /* at once, those whose death nobody has heard of included */

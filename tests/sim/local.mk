@@ -13,7 +13,7 @@ tests_sim_libsim_a_SOURCES = \
 	tests/sim/run.c tests/sim/run.h \
 	tests/sim/volume.c tests/sim/volume.h
 
-SIM_LDADD = tests/sim/libsim.a src/worker/libworker.a src/model/libmodel.a src/engine/librengine.a src/io/librio.a \
+SIM_LDADD = tests/sim/libsim.a src/worker/libworker.a src/cli/libcli.a src/model/libmodel.a src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
 	src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(LIBSYSTEMD_LIBS) \
 	$(CMOCKA_LIBS)

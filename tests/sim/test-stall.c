@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "application.h"
-#include "engine/stall.h"
+#include "pace/stall.h"
 #include "explore.h"
 #include "util/checked.h"
 

@@ -107,7 +107,7 @@ expect_events() {
 	lines=$(event "$1")
 	expect_equal "$2" "$(grep -c . <<<"$lines" || true)" "lines in the journal with $1 ($lines)"
 }
-# Of src/daemon/events.h.
+# Of src/daemon/control/events.h.
 started=970a1712c0e3421aa0ab5d84a739bf48
 suspended=7ac7f30fe33b468182fbf30fa8b5a9f3
 resumed=54395b6eb5dd4197870b8f88cac75c80

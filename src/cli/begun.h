@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The rule for options of a command that finds a re-encryption begun already: they must not
+ * contradict what was chosen at the beginning. The worker fills struct begun from the header, and
+ * recryptctl from what the daemon tells of the volume.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/options.h"
+
+/* Strings are never NULL. */
+struct begun {
+	const char *device; /* for messages */
+	const char *cipher; /* new, as the rest */
+	uint32_t sector_size;
+	uint32_t key_size; /* bytes; 0: not known */
+	bool keep_key;
+	const char *pbkdf, *pbkdf_hash; /* "": not known, or no new keyslot was made */
+	const char *resilience;
+};
+
+/* Names the option that contradicts @b: -EINVAL. Another resilience is the caller's business. */
+int begun_check(const struct begun *b, const struct options *o);

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/options-table.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "util/checked.h"
+
+/*
+ * The verbs that convert data, those that need keys, all that know a volume, those with a look at
+ * the outcome, and those that may talk to a daemon.
+ */
+#define BEGINS   ON(VERB_REENCRYPT)
+#define CONVERTS (BEGINS | ON(VERB_CANCEL))
+#define UNLOCKS  (CONVERTS | ON(VERB_RECOVER))
+#define ALL      (UNLOCKS | ON(VERB_STATUS) | DAEMON)
+#define TELLS                                                                                      \
+	(ON(VERB_STATUS) | ON(VERB_LIST) | ON(VERB_KEYS) | ON(VERB_CHECK) | ON(VERB_MONITOR) |     \
+	 ON(VERB_RATE))
+#define TALKS (DAEMON | ON(VERB_STATUS) | ON(VERB_CANCEL))
+
+#define AT(field) offsetof(struct options, field)
+#define FLAG(name, letter, field, verbs, help)                                                     \
+	{                                                                                          \
+		name, letter, KIND_FLAG, AT(field), verbs, 0, 0, NULL, help                        \
+	}
+#define TEXT(name, letter, field, verbs, value, help)                                              \
+	{                                                                                          \
+		name, letter, KIND_STRING, AT(field), verbs, 0, 0, value, help                     \
+	}
+#define NUMBER(name, letter, field, verbs, min, max, value, help)                                  \
+	{                                                                                          \
+		name, letter, KIND_U32, AT(field), verbs, min, max, value, help                    \
+	}
+#define OTHER(name, letter, kind, field, verbs, value, help)                                       \
+	{                                                                                          \
+		name, letter, kind, AT(field), verbs, 0, 0, value, help                            \
+	}
+#define REFUSED(name, letter, kind, reason)                                                        \
+	{                                                                                          \
+		name, letter, kind, 0, BEGINS, 0, 0, NULL, reason                                  \
+	}
+
+#define IGNORED(name, letter, kind, reason)                                                        \
+	{                                                                                          \
+		name, letter, kind, 0, BEGINS, 0, 0, NULL, reason                                  \
+	}
+/* Somebody may rely on what this would have done: it is said without --verbose, too. */
+#define IGNORED_ALOUD(name, letter, kind, reason)                                                  \
+	{                                                                                          \
+		name, letter, kind, 0, BEGINS, 1, 0, NULL, reason                                  \
+	}
+
+#define NO_ENCRYPT "turning plain data into a LUKS volume is not supported yet; use cryptsetup"
+#define NO_DECRYPT "turning a LUKS volume into plain data is not supported yet; use cryptsetup"
+#define OF_ENCRYPT                                                                                 \
+	"it is for new LUKS headers, which only encryption makes (cryptsetup reencrypt "           \
+	"--encrypt); "
+#define SAME_HEADER "a re-encryption keeps the header and its size; leave it out"
+#define OF_LUKS1    "it is for LUKS1, and this volume is LUKS2"
+
+const struct option_spec option_specs[] = {
+	TEXT("header", 0, header, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "FILE",
+	     "device or file with the detached header"),
+	TEXT("active-name", 0, active_name, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "NAME",
+	     "the open volume, by its mapping's name"),
+	TEXT("type", 'M', type, UNLOCKS, "TYPE", "of the header that is expected: luks2"),
+	TEXT("uuid", 0, uuid, BEGINS, "UUID", "refuse a volume that has another UUID"),
+	FLAG("foreground", 0, foreground, UNLOCKS | ON(VERB_STATUS), "here, without the daemon"),
+
+	TEXT("key-file", 'd', key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
+	     "read the passphrase from a file (- is all of standard input)"),
+	OTHER("keyfile-offset", 0, KIND_U64, keyfile_offset, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
+	      "where it starts in the key file"),
+	OTHER("keyfile-size", 'l', KIND_U64, keyfile_size, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
+	      "how much of the key file it is"),
+	OTHER("key-slot", 'S', KIND_KEYSLOT, key_slot, UNLOCKS | PLANS | ON(VERB_UNLOCK), "INT",
+	      "open this keyslot; reencrypt: all others are lost"),
+	OTHER("token-id", 0, KIND_TOKEN, token_id, UNLOCKS, "INT",
+	      "keyslots of this token; reencrypt: all others are lost"),
+	TEXT("token-type", 0, token_type, UNLOCKS, "TYPE",
+	     "keyslots of tokens of this type; reencrypt: all others are lost"),
+	FLAG("token-only", 0, token_only, UNLOCKS,
+	     "ask for no passphrase; reencrypt: keyslots without a token are lost"),
+	TEXT("key-description", 0, key_description, UNLOCKS | ON(VERB_UNLOCK), "NAME",
+	     "the passphrase is this user key of a kernel keyring"),
+	TEXT("volume-key-file", 0, volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
+	     "the current volume key, instead of a passphrase for it"),
+	TEXT("master-key-file", 0, volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE", NULL),
+	TEXT("volume-key-keyring", 0, volume_key_keyring, UNLOCKS | ON(VERB_UNLOCK), "KEY",
+	     "the current volume key, from a kernel keyring: [%TYPE:]NAME or a number"),
+	TEXT("new-volume-key-file", 0, new_volume_key_file, UNLOCKS, "FILE",
+	     "the new volume key, instead of a random one"),
+	TEXT("new-volume-key-keyring", 0, new_volume_key_keyring, UNLOCKS, "KEY",
+	     "the new volume key, from a kernel keyring"),
+	FLAG("force-no-keyslots", 0, no_keyslots, BEGINS,
+	     "make no keyslot for the new volume key (dangerous)"),
+	NUMBER("tries", 'T', tries, UNLOCKS | ON(VERB_UNLOCK), 1, 1000, "INT",
+	       "attempts at a passphrase (3)"),
+	NUMBER("timeout", 't', timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000, "SECONDS",
+	       "how long to wait for a passphrase at the terminal"),
+
+	NUMBER("key-timeout", 0, key_timeout, UNLOCKS, 0, INT32_MAX / 1000, "SECONDS",
+	       "how long deriving the key of one keyslot may take (60)"),
+	OTHER("key-memory-max", 0, KIND_SIZE, key_memory_max, UNLOCKS, "SIZE",
+	      "the most memory that the header may claim for it"),
+	NUMBER("key-cost-max", 0, key_cost_max, UNLOCKS, OPTION_KEY_COST_MIN, UINT32_MAX, "STEPS",
+	       "the most work that the header may claim for it (250000000)"),
+
+	TEXT("cipher", 'c', cipher, BEGINS | PLANS, "SPEC", "new cipher, such as aes-xts-plain64"),
+	{"key-size", 's', KIND_BITS, AT(key_size), BEGINS | PLANS, 8, 4096, "BITS",
+	 "size of the new volume key"},
+	{"new-key-size", 0, KIND_BITS, AT(new_key_size), BEGINS, 8, 4096, "BITS",
+	 "the same; --key-size beside it is the current size"},
+	NUMBER("sector-size", 0, sector_size, BEGINS | PLANS, 512, 4096, "BYTES",
+	       "new encryption sector size"),
+	FLAG("keep-key", 0, keep_key, BEGINS | PLANS,
+	     "keep the volume key, change only cipher or sector size"),
+
+	OTHER("resilience", 0, KIND_RESILIENCE, resilience, CONVERTS | PLANS, "MODE",
+	      "how a crash is survived: checksum or journal"),
+	TEXT("resilience-hash", 0, resilience_hash, CONVERTS | PLANS, "HASH",
+	     "hash of checksum (sha256)"),
+	OTHER("hotzone-size", 0, KIND_SIZE, hotzone_size, CONVERTS, "SIZE",
+	      "the most that is converted in one step"),
+	NUMBER("stall-target", 0, stall_target_ms, CONVERTS, 0, 3600000, "MS",
+	       "how long I/O to a volume in use may wait for one step (50)"),
+	OTHER("rate", 0, KIND_RATE, rate, CONVERTS, "RATE",
+	      "the most that is converted in a second, such as 20M"),
+	TEXT("governor", 0, governor, CONVERTS, "MODE",
+	     "make way for applications on the open volume: none, idle or latency"),
+	OTHER("rate-min", 0, KIND_RATE, rate_min, CONVERTS, "RATE",
+	      "what the governor always allows (1M)"),
+	OTHER("rate-max", 0, KIND_RATE, rate_max, CONVERTS, "RATE",
+	      "the most that the governor allows"),
+	NUMBER("latency-target", 0, latency_target_ms, CONVERTS, 1, 3600000, "MS",
+	       "how long requests may take before --governor latency slows down (10)"),
+	FLAG("skip-unwritten", 0, skip_unwritten, CONVERTS | PLANS | ON(VERB_RESUME),
+	     "leave blocks as they are that were never written or were discarded"),
+	FLAG("verify", 0, verify, CONVERTS | PLANS | ON(VERB_RECOVER) | ON(VERB_RESUME),
+	     "read back what was written while the old data is still protected"),
+	NUMBER("threads", 0, threads, CONVERTS, 1, OPTION_THREADS_MAX, "INT",
+	       "threads for ciphers and checksums (one for each CPU)"),
+	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",
+	      "re-encrypt only that much from the start of the data"),
+	FLAG("init-only", 0, init_only, BEGINS, "write the start to the header, convert nothing"),
+	FLAG("resume-only", 0, resume_only, BEGINS, "go on with what was begun, never begin"),
+	FLAG("force-offline-reencrypt", 0, force_offline, UNLOCKS | PLANS,
+	     "trust that the volume is not in use (dangerous)"),
+	FLAG("allow-shared-files", 0, allow_shared, UNLOCKS,
+	     "use image and header files that other users can change or replace (dangerous)"),
+	FLAG("ignore-own-header", 0, ignore_own_header, UNLOCKS,
+	     "use --header for a device with a header of its own (dangerous)"),
+	FLAG("trust-position", 0, trust_position, CONVERTS,
+	     "cryptsetup --resilience none stopped by itself; was it killed, data is lost "
+	     "(dangerous)"),
+
+	TEXT("pbkdf", 0, pbkdf, BEGINS | PLANS, "TYPE",
+	     "of new keyslots: argon2id, argon2i, pbkdf2"),
+	TEXT("hash", 'h', pbkdf_hash, BEGINS | PLANS, "HASH", "hash of pbkdf2"),
+	NUMBER("iter-time", 'i', iter_time_ms, BEGINS | PLANS, 1, UINT32_MAX, "MS",
+	       "time that opening a new keyslot should take"),
+	NUMBER("pbkdf-force-iterations", 0, pbkdf_iterations, BEGINS | PLANS, 4, UINT32_MAX, "INT",
+	       "iterations, without a benchmark"),
+	NUMBER("pbkdf-memory", 0, pbkdf_memory_kib, BEGINS | PLANS, 32, 4194304, "KILOBYTES",
+	       "memory of argon2"),
+	NUMBER("pbkdf-parallel", 0, pbkdf_parallel, BEGINS | PLANS, 1, 4, "THREADS",
+	       "threads of argon2"),
+
+	NUMBER("progress-frequency", 0, progress_frequency, UNLOCKS, 1, INT32_MAX, "SECONDS",
+	       "print a line of progress that often"),
+	FLAG("progress-json", 0, progress_json, UNLOCKS, "print progress as JSON"),
+	OTHER("json", 0, KIND_JSON, json, TELLS, "[=short|=pretty]", "print JSON"),
+	FLAG("batch-mode", 'q', batch_mode, UNLOCKS, "ask nothing but passphrases"),
+	FLAG("verbose", 'v', verbose, ALL, "say more"),
+	FLAG("debug", 0, debug, ALL, "say everything"),
+	FLAG("debug-json", 0, debug, ALL, NULL),
+
+	TEXT("remote", 'H', remote, TALKS, "USER@HOST",
+	     "talk to the daemon of another host, over ssh"),
+	FLAG("no-ask-password", 0, no_ask_password, TALKS | UNLOCKS,
+	     "do not let polkit ask for one"),
+	FLAG("all", 0, all, MANY, "all known volumes"),
+	TEXT("group", 0, group, MANY, "NAME", "the volumes of this group of the configuration"),
+	TEXT("reason", 0, reason, ON(VERB_SUSPEND), "TEXT", "why, for others to read"),
+	FLAG("queue", 0, queue, PLANS, "where a rotation runs, begin this one after it"),
+	FLAG("lose-keyslots", 0, lose_keyslots, PLANS,
+	     "agree to lose keyslots whose passphrase is not at hand"),
+	FLAG("wait", 0, wait, ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL),
+	     "wait until it is done"),
+	TEXT("deadline", 0, deadline, ON(VERB_ROTATE), "TIME",
+	     "when it is to be done: 12h, 3d, \"2026-12-01 06:00\""),
+	FLAG("now", 0, now, ON(VERB_RESUME), "wait for no window, until the next one ends"),
+	FLAG("host", 0, host, ON(VERB_RATE), "the rate of all volumes of the host together"),
+
+	REFUSED("encrypt", 0, KIND_REFUSED_FLAG, NO_ENCRYPT),
+	REFUSED("new", 'N', KIND_REFUSED_FLAG, NO_ENCRYPT),
+	REFUSED("decrypt", 0, KIND_REFUSED_FLAG, NO_DECRYPT),
+	REFUSED("reduce-device-size", 0, KIND_REFUSED_VALUE, NO_SHIFT),
+	REFUSED("align-payload", 0, KIND_REFUSED_VALUE, OF_ENCRYPT SAME_HEADER),
+	REFUSED("offset", 'o', KIND_REFUSED_VALUE, OF_ENCRYPT SAME_HEADER),
+	REFUSED("luks2-metadata-size", 0, KIND_REFUSED_VALUE, OF_ENCRYPT SAME_HEADER),
+	REFUSED("luks2-keyslots-size", 0, KIND_REFUSED_VALUE, OF_ENCRYPT SAME_HEADER),
+	REFUSED("integrity", 'I', KIND_REFUSED_VALUE,
+		"a re-encryption cannot add integrity protection; make a new volume with: "
+		"cryptsetup luksFormat --integrity"),
+	REFUSED("integrity-no-wipe", 0, KIND_REFUSED_FLAG,
+		"a re-encryption cannot add integrity protection; make a new volume with: "
+		"cryptsetup luksFormat --integrity"),
+	REFUSED("label", 0, KIND_REFUSED_VALUE,
+		"a re-encryption keeps the label; change it with: cryptsetup config --label"),
+	REFUSED("subsystem", 0, KIND_REFUSED_VALUE,
+		"a re-encryption keeps the subsystem label; change it with: cryptsetup config "
+		"--subsystem"),
+	REFUSED("keyslot-cipher", 0, KIND_REFUSED_VALUE,
+		"a new keyslot has the encryption of the old one; change it afterwards with: "
+		"cryptsetup luksConvertKey --keyslot-cipher"),
+	REFUSED("keyslot-key-size", 0, KIND_REFUSED_VALUE,
+		"a new keyslot has the encryption of the old one; change it afterwards with: "
+		"cryptsetup luksConvertKey --keyslot-key-size"),
+	REFUSED("disable-external-tokens", 0, KIND_REFUSED_FLAG,
+		"plugins of tokens would be used all the same; to name the keyslots to be opened "
+		"give --key-slot"),
+
+	IGNORED_ALOUD("disable-locks", 0, KIND_IGNORED_FLAG,
+		      "the locks are taken all the same, since without them another program could "
+		      "work on the volume at the same time"),
+	IGNORED_ALOUD("disable-blkid", 0, KIND_IGNORED_FLAG,
+		      "what lies on the volume is looked at all the same before sectors become "
+		      "larger; --force-offline-reencrypt does without on a closed volume"),
+	IGNORED("disable-keyring", 0, KIND_IGNORED_FLAG,
+		"the mapping of an open volume has the new key where it has the old one, in the "
+		"kernel keyring or in its table"),
+	IGNORED("force-password", 0, KIND_IGNORED_FLAG,
+		"the quality of passphrases is never checked"),
+	IGNORED("verify-passphrase", 'y', KIND_IGNORED_FLAG,
+		"a passphrase that opens a keyslot is right, and a new one is always asked twice"),
+	IGNORED("use-random", 0, KIND_IGNORED_FLAG,
+		"the kernel has one random number generator, which is always used"),
+	IGNORED("use-urandom", 0, KIND_IGNORED_FLAG,
+		"the kernel has one random number generator, which is always used"),
+	IGNORED("use-directio", 0, KIND_IGNORED_FLAG, OF_LUKS1 "; all I/O is direct"),
+	IGNORED("use-fsync", 0, KIND_IGNORED_FLAG, OF_LUKS1 "; all that is written is flushed"),
+	IGNORED("write-log", 0, KIND_IGNORED_FLAG, OF_LUKS1 "; the header has the position"),
+	IGNORED("block-size", 'B', KIND_IGNORED_VALUE,
+		OF_LUKS1 "; the size of a step is --hotzone-size"),
+	{0},
+};
+
+_Static_assert(ARRAY_SIZE(option_specs) <= OPTIONS_MAX + 1, "more options than OPTIONS_MAX");
+
+#define NO_LIMIT UINT_MAX
+
+const struct verb_spec verb_specs[] = {
+	{"reencrypt", VERB_REENCRYPT, 1, "DEVICE",
+	 "change volume key, cipher or sector size; or go on with it"},
+	{"recover", VERB_RECOVER, 1, "DEVICE",
+	 "bring a volume that a crash left hot to a clean state, and stop"},
+	{"cancel", VERB_CANCEL, 1, "VOLUME", "turn a re-encryption around: back to the old key"},
+	{"status", VERB_STATUS, 1, "[VOLUME]", "say where the re-encryption of a volume stands"},
+	{"list", VERB_LIST, 0, "", "the volumes that the daemon knows"},
+	{"rotate", VERB_ROTATE, NO_LIMIT, "VOLUME...", "have the daemon change key or cipher"},
+	{"suspend", VERB_SUSPEND, NO_LIMIT, "VOLUME...", "stop work until resume, over reboots"},
+	{"resume", VERB_RESUME, NO_LIMIT, "VOLUME...", "go on after suspend or a failure"},
+	{"rate", VERB_RATE, 2, "VOLUME|--host [RATE]",
+	 "show or set the limit: 2.5M, 0 is none, default"},
+	{"unlock", VERB_UNLOCK, 1, "VOLUME", "give the daemon a passphrase or key"},
+	{"lock", VERB_LOCK, 1, "VOLUME", "have the daemon forget the keys"},
+	{"accept", VERB_ACCEPT, 1, "VOLUME", "trust the state token or header that is found"},
+	{"keys", VERB_KEYS, 1, "VOLUME", "the volume keys with their generations and times"},
+	{"check", VERB_CHECK, 1, "VOLUME", "what rotate would do, and what stands in its way"},
+	{"monitor", VERB_MONITOR, 0, "", "a live view of all volumes"},
+	{"wait", VERB_WAIT, NO_LIMIT, "[VOLUME...]", "wait until nothing is re-encrypted any more"},
+	{"add", VERB_ADD, 1, "DEVICE", "make a volume known to the daemon"},
+	{"remove", VERB_REMOVE, 1, "VOLUME", "have the daemon forget a volume"},
+	{"help", VERB_HELP, 0, "", "print this"},
+	{"--help", VERB_HELP, 0, NULL, NULL},
+	{"-?", VERB_HELP, 0, NULL, NULL},
+	{"--version", VERB_VERSION, 0, NULL, NULL},
+	{"-V", VERB_VERSION, 0, NULL, NULL},
+	{0},
+};
+
+static bool is_ignored(const struct option_spec *s)
+{
+	return s->kind == KIND_IGNORED_FLAG || s->kind == KIND_IGNORED_VALUE;
+}
+
+static void print_option(const struct option_spec *s)
+{
+	char names[64];
+
+	if (is_ignored(s) || s->kind == KIND_REFUSED_FLAG || s->kind == KIND_REFUSED_VALUE ||
+	    !s->help)
+		return;
+	(void)snprintf(names, sizeof(names), "--%s%s%s", s->name,
+		       s->value && s->kind != KIND_JSON ? " " : "", s->value ? s->value : "");
+	if (s->letter)
+		printf("  -%c, %-30s %s\n", s->letter, names, s->help);
+	else
+		printf("      %-30s %s\n", names, s->help);
+}
+
+int options_print_help(const char *program)
+{
+	printf("Usage: %s VERB [OPTIONS] VOLUME\n\n", program);
+	for (const struct verb_spec *v = verb_specs; v->name; v++)
+		if (v->help)
+			printf("  %-9s %-20s %s\n", v->name, v->operands, v->help);
+	printf("\nOptions (as of cryptsetup-reencrypt(8); SIZE takes S, K, M, G, T, KiB, KB, "
+	       "...):\n");
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		print_option(s);
+	printf("\nAccepted, and without effect:");
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		if (is_ignored(s))
+			printf(" %s", s->name);
+	printf("\n\nSee recryptctl(8).\n");
+	/* What fitted into no buffer was written, or lost, before. */
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EIO;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One table says everything about an option: its names, where its value goes, what values it takes,
+ * which verbs know it, and its line of help. What we refuse, and what we accept because it changes
+ * nothing here, stands in the same table, with the reason.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/options.h"
+
+enum option_kind {
+	KIND_FLAG,
+	KIND_STRING,
+	KIND_U32,  /* a number between min and max */
+	KIND_U64,  /* bytes without a unit */
+	KIND_SIZE, /* size[unit], a multiple of 512 bytes */
+	KIND_RATE, /* size[unit] per second, 64K at least */
+	KIND_BITS, /* bits, kept as bytes */
+	KIND_KEYSLOT,
+	KIND_TOKEN,
+	KIND_RESILIENCE,
+	KIND_JSON,         /* the value may be left out */
+	KIND_REFUSED_FLAG, /* help is the reason */
+	KIND_REFUSED_VALUE,
+	KIND_IGNORED_FLAG, /* help is the reason why it changes nothing */
+	KIND_IGNORED_VALUE,
+};
+
+#define ON(verb) (1U << (verb))
+
+/* Those that the daemon does: alone, for many volumes, planning. */
+#define DAEMON                                                                                     \
+	(MANY | PLANS | ON(VERB_LIST) | ON(VERB_RATE) | ON(VERB_UNLOCK) | ON(VERB_LOCK) |          \
+	 ON(VERB_ACCEPT) | ON(VERB_KEYS) | ON(VERB_MONITOR) | ON(VERB_WAIT) | ON(VERB_ADD) |       \
+	 ON(VERB_REMOVE))
+#define MANY  (ON(VERB_ROTATE) | ON(VERB_SUSPEND) | ON(VERB_RESUME))
+#define PLANS (ON(VERB_ROTATE) | ON(VERB_CHECK))
+
+struct option_spec {
+	const char *name;
+	char letter; /* 0: none */
+	enum option_kind kind;
+	size_t where; /* in struct options */
+	unsigned verbs;
+	uint32_t min, max; /* of KIND_U32 and KIND_BITS; of KIND_IGNORED_*: min 1 is always told */
+	const char *value, *help; /* help NULL: another name of an option, not listed */
+};
+
+struct verb_spec {
+	const char *name;
+	enum verb verb;
+	unsigned max; /* operands */
+	const char *operands, *help;
+};
+
+#define OPTIONS_MAX 128 /* the most that the table may have */
+
+/* Both end with an entry that has no name. */
+extern const struct option_spec option_specs[];
+extern const struct verb_spec verb_specs[];
+
+/* Why data is not shifted. */
+#define NO_SHIFT "it moves the data, which only encryption and decryption in place need"
+
+/* As getopt_long() wants it: no_argument, optional_argument, required_argument. */
+int option_takes_value(const struct option_spec *s);
+
+/*
+ * Puts @value, NULL only where @s takes none or need not have one, where @s says. Logs what is
+ * wrong: -EINVAL, -ENOTSUP.
+ */
+int option_set(const struct option_spec *s, const char *value, struct options *o);

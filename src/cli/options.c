@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The command line as a whole: getopt_long() over the table of options, and the rules between
+ * options, in options_check().
+ */
+#include "cli/options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "pace/governor.h"
+#include "util/checked.h"
+#include "util/log.h"
+#include "util/uuid.h"
+#include "cli/options-table.h"
+
+/* getopt_long() returns this plus the index in option_specs for a long option. */
+#define LONG_BASE 0x100
+
+/*
+ * @how leads the short options: ":" makes getopt_long() tell a missing value from an unknown
+ * option,
+ * "+" makes it stop at the first operand.
+ */
+static void fill_getopt(const char *how, struct option *longs, char *shorts)
+{
+	int n = 0;
+
+	while (*how)
+		*shorts++ = *how++;
+	for (const struct option_spec *s = option_specs; s->name; s++, n++) {
+		longs[n] = (struct option){
+			.name = s->name,
+			.has_arg = option_takes_value(s),
+			.val = LONG_BASE + n,
+		};
+		if (!s->letter)
+			continue;
+		*shorts++ = s->letter;
+		if (option_takes_value(s) == required_argument)
+			*shorts++ = ':';
+	}
+	longs[n] = (struct option){0};
+	*shorts = '\0';
+}
+
+static const struct option_spec *find_spec(int c)
+{
+	assert(c < LONG_BASE + OPTIONS_MAX);
+	if (c >= LONG_BASE)
+		return &option_specs[c - LONG_BASE];
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		if (s->letter == c)
+			return s;
+	return NULL;
+}
+
+static int refuse(const char *why)
+{
+	log_error("%s", why);
+	return -EINVAL;
+}
+
+/* @c is what getopt_long() says of the argument before optind. */
+static int refuse_option(int c, char **argv)
+{
+	log_error("%s \"%s\"; recryptctl --help lists the options",
+		  c == ':' ? "a value is missing after" : "unknown or ambiguous option",
+		  argv[optind - 1]);
+	return -EINVAL;
+}
+
+/* Puts the verb first. As with cryptsetup, options may stand before it. */
+static int move_verb(int argc, char **argv)
+{
+	struct option longs[OPTIONS_MAX + 1];
+	char shorts[2 * OPTIONS_MAX + 3], *verb;
+	int c;
+
+	fill_getopt("+:", longs, shorts);
+	opterr = 0;
+	optind = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
+		if (c == ':' || c == '?')
+			return refuse_option(c, argv);
+	if (optind >= argc)
+		return refuse("what to do is missing; recryptctl --help lists the verbs");
+	verb = argv[optind];
+	memmove(argv + 2, argv + 1, (size_t)(optind - 1) * sizeof(*argv));
+	argv[1] = verb;
+	return 0;
+}
+
+/* @argv starts with the verb, which stands where getopt expects the program's name. */
+static int parse_verb_options(int argc, char **argv, unsigned max, struct options *o)
+{
+	struct option longs[OPTIONS_MAX + 1];
+	char shorts[2 * OPTIONS_MAX + 2];
+	int c, r;
+
+	fill_getopt(":", longs, shorts);
+	opterr = 0;
+	optind = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct option_spec *s;
+
+		if (c == ':' || c == '?')
+			return refuse_option(c, argv);
+		s = find_spec(c);
+		if (!s)
+			return -EINVAL;
+		if (!(s->verbs & ON(o->verb))) {
+			log_error("--%s makes no sense with %s", s->name, argv[0]);
+			return -EINVAL;
+		}
+		r = option_set(s, optarg, o);
+		if (r < 0)
+			return r;
+	}
+	if ((unsigned)(argc - optind) > max) {
+		log_error("%s, \"%s\" is too much",
+			  max == 1 ? "one device only" : "that many operands are not known",
+			  argv[(unsigned)optind + max]);
+		return -EINVAL;
+	}
+	o->operands = argv + optind;
+	o->device = argv[optind];
+	return 0;
+}
+
+static int check_pbkdf(const struct options *o)
+{
+	if (o->pbkdf && strcmp(o->pbkdf, "pbkdf2") != 0 && strcmp(o->pbkdf, "argon2i") != 0 &&
+	    strcmp(o->pbkdf, "argon2id") != 0)
+		return refuse("--pbkdf must be pbkdf2, argon2i or argon2id");
+	if (o->pbkdf_iterations && o->iter_time_ms)
+		return refuse("--pbkdf-force-iterations and --iter-time exclude each other");
+	if (o->pbkdf && strcmp(o->pbkdf, "pbkdf2") == 0) {
+		if (o->pbkdf_memory_kib || o->pbkdf_parallel)
+			return refuse("pbkdf2 has neither --pbkdf-memory nor --pbkdf-parallel");
+		if (o->pbkdf_iterations && o->pbkdf_iterations < 1000)
+			return refuse("--pbkdf-force-iterations must be at least 1000 for pbkdf2");
+	}
+	return 0;
+}
+
+/* Is what the verb is about given? */
+static int check_operands(const struct options *o)
+{
+	for (char **operand = o->operands; *operand; operand++)
+		if (**operand == '\0')
+			return refuse("the device must not be empty");
+	if (ON(o->verb) & MANY && (o->all || o->group) && o->device)
+		return refuse("volumes are named, or chosen by --all or --group, not both");
+	if (o->verb == VERB_RATE && o->host && o->device && o->operands[1])
+		return refuse("the rate is that of a volume or of the --host, not both");
+	if (o->verb == VERB_RATE && o->json && o->device && (o->host || o->operands[1]))
+		return refuse("--json prints the rate, and a rate that is set is not printed");
+	if (o->device || o->active_name || o->all || o->group || o->host)
+		return 0;
+	if (o->verb == VERB_STATUS && (o->header || o->foreground))
+		return refuse(
+			"--header and --foreground are for one volume: its device is missing");
+	if (o->verb == VERB_STATUS || o->verb == VERB_LIST || o->verb == VERB_MONITOR ||
+	    o->verb == VERB_WAIT)
+		return 0;
+	if (ON(o->verb) & DAEMON)
+		return refuse("the volume is missing: a name, a device or a UUID");
+	return refuse("a device (or --active-name) is missing");
+}
+
+static int check_governor(const struct options *o)
+{
+	enum governor_mode mode = GOVERNOR_NONE;
+
+	if (o->governor && governor_mode_parse(o->governor, &mode) < 0) {
+		log_error("--governor must be none, idle or latency, not \"%s\"", o->governor);
+		return -EINVAL;
+	}
+	if ((o->rate_min || o->rate_max) && mode == GOVERNOR_NONE)
+		return refuse("--rate-min and --rate-max are of the governor: give --governor idle "
+			      "or latency; --rate holds without one");
+	if (o->latency_target_ms && mode != GOVERNOR_LATENCY)
+		return refuse("--latency-target is of --governor latency, which is not given");
+	if (o->rate_max && o->rate_max < (o->rate_min ?: GOVERNOR_DEFAULT_RATE_MIN))
+		return refuse("--rate-max must not be less than --rate-min, which is 1M where it "
+			      "is not given");
+	return 0;
+}
+
+/* The daemon of another host knows where the header is, and does all the work. */
+static int check_remote(const struct options *o)
+{
+	if (!o->remote)
+		return 0;
+	if (o->foreground)
+		return refuse("--foreground and --remote exclude each other");
+	if (o->header && o->verb != VERB_ADD)
+		return refuse("--header and --remote exclude each other: the daemon of that host "
+			      "knows where the header is");
+	return 0;
+}
+
+/* One secret at a time goes to the daemon. */
+static int check_unlock(const struct options *o)
+{
+	const char *key = o->volume_key_file ? "--volume-key-file" : "--volume-key-keyring";
+
+	if (o->verb != VERB_UNLOCK || (!o->volume_key_file && !o->volume_key_keyring))
+		return 0;
+	if (o->key_file || o->key_description || o->key_slot != OPTION_ANY_KEYSLOT) {
+		log_error("%s opens no keyslot: %s makes no sense beside it", key,
+			  o->key_file          ? "--key-file"
+			  : o->key_description ? "--key-description"
+					       : "--key-slot");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool is_standard_input(const char *file)
+{
+	return file && strcmp(file, "-") == 0;
+}
+
+/* What says where a volume key comes from, and what becomes of it. */
+static int check_keys(const struct options *o)
+{
+	const bool old_given = o->volume_key_file || o->volume_key_keyring;
+	const bool new_given = o->new_volume_key_file || o->new_volume_key_keyring;
+
+	if (o->keep_key && o->key_size)
+		return refuse("--keep-key keeps the key as it is: --key-size cannot change it");
+	if (o->keep_key && o->new_volume_key_file)
+		return refuse("--keep-key and --new-volume-key-file exclude each other");
+	if (o->keep_key && o->new_volume_key_keyring)
+		return refuse("--keep-key and --new-volume-key-keyring exclude each other");
+	if (o->volume_key_file && o->volume_key_keyring)
+		return refuse("--volume-key-file and --volume-key-keyring exclude each other");
+	if (o->new_volume_key_file && o->new_volume_key_keyring)
+		return refuse("--new-volume-key-file and --new-volume-key-keyring exclude each "
+			      "other");
+	if (o->key_file && o->key_description)
+		return refuse("--key-file and --key-description exclude each other");
+	if (o->no_keyslots && !(old_given && new_given))
+		return refuse("--force-no-keyslots leaves no way to open the volume but the new "
+			      "volume key: give the current key with --volume-key-file (or "
+			      "--volume-key-keyring) and the new one with --new-volume-key-file "
+			      "(or --new-volume-key-keyring)");
+	if (is_standard_input(o->key_file) + is_standard_input(o->volume_key_file) +
+		    is_standard_input(o->new_volume_key_file) >
+	    1)
+		return refuse("standard input can be only one of --key-file, --volume-key-file "
+			      "and --new-volume-key-file");
+	return 0;
+}
+
+int options_check(const struct options *o)
+{
+	int r = check_governor(o);
+
+	if (r < 0)
+		return r;
+	r = check_remote(o);
+	if (r < 0)
+		return r;
+	r = check_unlock(o);
+	if (r < 0)
+		return r;
+	if (o->sector_size && (!is_power_of_2(o->sector_size) || o->sector_size < SECTOR_SIZE ||
+			       o->sector_size > 4096)) {
+		log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32,
+			  o->sector_size);
+		return -EINVAL;
+	}
+	if (o->init_only && o->resume_only)
+		return refuse("--init-only and --resume-only exclude each other");
+	if (o->ignore_own_header && !o->header)
+		return refuse("--ignore-own-header is for a detached header: give --header");
+	if (o->ignore_own_header && o->remote)
+		return refuse("--ignore-own-header and --remote exclude each other");
+	if (o->force_offline && o->active_name)
+		return refuse("--force-offline-reencrypt and --active-name exclude each other");
+	r = check_keys(o);
+	if (r < 0)
+		return r;
+	return check_pbkdf(o);
+}
+
+/* Before the rules between options. */
+static int check_expected(const struct options *o)
+{
+	char uuid[UUID_TEXT_SIZE];
+
+	if (o->type && strcmp(o->type, "luks2") != 0 && strcmp(o->type, "luks") != 0) {
+		log_error("--type %s is refused: recryptctl re-encrypts LUKS2 volumes only%s",
+			  o->type,
+			  strcmp(o->type, "luks1") == 0
+				  ? "; convert a LUKS1 volume with: cryptsetup convert --type luks2"
+				  : "");
+		return -ENOTSUP;
+	}
+	if (o->uuid && uuid_canonical(o->uuid, uuid) < 0) {
+		log_error("--uuid \"%s\" is not a UUID, such as "
+			  "12345678-1234-1234-1234-123456789abc",
+			  o->uuid);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * --key-size alone is the new key's. Beside --new-key-size it is that of the current key, as in
+ * cryptsetup 2.8.
+ */
+static void settle_key_sizes(struct options *o)
+{
+	if (o->new_key_size == 0)
+		return;
+	o->old_key_size = o->key_size;
+	o->key_size = o->new_key_size;
+}
+
+void options_tell_ignored(const struct options *o)
+{
+	for (size_t i = 0; option_specs[i].name; i++) {
+		const struct option_spec *s = &option_specs[i];
+
+		if (!(o->ignored[i / 64] & UINT64_C(1) << i % 64))
+			continue;
+		if (s->min > 0)
+			log_notice("--%s is ignored: %s", s->name, s->help);
+		else
+			log_info("--%s is ignored: %s", s->name, s->help);
+	}
+}
+
+static bool is_help(const char *arg)
+{
+	return strcmp(arg, "--help") == 0 || strcmp(arg, "-?") == 0 || strcmp(arg, "--usage") == 0;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++)
+		if (is_help(argv[i]))
+			return true;
+	return false;
+}
+
+static const struct verb_spec *find_verb(const char *name)
+{
+	for (const struct verb_spec *v = verb_specs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
+
+static int check_all(const struct options *o)
+{
+	int r = check_operands(o);
+
+	if (r < 0)
+		return r;
+	r = check_expected(o);
+	return r < 0 ? r : options_check(o);
+}
+
+int options_parse(int argc, char **argv, struct options *ret)
+{
+	struct options o = {
+		.key_slot = OPTION_ANY_KEYSLOT,
+		.token_id = OPTION_ANY_TOKEN,
+		.tries = 3,
+		.key_timeout = OPTION_KEY_TIMEOUT,
+		.stall_target_ms = OPTION_NOT_GIVEN,
+	};
+	const struct verb_spec *v;
+	int r;
+
+	if (argc < 2)
+		return refuse("what to do is missing; recryptctl --help lists the verbs");
+	v = find_verb(argv[1]);
+	if (!v && *argv[1] == '-' && wants_help(argc, argv)) {
+		v = find_verb("help");
+	} else if (!v && *argv[1] == '-') {
+		r = move_verb(argc, argv);
+		if (r < 0)
+			return r;
+		v = find_verb(argv[1]);
+	}
+	if (!v) {
+		log_error("unknown verb \"%s\"; recryptctl --help lists the verbs", argv[1]);
+		return -EINVAL;
+	}
+	o.verb = v->verb;
+	if (wants_help(argc, argv))
+		o.verb = VERB_HELP;
+	if (o.verb != VERB_HELP && o.verb != VERB_VERSION) {
+		r = parse_verb_options(argc - 1, argv + 1, v->max, &o);
+		if (r < 0)
+			return r;
+		settle_key_sizes(&o);
+		r = check_all(&o);
+		if (r < 0)
+			return r;
+	}
+	*ret = o;
+	return 0;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* org.recryptd1.Volume: its vtable, and what is told when a volume changes. */
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/bus/bus-internal.h"
+#include "daemon/bus/bus-options.h"
+#include "daemon/state/config.h"
+#include "util/checked.h"
+#include "util/text.h"
+
+struct object_path volume_path(const char *uuid)
+{
+	struct object_path p;
+
+	(void)snprintf(p.text, sizeof(p.text), BUS_VOLUME_PREFIX "/%s", uuid);
+	for (char *c = p.text; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	return p;
+}
+
+struct volume *volume_at(const struct bus *b, const char *path)
+{
+	char uuid[sizeof(((struct volume *)NULL)->uuid)];
+	size_t prefix = strlen(BUS_VOLUME_PREFIX "/"), i;
+	struct volume *v;
+
+	if (strncmp(path, BUS_VOLUME_PREFIX "/", prefix) != 0)
+		return NULL;
+	for (i = 0; path[prefix + i] && i < sizeof(uuid) - 1; i++)
+		uuid[i] = path[prefix + i] == '_' ? '-' : path[prefix + i];
+	uuid[i] = '\0';
+	if (path[prefix + i])
+		return NULL;
+	v = manager_volume_by_uuid(b->manager, uuid);
+	return v && strcmp(volume_path(v->uuid).text, path) == 0 ? v : NULL; /* one path only */
+}
+
+static int find_volume(sd_bus *bus, const char *path, const char *interface, void *userdata,
+		       void **ret, sd_bus_error *error)
+{
+	struct bus *b = userdata;
+
+	(void)bus;
+	(void)interface;
+	(void)error;
+	*ret = b->manager ? (void *)volume_at(b, path) : b;
+	return *ret ? 1 : 0;
+}
+
+/* --- properties --- */
+
+DEFINE_GETTER(get_state)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(reply, "s", volume_state_name(v->state));
+}
+
+DEFINE_GETTER(get_bytes_left)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(reply, "t", *v->mode ? volume_bytes_left(v) : 0);
+}
+
+static const struct politeness *politeness_of(const struct volume *v)
+{
+	return &config_for_volume(v->manager->config, v->uuid)->polite;
+}
+
+DEFINE_GETTER(get_governor)
+{
+	return sd_bus_message_append(reply, "s",
+				     governor_mode_name(politeness_of(userdata)->governor.mode));
+}
+
+DEFINE_GETTER(get_rate_min)
+{
+	return sd_bus_message_append(reply, "t", politeness_of(userdata)->governor.rate_min);
+}
+
+DEFINE_GETTER(get_rate_max)
+{
+	return sd_bus_message_append(reply, "t", politeness_of(userdata)->governor.rate_max);
+}
+
+DEFINE_GETTER(get_latency_target)
+{
+	return sd_bus_message_append(reply, "t", politeness_of(userdata)->governor.latency_target);
+}
+
+DEFINE_GETTER(get_windows)
+{
+	const struct politeness *p = politeness_of(userdata);
+	int r = sd_bus_message_open_container(reply, 'a', "s");
+
+	for (size_t i = 0; r >= 0 && i < p->n_windows; i++)
+		r = bus_append_text(reply, p->windows[i].text);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* sd-bus has no property of C's type. */
+DEFINE_GETTER(get_bool)
+{
+	return sd_bus_message_append(reply, "b", (int)*(const bool *)userdata);
+}
+
+static int append_key(sd_bus_message *m, const struct volume_key *k)
+{
+	int r;
+
+	r = sd_bus_message_open_container(m, 'r', "sustttt");
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, k->id);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "u", k->generation);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, k->state);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(m, "tttt", k->registered_usec, k->populated_usec,
+				  k->activated_usec, k->retired_usec);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+DEFINE_GETTER(get_keys)
+{
+	const struct volume *v = userdata;
+	int r = sd_bus_message_open_container(reply, 'a', "(sustttt)");
+
+	for (size_t i = 0; r >= 0 && i < v->n_keys; i++)
+		r = append_key(reply, &v->keys[i]);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DEFINE_GETTER(get_queued_rotation)
+{
+	const struct volume *v = userdata;
+
+	return append_rotate_options(reply, v->has_queued_rotation ? &v->queued_rotation : NULL);
+}
+
+DEFINE_GETTER(get_last_rotation)
+{
+	const struct volume *v = userdata;
+	const struct last_rotation *l = &v->last_rotation;
+	const struct entry entries[] = {
+		{"Outcome", "s", l->outcome},
+		{"Message", "s", l->message},
+		{"StartTime", "t", &l->started_usec},
+		{"EndTime", "t", &l->ended_usec},
+	};
+	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
+
+	if (r < 0)
+		return r;
+	r = append_entries(reply, entries, *l->outcome ? ARRAY_SIZE(entries) : 0);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DEFINE_GETTER(get_state_error)
+{
+	const struct volume *v = userdata;
+	struct failure f = {};
+
+	(void)text_copy(f.name, sizeof(f.name), v->state_error);
+	return append_error_name(reply, *f.name ? -EIO : 0, &f);
+}
+
+DEFINE_GETTER(get_job)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(reply, "o", v->job ? job_path(v->job).text : "/");
+}
+
+#define EMITS SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define PATH(name, field)                                                                          \
+	SD_BUS_PROPERTY(name, "s", get_path_pointer, offsetof(struct volume, field), EMITS)
+#define POINTER(name, field)                                                                       \
+	SD_BUS_PROPERTY(name, "s", get_text_pointer, offsetof(struct volume, field), EMITS)
+#define ARRAY(name, field)                                                                         \
+	SD_BUS_PROPERTY(name, "s", get_text_array, offsetof(struct volume, field), EMITS)
+#define BOOL(name, field)                                                                          \
+	SD_BUS_PROPERTY(name, "b", get_bool, offsetof(struct volume, field), EMITS)
+#define NUMBER(name, type, field)                                                                  \
+	SD_BUS_PROPERTY(name, type, NULL, offsetof(struct volume, field), EMITS)
+
+/* clang-format off */
+static const sd_bus_vtable vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD_WITH_ARGS("Rotate", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("o", job), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Suspend", SD_BUS_ARGS("s", reason, "a{sv}", options),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Resume", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("o", job), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("SetRateLimit", SD_BUS_ARGS("t", rate, "a{sv}", options),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Unlock", SD_BUS_ARGS("h", secret, "a{sv}", options),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Lock", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("AcceptState", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("a{sv}", result), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_PROPERTY("UUID", "s", get_text_array, offsetof(struct volume, uuid),
+		SD_BUS_VTABLE_PROPERTY_CONST),
+	POINTER("Name", name),
+	PATH("Device", device),
+	PATH("HeaderDevice", header_device),
+	POINTER("Group", group),
+	SD_BUS_PROPERTY("State", "s", get_state, 0, EMITS),
+	ARRAY("StateReason", state_reason),
+	SD_BUS_PROPERTY("StateError", "s", get_state_error, 0, EMITS),
+	BOOL("Unlocked", unlocked),
+	SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
+	ARRAY("Mode", mode),
+	ARRAY("Direction", direction),
+	ARRAY("Resilience", resilience),
+	ARRAY("ResilienceHash", resilience_hash),
+	BOOL("SkipUnwritten", run.skip_unwritten),
+	BOOL("Verify", run.verify),
+	ARRAY("OldCipher", old_cipher),
+	ARRAY("NewCipher", new_cipher),
+	NUMBER("OldSectorSize", "u", old_sector_size),
+	NUMBER("NewSectorSize", "u", new_sector_size),
+	NUMBER("NewKeySize", "u", new_key_size),
+	BOOL("KeepKey", keep_key),
+	ARRAY("NewPbkdf", new_pbkdf),
+	ARRAY("NewPbkdfHash", new_pbkdf_hash),
+	NUMBER("BytesTotal", "t", bytes_total),
+	NUMBER("BytesDone", "t", bytes_done),
+	SD_BUS_PROPERTY("BytesLeft", "t", get_bytes_left, 0, EMITS),
+	NUMBER("Rate", "t", rate),
+	NUMBER("RateLimit", "t", rate_limit),
+	SD_BUS_PROPERTY("Governor", "s", get_governor, 0, EMITS),
+	ARRAY("GovernorReason", governor_reason),
+	NUMBER("GovernorRate", "t", governor_rate),
+	SD_BUS_PROPERTY("RateMin", "t", get_rate_min, 0, EMITS),
+	SD_BUS_PROPERTY("RateMax", "t", get_rate_max, 0, EMITS),
+	SD_BUS_PROPERTY("LatencyTarget", "t", get_latency_target, 0, EMITS),
+	SD_BUS_PROPERTY("Windows", "as", get_windows, 0, EMITS),
+	NUMBER("Deadline", "t", deadline_usec),
+	BOOL("DeadlineAtRisk", deadline_at_risk),
+	NUMBER("ExpectedEndTime", "t", expected_end_usec),
+	NUMBER("HotzoneOffset", "t", hotzone_offset),
+	NUMBER("HotzoneSize", "t", hotzone_size),
+	NUMBER("LongestStall", "t", longest_stall_usec),
+	NUMBER("StallPercentile999", "t", stall_999_usec),
+	NUMBER("LongestSuspend", "t", longest_suspend_usec),
+	NUMBER("UnavoidableStall", "t", unavoidable_stall_usec),
+	NUMBER("StallTarget", "t", stall_target_usec),
+	ARRAY("KeyId", key_id),
+	NUMBER("KeyGeneration", "u", key_generation),
+	SD_BUS_PROPERTY("Keys", "a(sustttt)", get_keys, 0, EMITS),
+	ARRAY("StateToken", state_token),
+	ARRAY("StateTokenReason", state_token_reason),
+	SD_BUS_PROPERTY("QueuedRotation", "a{sv}", get_queued_rotation, 0, EMITS),
+	SD_BUS_PROPERTY("LastRotation", "a{sv}", get_last_rotation, 0, EMITS),
+	SD_BUS_VTABLE_END,
+};
+/* clang-format on */
+
+DEFINE_ENUMERATOR(list_volume_paths)
+{
+	const struct manager *m = ((struct bus *)userdata)->manager;
+	struct path_list l = {};
+
+	for (const struct volume *v = m ? m->volumes : NULL; v; v = v->next) {
+		const struct object_path path = volume_path(v->uuid);
+
+		path_list_add(&l, &path);
+	}
+	return path_list_end(&l, ret);
+}
+
+int bus_add_volumes(struct bus *b, sd_bus *bus)
+{
+	int r;
+
+	r = sd_bus_add_fallback_vtable(bus, NULL, BUS_VOLUME_PREFIX, BUS_VOLUME_INTERFACE, vtable,
+				       find_volume, b);
+	return r < 0 ? r
+		     : sd_bus_add_node_enumerator(bus, NULL, BUS_VOLUME_PREFIX, list_volume_paths,
+						  b);
+}
+
+/* --- changes --- */
+
+void volume_emit(struct volume *v, uint64_t what)
+{
+	static const struct {
+		uint64_t what;
+		const char *names[16];
+	} groups[] = {
+		{VOLUME_CHANGED_STATE, {"State", "StateReason", "StateError", "Unlocked", "Job"}},
+		{VOLUME_CHANGED_IDENTITY, {"Name", "Device", "HeaderDevice", "Group"}},
+		{VOLUME_CHANGED_PARAMETERS,
+		 {"Mode", "Direction", "Resilience", "OldCipher", "NewCipher", "OldSectorSize",
+		  "NewSectorSize", "ResilienceHash", "NewKeySize", "KeepKey", "NewPbkdf",
+		  "NewPbkdfHash"}},
+		{VOLUME_CHANGED_PROGRESS,
+		 {"BytesTotal", "BytesDone", "BytesLeft", "Rate", "ExpectedEndTime",
+		  "HotzoneOffset", "HotzoneSize", "LongestStall", "StallPercentile999",
+		  "LongestSuspend", "UnavoidableStall", "GovernorReason", "GovernorRate"}},
+		{VOLUME_CHANGED_LIMIT,
+		 {"RateLimit", "StallTarget", "Governor", "RateMin", "RateMax", "LatencyTarget",
+		  "Windows"}},
+		{VOLUME_CHANGED_DEADLINE, {"Deadline", "DeadlineAtRisk"}},
+		{VOLUME_CHANGED_KEYS, {"Keys", "KeyId", "KeyGeneration"}},
+		{VOLUME_CHANGED_ROTATION,
+		 {"StateToken", "StateTokenReason", "QueuedRotation", "LastRotation",
+		  "SkipUnwritten", "Verify"}},
+	};
+	const struct volume_slot *slot = v->bus_slot;
+	const char *names[16 * ARRAY_SIZE(groups) + 1];
+	size_t n = 0;
+
+	assert((what & ~VOLUME_CHANGED_ALL) == 0);
+	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
+		for (size_t i = 0; what & groups[g].what && groups[g].names[i]; i++)
+			names[n++] = groups[g].names[i];
+	names[n] = NULL;
+	if (n > 0)
+		told(slot->bus,
+		     sd_bus_emit_properties_changed_strv(slot->bus->bus, volume_path(v->uuid).text,
+							 BUS_VOLUME_INTERFACE, (void *)names));
+}

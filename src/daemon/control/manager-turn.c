@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What happens once in a turn of the loop after anything has changed: volumes that are marked take
+ * a step, turns are given, the rate is shared, the observer and the service manager are told.
+ * Without a mark nothing wakes up.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/control/core.h"
+#include "daemon/workers/probe.h"
+#include "daemon/workers/store.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/text.h"
+
+void manager_mark(struct manager *m, uint64_t what)
+{
+	m->core->changed |= what;
+	if (sd_event_source_set_enabled(m->core->turn, SD_EVENT_ONESHOT) < 0)
+		log_error("the event loop does not work any more");
+}
+
+void manager_tell_job(struct job *j, uint64_t what)
+{
+	const struct manager_observer *o = &j->manager->core->observer;
+
+	if (o->job_changed)
+		o->job_changed(j, what, o->userdata);
+}
+
+static void take_steps(struct manager *m)
+{
+	for (struct volume *v = m->volumes; v; v = v->next) {
+		if (!v->core->marked)
+			continue;
+		v->core->marked = false;
+		volume_step(v);
+	}
+}
+
+static void give_turns(struct schedule *s)
+{
+	struct schedule_entry *e;
+
+	while ((e = schedule_next(s)))
+		volume_mark(e->owner, 0);
+}
+
+void manager_share_rate(struct manager *m)
+{
+	_cleanup_free_ uint64_t *limits = NULL, *shares = NULL;
+	size_t n = 0, i = 0;
+
+	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
+		n += e->running;
+	limits = calloc(n + 1, sizeof(*limits));
+	shares = calloc(n + 1, sizeof(*shares));
+	if (!limits || !shares) {
+		log_error("out of memory: the rates stay as they are");
+		return;
+	}
+	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
+		if (e->running)
+			limits[i++] = ((const struct volume *)e->owner)->rate_limit;
+	assert(i == n);
+	schedule_share(m->rate_limit, limits, shares, n);
+	i = 0;
+	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
+		if (e->running) {
+			volume_send_limits(e->owner, shares[i++]);
+			volume_send_governor(e->owner);
+		}
+}
+
+static void tell_observer(struct manager *m)
+{
+	const struct manager_observer *o = &m->core->observer;
+	const uint64_t what = m->core->changed;
+
+	m->core->changed = 0;
+	if (what && o->manager_changed)
+		o->manager_changed(m, what, o->userdata);
+	for (struct volume *v = m->volumes; v; v = v->next) {
+		const uint64_t changed = v->core->changed;
+
+		v->core->changed = 0;
+		if (changed && o->volume_changed)
+			o->volume_changed(v, changed, o->userdata);
+	}
+}
+
+static bool at_work(const struct volume *v)
+{
+	return v->state == VOLUME_RUNNING || v->state == VOLUME_REVERSING ||
+	       v->state == VOLUME_FINISHING;
+}
+
+/* Whole per cents only, so that the service manager is not kept busy. */
+static void tell_status(struct manager *m)
+{
+	const struct volume *first = NULL;
+	char text[sizeof(m->core->status)];
+	unsigned n = 0;
+
+	for (const struct volume *v = m->volumes; v; v = v->next)
+		if (at_work(v)) {
+			first = first ? first : v;
+			n++;
+		}
+	if (!first)
+		(void)snprintf(text, sizeof(text), "%zu volumes known, none at work", m->n_volumes);
+	else
+		(void)text_format(
+			text, sizeof(text), "%u of %zu volumes at work; %.150s: %s %u%%", n,
+			m->n_volumes, *first->name ? first->name : first->device,
+			volume_state_name(first->state),
+			(unsigned)(first->bytes_total > 0
+					   ? first->bytes_done / (first->bytes_total / 100 + 1)
+					   : 0));
+	text_mask(text); /* a new line would be another assignment */
+	if (strcmp(text, m->core->status) == 0)
+		return;
+	(void)text_copy(m->core->status, sizeof(m->core->status), text);
+	store_notify_status(text);
+}
+
+static bool is_calm(const struct manager *m)
+{
+	for (const struct volume *v = m->volumes; v; v = v->next)
+		if (!volume_is_calm(v))
+			return false;
+	return true;
+}
+
+/* What callers were told to be remembered is, unless it has no way into the header. */
+static bool records_are_written(const struct manager *m)
+{
+	for (const struct volume *v = m->volumes; v; v = v->next)
+		if (v->core->link && v->core->record_wanted != v->core->record_durable)
+			return false;
+	return true;
+}
+
+/* Those who still wait are told while there is a bus. */
+static void end_requests(struct manager *m)
+{
+	struct failure f;
+
+	(void)failure_set(&f, -ESHUTDOWN, "the daemon is being stopped");
+	for (struct volume *v = m->volumes; v; v = v->next)
+		request_end_all(v, -ESHUTDOWN, &f);
+	probe_end_all(m, -ESHUTDOWN, &f);
+}
+
+static void tell_calm(struct manager *m)
+{
+	struct manager_core *c = m->core;
+
+	if ((!c->calm && !c->stopped) || !is_calm(m))
+		return;
+	if (c->calm) {
+		void (*calm)(void *userdata) = c->calm;
+
+		c->calm = NULL;
+		calm(c->calm_userdata);
+	}
+	if (c->stopped && records_are_written(m)) {
+		void (*stopped)(void *userdata) = c->stopped;
+
+		c->stopped = NULL;
+		end_requests(m);
+		stopped(c->stopped_userdata);
+	}
+}
+
+/* When all is found that is there, or when that takes too long. */
+static void tell_ready(struct manager *m)
+{
+	struct manager_core *c = m->core;
+
+	if (c->ready || (c->probes && !c->ready_due))
+		return;
+	if (c->probes)
+		log_warning("a device does not answer; not all volumes are known yet");
+	c->ready = true;
+	c->ready_limit = sd_event_source_disable_unref(c->ready_limit);
+	store_notify_ready();
+}
+
+static int on_turn(sd_event_source *s, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)s;
+	take_steps(m);
+	give_turns(&m->core->prepare);
+	give_turns(&m->core->convert);
+	manager_share_rate(m);
+	manager_set_clock(m);
+	if (m->core->state_due)
+		manager_write_state(m);
+	tell_observer(m);
+	tell_status(m);
+	tell_ready(m);
+	tell_calm(m);
+	return 0;
+}
+
+int manager_turn_new(struct manager *m)
+{
+	int r;
+
+	assert(!m->core->turn);
+	r = sd_event_add_defer(m->event, &m->core->turn, on_turn, m);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/control/manager.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/state/config.h"
+#include "daemon/control/core.h"
+#include "daemon/control/discover.h"
+#include "daemon/workers/probe.h"
+#include "daemon/workers/store.h"
+#include "dm/names.h"
+#include "util/log.h"
+#include "util/path-text.h"
+#include "util/uuid.h"
+
+#define PREPARE_AT_ONCE 2 /* a key derivation may take a gigabyte */
+
+/* How long volumes that do not answer hold up what waits for the service, microseconds. */
+#define READY_LIMIT UINT64_C(10000000)
+
+static void apply_config(struct manager *m)
+{
+	m->core->prepare.max_concurrent = PREPARE_AT_ONCE;
+	m->core->convert.max_concurrent = m->config->max_concurrent;
+	m->core->convert.max_concurrent_per_disk = m->config->max_concurrent_per_disk;
+	m->rate_limit = config_rate_limit(m->config);
+	manager_mark(m, MANAGER_CHANGED_RATE_LIMIT);
+}
+
+int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret)
+{
+	_cleanup_(manager_freep) struct manager *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->core = calloc(1, sizeof(*m->core));
+	if (!m->core)
+		return -ENOMEM;
+	m->core->clock_fd = -1;
+	m->event = sd_event_ref(event);
+	m->options = options;
+	if (options->state_dir &&
+	    asprintf(&m->core->state_path, "%s/state.conf", options->state_dir) < 0) {
+		m->core->state_path = NULL;
+		return -ENOMEM;
+	}
+	r = manager_turn_new(m);
+	if (r < 0)
+		return r;
+	r = config_load(options->config_path, m->core->state_path, &m->config);
+	if (r < 0)
+		return r;
+	r = store_open();
+	if (r < 0)
+		return r;
+	apply_config(m);
+	*ret = TAKE_PTR(m);
+	return 0;
+}
+
+struct manager *manager_free(struct manager *m)
+{
+	if (!m)
+		return NULL;
+	if (m->core) {
+		m->core->observer = (struct manager_observer){};
+		m->core->discover = discover_free(m->core->discover);
+		probe_free_all(m);
+		volume_free_all(m);
+		worker_link_free_retired();
+		job_free_all(m);
+		store_close();
+		manager_free_clock(m);
+		(void)sd_event_source_disable_unref(m->core->ready_limit);
+		(void)sd_event_source_disable_unref(m->core->turn);
+		free(m->core->state_path);
+		free(m->core);
+	}
+	config_free(m->config);
+	sd_event_unref(m->event);
+	free(m);
+	return NULL;
+}
+
+void manager_set_observer(struct manager *m, const struct manager_observer *observer)
+{
+	m->core->observer = *observer;
+}
+
+static int on_ready_limit(sd_event_source *s, uint64_t usec, void *userdata)
+{
+	(void)s;
+	(void)usec;
+	probe_wait_no_longer(userdata);
+	return 0;
+}
+
+static int begin_discovery(struct manager *m)
+{
+	int r = discover_new(m, &m->core->discover);
+
+	if (r < 0)
+		return r;
+	r = sd_event_add_time_relative(m->event, &m->core->ready_limit, CLOCK_MONOTONIC,
+				       READY_LIMIT, 10000, on_ready_limit, m);
+	return r < 0 ? r : 0;
+}
+
+int manager_start(struct manager *m)
+{
+	char uuid[37];
+	int fd, r;
+
+	assert(!m->core->discover); /* once */
+	while (store_next(STORE_WORKER, uuid, &fd)) {
+		r = probe_adopt(m, uuid, fd);
+		if (r < 0)
+			(void)log_warning_errno(r, "%s: its worker is gone", uuid);
+	}
+	r = begin_discovery(m);
+	manager_mark(m, 0);
+	return r;
+}
+
+static void mark_all(struct manager *m)
+{
+	for (struct volume *v = m->volumes; v; v = v->next)
+		volume_mark(v, 0);
+	manager_mark(m, 0);
+}
+
+void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata)
+{
+	if (m->stopping)
+		return;
+	store_notify_stopping();
+	m->stopping = true;
+	m->core->stopped = done;
+	m->core->stopped_userdata = userdata;
+	mark_all(m);
+}
+
+void manager_pause(struct manager *m, void (*calm)(void *userdata), void *userdata)
+{
+	m->core->paused = true;
+	m->core->calm = calm;
+	m->core->calm_userdata = userdata;
+	mark_all(m);
+}
+
+void manager_unpause(struct manager *m)
+{
+	m->core->paused = false;
+	m->core->calm = NULL;
+	mark_all(m);
+}
+
+static int read_config_again(struct manager *m, struct failure *f)
+{
+	struct config *config;
+	int r = config_load(m->options->config_path, m->core->state_path, &config);
+
+	if (r < 0)
+		return failure_set(f, r, "%s: cannot be read; the configuration stays as it is",
+				   m->options->config_path);
+	config_free(m->config);
+	m->config = config;
+	apply_config(m);
+	for (struct volume *v = m->volumes; v; v = v->next)
+		volume_apply_config(v);
+	discover_configured(m->core->discover);
+	log_info("the configuration was read again");
+	return 0;
+}
+
+int manager_reload(struct manager *m, struct failure *f)
+{
+	int r;
+
+	store_notify_reloading();
+	r = read_config_again(m, f);
+	if (m->core->ready)
+		store_notify_ready();
+	return r;
+}
+
+struct volume *manager_volume_by_uuid(struct manager *m, const char *text)
+{
+	char uuid[UUID_TEXT_SIZE];
+
+	if (uuid_canonical(text, uuid) < 0)
+		return NULL;
+	for (struct volume *v = m->volumes; v; v = v->next)
+		if (strcmp(v->uuid, uuid) == 0)
+			return v;
+	return NULL;
+}
+
+struct job *manager_job_by_id(struct manager *m, uint64_t id)
+{
+	for (struct job *j = m->jobs; j; j = j->next)
+		if (j->id == id)
+			return j;
+	return NULL;
+}
+
+struct volume *manager_volume_by_path(struct manager *m, const char *path)
+{
+	for (struct volume *v = m->volumes; v; v = v->next) {
+		const struct volume_config *c = config_find_volume(m->config, v->uuid);
+
+		if (strcmp(v->device, path) == 0 || volume_has_link(v, path) ||
+		    (c && c->device && strcmp(c->device, path) == 0))
+			return v;
+	}
+	return NULL;
+}
+
+/*
+ * "a b" and "a\x20b" may both be open, and "a b" means either: the exact name is preferred.
+ * -ENOTUNIQ: two are meant in the same way; -ENODEV.
+ */
+static int find_by_name(const struct manager *m, const char *name, struct volume **ret)
+{
+	enum name_match best = NAME_OTHER;
+	unsigned n = 0;
+
+	for (struct volume *v = m->volumes; v; v = v->next) {
+		const enum name_match match = *v->name ? name_match(name, v->name) : NAME_OTHER;
+
+		if (match == NAME_OTHER || match < best)
+			continue;
+		n = match == best ? n + 1 : 1;
+		best = match;
+		*ret = v;
+	}
+	return n == 0 ? -ENODEV : n > 1 ? -ENOTUNIQ : 0;
+}
+
+int manager_find_volume(struct manager *m, const char *what, struct failure *f, struct volume **ret)
+{
+	static const char mapper[] = "/dev/mapper/";
+	const char *name =
+		strncmp(what, mapper, strlen(mapper)) == 0 ? what + strlen(mapper) : what;
+	struct volume *v = manager_volume_by_uuid(m, what);
+	_cleanup_free_ char *path = NULL;
+
+	if (!v && find_by_name(m, name, &v) == -ENOTUNIQ)
+		return failure_set(
+			f, -ENOTUNIQ,
+			"%s: several volumes have this name; name one by its UUID, or by "
+			"its device",
+			what);
+	if (!v && path_from_text(what, &path) == 0)
+		v = manager_volume_by_path(m, path);
+	if (!v && path)
+		return failure_set(
+			f, -ENODEV,
+			"%s: no such volume is known; add it, or name it in "
+			"recryptd.conf. The daemon follows no links: name it by UUID, or as "
+			"recryptctl list does",
+			what);
+	if (!v)
+		return failure_set(f, -ENODEV,
+				   "%s: no such volume is known; add it, or name it in "
+				   "recryptd.conf",
+				   what);
+	*ret = v;
+	return 0;
+}
+
+void manager_write_state(struct manager *m)
+{
+	m->core->state_due = false;
+	if (!m->core->state_path)
+		return;
+	if (mkdir(m->options->state_dir, 0700) < 0 && errno != EEXIST)
+		(void)log_error_errno(-errno, "%s: cannot be made", m->options->state_dir);
+	else
+		(void)config_write_state(m->config, m->core->state_path);
+}
+
+/* A path as a caller names it. */
+static int read_path(const char *text, struct failure *f, char **ret)
+{
+	int r = path_from_text(text, ret);
+
+	if (r == -EINVAL)
+		return failure_set(f, r, "a device is named by its absolute path");
+	return r < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
+}
+
+int manager_add_volume(struct manager *m, const char *device, const struct add_options *options,
+		       struct failure *f, volume_done_t done, void *userdata)
+{
+	_cleanup_free_ char *path = NULL, *header = NULL;
+	struct probe_spec spec = {.remember = true, .done = done, .userdata = userdata};
+	int r = read_path(device, f, &path);
+
+	if (r < 0)
+		return r;
+	if (options && options->header_device && *options->header_device) {
+		r = read_path(options->header_device, f, &header);
+		if (r < 0)
+			return r;
+	}
+	spec.device = path;
+	spec.header_device = header;
+	spec.name = options ? options->name : NULL;
+	return probe_new(m, &spec) < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
+}
+
+int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f)
+{
+	if (v->job || !volume_is_calm(v))
+		return failure_set(f, -EBUSY, "%s: it is at work; wait, or cancel the rotation",
+				   v->device);
+	config_forget(m->config, v->uuid);
+	manager_write_state(m);
+	remembered_forget(m->options->state_dir, v->uuid);
+	volume_remove(v);
+	return 0;
+}
+
+int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f)
+{
+	(void)f;
+	m->config->has_kept_rate = rate != RATE_AS_CONFIGURED;
+	m->config->kept_rate_limit = m->config->has_kept_rate ? rate : 0;
+	m->rate_limit = m->config->has_kept_rate ? rate : m->config->rate_limit;
+	manager_write_state(m);
+	for (struct volume *v = m->volumes; v; v = v->next)
+		volume_forget_clock(v); /* their deadlines may be at risk by that */
+	manager_mark(m, MANAGER_CHANGED_RATE_LIMIT);
+	return 0;
+}

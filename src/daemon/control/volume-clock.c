@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What becomes of a volume by the clock alone: its windows open and close, and its deadline comes
+ * nearer, for which the governor has to leave more and more to the work.
+ *
+ *     windows    closed -> suspended, with the time of the next one as the reason; not the
+ *                operator's suspension, which it neither takes back nor becomes
+ *     deadline   bytes left / time left in windows = the least rate, which raises RateMin=
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/control/core.h"
+#include "daemon/control/events.h"
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define SECOND UINT64_C(1000000)
+
+static const struct politeness *politeness_of(const struct volume *v)
+{
+	return &config_for_volume(v->manager->config, v->uuid)->polite;
+}
+
+static bool has_rotation(const struct volume *v)
+{
+	return v->core->reencryption != REENCRYPTION_NONE || v->core->record.has_queued;
+}
+
+/* As recryptctl shows times. */
+static const char *local_time(uint64_t usec, char *buf, size_t size)
+{
+	const time_t t = (time_t)(usec / SECOND);
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm) || strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		(void)snprintf(buf, size, "%llu", (unsigned long long)(usec / SECOND));
+	return buf;
+}
+
+/* --- windows --- */
+
+static void look_at_windows(struct volume *v, uint64_t now)
+{
+	const struct politeness *p = politeness_of(v);
+	struct volume_core *c = v->core;
+	char text[32];
+
+	if (!has_rotation(v) || p->n_windows == 0) {
+		c->outside = false;
+		c->window_change = has_rotation(v) ? CALENDAR_NEVER : 0;
+		return;
+	}
+	if (now < c->window_change)
+		return;
+	c->outside = !windows_open(p->windows, p->n_windows, now, &c->window_change);
+	if (c->outside && now < c->record.now_until) {
+		c->outside = false;
+		c->window_change = MIN(c->window_change, c->record.now_until);
+	} else if (c->window_change == CALENDAR_NEVER) {
+		(void)snprintf(c->window_reason, sizeof(c->window_reason),
+			       "outside of its windows, and none is to come");
+	} else {
+		(void)snprintf(c->window_reason, sizeof(c->window_reason),
+			       "outside of its windows; goes on at %s",
+			       local_time(c->window_change, text, sizeof(text)));
+	}
+}
+
+uint64_t volume_end_of_next_window(const struct volume *v)
+{
+	const struct politeness *p = politeness_of(v);
+	uint64_t change;
+
+	if (p->n_windows == 0)
+		return 0;
+	if (!windows_open(p->windows, p->n_windows, wall_clock_usec(), &change) &&
+	    change != CALENDAR_NEVER)
+		(void)windows_open(p->windows, p->n_windows, change, &change);
+	return change;
+}
+
+/* --- the deadline --- */
+
+static uint64_t deadline_of(const struct volume *v)
+{
+	const struct volume_core *c = v->core;
+	const struct record *r = &c->record;
+
+	if (!has_rotation(v) || r->cancel)
+		return 0;
+	if (c->reencryption == REENCRYPTION_NONE && r->queued.deadline_usec > 0)
+		return r->queued.deadline_usec;
+	if (c->reencryption != REENCRYPTION_NONE && r->deadline_usec > 0)
+		return r->deadline_usec;
+	return r->last.started_usec > 0
+		       ? deadline_at(&politeness_of(v)->deadline, r->last.started_usec)
+		       : 0;
+}
+
+static void tell_risk(struct volume *v, const struct deadline_look *l)
+{
+	struct record *r = &v->core->record;
+	char text[32], why[96];
+
+	assert(v->deadline_usec > 0);
+	if (r->late)
+		return;
+	r->late = true; /* once a rotation */
+	(void)volume_record_changed(v);
+	if (l->needed == UINT64_MAX)
+		(void)snprintf(why, sizeof(why), "there is no time left");
+	else
+		(void)snprintf(why, sizeof(why), "%llu bytes/s would be needed",
+			       (unsigned long long)l->needed);
+	event_volume(v, EVENT_DEADLINE_AT_RISK, LOG_WARNING,
+		     "the deadline of the rotation, %s, cannot be held: %s",
+		     local_time(v->deadline_usec, text, sizeof(text)), why);
+}
+
+/* @l: may be NULL where there is none. */
+static void set_risk(struct volume *v, bool at_risk, const struct deadline_look *l)
+{
+	char text[32];
+
+	assert(l || !at_risk);
+	if (at_risk == v->deadline_at_risk)
+		return;
+	v->deadline_at_risk = at_risk;
+	v->core->changed |= VOLUME_CHANGED_DEADLINE;
+	if (!at_risk)
+		return;
+	(void)snprintf(v->core->deadline_reason, sizeof(v->core->deadline_reason),
+		       "its deadline, %s, cannot be held at this rate",
+		       local_time(v->deadline_usec, text, sizeof(text)));
+	tell_risk(v, l);
+}
+
+/* The most that there may be: what it was told, or would be if it were at work. */
+static uint64_t allowed_rate(const struct volume *v)
+{
+	const uint64_t own = v->rate_limit, host = v->manager->rate_limit;
+
+	if (v->core->convert.running && v->core->limits_sent)
+		return v->core->sent_limits.rate;
+	return own == 0 || (host > 0 && host < own) ? host : own;
+}
+
+/*
+ * When it will be at risk, if nothing is done until then: nobody else looks at one that is
+ * suspended. A little later, so that it is so beyond the rounding.
+ */
+static uint64_t next_risk(const struct volume *v, uint64_t now, uint64_t inside, uint64_t limit)
+{
+	const struct politeness *p = politeness_of(v);
+	const uint64_t least = deadline_least(volume_bytes_left(v), limit);
+	uint64_t at = now;
+
+	if (volume_bytes_left(v) == 0)
+		return CALENDAR_NEVER;
+	if (inside > least)
+		at = windows_after(p->windows, p->n_windows, now, inside - least);
+	at = MIN(at, v->deadline_usec);
+	return at < CALENDAR_NEVER - SECOND ? at + SECOND : CALENDAR_NEVER;
+}
+
+static void look_at_deadline(struct volume *v, uint64_t now)
+{
+	const struct politeness *p = politeness_of(v);
+	const uint64_t at = deadline_of(v);
+	struct volume_core *c = v->core;
+	struct deadline_look l;
+	uint64_t inside;
+
+	if (at != v->deadline_usec) {
+		v->deadline_usec = at;
+		c->changed |= VOLUME_CHANGED_DEADLINE;
+		c->deadline = (struct deadline_watch){};
+		c->deadline_looked = 0;
+	}
+	if (at == 0) {
+		c->rate_floor = 0;
+		set_risk(v, false, NULL);
+		return;
+	}
+	/* Its arithmetic is not for every step; a clock may also go back. */
+	if (c->deadline_looked > 0 && now - c->deadline_looked < SECOND)
+		return;
+	c->deadline_looked = now;
+	inside = windows_inside(p->windows, p->n_windows, now, at);
+	l = (struct deadline_look){
+		.needed = deadline_rate(volume_bytes_left(v), inside),
+		.limit = allowed_rate(v),
+		.rate = v->rate,
+		.now_usec = now_usec(),
+	};
+	c->rate_floor = deadline_floor(l.needed);
+	c->deadline_risk = next_risk(v, now, inside, l.limit);
+	deadline_update(&c->deadline, &l);
+	set_risk(v, c->deadline.at_risk, &l);
+}
+
+/* --- both --- */
+
+void volume_look_at_clock(struct volume *v)
+{
+	const uint64_t now = wall_clock_usec();
+
+	look_at_windows(v, now);
+	look_at_deadline(v, now);
+}
+
+void volume_forget_clock(struct volume *v)
+{
+	v->core->window_change = v->core->deadline_looked = 0;
+	volume_mark(v, 0);
+}
+
+uint64_t volume_next_look(const struct volume *v)
+{
+	const struct volume_core *c = v->core;
+	const bool wait = v->deadline_usec > 0 && !v->deadline_at_risk;
+
+	if (!has_rotation(v))
+		return CALENDAR_NEVER;
+	return wait ? MIN(c->window_change, c->deadline_risk) : c->window_change;
+}
+
+uint64_t volume_end_at_rate(const struct volume *v)
+{
+	const struct politeness *p = politeness_of(v);
+	uint64_t end;
+
+	if (v->rate == 0)
+		return 0;
+	end = windows_after(p->windows, p->n_windows, wall_clock_usec(),
+			    (uint64_t)((double)volume_bytes_left(v) / (double)v->rate * 1e6));
+	return end == CALENDAR_NEVER ? 0 : end;
+}
+
+/* A floor that creeps up with the time is told in steps of 2 %. */
+static bool is_near(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b <= a / 50 : b - a <= b / 50;
+}
+
+void volume_send_governor(struct volume *v)
+{
+	struct governor_config g = politeness_of(v)->governor;
+	struct volume_core *c = v->core;
+	const struct governor_config *sent = &c->sent_governor;
+
+	g.rate_min = MAX(g.rate_min, c->rate_floor);
+	/* One that is found at work may have another from before. */
+	if (!c->link)
+		return;
+	if (c->governor_sent && g.mode == sent->mode && g.rate_max == sent->rate_max &&
+	    g.latency_target == sent->latency_target && is_near(g.rate_min, sent->rate_min))
+		return;
+	c->governor_sent = true;
+	c->sent_governor = g;
+	if (worker_link_set_governor(c->link, &g) < 0)
+		log_warning("%s: its worker cannot be told of the governor", v->device);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a rotation leaves open is as configured, each time that the worker is told of it; what it
+ * says is in the header's record, and holds for all its runs, there and back.
+ *
+ *     Rotate() -> record.queued.run -- prepared --> record.run -- ended --> nothing
+ *                 Resume(), Cancel() change the one that is in force
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crypto/cipher-spec.h"
+#include "daemon/control/core.h"
+#include "util/text.h"
+
+static bool choose(enum choice choice, bool configured)
+{
+	return choice == CHOICE_CONFIGURED ? configured : choice == CHOICE_YES;
+}
+
+struct run_options volume_resolve_run(const struct volume *v, const struct run_choices *run)
+{
+	const struct volume_config *c = config_for_volume(v->manager->config, v->uuid);
+
+	return (struct run_options){
+		.skip_unwritten = choose(run->skip_unwritten, c->skip_unwritten),
+		.verify = choose(run->verify, c->verify),
+	};
+}
+
+static bool is_to_begin(const struct volume *v)
+{
+	return v->core->reencryption == REENCRYPTION_NONE && v->core->record.has_queued;
+}
+
+static const struct run_choices *in_force(const struct volume *v)
+{
+	const struct record *r = &v->core->record;
+
+	return is_to_begin(v) ? &r->queued.run : &r->run;
+}
+
+struct run_options volume_run_options(const struct volume *v)
+{
+	return volume_resolve_run(v, in_force(v));
+}
+
+bool volume_run_has_changed(const struct volume *v)
+{
+	const struct run_options now = volume_run_options(v), *sent = &v->core->sent_run;
+
+	return now.skip_unwritten != sent->skip_unwritten || now.verify != sent->verify;
+}
+
+struct rotate_options volume_complete_options(const struct volume *v,
+					      const struct rotate_options *options)
+{
+	const struct volume_config *c = config_for_volume(v->manager->config, v->uuid);
+	struct rotate_options o = *options;
+
+	if (!*o.resilience && c->resilience)
+		(void)text_copy(o.resilience, sizeof(o.resilience), c->resilience);
+	if (!*o.hash && c->resilience_hash && strcmp(o.resilience, "journal") != 0)
+		(void)text_copy(o.hash, sizeof(o.hash), c->resilience_hash);
+	return o;
+}
+
+/* The worker refuses it, too, but when the record is in the header, and a job tells of it. */
+static int check_skip(const struct volume *v, const struct run_choices *run, const char *old_cipher,
+		      const char *new_cipher, struct failure *f)
+{
+	const char *bad = !cipher_tells_unwritten(old_cipher)   ? old_cipher
+			  : !cipher_tells_unwritten(new_cipher) ? new_cipher
+								: NULL;
+
+	if (!bad || !volume_resolve_run(v, run).skip_unwritten)
+		return 0;
+	return failure_set(f, -ENOTSUP,
+			   "%s: unwritten blocks cannot be told from data with cipher %s; go on "
+			   "without --skip-unwritten (SkipUnwritten=)",
+			   v->device, bad);
+}
+
+int volume_check_rotation(const struct volume *v, const struct rotate_options *options,
+			  struct failure *f)
+{
+	/* One that is queued begins with what the present one leaves. */
+	const char *old_cipher = *v->new_cipher ? v->new_cipher : v->old_cipher;
+
+	return check_skip(v, &options->run, old_cipher,
+			  *options->cipher ? options->cipher : old_cipher, f);
+}
+
+int volume_change_run(struct volume *v, const struct run_choices *run, struct failure *f)
+{
+	struct record *r = &v->core->record;
+	struct run_choices changed = *in_force(v);
+	const char *new_cipher = *v->new_cipher      ? v->new_cipher
+				 : *r->queued.cipher ? r->queued.cipher
+						     : v->old_cipher;
+
+	if (run->verify != CHOICE_CONFIGURED)
+		changed.verify = run->verify;
+	if (run->skip_unwritten != CHOICE_CONFIGURED) {
+		int q = check_skip(v, run, v->old_cipher, new_cipher, f);
+
+		if (q < 0)
+			return q;
+		changed.skip_unwritten = run->skip_unwritten;
+	}
+	if (changed.skip_unwritten == in_force(v)->skip_unwritten &&
+	    changed.verify == in_force(v)->verify)
+		return 0;
+	*(is_to_begin(v) ? &r->queued.run : &r->run) = changed;
+	(void)volume_record_changed(v);
+	return 0;
+}

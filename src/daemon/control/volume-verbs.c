@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What callers may do to a volume: each changes wishes; volume-step.c carries them out. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/control/core.h"
+#include "daemon/control/events.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/text.h"
+
+static bool in_rotation(const struct volume *v)
+{
+	const struct volume_core *c = v->core;
+
+	return c->reencryption != REENCRYPTION_NONE || c->record.has_queued ||
+	       c->at_work == WORKER_PREPARE;
+}
+
+static int refuse_stopping(const struct volume *v, struct failure *f)
+{
+	return v->manager->stopping
+		       ? failure_set(f, -ESHUTDOWN, "%s: the daemon is being stopped", v->device)
+		       : 0;
+}
+
+static int no_rotation(const struct volume *v, struct failure *f)
+{
+	return failure_set(f, -ENOMSG, "%s: no rotation is under way", v->device);
+}
+
+static int no_memory(const struct volume *v, struct failure *f)
+{
+	return failure_set(f, -ENOMEM, "%s: out of memory", v->device);
+}
+
+/* A caller waits for the record as it is now. */
+static int wait_for_record(struct volume *v, enum request_kind kind, struct failure *f,
+			   volume_done_t done, void *userdata)
+{
+	const struct request r = {.kind = kind,
+				  .fd = -1,
+				  .sequence = v->core->record_wanted,
+				  .done = done,
+				  .userdata = userdata};
+
+	assert(kind == REQUEST_RECORD || kind == REQUEST_SUSPENDED);
+	return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
+}
+
+/* While the others of its group prepare, one that comes late would break "all or none". */
+static int refuse_late(const struct volume *v, struct failure *f)
+{
+	if (!*v->group)
+		return 0;
+	for (const struct volume *o = v->manager->volumes; o; o = o->next)
+		if (o->core->group && strcmp(o->group, v->group) == 0)
+			return failure_set(f, -EBUSY,
+					   "%s: its group \"%s\" is being prepared; try again when "
+					   "that has ended",
+					   v->device, v->group);
+	return 0;
+}
+
+/* The header may have been put right; it is looked at before anything else is done. */
+static int ask_again(struct volume *v)
+{
+	const struct request r = {.kind = REQUEST_LOOK, .fd = -1};
+
+	return request_add(v, &r);
+}
+
+int volume_refuse_unseen(struct volume *v, struct failure *f)
+{
+	if (!v->core->unseen)
+		return 0;
+	return ask_again(v) < 0
+		       ? no_memory(v, f)
+		       : failure_set(
+				 f, -EBUSY,
+				 "%s: its header could not be read since its worker ended in the "
+				 "middle of something; it is read now, try again",
+				 v->device);
+}
+
+/* A second rotation, to come after the one that is there. */
+static int queue_rotation(struct volume *v, const struct rotate_options *options, struct failure *f,
+			  struct job **ret_job)
+{
+	struct volume_core *c = v->core;
+
+	if (!options->queue)
+		return failure_set(f, -EINPROGRESS,
+				   "%s: a rotation is under way; wait for it, cancel it, or queue "
+				   "this one",
+				   v->device);
+	if (!v->job)
+		return failure_set(f, -EINPROGRESS,
+				   "%s: the rotation that is under way does not go on by itself; "
+				   "resume or cancel it first",
+				   v->device);
+	if (c->at_work == WORKER_PREPARE || c->group)
+		return failure_set(f, -EBUSY, "%s: a rotation is being prepared", v->device);
+	c->record.has_queued = true;
+	c->record.queued = *options;
+	(void)volume_record_changed(v);
+	*ret_job = v->job;
+	return 0;
+}
+
+int volume_check_deadline(const struct rotate_options *options, struct failure *f)
+{
+	if (options->deadline_usec > INT64_MAX)
+		return failure_set(f, -EINVAL, "the deadline is later than any time");
+	return options->deadline_usec > 0 && options->deadline_usec <= wall_clock_usec()
+		       ? failure_set(f, -EINVAL, "the deadline has passed already")
+		       : 0;
+}
+
+int volume_refuse_conflict(const struct volume *v, struct failure *f)
+{
+	if (!v->core->conflict)
+		return 0;
+	*f = v->core->failure;
+	return -ESTALE;
+}
+
+static int refuse_rotation(const struct volume *v, const struct rotate_options *options,
+			   struct failure *f)
+{
+	int r = refuse_stopping(v, f);
+
+	if (r < 0)
+		return r;
+	r = volume_refuse_conflict(v, f);
+	if (r < 0)
+		return r;
+	r = volume_check_deadline(options, f);
+	return r < 0 ? r : volume_check_rotation(v, options, f);
+}
+
+int volume_rotate(struct volume *v, const struct rotate_options *options, struct failure *f,
+		  struct job **ret_job)
+{
+	int r = refuse_rotation(v, options, f);
+
+	if (r < 0)
+		return r;
+	if (in_rotation(v))
+		return queue_rotation(v, options, f, ret_job);
+	r = volume_refuse_unseen(v, f);
+	if (r < 0)
+		return r;
+	r = refuse_late(v, f);
+	if (r < 0)
+		return r;
+	if (job_new(v->manager, JOB_ROTATE, &v, 1, ret_job) < 0)
+		return no_memory(v, f);
+	volume_wish_rotation(v, options);
+	return 0;
+}
+
+void volume_wish_rotation(struct volume *v, const struct rotate_options *options)
+{
+	struct volume_core *c = v->core;
+
+	assert(c->reencryption == REENCRYPTION_NONE && !c->record.has_queued && !c->conflict);
+	c->record.has_queued = true;
+	c->record.queued = *options;
+	c->record.foreign = false;
+	c->record.last = (struct last_rotation){};
+	c->record.suspended = c->record.cancel = c->record.turned = c->record.late = false;
+	c->record.deadline_usec = c->record.now_until = 0;
+	c->record.run = (struct run_choices){};
+	volume_forget_clock(v);
+	c->record.group[0] = '\0';
+	c->provider_asked = c->locked_by_user = c->failed = false;
+	(void)volume_record_changed(v);
+}
+
+int volume_suspend(struct volume *v, const char *reason, struct failure *f, volume_done_t done,
+		   void *userdata)
+{
+	struct record *record = &v->core->record;
+
+	if (!in_rotation(v))
+		return no_rotation(v, f);
+	record->suspended = true;
+	record->now_until = 0;
+	volume_forget_clock(v);
+	(void)text_copy(record->suspend_reason, sizeof(record->suspend_reason), reason);
+	(void)volume_record_changed(v);
+	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
+}
+
+int volume_resume(struct volume *v, const struct resume_options *options, struct failure *f,
+		  volume_done_t done, void *userdata)
+{
+	struct volume_core *c = v->core;
+	int r = refuse_stopping(v, f);
+	struct job *j;
+
+	if (r < 0)
+		return r;
+	if (!in_rotation(v) && !c->conflict)
+		return no_rotation(v, f);
+	r = volume_change_run(v, &options->run, f);
+	if (r < 0)
+		return r;
+	if (!v->job && in_rotation(v) &&
+	    job_new(v->manager, c->record.cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
+		return no_memory(v, f);
+	if (c->record.suspended || c->failed)
+		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed");
+	if (c->record.suspended || c->record.foreign || (*c->record.held && !c->group)) {
+		c->record.suspended = c->record.foreign = false;
+		if (!c->group)
+			c->record.held[0] = '\0'; /* whatever the others of its group do */
+		(void)volume_record_changed(v);
+	}
+	if (options->now) {
+		c->record.now_until = volume_end_of_next_window(v);
+		volume_forget_clock(v);
+		(void)volume_record_changed(v);
+	}
+	if (c->conflict && ask_again(v) < 0)
+		return no_memory(v, f);
+	c->failed = c->conflict = c->provider_asked = c->found = false;
+	c->deaths = c->busy = 0;
+	volume_mark(v, VOLUME_CHANGED_STATE);
+	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
+}
+
+/* The rotation's own job ends here; whoever waits for the way back has another. */
+static int begin_cancel(struct volume *v, struct failure *f, struct job **ret_job)
+{
+	struct failure why;
+	struct job *j;
+
+	(void)failure_set(&why, -ECANCELED, "%s: the rotation was cancelled", v->device);
+	if (v->core->group)
+		group_failed(v, -ECANCELED, &why);
+	if (v->job)
+		job_member_ended(v->job, v, -ECANCELED, &why);
+	if (job_new(v->manager, JOB_CANCEL, &v, 1, &j) < 0)
+		return no_memory(v, f);
+	*ret_job = j;
+	return 0;
+}
+
+void volume_forget_rotation(struct volume *v)
+{
+	struct volume_core *c = v->core;
+
+	record_failed(&c->record, "", wall_clock_usec());
+	c->record.suspended = false;
+	(void)snprintf(c->record.last.outcome, sizeof(c->record.last.outcome), "cancelled");
+	(void)volume_record_changed(v);
+	volume_use_up_keys(v);
+	event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
+	if (v->job)
+		job_member_ended(v->job, v, 0, NULL);
+}
+
+static int refuse_cancel(const struct volume *v, struct failure *f)
+{
+	const struct volume_core *c = v->core;
+	int r = refuse_stopping(v, f);
+
+	if (r < 0)
+		return r;
+	if (!in_rotation(v))
+		return no_rotation(v, f);
+	if (c->reencryption != REENCRYPTION_NONE && volume_refuse_conflict(v, f) < 0)
+		return -ESTALE;
+	if (c->record.cancel || strcmp(v->direction, "backward") == 0)
+		return failure_set(f, -EALREADY, "%s: it is on its way back already", v->device);
+	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
+		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
+				   v->device);
+	return 0;
+}
+
+int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
+		  struct job **ret_job)
+{
+	struct volume_core *c = v->core;
+	int r = refuse_cancel(v, f);
+
+	if (r < 0)
+		return r;
+	r = volume_change_run(v, run, f);
+	if (r < 0)
+		return r;
+	r = begin_cancel(v, f, ret_job);
+	if (r < 0)
+		return r;
+	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE && !c->unseen) {
+		volume_forget_rotation(v);
+		return 0;
+	}
+	c->record.cancel = true;
+	c->record.suspended = c->record.has_queued = c->record.foreign = c->failed = false;
+	c->record.held[0] = '\0';
+	c->provider_asked = false;
+	(void)volume_record_changed(v);
+	return 0;
+}
+
+int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, volume_done_t done,
+			  void *userdata)
+{
+	struct volume_core *c = v->core;
+
+	c->rate_set = c->record.has_rate = rate != RATE_AS_CONFIGURED;
+	c->record.rate = c->record.has_rate ? rate : 0;
+	volume_apply_rate(v);
+	(void)volume_record_changed(v);
+	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
+}
+
+static int refuse_while_converting(const struct volume *v, struct failure *f)
+{
+	return v->core->at_work == WORKER_CONVERT
+		       ? failure_set(f, -EBUSY, "%s: it is being converted; suspend it first",
+				     v->device)
+		       : 0;
+}
+
+int volume_unlock(struct volume *v, int fd, const struct unlock_options *options, struct failure *f,
+		  volume_done_t done, void *userdata)
+{
+	_cleanup_close_ int copy = -1;
+	struct request r = {.kind = REQUEST_UNLOCK, .done = done, .userdata = userdata};
+	int q = refuse_while_converting(v, f);
+
+	if (q < 0)
+		return q;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return failure_set(f, -errno, "%s: the descriptor cannot be used", v->device);
+	r.fd = copy;
+	r.unlock = *options;
+	if (request_add(v, &r) < 0)
+		return no_memory(v, f);
+	(void)TAKE_FD(copy);
+	return 0;
+}
+
+int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
+{
+	const struct request r = {
+		.kind = REQUEST_LOCK, .fd = -1, .done = done, .userdata = userdata};
+	int q = refuse_while_converting(v, f);
+
+	assert(done);
+	if (q < 0)
+		return q;
+	if (v->core->link)
+		return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
+	v->core->locked_by_user = true;
+	volume_drop_keys(v);
+	volume_mark(v, VOLUME_CHANGED_STATE);
+	done(v, 0, &(struct failure){}, userdata);
+	return 0;
+}
+
+int volume_check(struct volume *v, const struct rotate_options *options, struct failure *f,
+		 volume_check_done_t done, void *userdata)
+{
+	struct request r = {.kind = REQUEST_CHECK,
+			    .fd = -1,
+			    .rotate = ROTATE_OPTIONS_NONE,
+			    .check_done = done,
+			    .userdata = userdata};
+
+	if (v->core->reencryption != REENCRYPTION_NONE)
+		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->device);
+	if (options)
+		r.rotate = *options;
+	return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
+}

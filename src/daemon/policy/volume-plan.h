@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a volume is to do next, from what is known and wished. Pure: no state of its own, so a new
+ * manager that knows the same facts goes on in the same way.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "daemon/control/volume.h"
+#include "daemon/workers/worker-link.h"
+
+enum volume_action {
+	ACTION_NONE,
+	ACTION_GET_KEYS, /* from the fd store or the provider */
+	ACTION_PREPARE,
+	ACTION_RECOVER,
+	ACTION_UNDO,
+	ACTION_REVERSE, /* also while converting: the worker stops first */
+	ACTION_CONVERT,
+	ACTION_STOP,
+};
+
+/* The line that the volume has to stand in (schedule.h). */
+enum volume_line {
+	LINE_NONE,
+	LINE_PREPARE, /* work that takes memory and CPU but not the disk */
+	LINE_CONVERT,
+};
+
+struct volume_facts {
+	enum reencryption reencryption;
+	bool supported;
+	bool stacked;        /* helpers that a dead worker left */
+	bool backward;       /* it leads back to the old key */
+	bool something_done; /* some range is converted */
+	bool all_done;       /* every range is */
+	enum worker_job at_work;
+	bool rotation_wanted;         /* one is to begin when none is there */
+	bool suspended, cancel, held; /* of the record */
+	bool outside;                 /* of its windows */
+	bool run_changed;             /* what converts was told other options than hold now */
+	bool paused;                  /* the host sleeps or the manager ends */
+	bool failed;                  /* waits for a person */
+	bool conflict;                /* the same, also when no re-encryption is there */
+	bool keys;                    /* at hand */
+	bool may_get_keys;            /* somebody is being asked, or left to ask */
+	bool grouped;                 /* it is prepared together with others */
+	bool prepare_turn, convert_turn;
+};
+
+struct volume_step {
+	enum volume_state state;
+	enum volume_action action;
+	enum volume_line line;
+};
+
+struct volume_step volume_decide(const struct volume_facts *f);

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads the files line by line into the sections; config-volume.c has the settings of a volume. */
+#include "daemon/state/config-internal.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/checked.h"
+#include "util/log.h"
+#include "util/path-text.h"
+#include "util/uuid.h"
+#include "cli/options.h"
+
+#define DEFAULT_STALL_TARGET  UINT64_C(50000) /* 50 ms */
+#define DEFAULT_KEY_TIMEOUT   (OPTION_KEY_TIMEOUT * UINT64_C(1000000))
+#define PROBE_TIMEOUT_MAX     (UINT64_C(86400) * 1000000) /* a day */
+#define DEFAULT_PROBE_TIMEOUT UINT64_C(30000000)          /* 30 s */
+
+/* Where a line stands. */
+struct place {
+	struct config *config;
+	const char *path;
+	unsigned line;
+	bool state_file;
+	enum { SECTION_NONE, SECTION_MANAGER, SECTION_VOLUME } section;
+	struct volume_config *volume;
+};
+
+static void warn(const struct place *p, const char *what, const char *text)
+{
+	log_warning("%s:%u: %s \"%s\" is ignored", p->path, p->line, what, text);
+}
+
+static int set_probe_timeout(uint64_t *target, const char *value)
+{
+	uint64_t usec;
+	int r = config_parse_usec(value, &usec);
+
+	if (r < 0 || usec == 0 || usec > PROBE_TIMEOUT_MAX)
+		return r < 0 ? r : -ERANGE;
+	*target = usec;
+	return 0;
+}
+
+/* A setting of [Manager]. -ENOENT: there is none of this name. */
+static int set_manager(struct place *p, const char *key, const char *value)
+{
+	struct config *c = p->config;
+
+	if (strcmp(key, "RateLimit") == 0) {
+		if (!p->state_file)
+			return config_parse_bytes(value, &c->rate_limit);
+		c->has_kept_rate = config_parse_bytes(value, &c->kept_rate_limit) == 0;
+		return 0;
+	}
+	if (strcmp(key, "MaxConcurrent") == 0)
+		return config_set_count(&c->max_concurrent, value);
+	if (strcmp(key, "MaxConcurrentPerDisk") == 0)
+		return config_set_count(&c->max_concurrent_per_disk, value);
+	if (strcmp(key, "KeepSuspended") == 0)
+		return config_parse_bool(value, &c->keep_suspended);
+	if (strcmp(key, "KeepRate") == 0)
+		return config_parse_bool(value, &c->keep_rate);
+	if (strcmp(key, "DiscoverActive") == 0)
+		return config_parse_bool(value, &c->discover_active);
+	if (strcmp(key, "DiscoverCryptTab") == 0)
+		return config_parse_bool(value, &c->discover_crypttab);
+	if (strcmp(key, "ProbeTimeout") == 0)
+		return set_probe_timeout(&c->probe_timeout_usec, value);
+	if (strcmp(key, "CryptTab") == 0)
+		return config_set_path(&c->crypttab, value);
+	return -ENOENT;
+}
+
+/* -ENOENT also for what makes sense for one volume only, in the section of the defaults. */
+static int set_in_volume(struct place *p, const char *key, const char *value)
+{
+	int r = politeness_set(&p->volume->polite, key, value);
+
+	return r != -ENOENT ? r : volume_config_set(p->volume, key, value, p->state_file);
+}
+
+static int add_section(struct config *c, const char *uuid, struct volume_config **ret)
+{
+	struct volume_config *v = config_find_volume(c, uuid), *grown;
+
+	assert(strlen(uuid) + 1 == sizeof(v->uuid));
+	if (!v) {
+		grown = reallocarray(c->volumes, c->n_volumes + 1, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		c->volumes = grown;
+		v = &grown[c->n_volumes++];
+		*v = (struct volume_config){.remembered = true};
+		(void)snprintf(v->uuid, sizeof(v->uuid), "%s", uuid);
+	}
+	*ret = v;
+	return 0;
+}
+
+/* "" is the section of the defaults. */
+static int open_section(struct place *p, const char *uuid_text)
+{
+	char uuid[37];
+	int r;
+
+	p->section = SECTION_VOLUME;
+	if (!*uuid_text) {
+		p->volume = &p->config->defaults;
+		return 0;
+	}
+	r = uuid_canonical(uuid_text, uuid);
+	if (r < 0)
+		return r;
+	r = add_section(p->config, uuid, &p->volume);
+	if (r < 0)
+		return r;
+	p->volume->remembered = p->volume->remembered && p->state_file;
+	return 0;
+}
+
+static char *strip(char *text)
+{
+	size_t n;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	for (n = strlen(text); n > 0 && isspace((unsigned char)text[n - 1]); n--)
+		text[n - 1] = '\0';
+	return text;
+}
+
+static int parse_section(struct place *p, char *line)
+{
+	const size_t n = strlen(line);
+	char *name = line + 1;
+	int r = -EINVAL;
+
+	assert(*line == '[');
+	p->section = SECTION_NONE;
+	if (line[n - 1] == ']') {
+		line[n - 1] = '\0';
+		if (strcmp(name, "Manager") == 0) {
+			p->section = SECTION_MANAGER;
+			r = 0;
+		} else if (strncmp(name, "Volume", 6) == 0 && (!name[6] || name[6] == ' ')) {
+			r = open_section(p, strip(name + 6));
+		}
+	}
+	if (r == -EINVAL) {
+		p->section = SECTION_NONE;
+		warn(p, "the unknown section", name);
+		r = 0;
+	}
+	return r;
+}
+
+static int parse_line(struct place *p, char *line)
+{
+	char *value;
+	int r;
+
+	line = strip(line);
+	if (!*line || *line == '#' || *line == ';')
+		return 0;
+	if (*line == '[')
+		return parse_section(p, line);
+	value = strchr(line, '=');
+	if (!value) {
+		warn(p, "the line without \"=\"", line);
+		return 0;
+	}
+	*value++ = '\0';
+	line = strip(line);
+	value = strip(value);
+	if (p->section == SECTION_NONE)
+		r = -ENOENT;
+	else if (p->section == SECTION_MANAGER)
+		r = set_manager(p, line, value);
+	else
+		r = set_in_volume(p, line, value);
+	if (r == -ENOENT)
+		warn(p, "the unknown setting", line);
+	else if (r == -EINVAL || r == -ERANGE || r == -E2BIG)
+		log_warning("%s:%u: the value \"%s\" of %s is ignored: it is %s", p->path, p->line,
+			    value, line,
+			    r == -ERANGE  ? "too large"
+			    : r == -E2BIG ? "one too many"
+					  : "not understood");
+	return r == -ENOMEM ? r : 0;
+}
+
+static int parse_lines(struct place *p, FILE *f)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, f) >= 0) {
+		int r;
+
+		p->line++;
+		r = parse_line(p, line);
+		if (r < 0)
+			return r;
+	}
+	return ferror(f) ? log_error_errno(-EIO, "%s: cannot be read", p->path) : 0;
+}
+
+static int parse_file(struct config *c, const char *path, bool state_file)
+{
+	struct place p = {.config = c, .path = path, .state_file = state_file};
+	FILE *f = fopen(path, "re");
+	int r;
+
+	if (!f)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : log_error_errno(-errno, "%s: cannot be read", path);
+	r = parse_lines(&p, f);
+	(void)fclose(f);
+	return r;
+}
+
+static int parse_drop_ins(struct config *c, const char *path)
+{
+	char pattern[PATH_MAX];
+	glob_t found;
+	int r;
+
+	if ((size_t)snprintf(pattern, sizeof(pattern), "%s.d/*.conf", path) >= sizeof(pattern))
+		return log_error_errno(-ENAMETOOLONG, "%s: cannot be read", path);
+	r = glob(pattern, 0, NULL, &found); /* sorts */
+	if (r == GLOB_NOMATCH)
+		return 0;
+	if (r != 0)
+		return log_error_errno(r == GLOB_NOSPACE ? -ENOMEM : -EIO, "%s: cannot be listed",
+				       pattern);
+	for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
+		r = parse_file(c, found.gl_pathv[i], false);
+	globfree(&found);
+	return r;
+}
+
+static int set_defaults(struct config *c)
+{
+	c->keep_suspended = c->keep_rate = true;
+	c->discover_active = c->discover_crypttab = true;
+	c->max_concurrent_per_disk = 1;
+	c->probe_timeout_usec = DEFAULT_PROBE_TIMEOUT;
+	c->defaults.stall_target_usec = DEFAULT_STALL_TARGET;
+	c->defaults.polite = politeness_defaults;
+	c->defaults.provider.token = -1;
+	c->defaults.provider.timeout_usec = DEFAULT_KEY_TIMEOUT;
+	return config_set_text(&c->crypttab, "/etc/crypttab");
+}
+
+/* Later files win over earlier ones. @state_path may be NULL. */
+static int parse_all(struct config *c, const char *path, const char *state_path)
+{
+	int r = state_path ? parse_file(c, state_path, true) : 0;
+
+	if (r < 0)
+		return r;
+	r = parse_file(c, path, false);
+	return r < 0 ? r : parse_drop_ins(c, path);
+}
+
+int config_load(const char *path, const char *state_path, struct config **ret)
+{
+	_cleanup_(config_freep) struct config *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	r = set_defaults(c);
+	if (r < 0)
+		return r;
+	r = parse_all(c, path, state_path);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < c->n_volumes; i++) {
+		r = volume_config_inherit(&c->volumes[i], &c->defaults);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
+int config_remember(struct config *c, const char *uuid, const char *device,
+		    const char *header_device, const char *name)
+{
+	struct volume_config *v;
+	int r = add_section(c, uuid, &v);
+
+	if (r < 0 || !v->remembered)
+		return r;
+	if (config_set_text(&v->device, device) < 0 ||
+	    config_set_text(&v->header_device, header_device ? header_device : "") < 0 ||
+	    config_set_text(&v->name, name ? name : "") < 0)
+		return -ENOMEM;
+	return volume_config_inherit(v, &c->defaults);
+}
+
+bool config_set_device_id(struct config *c, const char *uuid, const char *id)
+{
+	struct volume_config *v;
+
+	if (!*id && !config_find_volume(c, uuid))
+		return false;
+	if (add_section(c, uuid, &v) < 0 || strcmp(v->device_id ? v->device_id : "", id) == 0)
+		return false;
+	return config_set_text(&v->device_id, id) == 0 &&
+	       volume_config_inherit(v, &c->defaults) == 0;
+}

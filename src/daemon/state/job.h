@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What callers can wait for. A job is there from the call that asked for it until a while after
+ * its end, so that late comers still see the result:
+ *
+ *   waiting -> running -> done | failed | cancelled          (the last JOBS_KEPT ended are kept)
+ *
+ * The manager owns all jobs; a pointer is valid until the observer's job_removed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/state/failure.h"
+
+#define JOBS_KEPT 64
+
+struct manager;
+struct volume;
+
+enum job_kind {
+	JOB_ROTATE,  /* prepare and convert, of one volume or a group */
+	JOB_CANCEL,  /* turn around and go back to the old key */
+	JOB_RECOVER, /* goes on with a re-encryption that was found in the header */
+	JOB_KIND_COUNT
+};
+
+enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATE_COUNT };
+
+/* Bits of what has changed, for the observer. */
+#define JOB_CHANGED_STATE UINT64_C(1) /* state, failure, times */
+
+/* What one volume of a job has come to. */
+struct job_member {
+	struct volume *volume; /* NULL once the volume was removed */
+	char uuid[37];
+	bool prepared;
+	bool ended;
+	int error; /* 0 or a negative errno, when it has ended */
+	struct failure failure;
+};
+
+struct job {
+	struct manager *manager;
+	struct job *next;
+	uint64_t id; /* from 1 */
+	enum job_kind kind;
+	enum job_state state;
+	/* Realtime clock, microseconds; 0: not yet. */
+	uint64_t created_usec, started_usec, ended_usec;
+	int error;              /* 0 or a negative errno; the first of a member */
+	struct failure failure; /* where error is not 0 */
+	size_t n_members;
+	struct job_member *members;
+	void *bus_slot; /* for the bus layer alone */
+};
+
+/* "rotate", "cancel", "recover"; "waiting", "running", "done", "failed", "cancelled". */
+const char *job_kind_name(enum job_kind kind);
+const char *job_state_name(enum job_state state);
+
+bool job_ended(const struct job *j);
+
+/*
+ * For the core alone. A new job of @n volumes is announced to the observer. -ENOMEM.
+ */
+int job_new(struct manager *m, enum job_kind kind, struct volume *const *volumes, size_t n,
+	    struct job **ret);
+
+/* The volume's part has begun, or has ended. The job ends with its last member. */
+void job_member_started(struct job *j, struct volume *v);
+void job_member_ended(struct job *j, struct volume *v, int error, const struct failure *f);
+
+/* The volume goes away: its part ends with NotFound if it has not ended. */
+void job_volume_removed(struct job *j, struct volume *v);
+
+void job_free_all(struct manager *m);
