@@ -16,7 +16,7 @@ src_cli_test_options_SOURCES = src/cli/test-options.c
 src_cli_test_options_LDADD = src/cli/libcli.a src/model/libmodel.a src/pace/libpace.a src/util/libutil.a \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_cli_test_passphrase_SOURCES = src/cli/test-passphrase.c
-src_cli_test_passphrase_LDADD = src/cli/libcli.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
+src_cli_test_passphrase_LDADD = src/cli/libcli.a src/pace/libpace.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_cli_test_progress_SOURCES = src/cli/test-progress.c
 src_cli_test_progress_LDADD = src/cli/libcli.a src/model/libmodel.a src/util/libutil.a \

@@ -13,6 +13,7 @@
 #include "luks/key-file.h"
 #include "luks/key-ring.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "cli/terminal.h"
@@ -41,7 +42,7 @@ static int explain_key_file(const char *path, bool standard_input, int error)
 								    : luks_context_error();
 
 	log_error("%s: no key could be read: %s", standard_input ? "standard input" : path,
-		  *why ? why : strerrordesc_np(-error));
+		  *why ? why : error_text(error));
 	return error;
 }
 
@@ -190,7 +191,7 @@ static int read_new(const struct passphrase_source *s, struct secret **ret)
 		return r;
 	if (first->size != second->size || memcmp(first->data, second->data, first->size) != 0) {
 		log_error("the passphrases do not match");
-		return -EPERM;
+		return -ERROR_KEY_REJECTED;
 	}
 	*ret = TAKE_PTR(first);
 	return 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/error.h"
 #include "util/io.h"
 #include "util/log.h"
 
@@ -65,7 +66,8 @@ int exit_code(int error)
 	switch (error) {
 	case 0:
 		return 0;
-	case -EPERM:
+	case -ERROR_KEY_REJECTED:
+	case -ERROR_NOT_AUTHORIZED:
 	case -ENOKEY:
 		return 2;
 	case -ENOMEM:
@@ -75,6 +77,7 @@ int exit_code(int error)
 		return 4;
 	case -EEXIST:
 	case -EBUSY:
+	case -ERROR_IN_PROGRESS:
 		return 5;
 	default:
 		return 1;

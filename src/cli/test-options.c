@@ -12,6 +12,7 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "cli/options.h"
 #include "cli/program.h"
@@ -424,7 +425,7 @@ static void exit_codes_are_those_of_cryptsetup(void **state)
 	assert_int_equal(exit_code(-EINVAL), 1);
 	assert_int_equal(exit_code(-ENOENT), 1);
 	assert_int_equal(exit_code(-EIO), 1);
-	assert_int_equal(exit_code(-EPERM), 2);
+	assert_int_equal(exit_code(-ERROR_KEY_REJECTED), 2);
 	assert_int_equal(exit_code(-ENOMEM), 3);
 	assert_int_equal(exit_code(-ENODEV), 4);
 	assert_int_equal(exit_code(-ENOTBLK), 4);

@@ -9,6 +9,7 @@
 #include "dm/task.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 
 int active_data_device(const char *name, char *path, size_t size)
 {
@@ -74,7 +75,7 @@ static int digest_of(const struct luks_reenc *r, uint64_t start)
 	return below == (r->direction == LUKS_FORWARD) ? r->new_side.digest : r->old_side.digest;
 }
 
-/* -ESTALE: it does not agree. */
+/* -ERROR_HEADER_CHANGED: it does not agree. */
 static int compare_tables(const struct table *live, const struct luks_status *s, dev_t data,
 			  uint64_t size)
 {
@@ -82,16 +83,16 @@ static int compare_tables(const struct table *live, const struct luks_status *s,
 	int r;
 
 	if (size < s->reenc.boundary)
-		return -ESTALE;
+		return -ERROR_HEADER_CHANGED;
 	r = expected_table(s, data, size, &expected);
 	if (r < 0)
 		return r;
 	if (s->reenc.hot_size || live->count != expected.count)
-		return -ESTALE;
+		return -ERROR_HEADER_CHANGED;
 	for (unsigned i = 0; i < live->count; i++)
 		if (!target_agrees(&live->targets[i], &expected.targets[i]) ||
 		    !key_agrees(live->targets[i].key, digest_of(&s->reenc, live->targets[i].start)))
-			return -ESTALE;
+			return -ERROR_HEADER_CHANGED;
 	return 0;
 }
 
@@ -110,7 +111,7 @@ enum status_table active_compare(const struct active_volume *v, const struct luk
 		return STATUS_TABLE_UNKNOWN;
 	/* An image file is mapped through a loop device: whose, does not matter here. */
 	r = compare_tables(&live, s, data, s->reenc.data_size);
-	if (r != -ESTALE)
+	if (r != -ERROR_HEADER_CHANGED)
 		return r < 0 ? STATUS_TABLE_UNKNOWN : STATUS_TABLE_AGREES;
 	return v->size > 0 && compare_tables(&live, s, data, v->size) == 0 ? STATUS_TABLE_SIZE
 									   : STATUS_TABLE_DIFFERS;

@@ -12,6 +12,7 @@
 #include "ctl/bus-json.h"
 #include "ctl/verbs.h"
 #include "luks/fields.h"
+#include "util/error.h"
 #include "util/log.h"
 
 struct carry_over {
@@ -51,7 +52,7 @@ static int read_lost_keyslots(struct carry_over *a)
 	return 0;
 }
 
-/* -EPERM: what was given was wrong. */
+/* -ERROR_KEY_REJECTED: what was given was wrong. */
 static int refuse_keyslot(const struct carry_over *a, int keyslot, int error)
 {
 	return log_refusal(error,
@@ -73,7 +74,8 @@ static int ask_for(struct carry_over *a, int keyslot)
 		if (r == -ENOKEY)
 			return 0;
 		if (r == -ENODATA)
-			return refuse_keyslot(a, keyslot, wrong > 0 ? -EPERM : -EINVAL);
+			return refuse_keyslot(a, keyslot,
+					      wrong > 0 ? -ERROR_KEY_REJECTED : -EINVAL);
 		if (r < 0)
 			return r;
 		r = unlock_by(a->client, a->o, a->path, passphrase);
@@ -83,7 +85,8 @@ static int ask_for(struct carry_over *a, int keyslot)
 			 passphrase->size == 0)
 			return 0;
 		else if (client_has_refused_key(a->client))
-			r = ++wrong < a->o->tries ? 0 : refuse_keyslot(a, keyslot, -EPERM);
+			r = ++wrong < a->o->tries ? 0
+						  : refuse_keyslot(a, keyslot, -ERROR_KEY_REJECTED);
 		if (r < 0)
 			return r;
 	}

@@ -9,6 +9,7 @@
 
 #include "ctl/agent.h"
 #include "ctl/bus-json.h"
+#include "proto/error-name.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -59,27 +60,10 @@ bool client_has_daemon(struct client *c)
 
 int client_errno_of(const char *error)
 {
-	static const struct {
-		const char *name;
-		int error;
-	} names[] = {
-		{BUS_ERROR_PREFIX "NotAuthorized", EPERM},
-		{BUS_ERROR_PREFIX "KeyRejected", EPERM},
-		{BUS_ERROR_PREFIX "Locked", ENOKEY},
-		{BUS_ERROR_PREFIX "NoMemory", ENOMEM},
-		{BUS_ERROR_PREFIX "NotFound", ENODEV},
-		{BUS_ERROR_PREFIX "Busy", EBUSY},
-		{BUS_ERROR_PREFIX "RotationInProgress", EEXIST},
-		{BUS_ERROR_PREFIX "InvalidArgument", EINVAL},
-		{BUS_ERROR_PREFIX "NotSupported", ENOTSUP},
-		{BUS_ERROR_PREFIX "NoRotation", ENOMSG},
-		{BUS_ERROR_PREFIX "HeaderConflict", ESTALE},
-	};
+	const size_t prefix = strlen(BUS_ERROR_PREFIX);
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(error, names[i].name) == 0)
-			return -names[i].error;
-	return -EIO;
+	return (strncmp(error, BUS_ERROR_PREFIX, prefix) == 0 ? error_of_name(error + prefix) : 0)
+		       ?: -EIO;
 }
 
 static int errno_of(const sd_bus_error *e, int r)

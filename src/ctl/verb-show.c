@@ -13,6 +13,7 @@
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "dm/find.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/node.h"
 #include "util/path-text.h"
@@ -26,7 +27,7 @@ int open_client(const struct options *o, struct client *ret)
 	if (r < 0)
 		log_error("the system bus, and so recryptd, cannot be reached (%s); reencrypt, "
 			  "recover, cancel and the status of a device need no daemon",
-			  strerrordesc_np(-r));
+			  error_text(r));
 	return r;
 }
 

@@ -13,6 +13,7 @@
 
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
+#include "util/error.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "util/secret.h"
@@ -83,7 +84,7 @@ int unlock_by(struct client *c, const struct options *o, const char *path,
 int unlock_volume(struct client *c, const struct options *o, const char *path,
 		  struct passphrase_source *source)
 {
-	int r = -EPERM;
+	int r = -ERROR_KEY_REJECTED;
 
 	assert(o->tries > 0);
 	/* It goes through a descriptor, which ssh does not hand on. */
@@ -95,7 +96,7 @@ int unlock_volume(struct client *c, const struct options *o, const char *path,
 	}
 	if (o->volume_key_file || o->volume_key_keyring)
 		return unlock_by_volume_key(c, o, path);
-	for (unsigned try = 0; try < o->tries && r == -EPERM; try++) {
+	for (unsigned try = 0; try < o->tries && r == -ERROR_KEY_REJECTED; try++) {
 		_cleanup_(secret_freep) struct secret *s = NULL;
 		int asked = passphrase_ask(source, o->key_slot, try > 0, &s);
 

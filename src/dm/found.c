@@ -14,6 +14,7 @@
 #include "dm/stack-private.h"
 #include "dm/stock-stack.h"
 #include "util/checked.h"
+#include "util/error.h"
 
 static int set_side(struct stack *s, enum side side, const struct stack_side *config)
 {
@@ -265,7 +266,7 @@ static int check_stacked(struct stack *s, const struct found *f, uint64_t hot_si
 	return 0;
 }
 
-/* -EKEYREJECTED: only the keys differ. */
+/* -ERROR_OTHER_KEY: only the keys differ. */
 static int compare_plain(const struct table *expected, const struct table *live)
 {
 	struct table same_keys = *expected;
@@ -276,7 +277,7 @@ static int compare_plain(const struct table *expected, const struct table *live)
 		return -ENOTUNIQ;
 	for (unsigned i = 0; i < live->count; i++)
 		same_keys.targets[i].key = live->targets[i].key;
-	return table_equal(&same_keys, live) ? -EKEYREJECTED : -ENOTUNIQ;
+	return table_equal(&same_keys, live) ? -ERROR_OTHER_KEY : -ENOTUNIQ;
 }
 
 /* Is NAME as cryptsetup opened it? */

@@ -92,10 +92,10 @@ int stack_try(const struct stack_config *config, const struct stack_position *no
  * hotzone go, stack_is_thawed() says so, and the stack stands as with a clean header behind it.
  *
  * -ENODEV: no active volume NAME. -ENOTUNIQ: NAME is another volume, or its live table is not what
- * the header describes. -EKEYREJECTED: all but the key of that table is. -EBUSY: NAME is suspended,
- * has a stack that is not ours (cryptsetup's own re-encryption), or a helper's name is taken.
- * -EOPNOTSUPP: the mapping has options that we cannot keep, or the kernel has no device-mapper.
- * -EROFS, -ENOTBLK, -EINVAL, -ENAMETOOLONG: of the arguments.
+ * the header describes. -ERROR_OTHER_KEY: all but the key of that table is. -EBUSY: NAME is
+ * suspended, has a stack that is not ours (cryptsetup's own re-encryption), or a helper's name is
+ * taken. -EOPNOTSUPP: the mapping has options that we cannot keep, or the kernel has no
+ * device-mapper. -EROFS, -ENOTBLK, -EINVAL, -ENAMETOOLONG: of the arguments.
  */
 int stack_new(const struct stack_config *config, const struct stack_position *now,
 	      struct stack **ret);

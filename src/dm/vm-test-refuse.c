@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dm/vm-test-stack.h"
+#include "util/error.h"
 
 static void expect_error(const struct stack_config *c, const struct stack_position *p, int error,
 			 const char *what)
@@ -32,7 +33,7 @@ void run_refuse(void)
 	c = right;
 	c.old_side.digest++;
 	c.old_side.key = right.new_side.key;
-	expect_error(&c, &clean, -EKEYREJECTED, "another key");
+	expect_error(&c, &clean, -ERROR_OTHER_KEY, "another key");
 	c = right;
 	c.data_offset += BLOCK;
 	expect_error(&c, &clean, -ENOTUNIQ, "another offset");

@@ -19,6 +19,7 @@
 
 #include "util/checked.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/log.h"
 
 /*
@@ -131,7 +132,7 @@ static int protect(struct engine *e, const struct batch *b)
 	const void *data = cfg->resilience == ENGINE_CHECKSUM ? b->digests : b->data;
 	int r = engine_protect(e, data, (size_t)size);
 
-	if (r == -ESTALE)
+	if (r == -ERROR_HEADER_CHANGED)
 		return engine_log_foreign(e, r);
 	if (r < 0)
 		log_error_errno(r,
@@ -261,7 +262,7 @@ int engine_end(struct engine *e, const struct hotzone *z)
 		e->finished = true;
 	} else {
 		r = engine_commit(e, &clean);
-		if (r < 0 && r != -ESTALE)
+		if (r < 0 && r != -ERROR_HEADER_CHANGED)
 			r = engine_commit(e, &clean);
 		if (r < 0)
 			return give_up_between(e, z, r);
@@ -352,7 +353,7 @@ static int end_before(struct engine *e, const struct hotzone *z, struct batch *n
 		return r;
 	/* Only the header says "changed by others": whatever a read fails with, this is our
 	 * hotzone. */
-	if (e->uncertain || (is_hot(e) && (unreadable || error != -ESTALE))) {
+	if (e->uncertain || (is_hot(e) && (unreadable || error != -ERROR_HEADER_CHANGED))) {
 		r = engine_end(e, z);
 		if (r < 0)
 			return r;

@@ -28,8 +28,9 @@ struct header_store {
 };
 
 /*
- * All return 0 or a negative errno. -ESTALE: somebody else moved the header on, and nothing was
- * written. After any other failure of commit() either position may be what the disk has.
+ * All return 0 or a negative errno. -ERROR_HEADER_CHANGED: somebody else moved the header on, and
+ * nothing was written. After any other failure of commit() either position may be what the disk
+ * has.
  */
 struct header_store_ops {
 	/*

@@ -11,6 +11,7 @@
 #include "engine/engine-internal.h"
 #include "util/checked.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/log.h"
 
 void engine_count(struct engine *e, enum stage stage, uint64_t begin)
@@ -20,7 +21,7 @@ void engine_count(struct engine *e, enum stage stage, uint64_t begin)
 
 static int log_not_frozen(const struct engine *e, int error, const struct hotzone *z)
 {
-	if (error == -ESTALE)
+	if (error == -ERROR_HEADER_CHANGED)
 		return engine_log_foreign(e, error);
 	return log_error_errno(error, "%s: cannot freeze the hotzone at offset %" PRIu64,
 			       e->config.disk->name, z->offset);
@@ -123,7 +124,8 @@ static bool is_copied_later(const struct engine *e, const struct position *p, bo
 	return p->hotzone_size > 0 && !both && (e->config.freezer || e->overlap.beside);
 }
 
-/* Commits @p and remembers it. On a failure other than -ESTALE the header may have either. */
+/* Commits @p and remembers it. On a failure other than -ERROR_HEADER_CHANGED the header may have
+ * either. */
 int engine_commit(struct engine *e, const struct position *p)
 {
 	const bool both = unflushed_needs_both_copies(e, p);
@@ -140,8 +142,8 @@ int engine_commit(struct engine *e, const struct position *p)
 	assert(p->hotzone_size > 0 || !plan_is_at_end(&e->config, p->boundary));
 	r = lane_call(e, &c);
 	engine_count(e, STAGE_COMMIT, begin);
-	e->uncertain = r < 0 && r != -ESTALE;
-	if (r == -ESTALE)
+	e->uncertain = r < 0 && r != -ERROR_HEADER_CHANGED;
+	if (r == -ERROR_HEADER_CHANGED)
 		return engine_log_foreign(e, r);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,

@@ -20,6 +20,7 @@
 
 #include "engine/engine-internal.h"
 #include "util/checked.h"
+#include "util/error.h"
 
 bool engine_is_thawed(const struct engine *e)
 {
@@ -68,7 +69,7 @@ int engine_say_done(struct engine *e)
 	if (!engine_is_thawed(e) || clean.hotzone_size > 0)
 		return 0;
 	r = engine_commit(e, &clean);
-	if (r < 0 && r != -ESTALE)
+	if (r < 0 && r != -ERROR_HEADER_CHANGED)
 		r = engine_commit(e, &clean);
 	if (r < 0)
 		leave_hot(e);
@@ -81,7 +82,7 @@ int engine_end_thawed(struct engine *e, int error)
 
 	if (!engine_is_thawed(e))
 		return error;
-	if (error == -ESTALE)
+	if (error == -ERROR_HEADER_CHANGED)
 		leave_hot(e);
 	else
 		r = engine_say_done(e);

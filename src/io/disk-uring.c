@@ -155,7 +155,7 @@ static int advance_slot(const struct disk_uring *u, struct slot *s, int res)
 	if ((res == -EINTR || res == -EAGAIN) && ++s->tries < MAX_TRIES)
 		return 0;
 	if (res < 0 || rq->op == DISK_FLUSH) {
-		rq->result = res < 0 ? io_error(-res) : 0;
+		rq->result = res < 0 ? res : 0;
 		return 1;
 	}
 	/* Direct I/O goes on at a block only; part of one is what stands before the end of a file.

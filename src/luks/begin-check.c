@@ -14,6 +14,7 @@
 #include "luks/context.h"
 #include "luks/fields.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 
 static int read_requirements(struct crypt_device *cd, uint32_t *ret_flags, char *names, size_t size)
@@ -41,7 +42,7 @@ static int check_requirements(struct crypt_device *cd, const char *device)
 	if (*names) {
 		log_error("%s: the header requires \"%s\", which cannot be re-encrypted", device,
 			  names);
-		return -ETXTBSY;
+		return -ERROR_REQUIREMENT;
 	}
 	return 0;
 }

@@ -9,8 +9,8 @@
 #include "luks/keyslots.h"
 
 /*
- * No re-encryption in the header (-EBUSY), no requirement that we do not know (-ETXTBSY), no
- * integrity (-ENOTSUP), device and header writable.
+ * No re-encryption in the header (-EBUSY), no requirement that we do not know (-ERROR_REQUIREMENT),
+ * no integrity (-ENOTSUP), device and header writable.
  */
 int luks_begin_check_volume(struct crypt_device *cd, const struct luks_begin_params *params);
 

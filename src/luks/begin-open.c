@@ -11,6 +11,7 @@
 #include "luks/context.h"
 #include "luks/unlock.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 
 static bool may_carry(const struct luks_begin *b, const struct luks_keyslot *slot)
@@ -159,7 +160,7 @@ static int try_tokens(struct luks_begin *b)
 
 /*
  * Asks for one keyslot until it is open; another one that opens is welcome too. -ENODATA: there are
- * no more passphrases; -EPERM: and the last one was wrong.
+ * no more passphrases; -ERROR_KEY_REJECTED: and the last one was wrong.
  */
 static int ask_for_slot(struct luks_begin *b, size_t i)
 {
@@ -174,12 +175,12 @@ static int ask_for_slot(struct luks_begin *b, size_t i)
 		int r;
 
 		if (wrong == MAX(p->tries, 1U))
-			return -EPERM;
+			return -ERROR_KEY_REJECTED;
 		r = p->ask(p->arg, b->plan.slots[i].keyslot, again, &passphrase);
 		if (r == -ENOKEY)
 			return 0;
 		if (r == -ENODATA && wrong > 0)
-			return -EPERM;
+			return -ERROR_KEY_REJECTED;
 		if (r < 0)
 			return r;
 		r = try_passphrase(b, passphrase);
@@ -255,7 +256,7 @@ static int refuse_locked(const struct luks_begin *b)
 		return r;
 	log_error("%s: none of the %s opens a keyslot of the volume key", b->params.device,
 		  by_token(b) ? "chosen tokens" : "passphrases");
-	return by_token(b) ? -ENOENT : -EPERM;
+	return by_token(b) ? -ENOENT : -ERROR_KEY_REJECTED;
 }
 
 /*
@@ -269,7 +270,7 @@ static int ask_for_slots(struct luks_begin *b)
 	for (size_t i = 0; !by_token(b) && i < b->plan.n_slots; i++) {
 		r = ask_for_slot(b, i);
 
-		const bool none_left = r == -ENODATA || r == -EPERM;
+		const bool none_left = r == -ENODATA || r == -ERROR_KEY_REJECTED;
 
 		if (none_left && b->old_key) {
 			log_error("%s: no passphrase for keyslot %d was given; without it only one "
@@ -296,7 +297,7 @@ static int do_without_passphrase(const struct luks_begin *b)
 {
 	if (b->plan.n_slots > 0 || !b->params.new_volume_key) {
 		log_error("%s: a passphrase for the new volume key is needed", b->params.device);
-		return -EPERM;
+		return -ERROR_KEY_REJECTED;
 	}
 	log_warning("%s: the new volume key gets no keyslot, as the current one has none: only the "
 		    "new volume key itself will open the volume. Add a keyslot when the "
@@ -340,7 +341,7 @@ static int take_volume_key(struct luks_begin *b)
 		return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
 	if (r < 0) {
 		luks_tell_wrong_volume_key(b->params.device, "", b->keyslots.data_digest);
-		return -EPERM;
+		return -ERROR_KEY_REJECTED;
 	}
 	return secret_copy(key->data, key->size, &b->old_key);
 }

@@ -21,6 +21,7 @@
 #include "luks/begin-strength.h"
 #include "luks/context.h"
 #include "luks/derive.h"
+#include "util/error.h"
 #include "util/log.h"
 
 #define DEFAULT_CIPHER     "aes-xts-plain64"
@@ -240,7 +241,7 @@ static int check_pbkdf_hash(const struct luks_begin *b, int keyslot)
 			"%s: hash \"%s\" is too short for new keyslots: libcryptsetup "
 			"takes any key for the right one then; choose another with --hash",
 			b->params.device, p.hash);
-	return log_refusal(-ENOPKG,
+	return log_refusal(-ERROR_UNKNOWN_HASH,
 			   "%s: OpenSSL here has no hash \"%s\" for new keyslots (is its legacy "
 			   "provider installed?); choose another with --hash",
 			   b->params.device, p.hash);

@@ -83,8 +83,8 @@ struct luks_begin;
 
 /*
  * Asks for passphrases, one a keyslot. Every refusal is logged here with what to do; nothing on
- * disk has changed then. -EPERM: no keyslot could be opened. -EBUSY: a re-encryption is already
- * there.
+ * disk has changed then. -ERROR_KEY_REJECTED: no keyslot could be opened. -EBUSY: a re-encryption
+ * is already there.
  */
 int luks_begin_plan(const struct luks_begin_params *params, struct luks_begin **ret);
 
@@ -109,9 +109,9 @@ int luks_begin_make(struct luks_begin *b, struct luks_header **ret, struct meta_
 
 /*
  * Puts what was made on the disk (and makes it before, unless luks_begin_make() did). On failure
- * (logged) the header is as it was, unless the message says otherwise; -ESTALE: another program has
- * changed it since the plan. On success the results hold both volume keys, the same one twice if it
- * is kept; then nothing more can be done with @b.
+ * (logged) the header is as it was, unless the message says otherwise; -ERROR_HEADER_CHANGED:
+ * another program has changed it since the plan. On success the results hold both volume keys, the
+ * same one twice if it is kept; then nothing more can be done with @b.
  */
 int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
 		      struct secret **ret_new_key);

@@ -14,7 +14,7 @@
  * Settles the header (luks/settle.h), then makes a context with the LUKS2 header loaded.
  * libcryptsetup opens what was found through its descriptors, which must stay open as long as the
  * context. Logs its own failures: -ENOTSUP LUKS1, -EINVAL not LUKS or no usable header copy,
- * -ESTALE another disk is there now, else why the device cannot be opened or flushed.
+ * -ERROR_HEADER_CHANGED another disk is there now, else why the device cannot be opened or flushed.
  */
 int luks_context_open(const struct luks_place *place, struct crypt_device **ret);
 
@@ -36,7 +36,7 @@ const char *luks_context_error(void);
 
 /*
  * The volume key in @keyslot, opened by a passphrase, or by what @token brings, as the policy of
- * luks/derive.h says. -EPERM: it does not open this keyslot. It may give up, see
+ * luks/derive.h says. -ERROR_KEY_REJECTED: it does not open this keyslot. It may give up, see
  * luks_derive_gave_up(). A token of a plugin opens the first of its keyslots only, one of each key
  * in the middle of a re-encryption (libcryptsetup before 2.8).
  */

@@ -11,6 +11,7 @@
 #include "crypto/hash.h"
 #include "luks/fields.h"
 #include "util/checked.h"
+#include "util/error.h"
 
 #define GIB UINT64_C(1073741824)
 #define MIB UINT64_C(1048576)
@@ -65,7 +66,7 @@ int luks_cost_check_steps(const char *what, const char *kdf, uint64_t steps,
 {
 	if (steps <= steps_max(l))
 		return 0;
-	return luks_refuse(why, -E2BIG,
+	return luks_refuse(why, -ERROR_COST_TOO_HIGH,
 			   "%s: %.16s costs %" PRIu64 " steps, the limit is %" PRIu64
 			   "; raise the limit (" STEPS_SETTING ") if the volume is yours",
 			   what, kdf, steps, steps_max(l));
@@ -78,13 +79,13 @@ int luks_cost_check_memory(const char *what, const char *kdf, uint64_t memory,
 	const uint64_t available = available_memory();
 
 	if (memory > limit)
-		return luks_refuse(why, -E2BIG,
+		return luks_refuse(why, -ERROR_COST_TOO_HIGH,
 				   "%s: %.16s needs %" PRIu64 " MiB of memory, the limit "
 				   "is %" PRIu64 " MiB; raise the limit (" MEMORY_SETTING
 				   ") if the volume is yours",
 				   what, kdf, memory / MIB, limit / MIB);
 	if (memory > available)
-		return luks_refuse(why, -E2BIG,
+		return luks_refuse(why, -ERROR_COST_TOO_HIGH,
 				   "%s: %.16s needs %" PRIu64 " MiB of memory, and only "
 				   "%" PRIu64 " MiB are available; free some, or use a machine "
 				   "with more",
@@ -94,7 +95,8 @@ int luks_cost_check_memory(const char *what, const char *kdf, uint64_t memory,
 
 static int refuse_kdf(const char *what, struct luks_reason *why)
 {
-	return luks_refuse(why, -E2BIG, "%s: the cost of its key derivation makes no sense", what);
+	return luks_refuse(why, -ERROR_COST_TOO_HIGH,
+			   "%s: the cost of its key derivation makes no sense", what);
 }
 
 static int check_argon2(json_object *kdf, const char *what, const char *type,
@@ -107,7 +109,7 @@ static int check_argon2(json_object *kdf, const char *what, const char *type,
 	    field_u32(kdf, "cpus", &lanes) < 0)
 		return refuse_kdf(what, why);
 	if (lanes == 0 || lanes > LANES_MAX)
-		return luks_refuse(why, -E2BIG,
+		return luks_refuse(why, -ERROR_COST_TOO_HIGH,
 				   "%s: %.16s wants %" PRIu32
 				   " threads, and %u are the most that recryptd starts",
 				   what, type, lanes, LANES_MAX);
@@ -126,7 +128,7 @@ static int check_pbkdf2(json_object *kdf, const char *what, uint32_t area_key_si
 	if (!hash)
 		return refuse_kdf(what, why);
 	if (block < 0)
-		return luks_refuse(why, -ENOPKG,
+		return luks_refuse(why, -ERROR_UNKNOWN_HASH,
 				   "%s: OpenSSL here has no hash \"%.32s\" (is its legacy "
 				   "provider installed?)",
 				   what, hash);
@@ -153,15 +155,16 @@ static int check_sizes(json_object *json, const char *what, uint32_t *ret_area_k
 	    field_u64(area, "size", &area_size) < 0)
 		return refuse_kdf(what, why);
 	if (stripes != STRIPES)
-		return luks_refuse(why, -E2BIG, "%s: it has %" PRIu32 " stripes; LUKS2 has %u",
-				   what, stripes, STRIPES);
+		return luks_refuse(why, -ERROR_COST_TOO_HIGH,
+				   "%s: it has %" PRIu32 " stripes; LUKS2 has %u", what, stripes,
+				   STRIPES);
 	if (*ret_area_key_size > AREA_KEY_MAX)
-		return luks_refuse(why, -E2BIG,
+		return luks_refuse(why, -ERROR_COST_TOO_HIGH,
 				   "%s: its area has a key of %" PRIu32
 				   " bytes; no cipher takes more than %u",
 				   what, *ret_area_key_size, AREA_KEY_MAX);
 	if (mul_u64(key_size, stripes, &split) < 0 || split > area_size)
-		return luks_refuse(why, -E2BIG,
+		return luks_refuse(why, -ERROR_COST_TOO_HIGH,
 				   "%s: a key of %" PRIu32 " bytes does not fit into its "
 				   "area of %" PRIu64 " bytes",
 				   what, key_size, area_size);
@@ -191,7 +194,7 @@ int luks_cost_check_digest(const char *what, uint64_t iterations,
 {
 	if (iterations <= steps_max(limits))
 		return 0;
-	return luks_refuse(why, -E2BIG,
+	return luks_refuse(why, -ERROR_COST_TOO_HIGH,
 			   "%s: pbkdf2 costs %" PRIu64 " steps, the limit is %" PRIu64
 			   "; raise the limit (" STEPS_SETTING ") if the volume is yours",
 			   what, iterations, steps_max(limits));
@@ -214,7 +217,8 @@ static int check_digests(json_object *root, int keyslot, const struct luks_cost_
 			continue;
 		(void)snprintf(what, sizeof(what), "digest %u of keyslot %d", id, keyslot);
 		if (field_u32(digest, "iterations", &iterations) < 0)
-			return luks_refuse(why, -E2BIG, "%s: its cost makes no sense", what);
+			return luks_refuse(why, -ERROR_COST_TOO_HIGH, "%s: its cost makes no sense",
+					   what);
 		r = luks_cost_check_digest(what, iterations, l, why);
 		if (r < 0)
 			return r;

@@ -30,8 +30,8 @@ uint64_t luks_cost_default_memory(void);
 
 /*
  * Compares the cost of opening @keyslot, its digest's included, with @limits and with the memory
- * that the machine has available. -E2BIG: it is too high, and @why names keyslot, cost, limit and
- * setting. -ENOENT: there is no such keyslot.
+ * that the machine has available. -ERROR_COST_TOO_HIGH: it is too high, and @why names keyslot,
+ * cost, limit and setting. -ENOENT: there is no such keyslot.
  */
 int luks_cost_check_keyslot(json_object *root, int keyslot, const struct luks_cost_limits *limits,
 			    struct luks_reason *why);

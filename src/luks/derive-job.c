@@ -8,6 +8,7 @@
 
 #include "luks/context.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 
 #define FIRST_SIZE 16384U
@@ -196,7 +197,8 @@ int derive_get_context(struct derive_reader *r, struct luks_place *place, struct
 		return e;
 	if (memcmp(hash, expected, sizeof(hash)) != 0)
 		return log_refusal(
-			-ESTALE, "%s: another program has changed the header meanwhile; try again",
+			-ERROR_HEADER_CHANGED,
+			"%s: another program has changed the header meanwhile; try again",
 			place->header.path);
 	*ret = TAKE_PTR(cd);
 	return 0;
@@ -280,7 +282,7 @@ int derive_elsewhere(const struct secret *job, struct crypt_device *cd, unsigned
 		return luks_derive_give_up(r, what);
 	if (r < 0)
 		return log_error_errno(r, "%s: no process can be started to derive its key", what);
-	return end == 1 ? luks_derive_give_up(-E2BIG, what) : end;
+	return end == 1 ? luks_derive_give_up(-ERROR_COST_TOO_HIGH, what) : end;
 }
 
 int derive_send(const struct derive_channel *c, enum derive_frame_kind kind, int value,

@@ -71,7 +71,8 @@ void derive_get(struct derive_reader *r, void *ret, size_t size);
 /* The caller's to free; NULL where NULL was put. */
 char *derive_get_text(struct derive_reader *r);
 struct secret *derive_get_secret(struct derive_reader *r);
-/* Logs failures. -ESTALE: the header says something else by now. @place must outlive the context.
+/* Logs failures. -ERROR_HEADER_CHANGED: the header says something else by now. @place must outlive
+ * the context.
  */
 int derive_get_context(struct derive_reader *r, struct luks_place *place,
 		       struct crypt_device **ret);

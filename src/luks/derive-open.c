@@ -11,6 +11,7 @@
 #include "luks/derive-job.h"
 #include "luks/keyslots.h"
 #include "util/checked.h"
+#include "util/error.h"
 
 /* Bytes; libcryptsetup refuses longer volume keys. */
 #define VOLUME_KEY_MAX 512
@@ -60,6 +61,12 @@ static int check_cost_of_token(struct crypt_device *cd, int token)
 	return 0;
 }
 
+/* The library says EPERM; said by the kernel it would mean something else. */
+static int rejected(int error)
+{
+	return error == -EPERM ? -ERROR_KEY_REJECTED : error;
+}
+
 static int open_by_passphrase(struct crypt_device *cd, int keyslot, const struct secret *passphrase,
 			      struct secret **ret)
 {
@@ -73,7 +80,7 @@ static int open_by_passphrase(struct crypt_device *cd, int keyslot, const struct
 	r = crypt_volume_key_get(cd, keyslot, (char *)key->data, &size,
 				 (const char *)passphrase->data, passphrase->size);
 	if (r < 0)
-		return r;
+		return rejected(r);
 	secret_truncate(key, size);
 	*ret = TAKE_PTR(key);
 	return 0;
@@ -91,7 +98,7 @@ static int ask_token(struct crypt_device *cd, int keyslot, int token, struct sec
 		return r;
 	r = crypt_volume_key_get_by_keyslot_context(cd, keyslot, (char *)key->data, &size, kc);
 	if (r < 0)
-		return r;
+		return rejected(r);
 	secret_truncate(key, size);
 	return r;
 }
@@ -119,7 +126,7 @@ static int open_by_token(struct crypt_device *cd, int keyslot, int token, struct
 		*ret = TAKE_PTR(key);
 		return 0;
 	}
-	return -EPERM;
+	return -ERROR_KEY_REJECTED;
 }
 
 static int open_here(struct crypt_device *cd, int keyslot, const struct derivation_opener *by,

@@ -12,6 +12,7 @@
 #include "luks/fields.h"
 #include "util/checked.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/log.h"
 
 #define SECOND UINT64_C(1000000)
@@ -72,7 +73,7 @@ int luks_derive_give_up(int error, const char *what)
 {
 	if (error == -ECANCELED)
 		return luks_refuse(&last, error, "interrupted; nothing was changed");
-	if (error == -E2BIG)
+	if (error == -ERROR_COST_TOO_HIGH)
 		return luks_refuse(
 			&last, error,
 			"%.100s: the process that derived its key died; the kernel's log "
@@ -92,7 +93,7 @@ int luks_given_up_note(struct luks_given_up *g, const char *device, int keyslot,
 		return log_refusal(r, "%s: %s", device, last.text);
 	if (!luks_derive_gave_up(r)) {
 		log_debug("%s: keyslot %d does not open: %s", device, keyslot, strerrordesc_np(-r));
-		return r == -ENOMEM || r == -ESTALE ? r : 0;
+		return r == -ENOMEM || r == -ERROR_HEADER_CHANGED ? r : 0;
 	}
 	log_notice("%s: %s; the keyslot is left out", device, last.text);
 	g->keyslots |= UINT32_C(1) << keyslot;
@@ -110,7 +111,7 @@ int luks_given_up_refuse(const struct luks_given_up *g, const char *device)
 
 int luks_derive_no_hash(const char *what, const char *hash)
 {
-	return luks_refuse(&last, -ENOPKG,
+	return luks_refuse(&last, -ERROR_UNKNOWN_HASH,
 			   "%.100s: OpenSSL here has no hash \"%.32s\" (is its legacy provider "
 			   "installed?)",
 			   what, hash);

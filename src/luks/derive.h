@@ -16,6 +16,7 @@
 
 #include "luks/cost.h"
 #include "luks/place.h"
+#include "util/error.h"
 #include "util/secret.h"
 
 struct luks_derive_policy {
@@ -46,21 +47,24 @@ int luks_derive_check(uint64_t deadline);
 
 /*
  * A derivation that came to no result: its cost is too high, it took too long, it was stopped, or
- * (-ENOPKG) its hash is unknown here.
+ * (-ERROR_UNKNOWN_HASH) its hash is unknown here.
  */
 static inline bool luks_derive_gave_up(int error)
 {
-	return error == -E2BIG || error == -ETIMEDOUT || error == -ECANCELED || error == -ENOPKG;
+	return error == -ERROR_COST_TOO_HIGH || error == -ETIMEDOUT || error == -ECANCELED ||
+	       error == -ERROR_UNKNOWN_HASH;
 }
 /* Why the last one gave up: "keyslot 2: ...". */
 const char *luks_derive_why(void);
 /*
- * Notes why, and returns @error: stopped, too late, or (-E2BIG) the process that derived has died.
+ * Notes why, and returns @error: stopped, too late, or (-ERROR_COST_TOO_HIGH) the process that
+ * derived has died.
  * @what: "keyslot 2".
  */
 int luks_derive_give_up(int error, const char *what);
 int luks_derive_note(int error, const struct luks_reason *why);
-/* Notes that OpenSSL has not got the hash of @what ("digest 1"), and returns -ENOPKG. */
+/* Notes that OpenSSL has not got the hash of @what ("digest 1"), and returns -ERROR_UNKNOWN_HASH.
+ */
 int luks_derive_no_hash(const char *what, const char *hash);
 
 /* Keyslots that gave up. They are not tried again, and another one may open. */

@@ -15,12 +15,13 @@
 #include "luks/validate.h"
 #include "luks/wipe.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 
 static int refuse_changed(const struct luks_draft *d)
 {
 	return log_refusal(
-		-ESTALE,
+		-ERROR_HEADER_CHANGED,
 		"%s: another program has changed the LUKS2 header meanwhile; nothing was "
 		"written, try again",
 		d->disk.path);

@@ -44,9 +44,9 @@ int luks_draft_stage(struct luks_draft *d);
 int luks_draft_read(struct luks_draft *d, struct luks_header **ret, struct meta_io **ret_io);
 
 /*
- * Puts what luks_draft_read() gave on the disk. Takes the exclusive metadata lock. -ESTALE: the
- * header on the disk is not the one that was copied; -EUCLEAN: a keyslot of it, or of the stage, is
- * not the same in the draft, or is gone. In both cases nothing is written. Logs failures; unless
- * the message says otherwise the header is as it was.
+ * Puts what luks_draft_read() gave on the disk. Takes the exclusive metadata lock.
+ * -ERROR_HEADER_CHANGED: the header on the disk is not the one that was copied; -EUCLEAN: a keyslot
+ * of it, or of the stage, is not the same in the draft, or is gone. In both cases nothing is
+ * written. Logs failures; unless the message says otherwise the header is as it was.
  */
 int luks_draft_put(struct luks_draft *d);

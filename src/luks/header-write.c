@@ -17,6 +17,7 @@
 #include "luks/json-text.h"
 #include "luks/validate.h"
 #include "util/checked.h"
+#include "util/error.h"
 
 /* Lays out @copy in h->buffer, with the JSON that is there already. */
 static int build_copy(struct luks_header *h, enum luks_copy copy, uint64_t seqid)
@@ -231,7 +232,7 @@ static int check_copy_unmoved(const struct luks_header *h, const struct luks_hea
 			       be64toh(d->seqid) == h->seqid &&
 			       strncmp(d->uuid, h->uuid, sizeof(d->uuid)) == 0
 		       ? 0
-		       : -ESTALE;
+		       : -ERROR_HEADER_CHANGED;
 }
 
 /* The rest of the primary does not matter: where it cannot be read, the next commit heals it. */

@@ -108,13 +108,13 @@ void luks_header_flushed(struct luks_header *h);
 /*
  * A flush of the header's disk failed: the secondary, where it was pending, may be lost, and no
  * later flush would bring it back. Writes it again, under the exclusive metadata lock; where that
- * cannot be done it counts as bad. -ESTALE: as luks_header_check_unmoved().
+ * cannot be done it counts as bad. -ERROR_HEADER_CHANGED: as luks_header_check_unmoved().
  */
 int luks_header_flush_failed(struct luks_header *h, struct meta_io *io);
 
 /*
- * -ESTALE when a copy on the disk has another sequence number or UUID than @h, or is no LUKS2
- * header any more: another tool wrote it. 4096 bytes of each copy count, which are had in one read
- * where that is a short one; copies known bad are not looked at.
+ * -ERROR_HEADER_CHANGED when a copy on the disk has another sequence number or UUID than @h, or is
+ * no LUKS2 header any more: another tool wrote it. 4096 bytes of each copy count, which are had in
+ * one read where that is a short one; copies known bad are not looked at.
  */
 int luks_header_check_unmoved(struct luks_header *h, struct meta_io *io);

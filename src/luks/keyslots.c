@@ -14,6 +14,7 @@
 #include "luks/fields.h"
 #include "luks/reencrypt.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/text.h"
 
 /* The context owns the text. */
@@ -250,7 +251,7 @@ int luks_digest_verify(struct crypt_device *cd, int digest, const struct secret 
 		return r;
 	header.json = root;
 	r = luks_volume_key_verify(&header, digest, key);
-	return r == -EKEYREJECTED ? -EPERM : r;
+	return r == -ERROR_OTHER_KEY ? -ERROR_KEY_REJECTED : r;
 }
 
 static bool is_short(json_object *digest)

@@ -49,8 +49,8 @@ int luks_keyslots_place(struct luks_keyslots *ks, uint64_t size);
 uint64_t luks_keyslots_largest_gap(const struct luks_keyslots *ks);
 
 /*
- * Does @key belong to @digest? 0, -EPERM if not, -ENOENT: no such digest. It may give up, see
- * luks/derive.h.
+ * Does @key belong to @digest? 0, -ERROR_KEY_REJECTED if not, -ENOENT: no such digest. It may give
+ * up, see luks/derive.h.
  */
 int luks_digest_verify(struct crypt_device *cd, int digest, const struct secret *key);
 

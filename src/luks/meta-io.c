@@ -56,7 +56,7 @@ static int fill_bounce(struct meta_io_file *f, uint64_t offset, size_t size, siz
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return io_error(errno);
+			return -errno;
 		done += (size_t)n;
 		/* Behind an odd end of a file O_DIRECT would not let us ask again. */
 		if (n == 0 || !is_aligned(done, f->block))
@@ -153,7 +153,7 @@ static int file_flush(struct meta_io *io)
 	do
 		r = fdatasync(to_file(io)->fd);
 	while (r < 0 && errno == EINTR);
-	return r < 0 ? io_error(errno) : 0;
+	return r < 0 ? -errno : 0;
 }
 
 static void file_free(struct meta_io *io)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/error.h"
 #include "util/log.h"
 
 /* @what: how a message calls it before its name, or "". */
@@ -115,7 +116,8 @@ static int check_same(const struct found_file *f)
 		return log_error_errno(r, "%s: cannot be identified", f->path);
 	if (file_is_same(&now, &f->identity))
 		return 0;
-	return log_refusal(-ESTALE, "%s: another disk is there now: %s, and it was %s", f->path,
+	return log_refusal(-ERROR_HEADER_CHANGED,
+			   "%s: another disk is there now: %s, and it was %s", f->path,
 			   file_text(&now, is), file_text(&f->identity, was));
 }
 

@@ -36,5 +36,6 @@ void luks_place_clear(struct luks_place *p);
 /* Logs who else can change or replace data or header, with what to do: -ENOTSUP. */
 int luks_place_check_private(const struct luks_place *p);
 
-/* Has the kernel put another disk in the place of what was found? Logs -ESTALE, with both. */
+/* Has the kernel put another disk in the place of what was found? Logs -ERROR_HEADER_CHANGED, with
+ * both. */
 int luks_place_check_same(const struct luks_place *p);

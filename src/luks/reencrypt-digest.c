@@ -24,6 +24,7 @@
 #include "luks/segment.h"
 #include "luks/status.h"
 #include "util/checked.h"
+#include "util/error.h"
 
 #define SALT_SIZE 32
 /* The password holds whole volume keys: there is nothing to guess, and nothing to slow down. */
@@ -198,7 +199,7 @@ static int refuse_type(const char *what, const char *type)
 	struct luks_reason why;
 
 	(void)luks_refuse(&why, 0, "%s: digests of type \"%.32s\" are unknown here", what, type);
-	return luks_derive_note(-ENOPKG, &why);
+	return luks_derive_note(-ERROR_UNKNOWN_HASH, &why);
 }
 
 static int verify(json_object *digest, int id, const struct secret *password)
@@ -226,7 +227,7 @@ static int verify(json_object *digest, int id, const struct secret *password)
 	r = luks_derive_pbkdf2(&(struct luks_pbkdf2){what, hash, salt, sizeof(salt), iterations},
 			       password, have, (size_t)size);
 	if (r == 0 && CRYPTO_memcmp(have, want, (size_t)size) != 0)
-		r = -EKEYREJECTED;
+		r = -ERROR_OTHER_KEY;
 	OPENSSL_cleanse(have, sizeof(have));
 	return r;
 }

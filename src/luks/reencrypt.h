@@ -205,8 +205,8 @@ int luks_reenc_set_protection(struct luks_header *h, struct luks_reenc *r,
 			      const struct luks_reenc_keys *keys, const struct luks_protection *p);
 
 /*
- * Is the metadata what somebody with both volume keys wrote? 0, or -EKEYREJECTED: tampered with, or
- * wrong keys. -ENOKEY: a key is missing.
+ * Is the metadata what somebody with both volume keys wrote? 0, or -ERROR_OTHER_KEY: tampered with,
+ * or wrong keys. -ENOKEY: a key is missing.
  */
 int luks_reenc_digest_verify(const struct luks_header *h, const struct luks_reenc *r,
 			     const struct luks_reenc_keys *keys);
@@ -216,7 +216,7 @@ int luks_reenc_digest_make(struct luks_header *h, const struct luks_reenc *r,
 			   const struct luks_reenc_keys *keys);
 
 /*
- * Does @key belong to digest @digest? 0, -EKEYREJECTED, -ENOENT (no such digest), -EOPNOTSUPP (a
+ * Does @key belong to digest @digest? 0, -ERROR_OTHER_KEY, -ENOENT (no such digest), -EOPNOTSUPP (a
  * digest type or hash that we do not know).
  */
 int luks_volume_key_verify(const struct luks_header *h, int digest, const struct secret *key);

@@ -12,6 +12,7 @@
 #include "luks/fields.h"
 #include "luks/test-begin-util.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 
 static void refusals_leave_every_byte_as_it_was(void **state)
@@ -39,8 +40,8 @@ static void refusals_leave_every_byte_as_it_was(void **state)
 		assert_memory_equal(before, after, sizeof(before));                                \
 	} while (0)
 
-	REFUSE(-EPERM, "xyz");
-	REFUSE(-EPERM, "");
+	REFUSE(-ERROR_KEY_REJECTED, "xyz");
+	REFUSE(-ERROR_KEY_REJECTED, "");
 	REFUSE(-ENOENT, "a", p.keyslot = 5);
 	REFUSE(-EINVAL, "a", p.keep_key = true);
 	REFUSE(-EINVAL, "a", p.keep_key = true; p.sector_size = 512);
@@ -53,11 +54,11 @@ static void refusals_leave_every_byte_as_it_was(void **state)
 	REFUSE(-EINVAL, "a", p.cipher = "aes-xts-plain64"; p.key_size = 40);
 	REFUSE(-EINVAL, "a", p.cipher = "aes-cbc-essiv:sha256"; p.keep_key = true);
 	REFUSE(-EOPNOTSUPP, "a", p.resilience_hash = "no-such-hash");
-	REFUSE(-ENOPKG, "a", p.pbkdf.hash = "no-such-hash");
+	REFUSE(-ERROR_UNKNOWN_HASH, "a", p.pbkdf.hash = "no-such-hash");
 	REFUSE(-EINVAL, "a", p.sector_size = 4096; p.force_offline = false);
 	REFUSE(-EINVAL, "a", p.device_size = UINT64_C(1) << 40);
 	REFUSE(-EINVAL, "a", p.device_size = 1 << 20 | 512; p.sector_size = 4096);
-	REFUSE(-EPERM, "a", p.volume_key = wrong);
+	REFUSE(-ERROR_KEY_REJECTED, "a", p.volume_key = wrong);
 	REFUSE(-EINVAL, "a", p.new_volume_key = &short_key; p.key_size = 64);
 #undef REFUSE
 }
@@ -67,7 +68,10 @@ static void keyslots_are_never_left_behind_for_want_of_passphrases(void **state)
 	static const struct {
 		const char *letters;
 		int error; /* a wrong one has an exit code of its own */
-	} cases[] = {{"a", -EINVAL}, {"b", -EINVAL}, {"ax", -EPERM}, {"axxx", -EPERM}};
+	} cases[] = {{"a", -EINVAL},
+		     {"b", -EINVAL},
+		     {"ax", -ERROR_KEY_REJECTED},
+		     {"axxx", -ERROR_KEY_REJECTED}};
 
 	(void)state;
 	image_format("");
@@ -202,7 +206,7 @@ static void assert_stale_after(const char *changes)
 	assert_int_equal(luks_begin_make(b, &header, &io), 0);
 	must_run("%s", changes);
 	image_hash(before);
-	assert_int_equal(luks_begin_commit(b, &o, &n), -ESTALE);
+	assert_int_equal(luks_begin_commit(b, &o, &n), -ERROR_HEADER_CHANGED);
 	image_hash(after);
 	assert_memory_equal(before, after, sizeof(before));
 }

@@ -15,6 +15,7 @@
 #include "luks/derive.h"
 #include "luks/fields.h"
 #include "util/clock.h"
+#include "util/error.h"
 
 #define GIB     (UINT64_C(1) << 30)
 #define SECOND  UINT64_C(1000000)
@@ -65,7 +66,7 @@ static void refused(const struct claim *c, const char *says)
 {
 	struct luks_reason why = {};
 
-	assert_int_equal(check(c, &why), -E2BIG);
+	assert_int_equal(check(c, &why), -ERROR_COST_TOO_HIGH);
 	assert_non_null(strstr(why.text, "keyslot 0"));
 	if (!strstr(why.text, says))
 		fail_msg("\"%s\" does not say %s", why.text, says);
@@ -125,8 +126,8 @@ static void what_cannot_be_derived_is_refused(void **state)
 	struct luks_reason why = {};
 
 	(void)state;
-	assert_int_equal(check(&no_hash, &why), -E2BIG);
-	assert_int_equal(check(&other_hash, &why), -ENOPKG);
+	assert_int_equal(check(&no_hash, &why), -ERROR_COST_TOO_HIGH);
+	assert_int_equal(check(&other_hash, &why), -ERROR_UNKNOWN_HASH);
 	assert_non_null(strstr(why.text, "rot13"));
 	assert_int_equal(luks_cost_check_keyslot(root, 0, &limits, &why), -ENOENT);
 	assert_int_equal(luks_cost_check_keyslot(root, -1, &limits, &why), -ENOENT);
@@ -139,7 +140,7 @@ static void more_memory_than_there_is_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(luks_cost_check_memory("it", "argon2id", UINT64_MAX / 2, &all, &why),
-			 -E2BIG);
+			 -ERROR_COST_TOO_HIGH);
 	assert_non_null(strstr(why.text, "available"));
 }
 
@@ -168,7 +169,7 @@ static void pbkdf2_is_as_published(void **state)
 	assert_memory_equal(out, sha1, sizeof(sha1));
 	assert_int_equal(derive("sha256", 4096, out, 32), 0);
 	assert_memory_equal(out, sha256, sizeof(sha256));
-	assert_int_equal(derive("rot13", 1, out, 20), -ENOPKG);
+	assert_int_equal(derive("rot13", 1, out, 20), -ERROR_UNKNOWN_HASH);
 	assert_non_null(strstr(luks_derive_why(), "digest 0: OpenSSL here has no hash \"rot13\""));
 }
 
@@ -190,7 +191,7 @@ static void a_digest_is_given_up(void **state)
 	assert_non_null(strstr(luks_derive_why(), "interrupted"));
 	/* One that takes no time has its result. */
 	assert_int_equal(derive("sha256", 1000, out, sizeof(out)), 0);
-	assert_int_equal(derive("sha256", UINT32_MAX, out, sizeof(out)), -E2BIG);
+	assert_int_equal(derive("sha256", UINT32_MAX, out, sizeof(out)), -ERROR_COST_TOO_HIGH);
 	(void)close(p.stop_fd);
 	p.stop_fd = -1;
 	luks_derive_set_policy(&p);

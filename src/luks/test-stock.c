@@ -19,6 +19,7 @@
 #include "luks/test-image.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 #include "util/secret.h"
 
 #define MIB       UINT64_C(1048576)
@@ -102,18 +103,18 @@ static void digests_of_cryptsetup_verify(void **state)
 		assert_int_equal(luks_volume_key_verify(v.h, v.r.old_side.digest, v.old_key), 0);
 		assert_int_equal(luks_volume_key_verify(v.h, v.r.new_side.digest, v.new_key), 0);
 		assert_int_equal(luks_volume_key_verify(v.h, v.r.new_side.digest, v.old_key),
-				 -EKEYREJECTED);
+				 -ERROR_OTHER_KEY);
 		assert_int_equal(luks_volume_key_verify(v.h, 7, v.old_key), -ENOENT);
 
 		/* What it covers must not change. */
 		v.r.area_size -= 4096;
-		assert_int_equal(luks_reenc_digest_verify(v.h, &v.r, &v.keys), -EKEYREJECTED);
+		assert_int_equal(luks_reenc_digest_verify(v.h, &v.r, &v.keys), -ERROR_OTHER_KEY);
 		v.r.area_size += 4096;
 		v.r.direction = LUKS_BACKWARD;
-		assert_int_equal(luks_reenc_digest_verify(v.h, &v.r, &v.keys), -EKEYREJECTED);
+		assert_int_equal(luks_reenc_digest_verify(v.h, &v.r, &v.keys), -ERROR_OTHER_KEY);
 		v.r.direction = LUKS_FORWARD;
 		v.keys.old_key = v.new_key;
-		assert_int_equal(luks_reenc_digest_verify(v.h, &v.r, &v.keys), -EKEYREJECTED);
+		assert_int_equal(luks_reenc_digest_verify(v.h, &v.r, &v.keys), -ERROR_OTHER_KEY);
 		v.keys.old_key = NULL;
 		assert_int_equal(luks_reenc_digest_verify(v.h, &v.r, &v.keys), -ENOKEY);
 		volume_close(&v);

@@ -16,6 +16,7 @@
 
 #include "luks/fields.h"
 #include "luks/test-begin-util.h"
+#include "util/error.h"
 #include "util/log.h"
 
 static void two_passphrases_unlock_when_no_one_opens_both(void **state)
@@ -41,7 +42,7 @@ static void two_passphrases_unlock_when_no_one_opens_both(void **state)
 	o = secret_free(o);
 	n = secret_free(n);
 	u.passphrases.arg = &u2;
-	assert_int_equal(luks_unlock(&u, &o, &n), -EPERM);
+	assert_int_equal(luks_unlock(&u, &o, &n), -ERROR_KEY_REJECTED);
 	assert_int_equal(u2.asked, 4);
 	assert_null(o);
 	assert_null(n);
@@ -57,9 +58,9 @@ static void unlocking_ends_with_the_passphrases_and_the_tries(void **state)
 	(void)state;
 	image_format("");
 	begin(&p, NULL, NULL);
-	assert_int_equal(luks_unlock(&u, &o, &n), -EPERM);
+	assert_int_equal(luks_unlock(&u, &o, &n), -ERROR_KEY_REJECTED);
 	u.passphrases.arg = &wrong;
-	assert_int_equal(luks_unlock(&u, &o, &n), -EPERM);
+	assert_int_equal(luks_unlock(&u, &o, &n), -ERROR_KEY_REJECTED);
 	assert_int_equal(wrong.asked, 3);
 	u.keyslot = 9;
 	assert_int_equal(luks_unlock(&u, &o, &n), -ENOENT);
@@ -88,7 +89,7 @@ static void volume_keys_unlock_without_a_passphrase(void **state)
 	o = secret_free(o);
 	n = secret_free(n);
 	u.old_key = new_key;
-	assert_int_equal(luks_unlock(&u, &o, &n), -EPERM);
+	assert_int_equal(luks_unlock(&u, &o, &n), -ERROR_KEY_REJECTED);
 }
 
 /* A token plugin whose passphrase is "a". */

@@ -15,6 +15,7 @@
 #include "luks/derive.h"
 #include "luks/keyslots.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 
 enum side { OLD, NEW, SIDES };
@@ -86,7 +87,7 @@ static int open_keyslot(struct unlock *u, const struct luks_keyslot *slot,
 		return luks_keyslot_open(u->cd, slot->id, by->passphrase, ret);
 	assert(by->token >= 0 && by->token < (int)LUKS_MAX_TOKENS);
 	if (!(slot->tokens & UINT32_C(1) << by->token))
-		return -EPERM;
+		return -ERROR_KEY_REJECTED;
 	return luks_keyslot_open_by_token(u->cd, slot->id, by->token, ret);
 }
 
@@ -252,7 +253,7 @@ static int refuse_locked(const struct unlock *u)
 		  !wanted(u, NEW)   ? "old"
 		  : !wanted(u, OLD) ? "new"
 				    : "old or the new");
-	return -EPERM;
+	return -ERROR_KEY_REJECTED;
 }
 
 static int try_given_keys(struct unlock *u)

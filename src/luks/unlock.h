@@ -60,8 +60,8 @@ struct luks_unlock_params {
  * Both volume keys of a volume in re-encryption (@ret_old, @ret_new: NULL for a side that has no
  * digest). First the volume keys given, then tokens, then passphrases, each
  * tried on every key that is still wanted. Whatever fails is logged here, with what to do.
- * -EPERM: wrong passphrase or volume key; -ENOENT: a key is wanted that no keyslot holds. A keyslot
- * whose derivation gives up is left out; where none opens, that is the error.
+ * -ERROR_KEY_REJECTED: wrong passphrase or volume key; -ENOENT: a key is wanted that no keyslot
+ * holds. A keyslot whose derivation gives up is left out; where none opens, that is the error.
  */
 int luks_unlock(const struct luks_unlock_params *params, struct secret **ret_old,
 		struct secret **ret_new);

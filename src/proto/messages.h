@@ -27,6 +27,7 @@
 #include "model/rotation.h"
 #include "model/settings.h"
 #include "model/worker-job.h"
+#include "util/error.h"
 #include "util/node.h"
 
 /* --- reports of the worker; texts that are char * are never NULL for who has read them --- */
@@ -126,9 +127,6 @@ struct identity {
 	char uuid[37];            /* of the LUKS header; "": any */
 	struct node data, header; /* not known: any */
 };
-
-/* What a worker says of another volume than was meant. */
-#define EOTHERVOLUME EREMCHG
 
 struct unlock_options {
 	char type[16]; /* "passphrase" (the default when empty), "volume-key" */

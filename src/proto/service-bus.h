@@ -86,35 +86,27 @@
  *   Progress(a{sv})
  *	MESSAGE_PROGRESS, during Convert(), at most every 500 ms and when something changed.
  *   Done(s job, i error, s name, s message, a{sv} result)
- *	@job: one of worker_job_names. @error: 0 or a negative errno, @name the last part of an error
- *	name below ("" with 0), @message the text that the command line shows. @result: MESSAGE_END,
+ *	@job: one of worker_job_names. @error: 0 or the error_sent() of it, @name the last part of an
+ *	error name below ("" with 0), @message the text that the command line shows. @result: MESSAGE_END,
  *	the look as it is now (as far as the volume can be read), and what the job has to say.
  *   KeysAvailable(h old, h new)
  *	Memfds with the volume keys of a re-encryption, whenever a job gets them; for the fd
  *	store, and for Adopt(). Twice the same key where it is kept. While there is no connection
  *	they wait for the next one.
  *
- * Errors: SERVICE_ERROR_PREFIX and service_error_name(); those of Inspect() and SetRecord() have the
- * negative errno as a second argument i.
+ * Errors: SERVICE_ERROR_PREFIX and error_name(); those of Inspect() and SetRecord() have the
+ * number as a second argument i, as Done has it.
  */
 /* clang-format on */
 #pragma once
 
 #include <systemd/sd-bus.h>
 
+#include "proto/error-name.h"
+
 #define SERVICE_PATH         "/org/recryptd1/worker"
 #define SERVICE_INTERFACE    "org.recryptd1.Worker"
 #define SERVICE_ERROR_PREFIX "org.recryptd1.Error."
-
-/*
- * The name for a negative errno: InvalidArgument (EINVAL), NotSupported (ENOTSUP, ETXTBSY, ENOPKG),
- * Busy (EBUSY, ENOTUNIQ), RotationInProgress (EINPROGRESS), NoRotation (ENOMSG), AlreadyReversing
- * (EALREADY), Locked (ENOKEY), KeyRejected (EPERM), KeyslotsLost (EDQUOT), NotFound (ENODEV,
- * ENOENT, ENOTBLK), HeaderConflict (ESTALE, EREMCHG), Tampered (EKEYREJECTED), TimedOut (ETIMEDOUT,
- * ETIME), Cancelled (ECANCELED, EINTR), CostTooHigh (E2BIG), NoSpace (ENOSPC), NoMemory (ENOMEM),
- * IOError (EIO and what else a disk says), Failed (all else).
- */
-const char *service_error_name(int error);
 
 /*
  * The manager's side: sends the worker one end of a new connection through @control_fd and returns

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What both ends of a worker's connection need: how it is made, and the names of errors. */
+/* How a connection to a worker is made. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/socket.h>
@@ -8,52 +8,6 @@
 #include "util/cleanup.h"
 #include "proto/fd-packet.h"
 #include "proto/service-bus.h"
-
-const char *service_error_name(int error)
-{
-	/* clang-format off */
-	static const struct {
-		int error;
-		const char *name;
-	} names[] = {
-		{EINVAL, "InvalidArgument"},
-		{ENOTSUP, "NotSupported"},
-		{ETXTBSY, "NotSupported"},
-		{ENOPKG, "NotSupported"},
-		{EBUSY, "Busy"},
-		{ENOTUNIQ, "Busy"},
-		{EINPROGRESS, "RotationInProgress"},
-		{ENOMSG, "NoRotation"},
-		{EALREADY, "AlreadyReversing"},
-		{ENOKEY, "Locked"},
-		{EPERM, "KeyRejected"},
-		{EDQUOT, "KeyslotsLost"},
-		{ENODEV, "NotFound"},
-		{ENOENT, "NotFound"},
-		{ENOTBLK, "NotFound"},
-		{ESTALE, "HeaderConflict"},
-		{EREMCHG, "HeaderConflict"}, /* EOTHERVOLUME */
-		{EKEYREJECTED, "Tampered"},
-		{ETIMEDOUT, "TimedOut"},
-		{ETIME, "TimedOut"},
-		{ECANCELED, "Cancelled"},
-		{EINTR, "Cancelled"},
-		{E2BIG, "CostTooHigh"},
-		{ENOSPC, "NoSpace"},
-		{ENOMEM, "NoMemory"},
-		{EIO, "IOError"},
-		{ENODATA, "IOError"},
-		{EREMOTEIO, "IOError"},
-		{EILSEQ, "IOError"},
-		{ENXIO, "IOError"},
-	};
-	/* clang-format on */
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].error == -error)
-			return names[i].name;
-	return "Failed";
-}
 
 int service_connect(int control_fd, sd_bus **ret)
 {

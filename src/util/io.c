@@ -27,7 +27,7 @@ int pread_full(int fd, void *buf, size_t size, uint64_t offset)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return io_error(errno);
+			return -errno;
 		if (n == 0)
 			return -ENODATA;
 		p += n;
@@ -50,7 +50,7 @@ int pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return io_error(errno);
+			return -errno;
 		if (n == 0)
 			return -ENOSPC;
 		p += n;

@@ -2,19 +2,8 @@
 /* Reading and writing files whole: short transfers and EINTR are gone on with. */
 #pragma once
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/*
- * @error, an errno of the kernel's, as a negative one. A network file system says ESTALE of a
- * server that came back; -ESTALE is what our own code says of a header that another program has
- * changed.
- */
-static inline int io_error(int error)
-{
-	return error == ESTALE ? -EIO : -error;
-}
 
 /* All @size bytes, or a negative errno; -ENODATA where the file ends before. */
 int pread_full(int fd, void *buf, size_t size, uint64_t offset);

@@ -4,6 +4,7 @@ src_util_libutil_a_SOURCES = \
 	src/util/checked.h \
 	src/util/cleanup.h \
 	src/util/clock.c src/util/clock.h \
+	src/util/error.c src/util/error.h \
 	src/util/file.c src/util/file-find.c src/util/file.h \
 	src/util/io.c src/util/io.h \
 	src/util/log.c src/util/log.h \

@@ -13,6 +13,7 @@
 #include <systemd/sd-journal.h>
 
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/text.h"
 
 static const char *log_program = "recryptd";
@@ -198,7 +199,7 @@ int log_message_errno(int level, int error, const char *format, ...)
 	va_start(ap, format);
 	(void)text_vformat(text, sizeof(text), format, ap);
 	va_end(ap);
-	(void)text_format(line, sizeof(line), "%s: %s", text, strerrordesc_np(abs(error)));
+	(void)text_format(line, sizeof(line), "%s: %s", text, error_text(error));
 	log_line(level, line);
 	return error;
 }

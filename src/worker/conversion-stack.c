@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "util/error.h"
 #include "util/log.h"
 #include "worker/live-key.h"
 #include "worker/process.h"
@@ -44,7 +45,7 @@ static struct stack_config stack_config_of(const struct work_volume *v,
  */
 static int refuse_other_key(const struct work_volume *v)
 {
-	return log_refusal(-ESTALE,
+	return log_refusal(-ERROR_HEADER_CHANGED,
 			   "%s: the open mapping of %s has another volume key than the LUKS2 "
 			   "header on %s (was the header replaced or restored, or do several "
 			   "devices share it?): its data would be lost. Close it only if a backup "
@@ -70,7 +71,7 @@ static int explain_stack_error(const struct work_volume *v, int error)
 			  "that is the header of these data, close the volume and open it again",
 			  v->name, v->header_path);
 		return error;
-	case -EKEYREJECTED:
+	case -ERROR_OTHER_KEY:
 		return refuse_other_key(v);
 	case -EROFS:
 		return log_refusal(error,
@@ -144,7 +145,7 @@ static int check_side_key(struct work_volume *v, const struct luks_side *side,
 {
 	int r = prove_side(v, side, key, view);
 
-	if (r == -EKEYREJECTED)
+	if (r == -ERROR_OTHER_KEY)
 		return refuse_other_key(v);
 	if (r == 0 || !v->stacked)
 		return r < 0 ? log_error_errno(r,
@@ -251,7 +252,7 @@ int conversion_settle(struct work_volume *v, const struct secret *key)
 	if (r < 0)
 		return r;
 	r = stack_try(&config, &end, &unused, &view);
-	if (r == -EKEYREJECTED)
+	if (r == -ERROR_OTHER_KEY)
 		return refuse_other_key(v);
 	if (r < 0)
 		return explain_unsettled(v, r);

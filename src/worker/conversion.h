@@ -58,7 +58,8 @@ int conversion_check(const struct work_volume *v);
 
 /*
  * Could conversion_run() stack the devices under the active volume @v as it is now, and has the
- * mapping the keys of the header? Changes nothing. Logs what is wrong; -ESTALE: other keys.
+ * mapping the keys of the header? Changes nothing. Logs what is wrong; -ERROR_HEADER_CHANGED: other
+ * keys.
  */
 int conversion_try_stack(struct work_volume *v, const struct conversion_keys *keys);
 

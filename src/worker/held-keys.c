@@ -7,6 +7,7 @@
 
 #include "luks/reencrypt.h"
 #include "util/checked.h"
+#include "util/error.h"
 
 void held_keys_forget(struct held_keys *h)
 {
@@ -111,7 +112,7 @@ static bool belongs(struct held_key *key, const struct luks_header *header, int 
 	if (known)
 		return known->belongs;
 	r = luks_volume_key_verify(header, digest, key->secret);
-	if (r != -ECANCELED && r != -E2BIG && r != -ENOPKG)
+	if (r != -ECANCELED && r != -ERROR_COST_TOO_HIGH && r != -ERROR_UNKNOWN_HASH)
 		know(key, fingerprint, r == 0);
 	return r == 0;
 }

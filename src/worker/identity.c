@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "util/error.h"
 #include "util/log.h"
 #include "util/uuid.h"
 
@@ -12,7 +13,7 @@ static int check_node(struct node wanted, struct node found, const char *path)
 
 	if (!node_is_known(wanted) || node_equal(wanted, found))
 		return 0;
-	return log_refusal(-EOTHERVOLUME,
+	return log_refusal(-ERROR_OTHER_VOLUME,
 			   "%s: another device is there now: %s, and the volume was on %s; nothing "
 			   "was changed",
 			   path, node_text(found, is), node_text(wanted, was));
@@ -36,7 +37,7 @@ int identity_check_uuid(const struct options *o, const char *found, const char *
 
 	if (!*wanted || uuid_equal(wanted, found))
 		return 0;
-	return log_refusal(-EOTHERVOLUME,
+	return log_refusal(-ERROR_OTHER_VOLUME,
 			   "%s: another volume is there now: its UUID is %.40s, and the job is for "
 			   "%s; nothing was changed",
 			   path, found, wanted);

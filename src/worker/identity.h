@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Each opening of a volume compares what was opened with the identity that the job names, and
- * refuses everything else before anything is written: -EOTHERVOLUME, logged with both.
+ * refuses everything else before anything is written: -ERROR_OTHER_VOLUME, logged with both.
  */
 #pragma once
 

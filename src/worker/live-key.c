@@ -12,6 +12,7 @@
 #include "dm/find.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 #include "util/io.h"
 
 /* Bytes; no encryption sector and no block of a device is larger. */
@@ -45,8 +46,8 @@ static int decrypt(const struct views *w, uint64_t offset)
 }
 
 /*
- * -EKEYREJECTED: they differ. The mapping comes first: reading it writes out what the kernel caches
- * of it.
+ * -ERROR_OTHER_KEY: they differ. The mapping comes first: reading it writes out what the kernel
+ * caches of it.
  */
 static int compare(const struct views *w, uint64_t offset)
 {
@@ -57,7 +58,7 @@ static int compare(const struct views *w, uint64_t offset)
 	r = decrypt(w, offset);
 	if (r < 0)
 		return r;
-	return memcmp(w->live, w->decrypted, w->size) == 0 ? 0 : -EKEYREJECTED;
+	return memcmp(w->live, w->decrypted, w->size) == 0 ? 0 : -ERROR_OTHER_KEY;
 }
 
 /* A place that cannot be read says nothing while another one can. */
@@ -73,7 +74,7 @@ static int compare_all(const struct views *w, const struct stack_view *view)
 
 		if (r == 0)
 			return 0;
-		if (result != -EKEYREJECTED)
+		if (result != -ERROR_OTHER_KEY)
 			result = r;
 	}
 	return result;

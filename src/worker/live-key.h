@@ -16,7 +16,7 @@
  * write meanwhile, so blocks that differ are read again, and at several places. An empty @view, or
  * one without a device, proves nothing and is no error.
  *
- * -EKEYREJECTED: no block is the same. Others are what reads fail with at all places.
+ * -ERROR_OTHER_KEY: no block is the same. Others are what reads fail with at all places.
  */
 int live_key_prove(const struct work_volume *v, const struct engine_side *side,
 		   const struct stack_view *view);

@@ -39,7 +39,7 @@ int luks_store_set_record(struct luks_store *s, const char *text, const struct r
 
 /*
  * Takes the metadata lock and looks at the header once for all commits until the release, unless it
- * is held already; -ESTALE: somebody else moved it on. While a range is frozen nobody
+ * is held already; -ERROR_HEADER_CHANGED: somebody else moved it on. While a range is frozen nobody
  * may be waited for: who has the lock could himself be waiting for I/O to that range, if only for a
  * page of his program. The release pauses for a moment (2 % of the time that the lock was held, at
  * least 200 us, at most 10 ms), since flock(2) is not fair and others want to read the header as

@@ -68,7 +68,7 @@ int process_protect(void)
 	return r < 0 ? r : keep_memory();
 }
 
-/* The kernel says EPERM where no memory at all may be locked. Here EPERM means a wrong key. */
+/* The kernel says EPERM where no memory at all may be locked. */
 static int lock_memory(void)
 {
 #ifndef __SANITIZE_ADDRESS__

@@ -13,6 +13,7 @@
 #include "luks/key-ring.h"
 #include "luks/keyslots.h"
 #include "luks/token-plugin.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "worker/child.h"
 #include "worker/provider-frame.h"
@@ -43,7 +44,7 @@ static int send_key_file(const char *path, uint64_t offset, uint64_t size)
 	if (r < 0) {
 		const char *why = luks_context_error();
 
-		log_error("%s: no key could be read: %s", path, *why ? why : strerrordesc_np(-r));
+		log_error("%s: no key could be read: %s", path, *why ? why : error_text(r));
 		return -ENOKEY;
 	}
 	return send_passphrase(s);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "luks/status.h"
+#include "proto/error-name.h"
 #include "proto/service-bus.h"
 #include "util/checked.h"
 #include "util/text.h"
@@ -125,7 +126,7 @@ static void fill_check(const struct report *p, struct check_result *ret)
 		return;
 	COPY(ret->obstacle.text, p->obstacle_message);
 	if (p->obstacle < 0)
-		COPY(ret->obstacle.name, service_error_name(p->obstacle));
+		COPY(ret->obstacle.name, error_name(p->obstacle));
 	ret->estimated_usec = p->estimated_usec;
 }
 

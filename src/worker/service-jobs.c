@@ -6,6 +6,7 @@
 #include "luks/derive.h"
 #include "luks/freed.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "worker/no-resilience.h"
 #include "worker/rehearsal.h"
@@ -89,7 +90,7 @@ static int enter(struct work *w)
 
 static int refuse_none(const struct work *w)
 {
-	return log_refusal(-ENOMSG, "%s: no re-encryption is in progress",
+	return log_refusal(-ERROR_NO_ROTATION, "%s: no re-encryption is in progress",
 			   w->steps.volume.data_path);
 }
 

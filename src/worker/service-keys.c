@@ -11,6 +11,7 @@
 #include "luks/unlock.h"
 #include "util/checked.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "worker/identity.h"
 #include "worker/key-memfd.h"
@@ -54,7 +55,8 @@ static int try_digest(struct service_volume *v, struct crypt_device *cd, int dig
 
 static int refuse_passphrase(const struct service_volume *v)
 {
-	return log_refusal(-EPERM, "%s: no keyslot is opened by this passphrase", v->base->device);
+	return log_refusal(-ERROR_KEY_REJECTED, "%s: no keyslot is opened by this passphrase",
+			   v->base->device);
 }
 
 /* What was inspected, and nothing else, gets to see a passphrase. */
@@ -74,7 +76,7 @@ static int find_place(const struct service_volume *v, struct luks_place *ret)
 	return 0;
 }
 
-/* -EPERM, without a word: it opens nothing. */
+/* -ERROR_KEY_REJECTED, without a word: it opens nothing. */
 static int take_passphrase(struct service_volume *v, const struct secret *passphrase, int keyslot,
 			   uint32_t *ret_keyslots)
 {
@@ -97,7 +99,7 @@ static int take_passphrase(struct service_volume *v, const struct secret *passph
 		return r;
 	if (r == 0 && opened == 0) {
 		r = luks_given_up_refuse(&given_up, v->base->device);
-		return r < 0 ? r : -EPERM;
+		return r < 0 ? r : -ERROR_KEY_REJECTED;
 	}
 	if (r == 0)
 		r = held_keys_add_passphrase(&v->keys, passphrase);
@@ -124,7 +126,7 @@ static int take_volume_key(struct service_volume *v, const struct secret *key)
 		return r < 0 ? log_error_errno(r, "%s: cannot keep the volume key", v->base->device)
 			     : 0;
 	}
-	return -EPERM;
+	return -ERROR_KEY_REJECTED;
 }
 
 int service_unlock(struct service_volume *v, const struct work_request *q, struct report *report)
@@ -140,10 +142,10 @@ int service_unlock(struct service_volume *v, const struct work_request *q, struc
 				       v->base->device);
 	if (!*q->unlock.type || strcmp(q->unlock.type, "passphrase") == 0) {
 		r = take_passphrase(v, secret, q->unlock.keyslot, &report->keyslots);
-		return r == -EPERM ? refuse_passphrase(v) : r;
+		return r == -ERROR_KEY_REJECTED ? refuse_passphrase(v) : r;
 	}
 	r = take_volume_key(v, secret);
-	if (r == -EPERM)
+	if (r == -ERROR_KEY_REJECTED)
 		luks_tell_wrong_volume_key(v->base->device, "", LUKS_DIGEST_NONE);
 	return r;
 }
@@ -175,7 +177,7 @@ int service_use_provider(struct service_volume *v, const struct work_request *q,
 	for (unsigned i = 0; r == 0 && i < answer.n; i++) {
 		r = take_passphrase(v, answer.passphrase[i], q->provider.keyslot,
 				    &report->keyslots);
-		r = r == -EPERM ? 0 : r; /* another token's may do */
+		r = r == -ERROR_KEY_REJECTED ? 0 : r; /* another token's may do */
 	}
 	provider_answer_clear(&answer);
 	if (r == 0 && report->keyslots == 0)
@@ -197,12 +199,13 @@ int service_adopt(struct service_volume *v, const struct work_request *q)
 			return log_error_errno(r, "%s: no volume key could be read from the memfd",
 					       v->base->device);
 		r = take_volume_key(v, key);
-		if (r < 0 && r != -EPERM)
+		if (r < 0 && r != -ERROR_KEY_REJECTED)
 			return r;
 		known += r == 0;
 	}
 	if (known == 0)
-		return log_refusal(-ESTALE, "%s: the header knows these volume keys no more",
+		return log_refusal(-ERROR_HEADER_CHANGED,
+				   "%s: the header knows these volume keys no more",
 				   v->base->device);
 	return 0;
 }

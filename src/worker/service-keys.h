@@ -7,14 +7,14 @@
 
 #include "worker/service-jobs.h"
 
-/* -EPERM: opens nothing. */
+/* -ERROR_KEY_REJECTED: opens nothing. */
 int service_unlock(struct service_volume *v, const struct work_request *q, struct report *report);
 
 /* -ETIMEDOUT: no answer in time; -ENOKEY: the provider has nothing. */
 int service_use_provider(struct service_volume *v, const struct work_request *q,
 			 struct report *report);
 
-/* -ESTALE: the header knows neither key any more. */
+/* -ERROR_HEADER_CHANGED: the header knows neither key any more. */
 int service_adopt(struct service_volume *v, const struct work_request *q);
 
 /* Is all at hand that converting (or, without a re-encryption, beginning one) needs? */

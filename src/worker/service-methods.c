@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/error-name.h"
 #include "proto/service-bus.h"
 #include "util/log.h"
 #include "worker/service-internal.h"
@@ -17,7 +18,7 @@ static int set_error(sd_bus_error *error, int r, const char *text)
 {
 	char name[128];
 
-	(void)snprintf(name, sizeof(name), SERVICE_ERROR_PREFIX "%s", service_error_name(r));
+	(void)snprintf(name, sizeof(name), SERVICE_ERROR_PREFIX "%s", error_name(r));
 	return sd_bus_error_set(error, name, text);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "worker/service-watch.h"
@@ -44,7 +45,7 @@ static int refuse_lost_keyslots(const struct work *w, const struct luks_begin_pl
 			(void)snprintf(list + used, sizeof(list) - used, "%s%d", used ? ", " : "",
 				       plan->slots[i].keyslot);
 	}
-	return log_refusal(-EDQUOT,
+	return log_refusal(-ERROR_KEYSLOTS_LOST,
 			   "%s: keyslots %s would be lost: their passphrases were not given",
 			   w->steps.volume.data_path, list);
 }
@@ -59,7 +60,7 @@ static int check_side(const struct work *w)
 			      now);
 	if (!*w->request->order.run.side || strcmp(now, w->request->order.run.side) == 0)
 		return 0;
-	return log_refusal(-ESTALE,
+	return log_refusal(-ERROR_HEADER_CHANGED,
 			   "%s: the header has another key or cipher than when the rotation was "
 			   "ordered; look what has become of it",
 			   w->steps.volume.header_path);
@@ -72,7 +73,7 @@ static int plan_rotation(struct work *w, struct luks_begin **ret)
 	if (r < 0)
 		return r;
 	if (w->steps.volume.reenc.state != LUKS_REENC_NONE)
-		return log_refusal(-EINPROGRESS, "%s: a re-encryption is in progress already",
+		return log_refusal(-ERROR_IN_PROGRESS, "%s: a re-encryption is in progress already",
 				   w->steps.volume.data_path);
 	r = check_side(w);
 	if (r < 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "model/bus-text.h"
+#include "proto/error-name.h"
 #include "proto/service-bus.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -28,8 +29,8 @@ static int append_done(sd_bus_message *m, struct service *s, const struct report
 
 	if (!state)
 		return -ENOMEM;
-	r = sd_bus_message_append(m, "sis", worker_job_names[p->job], p->error,
-				  p->error < 0 ? service_error_name(p->error) : "");
+	r = sd_bus_message_append(m, "sis", worker_job_names[p->job], error_sent(p->error),
+				  p->error < 0 ? error_name(p->error) : "");
 	if (r < 0)
 		return r;
 	r = bus_append_text(m, p->error < 0 ? p->message : "");
@@ -121,11 +122,11 @@ static int reply_error(sd_bus_message *call, const struct report *p)
 	char name[128];
 	int r;
 
-	(void)snprintf(name, sizeof(name), SERVICE_ERROR_PREFIX "%s", service_error_name(p->error));
+	(void)snprintf(name, sizeof(name), SERVICE_ERROR_PREFIX "%s", error_name(p->error));
 	r = sd_bus_message_new_method_errorf(call, &m, name, "%s", p->message);
 	if (r < 0)
 		return r;
-	r = sd_bus_message_append(m, "i", p->error);
+	r = sd_bus_message_append(m, "i", error_sent(p->error));
 	return r < 0 ? r : sd_bus_send(NULL, m, NULL);
 }
 

@@ -8,6 +8,7 @@
 #include "luks/look.h"
 #include "util/checked.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -75,8 +76,7 @@ static void report_record(struct service_volume *v, uint64_t serial, int error,
 	if (error < 0)
 		(void)text_format(r->message, sizeof(r->message),
 				  "%s: the record cannot be put into the header: %s",
-				  v->base->device,
-				  *why->text ? why->text : strerrordesc_np(-error));
+				  v->base->device, *why->text ? why->text : error_text(error));
 	control_report(v->control, r);
 }
 

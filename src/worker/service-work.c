@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "util/error.h"
 #include "util/log.h"
 #include "worker/key-memfd.h"
 
@@ -71,7 +72,7 @@ int work_check_newer(const struct work *w)
 	if (w->steps.volume.header->seqid >= w->request->order.run.least_sequence)
 		return 0;
 	return log_refusal(
-		-ESTALE,
+		-ERROR_HEADER_CHANGED,
 		"%s: a header of before has taken the place of the one that was left here; "
 		"restore that one",
 		w->steps.volume.header_path);

@@ -13,14 +13,16 @@ struct work {
 	struct steps steps;
 };
 
-/* Opens the volume with all keys that the worker holds for it. -ESTALE: the header is an older one.
+/* Opens the volume with all keys that the worker holds for it. -ERROR_HEADER_CHANGED: the header is
+ * an older one.
  */
 int work_open_steps(struct work *w);
 /* Keeps the keys that the steps have found, and offers them to the manager. */
 int work_hold_keys(struct work *w);
 /* -ENOKEY, which is logged. */
 int work_refuse_locked(const struct work *w);
-/* -ESTALE, which is logged: the header is older than the one that the manager has seen. */
+/* -ERROR_HEADER_CHANGED, which is logged: the header is older than the one that the manager has
+ * seen. */
 int work_check_newer(const struct work *w);
 
 /* Check() and Prepare(): service-plan.c. */

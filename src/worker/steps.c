@@ -10,6 +10,7 @@
 #include "luks/status.h"
 #include "luks/unlock.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "worker/kernel-cipher.h"
 #include "worker/rehearsal.h"
@@ -151,7 +152,7 @@ int steps_take_over(struct steps *s)
 	if (r < 0)
 		return r;
 	if (v->reenc.state == LUKS_REENC_NONE)
-		return log_refusal(-ESTALE,
+		return log_refusal(-ERROR_HEADER_CHANGED,
 				   "%s: somebody else finished the re-encryption meanwhile",
 				   v->data_path);
 	r = luks_reenc_digest_verify(v->header, &v->reenc, &keys);
@@ -159,7 +160,7 @@ int steps_take_over(struct steps *s)
 		r = verify_finish(v, &keys);
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", v->header_path, luks_derive_why());
-	if (r == -EKEYREJECTED || r == -EBADMSG)
+	if (r == -ERROR_OTHER_KEY || r == -EBADMSG)
 		return log_error_errno(
 			r,
 			"%s: the re-encryption metadata was tampered with (verification "
@@ -402,7 +403,7 @@ int steps_check_cancellable(const struct work_volume *v)
 	}
 	if (v->reenc.direction == LUKS_BACKWARD)
 		return log_refusal(
-			-EALREADY,
+			-ERROR_REVERSING,
 			"%s: the re-encryption is reversed already; resume with: recryptctl "
 			"reencrypt --resume-only %s",
 			v->data_path, v->arguments);
@@ -460,7 +461,8 @@ int steps_settle(struct steps *s)
 	if (r < 0)
 		return r;
 	if (v->reenc.state != LUKS_REENC_NONE)
-		return log_error_errno(-ESTALE, "%s: somebody else began a re-encryption meanwhile",
+		return log_error_errno(-ERROR_HEADER_CHANGED,
+				       "%s: somebody else began a re-encryption meanwhile",
 				       v->data_path);
 	r = conversion_settle(v, s->new_key);
 	if (r < 0)

@@ -67,7 +67,7 @@ int steps_take_over(struct steps *s);
 /* To the end or to a stop, which is no error, or only until the header is clean. */
 int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret);
 
-/* -EINVAL: nothing to cancel, or too late; -EALREADY: on the way back. */
+/* -EINVAL: nothing to cancel, or too late; -ERROR_REVERSING: on the way back. */
 int steps_check_cancellable(const struct work_volume *v);
 
 /*

@@ -20,6 +20,7 @@
 #include "luks/header-disk.h"
 #include "luks/test-begin-util.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 
 #define OPTIONS_MAX 4
@@ -233,14 +234,14 @@ static const struct fault faults[] = {
 	      .in_memory = true),
 	FAULT(move_data, -ENOTSUP, "this re-encryption moves the data", .in_memory = true),
 	FAULT(share_digest, -ENOTSUP, "cannot tell the new volume key from the current one"),
-	FAULT(other_key, -EKEYREJECTED, "what was opened is not the volume key",
+	FAULT(other_key, -ERROR_OTHER_KEY, "what was opened is not the volume key",
 	      .options = KEEP_KEY),
-	FAULT(unknown_hash_of_the_key, -ENOPKG, "\"nope\"", .options = KEEP_KEY),
-	FAULT(other_new_key, -EKEYREJECTED,
+	FAULT(unknown_hash_of_the_key, -ERROR_UNKNOWN_HASH, "\"nope\"", .options = KEEP_KEY),
+	FAULT(other_new_key, -ERROR_OTHER_KEY,
 	      "the digest that libcryptsetup makes of the new volume key is not that of this key"),
-	FAULT(other_verification, -EKEYREJECTED,
+	FAULT(other_verification, -ERROR_OTHER_KEY,
 	      "the verification digest that libcryptsetup makes"),
-	FAULT(unknown_hash_of_the_verification, -ENOPKG, "\"nope\""),
+	FAULT(unknown_hash_of_the_verification, -ERROR_UNKNOWN_HASH, "\"nope\""),
 	FAULT(make_hot, -EINVAL, "cannot have checksums cover the last bytes",
 	      .prepare = "truncate -s +512 image"),
 	FAULT(protect_nothing, -EOPNOTSUPP, "--device-size cannot be put into",

@@ -16,17 +16,12 @@
 #include "luks/settle.h"
 #include "luks/validate.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/uuid.h"
 #include "worker/identity.h"
 #include "worker/own-header.h"
 #include "worker/volume-use.h"
-
-/* EPERM tells the service that no key fits, and it then waits for another key. */
-static int not_a_key(int error)
-{
-	return error == -EPERM ? -EACCES : error;
-}
 
 static int make_arguments(struct work_volume *v)
 {
@@ -137,7 +132,7 @@ static int read_header(struct work_volume *v)
 	if (r < 0) {
 		log_error("%s: cannot take the metadata lock: %s", v->header_path,
 			  luks_lock_why(r));
-		return not_a_key(r);
+		return r;
 	}
 	v->header = luks_header_free(v->header);
 	r = luks_header_read(v->meta, &v->header, &why);
@@ -152,8 +147,7 @@ static int open_metadata(struct work_volume *v)
 	int fd = meta_io_open(v->place.header.fd, O_RDWR), r;
 
 	if (fd < 0)
-		return not_a_key(
-			log_error_errno(fd, "%s: cannot be opened for writing", v->header_path));
+		return log_error_errno(fd, "%s: cannot be opened for writing", v->header_path);
 	r = meta_io_file_new(fd, v->header_path, &v->meta);
 	if (r < 0) {
 		(void)close(fd);
@@ -190,7 +184,7 @@ static int open_data(struct work_volume *v)
 				   "losetup -f --show %s and name the loop device",
 				   v->data_path, v->data_path);
 	default:
-		return not_a_key(log_error_errno(r, "%s: cannot be opened", v->data_path));
+		return log_error_errno(r, "%s: cannot be opened", v->data_path);
 	}
 }
 
@@ -283,10 +277,10 @@ static int take_lock(const struct work_volume *v, struct luks_lock **ret)
 				   "or on a copy of it with the same UUID",
 				   v->header_path);
 	if (r == -EACCES || r == -EPERM)
-		return not_a_key(log_error_errno(r,
-						 "%s: cannot take the re-encryption lock below "
-						 "/run/cryptsetup; run as root",
-						 v->header_path));
+		return log_error_errno(r,
+				       "%s: cannot take the re-encryption lock below "
+				       "/run/cryptsetup; run as root",
+				       v->header_path);
 	if (r < 0)
 		return log_error_errno(r,
 				       "%s: cannot take the re-encryption lock below "
@@ -396,7 +390,7 @@ static int read_to_wipe(struct work_volume *v)
 	if (r < 0)
 		return r;
 	if (strcmp(now->uuid, v->header->uuid) != 0)
-		return -ESTALE;
+		return -ERROR_HEADER_CHANGED;
 	luks_header_free(v->header);
 	v->header = TAKE_PTR(now);
 	return luks_header_repair(v->header, v->meta);

@@ -86,7 +86,8 @@ int volume_reload(struct work_volume *v);
 
 /*
  * For a commit of the locked volume, besides those of conversion_run(): the metadata lock, and a
- * header that is still the one that we know (-ESTALE); and the commit, durable on return.
+ * header that is still the one that we know (-ERROR_HEADER_CHANGED); and the commit, durable on
+ * return.
  */
 int volume_lock_header(const struct work_volume *v, struct luks_lock **ret);
 int volume_commit_header(const struct work_volume *v, struct luks_reason *why);

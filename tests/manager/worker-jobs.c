@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/error.h"
 #include "util/text.h"
 #include "world.h"
 
@@ -108,9 +109,9 @@ static int enter(struct worker *w)
 	int r;
 
 	if (h->sequence < w->current.run.least_sequence)
-		return -ESTALE;
+		return -ERROR_HEADER_CHANGED;
 	if (h->state == REENCRYPTION_NONE)
-		return -ENOMSG;
+		return -ERROR_NO_ROTATION;
 	if (!w->keys)
 		return -ENOKEY;
 	r = take_lock(w);
@@ -137,7 +138,7 @@ static void convert_on(struct worker *w)
 	struct header *h = &w->disk->header;
 
 	if (is_changed_by_others(w)) {
-		end_job(w, -ESTALE, false);
+		end_job(w, -ERROR_HEADER_CHANGED, false);
 	} else if (h->state == REENCRYPTION_HOT) {
 		recover(w);
 		h->stacked = h->state != REENCRYPTION_NONE;
@@ -193,7 +194,7 @@ static int enter_to_turn(struct worker *w)
 	int r;
 
 	if (h->state != REENCRYPTION_NONE && h->backward)
-		return -EALREADY;
+		return -ERROR_REVERSING;
 	r = enter(w);
 	if (r < 0)
 		return r;
@@ -238,9 +239,9 @@ static int check_prepare(const struct worker *w)
 	const char *side = w->current.run.side;
 
 	if (h->state != REENCRYPTION_NONE)
-		return -EINPROGRESS;
+		return -ERROR_IN_PROGRESS;
 	if (*side && strcmp(side, h->old_side) != 0)
-		return -ESTALE;
+		return -ERROR_HEADER_CHANGED;
 	return w->keys ? 0 : -ENOKEY;
 }
 
@@ -290,7 +291,7 @@ static void do_unlock(struct worker *w)
 	if (w->stop)
 		r = -ECANCELED;
 	else if (w->current.job == WORKER_UNLOCK)
-		r = w->current.wrong ? -EPERM : 0;
+		r = w->current.wrong ? -ERROR_KEY_REJECTED : 0;
 	else
 		r = world.provider;
 	w->keys = w->keys || r == 0;

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "daemon/bus/polkit.h"
+#include "proto/error-name.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/path-text.h"
 #include "util/text.h"
@@ -70,8 +72,8 @@ int set_failure(sd_bus_error *ret, int error, const struct failure *f)
 
 	assert(error < 0);
 	(void)snprintf(name, sizeof(name), BUS_ERROR_PREFIX "%s",
-		       told ? f->name : service_error_name(error));
-	(void)sd_bus_error_set(ret, name, told ? f->text : strerrordesc_np(-error));
+		       told ? f->name : error_name(error));
+	(void)sd_bus_error_set(ret, name, told ? f->text : error_text(error));
 	return error;
 }
 
@@ -87,7 +89,7 @@ static void sent(struct call *c, int r)
 {
 	if (r < 0)
 		log_debug("the answer to %s of %s cannot be sent: %s", c->verb->member,
-			  sd_bus_message_get_sender(c->message), strerrordesc_np(-r));
+			  sd_bus_message_get_sender(c->message), error_text(r));
 	call_free(c);
 }
 

@@ -11,6 +11,7 @@
 #include "daemon/bus/bus-call.h"
 #include "daemon/bus/bus-internal.h"
 #include "daemon/bus/bus-options.h"
+#include "util/error.h"
 
 struct object_path job_path(const struct job *j)
 {
@@ -59,7 +60,7 @@ static int run_cancel(struct call *c, const struct arguments *a, struct failure 
 	if (!j)
 		return failure_set(f, -ENODEV, "the job is not known any more");
 	if (job_ended(j))
-		return failure_set(f, -ENOMSG, "the job has ended");
+		return failure_set(f, -ERROR_NO_ROTATION, "the job has ended");
 	for (size_t i = 0; i < j->n_members; i++) {
 		const struct job_member *member = &j->members[i];
 		int r;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/bus/bus-internal.h"
+#include "proto/error-name.h"
 #include "util/path-text.h"
 #include "proto/service-bus.h"
 
@@ -59,7 +60,7 @@ int append_error_name(sd_bus_message *m, int error, const struct failure *f)
 	assert(error <= 0);
 	if (error)
 		(void)snprintf(name, sizeof(name), BUS_ERROR_PREFIX "%s",
-			       *f->name ? f->name : service_error_name(error));
+			       *f->name ? f->name : error_name(error));
 	return bus_append_text(m, name);
 }
 

@@ -17,7 +17,7 @@
 #define BUS_VOLUME_INTERFACE  "org.recryptd1.Volume"
 #define BUS_JOB_INTERFACE     "org.recryptd1.Job"
 #define BUS_ERROR_PREFIX      "org.recryptd1.Error."
-/* What only the bus layer refuses with; the others are those of service_error_name(). */
+/* What only the bus layer refuses with; the others are those of error_name(). */
 #define BUS_ERROR_NOT_AUTHORIZED  "NotAuthorized"
 #define BUS_ERROR_LIMITS_EXCEEDED "LimitsExceeded"
 

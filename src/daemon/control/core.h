@@ -246,7 +246,8 @@ void volume_send_governor(struct volume *v);
 /* volume-verbs.c */
 /* A deadline that is behind us, or no time that the record can hold, cannot be asked for. */
 int volume_check_deadline(const struct rotate_options *options, struct failure *f);
-/* -ESTALE: the header does not belong to the data, and a person has to say what counts. */
+/* -ERROR_HEADER_CHANGED: the header does not belong to the data, and a person has to say what
+ * counts. */
 int volume_refuse_conflict(const struct volume *v, struct failure *f);
 /* -EBUSY: the header may be in re-encryption, and nobody has seen it. It is looked at again. */
 int volume_refuse_unseen(struct volume *v, struct failure *f);

@@ -20,6 +20,7 @@
 
 #include "daemon/control/core.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 #include "util/log.h"
 
 static void drop_hold(struct volume *v)
@@ -162,7 +163,7 @@ static int refuse_member(struct volume *v, const struct rotate_options *options,
 	int r;
 
 	if (v->job || v->core->record.has_queued || v->core->reencryption != REENCRYPTION_NONE)
-		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->device);
+		return failure_set(f, -ERROR_IN_PROGRESS, "%s: a rotation is under way", v->device);
 	r = volume_refuse_conflict(v, f);
 	if (r < 0)
 		return r;
@@ -202,7 +203,7 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 	int r;
 
 	if (m->stopping)
-		return failure_set(f, -ESHUTDOWN, "the daemon is being stopped");
+		return failure_set(f, -ERROR_SHUTTING_DOWN, "the daemon is being stopped");
 	if (!volumes)
 		return failure_set(f, -ENOMEM, "out of memory");
 	r = volume_check_deadline(options, f);

@@ -14,6 +14,7 @@
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -150,10 +151,10 @@ static void end_requests(struct manager *m)
 {
 	struct failure f;
 
-	(void)failure_set(&f, -ESHUTDOWN, "the daemon is being stopped");
+	(void)failure_set(&f, -ERROR_SHUTTING_DOWN, "the daemon is being stopped");
 	for (struct volume *v = m->volumes; v; v = v->next)
-		request_end_all(v, -ESHUTDOWN, &f);
-	probe_end_all(m, -ESHUTDOWN, &f);
+		request_end_all(v, -ERROR_SHUTTING_DOWN, &f);
+	probe_end_all(m, -ERROR_SHUTTING_DOWN, &f);
 }
 
 static void tell_calm(struct manager *m)

@@ -5,6 +5,7 @@
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -38,7 +39,7 @@ bool volume_retry_later(struct volume *v, int error)
 
 static bool no_key(int error)
 {
-	return error == -ENOKEY || error == -EPERM;
+	return error == -ENOKEY || error == -ERROR_KEY_REJECTED;
 }
 
 /* No key that the worker had opens the volume: a person has to give another one. */
@@ -121,7 +122,7 @@ static void prepare_ended(struct volume *v, const struct worker_end *e)
 /* Whoever asked for the way back must not take the new key for the old one. */
 static int came_too_late(const struct volume *v, struct failure *f)
 {
-	return failure_set(f, -ENOMSG,
+	return failure_set(f, -ERROR_NO_ROTATION,
 			   "%s: the rotation had finished before it could be turned around; the "
 			   "new key is in use",
 			   v->device);
@@ -171,7 +172,7 @@ static void convert_ended(struct volume *v, const struct worker_end *e, bool bac
 		over_as_expected(v, e, backward);
 	else if (no_key(e->error))
 		lock_volume(v, e);
-	else if (e->error == -ENOMSG)
+	else if (e->error == -ERROR_NO_ROTATION)
 		volume_settle_record(v); /* somebody else has finished it */
 	else if (e->error < 0 && e->error != -ECANCELED && e->error != -EINTR &&
 		 !volume_retry_later(v, e->error))
@@ -184,7 +185,7 @@ static void undo_ended(struct volume *v, const struct worker_end *e)
 		over_as_expected(v, e, true);
 	else if (no_key(e->error))
 		lock_volume(v, e);
-	else if (e->error == -ENOMSG)
+	else if (e->error == -ERROR_NO_ROTATION)
 		volume_settle_record(v);
 	else if (!volume_retry_later(v, e->error))
 		volume_fail(v, e->error, &e->failure);
@@ -197,7 +198,7 @@ static void undo_ended(struct volume *v, const struct worker_end *e)
 static void recover_ended(struct volume *v, const struct worker_end *e, bool done)
 {
 	struct failure f = e->failure;
-	int error = e->error == -EALREADY && done ? 0 : e->error;
+	int error = e->error == -ERROR_REVERSING && done ? 0 : e->error;
 
 	v->core->reverse_sent = false;
 	if (no_key(error)) {
@@ -206,11 +207,11 @@ static void recover_ended(struct volume *v, const struct worker_end *e, bool don
 	}
 	if (volume_retry_later(v, error))
 		return;
-	if (error == -ENOMSG)
+	if (error == -ERROR_NO_ROTATION)
 		volume_settle_record(v);
 	if (error == 0 && !done)
-		error = failure_set(&f, -ESTALE, "%s: it could not be brought to a clean state",
-				    v->device);
+		error = failure_set(&f, -ERROR_HEADER_CHANGED,
+				    "%s: it could not be brought to a clean state", v->device);
 	if (error < 0 && v->core->reencryption != REENCRYPTION_NONE)
 		volume_fail(v, error, &f);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/control/core.h"
+#include "util/error.h"
 
 int request_add(struct volume *v, const struct request *r)
 {
@@ -74,7 +75,8 @@ static int judge_request(const struct volume *v, const struct request *q, struct
 	if (q->kind == REQUEST_RECORD)
 		return 0;
 	if (v->state == VOLUME_IDLE)
-		return failure_set(f, -ENOMSG, "%s: the rotation had ended before", v->device);
+		return failure_set(f, -ERROR_NO_ROTATION, "%s: the rotation had ended before",
+				   v->device);
 	if (!c->record.suspended)
 		return failure_set(f, -ECANCELED, "%s: it was resumed meanwhile", v->device);
 	if (!c->looked) /* nobody knows what its worker left when it died */

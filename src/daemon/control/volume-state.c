@@ -11,6 +11,7 @@
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
 #include "daemon/workers/store.h"
+#include "proto/error-name.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -59,7 +60,7 @@ static const char *state_error(const struct volume *v, enum volume_state state)
 {
 	if (state != VOLUME_FAILED)
 		return "";
-	return v->core->failed ? v->core->failure.name : service_error_name(-ENOTSUP);
+	return v->core->failed ? v->core->failure.name : error_name(-ENOTSUP);
 }
 
 /* Once until there are keys again, or no need of them: not by each manager that finds it so. */

@@ -23,6 +23,7 @@
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -364,7 +365,7 @@ static void set_conflict(struct volume *v, const char *what)
 
 	if (c->conflict)
 		return;
-	(void)failure_set(&f, -ESTALE,
+	(void)failure_set(&f, -ERROR_HEADER_CHANGED,
 			  "%s: %s; restore the header that belongs to the data, or accept this "
 			  "one with recryptctl accept",
 			  v->device, what);
@@ -378,9 +379,9 @@ static void set_conflict(struct volume *v, const char *what)
 	}
 	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f.text);
 	if (c->group)
-		group_failed(v, -ESTALE, &f);
+		group_failed(v, -ERROR_HEADER_CHANGED, &f);
 	else if (v->job)
-		job_member_ended(v->job, v, -ESTALE, &f);
+		job_member_ended(v->job, v, -ERROR_HEADER_CHANGED, &f);
 	volume_mark(v, VOLUME_CHANGED_STATE);
 }
 
@@ -487,7 +488,8 @@ int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void 
 	int q = 0;
 
 	if (v->manager->stopping)
-		return failure_set(f, -ESHUTDOWN, "%s: the daemon is being stopped", v->device);
+		return failure_set(f, -ERROR_SHUTTING_DOWN, "%s: the daemon is being stopped",
+				   v->device);
 	if (!c->conflict && !c->found_json && !c->record.foreign)
 		return failure_set(f, -EINVAL,
 				   "%s: its state token and its header are as this host left them; "

@@ -10,6 +10,7 @@
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -23,14 +24,14 @@ static bool in_rotation(const struct volume *v)
 
 static int refuse_stopping(const struct volume *v, struct failure *f)
 {
-	return v->manager->stopping
-		       ? failure_set(f, -ESHUTDOWN, "%s: the daemon is being stopped", v->device)
-		       : 0;
+	return v->manager->stopping ? failure_set(f, -ERROR_SHUTTING_DOWN,
+						  "%s: the daemon is being stopped", v->device)
+				    : 0;
 }
 
 static int no_rotation(const struct volume *v, struct failure *f)
 {
-	return failure_set(f, -ENOMSG, "%s: no rotation is under way", v->device);
+	return failure_set(f, -ERROR_NO_ROTATION, "%s: no rotation is under way", v->device);
 }
 
 static int no_memory(const struct volume *v, struct failure *f)
@@ -94,12 +95,12 @@ static int queue_rotation(struct volume *v, const struct rotate_options *options
 	struct volume_core *c = v->core;
 
 	if (!options->queue)
-		return failure_set(f, -EINPROGRESS,
+		return failure_set(f, -ERROR_IN_PROGRESS,
 				   "%s: a rotation is under way; wait for it, cancel it, or queue "
 				   "this one",
 				   v->device);
 	if (!v->job)
-		return failure_set(f, -EINPROGRESS,
+		return failure_set(f, -ERROR_IN_PROGRESS,
 				   "%s: the rotation that is under way does not go on by itself; "
 				   "resume or cancel it first",
 				   v->device);
@@ -126,7 +127,7 @@ int volume_refuse_conflict(const struct volume *v, struct failure *f)
 	if (!v->core->conflict)
 		return 0;
 	*f = v->core->failure;
-	return -ESTALE;
+	return -ERROR_HEADER_CHANGED;
 }
 
 static int refuse_rotation(const struct volume *v, const struct rotate_options *options,
@@ -276,9 +277,10 @@ static int refuse_cancel(const struct volume *v, struct failure *f)
 	if (!in_rotation(v))
 		return no_rotation(v, f);
 	if (c->reencryption != REENCRYPTION_NONE && volume_refuse_conflict(v, f) < 0)
-		return -ESTALE;
+		return -ERROR_HEADER_CHANGED;
 	if (c->record.cancel || strcmp(v->direction, "backward") == 0)
-		return failure_set(f, -EALREADY, "%s: it is on its way back already", v->device);
+		return failure_set(f, -ERROR_REVERSING, "%s: it is on its way back already",
+				   v->device);
 	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
 				   v->device);
@@ -379,7 +381,7 @@ int volume_check(struct volume *v, const struct rotate_options *options, struct 
 			    .userdata = userdata};
 
 	if (v->core->reencryption != REENCRYPTION_NONE)
-		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->device);
+		return failure_set(f, -ERROR_IN_PROGRESS, "%s: a rotation is under way", v->device);
 	if (options)
 		r.rotate = *options;
 	return request_add(v, &r) < 0 ? no_memory(v, f) : 0;

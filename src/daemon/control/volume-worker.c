@@ -11,6 +11,7 @@
 #include "daemon/control/events.h"
 #include "daemon/workers/store.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -257,7 +258,8 @@ static int take_look(struct volume *v, struct worker_end *e, struct failure *f)
 	if (e->error < 0)
 		return e->error;
 	if (!e->look.valid || strcmp(e->look.uuid, v->uuid) != 0)
-		return failure_set(f, -ESTALE, "%s: volume %s is there now, and not %s", v->device,
+		return failure_set(f, -ERROR_HEADER_CHANGED,
+				   "%s: volume %s is there now, and not %s", v->device,
 				   e->look.uuid, v->uuid);
 	r = volume_check_place(v, &e->look, f);
 	if (r < 0)
@@ -293,7 +295,7 @@ static void on_ended(void *userdata, struct worker_end *e)
 
 	if (c->at_work == e->job)
 		c->at_work = WORKER_NONE;
-	if (e->error == -EOTHERVOLUME && c->looked) {
+	if (e->error == -ERROR_OTHER_VOLUME && c->looked) {
 		log_notice("%s", e->failure.text);
 		volume_found_other(v);
 		return;
@@ -386,7 +388,7 @@ static void on_replied(void *userdata, enum worker_call call, int error, const s
 	struct volume *v = userdata;
 	struct volume_core *c = v->core;
 
-	if (error == -EOTHERVOLUME) {
+	if (error == -ERROR_OTHER_VOLUME) {
 		log_notice("%s", f->text);
 		volume_found_other(v);
 	} else if (call == WORKER_CALL_SET_RECORD) {

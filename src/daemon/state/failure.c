@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "proto/error-name.h"
 #include "util/text.h"
-#include "proto/service-bus.h"
 
 int failure_set(struct failure *f, int error, const char *format, ...)
 {
@@ -15,8 +15,7 @@ int failure_set(struct failure *f, int error, const char *format, ...)
 	assert(error < 0);
 	if (!f)
 		return error;
-	(void)text_copy(f->name, sizeof(f->name),
-			error == -ESHUTDOWN ? FAILURE_SHUTTING_DOWN : service_error_name(error));
+	(void)text_copy(f->name, sizeof(f->name), error_name(error));
 	va_start(ap, format);
 	(void)text_vformat(f->text, sizeof(f->text), format, ap);
 	va_end(ap);

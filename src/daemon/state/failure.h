@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * Verbs fill a failure and return an errno. The names are those of service_error_name() in
- * proto/service-bus.h, and ShuttingDown.
- */
+/* Verbs fill a failure and return an error; error_name() says the name that belongs to it. */
 #pragma once
 
 #include "model/failure.h"
-
-#define FAILURE_SHUTTING_DOWN "ShuttingDown" /* -ESHUTDOWN: no new work is taken */
 
 /*
  * Fills @f (may be NULL) with the text and the name that belongs to @error, which it returns, so

@@ -11,6 +11,7 @@
 #include "daemon/control/core.h"
 #include "daemon/control/duplicates.h"
 #include "daemon/workers/store.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -111,7 +112,7 @@ static void finish(struct probe *p, struct volume *v, int error, const struct fa
 	const char *what = *p->device ? p->device : p->uuid;
 
 	assert(!v || error == 0);
-	if (error < 0 && p->adopted && error != -ESHUTDOWN) {
+	if (error < 0 && p->adopted && error != -ERROR_SHUTTING_DOWN) {
 		store_drop(STORE_WORKER, p->uuid);
 		log_warning("%s: its worker is lost: %s", what, f->text);
 	} else if (error < 0 && !p->done) {
@@ -212,8 +213,8 @@ static int check_found(struct probe *p, const struct worker_end *e, struct failu
 			"another: cryptsetup luksUUID --uuid $(uuidgen) %s",
 			p->device, e->look.uuid, p->device);
 	if (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)
-		return failure_set(f, -ESTALE, "volume %s is there, and not %s", e->look.uuid,
-				   p->uuid);
+		return failure_set(f, -ERROR_HEADER_CHANGED, "volume %s is there, and not %s",
+				   e->look.uuid, p->uuid);
 	return check_duplicates(p, &e->look, f);
 }
 

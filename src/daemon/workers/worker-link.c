@@ -13,6 +13,7 @@
 
 #include "daemon/state/failure.h"
 #include "daemon/workers/spawn.h"
+#include "proto/error-name.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -53,7 +54,7 @@ static void job_ended(struct worker_link *l, struct worker_end *end)
 
 static void end_failed(struct worker_end *end, int error, const char *name, const char *text)
 {
-	end->error = error < 0 ? error : -EIO;
+	end->error = error_received(error, name ?: "");
 	(void)failure_set(&end->failure, end->error, "%s", text);
 	if (name && strncmp(name, SERVICE_ERROR_PREFIX, strlen(SERVICE_ERROR_PREFIX)) == 0)
 		name += strlen(SERVICE_ERROR_PREFIX);

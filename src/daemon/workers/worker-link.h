@@ -110,7 +110,7 @@ int worker_link_stop(struct worker_link *l);
 int worker_link_set_limits(struct worker_link *l, const struct worker_limits *limits);
 int worker_link_set_governor(struct worker_link *l, const struct governor_config *governor);
 int worker_link_set_record(struct worker_link *l, const char *json);
-/* From now on the worker refuses all else (-EOTHERVOLUME). An older one is none the wiser. */
+/* From now on the worker refuses all else (-ERROR_OTHER_VOLUME). An older one is none the wiser. */
 int worker_link_set_identity(struct worker_link *l, const struct identity *identity);
 
 /* Tells it to end, and closes when it has. The link is no longer the caller's. */
