@@ -209,6 +209,7 @@ static int add_copy(struct luks_begin *b, size_t i, bool first)
 	log_info("Key slot %d created.", r);
 	if (copy_attributes(b, old, r) < 0)
 		return fail_begin(b, -EIO, "cannot copy priority and tokens of a keyslot");
+	b->numbers.original[r] = old->keyslot;
 	return r;
 }
 
@@ -334,6 +335,7 @@ int luks_begin_here(struct luks_begin *b)
 	struct start start = {0};
 	int r;
 
+	b->numbers = (struct luks_numbers)LUKS_NUMBERS_NONE;
 	luks_context_capture_log();
 	r = add_copies(b, &start);
 	if (r < 0)
@@ -356,6 +358,19 @@ static int remove_leftovers(struct luks_begin *b)
 	return r < 0 ? r : luks_draft_stage(b->draft);
 }
 
+/* Without it nothing is lost but the numbers. */
+static int note_numbers(struct luks_begin *b)
+{
+	int r = luks_numbers_note(b->header->json, b->header->size, &b->numbers);
+
+	if (r != -ENOSPC)
+		return r;
+	log_notice("%s: the LUKS2 header has no room to note the numbers of the keyslots; they "
+		   "will have other numbers when the re-encryption is complete",
+		   b->params.device);
+	return 0;
+}
+
 static int make_header(struct luks_begin *b)
 {
 	int r = remove_leftovers(b);
@@ -365,7 +380,10 @@ static int make_header(struct luks_begin *b)
 	r = luks_derive_policy()->run ? luks_begin_elsewhere(b) : luks_begin_here(b);
 	if (luks_derive_gave_up(r))
 		return log_refusal(r, "%s: %s", b->params.device, luks_derive_why());
-	return r < 0 ? r : luks_draft_read(b->draft, &b->header, &b->io);
+	if (r < 0)
+		return r;
+	r = luks_draft_read(b->draft, &b->header, &b->io);
+	return r < 0 ? r : note_numbers(b);
 }
 
 int luks_begin_make(struct luks_begin *b, struct luks_header **ret, struct meta_io **ret_io)

@@ -95,13 +95,18 @@ static int make_job(const struct luks_begin *b, struct secret **ret)
 	return derive_job_end(&w, ret);
 }
 
-/* What it makes is in the draft. */
-static int refuse_frame(void *arg, const struct derive_frame *f, const uint8_t *data)
+/* What it makes is in the draft, but for whose copy each new keyslot is. */
+static int take_numbers(void *arg, const struct derive_frame *f, const uint8_t *data)
 {
-	(void)arg;
-	(void)f;
-	(void)data;
-	return -EBADMSG;
+	struct luks_numbers *numbers = arg;
+
+	if (f->kind != DERIVE_NUMBERS || f->size != sizeof(*numbers))
+		return -EBADMSG;
+	memcpy(numbers, data, sizeof(*numbers));
+	for (size_t i = 0; i < LUKS_MAX_KEYSLOTS; i++)
+		if (numbers->original[i] < -1 || numbers->original[i] >= (int)LUKS_MAX_KEYSLOTS)
+			return -EBADMSG;
+	return 0;
 }
 
 int luks_begin_elsewhere(struct luks_begin *b)
@@ -110,10 +115,11 @@ int luks_begin_elsewhere(struct luks_begin *b)
 	_cleanup_(secret_freep) struct secret *job = NULL;
 	int r = make_job(b, &job);
 
+	b->numbers = (struct luks_numbers)LUKS_NUMBERS_NONE;
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot begin the re-encryption", b->params.device);
 	return derive_elsewhere(job, b->cd, keyslots * DERIVATIONS_OF_A_KEYSLOT + MORE_DERIVATIONS,
-				"the new keyslots", refuse_frame, NULL);
+				"the new keyslots", take_numbers, &b->numbers);
 }
 
 int derive_serve_begin(struct derive_reader *r, const struct derive_channel *c)
@@ -123,7 +129,6 @@ int derive_serve_begin(struct derive_reader *r, const struct derive_channel *c)
 	_cleanup_(texts_clear) struct texts texts = {};
 	int e;
 
-	(void)c;
 	if (!b)
 		return -ENOMEM;
 	e = derive_get_context(r, &place, &b->cd);
@@ -135,5 +140,6 @@ int derive_serve_begin(struct derive_reader *r, const struct derive_channel *c)
 		return r->error;
 	b->params.device = place.data.path;
 	b->params.place = &place;
-	return luks_begin_here(b);
+	e = luks_begin_here(b);
+	return e < 0 ? e : derive_send(c, DERIVE_NUMBERS, 0, &b->numbers, sizeof(b->numbers));
 }

@@ -8,6 +8,7 @@
 #include "luks/derive-job.h"
 #include "luks/draft.h"
 #include "luks/keyslots.h"
+#include "luks/numbers.h"
 
 /* How a keyslot was opened, in step with luks_begin_plan.slots. */
 struct luks_begin_opener {
@@ -21,7 +22,8 @@ struct luks_begin {
 	struct luks_keyslots keyslots;
 	uint32_t tokens; /* bit n: token n may open keyslots */
 	struct luks_begin_opener openers[LUKS_MAX_KEYSLOTS];
-	uint32_t leftovers; /* bit n: keyslot n, see begin-leftover.h */
+	uint32_t leftovers;          /* bit n: keyslot n, see begin-leftover.h */
+	struct luks_numbers numbers; /* of the copies that are made */
 	struct secret *old_key, *new_key;
 	struct secret *new_passphrase; /* opens no old keyslot; the volume key was given instead */
 	struct luks_draft *draft;      /* NULL in the process that derives */

@@ -31,9 +31,10 @@ struct derive_job_head {
 };
 
 enum derive_frame_kind {
-	DERIVE_LOG, /* value: the level; data: a message for the log */
-	DERIVE_KEY, /* data: a volume key */
-	DERIVE_END, /* value: 0 or a negative errno; data: why it gave up */
+	DERIVE_LOG,     /* value: the level; data: a message for the log */
+	DERIVE_KEY,     /* data: a volume key */
+	DERIVE_NUMBERS, /* data: a struct luks_numbers */
+	DERIVE_END,     /* value: 0 or a negative errno; data: why it gave up */
 };
 
 struct derive_frame {

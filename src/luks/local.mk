@@ -30,6 +30,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/meta-io.c src/luks/meta-io.h \
 	src/luks/names.c src/luks/names.h \
 	src/luks/new-key.c src/luks/new-key.h \
+	src/luks/numbers.c src/luks/numbers.h \
 	src/luks/place.c src/luks/place.h \
 	src/luks/reason.c src/luks/reason.h \
 	src/luks/record.c src/luks/record.h \
@@ -66,6 +67,10 @@ LUKS_TEST_LIBS = src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a $
 EXTRA_DIST += tests/data/luks2-states
 
 LUKS_TEST_BEGIN = src/luks/test-begin-util.c src/luks/test-begin-util.h $(LUKS_TEST_IMAGE)
+UNIT_TESTS += src/luks/test-numbers
+src_luks_test_numbers_SOURCES = src/luks/test-numbers.c
+src_luks_test_numbers_LDADD = $(LUKS_TEST_LIBS)
+
 UNIT_TESTS += src/luks/test-freed
 src_luks_test_freed_SOURCES = src/luks/test-freed.c $(LUKS_TEST_SUPPORT)
 src_luks_test_freed_LDADD = $(LUKS_TEST_LIBS)

@@ -10,6 +10,7 @@
 #include "luks/begin-leftover.h"
 #include "luks/fields.h"
 #include "luks/freed.h"
+#include "luks/numbers.h"
 #include "luks/reencrypt-layout.h"
 #include "luks/reencrypt.h"
 #include "luks/requirement.h"
@@ -189,6 +190,9 @@ static int finish_json(json_object *json, uint64_t header_size, const struct luk
 	if (error < 0)
 		return error;
 	error = delete_digests(json, r, keep_old, freed);
+	if (error < 0)
+		return error;
+	error = luks_numbers_restore(json, (unsigned)r->new_side.digest);
 	if (error < 0)
 		return error;
 	requirement_drop_reencrypt(json);
