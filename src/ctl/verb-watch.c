@@ -11,6 +11,7 @@
 #include "ctl/volume-view.h"
 #include "ctl/watch.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/log.h"
 
 #define REDRAW_USEC UINT64_C(250000) /* at most one picture in this time */
@@ -35,13 +36,61 @@ static int job_result(json_object *job)
 	return 0;
 }
 
-static int volume_result(json_object *volume)
+/* What is waited for. */
+struct awaited {
+	const char *path;         /* the volume, or NULL */
+	const char *job;          /* whose result counts, or NULL: the volume's */
+	char last_job[PATH_SIZE]; /* the one that the volume had last, "": none */
+	char told[32];            /* the last state */
+	bool looked;
+	uint64_t last_end; /* when the last rotation ended, as of the first look; 0: none had */
+	uint64_t created;  /* the job, if it was ever seen; a daemon that is started anew counts
+			      again */
+	bool cancel;       /* it is one that takes a rotation back */
+};
+
+static json_object *last_rotation(json_object *volume)
+{
+	json_object *last;
+
+	return json_object_object_get_ex(volume, "LastRotation", &last) ? last : NULL;
+}
+
+static uint64_t last_end(json_object *volume)
+{
+	json_object *last = last_rotation(volume);
+
+	return last ? json_number(last, "EndTime") : 0;
+}
+
+/* An idle volume tells by its last rotation how the one ended that was waited for. */
+static int idle_result(const struct awaited *a, json_object *volume)
+{
+	json_object *last = last_rotation(volume);
+	const char *outcome = last ? json_text(last, "Outcome") : "";
+	_cleanup_free_ char *name = view_name(volume);
+
+	if (last_end(volume) == a->last_end)
+		return 1; /* it was idle all the time, or somebody else ended the work */
+	if (strcmp(outcome, "cancelled") == 0 && !a->cancel)
+		return log_refusal(-ECANCELED, "%s: the rotation was cancelled", name ?: "");
+	if (strcmp(outcome, "finished") == 0 && a->cancel)
+		return log_refusal(-ERROR_NO_ROTATION,
+				   "%s: the rotation was finished before it could be cancelled",
+				   name ?: "");
+	if (strcmp(outcome, "failed") == 0)
+		return log_refusal(-EIO, "%s: the rotation has failed: %s", name ?: "",
+				   json_text(last, "Message"));
+	return 1;
+}
+
+static int volume_result(const struct awaited *a, json_object *volume)
 {
 	const char *state = json_text(volume, "State");
 	_cleanup_free_ char *name = NULL;
 
 	if (strcmp(state, "idle") == 0)
-		return 1;
+		return idle_result(a, volume);
 	if (strcmp(state, "failed") != 0)
 		return 0;
 	name = view_name(volume);
@@ -65,14 +114,6 @@ static void tell_state(json_object *volume, char *told, size_t size)
 		log_notice("%s: %s%s%s", name, state, *reason ? ": " : "", reason);
 }
 
-/* What is waited for. */
-struct awaited {
-	const char *path;         /* the volume, or NULL */
-	const char *job;          /* whose result counts, or NULL: the volume's */
-	char last_job[PATH_SIZE]; /* the one that the volume had last, "": none */
-	char told[32];            /* the last state */
-};
-
 static json_object *properties(struct client *c, const char *path, const char *interface)
 {
 	json_object *o;
@@ -80,12 +121,31 @@ static json_object *properties(struct client *c, const char *path, const char *i
 	return path && *path && client_properties(c, path, interface, &o) == 0 ? o : NULL;
 }
 
-static void note_job(struct awaited *a, json_object *volume)
+static void note_volume(struct awaited *a, json_object *volume)
 {
 	const char *job = json_text(volume, "Job");
 
+	if (!a->looked)
+		a->last_end = last_end(volume);
+	a->looked = true;
 	if (!a->job && strlen(job) > 1 && strlen(job) < sizeof(a->last_job))
 		(void)snprintf(a->last_job, sizeof(a->last_job), "%s", job);
+}
+
+static json_object *job_of(struct client *c, struct awaited *a)
+{
+	json_object *job = properties(c, a->job ?: a->last_job, BUS_JOB_INTERFACE);
+	uint64_t created = job ? json_number(job, "CreateTime") : 0;
+
+	if (!job || (a->created && a->created != created)) {
+		json_object_put(job);
+		return NULL;
+	}
+	if (!a->job)
+		return job;
+	a->created = created;
+	a->cancel = strcmp(json_text(job, "Kind"), "cancel") == 0;
+	return job;
 }
 
 /*
@@ -97,7 +157,7 @@ static int result_of(const struct awaited *a, json_object *volume, json_object *
 	/* A daemon that was started anew knows the volume, but not the job. */
 	if (job && (a->job || strcmp(json_text(job, "State"), "failed") == 0))
 		return job_result(job);
-	return volume ? volume_result(volume) : 0;
+	return volume ? volume_result(a, volume) : 0;
 }
 
 /* 0: not over. A daemon that is away is no failure: it will be back. */
@@ -109,8 +169,8 @@ static int inspect_awaited(struct client *c, struct awaited *a, watch_fn watch, 
 	c->log_off = true;
 	volume = properties(c, a->path, BUS_VOLUME_INTERFACE);
 	if (volume)
-		note_job(a, volume);
-	job = properties(c, a->job ?: a->last_job, BUS_JOB_INTERFACE);
+		note_volume(a, volume);
+	job = job_of(c, a);
 	c->log_off = false;
 	if (volume) {
 		tell_state(volume, a->told, sizeof(a->told));
