@@ -103,7 +103,7 @@ static void look_again(struct volume *v)
 {
 	const struct request r = {.kind = REQUEST_LOOK, .fd = -1};
 
-	if (v->core->at_work == WORKER_NONE && request_add(v, &r) < 0)
+	if (v->worker.job == WORKER_NONE && request_add(v, &r) < 0)
 		log_error("out of memory");
 }
 
@@ -114,9 +114,9 @@ static void mapping_changed(struct manager *m, const char *name, const char *uui
 
 	if (!v && !gone)
 		found_mapping(m, name, uuid);
-	else if (v && gone && v->state == VOLUME_IDLE && !c->device)
+	else if (v && gone && v->status.state == VOLUME_IDLE && !c->device)
 		volume_remove(v);
-	else if (v && gone != (strcmp(v->name, name) != 0))
+	else if (v && gone != (strcmp(v->place.name, name) != 0))
 		look_again(v);
 }
 
@@ -135,7 +135,7 @@ static void found_volume(struct manager *m, sd_device *device)
 		return;
 	}
 	spec.uuid = v->uuid;
-	if (!*v->header_device && !volume_is_attached(v) && probe_new(m, &spec) < 0)
+	if (!*v->place.header_device && !volume_is_attached(v) && probe_new(m, &spec) < 0)
 		log_error("out of memory");
 }
 

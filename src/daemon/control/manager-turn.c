@@ -35,9 +35,9 @@ void manager_tell_job(struct job *j, uint64_t what)
 static void take_steps(struct manager *m)
 {
 	for (struct volume *v = m->volumes; v; v = v->next) {
-		if (!v->core->marked)
+		if (!v->mark.due)
 			continue;
-		v->core->marked = false;
+		v->mark.due = false;
 		volume_step(v);
 	}
 }
@@ -65,7 +65,7 @@ void manager_share_rate(struct manager *m)
 	}
 	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
 		if (e->running)
-			limits[i++] = ((const struct volume *)e->owner)->rate_limit;
+			limits[i++] = ((const struct volume *)e->owner)->settings.rate_limit;
 	assert(i == n);
 	schedule_share(m->rate_limit, limits, shares, n);
 	i = 0;
@@ -85,9 +85,9 @@ static void tell_observer(struct manager *m)
 	if (what && o->manager_changed)
 		o->manager_changed(m, what, o->userdata);
 	for (struct volume *v = m->volumes; v; v = v->next) {
-		const uint64_t changed = v->core->changed;
+		const uint64_t changed = v->mark.changed;
 
-		v->core->changed = 0;
+		v->mark.changed = 0;
 		if (changed && o->volume_changed)
 			o->volume_changed(v, changed, o->userdata);
 	}
@@ -95,8 +95,8 @@ static void tell_observer(struct manager *m)
 
 static bool at_work(const struct volume *v)
 {
-	return v->state == VOLUME_RUNNING || v->state == VOLUME_REVERSING ||
-	       v->state == VOLUME_FINISHING;
+	return v->status.state == VOLUME_RUNNING || v->status.state == VOLUME_REVERSING ||
+	       v->status.state == VOLUME_FINISHING;
 }
 
 /* Whole per cents only, so that the service manager is not kept busy. */
@@ -116,10 +116,11 @@ static void tell_status(struct manager *m)
 	else
 		(void)text_format(
 			text, sizeof(text), "%u of %zu volumes at work; %.150s: %s %u%%", n,
-			m->n_volumes, *first->name ? first->name : first->device,
-			volume_state_name(first->state),
-			(unsigned)(first->bytes_total > 0
-					   ? first->bytes_done / (first->bytes_total / 100 + 1)
+			m->n_volumes, *first->place.name ? first->place.name : first->place.device,
+			volume_state_name(first->status.state),
+			(unsigned)(first->progress.bytes_total > 0
+					   ? first->progress.bytes_done /
+						     (first->progress.bytes_total / 100 + 1)
 					   : 0));
 	text_mask(text); /* a new line would be another assignment */
 	if (strcmp(text, m->core->status) == 0)
@@ -140,7 +141,7 @@ static bool is_calm(const struct manager *m)
 static bool records_are_written(const struct manager *m)
 {
 	for (const struct volume *v = m->volumes; v; v = v->next)
-		if (v->core->link && v->core->record_wanted != v->core->record_durable)
+		if (v->worker.link && v->writing.wanted != v->writing.durable)
 			return false;
 	return true;
 }

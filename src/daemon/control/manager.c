@@ -215,7 +215,7 @@ struct volume *manager_volume_by_path(struct manager *m, const char *path)
 	for (struct volume *v = m->volumes; v; v = v->next) {
 		const struct volume_config *c = config_find_volume(m->config, v->uuid);
 
-		if (strcmp(v->device, path) == 0 || volume_has_link(v, path) ||
+		if (strcmp(v->place.device, path) == 0 || volume_has_link(v, path) ||
 		    (c && c->device && strcmp(c->device, path) == 0))
 			return v;
 	}
@@ -232,7 +232,8 @@ static int find_by_name(const struct manager *m, const char *name, struct volume
 	unsigned n = 0;
 
 	for (struct volume *v = m->volumes; v; v = v->next) {
-		const enum name_match match = *v->name ? name_match(name, v->name) : NAME_OTHER;
+		const enum name_match match =
+			*v->place.name ? name_match(name, v->place.name) : NAME_OTHER;
 
 		if (match == NAME_OTHER || match < best)
 			continue;
@@ -320,7 +321,7 @@ int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f
 {
 	if (v->job || !volume_is_calm(v))
 		return failure_set(f, -EBUSY, "%s: it is at work; wait, or cancel the rotation",
-				   v->device);
+				   v->place.device);
 	config_forget(m->config, v->uuid);
 	manager_write_state(m);
 	remembered_forget(m->options->state_dir, v->uuid);

@@ -28,7 +28,7 @@ static const struct politeness *politeness_of(const struct volume *v)
 
 static bool has_rotation(const struct volume *v)
 {
-	return v->core->reencryption != REENCRYPTION_NONE || v->core->record.has_queued;
+	return v->header.reencryption != REENCRYPTION_NONE || v->token.record.has_queued;
 }
 
 /* As recryptctl shows times. */
@@ -47,27 +47,26 @@ static const char *local_time(uint64_t usec, char *buf, size_t size)
 static void look_at_windows(struct volume *v, uint64_t now)
 {
 	const struct politeness *p = politeness_of(v);
-	struct volume_core *c = v->core;
 	char text[32];
 
 	if (!has_rotation(v) || p->n_windows == 0) {
-		c->outside = false;
-		c->window_change = has_rotation(v) ? CALENDAR_NEVER : 0;
+		v->clock.outside = false;
+		v->clock.window_change = has_rotation(v) ? CALENDAR_NEVER : 0;
 		return;
 	}
-	if (now < c->window_change)
+	if (now < v->clock.window_change)
 		return;
-	c->outside = !windows_open(p->windows, p->n_windows, now, &c->window_change);
-	if (c->outside && now < c->record.now_until) {
-		c->outside = false;
-		c->window_change = MIN(c->window_change, c->record.now_until);
-	} else if (c->window_change == CALENDAR_NEVER) {
-		(void)snprintf(c->window_reason, sizeof(c->window_reason),
+	v->clock.outside = !windows_open(p->windows, p->n_windows, now, &v->clock.window_change);
+	if (v->clock.outside && now < v->token.record.now_until) {
+		v->clock.outside = false;
+		v->clock.window_change = MIN(v->clock.window_change, v->token.record.now_until);
+	} else if (v->clock.window_change == CALENDAR_NEVER) {
+		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
 			       "outside of its windows, and none is to come");
 	} else {
-		(void)snprintf(c->window_reason, sizeof(c->window_reason),
+		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
 			       "outside of its windows; goes on at %s",
-			       local_time(c->window_change, text, sizeof(text)));
+			       local_time(v->clock.window_change, text, sizeof(text)));
 	}
 }
 
@@ -88,14 +87,13 @@ uint64_t volume_end_of_next_window(const struct volume *v)
 
 static uint64_t deadline_of(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-	const struct record *r = &c->record;
+	const struct record *r = &v->token.record;
 
 	if (!has_rotation(v) || r->cancel)
 		return 0;
-	if (c->reencryption == REENCRYPTION_NONE && r->queued.deadline_usec > 0)
+	if (v->header.reencryption == REENCRYPTION_NONE && r->queued.deadline_usec > 0)
 		return r->queued.deadline_usec;
-	if (c->reencryption != REENCRYPTION_NONE && r->deadline_usec > 0)
+	if (v->header.reencryption != REENCRYPTION_NONE && r->deadline_usec > 0)
 		return r->deadline_usec;
 	return r->last.started_usec > 0
 		       ? deadline_at(&politeness_of(v)->deadline, r->last.started_usec)
@@ -104,10 +102,10 @@ static uint64_t deadline_of(const struct volume *v)
 
 static void tell_risk(struct volume *v, const struct deadline_look *l)
 {
-	struct record *r = &v->core->record;
+	struct record *r = &v->token.record;
 	char text[32], why[96];
 
-	assert(v->deadline_usec > 0);
+	assert(v->clock.deadline_usec > 0);
 	if (r->late)
 		return;
 	r->late = true; /* once a rotation */
@@ -119,7 +117,7 @@ static void tell_risk(struct volume *v, const struct deadline_look *l)
 			       (unsigned long long)l->needed);
 	event_volume(v, EVENT_DEADLINE_AT_RISK, LOG_WARNING,
 		     "the deadline of the rotation, %s, cannot be held: %s",
-		     local_time(v->deadline_usec, text, sizeof(text)), why);
+		     local_time(v->clock.deadline_usec, text, sizeof(text)), why);
 }
 
 /* @l: may be NULL where there is none. */
@@ -128,25 +126,25 @@ static void set_risk(struct volume *v, bool at_risk, const struct deadline_look 
 	char text[32];
 
 	assert(l || !at_risk);
-	if (at_risk == v->deadline_at_risk)
+	if (at_risk == v->clock.at_risk)
 		return;
-	v->deadline_at_risk = at_risk;
-	v->core->changed |= VOLUME_CHANGED_DEADLINE;
+	v->clock.at_risk = at_risk;
+	v->mark.changed |= VOLUME_CHANGED_DEADLINE;
 	if (!at_risk)
 		return;
-	(void)snprintf(v->core->deadline_reason, sizeof(v->core->deadline_reason),
+	(void)snprintf(v->clock.risk_reason, sizeof(v->clock.risk_reason),
 		       "its deadline, %s, cannot be held at this rate",
-		       local_time(v->deadline_usec, text, sizeof(text)));
+		       local_time(v->clock.deadline_usec, text, sizeof(text)));
 	tell_risk(v, l);
 }
 
 /* The most that there may be: what it was told, or would be if it were at work. */
 static uint64_t allowed_rate(const struct volume *v)
 {
-	const uint64_t own = v->rate_limit, host = v->manager->rate_limit;
+	const uint64_t own = v->settings.rate_limit, host = v->manager->rate_limit;
 
-	if (v->core->convert.running && v->core->limits_sent)
-		return v->core->sent_limits.rate;
+	if (v->lines.convert.running && v->worker.told.limits_sent)
+		return v->worker.told.limits.rate;
 	return own == 0 || (host > 0 && host < own) ? host : own;
 }
 
@@ -164,7 +162,7 @@ static uint64_t next_risk(const struct volume *v, uint64_t now, uint64_t inside,
 		return CALENDAR_NEVER;
 	if (inside > least)
 		at = windows_after(p->windows, p->n_windows, now, inside - least);
-	at = MIN(at, v->deadline_usec);
+	at = MIN(at, v->clock.deadline_usec);
 	return at < CALENDAR_NEVER - SECOND ? at + SECOND : CALENDAR_NEVER;
 }
 
@@ -172,36 +170,35 @@ static void look_at_deadline(struct volume *v, uint64_t now)
 {
 	const struct politeness *p = politeness_of(v);
 	const uint64_t at = deadline_of(v);
-	struct volume_core *c = v->core;
 	struct deadline_look l;
 	uint64_t inside;
 
-	if (at != v->deadline_usec) {
-		v->deadline_usec = at;
-		c->changed |= VOLUME_CHANGED_DEADLINE;
-		c->deadline = (struct deadline_watch){};
-		c->deadline_looked = 0;
+	if (at != v->clock.deadline_usec) {
+		v->clock.deadline_usec = at;
+		v->mark.changed |= VOLUME_CHANGED_DEADLINE;
+		v->clock.watch = (struct deadline_watch){};
+		v->clock.looked = 0;
 	}
 	if (at == 0) {
-		c->rate_floor = 0;
+		v->clock.rate_floor = 0;
 		set_risk(v, false, NULL);
 		return;
 	}
 	/* Its arithmetic is not for every step; a clock may also go back. */
-	if (c->deadline_looked > 0 && now - c->deadline_looked < SECOND)
+	if (v->clock.looked > 0 && now - v->clock.looked < SECOND)
 		return;
-	c->deadline_looked = now;
+	v->clock.looked = now;
 	inside = windows_inside(p->windows, p->n_windows, now, at);
 	l = (struct deadline_look){
 		.needed = deadline_rate(volume_bytes_left(v), inside),
 		.limit = allowed_rate(v),
-		.rate = v->rate,
+		.rate = v->progress.rate,
 		.now_usec = now_usec(),
 	};
-	c->rate_floor = deadline_floor(l.needed);
-	c->deadline_risk = next_risk(v, now, inside, l.limit);
-	deadline_update(&c->deadline, &l);
-	set_risk(v, c->deadline.at_risk, &l);
+	v->clock.rate_floor = deadline_floor(l.needed);
+	v->clock.risk = next_risk(v, now, inside, l.limit);
+	deadline_update(&v->clock.watch, &l);
+	set_risk(v, v->clock.watch.at_risk, &l);
 }
 
 /* --- both --- */
@@ -216,18 +213,17 @@ void volume_look_at_clock(struct volume *v)
 
 void volume_forget_clock(struct volume *v)
 {
-	v->core->window_change = v->core->deadline_looked = 0;
+	v->clock.window_change = v->clock.looked = 0;
 	volume_mark(v, 0);
 }
 
 uint64_t volume_next_look(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-	const bool wait = v->deadline_usec > 0 && !v->deadline_at_risk;
+	const bool wait = v->clock.deadline_usec > 0 && !v->clock.at_risk;
 
 	if (!has_rotation(v))
 		return CALENDAR_NEVER;
-	return wait ? MIN(c->window_change, c->deadline_risk) : c->window_change;
+	return wait ? MIN(v->clock.window_change, v->clock.risk) : v->clock.window_change;
 }
 
 uint64_t volume_end_at_rate(const struct volume *v)
@@ -235,10 +231,11 @@ uint64_t volume_end_at_rate(const struct volume *v)
 	const struct politeness *p = politeness_of(v);
 	uint64_t end;
 
-	if (v->rate == 0)
+	if (v->progress.rate == 0)
 		return 0;
-	end = windows_after(p->windows, p->n_windows, wall_clock_usec(),
-			    (uint64_t)((double)volume_bytes_left(v) / (double)v->rate * 1e6));
+	end = windows_after(
+		p->windows, p->n_windows, wall_clock_usec(),
+		(uint64_t)((double)volume_bytes_left(v) / (double)v->progress.rate * 1e6));
 	return end == CALENDAR_NEVER ? 0 : end;
 }
 
@@ -251,18 +248,17 @@ static bool is_near(uint64_t a, uint64_t b)
 void volume_send_governor(struct volume *v)
 {
 	struct governor_config g = politeness_of(v)->governor;
-	struct volume_core *c = v->core;
-	const struct governor_config *sent = &c->sent_governor;
+	const struct governor_config *sent = &v->worker.told.governor;
 
-	g.rate_min = MAX(g.rate_min, c->rate_floor);
+	g.rate_min = MAX(g.rate_min, v->clock.rate_floor);
 	/* One that is found at work may have another from before. */
-	if (!c->link)
+	if (!v->worker.link)
 		return;
-	if (c->governor_sent && g.mode == sent->mode && g.rate_max == sent->rate_max &&
+	if (v->worker.told.governor_sent && g.mode == sent->mode && g.rate_max == sent->rate_max &&
 	    g.latency_target == sent->latency_target && is_near(g.rate_min, sent->rate_min))
 		return;
-	c->governor_sent = true;
-	c->sent_governor = g;
-	if (worker_link_set_governor(c->link, &g) < 0)
-		log_warning("%s: its worker cannot be told of the governor", v->device);
+	v->worker.told.governor_sent = true;
+	v->worker.told.governor = g;
+	if (worker_link_set_governor(v->worker.link, &g) < 0)
+		log_warning("%s: its worker cannot be told of the governor", v->place.device);
 }

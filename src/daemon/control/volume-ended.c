@@ -17,23 +17,22 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 
 	(void)s;
 	(void)usec;
-	v->core->retry_due = false;
+	v->worker.retry.due = false;
 	volume_mark(v, 0);
 	return 0;
 }
 
 bool volume_retry_later(struct volume *v, int error)
 {
-	struct volume_core *c = v->core;
 	int r;
 
-	if (error != -EBUSY || c->busy >= BUSY_TRIES)
+	if (error != -EBUSY || v->worker.retry.tries >= BUSY_TRIES)
 		return false;
-	c->retry = sd_event_source_disable_unref(c->retry);
-	r = sd_event_add_time_relative(v->manager->event, &c->retry, CLOCK_MONOTONIC,
-				       BUSY_DELAY << c->busy++, 10000, on_retry, v);
-	c->retry_due = r >= 0;
-	return c->retry_due;
+	v->worker.retry.timer = sd_event_source_disable_unref(v->worker.retry.timer);
+	r = sd_event_add_time_relative(v->manager->event, &v->worker.retry.timer, CLOCK_MONOTONIC,
+				       BUSY_DELAY << v->worker.retry.tries++, 10000, on_retry, v);
+	v->worker.retry.due = r >= 0;
+	return v->worker.retry.due;
 }
 
 static bool no_key(int error)
@@ -44,26 +43,23 @@ static bool no_key(int error)
 /* No key that the worker had opens the volume: a person has to give another one. */
 static void lock_volume(struct volume *v, const struct worker_end *e)
 {
-	struct volume_core *c = v->core;
-
-	c->keys = false;
-	(void)text_format(c->lock_reason, sizeof(c->lock_reason), "a key is awaited: %.480s",
+	v->keys.held = false;
+	(void)text_format(v->keys.reason, sizeof(v->keys.reason), "a key is awaited: %.480s",
 			  e->failure.text);
-	if (e->job == WORKER_ADOPT || c->reencryption == REENCRYPTION_NONE)
+	if (e->job == WORKER_ADOPT || v->header.reencryption == REENCRYPTION_NONE)
 		volume_drop_keys(v);
 }
 
 static void get_keys_ended(struct volume *v, const struct worker_end *e)
 {
-	struct volume_core *c = v->core;
 	const bool asked_for = e->job == WORKER_UNLOCK &&
 			       request_ended(v, REQUEST_UNLOCK, e->error, &e->failure, NULL);
 
-	if (e->error < 0 && e->job == WORKER_UNLOCK && c->keys)
+	if (e->error < 0 && e->job == WORKER_UNLOCK && v->keys.held)
 		return; /* those that are there stay */
 	if (e->job == WORKER_USE_PROVIDER &&
 	    (e->error == -ECANCELED || volume_retry_later(v, e->error))) {
-		c->provider_asked = false; /* it was not waited for, and may be asked again */
+		v->keys.provider_asked = false; /* it was not waited for, and may be asked again */
 		return;
 	}
 	if (e->error < 0) {
@@ -74,42 +70,40 @@ static void get_keys_ended(struct volume *v, const struct worker_end *e)
 	}
 	/* A provider's, or those of who asked an earlier manager, may come when the rotation has
 	 * been taken back. */
-	c->used_up = false;
-	c->keys = true;
-	c->locked_by_user = false;
-	c->lock_reason[0] = '\0';
-	if (!asked_for && c->reencryption == REENCRYPTION_NONE && !c->record.has_queued)
+	v->keys.used_up = false;
+	v->keys.held = true;
+	v->keys.locked_by_user = false;
+	v->keys.reason[0] = '\0';
+	if (!asked_for && v->header.reencryption == REENCRYPTION_NONE &&
+	    !v->token.record.has_queued)
 		volume_use_up_keys(v);
 }
 
 void volume_is_prepared(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	record_prepared(&c->record, wall_clock_usec());
+	record_prepared(&v->token.record, wall_clock_usec());
 	volume_note_sides(v);
-	if (!c->record.has_queued)
-		c->record.cancel = true; /* it was taken back meanwhile */
-	c->record.has_queued = false;
+	if (!v->token.record.has_queued)
+		v->token.record.cancel = true; /* it was taken back meanwhile */
+	v->token.record.has_queued = false;
 	(void)volume_record_changed(v);
-	if (c->group)
+	if (v->group)
 		group_member_prepared(v);
 }
 
 static void prepare_ended(struct volume *v, const struct worker_end *e)
 {
-	struct volume_core *c = v->core;
-
-	if (e->error < 0 && c->record.cancel && c->reencryption == REENCRYPTION_NONE && !c->group) {
+	if (e->error < 0 && v->token.record.cancel && v->header.reencryption == REENCRYPTION_NONE &&
+	    !v->group) {
 		volume_forget_rotation(v); /* before anything of it was written */
 		return;
 	}
-	if (no_key(e->error) && !c->group) {
+	if (no_key(e->error) && !v->group) {
 		lock_volume(v, e);
 		return;
 	}
 	/* Stopped by Suspend(), Lock(), or for the end of the manager: it is prepared later. */
-	if (e->error == -ECANCELED && !c->group)
+	if (e->error == -ECANCELED && !v->group)
 		return;
 	if (e->error < 0) {
 		volume_fail(v, e->error, &e->failure);
@@ -124,21 +118,20 @@ static int came_too_late(const struct volume *v, struct failure *f)
 	return failure_set(f, -ENOMSG,
 			   "%s: the rotation had finished before it could be turned around; the "
 			   "new key is in use",
-			   v->device);
+			   v->place.device);
 }
 
 void volume_rotation_over(struct volume *v, bool cancelled)
 {
-	struct volume_core *c = v->core;
 	struct failure f = {};
-	const int error = c->record.cancel && !cancelled ? came_too_late(v, &f) : 0;
+	const int error = v->token.record.cancel && !cancelled ? came_too_late(v, &f) : 0;
 	struct job *j;
 
-	record_ended(&c->record, cancelled, wall_clock_usec());
+	record_ended(&v->token.record, cancelled, wall_clock_usec());
 	(void)volume_record_changed(v);
 	volume_drop_keys(v);
-	c->failed = false;
-	if (!c->record.has_queued)
+	v->trouble.failed = false;
+	if (!v->token.record.has_queued)
 		volume_use_up_keys(v);
 	if (cancelled)
 		event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
@@ -148,8 +141,8 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 		job_member_ended(v->job, v, error, &f);
 	else if (error < 0)
 		log_warning("%s", f.text); /* who waited for it did so at an earlier manager */
-	if (c->record.has_queued && job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)
-		log_warning("%s: the queued rotation has no job", v->device);
+	if (v->token.record.has_queued && job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)
+		log_warning("%s: the queued rotation has no job", v->place.device);
 }
 
 /* Unless the header that the worker found at the end is another one. */
@@ -157,16 +150,14 @@ static void over_as_expected(struct volume *v, const struct worker_end *e, bool 
 {
 	if (e->look.valid)
 		(void)volume_check_header(v);
-	if (!v->core->conflict)
+	if (!v->trouble.conflict)
 		volume_rotation_over(v, cancelled);
 }
 
 static void convert_ended(struct volume *v, const struct worker_end *e, bool backward)
 {
-	struct volume_core *c = v->core;
-
-	if (c->reverse_sent)
-		c->at_work = WORKER_REVERSE;
+	if (v->worker.reverse_sent)
+		v->worker.job = WORKER_REVERSE;
 	if (e->error == 0 && e->outcome == OUTCOME_FINISHED)
 		over_as_expected(v, e, backward);
 	else if (no_key(e->error))
@@ -199,7 +190,7 @@ static void recover_ended(struct volume *v, const struct worker_end *e, bool don
 	struct failure f = e->failure;
 	int error = e->error == -EALREADY && done ? 0 : e->error;
 
-	v->core->reverse_sent = false;
+	v->worker.reverse_sent = false;
 	if (no_key(error)) {
 		lock_volume(v, e);
 		return;
@@ -210,15 +201,13 @@ static void recover_ended(struct volume *v, const struct worker_end *e, bool don
 		volume_settle_record(v);
 	if (error == 0 && !done)
 		error = failure_set(&f, -ESTALE, "%s: it could not be brought to a clean state",
-				    v->device);
-	if (error < 0 && v->core->reencryption != REENCRYPTION_NONE)
+				    v->place.device);
+	if (error < 0 && v->header.reencryption != REENCRYPTION_NONE)
 		volume_fail(v, error, &f);
 }
 
 void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_backward)
 {
-	const struct volume_core *c = v->core;
-
 	switch (e->job) {
 	case WORKER_UNLOCK:
 	case WORKER_USE_PROVIDER:
@@ -238,11 +227,14 @@ void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_bac
 		undo_ended(v, e);
 		break;
 	case WORKER_RECOVER:
-		recover_ended(v, e, c->reencryption != REENCRYPTION_HOT && !c->stacked);
+		recover_ended(v, e,
+			      v->header.reencryption != REENCRYPTION_HOT && !v->header.stacked);
 		break;
 	case WORKER_REVERSE:
 		/* Without anything converted it is not turned around, but undone next. */
-		recover_ended(v, e, strcmp(v->direction, "backward") == 0 || v->bytes_done == 0);
+		recover_ended(v, e,
+			      strcmp(v->header.direction, "backward") == 0 ||
+				      v->progress.bytes_done == 0);
 		break;
 	case WORKER_NONE:
 	case WORKER_INSPECT:

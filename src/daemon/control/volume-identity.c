@@ -42,30 +42,30 @@ static bool has_other_uuid(uint64_t number, const char *uuid)
 	return other;
 }
 
-static void free_links(struct volume_core *c)
+static void free_links(struct volume *v)
 {
-	for (char **l = c->links; l && *l; l++)
+	for (char **l = v->place.links; l && *l; l++)
 		free(*l);
-	free(c->links);
-	c->links = NULL;
+	free(v->place.links);
+	v->place.links = NULL;
 }
 
 /* All that udev has made for the node: its database is below /run, and never waits for a device. */
-static void note_links(struct volume_core *c)
+static void note_links(struct volume *v)
 {
 	sd_device *d = NULL;
 	size_t n = 0;
 
-	free_links(c);
-	if (!node_is_block(c->identity.data) ||
-	    sd_device_new_from_devnum(&d, 'b', (dev_t)c->identity.data.device) < 0)
+	free_links(v);
+	if (!node_is_block(v->place.identity.data) ||
+	    sd_device_new_from_devnum(&d, 'b', (dev_t)v->place.identity.data.device) < 0)
 		return;
 	for (const char *l = sd_device_get_devlink_first(d); l; l = sd_device_get_devlink_next(d)) {
-		char **grown = reallocarray(c->links, n + 2, sizeof(*grown));
+		char **grown = reallocarray(v->place.links, n + 2, sizeof(*grown));
 
 		if (!grown)
 			break;
-		c->links = grown;
+		v->place.links = grown;
 		grown[n] = strdup(l);
 		grown[n + 1] = NULL;
 		if (!grown[n++])
@@ -78,7 +78,7 @@ static void note_links(struct volume_core *c)
 static void note_device_id(struct volume *v)
 {
 	struct manager *m = v->manager;
-	_cleanup_free_ char *id = duplicates_device_id(v->core->identity.header);
+	_cleanup_free_ char *id = duplicates_device_id(v->place.identity.header);
 
 	if (!id || !*id || !config_set_device_id(m->config, v->uuid, id))
 		return;
@@ -88,7 +88,7 @@ static void note_device_id(struct volume *v)
 
 bool volume_has_link(const struct volume *v, const char *path)
 {
-	for (char **l = v->core->links; l && *l; l++)
+	for (char **l = v->place.links; l && *l; l++)
 		if (strcmp(*l, path) == 0)
 			return true;
 	return false;
@@ -96,7 +96,7 @@ bool volume_has_link(const struct volume *v, const char *path)
 
 void volume_free_place(struct volume *v)
 {
-	free_links(v->core);
+	free_links(v);
 }
 
 /* May @now be what @was is known as? @labelled: the LUKS header is on it. */
@@ -116,26 +116,27 @@ static bool is_same_place(struct node was, struct node now, bool labelled, const
 
 bool volume_is_attached(const struct volume *v)
 {
-	const struct node n = v->core->identity.header;
+	const struct node n = v->place.identity.header;
 
 	return !node_is_block(n) || is_attached(n.device);
 }
 
 bool volume_is_at(const struct volume *v, const struct worker_look *look)
 {
-	const struct identity *i = &v->core->identity;
+	const struct identity *i = &v->place.identity;
 
 	return node_equal(i->data, look->node) && node_equal(i->header, look->header_node);
 }
 
 int volume_check_place(const struct volume *v, const struct worker_look *look, struct failure *f)
 {
-	const struct identity *i = &v->core->identity;
+	const struct identity *i = &v->place.identity;
 	const bool attached = node_equal(i->data, i->header);
 	const bool data = is_same_place(i->data, look->node, attached, v->uuid);
 	char was[NODE_TEXT_SIZE], now[NODE_TEXT_SIZE];
 	const char *path = data ? look->header_device : look->device;
-	const char *known = data && *v->header_device ? v->header_device : v->device;
+	const char *known =
+		data && *v->place.header_device ? v->place.header_device : v->place.device;
 
 	assert(look->valid && strcmp(look->uuid, v->uuid) == 0);
 	if (data && is_same_place(i->header, look->header_node, true, v->uuid))
@@ -160,7 +161,7 @@ int volume_check_place(const struct volume *v, const struct worker_look *look, s
 
 void volume_set_place(struct volume *v, const struct worker_look *look)
 {
-	struct identity *i = &v->core->identity;
+	struct identity *i = &v->place.identity;
 	char was[NODE_TEXT_SIZE], now[NODE_TEXT_SIZE];
 
 	assert(look->valid && strcmp(look->uuid, v->uuid) == 0);
@@ -170,17 +171,15 @@ void volume_set_place(struct volume *v, const struct worker_look *look)
 	(void)snprintf(i->uuid, sizeof(i->uuid), "%s", v->uuid);
 	i->data = look->node;
 	i->header = look->header_node;
-	note_links(v->core);
+	note_links(v);
 	note_device_id(v);
 }
 
 int volume_move(struct volume *v, struct worker_look *look, struct failure *f)
 {
-	struct volume_core *c = v->core;
-
-	if (c->at_work != WORKER_NONE)
+	if (v->worker.job != WORKER_NONE)
 		return failure_set(f, -EBUSY, "%s: its worker has not ended yet with %s; try again",
-				   look->device, v->device);
+				   look->device, v->place.device);
 	/* A worker's passphrases go with it. The next one checks the volume keys of the store. */
 	volume_drop_worker(v);
 	volume_lose_keys(v);
@@ -192,18 +191,15 @@ int volume_move(struct volume *v, struct worker_look *look, struct failure *f)
 
 void volume_send_identity(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	if (c->link && worker_link_set_identity(c->link, &c->identity) < 0)
-		log_warning("%s: its worker cannot be told which volume it is for", v->device);
+	if (v->worker.link && worker_link_set_identity(v->worker.link, &v->place.identity) < 0)
+		log_warning("%s: its worker cannot be told which volume it is for",
+			    v->place.device);
 }
 
 void volume_found_other(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
 	volume_drop_worker(v);
 	volume_lose_keys(v);
-	c->looked = false;
+	v->worker.looked = false;
 	volume_mark(v, 0);
 }

@@ -16,38 +16,38 @@
 
 struct volume_facts volume_facts(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
 	const struct manager *m = v->manager;
 	const struct provider *p = &config_for_volume(m->config, v->uuid)->provider;
-	const bool in_work = c->reencryption != REENCRYPTION_NONE;
-	const bool asking = c->at_work == WORKER_ADOPT || c->at_work == WORKER_USE_PROVIDER ||
-			    c->at_work == WORKER_UNLOCK;
+	const bool in_work = v->header.reencryption != REENCRYPTION_NONE;
+	const bool asking = v->worker.job == WORKER_ADOPT || v->worker.job == WORKER_USE_PROVIDER ||
+			    v->worker.job == WORKER_UNLOCK;
 
 	return (struct volume_facts){
-		.reencryption = c->reencryption,
-		.supported = c->supported,
-		.stacked = c->stacked,
-		.backward = strcmp(v->direction, "backward") == 0,
-		.something_done = v->bytes_done > 0,
-		.all_done = c->reencryption == REENCRYPTION_FINISH ||
-			    (v->bytes_total > 0 && v->bytes_done >= v->bytes_total),
-		.at_work = c->at_work,
-		.rotation_wanted = c->record.has_queued,
-		.suspended = c->record.suspended || c->record.foreign,
-		.cancel = c->record.cancel,
-		.held = *c->record.held != '\0',
-		.outside = c->outside,
+		.reencryption = v->header.reencryption,
+		.supported = v->header.supported,
+		.stacked = v->header.stacked,
+		.backward = strcmp(v->header.direction, "backward") == 0,
+		.something_done = v->progress.bytes_done > 0,
+		.all_done = v->header.reencryption == REENCRYPTION_FINISH ||
+			    (v->progress.bytes_total > 0 &&
+			     v->progress.bytes_done >= v->progress.bytes_total),
+		.at_work = v->worker.job,
+		.rotation_wanted = v->token.record.has_queued,
+		.suspended = v->token.record.suspended || v->token.record.foreign,
+		.cancel = v->token.record.cancel,
+		.held = *v->token.record.held != '\0',
+		.outside = v->clock.outside,
 		.run_changed = volume_run_has_changed(v),
-		.paused = m->core->paused || m->stopping || c->retry_due,
-		.failed = c->failed,
-		.conflict = c->conflict,
-		.keys = c->keys,
-		.may_get_keys =
-			asking || (in_work && c->old_key_fd >= 0) ||
-			(p->kind != PROVIDER_NONE && !c->provider_asked && !c->locked_by_user),
-		.grouped = c->group,
-		.prepare_turn = c->prepare.running,
-		.convert_turn = c->convert.running,
+		.paused = m->core->paused || m->stopping || v->worker.retry.due,
+		.failed = v->trouble.failed,
+		.conflict = v->trouble.conflict,
+		.keys = v->keys.held,
+		.may_get_keys = asking || (in_work && v->keys.old_fd >= 0) ||
+				(p->kind != PROVIDER_NONE && !v->keys.provider_asked &&
+				 !v->keys.locked_by_user),
+		.grouped = v->group,
+		.prepare_turn = v->lines.prepare.running,
+		.convert_turn = v->lines.convert.running,
 	};
 }
 
@@ -56,33 +56,31 @@ static void stand_in_line(struct volume *v, enum volume_line line)
 	struct manager_core *m = v->manager->core;
 
 	if (line == LINE_PREPARE)
-		schedule_add(&m->prepare, &v->core->prepare);
+		schedule_add(&m->prepare, &v->lines.prepare);
 	else
-		schedule_remove(&m->prepare, &v->core->prepare);
+		schedule_remove(&m->prepare, &v->lines.prepare);
 	if (line == LINE_CONVERT)
-		schedule_add(&m->convert, &v->core->convert);
+		schedule_add(&m->convert, &v->lines.convert);
 	else
-		schedule_remove(&m->convert, &v->core->convert);
+		schedule_remove(&m->convert, &v->lines.convert);
 }
 
 /* Is all that a caller was promised to be remembered written? */
 static bool record_is_durable(const struct volume *v)
 {
-	return v->core->record_wanted == v->core->record_durable;
+	return v->writing.wanted == v->writing.durable;
 }
 
 static bool needs_worker(const struct volume *v, const struct volume_step *s)
 {
-	const struct volume_core *c = v->core;
-
-	return s->action != ACTION_NONE || c->at_work != WORKER_NONE || c->keys ||
-	       !record_is_durable(v) || request_pending(v) || !c->looked;
+	return s->action != ACTION_NONE || v->worker.job != WORKER_NONE || v->keys.held ||
+	       !record_is_durable(v) || request_pending(v) || !v->worker.looked;
 }
 
 /* A call that could not be sent is as good as a death. */
 static void call_failed(struct volume *v, int error)
 {
-	(void)log_warning_errno(error, "%s: its worker cannot be reached", v->device);
+	(void)log_warning_errno(error, "%s: its worker cannot be reached", v->place.device);
 	volume_worker_handler.died(v);
 }
 
@@ -93,16 +91,16 @@ static void job_sent(struct volume *v, enum worker_job job, int r)
 		call_failed(v, r);
 		return;
 	}
-	assert(v->core->at_work == WORKER_NONE); /* one at a time */
-	v->core->at_work = job;
+	assert(v->worker.job == WORKER_NONE); /* one at a time */
+	v->worker.job = job;
 }
 
 /* From here on the worker is worth finding again, unless it has keys that nobody needs any more. */
 static void keep_worker(struct volume *v)
 {
-	if (!v->core->stored && !v->core->used_up)
-		v->core->stored =
-			store_put(STORE_WORKER, v->uuid, worker_link_control_fd(v->core->link));
+	if (!v->worker.stored && !v->keys.used_up)
+		v->worker.stored =
+			store_put(STORE_WORKER, v->uuid, worker_link_control_fd(v->worker.link));
 }
 
 static int send_record(struct volume *v)
@@ -110,45 +108,43 @@ static int send_record(struct volume *v)
 	const char *json;
 	int r = volume_remember_pending(v, &json);
 
-	return r < 0 ? r : worker_link_set_record(v->core->link, json);
+	return r < 0 ? r : worker_link_set_record(v->worker.link, json);
 }
 
 static void write_record(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	int r;
 
-	assert(c->record_durable <= c->record_sent && c->record_sent <= c->record_wanted);
-	if (record_is_durable(v) || c->record_sent != c->record_durable || c->retry_due)
+	assert(v->writing.durable <= v->writing.sent && v->writing.sent <= v->writing.wanted);
+	if (record_is_durable(v) || v->writing.sent != v->writing.durable || v->worker.retry.due)
 		return;
 	r = send_record(v);
 	if (r < 0) {
 		call_failed(v, r);
 		return;
 	}
-	c->record_sent = c->record_wanted;
+	v->writing.sent = v->writing.wanted;
 }
 
 static void ask_for_keys(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	if (c->old_key_fd >= 0 && c->reencryption != REENCRYPTION_NONE) {
+	if (v->keys.old_fd >= 0 && v->header.reencryption != REENCRYPTION_NONE) {
 		job_sent(v, WORKER_ADOPT,
-			 worker_link_adopt_keys(c->link, c->old_key_fd, c->new_key_fd));
+			 worker_link_adopt_keys(v->worker.link, v->keys.old_fd, v->keys.new_fd));
 		return;
 	}
-	c->provider_asked = true;
-	c->stop_sent = false;
-	job_sent(v, WORKER_USE_PROVIDER,
-		 worker_link_use_provider(
-			 c->link, &config_for_volume(v->manager->config, v->uuid)->provider));
+	v->keys.provider_asked = true;
+	v->worker.stop_sent = false;
+	job_sent(
+		v, WORKER_USE_PROVIDER,
+		worker_link_use_provider(
+			v->worker.link, &config_for_volume(v->manager->config, v->uuid)->provider));
 }
 
 /* The key gets its name first, so that a crash right after the commit finds it. */
 static void prepare_rotation(struct volume *v)
 {
-	struct record *record = &v->core->record;
+	struct record *record = &v->token.record;
 	struct run_options run = volume_run_options(v);
 	struct rotate_options o;
 
@@ -156,7 +152,7 @@ static void prepare_rotation(struct volume *v)
 		int r = record_begin(record, record->queued.keep_key, wall_clock_usec());
 
 		if (r < 0)
-			(void)log_warning_errno(r, "%s: its new key gets no name", v->device);
+			(void)log_warning_errno(r, "%s: its new key gets no name", v->place.device);
 		(void)snprintf(record->last.outcome, sizeof(record->last.outcome), "preparing");
 		(void)volume_record_changed(v);
 		return;
@@ -164,8 +160,8 @@ static void prepare_rotation(struct volume *v)
 	assert(record_is_durable(v)); /* the name of the key, too */
 	o = volume_complete_options(v, &record->queued);
 	memcpy(run.side, record->side, sizeof(run.side));
-	v->core->stop_sent = false;
-	job_sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
+	v->worker.stop_sent = false;
+	job_sent(v, WORKER_PREPARE, worker_link_prepare(v->worker.link, &o, &run));
 	if (v->job)
 		job_member_started(v->job, v);
 }
@@ -173,38 +169,38 @@ static void prepare_rotation(struct volume *v)
 void volume_send_limits(struct volume *v, uint64_t rate)
 {
 	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
-	struct volume_core *c = v->core;
 	const struct worker_limits limits = {
 		.rate = rate,
 		.hotzone_max = config->hotzone_size_max,
 		.stall_target_usec = config->stall_target_usec,
 	};
 
-	if (!c->link || (c->limits_sent && c->sent_limits.rate == limits.rate &&
-			 c->sent_limits.hotzone_max == limits.hotzone_max &&
-			 c->sent_limits.stall_target_usec == limits.stall_target_usec))
+	if (!v->worker.link ||
+	    (v->worker.told.limits_sent && v->worker.told.limits.rate == limits.rate &&
+	     v->worker.told.limits.hotzone_max == limits.hotzone_max &&
+	     v->worker.told.limits.stall_target_usec == limits.stall_target_usec))
 		return;
-	c->limits_sent = true;
-	c->sent_limits = limits;
-	if (worker_link_set_limits(c->link, &limits) < 0)
-		log_warning("%s: its worker cannot be told of its limits", v->device);
+	v->worker.told.limits_sent = true;
+	v->worker.told.limits = limits;
+	if (worker_link_set_limits(v->worker.link, &limits) < 0)
+		log_warning("%s: its worker cannot be told of its limits", v->place.device);
 }
 
 /* Once a rotation: the record that says so is durable before anything is converted. */
 static bool note_start(struct volume *v)
 {
-	struct record *record = &v->core->record;
+	struct record *record = &v->token.record;
 	const uint64_t now = wall_clock_usec();
 
 	if (!record_started(record, now))
 		return false;
 	volume_note_sides(v);
 	/* The header says so, whatever became of the record that did. */
-	record->cancel = record->cancel || strcmp(v->direction, "backward") == 0;
+	record->cancel = record->cancel || strcmp(v->header.direction, "backward") == 0;
 	if (!record->cancel)
 		record_converting(record, now);
 	(void)volume_record_changed(v);
-	v->core->found = false;
+	v->status.found = false;
 	event_volume(v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
 	return true;
 }
@@ -215,7 +211,7 @@ static bool note_start(struct volume *v)
  */
 static bool note_turn(struct volume *v)
 {
-	if (!record_turned(&v->core->record))
+	if (!record_turned(&v->token.record))
 		return false;
 	(void)volume_record_changed(v);
 	return true;
@@ -223,42 +219,42 @@ static bool note_turn(struct volume *v)
 
 static void convert_volume(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	if (note_start(v) || (strcmp(v->direction, "backward") == 0 && note_turn(v)))
+	if (note_start(v) || (strcmp(v->header.direction, "backward") == 0 && note_turn(v)))
 		return;
 	assert(record_is_durable(v));
 	manager_share_rate(v->manager); /* before the first byte */
-	c->stop_sent = c->reverse_sent = false;
-	v->longest_stall_usec = v->stall_999_usec = v->longest_suspend_usec = 0;
-	v->unavoidable_stall_usec = 0;
-	c->sent_run = volume_run_options(v);
-	c->sent_run.least_sequence = c->memory.sequence;
-	job_sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));
-	if (c->at_work != WORKER_CONVERT)
+	v->worker.stop_sent = v->worker.reverse_sent = false;
+	v->progress.longest_stall_usec = v->progress.stall_999_usec =
+		v->progress.longest_suspend_usec = 0;
+	v->progress.unavoidable_stall_usec = 0;
+	v->worker.told.run = volume_run_options(v);
+	v->worker.told.run.least_sequence = v->token.memory.sequence;
+	job_sent(v, WORKER_CONVERT,
+		 worker_link_run(v->worker.link, WORKER_CONVERT, &v->worker.told.run));
+	if (v->worker.job != WORKER_CONVERT)
 		return;
 	if (v->job)
 		job_member_started(v->job, v);
-	if (c->found)
-		log_info("%s: goes on with the rotation that it was found in", v->device);
-	c->found = false;
+	if (v->status.found)
+		log_info("%s: goes on with the rotation that it was found in", v->place.device);
+	v->status.found = false;
 }
 
 static void stop_worker(struct volume *v)
 {
-	if (v->core->stop_sent)
+	if (v->worker.stop_sent)
 		return;
-	v->core->stop_sent = true;
-	if (worker_link_stop(v->core->link) < 0)
-		log_warning("%s: its worker cannot be told to stop", v->device);
+	v->worker.stop_sent = true;
+	if (worker_link_stop(v->worker.link) < 0)
+		log_warning("%s: its worker cannot be told to stop", v->place.device);
 }
 
 static int send_run(struct volume *v, enum worker_job job)
 {
 	struct run_options options = volume_run_options(v);
 
-	options.least_sequence = v->core->memory.sequence;
-	return worker_link_run(v->core->link, job, &options);
+	options.least_sequence = v->token.memory.sequence;
+	return worker_link_run(v->worker.link, job, &options);
 }
 
 static void undo_rotation(struct volume *v)
@@ -271,14 +267,13 @@ static void undo_rotation(struct volume *v)
 
 static void reverse_rotation(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	int r;
 
-	if (c->at_work == WORKER_CONVERT && c->reverse_sent)
+	if (v->worker.job == WORKER_CONVERT && v->worker.reverse_sent)
 		return;
 	r = send_run(v, WORKER_REVERSE);
-	if (r == 0 && c->at_work == WORKER_CONVERT)
-		c->reverse_sent = true;
+	if (r == 0 && v->worker.job == WORKER_CONVERT)
+		v->worker.reverse_sent = true;
 	else
 		job_sent(v, WORKER_REVERSE, r);
 }
@@ -325,12 +320,12 @@ static void send_check(struct volume *v, const struct rotate_options *options)
 	const struct rotate_options o = volume_complete_options(v, options);
 	const struct run_options run = volume_resolve_run(v, &options->run);
 
-	job_sent(v, WORKER_CHECK, worker_link_check(v->core->link, &o, &run));
+	job_sent(v, WORKER_CHECK, worker_link_check(v->worker.link, &o, &run));
 }
 
 static void send_request(struct volume *v, struct request *q)
 {
-	struct worker_link *l = v->core->link;
+	struct worker_link *l = v->worker.link;
 
 	q->sent = true;
 	switch (q->kind) {
@@ -364,19 +359,18 @@ static bool may_be_interrupted(enum worker_job job)
 /* All that goes to the worker in this turn. */
 static void talk_to_worker(struct volume *v, enum volume_action action)
 {
-	struct volume_core *c = v->core;
 	struct request *q = NULL;
 
 	if (action != ACTION_NONE || request_pending(v))
 		keep_worker(v);
 	write_record(v);
-	if (c->link && c->at_work == WORKER_NONE)
+	if (v->worker.link && v->worker.job == WORKER_NONE)
 		q = request_to_send(v);
-	else if (c->link && may_be_interrupted(c->at_work))
+	else if (v->worker.link && may_be_interrupted(v->worker.job))
 		q = request_lock_to_send(v);
 	if (q)
 		send_request(v, q);
-	else if (c->link)
+	else if (v->worker.link)
 		carry_out(v, action);
 }
 
@@ -386,15 +380,12 @@ static void talk_to_worker(struct volume *v, enum volume_action action)
  */
 static bool may_end(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-
-	return v->manager->stopping && c->at_work == WORKER_NONE && c->old_key_fd >= 0 &&
-	       !c->record.has_queued && c->record_durable == c->record_wanted;
+	return v->manager->stopping && v->worker.job == WORKER_NONE && v->keys.old_fd >= 0 &&
+	       !v->token.record.has_queued && v->writing.durable == v->writing.wanted;
 }
 
 void volume_step(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	struct volume_facts facts;
 	struct volume_step s;
 
@@ -403,38 +394,37 @@ void volume_step(struct volume *v)
 	s = volume_decide(&facts);
 	stand_in_line(v, s.line);
 	volume_set_state(v, s.state);
-	if (c->group && s.state == VOLUME_LOCKED) {
+	if (v->group && s.state == VOLUME_LOCKED) {
 		struct failure f;
 
-		(void)failure_set(&f, -ENOKEY, "%s: %s", v->device, v->state_reason);
+		(void)failure_set(&f, -ENOKEY, "%s: %s", v->place.device, v->status.reason);
 		group_failed(v, -ENOKEY, &f);
 		return;
 	}
 	request_answer(v); /* who has an answer needs no worker any more */
 	if (!needs_worker(v, &s) || may_end(v))
 		volume_drop_worker(v);
-	else if (!c->link && !v->manager->stopping)
+	else if (!v->worker.link && !v->manager->stopping)
 		(void)volume_need_worker(v);
-	else if (c->link && c->looked)
+	else if (v->worker.link && v->worker.looked)
 		talk_to_worker(v, s.action);
 }
 
 void volume_fail(struct volume *v, int error, const struct failure *f)
 {
-	struct volume_core *c = v->core;
-	struct job *group = c->group;
+	struct job *group = v->group;
 
 	assert(error < 0);
-	if (c->conflict) /* which is told already, and explains it */
+	if (v->trouble.conflict) /* which is told already, and explains it */
 		return;
 	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);
-	if (c->reencryption == REENCRYPTION_NONE && !c->unseen) {
-		record_failed(&c->record, f->text, wall_clock_usec());
+	if (v->header.reencryption == REENCRYPTION_NONE && !v->header.unseen) {
+		record_failed(&v->token.record, f->text, wall_clock_usec());
 		(void)volume_record_changed(v);
 		volume_use_up_keys(v);
 	} else {
-		c->failed = true;
-		c->failure = *f;
+		v->trouble.failed = true;
+		v->trouble.failure = *f;
 	}
 	if (group)
 		group_failed(v, error, f);
@@ -445,5 +435,5 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 
 bool volume_is_calm(const struct volume *v)
 {
-	return v->core->at_work == WORKER_NONE || !v->core->link;
+	return v->worker.job == WORKER_NONE || !v->worker.link;
 }

@@ -43,7 +43,7 @@ static const char *state_dir(const struct volume *v)
 
 static void save_memory(struct volume *v)
 {
-	(void)remembered_save(state_dir(v), v->uuid, &v->core->memory);
+	(void)remembered_save(state_dir(v), v->uuid, &v->token.memory);
 }
 
 static bool is_text(const char *a, const char *b)
@@ -51,22 +51,22 @@ static bool is_text(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
-static bool has_memory(const struct volume_core *c)
+static bool has_memory(const struct volume *v)
 {
-	return c->memory.written && *c->memory.written;
+	return v->token.memory.written && *v->token.memory.written;
 }
 
-static enum origin judge_token(struct volume_core *c, const char *text, uint64_t serial,
+static enum origin judge_token(struct volume *v, const char *text, uint64_t serial,
 			       enum record_trust trust)
 {
-	const struct remembered *m = &c->memory;
-	char *why = c->trust_reason;
-	const size_t size = sizeof(c->trust_reason);
+	const struct remembered *m = &v->token.memory;
+	char *why = v->token.reason;
+	const size_t size = sizeof(v->token.reason);
 
 	*why = '\0';
 	if (is_text(m->written, text) || is_text(m->pending, text))
 		return *text ? ORIGIN_HERE : ORIGIN_NONE;
-	if (!*text && !has_memory(c))
+	if (!*text && !has_memory(v))
 		return ORIGIN_NONE;
 	if (!*text)
 		(void)text_format(why, size, "the state token is gone from the header");
@@ -96,25 +96,26 @@ static int parse_token(const char *json, struct record *ret)
 	return r == -EBADMSG ? record_parse("", ret) : r;
 }
 
-static void forget_found(struct volume_core *c)
+static void forget_found(struct volume *v)
 {
-	free(c->found_json);
-	c->found_json = NULL;
-	free(c->shown);
-	c->shown = NULL;
+	free(v->token.found_json);
+	v->token.found_json = NULL;
+	free(v->token.found);
+	v->token.found = NULL;
 }
 
-static void set_base(struct volume_core *c, char **json)
+static void set_base(struct volume *v, char **json)
 {
-	free(c->record_json);
-	c->record_json = *json;
+	free(v->token.json);
+	v->token.json = *json;
 	*json = NULL;
 }
 
 /* Would it start something that nobody asked this host for? */
 static bool has_orders(const struct volume *v, const struct record *r)
 {
-	return r->has_queued || *r->held || (r->cancel && strcmp(v->direction, "backward") != 0);
+	return r->has_queued || *r->held ||
+	       (r->cancel && strcmp(v->header.direction, "backward") != 0);
 }
 
 /* What a person agreed to elsewhere, or what only a token says of it: here nobody has. */
@@ -125,21 +126,19 @@ static void forget_consent(struct rotate_options *o)
 
 static int take_signed(struct volume *v, const struct record *found, char **text)
 {
-	struct volume_core *c = v->core;
-
-	c->record = *found;
-	forget_consent(&c->record.queued);
+	v->token.record = *found;
+	forget_consent(&v->token.record.queued);
 	volume_apply_rate(v);
 	if (has_orders(v, found)) {
-		c->record.foreign = true;
+		v->token.record.foreign = true;
 		(void)volume_record_changed(v);
 		return 0;
 	}
-	free(c->memory.written);
-	free(c->memory.pending);
-	c->memory.written = *text;
-	c->memory.pending = *text = NULL;
-	c->memory.serial = found->serial;
+	free(v->token.memory.written);
+	free(v->token.memory.pending);
+	v->token.memory.written = *text;
+	v->token.memory.pending = *text = NULL;
+	v->token.memory.serial = found->serial;
 	save_memory(v);
 	return 0;
 }
@@ -148,40 +147,39 @@ static int take_signed(struct volume *v, const struct record *found, char **text
 static int take_bad(struct volume *v, const struct record *found, char **json)
 {
 	const uint64_t rate = config_for_volume(v->manager->config, v->uuid)->rate_limit;
-	struct volume_core *c = v->core;
 	const struct record hints = record_hints(found, rate);
-	const bool known = has_memory(c);
-	_cleanup_free_ char *base = strdup(known ? c->memory.written : "");
+	const bool known = has_memory(v);
+	_cleanup_free_ char *base = strdup(known ? v->token.memory.written : "");
 	int r;
 
-	assert(!c->shown && !c->found_json);
+	assert(!v->token.found && !v->token.found_json);
 	if (!base)
 		return -ENOMEM;
-	r = record_parse(base, &c->record);
+	r = record_parse(base, &v->token.record);
 	if (r < 0)
 		return r == -EBADMSG ? -EIO : r;
-	set_base(c, &base);
+	set_base(v, &base);
 	if (!known) {
-		c->record = hints;
-		c->shown = malloc(sizeof(*c->shown));
-		if (c->shown)
-			*c->shown = *found;
+		v->token.record = hints;
+		v->token.found = malloc(sizeof(*v->token.found));
+		if (v->token.found)
+			*v->token.found = *found;
 	}
-	c->found_json = *json;
+	v->token.found_json = *json;
 	*json = NULL;
-	c->found_serial = found->serial;
+	v->token.found_serial = found->serial;
 	return 0;
 }
 
 static void tell_trust(struct volume *v, const char *name, const char *reason)
 {
-	if (strcmp(v->state_token, name) == 0 && strcmp(v->state_token_reason, reason) == 0)
+	if (strcmp(v->token.trust, name) == 0 && strcmp(v->token.trust_reason, reason) == 0)
 		return;
-	(void)text_copy(v->state_token, sizeof(v->state_token), name);
-	(void)text_copy(v->state_token_reason, sizeof(v->state_token_reason), reason);
+	(void)text_copy(v->token.trust, sizeof(v->token.trust), name);
+	(void)text_copy(v->token.trust_reason, sizeof(v->token.trust_reason), reason);
 	if (strcmp(name, "untrusted") == 0)
-		log_warning("%s: %s is not obeyed: %s; see recryptctl accept", v->device, v->uuid,
-			    reason);
+		log_warning("%s: %s is not obeyed: %s; see recryptctl accept", v->place.device,
+			    v->uuid, reason);
 	volume_mark(v, VOLUME_CHANGED_ROTATION);
 }
 
@@ -193,7 +191,7 @@ static void show_trust(struct volume *v, enum origin origin, enum record_trust t
 		name = "none";
 	else if (origin == ORIGIN_BAD)
 		name = trust == RECORD_UNVERIFIED ? "unverified" : "untrusted";
-	tell_trust(v, name, v->core->trust_reason);
+	tell_trust(v, name, v->token.reason);
 }
 
 /* Written here before a key was known: now there is one to sign it with. */
@@ -206,15 +204,14 @@ static void sign_again(struct volume *v, enum record_trust trust)
 /* A worker of an earlier manager has it, and will write it: that is what counts from here on. */
 static int take_pending(struct volume *v)
 {
-	struct volume_core *c = v->core;
-	char *json = strdup(c->memory.pending);
-	int r = json ? record_parse(json, &c->record) : -ENOMEM;
+	char *json = strdup(v->token.memory.pending);
+	int r = json ? record_parse(json, &v->token.record) : -ENOMEM;
 
 	if (r < 0) {
 		free(json);
 		return r == -EBADMSG ? -EIO : r;
 	}
-	set_base(c, &json);
+	set_base(v, &json);
 	(void)volume_record_changed(v);
 	return 0;
 }
@@ -222,7 +219,6 @@ static int take_pending(struct volume *v)
 /* @adopted: by a worker that an earlier manager has told something. */
 static int take_token(struct volume *v, char **json, enum record_trust trust, bool adopted)
 {
-	struct volume_core *c = v->core;
 	_cleanup_free_ char *text = NULL;
 	struct record found;
 	enum origin origin;
@@ -233,105 +229,103 @@ static int take_token(struct volume *v, char **json, enum record_trust trust, bo
 	r = record_canonical(*json, &text);
 	if (r < 0)
 		return r;
-	forget_found(c);
-	origin = judge_token(c, text, found.serial, trust);
+	forget_found(v);
+	origin = judge_token(v, text, found.serial, trust);
 	show_trust(v, origin, trust);
 	if (origin == ORIGIN_BAD)
 		return take_bad(v, &found, json);
-	set_base(c, json);
+	set_base(v, json);
 	if (origin == ORIGIN_SIGNED)
 		return take_signed(v, &found, &text);
-	c->record = found;
+	v->token.record = found;
 	if (origin == ORIGIN_HERE)
 		sign_again(v, trust);
-	return adopted && c->memory.pending ? take_pending(v) : 0;
+	return adopted && v->token.memory.pending ? take_pending(v) : 0;
 }
 
 /* A worker may have died after it wrote what it was sent. */
-static int note_pending(struct volume_core *c, const char *json)
+static int note_pending(struct volume *v, const char *json)
 {
 	_cleanup_free_ char *text = NULL;
 	int r = record_canonical(json, &text);
 
 	if (r < 0)
 		return r;
-	if (is_text(c->memory.pending, text)) {
-		free(c->memory.written);
-		c->memory.written = TAKE_PTR(c->memory.pending);
+	if (is_text(v->token.memory.pending, text)) {
+		free(v->token.memory.written);
+		v->token.memory.written = TAKE_PTR(v->token.memory.pending);
 	}
 	return 0;
 }
 
 int volume_take_record(struct volume *v, struct worker_look *look)
 {
-	struct volume_core *c = v->core;
-	const bool first = !c->memory_loaded;
+	const bool first = !v->token.memory_loaded;
 	int r;
 
 	if (first) {
-		remembered_load(state_dir(v), v->uuid, &c->memory);
-		c->memory_loaded = true;
+		remembered_load(state_dir(v), v->uuid, &v->token.memory);
+		v->token.memory_loaded = true;
 	}
 	/* First of all: the next text that is sent takes the place of the pending one. */
-	r = note_pending(c, look->record);
+	r = note_pending(v, look->record);
 	/* Unless we have something newer that is not written yet. */
-	if (r < 0 || c->record_wanted != c->record_durable || c->record_only_here)
+	if (r < 0 || v->writing.wanted != v->writing.durable || v->writing.only_here)
 		return r;
-	return take_token(v, &look->record, look->trust, first && c->stored);
+	return take_token(v, &look->record, look->trust, first && v->worker.stored);
 }
 
 /* A host that remembers the token on the disk must take our next one for newer. */
-static void pass_serial(struct volume_core *c)
+static void pass_serial(struct volume *v)
 {
-	const uint64_t limit = c->memory.serial + SERIAL_STEP_MAX;
+	const uint64_t limit = v->token.memory.serial + SERIAL_STEP_MAX;
 
-	if (c->found_serial > c->memory.serial)
-		c->memory.serial = MIN(c->found_serial, limit);
+	if (v->token.found_serial > v->token.memory.serial)
+		v->token.memory.serial = MIN(v->token.found_serial, limit);
 }
 
 int volume_remember_pending(struct volume *v, const char **ret_json)
 {
-	struct volume_core *c = v->core;
-	struct remembered *m = &c->memory;
+	struct remembered *m = &v->token.memory;
 	_cleanup_free_ char *json = NULL;
 	char *text;
 	int r;
 
-	assert(c->memory_loaded); /* its serial counts */
-	assert(c->record_wanted > c->record_durable);
-	if (c->found_json)
-		pass_serial(c);
-	c->record.serial = m->serial + 1;
-	r = record_format(&c->record, c->record_json ?: "", &json);
+	assert(v->token.memory_loaded); /* its serial counts */
+	assert(v->writing.wanted > v->writing.durable);
+	if (v->token.found_json)
+		pass_serial(v);
+	v->token.record.serial = m->serial + 1;
+	r = record_format(&v->token.record, v->token.json ?: "", &json);
 	if (r < 0)
 		return r;
 	r = record_canonical(json, &text);
 	if (r < 0)
 		return r;
-	m->serial = c->record.serial;
+	m->serial = v->token.record.serial;
 	free(m->pending);
 	m->pending = text;
 	save_memory(v);
-	free(c->sent_json);
-	*ret_json = c->sent_json = TAKE_PTR(json);
+	free(v->token.sent_json);
+	*ret_json = v->token.sent_json = TAKE_PTR(json);
 	return 0;
 }
 
 void volume_remember_written(struct volume *v)
 {
-	struct volume_core *c = v->core;
-	struct remembered *m = &c->memory;
+	struct remembered *m = &v->token.memory;
 
 	if (!m->pending)
 		return;
 	free(m->written);
 	m->written = TAKE_PTR(m->pending);
 	save_memory(v);
-	if (c->found_json)
-		log_notice("%s: its state token is replaced, which was not verified", v->device);
-	forget_found(c);
-	c->trust_reason[0] = '\0';
-	set_base(c, &c->sent_json);
+	if (v->token.found_json)
+		log_notice("%s: its state token is replaced, which was not verified",
+			   v->place.device);
+	forget_found(v);
+	v->token.reason[0] = '\0';
+	set_base(v, &v->token.sent_json);
 	tell_trust(v, "verified", "");
 	volume_show_record(v);
 }
@@ -340,13 +334,11 @@ void volume_remember_written(struct volume *v)
 
 static struct record_header header_of(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-
 	return (struct record_header){
-		.in_reencryption = c->reencryption != REENCRYPTION_NONE,
-		.backward = strcmp(v->direction, "backward") == 0,
-		.old_side = c->old_side,
-		.new_side = c->new_side,
+		.in_reencryption = v->header.reencryption != REENCRYPTION_NONE,
+		.backward = strcmp(v->header.direction, "backward") == 0,
+		.old_side = v->header.old_side,
+		.new_side = v->header.new_side,
 	};
 }
 
@@ -354,30 +346,29 @@ void volume_note_sides(struct volume *v)
 {
 	const struct record_header h = header_of(v);
 
-	record_note_sides(&v->core->record, &h);
+	record_note_sides(&v->token.record, &h);
 }
 
 static void set_conflict(struct volume *v, const char *what)
 {
-	struct volume_core *c = v->core;
 	struct failure f;
 
-	if (c->conflict)
+	if (v->trouble.conflict)
 		return;
 	(void)failure_set(&f, -ESTALE,
 			  "%s: %s; restore the header that belongs to the data, or accept this "
 			  "one with recryptctl accept",
-			  v->device, what);
-	c->conflict = c->failed = true;
-	c->failure = f;
-	if (v->job && c->reencryption == REENCRYPTION_NONE && c->record.has_queued) {
+			  v->place.device, what);
+	v->trouble.conflict = v->trouble.failed = true;
+	v->trouble.failure = f;
+	if (v->job && v->header.reencryption == REENCRYPTION_NONE && v->token.record.has_queued) {
 		/* Whoever waits for it hears that it failed, so it must not begin later. */
-		c->record.has_queued = false;
-		c->record.group[0] = c->record.held[0] = '\0';
+		v->token.record.has_queued = false;
+		v->token.record.group[0] = v->token.record.held[0] = '\0';
 		(void)volume_record_changed(v);
 	}
 	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f.text);
-	if (c->group)
+	if (v->group)
 		group_failed(v, -ESTALE, &f);
 	else if (v->job)
 		job_member_ended(v->job, v, -ESTALE, &f);
@@ -386,28 +377,24 @@ static void set_conflict(struct volume *v, const char *what)
 
 static void conflict_is_over(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	if (!c->conflict)
+	if (!v->trouble.conflict)
 		return;
-	c->conflict = c->failed = false;
+	v->trouble.conflict = v->trouble.failed = false;
 	volume_mark(v, VOLUME_CHANGED_STATE);
 }
 
 /* A header that was left in the middle of a rotation can only have moved on. */
 static bool is_older(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-
-	return c->reencryption != REENCRYPTION_NONE && c->sequence < c->memory.sequence &&
-	       strcmp(c->record.last.outcome, "running") == 0;
+	return v->header.reencryption != REENCRYPTION_NONE &&
+	       v->header.sequence < v->token.memory.sequence &&
+	       strcmp(v->token.record.last.outcome, "running") == 0;
 }
 
 enum record_match volume_check_header(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	const struct record_header h = header_of(v);
-	enum record_match match = record_compare(&c->record, &h);
+	enum record_match match = record_compare(&v->token.record, &h);
 
 	if (is_older(v))
 		match = RECORD_ROLLED_BACK;
@@ -422,8 +409,8 @@ enum record_match volume_check_header(struct volume *v)
 				"this host left");
 		return match;
 	case RECORD_OTHER_KEY:
-		log_notice("%s: another program has changed its key or cipher", v->device);
-		record_other_key(&c->record, &h, wall_clock_usec());
+		log_notice("%s: another program has changed its key or cipher", v->place.device);
+		record_other_key(&v->token.record, &h, wall_clock_usec());
 		(void)volume_record_changed(v);
 		break;
 	case RECORD_MATCHES:
@@ -432,21 +419,20 @@ enum record_match volume_check_header(struct volume *v)
 		break;
 	}
 	conflict_is_over(v);
-	if (!h.in_reencryption && !*c->record.side && match == RECORD_MATCHES)
-		memcpy(c->record.side, c->old_side, sizeof(c->record.side));
+	if (!h.in_reencryption && !*v->token.record.side && match == RECORD_MATCHES)
+		memcpy(v->token.record.side, v->header.old_side, sizeof(v->token.record.side));
 	return match;
 }
 
 void volume_note_sequence(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	if (c->conflict || c->sequence == c->memory.sequence || c->at_work != WORKER_NONE)
+	if (v->trouble.conflict || v->header.sequence == v->token.memory.sequence ||
+	    v->worker.job != WORKER_NONE)
 		return;
-	if (c->reencryption == REENCRYPTION_NONE) {
-		c->memory.sequence = 0;
-	} else if (c->sequence > c->memory.sequence) {
-		c->memory.sequence = c->sequence;
+	if (v->header.reencryption == REENCRYPTION_NONE) {
+		v->token.memory.sequence = 0;
+	} else if (v->header.sequence > v->token.memory.sequence) {
+		v->token.memory.sequence = v->header.sequence;
 		save_memory(v);
 	}
 }
@@ -455,57 +441,57 @@ void volume_note_sequence(struct volume *v)
 
 void volume_accept_header(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	const struct record_header h = header_of(v);
 
-	record_accept_header(&c->record, &h, wall_clock_usec());
-	c->conflict = c->failed = false;
-	c->memory.sequence = 0;
+	record_accept_header(&v->token.record, &h, wall_clock_usec());
+	v->trouble.conflict = v->trouble.failed = false;
+	v->token.memory.sequence = 0;
 }
 
 static int accept_record(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	int r;
 
-	assert(c->found_json);
-	r = parse_token(c->found_json, &c->record);
+	assert(v->token.found_json);
+	r = parse_token(v->token.found_json, &v->token.record);
 	if (r < 0)
 		return r;
-	c->record.foreign = false;
-	forget_consent(&c->record.queued);
-	set_base(c, &c->found_json);
-	pass_serial(c);
-	forget_found(c);
+	v->token.record.foreign = false;
+	forget_consent(&v->token.record.queued);
+	set_base(v, &v->token.found_json);
+	pass_serial(v);
+	forget_found(v);
 	return 0;
 }
 
 int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
 {
-	struct volume_core *c = v->core;
 	struct request r = {.kind = REQUEST_RECORD, .fd = -1, .done = done, .userdata = userdata};
 	int q = 0;
 
 	if (v->manager->stopping)
-		return failure_set(f, -ESHUTDOWN, "%s: the daemon is being stopped", v->device);
-	if (!c->conflict && !c->found_json && !c->record.foreign)
+		return failure_set(f, -ESHUTDOWN, "%s: the daemon is being stopped",
+				   v->place.device);
+	if (!v->trouble.conflict && !v->token.found_json && !v->token.record.foreign)
 		return failure_set(f, -EINVAL,
 				   "%s: its state token and its header are as this host left them; "
 				   "there is nothing to accept",
-				   v->device);
-	if (c->conflict)
+				   v->place.device);
+	if (v->trouble.conflict)
 		volume_accept_header(v);
-	else if (c->found_json)
+	else if (v->token.found_json)
 		q = accept_record(v);
 	if (q < 0)
-		return failure_set(f, q, "%s: out of memory", v->device);
-	c->record.foreign = false;
-	log_notice("%s: its state is accepted as it is", v->device);
+		return failure_set(f, q, "%s: out of memory", v->place.device);
+	v->token.record.foreign = false;
+	log_notice("%s: its state is accepted as it is", v->place.device);
 	r.sequence = volume_record_changed(v);
 	volume_apply_rate(v);
 	volume_settle_record(v);
 	volume_add_found_job(v);
-	r.sequence = c->record_wanted;
+	r.sequence = v->writing.wanted;
 	volume_mark(v, VOLUME_CHANGED_ALL);
-	return request_add(v, &r) < 0 ? failure_set(f, -ENOMEM, "%s: out of memory", v->device) : 0;
+	return request_add(v, &r) < 0
+		       ? failure_set(f, -ENOMEM, "%s: out of memory", v->place.device)
+		       : 0;
 }

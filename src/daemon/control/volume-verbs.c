@@ -15,27 +15,25 @@
 
 static bool in_rotation(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-
-	return c->reencryption != REENCRYPTION_NONE || c->record.has_queued ||
-	       c->at_work == WORKER_PREPARE;
+	return v->header.reencryption != REENCRYPTION_NONE || v->token.record.has_queued ||
+	       v->worker.job == WORKER_PREPARE;
 }
 
 static int refuse_stopping(const struct volume *v, struct failure *f)
 {
-	return v->manager->stopping
-		       ? failure_set(f, -ESHUTDOWN, "%s: the daemon is being stopped", v->device)
-		       : 0;
+	return v->manager->stopping ? failure_set(f, -ESHUTDOWN, "%s: the daemon is being stopped",
+						  v->place.device)
+				    : 0;
 }
 
 static int no_rotation(const struct volume *v, struct failure *f)
 {
-	return failure_set(f, -ENOMSG, "%s: no rotation is under way", v->device);
+	return failure_set(f, -ENOMSG, "%s: no rotation is under way", v->place.device);
 }
 
 static int no_memory(const struct volume *v, struct failure *f)
 {
-	return failure_set(f, -ENOMEM, "%s: out of memory", v->device);
+	return failure_set(f, -ENOMEM, "%s: out of memory", v->place.device);
 }
 
 /* A caller waits for the record as it is now. */
@@ -44,7 +42,7 @@ static int wait_for_record(struct volume *v, enum request_kind kind, struct fail
 {
 	const struct request r = {.kind = kind,
 				  .fd = -1,
-				  .sequence = v->core->record_wanted,
+				  .sequence = v->writing.wanted,
 				  .done = done,
 				  .userdata = userdata};
 
@@ -55,14 +53,14 @@ static int wait_for_record(struct volume *v, enum request_kind kind, struct fail
 /* While the others of its group prepare, one that comes late would break "all or none". */
 static int refuse_late(const struct volume *v, struct failure *f)
 {
-	if (!*v->group)
+	if (!*v->settings.group)
 		return 0;
 	for (const struct volume *o = v->manager->volumes; o; o = o->next)
-		if (o->core->group && strcmp(o->group, v->group) == 0)
+		if (o->group && strcmp(o->settings.group, v->settings.group) == 0)
 			return failure_set(f, -EBUSY,
 					   "%s: its group \"%s\" is being prepared; try again when "
 					   "that has ended",
-					   v->device, v->group);
+					   v->place.device, v->settings.group);
 	return 0;
 }
 
@@ -76,7 +74,7 @@ static int ask_again(struct volume *v)
 
 int volume_refuse_unseen(struct volume *v, struct failure *f)
 {
-	if (!v->core->unseen)
+	if (!v->header.unseen)
 		return 0;
 	return ask_again(v) < 0
 		       ? no_memory(v, f)
@@ -84,29 +82,27 @@ int volume_refuse_unseen(struct volume *v, struct failure *f)
 				 f, -EBUSY,
 				 "%s: its header could not be read since its worker ended in the "
 				 "middle of something; it is read now, try again",
-				 v->device);
+				 v->place.device);
 }
 
 /* A second rotation, to come after the one that is there. */
 static int queue_rotation(struct volume *v, const struct rotate_options *options, struct failure *f,
 			  struct job **ret_job)
 {
-	struct volume_core *c = v->core;
-
 	if (!options->queue)
 		return failure_set(f, -EINPROGRESS,
 				   "%s: a rotation is under way; wait for it, cancel it, or queue "
 				   "this one",
-				   v->device);
+				   v->place.device);
 	if (!v->job)
 		return failure_set(f, -EINPROGRESS,
 				   "%s: the rotation that is under way does not go on by itself; "
 				   "resume or cancel it first",
-				   v->device);
-	if (c->at_work == WORKER_PREPARE || c->group)
-		return failure_set(f, -EBUSY, "%s: a rotation is being prepared", v->device);
-	c->record.has_queued = true;
-	c->record.queued = *options;
+				   v->place.device);
+	if (v->worker.job == WORKER_PREPARE || v->group)
+		return failure_set(f, -EBUSY, "%s: a rotation is being prepared", v->place.device);
+	v->token.record.has_queued = true;
+	v->token.record.queued = *options;
 	(void)volume_record_changed(v);
 	*ret_job = v->job;
 	return 0;
@@ -123,9 +119,9 @@ int volume_check_deadline(const struct rotate_options *options, struct failure *
 
 int volume_refuse_conflict(const struct volume *v, struct failure *f)
 {
-	if (!v->core->conflict)
+	if (!v->trouble.conflict)
 		return 0;
-	*f = v->core->failure;
+	*f = v->trouble.failure;
 	return -ESTALE;
 }
 
@@ -166,26 +162,26 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options)
 {
-	struct volume_core *c = v->core;
-
-	assert(c->reencryption == REENCRYPTION_NONE && !c->record.has_queued && !c->conflict);
-	c->record.has_queued = true;
-	c->record.queued = *options;
-	c->record.foreign = false;
-	c->record.last = (struct last_rotation){};
-	c->record.suspended = c->record.cancel = c->record.turned = c->record.late = false;
-	c->record.deadline_usec = c->record.now_until = 0;
-	c->record.run = (struct run_choices){};
+	assert(v->header.reencryption == REENCRYPTION_NONE && !v->token.record.has_queued &&
+	       !v->trouble.conflict);
+	v->token.record.has_queued = true;
+	v->token.record.queued = *options;
+	v->token.record.foreign = false;
+	v->token.record.last = (struct last_rotation){};
+	v->token.record.suspended = v->token.record.cancel = v->token.record.turned =
+		v->token.record.late = false;
+	v->token.record.deadline_usec = v->token.record.now_until = 0;
+	v->token.record.run = (struct run_choices){};
 	volume_forget_clock(v);
-	c->record.group[0] = '\0';
-	c->provider_asked = c->locked_by_user = c->failed = false;
+	v->token.record.group[0] = '\0';
+	v->keys.provider_asked = v->keys.locked_by_user = v->trouble.failed = false;
 	(void)volume_record_changed(v);
 }
 
 int volume_suspend(struct volume *v, const char *reason, struct failure *f, volume_done_t done,
 		   void *userdata)
 {
-	struct record *record = &v->core->record;
+	struct record *record = &v->token.record;
 
 	if (!in_rotation(v))
 		return no_rotation(v, f);
@@ -200,37 +196,37 @@ int volume_suspend(struct volume *v, const char *reason, struct failure *f, volu
 int volume_resume(struct volume *v, const struct resume_options *options, struct failure *f,
 		  volume_done_t done, void *userdata)
 {
-	struct volume_core *c = v->core;
 	int r = refuse_stopping(v, f);
 	struct job *j;
 
 	if (r < 0)
 		return r;
-	if (!in_rotation(v) && !c->conflict)
+	if (!in_rotation(v) && !v->trouble.conflict)
 		return no_rotation(v, f);
 	r = volume_change_run(v, &options->run, f);
 	if (r < 0)
 		return r;
 	if (!v->job && in_rotation(v) &&
-	    job_new(v->manager, c->record.cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
+	    job_new(v->manager, v->token.record.cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
 		return no_memory(v, f);
-	if (c->record.suspended || c->failed)
+	if (v->token.record.suspended || v->trouble.failed)
 		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed");
-	if (c->record.suspended || c->record.foreign || (*c->record.held && !c->group)) {
-		c->record.suspended = c->record.foreign = false;
-		if (!c->group)
-			c->record.held[0] = '\0'; /* whatever the others of its group do */
+	if (v->token.record.suspended || v->token.record.foreign ||
+	    (*v->token.record.held && !v->group)) {
+		v->token.record.suspended = v->token.record.foreign = false;
+		if (!v->group)
+			v->token.record.held[0] = '\0'; /* whatever the others of its group do */
 		(void)volume_record_changed(v);
 	}
 	if (options->now) {
-		c->record.now_until = volume_end_of_next_window(v);
+		v->token.record.now_until = volume_end_of_next_window(v);
 		volume_forget_clock(v);
 		(void)volume_record_changed(v);
 	}
-	if (c->conflict && ask_again(v) < 0)
+	if (v->trouble.conflict && ask_again(v) < 0)
 		return no_memory(v, f);
-	c->failed = c->conflict = c->provider_asked = c->found = false;
-	c->deaths = c->busy = 0;
+	v->trouble.failed = v->trouble.conflict = v->keys.provider_asked = v->status.found = false;
+	v->worker.deaths = v->worker.retry.tries = 0;
 	volume_mark(v, VOLUME_CHANGED_STATE);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }
@@ -241,8 +237,8 @@ static int begin_cancel(struct volume *v, struct failure *f, struct job **ret_jo
 	struct failure why;
 	struct job *j;
 
-	(void)failure_set(&why, -ECANCELED, "%s: the rotation was cancelled", v->device);
-	if (v->core->group)
+	(void)failure_set(&why, -ECANCELED, "%s: the rotation was cancelled", v->place.device);
+	if (v->group)
 		group_failed(v, -ECANCELED, &why);
 	if (v->job)
 		job_member_ended(v->job, v, -ECANCELED, &why);
@@ -254,11 +250,10 @@ static int begin_cancel(struct volume *v, struct failure *f, struct job **ret_jo
 
 void volume_forget_rotation(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	record_failed(&c->record, "", wall_clock_usec());
-	c->record.suspended = false;
-	(void)snprintf(c->record.last.outcome, sizeof(c->record.last.outcome), "cancelled");
+	record_failed(&v->token.record, "", wall_clock_usec());
+	v->token.record.suspended = false;
+	(void)snprintf(v->token.record.last.outcome, sizeof(v->token.record.last.outcome),
+		       "cancelled");
 	(void)volume_record_changed(v);
 	volume_use_up_keys(v);
 	event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
@@ -268,27 +263,26 @@ void volume_forget_rotation(struct volume *v)
 
 static int refuse_cancel(const struct volume *v, struct failure *f)
 {
-	const struct volume_core *c = v->core;
 	int r = refuse_stopping(v, f);
 
 	if (r < 0)
 		return r;
 	if (!in_rotation(v))
 		return no_rotation(v, f);
-	if (c->reencryption != REENCRYPTION_NONE && volume_refuse_conflict(v, f) < 0)
+	if (v->header.reencryption != REENCRYPTION_NONE && volume_refuse_conflict(v, f) < 0)
 		return -ESTALE;
-	if (c->record.cancel || strcmp(v->direction, "backward") == 0)
-		return failure_set(f, -EALREADY, "%s: it is on its way back already", v->device);
-	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
+	if (v->token.record.cancel || strcmp(v->header.direction, "backward") == 0)
+		return failure_set(f, -EALREADY, "%s: it is on its way back already",
+				   v->place.device);
+	if (v->header.reencryption != REENCRYPTION_NONE && strcmp(v->header.mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
-				   v->device);
+				   v->place.device);
 	return 0;
 }
 
 int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
 		  struct job **ret_job)
 {
-	struct volume_core *c = v->core;
 	int r = refuse_cancel(v, f);
 
 	if (r < 0)
@@ -299,14 +293,16 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 	r = begin_cancel(v, f, ret_job);
 	if (r < 0)
 		return r;
-	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE && !c->unseen) {
+	if (v->header.reencryption == REENCRYPTION_NONE && v->worker.job != WORKER_PREPARE &&
+	    !v->header.unseen) {
 		volume_forget_rotation(v);
 		return 0;
 	}
-	c->record.cancel = true;
-	c->record.suspended = c->record.has_queued = c->record.foreign = c->failed = false;
-	c->record.held[0] = '\0';
-	c->provider_asked = false;
+	v->token.record.cancel = true;
+	v->token.record.suspended = v->token.record.has_queued = v->token.record.foreign =
+		v->trouble.failed = false;
+	v->token.record.held[0] = '\0';
+	v->keys.provider_asked = false;
 	(void)volume_record_changed(v);
 	return 0;
 }
@@ -314,10 +310,8 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, volume_done_t done,
 			  void *userdata)
 {
-	struct volume_core *c = v->core;
-
-	c->rate_set = c->record.has_rate = rate != RATE_AS_CONFIGURED;
-	c->record.rate = c->record.has_rate ? rate : 0;
+	v->settings.rate_set = v->token.record.has_rate = rate != RATE_AS_CONFIGURED;
+	v->token.record.rate = v->token.record.has_rate ? rate : 0;
 	volume_apply_rate(v);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
@@ -325,9 +319,9 @@ int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, vo
 
 static int refuse_while_converting(const struct volume *v, struct failure *f)
 {
-	return v->core->at_work == WORKER_CONVERT
+	return v->worker.job == WORKER_CONVERT
 		       ? failure_set(f, -EBUSY, "%s: it is being converted; suspend it first",
-				     v->device)
+				     v->place.device)
 		       : 0;
 }
 
@@ -342,7 +336,7 @@ int volume_unlock(struct volume *v, int fd, const struct unlock_options *options
 		return q;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0)
-		return failure_set(f, -errno, "%s: the descriptor cannot be used", v->device);
+		return failure_set(f, -errno, "%s: the descriptor cannot be used", v->place.device);
 	r.fd = copy;
 	r.unlock = *options;
 	if (request_add(v, &r) < 0)
@@ -360,9 +354,9 @@ int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *u
 	assert(done);
 	if (q < 0)
 		return q;
-	if (v->core->link)
+	if (v->worker.link)
 		return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
-	v->core->locked_by_user = true;
+	v->keys.locked_by_user = true;
 	volume_drop_keys(v);
 	volume_mark(v, VOLUME_CHANGED_STATE);
 	done(v, 0, &(struct failure){}, userdata);
@@ -378,8 +372,8 @@ int volume_check(struct volume *v, const struct rotate_options *options, struct 
 			    .check_done = done,
 			    .userdata = userdata};
 
-	if (v->core->reencryption != REENCRYPTION_NONE)
-		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->device);
+	if (v->header.reencryption != REENCRYPTION_NONE)
+		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->place.device);
 	if (options)
 		r.rotate = *options;
 	return request_add(v, &r) < 0 ? no_memory(v, f) : 0;

@@ -175,7 +175,7 @@ void job_volume_removed(struct job *j, struct volume *v)
 	struct job_member *member = member_of(j, v);
 	struct failure f;
 
-	(void)failure_set(&f, -ENODEV, "%s: the volume has gone away", v->device);
+	(void)failure_set(&f, -ENODEV, "%s: the volume has gone away", v->place.device);
 	job_member_ended(j, v, -ENODEV, &f);
 	if (member)
 		member->volume = NULL;

@@ -98,11 +98,11 @@ static void start_waiting(struct manager *m);
 
 static void remember(struct manager *m, const struct volume *v)
 {
-	if (config_remember(m->config, v->uuid, v->device,
-			    *v->header_device ? v->header_device : NULL, NULL) == 0)
+	if (config_remember(m->config, v->uuid, v->place.device,
+			    *v->place.header_device ? v->place.header_device : NULL, NULL) == 0)
 		manager_write_state(m);
 	else
-		log_warning("%s: will not be known after a restart", v->device);
+		log_warning("%s: will not be known after a restart", v->place.device);
 }
 
 static void finish(struct probe *p, struct volume *v, int error, const struct failure *f)
@@ -130,7 +130,7 @@ static void finish(struct probe *p, struct volume *v, int error, const struct fa
 /* It may have been out of reach when its own worker looked last. */
 static int look_at_known(struct volume *v, struct worker_look *look, struct failure *f)
 {
-	if (v->core->link)
+	if (v->worker.link)
 		return 0;
 	if (volume_apply_look(v, look) < 0)
 		return failure_set(f, -ENOMEM, "out of memory");
@@ -152,8 +152,8 @@ static int found_known(struct probe *p, struct volume *v, struct worker_look *lo
 		log_warning("%s", f->text);
 	if (r < 0)
 		return r;
-	if (volume_is_at(v, look) &&
-	    (!p->done || strcmp(look->device, v->device) == 0 || v->core->at_work != WORKER_NONE))
+	if (volume_is_at(v, look) && (!p->done || strcmp(look->device, v->place.device) == 0 ||
+				      v->worker.job != WORKER_NONE))
 		return look_at_known(v, look, f);
 	return volume_move(v, look, f);
 }
@@ -227,7 +227,7 @@ static int found_new(struct probe *p, struct worker_look *look, struct failure *
 	if (r < 0)
 		return failure_set(f, r, "out of memory");
 	p->link = NULL;
-	v->core->looked = !p->adopted; /* only the status makes it whole */
+	v->worker.looked = !p->adopted; /* only the status makes it whole */
 	if (p->adopted)
 		volume_worker_handler.status(v, p->status_error, &p->status);
 	else
