@@ -4,34 +4,41 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/policy/calendar.c src/daemon/policy/calendar.h src/daemon/policy/calendar-parse.c \
 	src/daemon/policy/deadline.c src/daemon/policy/deadline.h \
 	src/daemon/policy/schedule.c src/daemon/policy/schedule.h \
+	src/daemon/policy/units.c src/daemon/policy/units.h \
 	src/daemon/policy/volume-plan.c src/daemon/policy/volume-plan.h \
 	src/daemon/policy/window.c src/daemon/policy/window.h \
-	src/daemon/state/config-data.c src/daemon/state/config-internal.h src/daemon/state/config-parse.c \
+	src/daemon/state/config-data.c src/daemon/state/config-internal.h \
 	src/daemon/state/config-volume.c \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
 	src/daemon/state/job.c src/daemon/state/job.h \
+	src/daemon/state/politeness.c src/daemon/state/politeness.h \
 	src/daemon/state/record-check.c src/daemon/state/record-life.c \
 	src/daemon/state/record.c src/daemon/state/record.h \
 	src/daemon/state/remembered.c src/daemon/state/remembered.h \
+	src/daemon/state/saved-state.c src/daemon/state/saved-state.h \
 	src/daemon/state/state-file.c \
+	src/daemon/workers/duplicates.c src/daemon/workers/duplicates.h \
 	src/daemon/workers/file-reader.c src/daemon/workers/file-reader.h \
 	src/daemon/workers/probe.c src/daemon/workers/probe.h \
 	src/daemon/workers/spawn.c src/daemon/workers/spawn.h \
 	src/daemon/workers/store.c src/daemon/workers/store.h \
+	src/daemon/workers/stuck.c src/daemon/workers/stuck.h \
 	src/daemon/workers/worker-link.c src/daemon/workers/worker-link.h \
 	src/daemon/control/core.h \
 	src/daemon/control/crypttab.c src/daemon/control/crypttab.h \
 	src/daemon/control/discover.c src/daemon/control/discover.h \
-	src/daemon/control/duplicates.c src/daemon/control/duplicates.h \
+	src/daemon/workers/duplicates.c src/daemon/control/duplicates.h \
 	src/daemon/control/events.c src/daemon/control/events.h \
+	src/daemon/control/found.c \
 	src/daemon/control/group.c \
 	src/daemon/control/inhibit.c src/daemon/control/inhibit.h \
 	src/daemon/control/manager-clock.c \
 	src/daemon/control/manager-turn.c \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
+	src/daemon/control/mark.c src/daemon/control/mark.h \
 	src/daemon/control/many.c \
-	src/daemon/control/politeness.c src/daemon/control/politeness.h \
+	src/daemon/state/politeness.c src/daemon/control/politeness.h \
 	src/daemon/control/volume-clock.c \
 	src/daemon/control/volume-ended.c \
 	src/daemon/control/volume-identity.c \

@@ -374,7 +374,7 @@ DEFINE_GETTER(get_jobs_running)
 {
 	struct bus *b = userdata;
 
-	return sd_bus_message_append(reply, "u", b->manager->jobs_running);
+	return sd_bus_message_append(reply, "u", b->manager->jobs.running);
 }
 
 DEFINE_GETTER(get_volumes)

@@ -12,10 +12,14 @@
 #include "daemon/control/manager.h"
 #include "daemon/state/record.h"
 #include "daemon/state/remembered.h"
+#include "daemon/state/saved-state.h"
 #include "daemon/policy/schedule.h"
 #include "daemon/policy/volume-plan.h"
 #include "daemon/control/volume.h"
+#include "daemon/workers/probe.h"
+#include "daemon/workers/stuck.h"
 #include "daemon/workers/worker-link.h"
+#include "util/clock.h"
 
 /* What a caller waits for. */
 enum request_kind {
@@ -40,26 +44,19 @@ struct request {
 	void *userdata;
 };
 
-struct probe;
-
 struct manager_core {
 	struct manager_observer observer;
-	sd_event_source *turn;
-	bool marked;
-	uint64_t changed;
-	bool paused;    /* the host sleeps */
-	bool ready;     /* the service manager knows that we are */
-	bool ready_due; /* whatever is not found yet */
+	struct turn turn;
+	bool paused; /* the host sleeps */
+	bool ready;  /* the service manager knows that we are */
 	sd_event_source *ready_limit;
 	struct schedule prepare, convert;
-	struct probe *probes;
-	unsigned n_stuck; /* processes of probes that were killed and do not end */
+	struct stuck stuck;
+	struct probes probes;
 	struct discover *discover;
-	char *state_path; /* NULL: nothing is remembered */
-	bool state_due;   /* it has to be written in this turn */
+	struct saved_state saved;
 	char status[256]; /* as the service manager was told */
-	uint64_t last_job;
-	int clock_fd; /* -1: there was nothing to wait for yet */
+	int clock_fd;     /* -1: there was nothing to wait for yet */
 	sd_event_source *clock, *zone;
 	uint64_t clock_due; /* realtime; 0: off */
 	void (*stopped)(void *userdata);
@@ -76,9 +73,6 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 void volume_remove(struct volume *v);
 void volume_free_all(struct manager *m); /* without a word, and workers go on */
 
-/* Something about it has changed: it is looked at in the next turn, and @what is told. */
-void volume_mark(struct volume *v, uint64_t what);
-
 /* The fields as the header says; strings may be taken out of @look. */
 int volume_apply_look(struct volume *v, struct worker_look *look);
 void volume_apply_config(struct volume *v);
@@ -92,6 +86,8 @@ uint64_t volume_record_changed(struct volume *v);
  * was prepared before its record could say so.
  */
 void volume_settle_record(struct volume *v);
+/* A job of this volume alone. -ENOMEM. */
+int volume_new_job(struct volume *v, enum job_kind kind, struct job **ret);
 /* Whoever wants to wait for what was found in the header has a job for it. */
 void volume_add_found_job(struct volume *v);
 
@@ -199,6 +195,9 @@ void volume_drop_keys(struct volume *v);
 /* No more is tried to write the record. */
 void volume_give_up_record(struct volume *v, int error, const struct failure *f);
 
+/* found.c */
+extern const struct probe_owner found_owner;
+
 /* volume-ended.c */
 /*
  * Another process has the volume: perhaps a worker that ends because its manager was killed. True
@@ -244,9 +243,7 @@ void group_settle(struct manager *m);
 void group_failed(struct volume *v, int error, const struct failure *f);
 
 /* manager-turn.c */
-void manager_mark(struct manager *m, uint64_t what);
 int manager_turn_new(struct manager *m);
-void manager_tell_job(struct job *j, uint64_t what);
 /* Works out the shares of the host's rate and tells the workers. */
 void manager_share_rate(struct manager *m);
 
@@ -260,7 +257,3 @@ void manager_free_clock(struct manager *m);
  */
 void manager_pause(struct manager *m, void (*calm)(void *userdata), void *userdata);
 void manager_unpause(struct manager *m);
-void manager_write_state(struct manager *m);
-
-/* Realtime clock, microseconds. */
-uint64_t wall_clock_usec(void);

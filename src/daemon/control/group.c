@@ -69,17 +69,9 @@ static void decide_group(struct volume *first)
 
 void group_member_prepared(struct volume *v)
 {
-	struct job *j = v->group;
-	bool all = true;
-
-	assert(j);
-	for (size_t i = 0; i < j->n_members; i++) {
-		if (j->members[i].volume == v)
-			j->members[i].prepared = true;
-		all = all && j->members[i].prepared;
-	}
-	if (all)
-		decide_group(j->members[0].volume);
+	assert(v->group);
+	if (job_member_prepared(v->group, v))
+		decide_group(v->group->members[0].volume);
 }
 
 static void take_member_back(struct volume *v, const char *why)
@@ -188,6 +180,19 @@ static int collect_members(struct manager *m, const struct volume_filter *filter
 	return 0;
 }
 
+static int new_group_job(struct manager *m, struct volume **volumes, size_t n, struct job **ret)
+{
+	_cleanup_free_ struct job_seat *seats = calloc(n, sizeof(*seats));
+
+	if (!seats)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		seats[i] = (struct job_seat){.volume = volumes[i],
+					     .present = &volumes[i]->job,
+					     .uuid = volumes[i]->uuid};
+	return job_new(&m->jobs, JOB_ROTATE, seats, n, ret);
+}
+
 int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 		       const struct rotate_options *options, struct failure *f,
 		       struct job **ret_job)
@@ -211,7 +216,7 @@ int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
 	r = sd_id128_randomize(&id);
 	if (r < 0)
 		return failure_set(f, r, "no random number for the name of the group");
-	if (job_new(m, JOB_ROTATE, volumes, n, ret_job) < 0)
+	if (new_group_job(m, volumes, n, ret_job) < 0)
 		return failure_set(f, -ENOMEM, "out of memory");
 	(void)sd_id128_to_uuid_string(id, group);
 	for (size_t i = 0; i < n; i++) {

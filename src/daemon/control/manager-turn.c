@@ -17,28 +17,11 @@
 #include "util/log.h"
 #include "util/text.h"
 
-void manager_mark(struct manager *m, uint64_t what)
-{
-	m->core->changed |= what;
-	if (sd_event_source_set_enabled(m->core->turn, SD_EVENT_ONESHOT) < 0)
-		log_error("the event loop does not work any more");
-}
-
-void manager_tell_job(struct job *j, uint64_t what)
-{
-	const struct manager_observer *o = &j->manager->core->observer;
-
-	if (o->job_changed)
-		o->job_changed(j, what, o->userdata);
-}
-
 static void take_steps(struct manager *m)
 {
 	for (struct volume *v = m->volumes; v; v = v->next) {
-		if (!v->mark.due)
-			continue;
-		v->mark.due = false;
-		volume_step(v);
+		if (mark_take_due(&v->mark))
+			volume_step(v);
 	}
 }
 
@@ -47,7 +30,7 @@ static void give_turns(struct schedule *s)
 	struct schedule_entry *e;
 
 	while ((e = schedule_next(s)))
-		volume_mark(e->owner, 0);
+		mark_set(&((struct volume *)e->owner)->mark, 0);
 }
 
 void manager_share_rate(struct manager *m)
@@ -79,15 +62,13 @@ void manager_share_rate(struct manager *m)
 static void tell_observer(struct manager *m)
 {
 	const struct manager_observer *o = &m->core->observer;
-	const uint64_t what = m->core->changed;
+	const uint64_t what = turn_take_changes(&m->core->turn);
 
-	m->core->changed = 0;
 	if (what && o->manager_changed)
 		o->manager_changed(m, what, o->userdata);
 	for (struct volume *v = m->volumes; v; v = v->next) {
-		const uint64_t changed = v->mark.changed;
+		const uint64_t changed = mark_take_changes(&v->mark);
 
-		v->mark.changed = 0;
 		if (changed && o->volume_changed)
 			o->volume_changed(v, changed, o->userdata);
 	}
@@ -154,7 +135,7 @@ static void end_requests(struct manager *m)
 	(void)failure_set(&f, -ESHUTDOWN, "the daemon is being stopped");
 	for (struct volume *v = m->volumes; v; v = v->next)
 		request_end_all(v, -ESHUTDOWN, &f);
-	probe_end_all(m, -ESHUTDOWN, &f);
+	probe_end_all(&m->core->probes, -ESHUTDOWN, &f);
 }
 
 static void tell_calm(struct manager *m)
@@ -183,9 +164,9 @@ static void tell_ready(struct manager *m)
 {
 	struct manager_core *c = m->core;
 
-	if (c->ready || (c->probes && !c->ready_due))
+	if (c->ready || (c->probes.first && !c->probes.hurried))
 		return;
-	if (c->probes)
+	if (c->probes.first)
 		log_warning("a device does not answer; not all volumes are known yet");
 	c->ready = true;
 	c->ready_limit = sd_event_source_disable_unref(c->ready_limit);
@@ -202,8 +183,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 	give_turns(&m->core->convert);
 	manager_share_rate(m);
 	manager_set_clock(m);
-	if (m->core->state_due)
-		manager_write_state(m);
+	saved_state_flush(&m->core->saved, m->config);
 	tell_observer(m);
 	tell_status(m);
 	tell_ready(m);
@@ -213,9 +193,5 @@ static int on_turn(sd_event_source *s, void *userdata)
 
 int manager_turn_new(struct manager *m)
 {
-	int r;
-
-	assert(!m->core->turn);
-	r = sd_event_add_defer(m->event, &m->core->turn, on_turn, m);
-	return r < 0 ? r : 0;
+	return turn_new(m->event, on_turn, m, &m->core->turn);
 }

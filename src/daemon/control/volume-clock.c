@@ -129,7 +129,7 @@ static void set_risk(struct volume *v, bool at_risk, const struct deadline_look 
 	if (at_risk == v->clock.at_risk)
 		return;
 	v->clock.at_risk = at_risk;
-	v->mark.changed |= VOLUME_CHANGED_DEADLINE;
+	mark_tell(&v->mark, VOLUME_CHANGED_DEADLINE);
 	if (!at_risk)
 		return;
 	(void)snprintf(v->clock.risk_reason, sizeof(v->clock.risk_reason),
@@ -175,7 +175,7 @@ static void look_at_deadline(struct volume *v, uint64_t now)
 
 	if (at != v->clock.deadline_usec) {
 		v->clock.deadline_usec = at;
-		v->mark.changed |= VOLUME_CHANGED_DEADLINE;
+		mark_tell(&v->mark, VOLUME_CHANGED_DEADLINE);
 		v->clock.watch = (struct deadline_watch){};
 		v->clock.looked = 0;
 	}
@@ -214,7 +214,7 @@ void volume_look_at_clock(struct volume *v)
 void volume_forget_clock(struct volume *v)
 {
 	v->clock.window_change = v->clock.looked = 0;
-	volume_mark(v, 0);
+	mark_set(&v->mark, 0);
 }
 
 uint64_t volume_next_look(const struct volume *v)

@@ -18,7 +18,7 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	v->worker.retry.due = false;
-	volume_mark(v, 0);
+	mark_set(&v->mark, 0);
 	return 0;
 }
 
@@ -141,7 +141,7 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 		job_member_ended(v->job, v, error, &f);
 	else if (error < 0)
 		log_warning("%s", f.text); /* who waited for it did so at an earlier manager */
-	if (v->token.record.has_queued && job_new(v->manager, JOB_ROTATE, &v, 1, &j) < 0)
+	if (v->token.record.has_queued && volume_new_job(v, JOB_ROTATE, &j) < 0)
 		log_warning("%s: the queued rotation has no job", v->place.device);
 }
 

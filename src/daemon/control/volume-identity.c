@@ -15,7 +15,7 @@
 #include <systemd/sd-device.h>
 
 #include "daemon/control/core.h"
-#include "daemon/control/duplicates.h"
+#include "daemon/workers/duplicates.h"
 #include "io/geometry.h"
 #include "util/log.h"
 
@@ -82,8 +82,8 @@ static void note_device_id(struct volume *v)
 
 	if (!id || !*id || !config_set_device_id(m->config, v->uuid, id))
 		return;
-	m->core->state_due = true;
-	manager_mark(m, 0);
+	saved_state_later(&m->core->saved);
+	turn_mark(&m->core->turn, 0);
 }
 
 bool volume_has_link(const struct volume *v, const char *path)
@@ -201,5 +201,5 @@ void volume_found_other(struct volume *v)
 	volume_drop_worker(v);
 	volume_lose_keys(v);
 	v->worker.looked = false;
-	volume_mark(v, 0);
+	mark_set(&v->mark, 0);
 }

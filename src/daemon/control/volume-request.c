@@ -21,7 +21,7 @@ int request_add(struct volume *v, const struct request *r)
 	while (*end)
 		end = &(*end)->next;
 	*end = q;
-	volume_mark(v, 0);
+	mark_set(&v->mark, 0);
 	return 0;
 }
 

@@ -119,7 +119,7 @@ void volume_set_state(struct volume *v, enum volume_state state)
 		v->progress.rate = v->progress.expected_end_usec = v->progress.governor_rate = 0;
 		v->progress.unavoidable_stall_usec = 0;
 		v->progress.governor_reason[0] = '\0';
-		volume_mark(v, VOLUME_CHANGED_PROGRESS);
+		mark_set(&v->mark, VOLUME_CHANGED_PROGRESS);
 	}
 	v->status.suspended_told = v->status.suspended_told && v->token.record.suspended;
 	if (state == v->status.state && strcmp(reason, v->status.reason) == 0 &&
@@ -139,5 +139,5 @@ void volume_set_state(struct volume *v, enum volume_state state)
 	v->status.unlocked = v->keys.held;
 	(void)text_copy(v->status.reason, sizeof(v->status.reason), reason);
 	(void)text_copy(v->status.error, sizeof(v->status.error), error);
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }

@@ -430,7 +430,7 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 		group_failed(v, error, f);
 	else if (v->job)
 		job_member_ended(v->job, v, error, f);
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
 
 bool volume_is_calm(const struct volume *v)

@@ -180,7 +180,7 @@ static void tell_trust(struct volume *v, const char *name, const char *reason)
 	if (strcmp(name, "untrusted") == 0)
 		log_warning("%s: %s is not obeyed: %s; see recryptctl accept", v->place.device,
 			    v->uuid, reason);
-	volume_mark(v, VOLUME_CHANGED_ROTATION);
+	mark_set(&v->mark, VOLUME_CHANGED_ROTATION);
 }
 
 static void show_trust(struct volume *v, enum origin origin, enum record_trust trust)
@@ -372,7 +372,7 @@ static void set_conflict(struct volume *v, const char *what)
 		group_failed(v, -ESTALE, &f);
 	else if (v->job)
 		job_member_ended(v->job, v, -ESTALE, &f);
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
 
 static void conflict_is_over(struct volume *v)
@@ -380,7 +380,7 @@ static void conflict_is_over(struct volume *v)
 	if (!v->trouble.conflict)
 		return;
 	v->trouble.conflict = v->trouble.failed = false;
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
 
 /* A header that was left in the middle of a rotation can only have moved on. */
@@ -490,7 +490,7 @@ int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void 
 	volume_settle_record(v);
 	volume_add_found_job(v);
 	r.sequence = v->writing.wanted;
-	volume_mark(v, VOLUME_CHANGED_ALL);
+	mark_set(&v->mark, VOLUME_CHANGED_ALL);
 	return request_add(v, &r) < 0
 		       ? failure_set(f, -ENOMEM, "%s: out of memory", v->place.device)
 		       : 0;

@@ -154,7 +154,7 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 	r = refuse_late(v, f);
 	if (r < 0)
 		return r;
-	if (job_new(v->manager, JOB_ROTATE, &v, 1, ret_job) < 0)
+	if (volume_new_job(v, JOB_ROTATE, ret_job) < 0)
 		return no_memory(v, f);
 	volume_wish_rotation(v, options);
 	return 0;
@@ -207,7 +207,7 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 	if (r < 0)
 		return r;
 	if (!v->job && in_rotation(v) &&
-	    job_new(v->manager, v->token.record.cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
+	    volume_new_job(v, v->token.record.cancel ? JOB_CANCEL : JOB_RECOVER, &j) < 0)
 		return no_memory(v, f);
 	if (v->token.record.suspended || v->trouble.failed)
 		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed");
@@ -227,7 +227,7 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 		return no_memory(v, f);
 	v->trouble.failed = v->trouble.conflict = v->keys.provider_asked = v->status.found = false;
 	v->worker.deaths = v->worker.retry.tries = 0;
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }
 
@@ -242,7 +242,7 @@ static int begin_cancel(struct volume *v, struct failure *f, struct job **ret_jo
 		group_failed(v, -ECANCELED, &why);
 	if (v->job)
 		job_member_ended(v->job, v, -ECANCELED, &why);
-	if (job_new(v->manager, JOB_CANCEL, &v, 1, &j) < 0)
+	if (volume_new_job(v, JOB_CANCEL, &j) < 0)
 		return no_memory(v, f);
 	*ret_job = j;
 	return 0;
@@ -358,7 +358,7 @@ int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *u
 		return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
 	v->keys.locked_by_user = true;
 	volume_drop_keys(v);
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 	done(v, 0, &(struct failure){}, userdata);
 	return 0;
 }

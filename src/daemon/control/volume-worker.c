@@ -80,7 +80,7 @@ static int on_look_limit(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)worker_link_kill(v->worker.link, &pidfd);
 	(void)failure_set(&f, -ETIMEDOUT, "%s: the device does not answer", v->place.device);
 	look_failed(v, -ETIMEDOUT, &f);
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 	return 0;
 }
 
@@ -153,7 +153,7 @@ static int on_restart(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)s;
 	(void)usec;
 	v->worker.restart_due = false;
-	volume_mark(v, 0);
+	mark_set(&v->mark, 0);
 	return 0;
 }
 
@@ -201,7 +201,7 @@ static void on_died(void *userdata)
 	} else {
 		pause_before_restart(v);
 	}
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
 
 /* It cannot be read: nothing is tried again until somebody asks. */
@@ -282,7 +282,7 @@ static void on_ended(void *userdata, struct worker_end *e)
 	if (e->job == WORKER_INSPECT) {
 		inspected(v, e);
 		group_settle(v->manager);
-		volume_mark(v, 0);
+		mark_set(&v->mark, 0);
 		return;
 	}
 	if (e->look.valid && volume_apply_look(v, &e->look) < 0)
@@ -297,7 +297,7 @@ static void on_ended(void *userdata, struct worker_end *e)
 	}
 	/* An adopted worker may only now have written that its volume is held for a group. */
 	group_settle(v->manager);
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
 
 /* Of a worker that an earlier manager began with. */
@@ -336,7 +336,7 @@ static void on_status(void *userdata, int error, const struct worker_status *s)
 		v->worker.looked = true;
 		volume_send_identity(v);
 	}
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
 
 static void record_written(struct volume *v, int error, const struct failure *f)
@@ -379,7 +379,7 @@ static void on_replied(void *userdata, enum worker_call call, int error, const s
 	} else if (error < 0) {
 		log_warning("%s: %s", v->place.device, f->text);
 	}
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
 
 static void on_progress(void *userdata, const struct worker_progress *p)
@@ -412,7 +412,7 @@ static void on_progress(void *userdata, const struct worker_progress *p)
 			     "I/O to the range in work waited %llu ms, StallTarget= is %llu ms",
 			     (unsigned long long)(v->progress.longest_stall_usec / 1000),
 			     (unsigned long long)(target / 1000));
-	volume_mark(v, VOLUME_CHANGED_PROGRESS);
+	mark_set(&v->mark, VOLUME_CHANGED_PROGRESS);
 }
 
 static void on_keys(void *userdata, int old_fd, int new_fd)

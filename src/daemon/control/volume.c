@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/control/core.h"
@@ -14,35 +13,6 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
-
-const char *volume_state_name(enum volume_state state)
-{
-	static const char *const names[] = {
-		[VOLUME_IDLE] = "idle",           [VOLUME_QUEUED] = "queued",
-		[VOLUME_PREPARING] = "preparing", [VOLUME_RUNNING] = "running",
-		[VOLUME_SUSPENDED] = "suspended", [VOLUME_REVERSING] = "reversing",
-		[VOLUME_FINISHING] = "finishing", [VOLUME_LOCKED] = "locked",
-		[VOLUME_FAILED] = "failed",
-	};
-
-	assert(state < ARRAY_SIZE(names));
-	return names[state];
-}
-
-uint64_t wall_clock_usec(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-void volume_mark(struct volume *v, uint64_t what)
-{
-	v->mark.due = true;
-	v->mark.changed |= what;
-	manager_mark(v->manager, 0);
-}
 
 static void free_strings(char **strings)
 {
@@ -153,7 +123,7 @@ void volume_show_record(struct volume *v)
 	v->token.shown.queued = r->queued;
 	v->token.shown.last = r->last;
 	v->settings.run = volume_run_options(v);
-	volume_mark(v, VOLUME_CHANGED_KEYS | VOLUME_CHANGED_ROTATION);
+	mark_set(&v->mark, VOLUME_CHANGED_KEYS | VOLUME_CHANGED_ROTATION);
 }
 
 int volume_apply_look(struct volume *v, struct worker_look *look)
@@ -172,8 +142,8 @@ int volume_apply_look(struct volume *v, struct worker_look *look)
 		return r;
 	take_disks(v, look);
 	volume_show_record(v);
-	volume_mark(v, VOLUME_CHANGED_PARAMETERS | VOLUME_CHANGED_PROGRESS |
-			       (moved ? VOLUME_CHANGED_IDENTITY : 0));
+	mark_set(&v->mark, VOLUME_CHANGED_PARAMETERS | VOLUME_CHANGED_PROGRESS |
+				   (moved ? VOLUME_CHANGED_IDENTITY : 0));
 	return 0;
 }
 
@@ -186,7 +156,7 @@ void volume_apply_rate(struct volume *v)
 					 ? r->rate
 					 : config_for_volume(config, v->uuid)->rate_limit;
 	v->clock.looked = 0;
-	volume_mark(v, VOLUME_CHANGED_LIMIT);
+	mark_set(&v->mark, VOLUME_CHANGED_LIMIT);
 }
 
 void volume_apply_config(struct volume *v)
@@ -201,7 +171,7 @@ void volume_apply_config(struct volume *v)
 	volume_apply_rate(v);
 	v->settings.stall_target_usec = c->stall_target_usec;
 	v->settings.run = volume_run_options(v);
-	volume_mark(v, VOLUME_CHANGED_ROTATION);
+	mark_set(&v->mark, VOLUME_CHANGED_ROTATION);
 	v->keys.provider_asked = false;
 	volume_forget_clock(v);
 }
@@ -255,6 +225,13 @@ static void forget_suspended(struct volume *v)
 		(void)volume_record_changed(v);
 }
 
+int volume_new_job(struct volume *v, enum job_kind kind, struct job **ret)
+{
+	const struct job_seat seat = {.volume = v, .present = &v->job, .uuid = v->uuid};
+
+	return job_new(&v->manager->jobs, kind, &seat, 1, ret);
+}
+
 void volume_add_found_job(struct volume *v)
 {
 	const struct record *r = &v->token.record;
@@ -263,7 +240,7 @@ void volume_add_found_job(struct volume *v)
 	if (v->job || v->trouble.conflict ||
 	    (v->header.reencryption == REENCRYPTION_NONE && !r->has_queued))
 		return;
-	if (job_new(v->manager, r->cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
+	if (volume_new_job(v, r->cancel ? JOB_CANCEL : JOB_RECOVER, &j) < 0)
 		log_error("%s: out of memory", v->place.device);
 }
 
@@ -286,6 +263,7 @@ static struct volume *volume_alloc(struct manager *m, const char *uuid)
 	if (!v)
 		return NULL;
 	v->manager = m;
+	v->mark.turn = &m->core->turn;
 	v->keys.old_fd = v->keys.new_fd = -1;
 	v->lines.prepare.owner = v->lines.convert.owner = v;
 	(void)snprintf(v->uuid, sizeof(v->uuid), "%s", uuid);
@@ -336,7 +314,7 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	group_settle(m);
 	settle_events(v);
 	volume_add_found_job(v);
-	manager_mark(m, MANAGER_CHANGED_VOLUMES);
+	turn_mark(&m->core->turn, MANAGER_CHANGED_VOLUMES);
 	*ret = v;
 	return 0;
 }
@@ -360,11 +338,10 @@ void volume_remove(struct volume *v)
 	request_end_all(v, -ENODEV, &f);
 	volume_drop_worker(v);
 	volume_drop_keys(v);
-	for (struct job *j = m->jobs; j; j = j->next)
-		job_volume_removed(j, v);
+	job_volume_removed(&m->jobs, v, -ENODEV, &f);
 	if (m->core->observer.volume_removed)
 		m->core->observer.volume_removed(v, m->core->observer.userdata);
-	manager_mark(m, MANAGER_CHANGED_VOLUMES);
+	turn_mark(&m->core->turn, MANAGER_CHANGED_VOLUMES);
 	volume_free(v);
 }
 

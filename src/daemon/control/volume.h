@@ -26,8 +26,10 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/control/mark.h"
 #include "daemon/policy/deadline.h"
 #include "daemon/policy/schedule.h"
+#include "daemon/policy/volume-plan.h"
 #include "daemon/state/failure.h"
 #include "daemon/state/record.h"
 #include "daemon/state/remembered.h"
@@ -39,22 +41,6 @@ struct manager;
 struct request;
 struct volume;
 struct worker_link;
-
-enum volume_state {
-	VOLUME_IDLE,
-	VOLUME_QUEUED, /* waits for its turn (MaxConcurrent, MaxConcurrentPerDisk) */
-	VOLUME_PREPARING,
-	VOLUME_RUNNING,
-	VOLUME_SUSPENDED, /* in re-encryption, nothing frozen, no helper device, a clean header */
-	VOLUME_REVERSING, /* runs back to the old key */
-	VOLUME_FINISHING, /* all is converted; the old key is being destroyed */
-	VOLUME_LOCKED,    /* in re-encryption, and a key is awaited */
-	VOLUME_FAILED,    /* in re-encryption, and an error that needs a person: state_reason */
-	VOLUME_STATE_COUNT
-};
-
-/* "idle", "queued", ... as on the bus. */
-const char *volume_state_name(enum volume_state state);
 
 /* Bits of what has changed, for the observer. */
 #define VOLUME_CHANGED_STATE      UINT64_C(0x01) /* state, state_reason, unlocked */
@@ -227,12 +213,6 @@ struct volume_status {
 	bool suspended_told; /* there is a line in the journal */
 	bool locked_told;    /* the same */
 	bool by_window;      /* suspended, and not by the operator */
-};
-
-/* For the next turn of the manager. */
-struct volume_mark {
-	bool due;
-	uint64_t changed; /* not told yet */
 };
 
 /* Where it waits for the right to run. */

@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/policy/volume-plan.h"
 
+#include <assert.h>
+
+#include "util/checked.h"
+
+const char *volume_state_name(enum volume_state state)
+{
+	static const char *const names[] = {
+		[VOLUME_IDLE] = "idle",           [VOLUME_QUEUED] = "queued",
+		[VOLUME_PREPARING] = "preparing", [VOLUME_RUNNING] = "running",
+		[VOLUME_SUSPENDED] = "suspended", [VOLUME_REVERSING] = "reversing",
+		[VOLUME_FINISHING] = "finishing", [VOLUME_LOCKED] = "locked",
+		[VOLUME_FAILED] = "failed",
+	};
+
+	assert(state < ARRAY_SIZE(names));
+	return names[state];
+}
+
 static struct volume_step step(enum volume_state state, enum volume_action action,
 			       enum volume_line line)
 {

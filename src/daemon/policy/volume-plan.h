@@ -7,8 +7,23 @@
 
 #include <stdbool.h>
 
-#include "daemon/control/volume.h"
-#include "daemon/workers/worker-link.h"
+#include "proto/messages.h"
+
+enum volume_state {
+	VOLUME_IDLE,
+	VOLUME_QUEUED, /* waits for its turn (MaxConcurrent, MaxConcurrentPerDisk) */
+	VOLUME_PREPARING,
+	VOLUME_RUNNING,
+	VOLUME_SUSPENDED, /* in re-encryption, nothing frozen, no helper device, a clean header */
+	VOLUME_REVERSING, /* runs back to the old key */
+	VOLUME_FINISHING, /* all is converted; the old key is being destroyed */
+	VOLUME_LOCKED,    /* in re-encryption, and a key is awaited */
+	VOLUME_FAILED,    /* in re-encryption, and an error that needs a person: state_reason */
+	VOLUME_STATE_COUNT
+};
+
+/* "idle", "queued", ... as on the bus. */
+const char *volume_state_name(enum volume_state state);
 
 enum volume_action {
 	ACTION_NONE,

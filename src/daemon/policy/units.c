@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The values of the configuration: sizes, times, booleans, UUIDs. */
+#include "daemon/policy/units.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/state/config.h"
 #include "util/checked.h"
 
 /* A decimal number as units of 10^-9, so that "2.5" is exact. Leaves *text behind it. */
