@@ -14,10 +14,15 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/state/job.c src/daemon/state/job.h \
 	src/daemon/state/politeness.c src/daemon/state/politeness.h \
 	src/daemon/state/record-check.c src/daemon/state/record-life.c \
+	src/daemon/state/record-wish.c \
 	src/daemon/state/record.c src/daemon/state/record.h \
 	src/daemon/state/remembered.c src/daemon/state/remembered.h \
 	src/daemon/state/saved-state.c src/daemon/state/saved-state.h \
 	src/daemon/state/state-file.c \
+	src/daemon/state/volume-header.c src/daemon/state/volume-header.h \
+	src/daemon/state/volume-progress.c src/daemon/state/volume-progress.h \
+	src/daemon/state/volume-trouble.c src/daemon/state/volume-trouble.h \
+	src/daemon/state/volume-writing.c src/daemon/state/volume-writing.h \
 	src/daemon/workers/duplicates.c src/daemon/workers/duplicates.h \
 	src/daemon/workers/file-reader.c src/daemon/workers/file-reader.h \
 	src/daemon/workers/probe.c src/daemon/workers/probe.h \
@@ -39,17 +44,27 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/mark.c src/daemon/control/mark.h \
 	src/daemon/control/many.c \
 	src/daemon/state/politeness.c src/daemon/control/politeness.h \
-	src/daemon/control/volume-clock.c \
+	src/daemon/control/place.c src/daemon/control/place.h \
+	src/daemon/control/rate-share.c \
+	src/daemon/control/rotate-all.c \
+	src/daemon/control/volume-clock.c src/daemon/control/volume-clock.h \
+	src/daemon/control/volume-conflict.c \
 	src/daemon/control/volume-ended.c \
 	src/daemon/control/volume-identity.c \
+	src/daemon/control/volume-keys.c src/daemon/control/volume-keys.h \
+	src/daemon/control/volume-outcome.c \
+	src/daemon/control/volume-release.c \
 	src/daemon/control/volume-request.c \
 	src/daemon/control/volume-run.c \
-	src/daemon/control/volume-state.c \
+	src/daemon/control/volume-settings.c src/daemon/control/volume-settings.h \
+	src/daemon/control/volume-state.c src/daemon/control/volume-state.h \
 	src/daemon/control/volume-step.c \
-	src/daemon/control/volume-trust.c \
+	src/daemon/control/volume-trust.c src/daemon/control/volume-trust.h \
 	src/daemon/control/volume-verbs.c \
 	src/daemon/control/volume-worker.c \
 	src/daemon/control/volume.c src/daemon/control/volume.h \
+	src/daemon/control/volumes.c \
+	src/daemon/control/worker-slot.c src/daemon/control/worker-slot.h \
 	src/daemon/bus/bus-arguments.c src/daemon/bus/bus-arguments.h \
 	src/daemon/bus/bus-call.c src/daemon/bus/bus-call.h \
 	src/daemon/bus/bus-introspect.c \

@@ -189,10 +189,11 @@ static void check_volume(const struct volume *v)
 			(v->status.state == VOLUME_FAILED && world.hung) || waits_for_another(v),
 		"%s: waits for ever as %s (%s)", v->place.device,
 		volume_state_name(v->status.state), v->status.reason);
-	require(!v->trouble.conflict, "%s: its own header is no longer known again",
+	require(!trouble_is_conflict(&v->trouble), "%s: its own header is no longer known again",
 		v->place.device);
 	/* Whoever asked for it was told so, and it is written with the next one. */
-	require(world.hung || (v->writing.wanted == v->writing.durable && !v->writing.only_here),
+	require(world.hung || (v->writing.wanted == v->writing.durable &&
+			       v->writing.place == RECORD_IN_HEADER),
 		"%s: its record is not in the header", v->place.device);
 	require(v->worker.job == WORKER_NONE, "%s: a worker is at work and never ends",
 		v->place.device);

@@ -215,7 +215,7 @@ static void trace_volumes(void)
 
 		printf("       %s: %s, %s%s; at work %d; header %d %s%u/%u%s, token %s\n",
 		       v->place.device, volume_state_name(v->status.state), v->status.reason,
-		       v->keys.held ? ", keys" : "", v->worker.job, h->state,
+		       keys_are_held(&v->keys) ? ", keys" : "", v->worker.job, h->state,
 		       h->backward ? "back " : "", h->done, HOTZONES, h->stacked ? " stacked" : "",
 		       h->token);
 	}

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <systemd/sd-device.h>
 
 #include "daemon/control/core.h"
@@ -136,7 +135,7 @@ static void found_volume(struct manager *m, sd_device *device)
 		return;
 	}
 	spec.uuid = v->uuid;
-	if (!*v->place.header_device && !volume_is_attached(v) &&
+	if (!*v->place.header_device && !place_is_attached(&v->place) &&
 	    probe_new(&m->core->probes, &spec) < 0)
 		log_error("out of memory");
 }

@@ -54,14 +54,15 @@ static int look_at_known(struct volume *v, struct worker_look *look, struct fail
 static int found_known(const struct probe_spec *spec, struct volume *v, struct worker_look *look,
 		       struct failure *f)
 {
-	int r = volume_check_place(v, look, f);
+	int r = place_check(&v->place, look, f);
 
 	if (r < 0 && spec->quiet)
 		log_warning("%s", f->text);
 	if (r < 0)
 		return r;
-	if (volume_is_at(v, look) && (!spec->done || strcmp(look->device, v->place.device) == 0 ||
-				      v->worker.job != WORKER_NONE))
+	if (place_is_at(&v->place, look) &&
+	    (!spec->done || strcmp(look->device, v->place.device) == 0 ||
+	     v->worker.job != WORKER_NONE))
 		return look_at_known(v, look, f);
 	return volume_move(v, look, f);
 }
@@ -121,8 +122,7 @@ static int found_new(struct manager *m, struct probe_found *found, struct failur
 	if (r < 0)
 		return failure_set(f, r, "out of memory");
 	found->link = NULL;
-	v->worker.looked = !found->adopted; /* only the status makes it whole */
-	if (found->adopted)
+	if (found->adopted) /* only the status makes it whole */
 		volume_worker_handler.status(v, found->status_error, found->status);
 	else
 		volume_send_identity(v);

@@ -13,18 +13,13 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-id128.h>
 
 #include "daemon/control/core.h"
-#include "util/cleanup.h"
-#include "util/log.h"
 
 static void drop_hold(struct volume *v)
 {
-	v->token.record.held[0] = '\0';
+	record_release(&v->token.record);
 	(void)volume_record_changed(v);
 }
 
@@ -77,14 +72,12 @@ void group_member_prepared(struct volume *v)
 static void take_member_back(struct volume *v, const char *why)
 {
 	v->group = NULL;
-	if (v->header.reencryption == REENCRYPTION_NONE && v->worker.job != WORKER_PREPARE &&
+	if (!header_in_reencryption(&v->header) && v->worker.job != WORKER_PREPARE &&
 	    !v->header.unseen) {
 		record_failed(&v->token.record, why, wall_clock_usec());
 		volume_use_up_keys(v);
 	} else {
-		v->token.record.cancel = true;
-		v->token.record.has_queued = false;
-		v->token.record.group[0] = v->token.record.held[0] = '\0';
+		record_take_back(&v->token.record);
 	}
 	(void)volume_record_changed(v);
 }
@@ -112,7 +105,7 @@ void group_failed(struct volume *v, int error, const struct failure *f)
 
 static bool says_what_it_wrote(const struct volume *v)
 {
-	return !v->token.found && !v->trouble.conflict && !v->token.record.foreign;
+	return !v->token.found && !trouble_is_conflict(&v->trouble) && !v->token.record.foreign;
 }
 
 /* @first: whose word it waits for; NULL: not there yet. */
@@ -120,7 +113,7 @@ static void settle_held(struct volume *v, const struct volume *first)
 {
 	static const char why[] = "the daemon ended while its group was being prepared";
 	const struct record *r = &v->token.record;
-	const bool prepared = v->header.reencryption != REENCRYPTION_NONE;
+	const bool prepared = header_in_reencryption(&v->header);
 	struct failure f;
 
 	/* Nothing is decided by a word that nobody vouches for. */
@@ -146,86 +139,10 @@ void group_settle(struct manager *m)
 			settle_held(v, manager_volume_by_uuid(m, v->token.record.held));
 }
 
-static int refuse_member(struct volume *v, const struct rotate_options *options, struct failure *f)
+void group_join(struct volume *v, struct job *j, const char *group, const struct volume *first)
 {
-	int r;
-
-	if (v->job || v->token.record.has_queued || v->header.reencryption != REENCRYPTION_NONE)
-		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->place.device);
-	r = volume_refuse_conflict(v, f);
-	if (r < 0)
-		return r;
-	r = volume_refuse_unseen(v, f);
-	return r < 0 ? r : volume_check_rotation(v, options, f);
-}
-
-static int collect_members(struct manager *m, const struct volume_filter *filter,
-			   const struct rotate_options *options, struct failure *f,
-			   struct volume **volumes, size_t *ret_n)
-{
-	size_t n = 0;
-	int r;
-
-	for (struct volume *v = m->volumes; v; v = v->next) {
-		if (!volume_filter_matches(filter, v))
-			continue;
-		r = refuse_member(v, options, f);
-		if (r < 0)
-			return r;
-		volumes[n++] = v;
-	}
-	if (n == 0)
-		return failure_set(f, -ENODEV, "no volume matches");
-	*ret_n = n;
-	return 0;
-}
-
-static int new_group_job(struct manager *m, struct volume **volumes, size_t n, struct job **ret)
-{
-	_cleanup_free_ struct job_seat *seats = calloc(n, sizeof(*seats));
-
-	if (!seats)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		seats[i] = (struct job_seat){.volume = volumes[i],
-					     .present = &volumes[i]->job,
-					     .uuid = volumes[i]->uuid};
-	return job_new(&m->jobs, JOB_ROTATE, seats, n, ret);
-}
-
-int manager_rotate_all(struct manager *m, const struct volume_filter *filter,
-		       const struct rotate_options *options, struct failure *f,
-		       struct job **ret_job)
-{
-	_cleanup_free_ struct volume **volumes = calloc(m->n_volumes + 1, sizeof(struct volume *));
-	char group[SD_ID128_UUID_STRING_MAX];
-	sd_id128_t id;
-	size_t n = 0;
-	int r;
-
-	if (m->stopping)
-		return failure_set(f, -ESHUTDOWN, "the daemon is being stopped");
-	if (!volumes)
-		return failure_set(f, -ENOMEM, "out of memory");
-	r = volume_check_deadline(options, f);
-	if (r < 0)
-		return r;
-	r = collect_members(m, filter, options, f, volumes, &n);
-	if (r < 0)
-		return r;
-	r = sd_id128_randomize(&id);
-	if (r < 0)
-		return failure_set(f, r, "no random number for the name of the group");
-	if (new_group_job(m, volumes, n, ret_job) < 0)
-		return failure_set(f, -ENOMEM, "out of memory");
-	(void)sd_id128_to_uuid_string(id, group);
-	for (size_t i = 0; i < n; i++) {
-		struct record *record = &volumes[i]->token.record;
-
-		volumes[i]->group = *ret_job;
-		volume_wish_rotation(volumes[i], options);
-		memcpy(record->group, group, sizeof(record->group));
-		memcpy(record->held, volumes[0]->uuid, sizeof(record->held));
-	}
-	return 0;
+	assert(j && !v->group);
+	v->group = j;
+	record_hold(&v->token.record, group, first->uuid);
+	(void)volume_record_changed(v);
 }

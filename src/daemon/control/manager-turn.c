@@ -4,16 +4,13 @@
  * a step, turns are given, the rate is shared, the observer and the service manager are told.
  * Without a mark nothing wakes up.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/control/core.h"
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
-#include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -31,32 +28,6 @@ static void give_turns(struct schedule *s)
 
 	while ((e = schedule_next(s)))
 		mark_set(&((struct volume *)e->owner)->mark, 0);
-}
-
-void manager_share_rate(struct manager *m)
-{
-	_cleanup_free_ uint64_t *limits = NULL, *shares = NULL;
-	size_t n = 0, i = 0;
-
-	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
-		n += e->running;
-	limits = calloc(n + 1, sizeof(*limits));
-	shares = calloc(n + 1, sizeof(*shares));
-	if (!limits || !shares) {
-		log_error("out of memory: the rates stay as they are");
-		return;
-	}
-	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
-		if (e->running)
-			limits[i++] = ((const struct volume *)e->owner)->settings.rate_limit;
-	assert(i == n);
-	schedule_share(m->rate_limit, limits, shares, n);
-	i = 0;
-	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
-		if (e->running) {
-			volume_send_limits(e->owner, shares[i++]);
-			volume_send_governor(e->owner);
-		}
 }
 
 static void tell_observer(struct manager *m)
@@ -122,7 +93,7 @@ static bool is_calm(const struct manager *m)
 static bool records_are_written(const struct manager *m)
 {
 	for (const struct volume *v = m->volumes; v; v = v->next)
-		if (v->worker.link && v->writing.wanted != v->writing.durable)
+		if (v->worker.link && !writing_is_durable(&v->writing))
 			return false;
 	return true;
 }

@@ -34,6 +34,11 @@ uint64_t turn_take_changes(struct turn *t)
 	return what;
 }
 
+void mark_init(struct volume_mark *k, struct turn *t)
+{
+	*k = (struct volume_mark){.turn = t};
+}
+
 void mark_set(struct volume_mark *k, uint64_t what)
 {
 	k->due = true;

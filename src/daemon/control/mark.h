@@ -32,6 +32,7 @@ void turn_mark(struct turn *t, uint64_t what);
 /* What has changed since this was last asked. */
 uint64_t turn_take_changes(struct turn *t);
 
+void mark_init(struct volume_mark *k, struct turn *t);
 /* Something about the volume has changed: it is looked at in the next turn, and @what is told. */
 void mark_set(struct volume_mark *k, uint64_t what);
 /* In a turn: what is told at its end. */

@@ -8,16 +8,13 @@
  *     deadline   bytes left / time left in windows = the least rate, which raises RateMin=
  */
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "daemon/control/core.h"
-#include "daemon/control/events.h"
 #include "util/checked.h"
 #include "util/clock.h"
-#include "util/log.h"
 
 #define SECOND UINT64_C(1000000)
 
@@ -28,11 +25,10 @@ static const struct politeness *politeness_of(const struct volume *v)
 
 static bool has_rotation(const struct volume *v)
 {
-	return v->header.reencryption != REENCRYPTION_NONE || v->token.record.has_queued;
+	return header_in_reencryption(&v->header) || v->token.record.has_queued;
 }
 
-/* As recryptctl shows times. */
-static const char *local_time(uint64_t usec, char *buf, size_t size)
+const char *clock_text(uint64_t usec, char *buf, size_t size)
 {
 	const time_t t = (time_t)(usec / SECOND);
 	struct tm tm;
@@ -66,7 +62,7 @@ static void look_at_windows(struct volume *v, uint64_t now)
 	} else {
 		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
 			       "outside of its windows; goes on at %s",
-			       local_time(v->clock.window_change, text, sizeof(text)));
+			       clock_text(v->clock.window_change, text, sizeof(text)));
 	}
 }
 
@@ -91,51 +87,32 @@ static uint64_t deadline_of(const struct volume *v)
 
 	if (!has_rotation(v) || r->cancel)
 		return 0;
-	if (v->header.reencryption == REENCRYPTION_NONE && r->queued.deadline_usec > 0)
+	if (!header_in_reencryption(&v->header) && r->queued.deadline_usec > 0)
 		return r->queued.deadline_usec;
-	if (v->header.reencryption != REENCRYPTION_NONE && r->deadline_usec > 0)
+	if (header_in_reencryption(&v->header) && r->deadline_usec > 0)
 		return r->deadline_usec;
 	return r->last.started_usec > 0
 		       ? deadline_at(&politeness_of(v)->deadline, r->last.started_usec)
 		       : 0;
 }
 
-static void tell_risk(struct volume *v, const struct deadline_look *l)
-{
-	struct record *r = &v->token.record;
-	char text[32], why[96];
-
-	assert(v->clock.deadline_usec > 0);
-	if (r->late)
-		return;
-	r->late = true; /* once a rotation */
-	(void)volume_record_changed(v);
-	if (l->needed == UINT64_MAX)
-		(void)snprintf(why, sizeof(why), "there is no time left");
-	else
-		(void)snprintf(why, sizeof(why), "%llu bytes/s would be needed",
-			       (unsigned long long)l->needed);
-	event_volume(v, EVENT_DEADLINE_AT_RISK, LOG_WARNING,
-		     "the deadline of the rotation, %s, cannot be held: %s",
-		     local_time(v->clock.deadline_usec, text, sizeof(text)), why);
-}
-
-/* @l: may be NULL where there is none. */
-static void set_risk(struct volume *v, bool at_risk, const struct deadline_look *l)
+/* @l: may be NULL where there is none. True: it has just come at risk. */
+static bool set_risk(struct volume *v, bool at_risk, const struct deadline_look *l)
 {
 	char text[32];
 
 	assert(l || !at_risk);
 	if (at_risk == v->clock.at_risk)
-		return;
+		return false;
 	v->clock.at_risk = at_risk;
 	mark_tell(&v->mark, VOLUME_CHANGED_DEADLINE);
 	if (!at_risk)
-		return;
+		return false;
+	v->clock.needed = l->needed;
 	(void)snprintf(v->clock.risk_reason, sizeof(v->clock.risk_reason),
 		       "its deadline, %s, cannot be held at this rate",
-		       local_time(v->clock.deadline_usec, text, sizeof(text)));
-	tell_risk(v, l);
+		       clock_text(v->clock.deadline_usec, text, sizeof(text)));
+	return true;
 }
 
 /* The most that there may be: what it was told, or would be if it were at work. */
@@ -166,7 +143,7 @@ static uint64_t next_risk(const struct volume *v, uint64_t now, uint64_t inside,
 	return at < CALENDAR_NEVER - SECOND ? at + SECOND : CALENDAR_NEVER;
 }
 
-static void look_at_deadline(struct volume *v, uint64_t now)
+static bool look_at_deadline(struct volume *v, uint64_t now)
 {
 	const struct politeness *p = politeness_of(v);
 	const uint64_t at = deadline_of(v);
@@ -181,12 +158,11 @@ static void look_at_deadline(struct volume *v, uint64_t now)
 	}
 	if (at == 0) {
 		v->clock.rate_floor = 0;
-		set_risk(v, false, NULL);
-		return;
+		return set_risk(v, false, NULL);
 	}
 	/* Its arithmetic is not for every step; a clock may also go back. */
 	if (v->clock.looked > 0 && now - v->clock.looked < SECOND)
-		return;
+		return false;
 	v->clock.looked = now;
 	inside = windows_inside(p->windows, p->n_windows, now, at);
 	l = (struct deadline_look){
@@ -198,23 +174,28 @@ static void look_at_deadline(struct volume *v, uint64_t now)
 	v->clock.rate_floor = deadline_floor(l.needed);
 	v->clock.risk = next_risk(v, now, inside, l.limit);
 	deadline_update(&v->clock.watch, &l);
-	set_risk(v, v->clock.watch.at_risk, &l);
+	return set_risk(v, v->clock.watch.at_risk, &l);
 }
 
 /* --- both --- */
 
-void volume_look_at_clock(struct volume *v)
+bool volume_look_at_clock(struct volume *v)
 {
 	const uint64_t now = wall_clock_usec();
 
 	look_at_windows(v, now);
-	look_at_deadline(v, now);
+	return look_at_deadline(v, now);
 }
 
 void volume_forget_clock(struct volume *v)
 {
 	v->clock.window_change = v->clock.looked = 0;
 	mark_set(&v->mark, 0);
+}
+
+void volume_forget_deadline(struct volume *v)
+{
+	v->clock.looked = 0;
 }
 
 uint64_t volume_next_look(const struct volume *v)
@@ -237,28 +218,4 @@ uint64_t volume_end_at_rate(const struct volume *v)
 		p->windows, p->n_windows, wall_clock_usec(),
 		(uint64_t)((double)volume_bytes_left(v) / (double)v->progress.rate * 1e6));
 	return end == CALENDAR_NEVER ? 0 : end;
-}
-
-/* A floor that creeps up with the time is told in steps of 2 %. */
-static bool is_near(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b <= a / 50 : b - a <= b / 50;
-}
-
-void volume_send_governor(struct volume *v)
-{
-	struct governor_config g = politeness_of(v)->governor;
-	const struct governor_config *sent = &v->worker.told.governor;
-
-	g.rate_min = MAX(g.rate_min, v->clock.rate_floor);
-	/* One that is found at work may have another from before. */
-	if (!v->worker.link)
-		return;
-	if (v->worker.told.governor_sent && g.mode == sent->mode && g.rate_max == sent->rate_max &&
-	    g.latency_target == sent->latency_target && is_near(g.rate_min, sent->rate_min))
-		return;
-	v->worker.told.governor_sent = true;
-	v->worker.told.governor = g;
-	if (worker_link_set_governor(v->worker.link, &g) < 0)
-		log_warning("%s: its worker cannot be told of the governor", v->place.device);
 }

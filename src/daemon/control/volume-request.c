@@ -67,7 +67,7 @@ static int judge_request(const struct volume *v, const struct request *q, struct
 {
 	if (q->kind != REQUEST_RECORD && q->kind != REQUEST_SUSPENDED)
 		return 1;
-	if (v->writing.durable < q->sequence || v->writing.given_up)
+	if (v->writing.durable < q->sequence || v->writing.place == RECORD_GIVEN_UP)
 		return 1;
 	if (q->kind == REQUEST_RECORD)
 		return 0;
@@ -76,9 +76,10 @@ static int judge_request(const struct volume *v, const struct request *q, struct
 				   v->place.device);
 	if (!v->token.record.suspended)
 		return failure_set(f, -ECANCELED, "%s: it was resumed meanwhile", v->place.device);
-	if (!v->worker.looked) /* nobody knows what its worker left when it died */
+	if (!worker_slot_knows_header(
+		    &v->worker)) /* nobody knows what its worker left when it died */
 		return 1;
-	if (v->header.reencryption == REENCRYPTION_HOT || v->header.stacked)
+	if (header_is_unclean(&v->header))
 		return judge_unclean(v, f);
 	/* Nothing is prepared or converted; somebody else may unlock it meanwhile. */
 	return v->worker.job == WORKER_NONE || v->worker.job == WORKER_UNLOCK ||

@@ -31,7 +31,7 @@ struct run_options volume_resolve_run(const struct volume *v, const struct run_c
 
 static bool is_to_begin(const struct volume *v)
 {
-	return v->header.reencryption == REENCRYPTION_NONE && v->token.record.has_queued;
+	return !header_in_reencryption(&v->header) && v->token.record.has_queued;
 }
 
 static const struct run_choices *in_force(const struct volume *v)
@@ -113,7 +113,6 @@ int volume_change_run(struct volume *v, const struct run_choices *run, struct fa
 	if (changed.skip_unwritten == in_force(v)->skip_unwritten &&
 	    changed.verify == in_force(v)->verify)
 		return 0;
-	*(is_to_begin(v) ? &r->queued.run : &r->run) = changed;
-	(void)volume_record_changed(v);
-	return 0;
+	record_choose_run(r, is_to_begin(v), &changed);
+	return 1;
 }

@@ -30,7 +30,7 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 				       : "a key is awaited: unlock the volume, or configure a key "
 					 "provider";
 	case VOLUME_FAILED:
-		return v->trouble.failed
+		return v->trouble.kind != TROUBLE_NONE
 			       ? v->trouble.failure.text
 			       : "the service does not resume a re-encryption of this kind; "
 				 "recryptctl status DEVICE says what can";
@@ -59,7 +59,8 @@ static const char *state_error(const struct volume *v, enum volume_state state)
 {
 	if (state != VOLUME_FAILED)
 		return "";
-	return v->trouble.failed ? v->trouble.failure.name : service_error_name(-ENOTSUP);
+	return v->trouble.kind != TROUBLE_NONE ? v->trouble.failure.name
+					       : service_error_name(-ENOTSUP);
 }
 
 /* Once until there are keys again, or no need of them: not by each manager that finds it so. */
@@ -115,19 +116,15 @@ void volume_set_state(struct volume *v, enum volume_state state)
 	const char *reason = state_reason(v, state), *error = state_error(v, state);
 
 	assert(state < VOLUME_STATE_COUNT);
-	if (!is_at_work(state) && (v->progress.rate > 0 || *v->progress.governor_reason)) {
-		v->progress.rate = v->progress.expected_end_usec = v->progress.governor_rate = 0;
-		v->progress.unavoidable_stall_usec = 0;
-		v->progress.governor_reason[0] = '\0';
+	if (!is_at_work(state) && progress_stopped(&v->progress))
 		mark_set(&v->mark, VOLUME_CHANGED_PROGRESS);
-	}
 	v->status.suspended_told = v->status.suspended_told && v->token.record.suspended;
 	if (state == v->status.state && strcmp(reason, v->status.reason) == 0 &&
-	    strcmp(error, v->status.error) == 0 && v->status.unlocked == v->keys.held)
+	    strcmp(error, v->status.error) == 0 && v->status.unlocked == keys_are_held(&v->keys))
 		return;
 	if (state == VOLUME_LOCKED)
 		tell_locked(v, reason);
-	else if (v->keys.held || state == VOLUME_IDLE)
+	else if (keys_are_held(&v->keys) || state == VOLUME_IDLE)
 		forget_locked(v);
 	tell_window(v, state);
 	if (state == VOLUME_SUSPENDED && v->token.record.suspended && !v->status.suspended_told) {
@@ -136,8 +133,25 @@ void volume_set_state(struct volume *v, enum volume_state state)
 			     *reason ? ": " : "", reason);
 	}
 	v->status.state = state;
-	v->status.unlocked = v->keys.held;
+	v->status.unlocked = keys_are_held(&v->keys);
 	(void)text_copy(v->status.reason, sizeof(v->status.reason), reason);
 	(void)text_copy(v->status.error, sizeof(v->status.error), error);
 	mark_set(&v->mark, VOLUME_CHANGED_STATE);
+}
+
+void volume_find_state(struct volume *v)
+{
+	_cleanup_close_ int fd = store_take(STORE_LOCKED, v->uuid);
+
+	v->status.found = header_in_reencryption(&v->header) && !v->worker.stored;
+	v->status.suspended_told = v->token.record.suspended && !header_is_unclean(&v->header);
+	v->status.locked_told = fd >= 0;
+}
+
+bool volume_goes_on(struct volume *v)
+{
+	const bool found = v->status.found;
+
+	v->status.found = false;
+	return found;
 }

@@ -10,15 +10,13 @@
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
-#include "daemon/workers/store.h"
 #include "util/log.h"
-#include "proto/service-bus.h"
 
 struct volume_facts volume_facts(const struct volume *v)
 {
 	const struct manager *m = v->manager;
 	const struct provider *p = &config_for_volume(m->config, v->uuid)->provider;
-	const bool in_work = v->header.reencryption != REENCRYPTION_NONE;
+	const bool in_work = header_in_reencryption(&v->header);
 	const bool asking = v->worker.job == WORKER_ADOPT || v->worker.job == WORKER_USE_PROVIDER ||
 			    v->worker.job == WORKER_UNLOCK;
 
@@ -26,7 +24,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.reencryption = v->header.reencryption,
 		.supported = v->header.supported,
 		.stacked = v->header.stacked,
-		.backward = strcmp(v->header.direction, "backward") == 0,
+		.backward = header_is_backward(&v->header),
 		.something_done = v->progress.bytes_done > 0,
 		.all_done = v->header.reencryption == REENCRYPTION_FINISH ||
 			    (v->progress.bytes_total > 0 &&
@@ -39,12 +37,10 @@ struct volume_facts volume_facts(const struct volume *v)
 		.outside = v->clock.outside,
 		.run_changed = volume_run_has_changed(v),
 		.paused = m->core->paused || m->stopping || v->worker.retry.due,
-		.failed = v->trouble.failed,
-		.conflict = v->trouble.conflict,
-		.keys = v->keys.held,
-		.may_get_keys = asking || (in_work && v->keys.old_fd >= 0) ||
-				(p->kind != PROVIDER_NONE && !v->keys.provider_asked &&
-				 !v->keys.locked_by_user),
+		.trouble = v->trouble.kind,
+		.keys = keys_are_held(&v->keys),
+		.may_get_keys = asking || (in_work && keys_are_stored(&v->keys)) ||
+				(p->kind != PROVIDER_NONE && keys_provider_is_left(&v->keys)),
 		.grouped = v->group,
 		.prepare_turn = v->lines.prepare.running,
 		.convert_turn = v->lines.convert.running,
@@ -65,16 +61,11 @@ static void stand_in_line(struct volume *v, enum volume_line line)
 		schedule_remove(&m->convert, &v->lines.convert);
 }
 
-/* Is all that a caller was promised to be remembered written? */
-static bool record_is_durable(const struct volume *v)
-{
-	return v->writing.wanted == v->writing.durable;
-}
-
 static bool needs_worker(const struct volume *v, const struct volume_step *s)
 {
-	return s->action != ACTION_NONE || v->worker.job != WORKER_NONE || v->keys.held ||
-	       !record_is_durable(v) || request_pending(v) || !v->worker.looked;
+	return s->action != ACTION_NONE || v->worker.job != WORKER_NONE ||
+	       keys_are_held(&v->keys) || !writing_is_durable(&v->writing) || request_pending(v) ||
+	       !worker_slot_knows_header(&v->worker);
 }
 
 /* A call that could not be sent is as good as a death. */
@@ -91,16 +82,7 @@ static void job_sent(struct volume *v, enum worker_job job, int r)
 		call_failed(v, r);
 		return;
 	}
-	assert(v->worker.job == WORKER_NONE); /* one at a time */
-	v->worker.job = job;
-}
-
-/* From here on the worker is worth finding again, unless it has keys that nobody needs any more. */
-static void keep_worker(struct volume *v)
-{
-	if (!v->worker.stored && !v->keys.used_up)
-		v->worker.stored =
-			store_put(STORE_WORKER, v->uuid, worker_link_control_fd(v->worker.link));
+	worker_slot_begin(&v->worker, job);
 }
 
 static int send_record(struct volume *v)
@@ -115,26 +97,24 @@ static void write_record(struct volume *v)
 {
 	int r;
 
-	assert(v->writing.durable <= v->writing.sent && v->writing.sent <= v->writing.wanted);
-	if (record_is_durable(v) || v->writing.sent != v->writing.durable || v->worker.retry.due)
+	if (!writing_is_due(&v->writing) || v->worker.retry.due)
 		return;
 	r = send_record(v);
 	if (r < 0) {
 		call_failed(v, r);
 		return;
 	}
-	v->writing.sent = v->writing.wanted;
+	writing_sent(&v->writing);
 }
 
 static void ask_for_keys(struct volume *v)
 {
-	if (v->keys.old_fd >= 0 && v->header.reencryption != REENCRYPTION_NONE) {
+	if (keys_are_stored(&v->keys) && header_in_reencryption(&v->header)) {
 		job_sent(v, WORKER_ADOPT,
 			 worker_link_adopt_keys(v->worker.link, v->keys.old_fd, v->keys.new_fd));
 		return;
 	}
-	v->keys.provider_asked = true;
-	v->worker.stop_sent = false;
+	keys_ask_provider(&v->keys);
 	job_sent(
 		v, WORKER_USE_PROVIDER,
 		worker_link_use_provider(
@@ -153,54 +133,34 @@ static void prepare_rotation(struct volume *v)
 
 		if (r < 0)
 			(void)log_warning_errno(r, "%s: its new key gets no name", v->place.device);
-		(void)snprintf(record->last.outcome, sizeof(record->last.outcome), "preparing");
 		(void)volume_record_changed(v);
 		return;
 	}
-	assert(record_is_durable(v)); /* the name of the key, too */
+	assert(writing_is_durable(&v->writing)); /* the name of the key, too */
 	o = volume_complete_options(v, &record->queued);
-	memcpy(run.side, record->side, sizeof(run.side));
-	v->worker.stop_sent = false;
+	memcpy(run.side, record->sides.now, sizeof(run.side));
 	job_sent(v, WORKER_PREPARE, worker_link_prepare(v->worker.link, &o, &run));
 	if (v->job)
 		job_member_started(v->job, v);
 }
 
-void volume_send_limits(struct volume *v, uint64_t rate)
-{
-	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
-	const struct worker_limits limits = {
-		.rate = rate,
-		.hotzone_max = config->hotzone_size_max,
-		.stall_target_usec = config->stall_target_usec,
-	};
-
-	if (!v->worker.link ||
-	    (v->worker.told.limits_sent && v->worker.told.limits.rate == limits.rate &&
-	     v->worker.told.limits.hotzone_max == limits.hotzone_max &&
-	     v->worker.told.limits.stall_target_usec == limits.stall_target_usec))
-		return;
-	v->worker.told.limits_sent = true;
-	v->worker.told.limits = limits;
-	if (worker_link_set_limits(v->worker.link, &limits) < 0)
-		log_warning("%s: its worker cannot be told of its limits", v->place.device);
-}
-
 /* Once a rotation: the record that says so is durable before anything is converted. */
 static bool note_start(struct volume *v)
 {
+	const struct record_header h = header_sides(&v->header);
 	struct record *record = &v->token.record;
 	const uint64_t now = wall_clock_usec();
 
 	if (!record_started(record, now))
 		return false;
-	volume_note_sides(v);
+	record_note_sides(record, &h);
 	/* The header says so, whatever became of the record that did. */
-	record->cancel = record->cancel || strcmp(v->header.direction, "backward") == 0;
+	if (h.backward)
+		record_go_back(record);
 	if (!record->cancel)
 		record_converting(record, now);
 	(void)volume_record_changed(v);
-	v->status.found = false;
+	(void)volume_goes_on(v);
 	event_volume(v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
 	return true;
 }
@@ -219,33 +179,28 @@ static bool note_turn(struct volume *v)
 
 static void convert_volume(struct volume *v)
 {
-	if (note_start(v) || (strcmp(v->header.direction, "backward") == 0 && note_turn(v)))
+	struct run_options run;
+
+	if (note_start(v) || (header_is_backward(&v->header) && note_turn(v)))
 		return;
-	assert(record_is_durable(v));
+	assert(writing_is_durable(&v->writing));
 	manager_share_rate(v->manager); /* before the first byte */
-	v->worker.stop_sent = v->worker.reverse_sent = false;
-	v->progress.longest_stall_usec = v->progress.stall_999_usec =
-		v->progress.longest_suspend_usec = 0;
-	v->progress.unavoidable_stall_usec = 0;
-	v->worker.told.run = volume_run_options(v);
-	v->worker.told.run.least_sequence = v->token.memory.sequence;
-	job_sent(v, WORKER_CONVERT,
-		 worker_link_run(v->worker.link, WORKER_CONVERT, &v->worker.told.run));
+	progress_begun(&v->progress);
+	run = volume_run_options(v);
+	run.least_sequence = v->token.memory.sequence;
+	worker_slot_note_run(&v->worker, &run);
+	job_sent(v, WORKER_CONVERT, worker_link_run(v->worker.link, WORKER_CONVERT, &run));
 	if (v->worker.job != WORKER_CONVERT)
 		return;
 	if (v->job)
 		job_member_started(v->job, v);
-	if (v->status.found)
+	if (volume_goes_on(v))
 		log_info("%s: goes on with the rotation that it was found in", v->place.device);
-	v->status.found = false;
 }
 
 static void stop_worker(struct volume *v)
 {
-	if (v->worker.stop_sent)
-		return;
-	v->worker.stop_sent = true;
-	if (worker_link_stop(v->worker.link) < 0)
+	if (worker_slot_stop(&v->worker) < 0)
 		log_warning("%s: its worker cannot be told to stop", v->place.device);
 }
 
@@ -261,7 +216,7 @@ static void undo_rotation(struct volume *v)
 {
 	if (note_turn(v))
 		return;
-	assert(record_is_durable(v));
+	assert(writing_is_durable(&v->writing));
 	job_sent(v, WORKER_UNDO, send_run(v, WORKER_UNDO));
 }
 
@@ -273,7 +228,7 @@ static void reverse_rotation(struct volume *v)
 		return;
 	r = send_run(v, WORKER_REVERSE);
 	if (r == 0 && v->worker.job == WORKER_CONVERT)
-		v->worker.reverse_sent = true;
+		worker_slot_reverse_next(&v->worker);
 	else
 		job_sent(v, WORKER_REVERSE, r);
 }
@@ -281,7 +236,7 @@ static void reverse_rotation(struct volume *v)
 static void carry_out(struct volume *v, enum volume_action action)
 {
 	/* What changes the header's course must not overtake the record of why. */
-	const bool may = record_is_durable(v);
+	const bool may = writing_is_durable(&v->writing);
 
 	switch (action) {
 	case ACTION_GET_KEYS:
@@ -361,8 +316,9 @@ static void talk_to_worker(struct volume *v, enum volume_action action)
 {
 	struct request *q = NULL;
 
-	if (action != ACTION_NONE || request_pending(v))
-		keep_worker(v);
+	/* Worth finding again, unless it has keys that nobody needs any more. */
+	if (v->keys.state != KEYS_SPENT && (action != ACTION_NONE || request_pending(v)))
+		worker_slot_keep(&v->worker);
 	write_record(v);
 	if (v->worker.link && v->worker.job == WORKER_NONE)
 		q = request_to_send(v);
@@ -380,8 +336,26 @@ static void talk_to_worker(struct volume *v, enum volume_action action)
  */
 static bool may_end(const struct volume *v)
 {
-	return v->manager->stopping && v->worker.job == WORKER_NONE && v->keys.old_fd >= 0 &&
-	       !v->token.record.has_queued && v->writing.durable == v->writing.wanted;
+	return v->manager->stopping && v->worker.job == WORKER_NONE && keys_are_stored(&v->keys) &&
+	       !v->token.record.has_queued && writing_is_durable(&v->writing);
+}
+
+static void tell_risk(struct volume *v)
+{
+	char text[32], why[96];
+
+	assert(v->clock.deadline_usec > 0);
+	if (!record_late(&v->token.record))
+		return;
+	(void)volume_record_changed(v);
+	if (v->clock.needed == UINT64_MAX)
+		(void)snprintf(why, sizeof(why), "there is no time left");
+	else
+		(void)snprintf(why, sizeof(why), "%llu bytes/s would be needed",
+			       (unsigned long long)v->clock.needed);
+	event_volume(v, EVENT_DEADLINE_AT_RISK, LOG_WARNING,
+		     "the deadline of the rotation, %s, cannot be held: %s",
+		     clock_text(v->clock.deadline_usec, text, sizeof(text)), why);
 }
 
 void volume_step(struct volume *v)
@@ -389,7 +363,8 @@ void volume_step(struct volume *v)
 	struct volume_facts facts;
 	struct volume_step s;
 
-	volume_look_at_clock(v);
+	if (volume_look_at_clock(v))
+		tell_risk(v);
 	facts = volume_facts(v);
 	s = volume_decide(&facts);
 	stand_in_line(v, s.line);
@@ -406,31 +381,8 @@ void volume_step(struct volume *v)
 		volume_drop_worker(v);
 	else if (!v->worker.link && !v->manager->stopping)
 		(void)volume_need_worker(v);
-	else if (v->worker.link && v->worker.looked)
+	else if (v->worker.link && worker_slot_knows_header(&v->worker))
 		talk_to_worker(v, s.action);
-}
-
-void volume_fail(struct volume *v, int error, const struct failure *f)
-{
-	struct job *group = v->group;
-
-	assert(error < 0);
-	if (v->trouble.conflict) /* which is told already, and explains it */
-		return;
-	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);
-	if (v->header.reencryption == REENCRYPTION_NONE && !v->header.unseen) {
-		record_failed(&v->token.record, f->text, wall_clock_usec());
-		(void)volume_record_changed(v);
-		volume_use_up_keys(v);
-	} else {
-		v->trouble.failed = true;
-		v->trouble.failure = *f;
-	}
-	if (group)
-		group_failed(v, error, f);
-	else if (v->job)
-		job_member_ended(v->job, v, error, f);
-	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
 
 bool volume_is_calm(const struct volume *v)

@@ -16,18 +16,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/control/core.h"
-#include "daemon/control/events.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
 
 /* A token that nobody vouches for may raise the serial, but not up to the last one. */
 #define SERIAL_STEP_MAX (UINT64_C(1) << 32)
+
+#define TRUST_REASON_SIZE sizeof(((struct volume_token *)NULL)->trust_reason)
 
 enum origin {
 	ORIGIN_NONE,
@@ -51,22 +52,22 @@ static bool is_text(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
-static bool has_memory(const struct volume *v)
+static bool has_memory(const struct volume_token *t)
 {
-	return v->token.memory.written && *v->token.memory.written;
+	return t->memory.written && *t->memory.written;
 }
 
-static enum origin judge_token(struct volume *v, const char *text, uint64_t serial,
-			       enum record_trust trust)
+/* @why: of TRUST_REASON_SIZE bytes; "" unless it is bad. */
+static enum origin judge_token(const struct volume_token *t, const char *text, uint64_t serial,
+			       enum record_trust trust, char *why)
 {
-	const struct remembered *m = &v->token.memory;
-	char *why = v->token.reason;
-	const size_t size = sizeof(v->token.reason);
+	const struct remembered *m = &t->memory;
+	const size_t size = TRUST_REASON_SIZE;
 
 	*why = '\0';
 	if (is_text(m->written, text) || is_text(m->pending, text))
 		return *text ? ORIGIN_HERE : ORIGIN_NONE;
-	if (!*text && !has_memory(v))
+	if (!*text && !has_memory(t))
 		return ORIGIN_NONE;
 	if (!*text)
 		(void)text_format(why, size, "the state token is gone from the header");
@@ -96,41 +97,83 @@ static int parse_token(const char *json, struct record *ret)
 	return r == -EBADMSG ? record_parse("", ret) : r;
 }
 
-static void forget_found(struct volume *v)
+static void forget_found(struct volume_token *t)
 {
-	free(v->token.found_json);
-	v->token.found_json = NULL;
-	free(v->token.found);
-	v->token.found = NULL;
+	free(t->found_json);
+	t->found_json = NULL;
+	free(t->found);
+	t->found = NULL;
 }
 
-static void set_base(struct volume *v, char **json)
+static void set_base(struct volume_token *t, char **json)
 {
-	free(v->token.json);
-	v->token.json = *json;
-	*json = NULL;
+	free(t->json);
+	t->json = TAKE_PTR(*json);
+}
+
+void token_free(struct volume_token *t)
+{
+	forget_found(t);
+	free(t->json);
+	free(t->sent_json);
+	free(t->shown.keys);
+	remembered_clear(&t->memory);
+	*t = (struct volume_token){};
 }
 
 /* Would it start something that nobody asked this host for? */
 static bool has_orders(const struct volume *v, const struct record *r)
 {
-	return r->has_queued || *r->held ||
-	       (r->cancel && strcmp(v->header.direction, "backward") != 0);
+	return r->has_queued || *r->held || (r->cancel && !header_is_backward(&v->header));
 }
 
-/* What a person agreed to elsewhere, or what only a token says of it: here nobody has. */
-static void forget_consent(struct rotate_options *o)
+/* The keys of a record are copied for the bus; without memory there are none to see. */
+static void show_keys(struct shown_record *s, const struct record *r)
 {
-	o->may_weaken = o->lose_keyslots = o->force_offline = false;
+	const struct volume_key *active = record_active_key(r);
+	struct volume_key *keys = NULL;
+
+	if (r->n_keys > 0) {
+		keys = malloc(r->n_keys * sizeof(*keys));
+		if (keys)
+			memcpy(keys, r->keys, r->n_keys * sizeof(*keys));
+	}
+	free(s->keys);
+	s->keys = keys;
+	s->n_keys = keys ? r->n_keys : 0;
+	(void)text_copy(s->key_id, sizeof(s->key_id), active ? active->id : "");
+	s->key_generation = active ? active->generation : 0;
+}
+
+void volume_show_record(struct volume *v)
+{
+	const struct record *r = v->token.found ?: &v->token.record;
+	struct shown_record *s = &v->token.shown;
+
+	show_keys(s, r);
+	s->has_queued = r->has_queued;
+	s->queued = r->queued;
+	s->last = r->last;
+	volume_apply_run(v);
+	mark_set(&v->mark, VOLUME_CHANGED_KEYS | VOLUME_CHANGED_ROTATION);
+}
+
+uint64_t volume_record_changed(struct volume *v)
+{
+	/* Whatever token nobody vouches for is replaced by this. */
+	free(v->token.found);
+	v->token.found = NULL;
+	volume_show_record(v);
+	return writing_want(&v->writing);
 }
 
 static int take_signed(struct volume *v, const struct record *found, char **text)
 {
 	v->token.record = *found;
-	forget_consent(&v->token.record.queued);
+	record_forget_consent(&v->token.record);
 	volume_apply_rate(v);
 	if (has_orders(v, found)) {
-		v->token.record.foreign = true;
+		record_distrust(&v->token.record);
 		(void)volume_record_changed(v);
 		return 0;
 	}
@@ -148,7 +191,7 @@ static int take_bad(struct volume *v, const struct record *found, char **json)
 {
 	const uint64_t rate = config_for_volume(v->manager->config, v->uuid)->rate_limit;
 	const struct record hints = record_hints(found, rate);
-	const bool known = has_memory(v);
+	const bool known = has_memory(&v->token);
 	_cleanup_free_ char *base = strdup(known ? v->token.memory.written : "");
 	int r;
 
@@ -158,7 +201,7 @@ static int take_bad(struct volume *v, const struct record *found, char **json)
 	r = record_parse(base, &v->token.record);
 	if (r < 0)
 		return r == -EBADMSG ? -EIO : r;
-	set_base(v, &base);
+	set_base(&v->token, &base);
 	if (!known) {
 		v->token.record = hints;
 		v->token.found = malloc(sizeof(*v->token.found));
@@ -183,7 +226,8 @@ static void tell_trust(struct volume *v, const char *name, const char *reason)
 	mark_set(&v->mark, VOLUME_CHANGED_ROTATION);
 }
 
-static void show_trust(struct volume *v, enum origin origin, enum record_trust trust)
+static void show_trust(struct volume *v, enum origin origin, enum record_trust trust,
+		       const char *why)
 {
 	const char *name = "verified";
 
@@ -191,7 +235,7 @@ static void show_trust(struct volume *v, enum origin origin, enum record_trust t
 		name = "none";
 	else if (origin == ORIGIN_BAD)
 		name = trust == RECORD_UNVERIFIED ? "unverified" : "untrusted";
-	tell_trust(v, name, v->token.reason);
+	tell_trust(v, name, why);
 }
 
 /* Written here before a key was known: now there is one to sign it with. */
@@ -211,7 +255,7 @@ static int take_pending(struct volume *v)
 		free(json);
 		return r == -EBADMSG ? -EIO : r;
 	}
-	set_base(v, &json);
+	set_base(&v->token, &json);
 	(void)volume_record_changed(v);
 	return 0;
 }
@@ -220,6 +264,7 @@ static int take_pending(struct volume *v)
 static int take_token(struct volume *v, char **json, enum record_trust trust, bool adopted)
 {
 	_cleanup_free_ char *text = NULL;
+	char why[TRUST_REASON_SIZE];
 	struct record found;
 	enum origin origin;
 	int r = parse_token(*json, &found);
@@ -229,12 +274,12 @@ static int take_token(struct volume *v, char **json, enum record_trust trust, bo
 	r = record_canonical(*json, &text);
 	if (r < 0)
 		return r;
-	forget_found(v);
-	origin = judge_token(v, text, found.serial, trust);
-	show_trust(v, origin, trust);
+	forget_found(&v->token);
+	origin = judge_token(&v->token, text, found.serial, trust, why);
+	show_trust(v, origin, trust, why);
 	if (origin == ORIGIN_BAD)
 		return take_bad(v, &found, json);
-	set_base(v, json);
+	set_base(&v->token, json);
 	if (origin == ORIGIN_SIGNED)
 		return take_signed(v, &found, &text);
 	v->token.record = found;
@@ -244,16 +289,16 @@ static int take_token(struct volume *v, char **json, enum record_trust trust, bo
 }
 
 /* A worker may have died after it wrote what it was sent. */
-static int note_pending(struct volume *v, const char *json)
+static int note_pending(struct volume_token *t, const char *json)
 {
 	_cleanup_free_ char *text = NULL;
 	int r = record_canonical(json, &text);
 
 	if (r < 0)
 		return r;
-	if (is_text(v->token.memory.pending, text)) {
-		free(v->token.memory.written);
-		v->token.memory.written = TAKE_PTR(v->token.memory.pending);
+	if (is_text(t->memory.pending, text)) {
+		free(t->memory.written);
+		t->memory.written = TAKE_PTR(t->memory.pending);
 	}
 	return 0;
 }
@@ -268,20 +313,20 @@ int volume_take_record(struct volume *v, struct worker_look *look)
 		v->token.memory_loaded = true;
 	}
 	/* First of all: the next text that is sent takes the place of the pending one. */
-	r = note_pending(v, look->record);
+	r = note_pending(&v->token, look->record);
 	/* Unless we have something newer that is not written yet. */
-	if (r < 0 || v->writing.wanted != v->writing.durable || v->writing.only_here)
+	if (r < 0 || !writing_is_durable(&v->writing) || v->writing.place != RECORD_IN_HEADER)
 		return r;
 	return take_token(v, &look->record, look->trust, first && v->worker.stored);
 }
 
 /* A host that remembers the token on the disk must take our next one for newer. */
-static void pass_serial(struct volume *v)
+static void pass_serial(struct volume_token *t)
 {
-	const uint64_t limit = v->token.memory.serial + SERIAL_STEP_MAX;
+	const uint64_t limit = t->memory.serial + SERIAL_STEP_MAX;
 
-	if (v->token.found_serial > v->token.memory.serial)
-		v->token.memory.serial = MIN(v->token.found_serial, limit);
+	if (t->found_serial > t->memory.serial)
+		t->memory.serial = MIN(t->found_serial, limit);
 }
 
 int volume_remember_pending(struct volume *v, const char **ret_json)
@@ -292,10 +337,10 @@ int volume_remember_pending(struct volume *v, const char **ret_json)
 	int r;
 
 	assert(v->token.memory_loaded); /* its serial counts */
-	assert(v->writing.wanted > v->writing.durable);
+	assert(!writing_is_durable(&v->writing));
 	if (v->token.found_json)
-		pass_serial(v);
-	v->token.record.serial = m->serial + 1;
+		pass_serial(&v->token);
+	record_set_serial(&v->token.record, m->serial + 1);
 	r = record_format(&v->token.record, v->token.json ?: "", &json);
 	if (r < 0)
 		return r;
@@ -323,113 +368,18 @@ void volume_remember_written(struct volume *v)
 	if (v->token.found_json)
 		log_notice("%s: its state token is replaced, which was not verified",
 			   v->place.device);
-	forget_found(v);
-	v->token.reason[0] = '\0';
-	set_base(v, &v->token.sent_json);
+	forget_found(&v->token);
+	set_base(&v->token, &v->token.sent_json);
 	tell_trust(v, "verified", "");
 	volume_show_record(v);
 }
 
-/* --- the header --- */
-
-static struct record_header header_of(const struct volume *v)
-{
-	return (struct record_header){
-		.in_reencryption = v->header.reencryption != REENCRYPTION_NONE,
-		.backward = strcmp(v->header.direction, "backward") == 0,
-		.old_side = v->header.old_side,
-		.new_side = v->header.new_side,
-	};
-}
-
-void volume_note_sides(struct volume *v)
-{
-	const struct record_header h = header_of(v);
-
-	record_note_sides(&v->token.record, &h);
-}
-
-static void set_conflict(struct volume *v, const char *what)
-{
-	struct failure f;
-
-	if (v->trouble.conflict)
-		return;
-	(void)failure_set(&f, -ESTALE,
-			  "%s: %s; restore the header that belongs to the data, or accept this "
-			  "one with recryptctl accept",
-			  v->place.device, what);
-	v->trouble.conflict = v->trouble.failed = true;
-	v->trouble.failure = f;
-	if (v->job && v->header.reencryption == REENCRYPTION_NONE && v->token.record.has_queued) {
-		/* Whoever waits for it hears that it failed, so it must not begin later. */
-		v->token.record.has_queued = false;
-		v->token.record.group[0] = v->token.record.held[0] = '\0';
-		(void)volume_record_changed(v);
-	}
-	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f.text);
-	if (v->group)
-		group_failed(v, -ESTALE, &f);
-	else if (v->job)
-		job_member_ended(v->job, v, -ESTALE, &f);
-	mark_set(&v->mark, VOLUME_CHANGED_STATE);
-}
-
-static void conflict_is_over(struct volume *v)
-{
-	if (!v->trouble.conflict)
-		return;
-	v->trouble.conflict = v->trouble.failed = false;
-	mark_set(&v->mark, VOLUME_CHANGED_STATE);
-}
-
-/* A header that was left in the middle of a rotation can only have moved on. */
-static bool is_older(const struct volume *v)
-{
-	return v->header.reencryption != REENCRYPTION_NONE &&
-	       v->header.sequence < v->token.memory.sequence &&
-	       strcmp(v->token.record.last.outcome, "running") == 0;
-}
-
-enum record_match volume_check_header(struct volume *v)
-{
-	const struct record_header h = header_of(v);
-	enum record_match match = record_compare(&v->token.record, &h);
-
-	if (is_older(v))
-		match = RECORD_ROLLED_BACK;
-	switch (match) {
-	case RECORD_ROLLED_BACK:
-		set_conflict(v, "a header of before has taken the place of the one that this host "
-				"left, or another program has taken the rotation back: in the "
-				"first case its keys and progress are not those of the data");
-		return match;
-	case RECORD_OTHER_ROTATION:
-		set_conflict(v, "the header is in a re-encryption that does not follow on what "
-				"this host left");
-		return match;
-	case RECORD_OTHER_KEY:
-		log_notice("%s: another program has changed its key or cipher", v->place.device);
-		record_other_key(&v->token.record, &h, wall_clock_usec());
-		(void)volume_record_changed(v);
-		break;
-	case RECORD_MATCHES:
-	case RECORD_ENDED_NEW:
-	case RECORD_ENDED_OLD:
-		break;
-	}
-	conflict_is_over(v);
-	if (!h.in_reencryption && !*v->token.record.side && match == RECORD_MATCHES)
-		memcpy(v->token.record.side, v->header.old_side, sizeof(v->token.record.side));
-	return match;
-}
-
 void volume_note_sequence(struct volume *v)
 {
-	if (v->trouble.conflict || v->header.sequence == v->token.memory.sequence ||
+	if (trouble_is_conflict(&v->trouble) || v->header.sequence == v->token.memory.sequence ||
 	    v->worker.job != WORKER_NONE)
 		return;
-	if (v->header.reencryption == REENCRYPTION_NONE) {
+	if (!header_in_reencryption(&v->header)) {
 		v->token.memory.sequence = 0;
 	} else if (v->header.sequence > v->token.memory.sequence) {
 		v->token.memory.sequence = v->header.sequence;
@@ -441,57 +391,25 @@ void volume_note_sequence(struct volume *v)
 
 void volume_accept_header(struct volume *v)
 {
-	const struct record_header h = header_of(v);
+	const struct record_header h = header_sides(&v->header);
 
 	record_accept_header(&v->token.record, &h, wall_clock_usec());
-	v->trouble.conflict = v->trouble.failed = false;
 	v->token.memory.sequence = 0;
 }
 
-static int accept_record(struct volume *v)
+int volume_accept_token(struct volume *v)
 {
+	struct volume_token *t = &v->token;
 	int r;
 
-	assert(v->token.found_json);
-	r = parse_token(v->token.found_json, &v->token.record);
+	assert(t->found_json);
+	r = parse_token(t->found_json, &t->record);
 	if (r < 0)
 		return r;
-	v->token.record.foreign = false;
-	forget_consent(&v->token.record.queued);
-	set_base(v, &v->token.found_json);
-	pass_serial(v);
-	forget_found(v);
+	record_confirm(&t->record);
+	record_forget_consent(&t->record);
+	set_base(t, &t->found_json);
+	pass_serial(t);
+	forget_found(t);
 	return 0;
-}
-
-int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
-{
-	struct request r = {.kind = REQUEST_RECORD, .fd = -1, .done = done, .userdata = userdata};
-	int q = 0;
-
-	if (v->manager->stopping)
-		return failure_set(f, -ESHUTDOWN, "%s: the daemon is being stopped",
-				   v->place.device);
-	if (!v->trouble.conflict && !v->token.found_json && !v->token.record.foreign)
-		return failure_set(f, -EINVAL,
-				   "%s: its state token and its header are as this host left them; "
-				   "there is nothing to accept",
-				   v->place.device);
-	if (v->trouble.conflict)
-		volume_accept_header(v);
-	else if (v->token.found_json)
-		q = accept_record(v);
-	if (q < 0)
-		return failure_set(f, q, "%s: out of memory", v->place.device);
-	v->token.record.foreign = false;
-	log_notice("%s: its state is accepted as it is", v->place.device);
-	r.sequence = volume_record_changed(v);
-	volume_apply_rate(v);
-	volume_settle_record(v);
-	volume_add_found_job(v);
-	r.sequence = v->writing.wanted;
-	mark_set(&v->mark, VOLUME_CHANGED_ALL);
-	return request_add(v, &r) < 0
-		       ? failure_set(f, -ENOMEM, "%s: out of memory", v->place.device)
-		       : 0;
 }

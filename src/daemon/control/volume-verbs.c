@@ -3,19 +3,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
 #include "util/cleanup.h"
 #include "util/log.h"
-#include "util/text.h"
 
 static bool in_rotation(const struct volume *v)
 {
-	return v->header.reencryption != REENCRYPTION_NONE || v->token.record.has_queued ||
+	return header_in_reencryption(&v->header) || v->token.record.has_queued ||
 	       v->worker.job == WORKER_PREPARE;
 }
 
@@ -64,6 +61,15 @@ static int refuse_late(const struct volume *v, struct failure *f)
 	return 0;
 }
 
+static int change_run(struct volume *v, const struct run_choices *run, struct failure *f)
+{
+	int r = volume_change_run(v, run, f);
+
+	if (r > 0)
+		(void)volume_record_changed(v);
+	return r < 0 ? r : 0;
+}
+
 /* The header may have been put right; it is looked at before anything else is done. */
 static int ask_again(struct volume *v)
 {
@@ -101,8 +107,7 @@ static int queue_rotation(struct volume *v, const struct rotate_options *options
 				   v->place.device);
 	if (v->worker.job == WORKER_PREPARE || v->group)
 		return failure_set(f, -EBUSY, "%s: a rotation is being prepared", v->place.device);
-	v->token.record.has_queued = true;
-	v->token.record.queued = *options;
+	record_queue(&v->token.record, options);
 	(void)volume_record_changed(v);
 	*ret_job = v->job;
 	return 0;
@@ -115,14 +120,6 @@ int volume_check_deadline(const struct rotate_options *options, struct failure *
 	return options->deadline_usec > 0 && options->deadline_usec <= wall_clock_usec()
 		       ? failure_set(f, -EINVAL, "the deadline has passed already")
 		       : 0;
-}
-
-int volume_refuse_conflict(const struct volume *v, struct failure *f)
-{
-	if (!v->trouble.conflict)
-		return 0;
-	*f = v->trouble.failure;
-	return -ESTALE;
 }
 
 static int refuse_rotation(const struct volume *v, const struct rotate_options *options,
@@ -162,71 +159,68 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options)
 {
-	assert(v->header.reencryption == REENCRYPTION_NONE && !v->token.record.has_queued &&
-	       !v->trouble.conflict);
-	v->token.record.has_queued = true;
-	v->token.record.queued = *options;
-	v->token.record.foreign = false;
-	v->token.record.last = (struct last_rotation){};
-	v->token.record.suspended = v->token.record.cancel = v->token.record.turned =
-		v->token.record.late = false;
-	v->token.record.deadline_usec = v->token.record.now_until = 0;
-	v->token.record.run = (struct run_choices){};
+	assert(!header_in_reencryption(&v->header) && !trouble_is_conflict(&v->trouble));
+	record_wish(&v->token.record, options);
 	volume_forget_clock(v);
-	v->token.record.group[0] = '\0';
-	v->keys.provider_asked = v->keys.locked_by_user = v->trouble.failed = false;
+	keys_wish(&v->keys);
+	trouble_forgive(&v->trouble);
 	(void)volume_record_changed(v);
 }
 
 int volume_suspend(struct volume *v, const char *reason, struct failure *f, volume_done_t done,
 		   void *userdata)
 {
-	struct record *record = &v->token.record;
-
 	if (!in_rotation(v))
 		return no_rotation(v, f);
-	record->suspended = true;
-	record->now_until = 0;
+	record_suspend(&v->token.record, reason);
 	volume_forget_clock(v);
-	(void)text_copy(record->suspend_reason, sizeof(record->suspend_reason), reason);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
+}
+
+static void resume_record(struct volume *v, const struct resume_options *options)
+{
+	struct record *record = &v->token.record;
+
+	if (record->suspended || record->foreign || (*record->held && !v->group)) {
+		record_resume(record);
+		if (!v->group)
+			record_release(record); /* whatever the others of its group do */
+		(void)volume_record_changed(v);
+	}
+	if (options->now) {
+		record_ignore_windows(record, volume_end_of_next_window(v));
+		volume_forget_clock(v);
+		(void)volume_record_changed(v);
+	}
 }
 
 int volume_resume(struct volume *v, const struct resume_options *options, struct failure *f,
 		  volume_done_t done, void *userdata)
 {
+	const bool conflict = trouble_is_conflict(&v->trouble);
 	int r = refuse_stopping(v, f);
 	struct job *j;
 
 	if (r < 0)
 		return r;
-	if (!in_rotation(v) && !v->trouble.conflict)
+	if (!in_rotation(v) && !conflict)
 		return no_rotation(v, f);
-	r = volume_change_run(v, &options->run, f);
+	r = change_run(v, &options->run, f);
 	if (r < 0)
 		return r;
 	if (!v->job && in_rotation(v) &&
 	    volume_new_job(v, v->token.record.cancel ? JOB_CANCEL : JOB_RECOVER, &j) < 0)
 		return no_memory(v, f);
-	if (v->token.record.suspended || v->trouble.failed)
+	if (v->token.record.suspended || v->trouble.kind != TROUBLE_NONE)
 		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed");
-	if (v->token.record.suspended || v->token.record.foreign ||
-	    (*v->token.record.held && !v->group)) {
-		v->token.record.suspended = v->token.record.foreign = false;
-		if (!v->group)
-			v->token.record.held[0] = '\0'; /* whatever the others of its group do */
-		(void)volume_record_changed(v);
-	}
-	if (options->now) {
-		v->token.record.now_until = volume_end_of_next_window(v);
-		volume_forget_clock(v);
-		(void)volume_record_changed(v);
-	}
-	if (v->trouble.conflict && ask_again(v) < 0)
+	resume_record(v, options);
+	if (conflict && ask_again(v) < 0)
 		return no_memory(v, f);
-	v->trouble.failed = v->trouble.conflict = v->keys.provider_asked = v->status.found = false;
-	v->worker.deaths = v->worker.retry.tries = 0;
+	trouble_clear(&v->trouble);
+	keys_ask_again(&v->keys);
+	worker_slot_forgive(&v->worker);
+	(void)volume_goes_on(v);
 	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }
@@ -248,19 +242,6 @@ static int begin_cancel(struct volume *v, struct failure *f, struct job **ret_jo
 	return 0;
 }
 
-void volume_forget_rotation(struct volume *v)
-{
-	record_failed(&v->token.record, "", wall_clock_usec());
-	v->token.record.suspended = false;
-	(void)snprintf(v->token.record.last.outcome, sizeof(v->token.record.last.outcome),
-		       "cancelled");
-	(void)volume_record_changed(v);
-	volume_use_up_keys(v);
-	event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
-	if (v->job)
-		job_member_ended(v->job, v, 0, NULL);
-}
-
 static int refuse_cancel(const struct volume *v, struct failure *f)
 {
 	int r = refuse_stopping(v, f);
@@ -269,12 +250,12 @@ static int refuse_cancel(const struct volume *v, struct failure *f)
 		return r;
 	if (!in_rotation(v))
 		return no_rotation(v, f);
-	if (v->header.reencryption != REENCRYPTION_NONE && volume_refuse_conflict(v, f) < 0)
+	if (header_in_reencryption(&v->header) && volume_refuse_conflict(v, f) < 0)
 		return -ESTALE;
-	if (v->token.record.cancel || strcmp(v->header.direction, "backward") == 0)
+	if (v->token.record.cancel || header_is_backward(&v->header))
 		return failure_set(f, -EALREADY, "%s: it is on its way back already",
 				   v->place.device);
-	if (v->header.reencryption != REENCRYPTION_NONE && strcmp(v->header.mode, "reencrypt") != 0)
+	if (header_in_reencryption(&v->header) && strcmp(v->header.mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
 				   v->place.device);
 	return 0;
@@ -287,22 +268,20 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 
 	if (r < 0)
 		return r;
-	r = volume_change_run(v, run, f);
+	r = change_run(v, run, f);
 	if (r < 0)
 		return r;
 	r = begin_cancel(v, f, ret_job);
 	if (r < 0)
 		return r;
-	if (v->header.reencryption == REENCRYPTION_NONE && v->worker.job != WORKER_PREPARE &&
+	if (!header_in_reencryption(&v->header) && v->worker.job != WORKER_PREPARE &&
 	    !v->header.unseen) {
 		volume_forget_rotation(v);
 		return 0;
 	}
-	v->token.record.cancel = true;
-	v->token.record.suspended = v->token.record.has_queued = v->token.record.foreign =
-		v->trouble.failed = false;
-	v->token.record.held[0] = '\0';
-	v->keys.provider_asked = false;
+	record_cancel(&v->token.record);
+	trouble_forgive(&v->trouble);
+	keys_ask_again(&v->keys);
 	(void)volume_record_changed(v);
 	return 0;
 }
@@ -310,9 +289,10 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, volume_done_t done,
 			  void *userdata)
 {
-	v->settings.rate_set = v->token.record.has_rate = rate != RATE_AS_CONFIGURED;
-	v->token.record.rate = v->token.record.has_rate ? rate : 0;
-	volume_apply_rate(v);
+	const bool has_rate = rate != RATE_AS_CONFIGURED;
+
+	record_set_rate(&v->token.record, has_rate, rate);
+	volume_choose_rate(v, has_rate);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }
@@ -356,8 +336,7 @@ int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *u
 		return q;
 	if (v->worker.link)
 		return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
-	v->keys.locked_by_user = true;
-	volume_drop_keys(v);
+	keys_locked(&v->keys);
 	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 	done(v, 0, &(struct failure){}, userdata);
 	return 0;
@@ -372,9 +351,49 @@ int volume_check(struct volume *v, const struct rotate_options *options, struct 
 			    .check_done = done,
 			    .userdata = userdata};
 
-	if (v->header.reencryption != REENCRYPTION_NONE)
+	if (header_in_reencryption(&v->header))
 		return failure_set(f, -EINPROGRESS, "%s: a rotation is under way", v->place.device);
 	if (options)
 		r.rotate = *options;
 	return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
+}
+
+/* What a person takes for right: the header, or the token that is on show. */
+static int accept_state(struct volume *v)
+{
+	int r = 0;
+
+	if (trouble_is_conflict(&v->trouble)) {
+		volume_accept_header(v);
+		trouble_clear(&v->trouble);
+	} else if (v->token.found_json) {
+		r = volume_accept_token(v);
+	}
+	if (r < 0)
+		return r;
+	record_confirm(&v->token.record);
+	(void)volume_record_changed(v);
+	volume_apply_rate(v);
+	volume_settle_record(v);
+	volume_add_found_job(v);
+	return 0;
+}
+
+int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
+{
+	int r = refuse_stopping(v, f);
+
+	if (r < 0)
+		return r;
+	if (!trouble_is_conflict(&v->trouble) && !v->token.found_json && !v->token.record.foreign)
+		return failure_set(f, -EINVAL,
+				   "%s: its state token and its header are as this host left them; "
+				   "there is nothing to accept",
+				   v->place.device);
+	r = accept_state(v);
+	if (r < 0)
+		return failure_set(f, r, "%s: out of memory", v->place.device);
+	log_notice("%s: its state is accepted as it is", v->place.device);
+	mark_set(&v->mark, VOLUME_CHANGED_ALL);
+	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }

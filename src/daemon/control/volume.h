@@ -24,23 +24,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <systemd/sd-event.h>
 
 #include "daemon/control/mark.h"
-#include "daemon/policy/deadline.h"
+#include "daemon/control/place.h"
+#include "daemon/control/volume-clock.h"
+#include "daemon/control/volume-keys.h"
+#include "daemon/control/volume-settings.h"
+#include "daemon/control/volume-state.h"
+#include "daemon/control/volume-trust.h"
+#include "daemon/control/worker-slot.h"
 #include "daemon/policy/schedule.h"
 #include "daemon/policy/volume-plan.h"
 #include "daemon/state/failure.h"
 #include "daemon/state/record.h"
-#include "daemon/state/remembered.h"
-#include "pace/governor.h"
+#include "daemon/state/volume-header.h"
+#include "daemon/state/volume-progress.h"
+#include "daemon/state/volume-trouble.h"
+#include "daemon/state/volume-writing.h"
 #include "proto/messages.h"
 
 struct job;
 struct manager;
 struct request;
 struct volume;
-struct worker_link;
 
 /* Bits of what has changed, for the observer. */
 #define VOLUME_CHANGED_STATE      UINT64_C(0x01) /* state, state_reason, unlocked */
@@ -57,170 +63,13 @@ typedef void (*volume_done_t)(struct volume *v, int error, const struct failure 
 typedef void (*volume_check_done_t)(struct volume *v, int error, const struct failure *f,
 				    const struct worker_end *end, void *userdata);
 
-/* Which device it is on, and what is known of that. */
-struct volume_place {
-	char *name;               /* dm name of the open mapping; "": closed */
-	char *device;             /* path */
-	char *header_device;      /* path; "": the header is on the device */
-	struct identity identity; /* nodes not known: of a worker that does not tell */
-	char **links;             /* of udev to the device; NULL-terminated, or NULL */
-	char **disks;             /* NULL-terminated */
-};
-
-/* What the header showed when a worker last looked; what is of a re-encryption is "" out of one. */
-struct volume_header {
-	enum reencryption reencryption;
-	bool unseen; /* its worker is gone, and may have prepared: it may be in re-encryption */
-	bool stacked, supported;
-	uint64_t sequence;
-	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE];
-	char mode[16];      /* "reencrypt", ... */
-	char direction[16]; /* "forward", "backward" */
-	char resilience[32];
-	char old_cipher[128]; /* also out of re-encryption: the cipher in use */
-	char new_cipher[128];
-	uint32_t old_sector_size, new_sector_size; /* bytes */
-	uint32_t new_key_size;                     /* bytes; 0: not known */
-	bool keep_key;
-	char resilience_hash[33];               /* "" with a journal */
-	char new_pbkdf[16], new_pbkdf_hash[33]; /* of the new keyslots; "": not known */
-};
-
-/* How far the work is, and what it costs others. */
-struct volume_progress {
-	uint64_t bytes_total, bytes_done;
-	uint64_t rate;              /* bytes/s, smoothed; 0 when nothing runs */
-	uint64_t expected_end_usec; /* realtime; 0: unknown */
-	uint64_t hotzone_offset, hotzone_size;
-	uint64_t longest_stall_usec, stall_999_usec, longest_suspend_usec; /* of the present run */
-	uint64_t unavoidable_stall_usec; /* now; 0: the stall target is within reach */
-	uint64_t governor_rate;          /* bytes/s that the governor allows; 0: no limit */
-	char governor_reason[128];       /* "": it has nothing to do */
-};
-
-/* What holds for the volume by its configuration, or since a caller said so. */
-struct volume_settings {
-	char *group;                /* of the configuration; "" */
-	uint64_t rate_limit;        /* bytes/s of this volume, 0: none (the host's still holds) */
-	bool rate_set;              /* through the bus */
-	uint64_t stall_target_usec; /* of the configuration, 0: none */
-	struct run_options run;     /* of the rotation that is there, or would be */
-};
-
-/* What the clock alone decides. */
-struct volume_clock {
-	bool outside;           /* of its windows */
-	uint64_t window_change; /* realtime, when that changes; 0: to be looked at */
-	char window_reason[96]; /* while outside */
-	uint64_t deadline_usec; /* realtime; 0: none */
-	bool at_risk;
-	char risk_reason[96]; /* while it is at risk */
-	struct deadline_watch watch;
-	uint64_t looked;     /* at the deadline, realtime; 0: not yet */
-	uint64_t risk;       /* realtime, when it will be at risk if nothing is done */
-	uint64_t rate_floor; /* bytes/s that the deadline needs; 0: none */
-};
-
-/* The record as the bus shows it. */
-struct shown_record {
-	size_t n_keys;
-	struct volume_key *keys;
-	char key_id[37]; /* of the active key; "": not known yet */
-	uint32_t key_generation;
-	bool has_queued;
-	struct rotate_options queued;
-	struct last_rotation last;
-};
-
-/* The state token, and which record is obeyed (volume-trust.c). */
-struct volume_token {
-	struct record record; /* that is obeyed */
-	char *json;           /* what it is put into: members that we do not know stay */
-	char *sent_json;      /* as it was sent to the worker */
-	struct record *found; /* of a token that is not obeyed; NULL: @record */
-	char *found_json;     /* that token; NULL: all is obeyed */
-	uint64_t found_serial;
-	struct remembered memory;
-	bool memory_loaded;
-	/* May the token be obeyed? "none", "unverified", "verified", "untrusted" */
-	char trust[16];
-	char trust_reason[192]; /* why not; "" */
-	char reason[192];
-	struct shown_record shown;
-};
-
-/* How much of what was promised is in the header. */
-struct volume_writing {
-	uint64_t wanted, sent, durable; /* sequences of the record; 0: as it was found */
-	bool only_here;                 /* the header would not take it */
-	bool given_up; /* the header could not be reached: it is written when it can be */
-};
-
-/* Who has the keys. */
-struct volume_keys {
-	bool held;           /* the worker has them */
-	bool provider_asked; /* and it could not help */
-	bool used_up;        /* the rotation that they were for is over */
-	bool locked_by_user; /* the provider is not to be asked */
-	char reason[512];    /* why no key is there; "" */
-	int old_fd, new_fd;  /* memfds of the fd store, or -1 */
-};
-
-/* Another process has the volume: tries in a row, and the wait for the next one. */
-struct volume_retry {
-	unsigned tries;
-	sd_event_source *timer;
-	bool due; /* not before the timer */
-};
-
-/* What the worker was told, so that nothing is told twice. */
-struct volume_told {
-	bool limits_sent;
-	struct worker_limits limits;
-	struct run_options run; /* of convert, while it is at work */
-	bool governor_sent;
-	struct governor_config governor;
-};
-
-struct volume_worker {
-	struct worker_link *link; /* NULL: no worker is needed */
-	bool stored;              /* its control socket is in the fd store */
-	bool looked;              /* the worker has said what is in the header */
-	enum worker_job job;      /* that it is at */
-	bool stop_sent, reverse_sent;
-	unsigned deaths; /* in a row, without progress between them */
-	sd_event_source *restart;
-	bool restart_due; /* not before the timer */
-	sd_event_source *look_limit;
-	struct volume_retry retry;
-	struct volume_told told;
-};
-
-/* What a person has to see to. */
-struct volume_trouble {
-	bool failed;
-	bool conflict; /* the header does not belong to the record: a person has to say */
-	struct failure failure;
-};
-
-/* What callers read, and what they heard of it. */
-struct volume_status {
-	enum volume_state state;
-	char reason[512];    /* of suspended, locked, failed, queued ...; else "" */
-	char error[64];      /* of failed: the last part of the error's name; else "" */
-	bool unlocked;       /* the worker has keys */
-	bool found;          /* in re-encryption, by this manager, and it does not go on yet */
-	bool suspended_told; /* there is a line in the journal */
-	bool locked_told;    /* the same */
-	bool by_window;      /* suspended, and not by the operator */
-};
-
 /* Where it waits for the right to run. */
 struct volume_lines {
 	struct schedule_entry prepare, convert;
 };
 
-/* For everybody to read; each slot is written by one file. */
+/* For everybody to read. Each slot is written by the file of its own, and the lines by
+ * policy/schedule.c. */
 struct volume {
 	struct manager *manager;
 	struct volume *next;
@@ -233,7 +82,7 @@ struct volume {
 	struct volume_token token;
 	struct volume_writing writing;
 	struct volume_keys keys;
-	struct volume_worker worker;
+	struct worker_slot worker;
 	struct volume_trouble trouble;
 	struct volume_status status;
 	struct volume_mark mark;
@@ -246,9 +95,7 @@ struct volume {
 
 static inline uint64_t volume_bytes_left(const struct volume *v)
 {
-	return v->progress.bytes_total > v->progress.bytes_done
-		       ? v->progress.bytes_total - v->progress.bytes_done
-		       : 0;
+	return progress_left(&v->progress);
 }
 
 /*

@@ -43,6 +43,13 @@ enum volume_line {
 	LINE_CONVERT,
 };
 
+/* What waits for a person. */
+enum volume_trouble_kind {
+	TROUBLE_NONE,
+	TROUBLE_FAILED,   /* the re-encryption cannot go on */
+	TROUBLE_CONFLICT, /* the header does not belong to the record, also at rest */
+};
+
 struct volume_facts {
 	enum reencryption reencryption;
 	bool supported;
@@ -56,11 +63,10 @@ struct volume_facts {
 	bool outside;                 /* of its windows */
 	bool run_changed;             /* what converts was told other options than hold now */
 	bool paused;                  /* the host sleeps or the manager ends */
-	bool failed;                  /* waits for a person */
-	bool conflict;                /* the same, also when no re-encryption is there */
-	bool keys;                    /* at hand */
-	bool may_get_keys;            /* somebody is being asked, or left to ask */
-	bool grouped;                 /* it is prepared together with others */
+	enum volume_trouble_kind trouble;
+	bool keys;         /* at hand */
+	bool may_get_keys; /* somebody is being asked, or left to ask */
+	bool grouped;      /* it is prepared together with others */
 	bool prepare_turn, convert_turn;
 };
 
