@@ -33,7 +33,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/core.h \
 	src/daemon/control/crypttab.c src/daemon/control/crypttab.h \
 	src/daemon/control/discover.c src/daemon/control/discover.h \
-	src/daemon/workers/duplicates.c src/daemon/control/duplicates.h \
+	src/daemon/workers/duplicates.c src/daemon/workers/duplicates.h \
 	src/daemon/control/events.c src/daemon/control/events.h \
 	src/daemon/control/found.c \
 	src/daemon/control/group.c \
@@ -43,7 +43,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
 	src/daemon/control/mark.c src/daemon/control/mark.h \
 	src/daemon/control/many.c \
-	src/daemon/state/politeness.c src/daemon/control/politeness.h \
+	src/daemon/state/politeness.c src/daemon/state/politeness.h \
 	src/daemon/control/place.c src/daemon/control/place.h \
 	src/daemon/control/rate-share.c \
 	src/daemon/control/rotate-all.c \
