@@ -4,45 +4,67 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/policy/calendar.c src/daemon/policy/calendar.h src/daemon/policy/calendar-parse.c \
 	src/daemon/policy/deadline.c src/daemon/policy/deadline.h \
 	src/daemon/policy/schedule.c src/daemon/policy/schedule.h \
+	src/daemon/policy/units.c src/daemon/policy/units.h \
 	src/daemon/policy/volume-plan.c src/daemon/policy/volume-plan.h \
 	src/daemon/policy/window.c src/daemon/policy/window.h \
-	src/daemon/state/config-data.c src/daemon/state/config-internal.h src/daemon/state/config-parse.c \
+	src/daemon/state/config-data.c src/daemon/state/config-internal.h \
 	src/daemon/state/config-volume.c \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
 	src/daemon/state/job.c src/daemon/state/job.h \
+	src/daemon/state/politeness.c src/daemon/state/politeness.h \
 	src/daemon/state/record-check.c src/daemon/state/record-life.c \
+	src/daemon/state/record-wish.c \
 	src/daemon/state/record.c src/daemon/state/record.h \
 	src/daemon/state/remembered.c src/daemon/state/remembered.h \
+	src/daemon/state/saved-state.c src/daemon/state/saved-state.h \
 	src/daemon/state/state-file.c \
+	src/daemon/state/volume-header.c src/daemon/state/volume-header.h \
+	src/daemon/state/volume-progress.c src/daemon/state/volume-progress.h \
+	src/daemon/state/volume-trouble.c src/daemon/state/volume-trouble.h \
+	src/daemon/state/volume-writing.c src/daemon/state/volume-writing.h \
+	src/daemon/workers/duplicates.c src/daemon/workers/duplicates.h \
 	src/daemon/workers/file-reader.c src/daemon/workers/file-reader.h \
 	src/daemon/workers/probe.c src/daemon/workers/probe.h \
 	src/daemon/workers/spawn.c src/daemon/workers/spawn.h \
 	src/daemon/workers/store.c src/daemon/workers/store.h \
+	src/daemon/workers/stuck.c src/daemon/workers/stuck.h \
 	src/daemon/workers/worker-link.c src/daemon/workers/worker-link.h \
 	src/daemon/control/core.h \
 	src/daemon/control/crypttab.c src/daemon/control/crypttab.h \
 	src/daemon/control/discover.c src/daemon/control/discover.h \
-	src/daemon/control/duplicates.c src/daemon/control/duplicates.h \
+	src/daemon/workers/duplicates.c src/daemon/workers/duplicates.h \
 	src/daemon/control/events.c src/daemon/control/events.h \
+	src/daemon/control/found.c \
 	src/daemon/control/group.c \
 	src/daemon/control/inhibit.c src/daemon/control/inhibit.h \
 	src/daemon/control/manager-clock.c \
 	src/daemon/control/manager-turn.c \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
+	src/daemon/control/mark.c src/daemon/control/mark.h \
 	src/daemon/control/many.c \
-	src/daemon/control/politeness.c src/daemon/control/politeness.h \
-	src/daemon/control/volume-clock.c \
+	src/daemon/state/politeness.c src/daemon/state/politeness.h \
+	src/daemon/control/place.c src/daemon/control/place.h \
+	src/daemon/control/rate-share.c \
+	src/daemon/control/rotate-all.c \
+	src/daemon/control/volume-clock.c src/daemon/control/volume-clock.h \
+	src/daemon/control/volume-conflict.c \
 	src/daemon/control/volume-ended.c \
 	src/daemon/control/volume-identity.c \
+	src/daemon/control/volume-keys.c src/daemon/control/volume-keys.h \
+	src/daemon/control/volume-outcome.c \
+	src/daemon/control/volume-release.c \
 	src/daemon/control/volume-request.c \
 	src/daemon/control/volume-run.c \
-	src/daemon/control/volume-state.c \
+	src/daemon/control/volume-settings.c src/daemon/control/volume-settings.h \
+	src/daemon/control/volume-state.c src/daemon/control/volume-state.h \
 	src/daemon/control/volume-step.c \
-	src/daemon/control/volume-trust.c \
+	src/daemon/control/volume-trust.c src/daemon/control/volume-trust.h \
 	src/daemon/control/volume-verbs.c \
 	src/daemon/control/volume-worker.c \
 	src/daemon/control/volume.c src/daemon/control/volume.h \
+	src/daemon/control/volumes.c \
+	src/daemon/control/worker-slot.c src/daemon/control/worker-slot.h \
 	src/daemon/bus/bus-arguments.c src/daemon/bus/bus-arguments.h \
 	src/daemon/bus/bus-call.c src/daemon/bus/bus-call.h \
 	src/daemon/bus/bus-introspect.c \
@@ -86,3 +108,38 @@ src_daemon_state_test_state_file_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/control/test-crypttab
 src_daemon_control_test_crypttab_SOURCES = src/daemon/control/test-crypttab.c
 src_daemon_control_test_crypttab_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-volume-slots
+src_daemon_state_test_volume_slots_SOURCES = src/daemon/state/test-volume-slots.c
+src_daemon_state_test_volume_slots_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-job
+src_daemon_state_test_job_SOURCES = src/daemon/state/test-job.c
+src_daemon_state_test_job_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-record-wish
+src_daemon_state_test_record_wish_SOURCES = src/daemon/state/test-record-wish.c
+src_daemon_state_test_record_wish_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-mark
+src_daemon_control_test_mark_SOURCES = src/daemon/control/test-mark.c
+src_daemon_control_test_mark_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-volume-keys
+src_daemon_control_test_volume_keys_SOURCES = src/daemon/control/test-volume-keys.c
+src_daemon_control_test_volume_keys_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-worker-slot
+src_daemon_control_test_worker_slot_SOURCES = src/daemon/control/test-worker-slot.c
+src_daemon_control_test_worker_slot_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+
+VOLUME_TEST = src/daemon/control/test-volume.c src/daemon/control/test-volume.h
+UNIT_TESTS += src/daemon/control/test-volume-life
+src_daemon_control_test_volume_life_SOURCES = src/daemon/control/test-volume-life.c $(VOLUME_TEST)
+src_daemon_control_test_volume_life_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-group
+src_daemon_control_test_group_SOURCES = src/daemon/control/test-group.c $(VOLUME_TEST)
+src_daemon_control_test_group_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-volume-clock
+src_daemon_control_test_volume_clock_SOURCES = src/daemon/control/test-volume-clock.c
+src_daemon_control_test_volume_clock_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-volume-trust
+src_daemon_control_test_volume_trust_SOURCES = src/daemon/control/test-volume-trust.c $(VOLUME_TEST)
+src_daemon_control_test_volume_trust_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-place
+src_daemon_control_test_place_SOURCES = src/daemon/control/test-place.c
+src_daemon_control_test_place_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -18,6 +18,11 @@ uint64_t now_usec(void)
 	return usec_of(CLOCK_MONOTONIC);
 }
 
+uint64_t wall_clock_usec(void)
+{
+	return usec_of(CLOCK_REALTIME);
+}
+
 uint64_t thread_cpu_usec(void)
 {
 	return usec_of(CLOCK_THREAD_CPUTIME_ID);

@@ -158,9 +158,9 @@ void check_job_end(const struct issued *o, const struct job *j)
 /* Of the volume that @v is held for: is it gone, or does nobody vouch for its word? */
 static bool is_speechless(const struct volume *v)
 {
-	const struct volume *first = manager_volume_by_uuid(host.manager, v->core->record.held);
+	const struct volume *first = manager_volume_by_uuid(host.manager, v->token.record.held);
 
-	return !first || first->core->shown || first->core->record.foreign;
+	return !first || first->token.found || first->token.record.foreign;
 }
 
 /*
@@ -169,48 +169,52 @@ static bool is_speechless(const struct volume *v)
  */
 static bool waits_for_another(const struct volume *v)
 {
-	if (v->state != VOLUME_PREPARING || !*v->core->record.held)
+	if (v->status.state != VOLUME_PREPARING || !*v->token.record.held)
 		return false;
-	if (!v->core->group && *v->state_reason && is_speechless(v))
+	if (!v->group && *v->status.reason && is_speechless(v))
 		return true;
 	for (const struct volume *o = host.manager->volumes; o; o = o->next)
-		if (o != v && (o->state == VOLUME_SUSPENDED || o->state == VOLUME_FAILED ||
-			       o->state == VOLUME_LOCKED))
+		if (o != v &&
+		    (o->status.state == VOLUME_SUSPENDED || o->status.state == VOLUME_FAILED ||
+		     o->status.state == VOLUME_LOCKED))
 			return true;
 	return false;
 }
 
 static void check_volume(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
 
-	require(v->state == VOLUME_IDLE || v->state == VOLUME_SUSPENDED ||
-			v->state == VOLUME_LOCKED || (v->state == VOLUME_FAILED && world.hung) ||
-			waits_for_another(v),
-		"%s: waits for ever as %s (%s)", v->device, volume_state_name(v->state),
-		v->state_reason);
-	require(!c->conflict, "%s: its own header is no longer known again", v->device);
+	require(v->status.state == VOLUME_IDLE || v->status.state == VOLUME_SUSPENDED ||
+			v->status.state == VOLUME_LOCKED ||
+			(v->status.state == VOLUME_FAILED && world.hung) || waits_for_another(v),
+		"%s: waits for ever as %s (%s)", v->place.device,
+		volume_state_name(v->status.state), v->status.reason);
+	require(!trouble_is_conflict(&v->trouble), "%s: its own header is no longer known again",
+		v->place.device);
 	/* Whoever asked for it was told so, and it is written with the next one. */
-	require(world.hung || (c->record_wanted == c->record_durable && !c->record_only_here),
-		"%s: its record is not in the header", v->device);
-	require(c->at_work == WORKER_NONE, "%s: a worker is at work and never ends", v->device);
-	require(!c->requests, "%s: a call is never answered", v->device);
-	require(v->state != VOLUME_IDLE || !v->job, "%s: is idle, and its job never ends",
-		v->device);
+	require(world.hung || (v->writing.wanted == v->writing.durable &&
+			       v->writing.place == RECORD_IN_HEADER),
+		"%s: its record is not in the header", v->place.device);
+	require(v->worker.job == WORKER_NONE, "%s: a worker is at work and never ends",
+		v->place.device);
+	require(!v->requests, "%s: a call is never answered", v->place.device);
+	require(v->status.state != VOLUME_IDLE || !v->job, "%s: is idle, and its job never ends",
+		v->place.device);
 }
 
 static void check_keys(const struct volume *v)
 {
 	const struct disk *d = world_disk(v->uuid);
 
-	if (v->state != VOLUME_IDLE)
+	if (v->status.state != VOLUME_IDLE)
 		return;
-	require(!store_has_keys(v->uuid), "%s: volume keys are kept after their use", v->device);
+	require(!store_has_keys(v->uuid), "%s: volume keys are kept after their use",
+		v->place.device);
 	for (unsigned i = 0; i < world.n_workers; i++) {
 		const struct worker *w = &world.worker[i];
 
 		require(!w->alive || w->disk != d || d->unlocked_by_person,
-			"%s: a worker is there without need", v->device);
+			"%s: a worker is there without need", v->place.device);
 	}
 }
 

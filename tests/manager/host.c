@@ -289,7 +289,7 @@ bool host_help(void)
 			      any;
 			continue;
 		}
-		switch (v->state) {
+		switch (v->status.state) {
 		case VOLUME_LOCKED:
 			fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 			any = volume_unlock(v, fd, &right, &f, ignore, NULL) == 0 || any;
@@ -297,7 +297,7 @@ bool host_help(void)
 			(void)close(fd);
 			break;
 		case VOLUME_PREPARING:
-			if (v->core->group)
+			if (v->group)
 				break;
 			/* fall through */
 		case VOLUME_SUSPENDED:

@@ -214,8 +214,8 @@ static void trace_volumes(void)
 		const struct header *h = &world_disk(v->uuid)->header;
 
 		printf("       %s: %s, %s%s; at work %d; header %d %s%u/%u%s, token %s\n",
-		       v->device, volume_state_name(v->state), v->state_reason,
-		       v->core->keys ? ", keys" : "", v->core->at_work, h->state,
+		       v->place.device, volume_state_name(v->status.state), v->status.reason,
+		       keys_are_held(&v->keys) ? ", keys" : "", v->worker.job, h->state,
 		       h->backward ? "back " : "", h->done, HOTZONES, h->stacked ? " stacked" : "",
 		       h->token);
 	}

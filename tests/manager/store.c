@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/control/discover.h"
-#include "daemon/control/duplicates.h"
+#include "daemon/workers/duplicates.h"
 #include "daemon/control/events.h"
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
@@ -253,7 +253,7 @@ int discover_new(struct manager *m, struct discover **ret)
 	*ret = NULL;
 	for (unsigned i = 0; i < world.n_disks; i++) {
 		const struct probe_spec spec = {.device = world.disk[i].path, .quiet = true};
-		int r = probe_new(m, &spec);
+		int r = probe_new(&m->core->probes, &spec);
 
 		assert(r == 0);
 	}

@@ -278,14 +278,15 @@ static void describe_others(const struct call *c, struct polkit_details *d)
 static void describe(const struct call *c, struct polkit_details *d)
 {
 	const struct volume *v = volume_of_call(c);
-	_cleanup_free_ char *device = path_to_text(v ? v->device : "");
+	_cleanup_free_ char *device = path_to_text(v ? v->place.device : "");
 
 	*d = (struct polkit_details){.uuid = v ? v->uuid : ""};
 	(void)text_copy(d->device, sizeof(d->device), device ?: "");
 	if (!v)
 		describe_others(c, d);
-	else if (*v->name)
-		(void)text_format(d->volume, sizeof(d->volume), "%s (%s)", v->name, d->device);
+	else if (*v->place.name)
+		(void)text_format(d->volume, sizeof(d->volume), "%s (%s)", v->place.name,
+				  d->device);
 	else
 		(void)text_copy(d->volume, sizeof(d->volume), d->device);
 	text_mask(d->volume);

@@ -23,7 +23,7 @@ struct object_path job_path(const struct job *j)
 
 struct job *job_at(const struct bus *b, const char *path)
 {
-	for (struct job *j = b->manager->jobs; j; j = j->next)
+	for (struct job *j = b->manager->jobs.first; j; j = j->next)
 		if (strcmp(job_path(j).text, path) == 0)
 			return j;
 	return NULL;
@@ -176,7 +176,7 @@ DEFINE_ENUMERATOR(list_job_paths)
 	const struct manager *m = ((struct bus *)userdata)->manager;
 	struct path_list l = {};
 
-	for (const struct job *j = m ? m->jobs : NULL; j; j = j->next) {
+	for (const struct job *j = m ? m->jobs.first : NULL; j; j = j->next) {
 		const struct object_path path = job_path(j);
 
 		path_list_add(&l, &path);

@@ -47,13 +47,13 @@ static int append_volume(sd_bus_message *reply, const struct volume *v)
 	r = bus_append_text(reply, v->uuid);
 	if (r < 0)
 		return r;
-	r = bus_append_text(reply, v->name);
+	r = bus_append_text(reply, v->place.name);
 	if (r < 0)
 		return r;
-	r = bus_append_path(reply, v->device);
+	r = bus_append_path(reply, v->place.device);
 	if (r < 0)
 		return r;
-	r = sd_bus_message_append(reply, "so", volume_state_name(v->state),
+	r = sd_bus_message_append(reply, "so", volume_state_name(v->status.state),
 				  volume_path(v->uuid).text);
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -374,7 +374,7 @@ DEFINE_GETTER(get_jobs_running)
 {
 	struct bus *b = userdata;
 
-	return sd_bus_message_append(reply, "u", b->manager->jobs_running);
+	return sd_bus_message_append(reply, "u", b->manager->jobs.running);
 }
 
 DEFINE_GETTER(get_volumes)

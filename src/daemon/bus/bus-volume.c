@@ -58,14 +58,14 @@ DEFINE_GETTER(get_state)
 {
 	const struct volume *v = userdata;
 
-	return sd_bus_message_append(reply, "s", volume_state_name(v->state));
+	return sd_bus_message_append(reply, "s", volume_state_name(v->status.state));
 }
 
 DEFINE_GETTER(get_bytes_left)
 {
 	const struct volume *v = userdata;
 
-	return sd_bus_message_append(reply, "t", *v->mode ? volume_bytes_left(v) : 0);
+	return sd_bus_message_append(reply, "t", *v->header.mode ? volume_bytes_left(v) : 0);
 }
 
 static const struct politeness *politeness_of(const struct volume *v)
@@ -136,8 +136,8 @@ DEFINE_GETTER(get_keys)
 	const struct volume *v = userdata;
 	int r = sd_bus_message_open_container(reply, 'a', "(sustttt)");
 
-	for (size_t i = 0; r >= 0 && i < v->n_keys; i++)
-		r = append_key(reply, &v->keys[i]);
+	for (size_t i = 0; r >= 0 && i < v->token.shown.n_keys; i++)
+		r = append_key(reply, &v->token.shown.keys[i]);
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -145,13 +145,14 @@ DEFINE_GETTER(get_queued_rotation)
 {
 	const struct volume *v = userdata;
 
-	return append_rotate_options(reply, v->has_queued_rotation ? &v->queued_rotation : NULL);
+	return append_rotate_options(reply,
+				     v->token.shown.has_queued ? &v->token.shown.queued : NULL);
 }
 
 DEFINE_GETTER(get_last_rotation)
 {
 	const struct volume *v = userdata;
-	const struct last_rotation *l = &v->last_rotation;
+	const struct last_rotation *l = &v->token.shown.last;
 	const struct entry entries[] = {
 		{"Outcome", "s", l->outcome},
 		{"Message", "s", l->message},
@@ -171,7 +172,7 @@ DEFINE_GETTER(get_state_error)
 	const struct volume *v = userdata;
 	struct failure f = {};
 
-	(void)text_copy(f.name, sizeof(f.name), v->state_error);
+	(void)text_copy(f.name, sizeof(f.name), v->status.error);
 	return append_error_name(reply, *f.name ? -EIO : 0, &f);
 }
 
@@ -217,56 +218,56 @@ static const sd_bus_vtable vtable[] = {
 		SD_BUS_RESULT("a{sv}", result), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_PROPERTY("UUID", "s", get_text_array, offsetof(struct volume, uuid),
 		SD_BUS_VTABLE_PROPERTY_CONST),
-	POINTER("Name", name),
-	PATH("Device", device),
-	PATH("HeaderDevice", header_device),
-	POINTER("Group", group),
+	POINTER("Name", place.name),
+	PATH("Device", place.device),
+	PATH("HeaderDevice", place.header_device),
+	POINTER("Group", settings.group),
 	SD_BUS_PROPERTY("State", "s", get_state, 0, EMITS),
-	ARRAY("StateReason", state_reason),
+	ARRAY("StateReason", status.reason),
 	SD_BUS_PROPERTY("StateError", "s", get_state_error, 0, EMITS),
-	BOOL("Unlocked", unlocked),
+	BOOL("Unlocked", status.unlocked),
 	SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
-	ARRAY("Mode", mode),
-	ARRAY("Direction", direction),
-	ARRAY("Resilience", resilience),
-	ARRAY("ResilienceHash", resilience_hash),
-	BOOL("SkipUnwritten", run.skip_unwritten),
-	BOOL("Verify", run.verify),
-	ARRAY("OldCipher", old_cipher),
-	ARRAY("NewCipher", new_cipher),
-	NUMBER("OldSectorSize", "u", old_sector_size),
-	NUMBER("NewSectorSize", "u", new_sector_size),
-	NUMBER("NewKeySize", "u", new_key_size),
-	BOOL("KeepKey", keep_key),
-	ARRAY("NewPbkdf", new_pbkdf),
-	ARRAY("NewPbkdfHash", new_pbkdf_hash),
-	NUMBER("BytesTotal", "t", bytes_total),
-	NUMBER("BytesDone", "t", bytes_done),
+	ARRAY("Mode", header.mode),
+	ARRAY("Direction", header.direction),
+	ARRAY("Resilience", header.resilience),
+	ARRAY("ResilienceHash", header.resilience_hash),
+	BOOL("SkipUnwritten", settings.run.skip_unwritten),
+	BOOL("Verify", settings.run.verify),
+	ARRAY("OldCipher", header.old_cipher),
+	ARRAY("NewCipher", header.new_cipher),
+	NUMBER("OldSectorSize", "u", header.old_sector_size),
+	NUMBER("NewSectorSize", "u", header.new_sector_size),
+	NUMBER("NewKeySize", "u", header.new_key_size),
+	BOOL("KeepKey", header.keep_key),
+	ARRAY("NewPbkdf", header.new_pbkdf),
+	ARRAY("NewPbkdfHash", header.new_pbkdf_hash),
+	NUMBER("BytesTotal", "t", progress.bytes_total),
+	NUMBER("BytesDone", "t", progress.bytes_done),
 	SD_BUS_PROPERTY("BytesLeft", "t", get_bytes_left, 0, EMITS),
-	NUMBER("Rate", "t", rate),
-	NUMBER("RateLimit", "t", rate_limit),
+	NUMBER("Rate", "t", progress.rate),
+	NUMBER("RateLimit", "t", settings.rate_limit),
 	SD_BUS_PROPERTY("Governor", "s", get_governor, 0, EMITS),
-	ARRAY("GovernorReason", governor_reason),
-	NUMBER("GovernorRate", "t", governor_rate),
+	ARRAY("GovernorReason", progress.governor_reason),
+	NUMBER("GovernorRate", "t", progress.governor_rate),
 	SD_BUS_PROPERTY("RateMin", "t", get_rate_min, 0, EMITS),
 	SD_BUS_PROPERTY("RateMax", "t", get_rate_max, 0, EMITS),
 	SD_BUS_PROPERTY("LatencyTarget", "t", get_latency_target, 0, EMITS),
 	SD_BUS_PROPERTY("Windows", "as", get_windows, 0, EMITS),
-	NUMBER("Deadline", "t", deadline_usec),
-	BOOL("DeadlineAtRisk", deadline_at_risk),
-	NUMBER("ExpectedEndTime", "t", expected_end_usec),
-	NUMBER("HotzoneOffset", "t", hotzone_offset),
-	NUMBER("HotzoneSize", "t", hotzone_size),
-	NUMBER("LongestStall", "t", longest_stall_usec),
-	NUMBER("StallPercentile999", "t", stall_999_usec),
-	NUMBER("LongestSuspend", "t", longest_suspend_usec),
-	NUMBER("UnavoidableStall", "t", unavoidable_stall_usec),
-	NUMBER("StallTarget", "t", stall_target_usec),
-	ARRAY("KeyId", key_id),
-	NUMBER("KeyGeneration", "u", key_generation),
+	NUMBER("Deadline", "t", clock.deadline_usec),
+	BOOL("DeadlineAtRisk", clock.at_risk),
+	NUMBER("ExpectedEndTime", "t", progress.expected_end_usec),
+	NUMBER("HotzoneOffset", "t", progress.hotzone_offset),
+	NUMBER("HotzoneSize", "t", progress.hotzone_size),
+	NUMBER("LongestStall", "t", progress.longest_stall_usec),
+	NUMBER("StallPercentile999", "t", progress.stall_999_usec),
+	NUMBER("LongestSuspend", "t", progress.longest_suspend_usec),
+	NUMBER("UnavoidableStall", "t", progress.unavoidable_stall_usec),
+	NUMBER("StallTarget", "t", settings.stall_target_usec),
+	ARRAY("KeyId", token.shown.key_id),
+	NUMBER("KeyGeneration", "u", token.shown.key_generation),
 	SD_BUS_PROPERTY("Keys", "a(sustttt)", get_keys, 0, EMITS),
-	ARRAY("StateToken", state_token),
-	ARRAY("StateTokenReason", state_token_reason),
+	ARRAY("StateToken", token.trust),
+	ARRAY("StateTokenReason", token.trust_reason),
 	SD_BUS_PROPERTY("QueuedRotation", "a{sv}", get_queued_rotation, 0, EMITS),
 	SD_BUS_PROPERTY("LastRotation", "a{sv}", get_last_rotation, 0, EMITS),
 	SD_BUS_VTABLE_END,

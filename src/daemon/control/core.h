@@ -12,10 +12,14 @@
 #include "daemon/control/manager.h"
 #include "daemon/state/record.h"
 #include "daemon/state/remembered.h"
+#include "daemon/state/saved-state.h"
 #include "daemon/policy/schedule.h"
 #include "daemon/policy/volume-plan.h"
 #include "daemon/control/volume.h"
+#include "daemon/workers/probe.h"
+#include "daemon/workers/stuck.h"
 #include "daemon/workers/worker-link.h"
+#include "util/clock.h"
 
 /* What a caller waits for. */
 enum request_kind {
@@ -40,99 +44,19 @@ struct request {
 	void *userdata;
 };
 
-struct volume_core {
-	struct worker_link *link; /* NULL: no worker is needed */
-	bool stored;              /* its control socket is in the fd store */
-	bool looked;              /* the worker has said what is in the header */
-	struct identity identity; /* nodes not known: of a worker that does not tell */
-	char **links;             /* of udev to the device; NULL-terminated, or NULL */
-	enum worker_job at_work;
-	bool stop_sent, reverse_sent;
-	bool unseen;     /* it is gone, and may have prepared: the header may be in re-encryption */
-	unsigned deaths; /* in a row, without progress between them */
-	sd_event_source *restart;
-	bool restart_due; /* not before the timer */
-	sd_event_source *look_limit;
-	unsigned busy; /* tries in a row that found another process at it */
-	sd_event_source *retry;
-	bool retry_due; /* not before the timer */
-
-	bool keys;           /* the worker has them */
-	bool provider_asked; /* and it could not help */
-	bool used_up;        /* the rotation that they were for is over */
-	bool locked_by_user; /* the provider is not to be asked */
-	char lock_reason[512];
-	int old_key_fd, new_key_fd; /* memfds of the fd store, or -1 */
-
-	enum reencryption reencryption;
-	bool stacked, supported;
-	bool failed;
-	struct failure failure;
-	bool found;          /* in re-encryption, by this manager, and it does not go on yet */
-	bool suspended_told; /* there is a line in the journal */
-	bool locked_told;    /* the same */
-
-	struct record record; /* that is obeyed, volume-trust.c */
-	char *record_json;    /* what it is put into: members that we do not know stay */
-	char *sent_json;      /* as it was sent to the worker */
-	struct record *shown; /* of a token that is not obeyed; NULL: @record */
-	char *found_json;     /* that token; NULL: all is obeyed */
-	uint64_t found_serial;
-	char trust_reason[192];
-	struct remembered memory;
-	bool memory_loaded;
-	bool conflict;     /* the header does not belong to the record: a person has to say */
-	uint64_t sequence; /* of the header, with the last look */
-	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE]; /* the same */
-	uint64_t record_wanted, record_sent, record_durable;         /* 0: as it was found */
-	bool record_only_here; /* the header would not take it */
-	bool record_given_up;  /* the header could not be reached: it is written when it can be */
-
-	struct schedule_entry prepare, convert;
-	char **disks; /* NULL-terminated */
-	bool limits_sent;
-	struct worker_limits sent_limits;
-	struct run_options sent_run; /* of convert, while it is at work */
-	bool rate_set;               /* through the bus */
-	bool governor_sent;
-	struct governor_config sent_governor;
-
-	bool outside;             /* of its windows */
-	uint64_t window_change;   /* realtime, when that changes; 0: to be looked at */
-	char window_reason[96];   /* while outside */
-	bool suspended_by_window; /* and not by the operator */
-	struct deadline_watch deadline;
-	uint64_t deadline_looked; /* realtime; 0: not yet */
-	uint64_t deadline_risk;   /* realtime, when it will be at risk if nothing is done */
-	uint64_t rate_floor;      /* bytes/s that the deadline needs; 0: none */
-	char deadline_reason[96]; /* while it is at risk */
-
-	struct request *requests;
-	struct job *group; /* while it prepares together with others */
-	bool marked;
-	uint64_t changed; /* not told yet */
-};
-
-struct probe;
-
 struct manager_core {
 	struct manager_observer observer;
-	sd_event_source *turn;
-	bool marked;
-	uint64_t changed;
-	bool paused;    /* the host sleeps */
-	bool ready;     /* the service manager knows that we are */
-	bool ready_due; /* whatever is not found yet */
+	struct turn turn;
+	bool paused; /* the host sleeps */
+	bool ready;  /* the service manager knows that we are */
 	sd_event_source *ready_limit;
 	struct schedule prepare, convert;
-	struct probe *probes;
-	unsigned n_stuck; /* processes of probes that were killed and do not end */
+	struct stuck stuck;
+	struct probes probes;
 	struct discover *discover;
-	char *state_path; /* NULL: nothing is remembered */
-	bool state_due;   /* it has to be written in this turn */
+	struct saved_state saved;
 	char status[256]; /* as the service manager was told */
-	uint64_t last_job;
-	int clock_fd; /* -1: there was nothing to wait for yet */
+	int clock_fd;     /* -1: there was nothing to wait for yet */
 	sd_event_source *clock, *zone;
 	uint64_t clock_due; /* realtime; 0: off */
 	void (*stopped)(void *userdata);
@@ -141,46 +65,19 @@ struct manager_core {
 	void *calm_userdata;
 };
 
-/* volume.c: life and looks */
+/* volume.c: life */
 
-/* Takes @look's strings and @link (may be NULL). The volume is listed and announced. */
-int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool stored,
+/* Takes @look's strings and @link, unless it fails. The volume is listed and announced. */
+int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool adopted,
 	       struct volume **ret);
 void volume_remove(struct volume *v);
 void volume_free_all(struct manager *m); /* without a word, and workers go on */
 
-/* Something about it has changed: it is looked at in the next turn, and @what is told. */
-void volume_mark(struct volume *v, uint64_t what);
+/* volume-identity.c: what a look means for a volume that is known */
 
-/* The fields as the header says; strings may be taken out of @look. */
+/* The slots as the header says; strings may be taken out of @look. */
 int volume_apply_look(struct volume *v, struct worker_look *look);
-void volume_apply_config(struct volume *v);
-void volume_apply_rate(struct volume *v);
-void volume_show_record(struct volume *v);
-
-/* The record is to be written; returns its sequence. */
-uint64_t volume_record_changed(struct volume *v);
-/*
- * What happened while nobody watched, as a first look shows: a rotation that has ended, or one that
- * was prepared before its record could say so.
- */
-void volume_settle_record(struct volume *v);
-/* Whoever wants to wait for what was found in the header has a job for it. */
-void volume_add_found_job(struct volume *v);
-
-/* volume-identity.c: which device the volume is on */
-
-void volume_free_place(struct volume *v);
-/* Does udev know the device by this link, too? As of the last look. */
-bool volume_has_link(const struct volume *v, const char *path);
-
-/* Is the device with its header still there, as far as sysfs knows? */
-bool volume_is_attached(const struct volume *v);
-/* Is that exactly where it is known to be? */
-bool volume_is_at(const struct volume *v, const struct worker_look *look);
-/* -ENOTUNIQ: it is on another device, as far as can be known, and that has the same UUID. */
-int volume_check_place(const struct volume *v, const struct worker_look *look, struct failure *f);
-/* What was looked at is the volume, and volume_check_place() has nothing against it. */
+/* What was looked at is the volume, and place_check() has nothing against it. */
 void volume_set_place(struct volume *v, const struct worker_look *look);
 /* The same for a volume with a worker that knows the old place. -EBUSY: it is at work there. */
 int volume_move(struct volume *v, struct worker_look *look, struct failure *f);
@@ -189,31 +86,43 @@ void volume_send_identity(struct volume *v);
 /* The worker has met another volume or device: a new one looks what is there, without keys. */
 void volume_found_other(struct volume *v);
 
-/* volume-trust.c */
-/* The record of a look, as far as it is to be obeyed. May take its text. -ENOMEM etc. */
-int volume_take_record(struct volume *v, struct worker_look *look);
-/* The record's text, which this host remembers before it is sent; stays the volume's. */
-int volume_remember_pending(struct volume *v, const char **ret_json);
-/* It is in the header. */
-void volume_remember_written(struct volume *v);
+/* volume-release.c */
+void volume_drop_worker(struct volume *v);
+/*
+ * Nothing needs the keys any more, so the worker that has them ends. It ends with this manager,
+ * too: the next one must not find it.
+ */
+void volume_use_up_keys(struct volume *v);
+
+/* volume-conflict.c */
 /* Compares the header with the record; a conflict makes the volume fail until a person decides. */
 enum record_match volume_check_header(struct volume *v);
-/* A person has taken the header as it is: the record follows it. */
-void volume_accept_header(struct volume *v);
-/* The rotation in the record is the one in the header. */
-void volume_note_sides(struct volume *v);
-/* A job of ours has left the header so: from here on an older one is a conflict. */
-void volume_note_sequence(struct volume *v);
+/* -ERROR_HEADER_CHANGED: the header does not belong to the data, and a person has to say what
+ * counts. */
+int volume_refuse_conflict(const struct volume *v, struct failure *f);
 
-/* volume-state.c */
-void volume_set_state(struct volume *v, enum volume_state state);
+/* volume-outcome.c */
+/* The rotation cannot be prepared, or the re-encryption cannot go on. */
+void volume_fail(struct volume *v, int error, const struct failure *f);
+/* In re-encryption, and nothing is converted. */
+void volume_is_prepared(struct volume *v);
+/* Out of re-encryption, with the new key or the old one. */
+void volume_rotation_over(struct volume *v, bool cancelled);
+/* The rotation is cancelled, and nothing has been written but the request for it. */
+void volume_forget_rotation(struct volume *v);
+/*
+ * What happened while nobody watched, as a first look shows: a rotation that has ended, or one that
+ * was prepared before its record could say so.
+ */
+void volume_settle_record(struct volume *v);
+/* A job of this volume alone. -ENOMEM. */
+int volume_new_job(struct volume *v, enum job_kind kind, struct job **ret);
+/* Whoever wants to wait for what was found in the header has a job for it. */
+void volume_add_found_job(struct volume *v);
 
 /* volume-step.c */
 struct volume_facts volume_facts(const struct volume *v);
 void volume_step(struct volume *v);
-void volume_send_limits(struct volume *v, uint64_t rate);
-/* The rotation cannot be prepared, or the re-encryption cannot go on. */
-void volume_fail(struct volume *v, int error, const struct failure *f);
 bool volume_is_calm(const struct volume *v);
 
 /* volume-run.c: what a rotation says, and what is as configured */
@@ -227,33 +136,15 @@ struct rotate_options volume_complete_options(const struct volume *v,
 /* -ENOTSUP: with its ciphers it cannot be done so. */
 int volume_check_rotation(const struct volume *v, const struct rotate_options *options,
 			  struct failure *f);
-/* What @run says holds from now on; -ENOTSUP as above. */
+/* What @run says holds from now on. 1: the record has changed by that; -ENOTSUP as above. */
 int volume_change_run(struct volume *v, const struct run_choices *run, struct failure *f);
-
-/* volume-clock.c: windows and deadline */
-void volume_look_at_clock(struct volume *v);
-/* What was found of it may hold no longer: another configuration, clock or zone. */
-void volume_forget_clock(struct volume *v);
-/* Realtime; CALENDAR_NEVER: nothing changes by the clock. */
-uint64_t volume_next_look(const struct volume *v);
-/* When the work is done at the present rate, in its windows; 0: not known. */
-uint64_t volume_end_at_rate(const struct volume *v);
-/* Of the one that is open, else of the next one; CALENDAR_NEVER: none is to come. 0: none at all.
- */
-uint64_t volume_end_of_next_window(const struct volume *v);
-void volume_send_governor(struct volume *v);
 
 /* volume-verbs.c */
 /* A deadline that is behind us, or no time that the record can hold, cannot be asked for. */
 int volume_check_deadline(const struct rotate_options *options, struct failure *f);
-/* -ERROR_HEADER_CHANGED: the header does not belong to the data, and a person has to say what
- * counts. */
-int volume_refuse_conflict(const struct volume *v, struct failure *f);
 /* -EBUSY: the header may be in re-encryption, and nobody has seen it. It is looked at again. */
 int volume_refuse_unseen(struct volume *v, struct failure *f);
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options);
-/* The rotation is cancelled, and nothing has been written but the request for it. */
-void volume_forget_rotation(struct volume *v);
 
 /* volume-worker.c */
 extern const struct worker_handler volume_worker_handler;
@@ -261,30 +152,15 @@ extern const struct worker_handler volume_worker_handler;
 struct worker_spec volume_worker_spec(const struct volume_config *config);
 /* There is none yet: starts one. -EAGAIN: not before the pause after a death is over. */
 int volume_need_worker(struct volume *v);
-void volume_drop_worker(struct volume *v);
-/* The worker that has them is gone. A provider that gave them may give them again. */
-void volume_lose_keys(struct volume *v);
-/*
- * Nothing needs the keys any more, so the worker that has them ends. It ends with this manager,
- * too: the next one must not find it.
- */
-void volume_use_up_keys(struct volume *v);
-void volume_drop_keys(struct volume *v);
 /* No more is tried to write the record. */
 void volume_give_up_record(struct volume *v, int error, const struct failure *f);
 
+/* found.c */
+extern const struct probe_owner found_owner;
+
 /* volume-ended.c */
-/*
- * Another process has the volume: perhaps a worker that ends because its manager was killed. True
- * when it is worth another try.
- */
-bool volume_retry_later(struct volume *v, int error);
 /* A job but a look has ended, and v is as the worker found it then. @was_backward: before that. */
 void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_backward);
-/* In re-encryption, and nothing is converted. */
-void volume_is_prepared(struct volume *v);
-/* Out of re-encryption, with the new key or the old one. */
-void volume_rotation_over(struct volume *v, bool cancelled);
 
 /* volume-request.c */
 /* Of the callbacks only one; a descriptor only to unlock, which becomes the request's. -ENOMEM. */
@@ -316,11 +192,13 @@ void group_member_prepared(struct volume *v);
 void group_settle(struct manager *m);
 /* All are undone; the job fails with this. */
 void group_failed(struct volume *v, int error, const struct failure *f);
+/* A rotation of it is wished, and held until all of the group are prepared. */
+void group_join(struct volume *v, struct job *j, const char *group, const struct volume *first);
 
 /* manager-turn.c */
-void manager_mark(struct manager *m, uint64_t what);
 int manager_turn_new(struct manager *m);
-void manager_tell_job(struct job *j, uint64_t what);
+
+/* rate-share.c */
 /* Works out the shares of the host's rate and tells the workers. */
 void manager_share_rate(struct manager *m);
 
@@ -334,7 +212,3 @@ void manager_free_clock(struct manager *m);
  */
 void manager_pause(struct manager *m, void (*calm)(void *userdata), void *userdata);
 void manager_unpause(struct manager *m);
-void manager_write_state(struct manager *m);
-
-/* Realtime clock, microseconds. */
-uint64_t wall_clock_usec(void);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <systemd/sd-device.h>
 
 #include "daemon/control/core.h"
@@ -38,7 +37,8 @@ static void probe_configured(struct manager *m)
 			.uuid = c->uuid,
 		};
 
-		if (c->device && !manager_volume_by_uuid(m, c->uuid) && probe_new(m, &spec) < 0)
+		if (c->device && !manager_volume_by_uuid(m, c->uuid) &&
+		    probe_new(&m->core->probes, &spec) < 0)
 			log_error("out of memory");
 	}
 }
@@ -49,7 +49,7 @@ static int on_crypttab_entry(const struct crypttab_entry *e, void *userdata)
 	const struct probe_spec spec = {
 		.device = e->device, .header_device = e->header, .quiet = true};
 
-	return probe_new(m, &spec);
+	return probe_new(&m->core->probes, &spec);
 }
 
 /* "CRYPT-LUKS2-<32 digits>-<name>" */
@@ -83,7 +83,7 @@ static void found_mapping(struct manager *m, const char *name, const char *uuid)
 	if (find_volume_by_name(name, &active) < 0 || active.data_device == 0 ||
 	    find_device_node(active.data_device, device, sizeof(device)) < 0)
 		return;
-	if (probe_new(m, &spec) < 0)
+	if (probe_new(&m->core->probes, &spec) < 0)
 		log_error("out of memory");
 }
 
@@ -103,7 +103,7 @@ static void look_again(struct volume *v)
 {
 	const struct request r = {.kind = REQUEST_LOOK, .fd = -1};
 
-	if (v->core->at_work == WORKER_NONE && request_add(v, &r) < 0)
+	if (v->worker.job == WORKER_NONE && request_add(v, &r) < 0)
 		log_error("out of memory");
 }
 
@@ -114,9 +114,9 @@ static void mapping_changed(struct manager *m, const char *name, const char *uui
 
 	if (!v && !gone)
 		found_mapping(m, name, uuid);
-	else if (v && gone && v->state == VOLUME_IDLE && !c->device)
+	else if (v && gone && v->status.state == VOLUME_IDLE && !c->device)
 		volume_remove(v);
-	else if (v && gone != (strcmp(v->name, name) != 0))
+	else if (v && gone != (strcmp(v->place.name, name) != 0))
 		look_again(v);
 }
 
@@ -135,7 +135,8 @@ static void found_volume(struct manager *m, sd_device *device)
 		return;
 	}
 	spec.uuid = v->uuid;
-	if (!*v->header_device && !volume_is_attached(v) && probe_new(m, &spec) < 0)
+	if (!*v->place.header_device && !place_is_attached(&v->place) &&
+	    probe_new(&m->core->probes, &spec) < 0)
 		log_error("out of memory");
 }
 
@@ -223,12 +224,15 @@ static void on_crypttab(void *userdata, const struct file_answer *a)
 static void read_crypttab(struct discover *d)
 {
 	struct manager *m = d->manager;
+	const struct file_reading by = {.event = m->event,
+					.stuck = &m->core->stuck,
+					.timeout_usec = m->config->probe_timeout_usec};
 	int r;
 
 	d->crypttab_again = d->crypttab != NULL;
 	if (d->crypttab || !m->config->discover_crypttab || m->stopping)
 		return;
-	r = file_reader_new(m, m->config->crypttab, on_crypttab, d, &d->crypttab);
+	r = file_reader_new(&by, m->config->crypttab, on_crypttab, d, &d->crypttab);
 	if (r < 0)
 		log_warning_errno(r, "%s: cannot read crypttab", m->config->crypttab);
 }

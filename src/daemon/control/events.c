@@ -23,12 +23,12 @@ void event_volume(const struct volume *v, const char *id, int level, const char 
 	(void)text_vformat(text, sizeof(text), format, ap);
 	va_end(ap);
 	text_mask(text);
-	(void)text_copy(name, sizeof(name), *v->name ? v->name : v->device);
+	(void)text_copy(name, sizeof(name), *v->place.name ? v->place.name : v->place.device);
 	text_mask(name);
 	if (getenv("JOURNAL_STREAM") &&
 	    sd_journal_send("MESSAGE=%s: %s", name, text, "PRIORITY=%d", level, "MESSAGE_ID=%s", id,
-			    "VOLUME=%s", name, "VOLUME_UUID=%s", v->uuid, "DEVICE=%s", v->device,
-			    NULL) >= 0)
+			    "VOLUME=%s", name, "VOLUME_UUID=%s", v->uuid, "DEVICE=%s",
+			    v->place.device, NULL) >= 0)
 		return;
 	log_message(level, "%s: %s", name, text);
 }

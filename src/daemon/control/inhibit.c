@@ -55,7 +55,7 @@ static int on_lock(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static bool work_is_done(const struct manager *m)
 {
 	for (const struct volume *v = m->volumes; v; v = v->next)
-		switch (v->state) {
+		switch (v->status.state) {
 		case VOLUME_QUEUED:
 		case VOLUME_PREPARING:
 		case VOLUME_RUNNING:

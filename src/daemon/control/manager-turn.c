@@ -4,42 +4,22 @@
  * a step, turns are given, the rate is shared, the observer and the service manager are told.
  * Without a mark nothing wakes up.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/control/core.h"
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
-#include "util/cleanup.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
-void manager_mark(struct manager *m, uint64_t what)
-{
-	m->core->changed |= what;
-	if (sd_event_source_set_enabled(m->core->turn, SD_EVENT_ONESHOT) < 0)
-		log_error("the event loop does not work any more");
-}
-
-void manager_tell_job(struct job *j, uint64_t what)
-{
-	const struct manager_observer *o = &j->manager->core->observer;
-
-	if (o->job_changed)
-		o->job_changed(j, what, o->userdata);
-}
-
 static void take_steps(struct manager *m)
 {
 	for (struct volume *v = m->volumes; v; v = v->next) {
-		if (!v->core->marked)
-			continue;
-		v->core->marked = false;
-		volume_step(v);
+		if (mark_take_due(&v->mark))
+			volume_step(v);
 	}
 }
 
@@ -48,47 +28,19 @@ static void give_turns(struct schedule *s)
 	struct schedule_entry *e;
 
 	while ((e = schedule_next(s)))
-		volume_mark(e->owner, 0);
-}
-
-void manager_share_rate(struct manager *m)
-{
-	_cleanup_free_ uint64_t *limits = NULL, *shares = NULL;
-	size_t n = 0, i = 0;
-
-	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
-		n += e->running;
-	limits = calloc(n + 1, sizeof(*limits));
-	shares = calloc(n + 1, sizeof(*shares));
-	if (!limits || !shares) {
-		log_error("out of memory: the rates stay as they are");
-		return;
-	}
-	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
-		if (e->running)
-			limits[i++] = ((const struct volume *)e->owner)->rate_limit;
-	assert(i == n);
-	schedule_share(m->rate_limit, limits, shares, n);
-	i = 0;
-	for (const struct schedule_entry *e = m->core->convert.first; e; e = e->next)
-		if (e->running) {
-			volume_send_limits(e->owner, shares[i++]);
-			volume_send_governor(e->owner);
-		}
+		mark_set(&((struct volume *)e->owner)->mark, 0);
 }
 
 static void tell_observer(struct manager *m)
 {
 	const struct manager_observer *o = &m->core->observer;
-	const uint64_t what = m->core->changed;
+	const uint64_t what = turn_take_changes(&m->core->turn);
 
-	m->core->changed = 0;
 	if (what && o->manager_changed)
 		o->manager_changed(m, what, o->userdata);
 	for (struct volume *v = m->volumes; v; v = v->next) {
-		const uint64_t changed = v->core->changed;
+		const uint64_t changed = mark_take_changes(&v->mark);
 
-		v->core->changed = 0;
 		if (changed && o->volume_changed)
 			o->volume_changed(v, changed, o->userdata);
 	}
@@ -96,8 +48,8 @@ static void tell_observer(struct manager *m)
 
 static bool at_work(const struct volume *v)
 {
-	return v->state == VOLUME_RUNNING || v->state == VOLUME_REVERSING ||
-	       v->state == VOLUME_FINISHING;
+	return v->status.state == VOLUME_RUNNING || v->status.state == VOLUME_REVERSING ||
+	       v->status.state == VOLUME_FINISHING;
 }
 
 /* Whole per cents only, so that the service manager is not kept busy. */
@@ -117,10 +69,11 @@ static void tell_status(struct manager *m)
 	else
 		(void)text_format(
 			text, sizeof(text), "%u of %zu volumes at work; %.150s: %s %u%%", n,
-			m->n_volumes, *first->name ? first->name : first->device,
-			volume_state_name(first->state),
-			(unsigned)(first->bytes_total > 0
-					   ? first->bytes_done / (first->bytes_total / 100 + 1)
+			m->n_volumes, *first->place.name ? first->place.name : first->place.device,
+			volume_state_name(first->status.state),
+			(unsigned)(first->progress.bytes_total > 0
+					   ? first->progress.bytes_done /
+						     (first->progress.bytes_total / 100 + 1)
 					   : 0));
 	text_mask(text); /* a new line would be another assignment */
 	if (strcmp(text, m->core->status) == 0)
@@ -141,7 +94,7 @@ static bool is_calm(const struct manager *m)
 static bool records_are_written(const struct manager *m)
 {
 	for (const struct volume *v = m->volumes; v; v = v->next)
-		if (v->core->link && v->core->record_wanted != v->core->record_durable)
+		if (v->worker.link && !writing_is_durable(&v->writing))
 			return false;
 	return true;
 }
@@ -154,7 +107,7 @@ static void end_requests(struct manager *m)
 	(void)failure_set(&f, -ERROR_SHUTTING_DOWN, "the daemon is being stopped");
 	for (struct volume *v = m->volumes; v; v = v->next)
 		request_end_all(v, -ERROR_SHUTTING_DOWN, &f);
-	probe_end_all(m, -ERROR_SHUTTING_DOWN, &f);
+	probe_end_all(&m->core->probes, -ERROR_SHUTTING_DOWN, &f);
 }
 
 static void tell_calm(struct manager *m)
@@ -183,9 +136,9 @@ static void tell_ready(struct manager *m)
 {
 	struct manager_core *c = m->core;
 
-	if (c->ready || (c->probes && !c->ready_due))
+	if (c->ready || (c->probes.first && !c->probes.hurried))
 		return;
-	if (c->probes)
+	if (c->probes.first)
 		log_warning("a device does not answer; not all volumes are known yet");
 	c->ready = true;
 	c->ready_limit = sd_event_source_disable_unref(c->ready_limit);
@@ -202,8 +155,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 	give_turns(&m->core->convert);
 	manager_share_rate(m);
 	manager_set_clock(m);
-	if (m->core->state_due)
-		manager_write_state(m);
+	saved_state_flush(&m->core->saved, m->config);
 	tell_observer(m);
 	tell_status(m);
 	tell_ready(m);
@@ -213,9 +165,5 @@ static int on_turn(sd_event_source *s, void *userdata)
 
 int manager_turn_new(struct manager *m)
 {
-	int r;
-
-	assert(!m->core->turn);
-	r = sd_event_add_defer(m->event, &m->core->turn, on_turn, m);
-	return r < 0 ? r : 0;
+	return turn_new(m->event, on_turn, m, &m->core->turn);
 }

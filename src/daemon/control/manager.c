@@ -3,20 +3,15 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "daemon/state/config.h"
 #include "daemon/control/core.h"
 #include "daemon/control/discover.h"
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
-#include "dm/names.h"
 #include "util/log.h"
 #include "util/path-text.h"
-#include "util/uuid.h"
 
 #define PREPARE_AT_ONCE 2 /* a key derivation may take a gigabyte */
 
@@ -29,8 +24,48 @@ static void apply_config(struct manager *m)
 	m->core->convert.max_concurrent = m->config->max_concurrent;
 	m->core->convert.max_concurrent_per_disk = m->config->max_concurrent_per_disk;
 	m->rate_limit = config_rate_limit(m->config);
-	manager_mark(m, MANAGER_CHANGED_RATE_LIMIT);
+	turn_mark(&m->core->turn, MANAGER_CHANGED_RATE_LIMIT);
 }
+
+static void on_job_added(struct job *j, void *userdata)
+{
+	const struct manager_observer *o = &((struct manager *)userdata)->core->observer;
+
+	if (o->job_added)
+		o->job_added(j, o->userdata);
+}
+
+static void on_job_changed(struct job *j, uint64_t what, void *userdata)
+{
+	struct manager *m = userdata;
+	const struct manager_observer *o = &m->core->observer;
+
+	if (what & JOB_CHANGED_RUNNING)
+		turn_mark(&m->core->turn, MANAGER_CHANGED_JOBS_RUNNING);
+	if (o->job_changed)
+		o->job_changed(j, what, o->userdata);
+}
+
+static void on_job_removed(struct job *j, void *userdata)
+{
+	const struct manager_observer *o = &((struct manager *)userdata)->core->observer;
+
+	if (o->job_removed)
+		o->job_removed(j, o->userdata);
+}
+
+static void on_job_left(struct volume *v, void *userdata)
+{
+	(void)userdata;
+	mark_set(&v->mark, 0);
+}
+
+static const struct job_observer job_observer = {
+	.added = on_job_added,
+	.changed = on_job_changed,
+	.removed = on_job_removed,
+	.left = on_job_left,
+};
 
 int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret)
 {
@@ -45,15 +80,17 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	m->core->clock_fd = -1;
 	m->event = sd_event_ref(event);
 	m->options = options;
-	if (options->state_dir &&
-	    asprintf(&m->core->state_path, "%s/state.conf", options->state_dir) < 0) {
-		m->core->state_path = NULL;
-		return -ENOMEM;
-	}
+	m->jobs.observer = &job_observer;
+	m->jobs.userdata = m;
+	m->core->probes = (struct probes){
+		.event = event, .stuck = &m->core->stuck, .owner = &found_owner, .userdata = m};
+	r = saved_state_init(&m->core->saved, options->state_dir);
+	if (r < 0)
+		return r;
 	r = manager_turn_new(m);
 	if (r < 0)
 		return r;
-	r = config_load(options->config_path, m->core->state_path, &m->config);
+	r = config_load(options->config_path, m->core->saved.path, &m->config);
 	if (r < 0)
 		return r;
 	r = store_open();
@@ -71,15 +108,15 @@ struct manager *manager_free(struct manager *m)
 	if (m->core) {
 		m->core->observer = (struct manager_observer){};
 		m->core->discover = discover_free(m->core->discover);
-		probe_free_all(m);
+		probe_free_all(&m->core->probes);
 		volume_free_all(m);
 		worker_link_free_retired();
-		job_free_all(m);
+		job_free_all(&m->jobs);
 		store_close();
 		manager_free_clock(m);
 		(void)sd_event_source_disable_unref(m->core->ready_limit);
-		(void)sd_event_source_disable_unref(m->core->turn);
-		free(m->core->state_path);
+		turn_free(&m->core->turn);
+		saved_state_clear(&m->core->saved);
 		free(m->core);
 	}
 	config_free(m->config);
@@ -108,7 +145,7 @@ static int begin_discovery(struct manager *m)
 	if (r < 0)
 		return r;
 	r = sd_event_add_time_relative(m->event, &m->core->ready_limit, CLOCK_MONOTONIC,
-				       READY_LIMIT, 10000, on_ready_limit, m);
+				       READY_LIMIT, 10000, on_ready_limit, &m->core->probes);
 	return r < 0 ? r : 0;
 }
 
@@ -119,20 +156,20 @@ int manager_start(struct manager *m)
 
 	assert(!m->core->discover); /* once */
 	while (store_next(STORE_WORKER, uuid, &fd)) {
-		r = probe_adopt(m, uuid, fd);
+		r = probe_adopt(&m->core->probes, uuid, fd);
 		if (r < 0)
 			(void)log_warning_errno(r, "%s: its worker is gone", uuid);
 	}
 	r = begin_discovery(m);
-	manager_mark(m, 0);
+	turn_mark(&m->core->turn, 0);
 	return r;
 }
 
 static void mark_all(struct manager *m)
 {
 	for (struct volume *v = m->volumes; v; v = v->next)
-		volume_mark(v, 0);
-	manager_mark(m, 0);
+		mark_set(&v->mark, 0);
+	turn_mark(&m->core->turn, 0);
 }
 
 void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata)
@@ -141,6 +178,7 @@ void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdat
 		return;
 	store_notify_stopping();
 	m->stopping = true;
+	probe_close(&m->core->probes);
 	m->core->stopped = done;
 	m->core->stopped_userdata = userdata;
 	mark_all(m);
@@ -164,7 +202,7 @@ void manager_unpause(struct manager *m)
 static int read_config_again(struct manager *m, struct failure *f)
 {
 	struct config *config;
-	int r = config_load(m->options->config_path, m->core->state_path, &config);
+	int r = config_load(m->options->config_path, m->core->saved.path, &config);
 
 	if (r < 0)
 		return failure_set(f, r, "%s: cannot be read; the configuration stays as it is",
@@ -188,102 +226,6 @@ int manager_reload(struct manager *m, struct failure *f)
 	if (m->core->ready)
 		store_notify_ready();
 	return r;
-}
-
-struct volume *manager_volume_by_uuid(struct manager *m, const char *text)
-{
-	char uuid[UUID_TEXT_SIZE];
-
-	if (uuid_canonical(text, uuid) < 0)
-		return NULL;
-	for (struct volume *v = m->volumes; v; v = v->next)
-		if (strcmp(v->uuid, uuid) == 0)
-			return v;
-	return NULL;
-}
-
-struct job *manager_job_by_id(struct manager *m, uint64_t id)
-{
-	for (struct job *j = m->jobs; j; j = j->next)
-		if (j->id == id)
-			return j;
-	return NULL;
-}
-
-struct volume *manager_volume_by_path(struct manager *m, const char *path)
-{
-	for (struct volume *v = m->volumes; v; v = v->next) {
-		const struct volume_config *c = config_find_volume(m->config, v->uuid);
-
-		if (strcmp(v->device, path) == 0 || volume_has_link(v, path) ||
-		    (c && c->device && strcmp(c->device, path) == 0))
-			return v;
-	}
-	return NULL;
-}
-
-/*
- * "a b" and "a\x20b" may both be open, and "a b" means either: the exact name is preferred.
- * -ENOTUNIQ: two are meant in the same way; -ENODEV.
- */
-static int find_by_name(const struct manager *m, const char *name, struct volume **ret)
-{
-	enum name_match best = NAME_OTHER;
-	unsigned n = 0;
-
-	for (struct volume *v = m->volumes; v; v = v->next) {
-		const enum name_match match = *v->name ? name_match(name, v->name) : NAME_OTHER;
-
-		if (match == NAME_OTHER || match < best)
-			continue;
-		n = match == best ? n + 1 : 1;
-		best = match;
-		*ret = v;
-	}
-	return n == 0 ? -ENODEV : n > 1 ? -ENOTUNIQ : 0;
-}
-
-int manager_find_volume(struct manager *m, const char *what, struct failure *f, struct volume **ret)
-{
-	static const char mapper[] = "/dev/mapper/";
-	const char *name =
-		strncmp(what, mapper, strlen(mapper)) == 0 ? what + strlen(mapper) : what;
-	struct volume *v = manager_volume_by_uuid(m, what);
-	_cleanup_free_ char *path = NULL;
-
-	if (!v && find_by_name(m, name, &v) == -ENOTUNIQ)
-		return failure_set(
-			f, -ENOTUNIQ,
-			"%s: several volumes have this name; name one by its UUID, or by "
-			"its device",
-			what);
-	if (!v && path_from_text(what, &path) == 0)
-		v = manager_volume_by_path(m, path);
-	if (!v && path)
-		return failure_set(
-			f, -ENODEV,
-			"%s: no such volume is known; add it, or name it in "
-			"recryptd.conf. The daemon follows no links: name it by UUID, or as "
-			"recryptctl list does",
-			what);
-	if (!v)
-		return failure_set(f, -ENODEV,
-				   "%s: no such volume is known; add it, or name it in "
-				   "recryptd.conf",
-				   what);
-	*ret = v;
-	return 0;
-}
-
-void manager_write_state(struct manager *m)
-{
-	m->core->state_due = false;
-	if (!m->core->state_path)
-		return;
-	if (mkdir(m->options->state_dir, 0700) < 0 && errno != EEXIST)
-		(void)log_error_errno(-errno, "%s: cannot be made", m->options->state_dir);
-	else
-		(void)config_write_state(m->config, m->core->state_path);
 }
 
 /* A path as a caller names it. */
@@ -313,16 +255,17 @@ int manager_add_volume(struct manager *m, const char *device, const struct add_o
 	spec.device = path;
 	spec.header_device = header;
 	spec.name = options ? options->name : NULL;
-	return probe_new(m, &spec) < 0 ? failure_set(f, -ENOMEM, "out of memory") : 0;
+	return probe_new(&m->core->probes, &spec) < 0 ? failure_set(f, -ENOMEM, "out of memory")
+						      : 0;
 }
 
 int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f)
 {
 	if (v->job || !volume_is_calm(v))
 		return failure_set(f, -EBUSY, "%s: it is at work; wait, or cancel the rotation",
-				   v->device);
+				   v->place.device);
 	config_forget(m->config, v->uuid);
-	manager_write_state(m);
+	saved_state_write(&m->core->saved, m->config);
 	remembered_forget(m->options->state_dir, v->uuid);
 	volume_remove(v);
 	return 0;
@@ -334,9 +277,9 @@ int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f)
 	m->config->has_kept_rate = rate != RATE_AS_CONFIGURED;
 	m->config->kept_rate_limit = m->config->has_kept_rate ? rate : 0;
 	m->rate_limit = m->config->has_kept_rate ? rate : m->config->rate_limit;
-	manager_write_state(m);
+	saved_state_write(&m->core->saved, m->config);
 	for (struct volume *v = m->volumes; v; v = v->next)
 		volume_forget_clock(v); /* their deadlines may be at risk by that */
-	manager_mark(m, MANAGER_CHANGED_RATE_LIMIT);
+	turn_mark(&m->core->turn, MANAGER_CHANGED_RATE_LIMIT);
 	return 0;
 }

@@ -53,9 +53,7 @@ struct manager {
 	uint64_t rate_limit; /* bytes/s for the host, 0: none */
 	size_t n_volumes;
 	struct volume *volumes; /* list, by volume->next */
-	size_t n_jobs;
-	struct job *jobs; /* list, by job->next, ascending ids; ended ones included */
-	unsigned jobs_running;
+	struct jobs jobs;
 	bool stopping; /* no new work */
 
 	/* The core's own. */

@@ -11,9 +11,9 @@ bool volume_filter_matches(const struct volume_filter *filter, const struct volu
 {
 	if (!filter)
 		return true;
-	if (filter->group && strcmp(filter->group, v->group) != 0)
+	if (filter->group && strcmp(filter->group, v->settings.group) != 0)
 		return false;
-	if (filter->state && strcmp(filter->state, volume_state_name(v->state)) != 0)
+	if (filter->state && strcmp(filter->state, volume_state_name(v->status.state)) != 0)
 		return false;
 	if (!filter->uuids)
 		return true;
@@ -70,7 +70,7 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 		struct failure why = {};
 		int r;
 
-		if (!volume_filter_matches(filter, v) || v->state == VOLUME_IDLE)
+		if (!volume_filter_matches(filter, v) || v->status.state == VOLUME_IDLE)
 			continue;
 		m->pending++;
 		r = suspend ? volume_suspend(v, suspend, &why, on_volume_done, m)

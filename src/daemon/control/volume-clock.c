@@ -8,16 +8,13 @@
  *     deadline   bytes left / time left in windows = the least rate, which raises RateMin=
  */
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "daemon/control/core.h"
-#include "daemon/control/events.h"
 #include "util/checked.h"
 #include "util/clock.h"
-#include "util/log.h"
 
 #define SECOND UINT64_C(1000000)
 
@@ -28,11 +25,10 @@ static const struct politeness *politeness_of(const struct volume *v)
 
 static bool has_rotation(const struct volume *v)
 {
-	return v->core->reencryption != REENCRYPTION_NONE || v->core->record.has_queued;
+	return header_in_reencryption(&v->header) || v->token.record.has_queued;
 }
 
-/* As recryptctl shows times. */
-static const char *local_time(uint64_t usec, char *buf, size_t size)
+const char *clock_text(uint64_t usec, char *buf, size_t size)
 {
 	const time_t t = (time_t)(usec / SECOND);
 	struct tm tm;
@@ -47,27 +43,26 @@ static const char *local_time(uint64_t usec, char *buf, size_t size)
 static void look_at_windows(struct volume *v, uint64_t now)
 {
 	const struct politeness *p = politeness_of(v);
-	struct volume_core *c = v->core;
 	char text[32];
 
 	if (!has_rotation(v) || p->n_windows == 0) {
-		c->outside = false;
-		c->window_change = has_rotation(v) ? CALENDAR_NEVER : 0;
+		v->clock.outside = false;
+		v->clock.window_change = has_rotation(v) ? CALENDAR_NEVER : 0;
 		return;
 	}
-	if (now < c->window_change)
+	if (now < v->clock.window_change)
 		return;
-	c->outside = !windows_open(p->windows, p->n_windows, now, &c->window_change);
-	if (c->outside && now < c->record.now_until) {
-		c->outside = false;
-		c->window_change = MIN(c->window_change, c->record.now_until);
-	} else if (c->window_change == CALENDAR_NEVER) {
-		(void)snprintf(c->window_reason, sizeof(c->window_reason),
+	v->clock.outside = !windows_open(p->windows, p->n_windows, now, &v->clock.window_change);
+	if (v->clock.outside && now < v->token.record.now_until) {
+		v->clock.outside = false;
+		v->clock.window_change = MIN(v->clock.window_change, v->token.record.now_until);
+	} else if (v->clock.window_change == CALENDAR_NEVER) {
+		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
 			       "outside of its windows, and none is to come");
 	} else {
-		(void)snprintf(c->window_reason, sizeof(c->window_reason),
+		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
 			       "outside of its windows; goes on at %s",
-			       local_time(c->window_change, text, sizeof(text)));
+			       clock_text(v->clock.window_change, text, sizeof(text)));
 	}
 }
 
@@ -88,65 +83,45 @@ uint64_t volume_end_of_next_window(const struct volume *v)
 
 static uint64_t deadline_of(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-	const struct record *r = &c->record;
+	const struct record *r = &v->token.record;
 
 	if (!has_rotation(v) || r->cancel)
 		return 0;
-	if (c->reencryption == REENCRYPTION_NONE && r->queued.deadline_usec > 0)
+	if (!header_in_reencryption(&v->header) && r->queued.deadline_usec > 0)
 		return r->queued.deadline_usec;
-	if (c->reencryption != REENCRYPTION_NONE && r->deadline_usec > 0)
+	if (header_in_reencryption(&v->header) && r->deadline_usec > 0)
 		return r->deadline_usec;
 	return r->last.started_usec > 0
 		       ? deadline_at(&politeness_of(v)->deadline, r->last.started_usec)
 		       : 0;
 }
 
-static void tell_risk(struct volume *v, const struct deadline_look *l)
-{
-	struct record *r = &v->core->record;
-	char text[32], why[96];
-
-	assert(v->deadline_usec > 0);
-	if (r->late)
-		return;
-	r->late = true; /* once a rotation */
-	(void)volume_record_changed(v);
-	if (l->needed == UINT64_MAX)
-		(void)snprintf(why, sizeof(why), "there is no time left");
-	else
-		(void)snprintf(why, sizeof(why), "%llu bytes/s would be needed",
-			       (unsigned long long)l->needed);
-	event_volume(v, EVENT_DEADLINE_AT_RISK, LOG_WARNING,
-		     "the deadline of the rotation, %s, cannot be held: %s",
-		     local_time(v->deadline_usec, text, sizeof(text)), why);
-}
-
-/* @l: may be NULL where there is none. */
-static void set_risk(struct volume *v, bool at_risk, const struct deadline_look *l)
+/* @l: may be NULL where there is none. True: it has just come at risk. */
+static bool set_risk(struct volume *v, bool at_risk, const struct deadline_look *l)
 {
 	char text[32];
 
 	assert(l || !at_risk);
-	if (at_risk == v->deadline_at_risk)
-		return;
-	v->deadline_at_risk = at_risk;
-	v->core->changed |= VOLUME_CHANGED_DEADLINE;
+	if (at_risk == v->clock.at_risk)
+		return false;
+	v->clock.at_risk = at_risk;
+	mark_tell(&v->mark, VOLUME_CHANGED_DEADLINE);
 	if (!at_risk)
-		return;
-	(void)snprintf(v->core->deadline_reason, sizeof(v->core->deadline_reason),
+		return false;
+	v->clock.needed = l->needed;
+	(void)snprintf(v->clock.risk_reason, sizeof(v->clock.risk_reason),
 		       "its deadline, %s, cannot be held at this rate",
-		       local_time(v->deadline_usec, text, sizeof(text)));
-	tell_risk(v, l);
+		       clock_text(v->clock.deadline_usec, text, sizeof(text)));
+	return true;
 }
 
 /* The most that there may be: what it was told, or would be if it were at work. */
 static uint64_t allowed_rate(const struct volume *v)
 {
-	const uint64_t own = v->rate_limit, host = v->manager->rate_limit;
+	const uint64_t own = v->settings.rate_limit, host = v->manager->rate_limit;
 
-	if (v->core->convert.running && v->core->limits_sent)
-		return v->core->sent_limits.rate;
+	if (v->lines.convert.running && v->worker.told.limits_sent)
+		return v->worker.told.limits.rate;
 	return own == 0 || (host > 0 && host < own) ? host : own;
 }
 
@@ -164,70 +139,72 @@ static uint64_t next_risk(const struct volume *v, uint64_t now, uint64_t inside,
 		return CALENDAR_NEVER;
 	if (inside > least)
 		at = windows_after(p->windows, p->n_windows, now, inside - least);
-	at = MIN(at, v->deadline_usec);
+	at = MIN(at, v->clock.deadline_usec);
 	return at < CALENDAR_NEVER - SECOND ? at + SECOND : CALENDAR_NEVER;
 }
 
-static void look_at_deadline(struct volume *v, uint64_t now)
+static bool look_at_deadline(struct volume *v, uint64_t now)
 {
 	const struct politeness *p = politeness_of(v);
 	const uint64_t at = deadline_of(v);
-	struct volume_core *c = v->core;
 	struct deadline_look l;
 	uint64_t inside;
 
-	if (at != v->deadline_usec) {
-		v->deadline_usec = at;
-		c->changed |= VOLUME_CHANGED_DEADLINE;
-		c->deadline = (struct deadline_watch){};
-		c->deadline_looked = 0;
+	if (at != v->clock.deadline_usec) {
+		v->clock.deadline_usec = at;
+		mark_tell(&v->mark, VOLUME_CHANGED_DEADLINE);
+		v->clock.watch = (struct deadline_watch){};
+		v->clock.looked = 0;
 	}
 	if (at == 0) {
-		c->rate_floor = 0;
-		set_risk(v, false, NULL);
-		return;
+		v->clock.rate_floor = 0;
+		return set_risk(v, false, NULL);
 	}
 	/* Its arithmetic is not for every step; a clock may also go back. */
-	if (c->deadline_looked > 0 && now - c->deadline_looked < SECOND)
-		return;
-	c->deadline_looked = now;
+	if (v->clock.looked > 0 && now - v->clock.looked < SECOND)
+		return false;
+	v->clock.looked = now;
 	inside = windows_inside(p->windows, p->n_windows, now, at);
 	l = (struct deadline_look){
 		.needed = deadline_rate(volume_bytes_left(v), inside),
 		.limit = allowed_rate(v),
-		.rate = v->rate,
+		.rate = v->progress.rate,
 		.now_usec = now_usec(),
 	};
-	c->rate_floor = deadline_floor(l.needed);
-	c->deadline_risk = next_risk(v, now, inside, l.limit);
-	deadline_update(&c->deadline, &l);
-	set_risk(v, c->deadline.at_risk, &l);
+	v->clock.rate_floor = deadline_floor(l.needed);
+	v->clock.risk = next_risk(v, now, inside, l.limit);
+	deadline_update(&v->clock.watch, &l);
+	return set_risk(v, v->clock.watch.at_risk, &l);
 }
 
 /* --- both --- */
 
-void volume_look_at_clock(struct volume *v)
+bool volume_look_at_clock(struct volume *v)
 {
 	const uint64_t now = wall_clock_usec();
 
 	look_at_windows(v, now);
-	look_at_deadline(v, now);
+	return look_at_deadline(v, now);
 }
 
 void volume_forget_clock(struct volume *v)
 {
-	v->core->window_change = v->core->deadline_looked = 0;
-	volume_mark(v, 0);
+	v->clock.window_change = v->clock.looked = 0;
+	mark_set(&v->mark, 0);
+}
+
+void volume_forget_deadline(struct volume *v)
+{
+	v->clock.looked = 0;
 }
 
 uint64_t volume_next_look(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-	const bool wait = v->deadline_usec > 0 && !v->deadline_at_risk;
+	const bool wait = v->clock.deadline_usec > 0 && !v->clock.at_risk;
 
 	if (!has_rotation(v))
 		return CALENDAR_NEVER;
-	return wait ? MIN(c->window_change, c->deadline_risk) : c->window_change;
+	return wait ? MIN(v->clock.window_change, v->clock.risk) : v->clock.window_change;
 }
 
 uint64_t volume_end_at_rate(const struct volume *v)
@@ -235,34 +212,10 @@ uint64_t volume_end_at_rate(const struct volume *v)
 	const struct politeness *p = politeness_of(v);
 	uint64_t end;
 
-	if (v->rate == 0)
+	if (v->progress.rate == 0)
 		return 0;
-	end = windows_after(p->windows, p->n_windows, wall_clock_usec(),
-			    (uint64_t)((double)volume_bytes_left(v) / (double)v->rate * 1e6));
+	end = windows_after(
+		p->windows, p->n_windows, wall_clock_usec(),
+		(uint64_t)((double)volume_bytes_left(v) / (double)v->progress.rate * 1e6));
 	return end == CALENDAR_NEVER ? 0 : end;
-}
-
-/* A floor that creeps up with the time is told in steps of 2 %. */
-static bool is_near(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b <= a / 50 : b - a <= b / 50;
-}
-
-void volume_send_governor(struct volume *v)
-{
-	struct governor_config g = politeness_of(v)->governor;
-	struct volume_core *c = v->core;
-	const struct governor_config *sent = &c->sent_governor;
-
-	g.rate_min = MAX(g.rate_min, c->rate_floor);
-	/* One that is found at work may have another from before. */
-	if (!c->link)
-		return;
-	if (c->governor_sent && g.mode == sent->mode && g.rate_max == sent->rate_max &&
-	    g.latency_target == sent->latency_target && is_near(g.rate_min, sent->rate_min))
-		return;
-	c->governor_sent = true;
-	c->sent_governor = g;
-	if (worker_link_set_governor(c->link, &g) < 0)
-		log_warning("%s: its worker cannot be told of the governor", v->device);
 }

@@ -10,11 +10,11 @@
 
 int request_add(struct volume *v, const struct request *r)
 {
-	struct request **end = &v->core->requests, *q = malloc(sizeof(*q));
+	struct request **end = &v->requests, *q = malloc(sizeof(*q));
 
 	assert((r->kind == REQUEST_UNLOCK) == (r->fd >= 0));
 	assert(!r->check_done || (r->kind == REQUEST_CHECK && !r->done));
-	assert(!r->sent && r->sequence <= v->core->record_wanted); /* or it would wait for ever */
+	assert(!r->sent && r->sequence <= v->writing.wanted); /* or it would wait for ever */
 	if (!q)
 		return -ENOMEM;
 	*q = *r;
@@ -22,7 +22,7 @@ int request_add(struct volume *v, const struct request *r)
 	while (*end)
 		end = &(*end)->next;
 	*end = q;
-	volume_mark(v, 0);
+	mark_set(&v->mark, 0);
 	return 0;
 }
 
@@ -34,7 +34,7 @@ static void answer_request(struct volume *v, struct request *q, struct volume *t
 	static const struct worker_end nothing;
 
 	assert(error <= 0);
-	for (struct request **p = &v->core->requests; *p; p = &(*p)->next)
+	for (struct request **p = &v->requests; *p; p = &(*p)->next)
 		if (*p == q) {
 			*p = q->next;
 			break;
@@ -51,48 +51,47 @@ static void answer_request(struct volume *v, struct request *q, struct volume *t
 /* Its worker has died in a hotzone, and the next one recovers that, if it can. */
 static int judge_unclean(const struct volume *v, struct failure *f)
 {
-	if (v->state == VOLUME_LOCKED)
+	if (v->status.state == VOLUME_LOCKED)
 		return failure_set(f, -ENOKEY,
 				   "%s: it is suspended, but a range is left half converted, and "
 				   "needs a key to be recovered: unlock the volume",
-				   v->device);
-	if (v->state == VOLUME_FAILED)
+				   v->place.device);
+	if (v->status.state == VOLUME_FAILED)
 		return failure_set(
 			f, -EIO, "%s: it is suspended, but a range is left half converted: %.400s",
-			v->device, v->state_reason);
+			v->place.device, v->status.reason);
 	return 1;
 }
 
 /* 1: not yet. 0 or a negative errno: to be answered so. */
 static int judge_request(const struct volume *v, const struct request *q, struct failure *f)
 {
-	const struct volume_core *c = v->core;
-
 	if (q->kind != REQUEST_RECORD && q->kind != REQUEST_SUSPENDED)
 		return 1;
-	if (c->record_durable < q->sequence || c->record_given_up)
+	if (v->writing.durable < q->sequence || v->writing.place == RECORD_GIVEN_UP)
 		return 1;
 	if (q->kind == REQUEST_RECORD)
 		return 0;
-	if (v->state == VOLUME_IDLE)
+	if (v->status.state == VOLUME_IDLE)
 		return failure_set(f, -ERROR_NO_ROTATION, "%s: the rotation had ended before",
-				   v->device);
-	if (!c->record.suspended)
-		return failure_set(f, -ECANCELED, "%s: it was resumed meanwhile", v->device);
-	if (!c->looked) /* nobody knows what its worker left when it died */
+				   v->place.device);
+	if (!v->token.record.suspended)
+		return failure_set(f, -ECANCELED, "%s: it was resumed meanwhile", v->place.device);
+	if (!worker_slot_knows_header(
+		    &v->worker)) /* nobody knows what its worker left when it died */
 		return 1;
-	if (c->reencryption == REENCRYPTION_HOT || c->stacked)
+	if (header_is_unclean(&v->header))
 		return judge_unclean(v, f);
 	/* Nothing is prepared or converted; somebody else may unlock it meanwhile. */
-	return c->at_work == WORKER_NONE || c->at_work == WORKER_UNLOCK ||
-			       c->at_work == WORKER_CHECK
+	return v->worker.job == WORKER_NONE || v->worker.job == WORKER_UNLOCK ||
+			       v->worker.job == WORKER_CHECK
 		       ? 0
 		       : 1;
 }
 
 void request_answer(struct volume *v)
 {
-	struct request *q = v->core->requests;
+	struct request *q = v->requests;
 
 	while (q) {
 		struct request *next = q->next;
@@ -110,7 +109,7 @@ bool request_ended(struct volume *v, enum request_kind kind, int error, const st
 {
 	/* A record is waited for by its sequence. */
 	assert(kind != REQUEST_RECORD && kind != REQUEST_SUSPENDED);
-	for (struct request *q = v->core->requests; q; q = q->next)
+	for (struct request *q = v->requests; q; q = q->next)
 		if (q->kind == kind && (q->sent || error < 0)) {
 			answer_request(v, q, v, error, f, end);
 			return true;
@@ -120,10 +119,10 @@ bool request_ended(struct volume *v, enum request_kind kind, int error, const st
 
 void request_worker_died(struct volume *v)
 {
-	struct request *q = v->core->requests;
+	struct request *q = v->requests;
 	struct failure f;
 
-	(void)failure_set(&f, -EIO, "%s: its worker died", v->device);
+	(void)failure_set(&f, -EIO, "%s: its worker died", v->place.device);
 	while (q) {
 		struct request *next = q->next;
 
@@ -137,20 +136,20 @@ void request_worker_died(struct volume *v)
 
 void request_unsend(struct volume *v)
 {
-	for (struct request *q = v->core->requests; q; q = q->next)
+	for (struct request *q = v->requests; q; q = q->next)
 		q->sent = false;
 }
 
 void request_wait_until(struct volume *v, uint64_t sequence)
 {
-	for (struct request *q = v->core->requests; q; q = q->next)
+	for (struct request *q = v->requests; q; q = q->next)
 		if (q->kind == REQUEST_RECORD || q->kind == REQUEST_SUSPENDED)
 			q->sequence = sequence;
 }
 
 void request_record_failed(struct volume *v, uint64_t sequence, int error, const struct failure *f)
 {
-	struct request *q = v->core->requests;
+	struct request *q = v->requests;
 
 	assert(error < 0);
 	while (q) {
@@ -166,16 +165,16 @@ void request_record_failed(struct volume *v, uint64_t sequence, int error, const
 void request_end_all(struct volume *v, int error, const struct failure *f)
 {
 	assert(error < 0);
-	while (v->core->requests)
-		answer_request(v, v->core->requests, NULL, error, f, NULL);
+	while (v->requests)
+		answer_request(v, v->requests, NULL, error, f, NULL);
 }
 
 void request_free_all(struct volume *v)
 {
-	while (v->core->requests) {
-		struct request *q = v->core->requests;
+	while (v->requests) {
+		struct request *q = v->requests;
 
-		v->core->requests = q->next;
+		v->requests = q->next;
 		if (q->fd >= 0)
 			(void)close(q->fd);
 		free(q);
@@ -184,7 +183,7 @@ void request_free_all(struct volume *v)
 
 struct request *request_to_send(struct volume *v)
 {
-	for (struct request *q = v->core->requests; q; q = q->next)
+	for (struct request *q = v->requests; q; q = q->next)
 		if (!q->sent && q->kind != REQUEST_RECORD && q->kind != REQUEST_SUSPENDED)
 			return q;
 	return NULL;
@@ -192,7 +191,7 @@ struct request *request_to_send(struct volume *v)
 
 struct request *request_lock_to_send(struct volume *v)
 {
-	for (struct request *q = v->core->requests; q; q = q->next)
+	for (struct request *q = v->requests; q; q = q->next)
 		if (!q->sent && q->kind == REQUEST_LOCK)
 			return q;
 	return NULL;
@@ -200,5 +199,5 @@ struct request *request_lock_to_send(struct volume *v)
 
 bool request_pending(const struct volume *v)
 {
-	return v->core->requests != NULL;
+	return v->requests != NULL;
 }

@@ -31,12 +31,12 @@ struct run_options volume_resolve_run(const struct volume *v, const struct run_c
 
 static bool is_to_begin(const struct volume *v)
 {
-	return v->core->reencryption == REENCRYPTION_NONE && v->core->record.has_queued;
+	return !header_in_reencryption(&v->header) && v->token.record.has_queued;
 }
 
 static const struct run_choices *in_force(const struct volume *v)
 {
-	const struct record *r = &v->core->record;
+	const struct record *r = &v->token.record;
 
 	return is_to_begin(v) ? &r->queued.run : &r->run;
 }
@@ -48,7 +48,7 @@ struct run_options volume_run_options(const struct volume *v)
 
 bool volume_run_has_changed(const struct volume *v)
 {
-	const struct run_options now = volume_run_options(v), *sent = &v->core->sent_run;
+	const struct run_options now = volume_run_options(v), *sent = &v->worker.told.run;
 
 	return now.skip_unwritten != sent->skip_unwritten || now.verify != sent->verify;
 }
@@ -79,14 +79,15 @@ static int check_skip(const struct volume *v, const struct run_choices *run, con
 	return failure_set(f, -ENOTSUP,
 			   "%s: unwritten blocks cannot be told from data with cipher %s; go on "
 			   "without --skip-unwritten (SkipUnwritten=)",
-			   v->device, bad);
+			   v->place.device, bad);
 }
 
 int volume_check_rotation(const struct volume *v, const struct rotate_options *options,
 			  struct failure *f)
 {
 	/* One that is queued begins with what the present one leaves. */
-	const char *old_cipher = *v->new_cipher ? v->new_cipher : v->old_cipher;
+	const char *old_cipher =
+		*v->header.new_cipher ? v->header.new_cipher : v->header.old_cipher;
 
 	return check_skip(v, &options->run, old_cipher,
 			  *options->cipher ? options->cipher : old_cipher, f);
@@ -94,16 +95,16 @@ int volume_check_rotation(const struct volume *v, const struct rotate_options *o
 
 int volume_change_run(struct volume *v, const struct run_choices *run, struct failure *f)
 {
-	struct record *r = &v->core->record;
+	struct record *r = &v->token.record;
 	struct run_choices changed = *in_force(v);
-	const char *new_cipher = *v->new_cipher      ? v->new_cipher
-				 : *r->queued.cipher ? r->queued.cipher
-						     : v->old_cipher;
+	const char *new_cipher = *v->header.new_cipher ? v->header.new_cipher
+				 : *r->queued.cipher   ? r->queued.cipher
+						       : v->header.old_cipher;
 
 	if (run->verify != CHOICE_CONFIGURED)
 		changed.verify = run->verify;
 	if (run->skip_unwritten != CHOICE_CONFIGURED) {
-		int q = check_skip(v, run, v->old_cipher, new_cipher, f);
+		int q = check_skip(v, run, v->header.old_cipher, new_cipher, f);
 
 		if (q < 0)
 			return q;
@@ -112,7 +113,6 @@ int volume_change_run(struct volume *v, const struct run_choices *run, struct fa
 	if (changed.skip_unwritten == in_force(v)->skip_unwritten &&
 	    changed.verify == in_force(v)->verify)
 		return 0;
-	*(is_to_begin(v) ? &r->queued.run : &r->run) = changed;
-	(void)volume_record_changed(v);
-	return 0;
+	record_choose_run(r, is_to_begin(v), &changed);
+	return 1;
 }

@@ -19,34 +19,34 @@
 
 static const char *state_reason(const struct volume *v, enum volume_state state)
 {
-	const struct volume_core *c = v->core;
-
 	switch (state) {
 	case VOLUME_SUSPENDED:
-		if (c->record.foreign)
+		if (v->token.record.foreign)
 			return "another host was told to rotate or cancel; resume or cancel it "
 			       "here";
-		return c->record.suspended ? c->record.suspend_reason : c->window_reason;
+		return v->token.record.suspended ? v->token.record.suspend_reason
+						 : v->clock.window_reason;
 	case VOLUME_LOCKED:
-		return *c->lock_reason ? c->lock_reason
+		return *v->keys.reason ? v->keys.reason
 				       : "a key is awaited: unlock the volume, or configure a key "
 					 "provider";
 	case VOLUME_FAILED:
-		return c->failed ? c->failure.text
-				 : "the service does not resume a re-encryption of this kind; "
-				   "recryptctl status DEVICE says what can";
+		return v->trouble.kind != TROUBLE_NONE
+			       ? v->trouble.failure.text
+			       : "the service does not resume a re-encryption of this kind; "
+				 "recryptctl status DEVICE says what can";
 	case VOLUME_QUEUED:
-		if (c->retry_due)
+		if (v->worker.retry.due)
 			return "another process is at it; it is tried again in a moment";
 		return v->manager->core->paused ? "waits until the machine is awake again"
 						: "waits for its turn";
 	case VOLUME_PREPARING:
-		return *c->record.held && !c->group
+		return *v->token.record.held && !v->group
 			       ? "waits for another volume of its group, whose header says whether "
 				 "all are prepared; resume or cancel it to go on without"
 			       : "";
 	case VOLUME_RUNNING:
-		return v->deadline_at_risk ? c->deadline_reason : "";
+		return v->clock.at_risk ? v->clock.risk_reason : "";
 	case VOLUME_IDLE:
 	case VOLUME_REVERSING:
 	case VOLUME_FINISHING:
@@ -60,7 +60,7 @@ static const char *state_error(const struct volume *v, enum volume_state state)
 {
 	if (state != VOLUME_FAILED)
 		return "";
-	return v->core->failed ? v->core->failure.name : error_name(-ENOTSUP);
+	return v->trouble.kind != TROUBLE_NONE ? v->trouble.failure.name : error_name(-ENOTSUP);
 }
 
 /* Once until there are keys again, or no need of them: not by each manager that finds it so. */
@@ -68,9 +68,9 @@ static void tell_locked(struct volume *v, const char *reason)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (v->core->locked_told)
+	if (v->status.locked_told)
 		return;
-	v->core->locked_told = true;
+	v->status.locked_told = true;
 	event_volume(v, EVENT_VOLUME_LOCKED, LOG_WARNING, "is locked: %s", reason);
 	fd = memfd_create(STORE_LOCKED, MFD_CLOEXEC);
 	if (fd >= 0)
@@ -79,9 +79,9 @@ static void tell_locked(struct volume *v, const char *reason)
 
 static void forget_locked(struct volume *v)
 {
-	if (!v->core->locked_told)
+	if (!v->status.locked_told)
 		return;
-	v->core->locked_told = false;
+	v->status.locked_told = false;
 	store_drop(STORE_LOCKED, v->uuid);
 }
 
@@ -93,51 +93,65 @@ static bool is_at_work(enum volume_state state)
 /* That a window has closed or opened, where the work goes on or ends with it. */
 static void tell_window(struct volume *v, enum volume_state state)
 {
-	struct volume_core *c = v->core;
-	const bool closed = state == VOLUME_SUSPENDED && !c->record.suspended && !c->record.foreign;
+	const bool closed =
+		state == VOLUME_SUSPENDED && !v->token.record.suspended && !v->token.record.foreign;
 
-	if (closed && !c->suspended_by_window && is_at_work(v->state))
+	if (closed && !v->status.by_window && is_at_work(v->status.state))
 		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended: %s",
-			     c->window_reason);
-	else if (closed && !c->suspended_by_window)
-		log_info("%s: %s", v->device, c->window_reason);
-	else if (c->suspended_by_window && is_at_work(state) && c->record.last.converting_usec > 0)
+			     v->clock.window_reason);
+	else if (closed && !v->status.by_window)
+		log_info("%s: %s", v->place.device, v->clock.window_reason);
+	else if (v->status.by_window && is_at_work(state) &&
+		 v->token.record.last.converting_usec > 0)
 		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed: %s",
-			     wall_clock_usec() < c->record.now_until ? "not waiting for its window"
-								     : "its window is open");
+			     wall_clock_usec() < v->token.record.now_until
+				     ? "not waiting for its window"
+				     : "its window is open");
 	if (closed || state != VOLUME_QUEUED)
-		c->suspended_by_window = closed;
+		v->status.by_window = closed;
 }
 
 void volume_set_state(struct volume *v, enum volume_state state)
 {
 	const char *reason = state_reason(v, state), *error = state_error(v, state);
-	struct volume_core *c = v->core;
 
 	assert(state < VOLUME_STATE_COUNT);
-	if (!is_at_work(state) && (v->rate > 0 || *v->governor_reason)) {
-		v->rate = v->expected_end_usec = v->governor_rate = 0;
-		v->unavoidable_stall_usec = 0;
-		v->governor_reason[0] = '\0';
-		volume_mark(v, VOLUME_CHANGED_PROGRESS);
-	}
-	c->suspended_told = c->suspended_told && c->record.suspended;
-	if (state == v->state && strcmp(reason, v->state_reason) == 0 &&
-	    strcmp(error, v->state_error) == 0 && v->unlocked == c->keys)
+	if (!is_at_work(state) && progress_stopped(&v->progress))
+		mark_set(&v->mark, VOLUME_CHANGED_PROGRESS);
+	v->status.suspended_told = v->status.suspended_told && v->token.record.suspended;
+	if (state == v->status.state && strcmp(reason, v->status.reason) == 0 &&
+	    strcmp(error, v->status.error) == 0 && v->status.unlocked == keys_are_held(&v->keys))
 		return;
 	if (state == VOLUME_LOCKED)
 		tell_locked(v, reason);
-	else if (c->keys || state == VOLUME_IDLE)
+	else if (keys_are_held(&v->keys) || state == VOLUME_IDLE)
 		forget_locked(v);
 	tell_window(v, state);
-	if (state == VOLUME_SUSPENDED && c->record.suspended && !c->suspended_told) {
-		c->suspended_told = true;
+	if (state == VOLUME_SUSPENDED && v->token.record.suspended && !v->status.suspended_told) {
+		v->status.suspended_told = true;
 		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended%s%s",
 			     *reason ? ": " : "", reason);
 	}
-	v->state = state;
-	v->unlocked = c->keys;
-	(void)text_copy(v->state_reason, sizeof(v->state_reason), reason);
-	(void)text_copy(v->state_error, sizeof(v->state_error), error);
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	v->status.state = state;
+	v->status.unlocked = keys_are_held(&v->keys);
+	(void)text_copy(v->status.reason, sizeof(v->status.reason), reason);
+	(void)text_copy(v->status.error, sizeof(v->status.error), error);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
+}
+
+void volume_find_state(struct volume *v)
+{
+	_cleanup_close_ int fd = store_take(STORE_LOCKED, v->uuid);
+
+	v->status.found = header_in_reencryption(&v->header) && !v->worker.stored;
+	v->status.suspended_told = v->token.record.suspended && !header_is_unclean(&v->header);
+	v->status.locked_told = fd >= 0;
+}
+
+bool volume_goes_on(struct volume *v)
+{
+	const bool found = v->status.found;
+
+	v->status.found = false;
+	return found;
 }

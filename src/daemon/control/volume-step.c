@@ -10,44 +10,40 @@
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
-#include "daemon/workers/store.h"
 #include "util/log.h"
-#include "proto/service-bus.h"
 
 struct volume_facts volume_facts(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
 	const struct manager *m = v->manager;
 	const struct provider *p = &config_for_volume(m->config, v->uuid)->provider;
-	const bool in_work = c->reencryption != REENCRYPTION_NONE;
-	const bool asking = c->at_work == WORKER_ADOPT || c->at_work == WORKER_USE_PROVIDER ||
-			    c->at_work == WORKER_UNLOCK;
+	const bool in_work = header_in_reencryption(&v->header);
+	const bool asking = v->worker.job == WORKER_ADOPT || v->worker.job == WORKER_USE_PROVIDER ||
+			    v->worker.job == WORKER_UNLOCK;
 
 	return (struct volume_facts){
-		.reencryption = c->reencryption,
-		.supported = c->supported,
-		.stacked = c->stacked,
-		.backward = strcmp(v->direction, "backward") == 0,
-		.something_done = v->bytes_done > 0,
-		.all_done = c->reencryption == REENCRYPTION_FINISH ||
-			    (v->bytes_total > 0 && v->bytes_done >= v->bytes_total),
-		.at_work = c->at_work,
-		.rotation_wanted = c->record.has_queued,
-		.suspended = c->record.suspended || c->record.foreign,
-		.cancel = c->record.cancel,
-		.held = *c->record.held != '\0',
-		.outside = c->outside,
+		.reencryption = v->header.reencryption,
+		.supported = v->header.supported,
+		.stacked = v->header.stacked,
+		.backward = header_is_backward(&v->header),
+		.something_done = v->progress.bytes_done > 0,
+		.all_done = v->header.reencryption == REENCRYPTION_FINISH ||
+			    (v->progress.bytes_total > 0 &&
+			     v->progress.bytes_done >= v->progress.bytes_total),
+		.at_work = v->worker.job,
+		.rotation_wanted = v->token.record.has_queued,
+		.suspended = v->token.record.suspended || v->token.record.foreign,
+		.cancel = v->token.record.cancel,
+		.held = *v->token.record.held != '\0',
+		.outside = v->clock.outside,
 		.run_changed = volume_run_has_changed(v),
-		.paused = m->core->paused || m->stopping || c->retry_due,
-		.failed = c->failed,
-		.conflict = c->conflict,
-		.keys = c->keys,
-		.may_get_keys =
-			asking || (in_work && c->old_key_fd >= 0) ||
-			(p->kind != PROVIDER_NONE && !c->provider_asked && !c->locked_by_user),
-		.grouped = c->group,
-		.prepare_turn = c->prepare.running,
-		.convert_turn = c->convert.running,
+		.paused = m->core->paused || m->stopping || v->worker.retry.due,
+		.trouble = v->trouble.kind,
+		.keys = keys_are_held(&v->keys),
+		.may_get_keys = asking || (in_work && keys_are_stored(&v->keys)) ||
+				(p->kind != PROVIDER_NONE && keys_provider_is_left(&v->keys)),
+		.grouped = v->group,
+		.prepare_turn = v->lines.prepare.running,
+		.convert_turn = v->lines.convert.running,
 	};
 }
 
@@ -56,33 +52,26 @@ static void stand_in_line(struct volume *v, enum volume_line line)
 	struct manager_core *m = v->manager->core;
 
 	if (line == LINE_PREPARE)
-		schedule_add(&m->prepare, &v->core->prepare);
+		schedule_add(&m->prepare, &v->lines.prepare);
 	else
-		schedule_remove(&m->prepare, &v->core->prepare);
+		schedule_remove(&m->prepare, &v->lines.prepare);
 	if (line == LINE_CONVERT)
-		schedule_add(&m->convert, &v->core->convert);
+		schedule_add(&m->convert, &v->lines.convert);
 	else
-		schedule_remove(&m->convert, &v->core->convert);
-}
-
-/* Is all that a caller was promised to be remembered written? */
-static bool record_is_durable(const struct volume *v)
-{
-	return v->core->record_wanted == v->core->record_durable;
+		schedule_remove(&m->convert, &v->lines.convert);
 }
 
 static bool needs_worker(const struct volume *v, const struct volume_step *s)
 {
-	const struct volume_core *c = v->core;
-
-	return s->action != ACTION_NONE || c->at_work != WORKER_NONE || c->keys ||
-	       !record_is_durable(v) || request_pending(v) || !c->looked;
+	return s->action != ACTION_NONE || v->worker.job != WORKER_NONE ||
+	       keys_are_held(&v->keys) || !writing_is_durable(&v->writing) || request_pending(v) ||
+	       !worker_slot_knows_header(&v->worker);
 }
 
 /* A call that could not be sent is as good as a death. */
 static void call_failed(struct volume *v, int error)
 {
-	(void)log_warning_errno(error, "%s: its worker cannot be reached", v->device);
+	(void)log_warning_errno(error, "%s: its worker cannot be reached", v->place.device);
 	volume_worker_handler.died(v);
 }
 
@@ -93,16 +82,7 @@ static void job_sent(struct volume *v, enum worker_job job, int r)
 		call_failed(v, r);
 		return;
 	}
-	assert(v->core->at_work == WORKER_NONE); /* one at a time */
-	v->core->at_work = job;
-}
-
-/* From here on the worker is worth finding again, unless it has keys that nobody needs any more. */
-static void keep_worker(struct volume *v)
-{
-	if (!v->core->stored && !v->core->used_up)
-		v->core->stored =
-			store_put(STORE_WORKER, v->uuid, worker_link_control_fd(v->core->link));
+	worker_slot_begin(&v->worker, job);
 }
 
 static int send_record(struct volume *v)
@@ -110,45 +90,41 @@ static int send_record(struct volume *v)
 	const char *json;
 	int r = volume_remember_pending(v, &json);
 
-	return r < 0 ? r : worker_link_set_record(v->core->link, json);
+	return r < 0 ? r : worker_link_set_record(v->worker.link, json);
 }
 
 static void write_record(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	int r;
 
-	assert(c->record_durable <= c->record_sent && c->record_sent <= c->record_wanted);
-	if (record_is_durable(v) || c->record_sent != c->record_durable || c->retry_due)
+	if (!writing_is_due(&v->writing) || v->worker.retry.due)
 		return;
 	r = send_record(v);
 	if (r < 0) {
 		call_failed(v, r);
 		return;
 	}
-	c->record_sent = c->record_wanted;
+	writing_sent(&v->writing);
 }
 
 static void ask_for_keys(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	if (c->old_key_fd >= 0 && c->reencryption != REENCRYPTION_NONE) {
+	if (keys_are_stored(&v->keys) && header_in_reencryption(&v->header)) {
 		job_sent(v, WORKER_ADOPT,
-			 worker_link_adopt_keys(c->link, c->old_key_fd, c->new_key_fd));
+			 worker_link_adopt_keys(v->worker.link, v->keys.old_fd, v->keys.new_fd));
 		return;
 	}
-	c->provider_asked = true;
-	c->stop_sent = false;
-	job_sent(v, WORKER_USE_PROVIDER,
-		 worker_link_use_provider(
-			 c->link, &config_for_volume(v->manager->config, v->uuid)->provider));
+	keys_ask_provider(&v->keys);
+	job_sent(
+		v, WORKER_USE_PROVIDER,
+		worker_link_use_provider(
+			v->worker.link, &config_for_volume(v->manager->config, v->uuid)->provider));
 }
 
 /* The key gets its name first, so that a crash right after the commit finds it. */
 static void prepare_rotation(struct volume *v)
 {
-	struct record *record = &v->core->record;
+	struct record *record = &v->token.record;
 	struct run_options run = volume_run_options(v);
 	struct rotate_options o;
 
@@ -156,55 +132,35 @@ static void prepare_rotation(struct volume *v)
 		int r = record_begin(record, record->queued.keep_key, wall_clock_usec());
 
 		if (r < 0)
-			(void)log_warning_errno(r, "%s: its new key gets no name", v->device);
-		(void)snprintf(record->last.outcome, sizeof(record->last.outcome), "preparing");
+			(void)log_warning_errno(r, "%s: its new key gets no name", v->place.device);
 		(void)volume_record_changed(v);
 		return;
 	}
-	assert(record_is_durable(v)); /* the name of the key, too */
+	assert(writing_is_durable(&v->writing)); /* the name of the key, too */
 	o = volume_complete_options(v, &record->queued);
-	memcpy(run.side, record->side, sizeof(run.side));
-	v->core->stop_sent = false;
-	job_sent(v, WORKER_PREPARE, worker_link_prepare(v->core->link, &o, &run));
+	memcpy(run.side, record->sides.now, sizeof(run.side));
+	job_sent(v, WORKER_PREPARE, worker_link_prepare(v->worker.link, &o, &run));
 	if (v->job)
 		job_member_started(v->job, v);
-}
-
-void volume_send_limits(struct volume *v, uint64_t rate)
-{
-	const struct volume_config *config = config_for_volume(v->manager->config, v->uuid);
-	struct volume_core *c = v->core;
-	const struct worker_limits limits = {
-		.rate = rate,
-		.hotzone_max = config->hotzone_size_max,
-		.stall_target_usec = config->stall_target_usec,
-	};
-
-	if (!c->link || (c->limits_sent && c->sent_limits.rate == limits.rate &&
-			 c->sent_limits.hotzone_max == limits.hotzone_max &&
-			 c->sent_limits.stall_target_usec == limits.stall_target_usec))
-		return;
-	c->limits_sent = true;
-	c->sent_limits = limits;
-	if (worker_link_set_limits(c->link, &limits) < 0)
-		log_warning("%s: its worker cannot be told of its limits", v->device);
 }
 
 /* Once a rotation: the record that says so is durable before anything is converted. */
 static bool note_start(struct volume *v)
 {
-	struct record *record = &v->core->record;
+	const struct record_header h = header_sides(&v->header);
+	struct record *record = &v->token.record;
 	const uint64_t now = wall_clock_usec();
 
 	if (!record_started(record, now))
 		return false;
-	volume_note_sides(v);
+	record_note_sides(record, &h);
 	/* The header says so, whatever became of the record that did. */
-	record->cancel = record->cancel || strcmp(v->direction, "backward") == 0;
+	if (h.backward)
+		record_go_back(record);
 	if (!record->cancel)
 		record_converting(record, now);
 	(void)volume_record_changed(v);
-	v->core->found = false;
+	(void)volume_goes_on(v);
 	event_volume(v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
 	return true;
 }
@@ -215,7 +171,7 @@ static bool note_start(struct volume *v)
  */
 static bool note_turn(struct volume *v)
 {
-	if (!record_turned(&v->core->record))
+	if (!record_turned(&v->token.record))
 		return false;
 	(void)volume_record_changed(v);
 	return true;
@@ -223,62 +179,56 @@ static bool note_turn(struct volume *v)
 
 static void convert_volume(struct volume *v)
 {
-	struct volume_core *c = v->core;
+	struct run_options run;
 
-	if (note_start(v) || (strcmp(v->direction, "backward") == 0 && note_turn(v)))
+	if (note_start(v) || (header_is_backward(&v->header) && note_turn(v)))
 		return;
-	assert(record_is_durable(v));
+	assert(writing_is_durable(&v->writing));
 	manager_share_rate(v->manager); /* before the first byte */
-	c->stop_sent = c->reverse_sent = false;
-	v->longest_stall_usec = v->stall_999_usec = v->longest_suspend_usec = 0;
-	v->unavoidable_stall_usec = 0;
-	c->sent_run = volume_run_options(v);
-	c->sent_run.least_sequence = c->memory.sequence;
-	job_sent(v, WORKER_CONVERT, worker_link_run(c->link, WORKER_CONVERT, &c->sent_run));
-	if (c->at_work != WORKER_CONVERT)
+	progress_begun(&v->progress);
+	run = volume_run_options(v);
+	run.least_sequence = v->token.memory.sequence;
+	worker_slot_note_run(&v->worker, &run);
+	job_sent(v, WORKER_CONVERT, worker_link_run(v->worker.link, WORKER_CONVERT, &run));
+	if (v->worker.job != WORKER_CONVERT)
 		return;
 	if (v->job)
 		job_member_started(v->job, v);
-	if (c->found)
-		log_info("%s: goes on with the rotation that it was found in", v->device);
-	c->found = false;
+	if (volume_goes_on(v))
+		log_info("%s: goes on with the rotation that it was found in", v->place.device);
 }
 
 static void stop_worker(struct volume *v)
 {
-	if (v->core->stop_sent)
-		return;
-	v->core->stop_sent = true;
-	if (worker_link_stop(v->core->link) < 0)
-		log_warning("%s: its worker cannot be told to stop", v->device);
+	if (worker_slot_stop(&v->worker) < 0)
+		log_warning("%s: its worker cannot be told to stop", v->place.device);
 }
 
 static int send_run(struct volume *v, enum worker_job job)
 {
 	struct run_options options = volume_run_options(v);
 
-	options.least_sequence = v->core->memory.sequence;
-	return worker_link_run(v->core->link, job, &options);
+	options.least_sequence = v->token.memory.sequence;
+	return worker_link_run(v->worker.link, job, &options);
 }
 
 static void undo_rotation(struct volume *v)
 {
 	if (note_turn(v))
 		return;
-	assert(record_is_durable(v));
+	assert(writing_is_durable(&v->writing));
 	job_sent(v, WORKER_UNDO, send_run(v, WORKER_UNDO));
 }
 
 static void reverse_rotation(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	int r;
 
-	if (c->at_work == WORKER_CONVERT && c->reverse_sent)
+	if (v->worker.job == WORKER_CONVERT && v->worker.reverse_sent)
 		return;
 	r = send_run(v, WORKER_REVERSE);
-	if (r == 0 && c->at_work == WORKER_CONVERT)
-		c->reverse_sent = true;
+	if (r == 0 && v->worker.job == WORKER_CONVERT)
+		worker_slot_reverse_next(&v->worker);
 	else
 		job_sent(v, WORKER_REVERSE, r);
 }
@@ -286,7 +236,7 @@ static void reverse_rotation(struct volume *v)
 static void carry_out(struct volume *v, enum volume_action action)
 {
 	/* What changes the header's course must not overtake the record of why. */
-	const bool may = record_is_durable(v);
+	const bool may = writing_is_durable(&v->writing);
 
 	switch (action) {
 	case ACTION_GET_KEYS:
@@ -325,12 +275,12 @@ static void send_check(struct volume *v, const struct rotate_options *options)
 	const struct rotate_options o = volume_complete_options(v, options);
 	const struct run_options run = volume_resolve_run(v, &options->run);
 
-	job_sent(v, WORKER_CHECK, worker_link_check(v->core->link, &o, &run));
+	job_sent(v, WORKER_CHECK, worker_link_check(v->worker.link, &o, &run));
 }
 
 static void send_request(struct volume *v, struct request *q)
 {
-	struct worker_link *l = v->core->link;
+	struct worker_link *l = v->worker.link;
 
 	q->sent = true;
 	switch (q->kind) {
@@ -364,19 +314,19 @@ static bool may_be_interrupted(enum worker_job job)
 /* All that goes to the worker in this turn. */
 static void talk_to_worker(struct volume *v, enum volume_action action)
 {
-	struct volume_core *c = v->core;
 	struct request *q = NULL;
 
-	if (action != ACTION_NONE || request_pending(v))
-		keep_worker(v);
+	/* Worth finding again, unless it has keys that nobody needs any more. */
+	if (v->keys.state != KEYS_SPENT && (action != ACTION_NONE || request_pending(v)))
+		worker_slot_keep(&v->worker);
 	write_record(v);
-	if (c->link && c->at_work == WORKER_NONE)
+	if (v->worker.link && v->worker.job == WORKER_NONE)
 		q = request_to_send(v);
-	else if (c->link && may_be_interrupted(c->at_work))
+	else if (v->worker.link && may_be_interrupted(v->worker.job))
 		q = request_lock_to_send(v);
 	if (q)
 		send_request(v, q);
-	else if (c->link)
+	else if (v->worker.link)
 		carry_out(v, action);
 }
 
@@ -386,64 +336,56 @@ static void talk_to_worker(struct volume *v, enum volume_action action)
  */
 static bool may_end(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
+	return v->manager->stopping && v->worker.job == WORKER_NONE && keys_are_stored(&v->keys) &&
+	       !v->token.record.has_queued && writing_is_durable(&v->writing);
+}
 
-	return v->manager->stopping && c->at_work == WORKER_NONE && c->old_key_fd >= 0 &&
-	       !c->record.has_queued && c->record_durable == c->record_wanted;
+static void tell_risk(struct volume *v)
+{
+	char text[32], why[96];
+
+	assert(v->clock.deadline_usec > 0);
+	if (!record_late(&v->token.record))
+		return;
+	(void)volume_record_changed(v);
+	if (v->clock.needed == UINT64_MAX)
+		(void)snprintf(why, sizeof(why), "there is no time left");
+	else
+		(void)snprintf(why, sizeof(why), "%llu bytes/s would be needed",
+			       (unsigned long long)v->clock.needed);
+	event_volume(v, EVENT_DEADLINE_AT_RISK, LOG_WARNING,
+		     "the deadline of the rotation, %s, cannot be held: %s",
+		     clock_text(v->clock.deadline_usec, text, sizeof(text)), why);
 }
 
 void volume_step(struct volume *v)
 {
-	struct volume_core *c = v->core;
 	struct volume_facts facts;
 	struct volume_step s;
 
-	volume_look_at_clock(v);
+	if (volume_look_at_clock(v))
+		tell_risk(v);
 	facts = volume_facts(v);
 	s = volume_decide(&facts);
 	stand_in_line(v, s.line);
 	volume_set_state(v, s.state);
-	if (c->group && s.state == VOLUME_LOCKED) {
+	if (v->group && s.state == VOLUME_LOCKED) {
 		struct failure f;
 
-		(void)failure_set(&f, -ENOKEY, "%s: %s", v->device, v->state_reason);
+		(void)failure_set(&f, -ENOKEY, "%s: %s", v->place.device, v->status.reason);
 		group_failed(v, -ENOKEY, &f);
 		return;
 	}
 	request_answer(v); /* who has an answer needs no worker any more */
 	if (!needs_worker(v, &s) || may_end(v))
 		volume_drop_worker(v);
-	else if (!c->link && !v->manager->stopping)
+	else if (!v->worker.link && !v->manager->stopping)
 		(void)volume_need_worker(v);
-	else if (c->link && c->looked)
+	else if (v->worker.link && worker_slot_knows_header(&v->worker))
 		talk_to_worker(v, s.action);
-}
-
-void volume_fail(struct volume *v, int error, const struct failure *f)
-{
-	struct volume_core *c = v->core;
-	struct job *group = c->group;
-
-	assert(error < 0);
-	if (c->conflict) /* which is told already, and explains it */
-		return;
-	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);
-	if (c->reencryption == REENCRYPTION_NONE && !c->unseen) {
-		record_failed(&c->record, f->text, wall_clock_usec());
-		(void)volume_record_changed(v);
-		volume_use_up_keys(v);
-	} else {
-		c->failed = true;
-		c->failure = *f;
-	}
-	if (group)
-		group_failed(v, error, f);
-	else if (v->job)
-		job_member_ended(v->job, v, error, f);
-	volume_mark(v, VOLUME_CHANGED_STATE);
 }
 
 bool volume_is_calm(const struct volume *v)
 {
-	return v->core->at_work == WORKER_NONE || !v->core->link;
+	return v->worker.job == WORKER_NONE || !v->worker.link;
 }

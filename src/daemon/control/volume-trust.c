@@ -16,19 +16,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/control/core.h"
-#include "daemon/control/events.h"
 #include "util/checked.h"
-#include "util/error.h"
+#include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
 
 /* A token that nobody vouches for may raise the serial, but not up to the last one. */
 #define SERIAL_STEP_MAX (UINT64_C(1) << 32)
+
+#define TRUST_REASON_SIZE sizeof(((struct volume_token *)NULL)->trust_reason)
 
 enum origin {
 	ORIGIN_NONE,
@@ -44,7 +44,7 @@ static const char *state_dir(const struct volume *v)
 
 static void save_memory(struct volume *v)
 {
-	(void)remembered_save(state_dir(v), v->uuid, &v->core->memory);
+	(void)remembered_save(state_dir(v), v->uuid, &v->token.memory);
 }
 
 static bool is_text(const char *a, const char *b)
@@ -52,22 +52,22 @@ static bool is_text(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
-static bool has_memory(const struct volume_core *c)
+static bool has_memory(const struct volume_token *t)
 {
-	return c->memory.written && *c->memory.written;
+	return t->memory.written && *t->memory.written;
 }
 
-static enum origin judge_token(struct volume_core *c, const char *text, uint64_t serial,
-			       enum record_trust trust)
+/* @why: of TRUST_REASON_SIZE bytes; "" unless it is bad. */
+static enum origin judge_token(const struct volume_token *t, const char *text, uint64_t serial,
+			       enum record_trust trust, char *why)
 {
-	const struct remembered *m = &c->memory;
-	char *why = c->trust_reason;
-	const size_t size = sizeof(c->trust_reason);
+	const struct remembered *m = &t->memory;
+	const size_t size = TRUST_REASON_SIZE;
 
 	*why = '\0';
 	if (is_text(m->written, text) || is_text(m->pending, text))
 		return *text ? ORIGIN_HERE : ORIGIN_NONE;
-	if (!*text && !has_memory(c))
+	if (!*text && !has_memory(t))
 		return ORIGIN_NONE;
 	if (!*text)
 		(void)text_format(why, size, "the state token is gone from the header");
@@ -97,50 +97,91 @@ static int parse_token(const char *json, struct record *ret)
 	return r == -EBADMSG ? record_parse("", ret) : r;
 }
 
-static void forget_found(struct volume_core *c)
+static void forget_found(struct volume_token *t)
 {
-	free(c->found_json);
-	c->found_json = NULL;
-	free(c->shown);
-	c->shown = NULL;
+	free(t->found_json);
+	t->found_json = NULL;
+	free(t->found);
+	t->found = NULL;
 }
 
-static void set_base(struct volume_core *c, char **json)
+static void set_base(struct volume_token *t, char **json)
 {
-	free(c->record_json);
-	c->record_json = *json;
-	*json = NULL;
+	free(t->json);
+	t->json = TAKE_PTR(*json);
+}
+
+void token_free(struct volume_token *t)
+{
+	forget_found(t);
+	free(t->json);
+	free(t->sent_json);
+	free(t->shown.keys);
+	remembered_clear(&t->memory);
+	*t = (struct volume_token){};
 }
 
 /* Would it start something that nobody asked this host for? */
 static bool has_orders(const struct volume *v, const struct record *r)
 {
-	return r->has_queued || *r->held || (r->cancel && strcmp(v->direction, "backward") != 0);
+	return r->has_queued || *r->held || (r->cancel && !header_is_backward(&v->header));
 }
 
-/* What a person agreed to elsewhere, or what only a token says of it: here nobody has. */
-static void forget_consent(struct rotate_options *o)
+/* The keys of a record are copied for the bus; without memory there are none to see. */
+static void show_keys(struct shown_record *s, const struct record *r)
 {
-	o->may_weaken = o->lose_keyslots = o->force_offline = false;
+	const struct volume_key *active = record_active_key(r);
+	struct volume_key *keys = NULL;
+
+	if (r->n_keys > 0) {
+		keys = malloc(r->n_keys * sizeof(*keys));
+		if (keys)
+			memcpy(keys, r->keys, r->n_keys * sizeof(*keys));
+	}
+	free(s->keys);
+	s->keys = keys;
+	s->n_keys = keys ? r->n_keys : 0;
+	(void)text_copy(s->key_id, sizeof(s->key_id), active ? active->id : "");
+	s->key_generation = active ? active->generation : 0;
+}
+
+void volume_show_record(struct volume *v)
+{
+	const struct record *r = v->token.found ?: &v->token.record;
+	struct shown_record *s = &v->token.shown;
+
+	show_keys(s, r);
+	s->has_queued = r->has_queued;
+	s->queued = r->queued;
+	s->last = r->last;
+	volume_apply_run(v);
+	mark_set(&v->mark, VOLUME_CHANGED_KEYS | VOLUME_CHANGED_ROTATION);
+}
+
+uint64_t volume_record_changed(struct volume *v)
+{
+	/* Whatever token nobody vouches for is replaced by this. */
+	free(v->token.found);
+	v->token.found = NULL;
+	volume_show_record(v);
+	return writing_want(&v->writing);
 }
 
 static int take_signed(struct volume *v, const struct record *found, char **text)
 {
-	struct volume_core *c = v->core;
-
-	c->record = *found;
-	forget_consent(&c->record.queued);
+	v->token.record = *found;
+	record_forget_consent(&v->token.record);
 	volume_apply_rate(v);
 	if (has_orders(v, found)) {
-		c->record.foreign = true;
+		record_distrust(&v->token.record);
 		(void)volume_record_changed(v);
 		return 0;
 	}
-	free(c->memory.written);
-	free(c->memory.pending);
-	c->memory.written = *text;
-	c->memory.pending = *text = NULL;
-	c->memory.serial = found->serial;
+	free(v->token.memory.written);
+	free(v->token.memory.pending);
+	v->token.memory.written = *text;
+	v->token.memory.pending = *text = NULL;
+	v->token.memory.serial = found->serial;
 	save_memory(v);
 	return 0;
 }
@@ -149,44 +190,44 @@ static int take_signed(struct volume *v, const struct record *found, char **text
 static int take_bad(struct volume *v, const struct record *found, char **json)
 {
 	const uint64_t rate = config_for_volume(v->manager->config, v->uuid)->rate_limit;
-	struct volume_core *c = v->core;
 	const struct record hints = record_hints(found, rate);
-	const bool known = has_memory(c);
-	_cleanup_free_ char *base = strdup(known ? c->memory.written : "");
+	const bool known = has_memory(&v->token);
+	_cleanup_free_ char *base = strdup(known ? v->token.memory.written : "");
 	int r;
 
-	assert(!c->shown && !c->found_json);
+	assert(!v->token.found && !v->token.found_json);
 	if (!base)
 		return -ENOMEM;
-	r = record_parse(base, &c->record);
+	r = record_parse(base, &v->token.record);
 	if (r < 0)
 		return r == -EBADMSG ? -EIO : r;
-	set_base(c, &base);
+	set_base(&v->token, &base);
 	if (!known) {
-		c->record = hints;
-		c->shown = malloc(sizeof(*c->shown));
-		if (c->shown)
-			*c->shown = *found;
+		v->token.record = hints;
+		v->token.found = malloc(sizeof(*v->token.found));
+		if (v->token.found)
+			*v->token.found = *found;
 	}
-	c->found_json = *json;
+	v->token.found_json = *json;
 	*json = NULL;
-	c->found_serial = found->serial;
+	v->token.found_serial = found->serial;
 	return 0;
 }
 
 static void tell_trust(struct volume *v, const char *name, const char *reason)
 {
-	if (strcmp(v->state_token, name) == 0 && strcmp(v->state_token_reason, reason) == 0)
+	if (strcmp(v->token.trust, name) == 0 && strcmp(v->token.trust_reason, reason) == 0)
 		return;
-	(void)text_copy(v->state_token, sizeof(v->state_token), name);
-	(void)text_copy(v->state_token_reason, sizeof(v->state_token_reason), reason);
+	(void)text_copy(v->token.trust, sizeof(v->token.trust), name);
+	(void)text_copy(v->token.trust_reason, sizeof(v->token.trust_reason), reason);
 	if (strcmp(name, "untrusted") == 0)
-		log_warning("%s: %s is not obeyed: %s; see recryptctl accept", v->device, v->uuid,
-			    reason);
-	volume_mark(v, VOLUME_CHANGED_ROTATION);
+		log_warning("%s: %s is not obeyed: %s; see recryptctl accept", v->place.device,
+			    v->uuid, reason);
+	mark_set(&v->mark, VOLUME_CHANGED_ROTATION);
 }
 
-static void show_trust(struct volume *v, enum origin origin, enum record_trust trust)
+static void show_trust(struct volume *v, enum origin origin, enum record_trust trust,
+		       const char *why)
 {
 	const char *name = "verified";
 
@@ -194,7 +235,7 @@ static void show_trust(struct volume *v, enum origin origin, enum record_trust t
 		name = "none";
 	else if (origin == ORIGIN_BAD)
 		name = trust == RECORD_UNVERIFIED ? "unverified" : "untrusted";
-	tell_trust(v, name, v->core->trust_reason);
+	tell_trust(v, name, why);
 }
 
 /* Written here before a key was known: now there is one to sign it with. */
@@ -207,15 +248,14 @@ static void sign_again(struct volume *v, enum record_trust trust)
 /* A worker of an earlier manager has it, and will write it: that is what counts from here on. */
 static int take_pending(struct volume *v)
 {
-	struct volume_core *c = v->core;
-	char *json = strdup(c->memory.pending);
-	int r = json ? record_parse(json, &c->record) : -ENOMEM;
+	char *json = strdup(v->token.memory.pending);
+	int r = json ? record_parse(json, &v->token.record) : -ENOMEM;
 
 	if (r < 0) {
 		free(json);
 		return r == -EBADMSG ? -EIO : r;
 	}
-	set_base(c, &json);
+	set_base(&v->token, &json);
 	(void)volume_record_changed(v);
 	return 0;
 }
@@ -223,8 +263,8 @@ static int take_pending(struct volume *v)
 /* @adopted: by a worker that an earlier manager has told something. */
 static int take_token(struct volume *v, char **json, enum record_trust trust, bool adopted)
 {
-	struct volume_core *c = v->core;
 	_cleanup_free_ char *text = NULL;
+	char why[TRUST_REASON_SIZE];
 	struct record found;
 	enum origin origin;
 	int r = parse_token(*json, &found);
@@ -234,220 +274,115 @@ static int take_token(struct volume *v, char **json, enum record_trust trust, bo
 	r = record_canonical(*json, &text);
 	if (r < 0)
 		return r;
-	forget_found(c);
-	origin = judge_token(c, text, found.serial, trust);
-	show_trust(v, origin, trust);
+	forget_found(&v->token);
+	origin = judge_token(&v->token, text, found.serial, trust, why);
+	show_trust(v, origin, trust, why);
 	if (origin == ORIGIN_BAD)
 		return take_bad(v, &found, json);
-	set_base(c, json);
+	set_base(&v->token, json);
 	if (origin == ORIGIN_SIGNED)
 		return take_signed(v, &found, &text);
-	c->record = found;
+	v->token.record = found;
 	if (origin == ORIGIN_HERE)
 		sign_again(v, trust);
-	return adopted && c->memory.pending ? take_pending(v) : 0;
+	return adopted && v->token.memory.pending ? take_pending(v) : 0;
 }
 
 /* A worker may have died after it wrote what it was sent. */
-static int note_pending(struct volume_core *c, const char *json)
+static int note_pending(struct volume_token *t, const char *json)
 {
 	_cleanup_free_ char *text = NULL;
 	int r = record_canonical(json, &text);
 
 	if (r < 0)
 		return r;
-	if (is_text(c->memory.pending, text)) {
-		free(c->memory.written);
-		c->memory.written = TAKE_PTR(c->memory.pending);
+	if (is_text(t->memory.pending, text)) {
+		free(t->memory.written);
+		t->memory.written = TAKE_PTR(t->memory.pending);
 	}
 	return 0;
 }
 
 int volume_take_record(struct volume *v, struct worker_look *look)
 {
-	struct volume_core *c = v->core;
-	const bool first = !c->memory_loaded;
+	const bool first = !v->token.memory_loaded;
 	int r;
 
 	if (first) {
-		remembered_load(state_dir(v), v->uuid, &c->memory);
-		c->memory_loaded = true;
+		remembered_load(state_dir(v), v->uuid, &v->token.memory);
+		v->token.memory_loaded = true;
 	}
 	/* First of all: the next text that is sent takes the place of the pending one. */
-	r = note_pending(c, look->record);
+	r = note_pending(&v->token, look->record);
 	/* Unless we have something newer that is not written yet. */
-	if (r < 0 || c->record_wanted != c->record_durable || c->record_only_here)
+	if (r < 0 || !writing_is_durable(&v->writing) || v->writing.place != RECORD_IN_HEADER)
 		return r;
-	return take_token(v, &look->record, look->trust, first && c->stored);
+	return take_token(v, &look->record, look->trust, first && v->worker.stored);
 }
 
 /* A host that remembers the token on the disk must take our next one for newer. */
-static void pass_serial(struct volume_core *c)
+static void pass_serial(struct volume_token *t)
 {
-	const uint64_t limit = c->memory.serial + SERIAL_STEP_MAX;
+	const uint64_t limit = t->memory.serial + SERIAL_STEP_MAX;
 
-	if (c->found_serial > c->memory.serial)
-		c->memory.serial = MIN(c->found_serial, limit);
+	if (t->found_serial > t->memory.serial)
+		t->memory.serial = MIN(t->found_serial, limit);
 }
 
 int volume_remember_pending(struct volume *v, const char **ret_json)
 {
-	struct volume_core *c = v->core;
-	struct remembered *m = &c->memory;
+	struct remembered *m = &v->token.memory;
 	_cleanup_free_ char *json = NULL;
 	char *text;
 	int r;
 
-	assert(c->memory_loaded); /* its serial counts */
-	assert(c->record_wanted > c->record_durable);
-	if (c->found_json)
-		pass_serial(c);
-	c->record.serial = m->serial + 1;
-	r = record_format(&c->record, c->record_json ?: "", &json);
+	assert(v->token.memory_loaded); /* its serial counts */
+	assert(!writing_is_durable(&v->writing));
+	if (v->token.found_json)
+		pass_serial(&v->token);
+	record_set_serial(&v->token.record, m->serial + 1);
+	r = record_format(&v->token.record, v->token.json ?: "", &json);
 	if (r < 0)
 		return r;
 	r = record_canonical(json, &text);
 	if (r < 0)
 		return r;
-	m->serial = c->record.serial;
+	m->serial = v->token.record.serial;
 	free(m->pending);
 	m->pending = text;
 	save_memory(v);
-	free(c->sent_json);
-	*ret_json = c->sent_json = TAKE_PTR(json);
+	free(v->token.sent_json);
+	*ret_json = v->token.sent_json = TAKE_PTR(json);
 	return 0;
 }
 
 void volume_remember_written(struct volume *v)
 {
-	struct volume_core *c = v->core;
-	struct remembered *m = &c->memory;
+	struct remembered *m = &v->token.memory;
 
 	if (!m->pending)
 		return;
 	free(m->written);
 	m->written = TAKE_PTR(m->pending);
 	save_memory(v);
-	if (c->found_json)
-		log_notice("%s: its state token is replaced, which was not verified", v->device);
-	forget_found(c);
-	c->trust_reason[0] = '\0';
-	set_base(c, &c->sent_json);
+	if (v->token.found_json)
+		log_notice("%s: its state token is replaced, which was not verified",
+			   v->place.device);
+	forget_found(&v->token);
+	set_base(&v->token, &v->token.sent_json);
 	tell_trust(v, "verified", "");
 	volume_show_record(v);
 }
 
-/* --- the header --- */
-
-static struct record_header header_of(const struct volume *v)
-{
-	const struct volume_core *c = v->core;
-
-	return (struct record_header){
-		.in_reencryption = c->reencryption != REENCRYPTION_NONE,
-		.backward = strcmp(v->direction, "backward") == 0,
-		.old_side = c->old_side,
-		.new_side = c->new_side,
-	};
-}
-
-void volume_note_sides(struct volume *v)
-{
-	const struct record_header h = header_of(v);
-
-	record_note_sides(&v->core->record, &h);
-}
-
-static void set_conflict(struct volume *v, const char *what)
-{
-	struct volume_core *c = v->core;
-	struct failure f;
-
-	if (c->conflict)
-		return;
-	(void)failure_set(&f, -ERROR_HEADER_CHANGED,
-			  "%s: %s; restore the header that belongs to the data, or accept this "
-			  "one with recryptctl accept",
-			  v->device, what);
-	c->conflict = c->failed = true;
-	c->failure = f;
-	if (v->job && c->reencryption == REENCRYPTION_NONE && c->record.has_queued) {
-		/* Whoever waits for it hears that it failed, so it must not begin later. */
-		c->record.has_queued = false;
-		c->record.group[0] = c->record.held[0] = '\0';
-		(void)volume_record_changed(v);
-	}
-	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f.text);
-	if (c->group)
-		group_failed(v, -ERROR_HEADER_CHANGED, &f);
-	else if (v->job)
-		job_member_ended(v->job, v, -ERROR_HEADER_CHANGED, &f);
-	volume_mark(v, VOLUME_CHANGED_STATE);
-}
-
-static void conflict_is_over(struct volume *v)
-{
-	struct volume_core *c = v->core;
-
-	if (!c->conflict)
-		return;
-	c->conflict = c->failed = false;
-	volume_mark(v, VOLUME_CHANGED_STATE);
-}
-
-/* A header that was left in the middle of a rotation can only have moved on. */
-static bool is_older(const struct volume *v)
-{
-	const struct volume_core *c = v->core;
-
-	return c->reencryption != REENCRYPTION_NONE && c->sequence < c->memory.sequence &&
-	       strcmp(c->record.last.outcome, "running") == 0;
-}
-
-enum record_match volume_check_header(struct volume *v)
-{
-	struct volume_core *c = v->core;
-	const struct record_header h = header_of(v);
-	enum record_match match = record_compare(&c->record, &h);
-
-	if (is_older(v))
-		match = RECORD_ROLLED_BACK;
-	switch (match) {
-	case RECORD_ROLLED_BACK:
-		set_conflict(v, "a header of before has taken the place of the one that this host "
-				"left, or another program has taken the rotation back: in the "
-				"first case its keys and progress are not those of the data");
-		return match;
-	case RECORD_OTHER_ROTATION:
-		set_conflict(v, "the header is in a re-encryption that does not follow on what "
-				"this host left");
-		return match;
-	case RECORD_OTHER_KEY:
-		log_notice("%s: another program has changed its key or cipher", v->device);
-		record_other_key(&c->record, &h, wall_clock_usec());
-		(void)volume_record_changed(v);
-		break;
-	case RECORD_MATCHES:
-	case RECORD_ENDED_NEW:
-	case RECORD_ENDED_OLD:
-		break;
-	}
-	conflict_is_over(v);
-	if (!h.in_reencryption && !*c->record.side && match == RECORD_MATCHES)
-		memcpy(c->record.side, c->old_side, sizeof(c->record.side));
-	return match;
-}
-
 void volume_note_sequence(struct volume *v)
 {
-	struct volume_core *c = v->core;
-
-	if (c->conflict || c->sequence == c->memory.sequence || c->at_work != WORKER_NONE)
+	if (trouble_is_conflict(&v->trouble) || v->header.sequence == v->token.memory.sequence ||
+	    v->worker.job != WORKER_NONE)
 		return;
-	if (c->reencryption == REENCRYPTION_NONE) {
-		c->memory.sequence = 0;
-	} else if (c->sequence > c->memory.sequence) {
-		c->memory.sequence = c->sequence;
+	if (!header_in_reencryption(&v->header)) {
+		v->token.memory.sequence = 0;
+	} else if (v->header.sequence > v->token.memory.sequence) {
+		v->token.memory.sequence = v->header.sequence;
 		save_memory(v);
 	}
 }
@@ -456,58 +391,25 @@ void volume_note_sequence(struct volume *v)
 
 void volume_accept_header(struct volume *v)
 {
-	struct volume_core *c = v->core;
-	const struct record_header h = header_of(v);
+	const struct record_header h = header_sides(&v->header);
 
-	record_accept_header(&c->record, &h, wall_clock_usec());
-	c->conflict = c->failed = false;
-	c->memory.sequence = 0;
+	record_accept_header(&v->token.record, &h, wall_clock_usec());
+	v->token.memory.sequence = 0;
 }
 
-static int accept_record(struct volume *v)
+int volume_accept_token(struct volume *v)
 {
-	struct volume_core *c = v->core;
+	struct volume_token *t = &v->token;
 	int r;
 
-	assert(c->found_json);
-	r = parse_token(c->found_json, &c->record);
+	assert(t->found_json);
+	r = parse_token(t->found_json, &t->record);
 	if (r < 0)
 		return r;
-	c->record.foreign = false;
-	forget_consent(&c->record.queued);
-	set_base(c, &c->found_json);
-	pass_serial(c);
-	forget_found(c);
+	record_confirm(&t->record);
+	record_forget_consent(&t->record);
+	set_base(t, &t->found_json);
+	pass_serial(t);
+	forget_found(t);
 	return 0;
-}
-
-int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
-{
-	struct volume_core *c = v->core;
-	struct request r = {.kind = REQUEST_RECORD, .fd = -1, .done = done, .userdata = userdata};
-	int q = 0;
-
-	if (v->manager->stopping)
-		return failure_set(f, -ERROR_SHUTTING_DOWN, "%s: the daemon is being stopped",
-				   v->device);
-	if (!c->conflict && !c->found_json && !c->record.foreign)
-		return failure_set(f, -EINVAL,
-				   "%s: its state token and its header are as this host left them; "
-				   "there is nothing to accept",
-				   v->device);
-	if (c->conflict)
-		volume_accept_header(v);
-	else if (c->found_json)
-		q = accept_record(v);
-	if (q < 0)
-		return failure_set(f, q, "%s: out of memory", v->device);
-	c->record.foreign = false;
-	log_notice("%s: its state is accepted as it is", v->device);
-	r.sequence = volume_record_changed(v);
-	volume_apply_rate(v);
-	volume_settle_record(v);
-	volume_add_found_job(v);
-	r.sequence = c->record_wanted;
-	volume_mark(v, VOLUME_CHANGED_ALL);
-	return request_add(v, &r) < 0 ? failure_set(f, -ENOMEM, "%s: out of memory", v->device) : 0;
 }

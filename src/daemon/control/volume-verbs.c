@@ -3,40 +3,36 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
 #include "util/cleanup.h"
 #include "util/error.h"
 #include "util/log.h"
-#include "util/text.h"
 
 static bool in_rotation(const struct volume *v)
 {
-	const struct volume_core *c = v->core;
-
-	return c->reencryption != REENCRYPTION_NONE || c->record.has_queued ||
-	       c->at_work == WORKER_PREPARE;
+	return header_in_reencryption(&v->header) || v->token.record.has_queued ||
+	       v->worker.job == WORKER_PREPARE;
 }
 
 static int refuse_stopping(const struct volume *v, struct failure *f)
 {
-	return v->manager->stopping ? failure_set(f, -ERROR_SHUTTING_DOWN,
-						  "%s: the daemon is being stopped", v->device)
-				    : 0;
+	return v->manager->stopping
+		       ? failure_set(f, -ERROR_SHUTTING_DOWN, "%s: the daemon is being stopped",
+				     v->place.device)
+		       : 0;
 }
 
 static int no_rotation(const struct volume *v, struct failure *f)
 {
-	return failure_set(f, -ERROR_NO_ROTATION, "%s: no rotation is under way", v->device);
+	return failure_set(f, -ERROR_NO_ROTATION, "%s: no rotation is under way", v->place.device);
 }
 
 static int no_memory(const struct volume *v, struct failure *f)
 {
-	return failure_set(f, -ENOMEM, "%s: out of memory", v->device);
+	return failure_set(f, -ENOMEM, "%s: out of memory", v->place.device);
 }
 
 /* A caller waits for the record as it is now. */
@@ -45,7 +41,7 @@ static int wait_for_record(struct volume *v, enum request_kind kind, struct fail
 {
 	const struct request r = {.kind = kind,
 				  .fd = -1,
-				  .sequence = v->core->record_wanted,
+				  .sequence = v->writing.wanted,
 				  .done = done,
 				  .userdata = userdata};
 
@@ -56,15 +52,24 @@ static int wait_for_record(struct volume *v, enum request_kind kind, struct fail
 /* While the others of its group prepare, one that comes late would break "all or none". */
 static int refuse_late(const struct volume *v, struct failure *f)
 {
-	if (!*v->group)
+	if (!*v->settings.group)
 		return 0;
 	for (const struct volume *o = v->manager->volumes; o; o = o->next)
-		if (o->core->group && strcmp(o->group, v->group) == 0)
+		if (o->group && strcmp(o->settings.group, v->settings.group) == 0)
 			return failure_set(f, -EBUSY,
 					   "%s: its group \"%s\" is being prepared; try again when "
 					   "that has ended",
-					   v->device, v->group);
+					   v->place.device, v->settings.group);
 	return 0;
+}
+
+static int change_run(struct volume *v, const struct run_choices *run, struct failure *f)
+{
+	int r = volume_change_run(v, run, f);
+
+	if (r > 0)
+		(void)volume_record_changed(v);
+	return r < 0 ? r : 0;
 }
 
 /* The header may have been put right; it is looked at before anything else is done. */
@@ -77,7 +82,7 @@ static int ask_again(struct volume *v)
 
 int volume_refuse_unseen(struct volume *v, struct failure *f)
 {
-	if (!v->core->unseen)
+	if (!v->header.unseen)
 		return 0;
 	return ask_again(v) < 0
 		       ? no_memory(v, f)
@@ -85,29 +90,26 @@ int volume_refuse_unseen(struct volume *v, struct failure *f)
 				 f, -EBUSY,
 				 "%s: its header could not be read since its worker ended in the "
 				 "middle of something; it is read now, try again",
-				 v->device);
+				 v->place.device);
 }
 
 /* A second rotation, to come after the one that is there. */
 static int queue_rotation(struct volume *v, const struct rotate_options *options, struct failure *f,
 			  struct job **ret_job)
 {
-	struct volume_core *c = v->core;
-
 	if (!options->queue)
 		return failure_set(f, -ERROR_IN_PROGRESS,
 				   "%s: a rotation is under way; wait for it, cancel it, or queue "
 				   "this one",
-				   v->device);
+				   v->place.device);
 	if (!v->job)
 		return failure_set(f, -ERROR_IN_PROGRESS,
 				   "%s: the rotation that is under way does not go on by itself; "
 				   "resume or cancel it first",
-				   v->device);
-	if (c->at_work == WORKER_PREPARE || c->group)
-		return failure_set(f, -EBUSY, "%s: a rotation is being prepared", v->device);
-	c->record.has_queued = true;
-	c->record.queued = *options;
+				   v->place.device);
+	if (v->worker.job == WORKER_PREPARE || v->group)
+		return failure_set(f, -EBUSY, "%s: a rotation is being prepared", v->place.device);
+	record_queue(&v->token.record, options);
 	(void)volume_record_changed(v);
 	*ret_job = v->job;
 	return 0;
@@ -120,14 +122,6 @@ int volume_check_deadline(const struct rotate_options *options, struct failure *
 	return options->deadline_usec > 0 && options->deadline_usec <= wall_clock_usec()
 		       ? failure_set(f, -EINVAL, "the deadline has passed already")
 		       : 0;
-}
-
-int volume_refuse_conflict(const struct volume *v, struct failure *f)
-{
-	if (!v->core->conflict)
-		return 0;
-	*f = v->core->failure;
-	return -ERROR_HEADER_CHANGED;
 }
 
 static int refuse_rotation(const struct volume *v, const struct rotate_options *options,
@@ -159,7 +153,7 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 	r = refuse_late(v, f);
 	if (r < 0)
 		return r;
-	if (job_new(v->manager, JOB_ROTATE, &v, 1, ret_job) < 0)
+	if (volume_new_job(v, JOB_ROTATE, ret_job) < 0)
 		return no_memory(v, f);
 	volume_wish_rotation(v, options);
 	return 0;
@@ -167,72 +161,69 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 
 void volume_wish_rotation(struct volume *v, const struct rotate_options *options)
 {
-	struct volume_core *c = v->core;
-
-	assert(c->reencryption == REENCRYPTION_NONE && !c->record.has_queued && !c->conflict);
-	c->record.has_queued = true;
-	c->record.queued = *options;
-	c->record.foreign = false;
-	c->record.last = (struct last_rotation){};
-	c->record.suspended = c->record.cancel = c->record.turned = c->record.late = false;
-	c->record.deadline_usec = c->record.now_until = 0;
-	c->record.run = (struct run_choices){};
+	assert(!header_in_reencryption(&v->header) && !trouble_is_conflict(&v->trouble));
+	record_wish(&v->token.record, options);
 	volume_forget_clock(v);
-	c->record.group[0] = '\0';
-	c->provider_asked = c->locked_by_user = c->failed = false;
+	keys_wish(&v->keys);
+	trouble_forgive(&v->trouble);
 	(void)volume_record_changed(v);
 }
 
 int volume_suspend(struct volume *v, const char *reason, struct failure *f, volume_done_t done,
 		   void *userdata)
 {
-	struct record *record = &v->core->record;
-
 	if (!in_rotation(v))
 		return no_rotation(v, f);
-	record->suspended = true;
-	record->now_until = 0;
+	record_suspend(&v->token.record, reason);
 	volume_forget_clock(v);
-	(void)text_copy(record->suspend_reason, sizeof(record->suspend_reason), reason);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
+}
+
+static void resume_record(struct volume *v, const struct resume_options *options)
+{
+	struct record *record = &v->token.record;
+
+	if (record->suspended || record->foreign || (*record->held && !v->group)) {
+		record_resume(record);
+		if (!v->group)
+			record_release(record); /* whatever the others of its group do */
+		(void)volume_record_changed(v);
+	}
+	if (options->now) {
+		record_ignore_windows(record, volume_end_of_next_window(v));
+		volume_forget_clock(v);
+		(void)volume_record_changed(v);
+	}
 }
 
 int volume_resume(struct volume *v, const struct resume_options *options, struct failure *f,
 		  volume_done_t done, void *userdata)
 {
-	struct volume_core *c = v->core;
+	const bool conflict = trouble_is_conflict(&v->trouble);
 	int r = refuse_stopping(v, f);
 	struct job *j;
 
 	if (r < 0)
 		return r;
-	if (!in_rotation(v) && !c->conflict)
+	if (!in_rotation(v) && !conflict)
 		return no_rotation(v, f);
-	r = volume_change_run(v, &options->run, f);
+	r = change_run(v, &options->run, f);
 	if (r < 0)
 		return r;
 	if (!v->job && in_rotation(v) &&
-	    job_new(v->manager, c->record.cancel ? JOB_CANCEL : JOB_RECOVER, &v, 1, &j) < 0)
+	    volume_new_job(v, v->token.record.cancel ? JOB_CANCEL : JOB_RECOVER, &j) < 0)
 		return no_memory(v, f);
-	if (c->record.suspended || c->failed)
+	if (v->token.record.suspended || v->trouble.kind != TROUBLE_NONE)
 		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed");
-	if (c->record.suspended || c->record.foreign || (*c->record.held && !c->group)) {
-		c->record.suspended = c->record.foreign = false;
-		if (!c->group)
-			c->record.held[0] = '\0'; /* whatever the others of its group do */
-		(void)volume_record_changed(v);
-	}
-	if (options->now) {
-		c->record.now_until = volume_end_of_next_window(v);
-		volume_forget_clock(v);
-		(void)volume_record_changed(v);
-	}
-	if (c->conflict && ask_again(v) < 0)
+	resume_record(v, options);
+	if (conflict && ask_again(v) < 0)
 		return no_memory(v, f);
-	c->failed = c->conflict = c->provider_asked = c->found = false;
-	c->deaths = c->busy = 0;
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	trouble_clear(&v->trouble);
+	keys_ask_again(&v->keys);
+	worker_slot_forgive(&v->worker);
+	(void)volume_goes_on(v);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }
 
@@ -242,73 +233,57 @@ static int begin_cancel(struct volume *v, struct failure *f, struct job **ret_jo
 	struct failure why;
 	struct job *j;
 
-	(void)failure_set(&why, -ECANCELED, "%s: the rotation was cancelled", v->device);
-	if (v->core->group)
+	(void)failure_set(&why, -ECANCELED, "%s: the rotation was cancelled", v->place.device);
+	if (v->group)
 		group_failed(v, -ECANCELED, &why);
 	if (v->job)
 		job_member_ended(v->job, v, -ECANCELED, &why);
-	if (job_new(v->manager, JOB_CANCEL, &v, 1, &j) < 0)
+	if (volume_new_job(v, JOB_CANCEL, &j) < 0)
 		return no_memory(v, f);
 	*ret_job = j;
 	return 0;
 }
 
-void volume_forget_rotation(struct volume *v)
-{
-	struct volume_core *c = v->core;
-
-	record_failed(&c->record, "", wall_clock_usec());
-	c->record.suspended = false;
-	(void)snprintf(c->record.last.outcome, sizeof(c->record.last.outcome), "cancelled");
-	(void)volume_record_changed(v);
-	volume_use_up_keys(v);
-	event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
-	if (v->job)
-		job_member_ended(v->job, v, 0, NULL);
-}
-
 static int refuse_cancel(const struct volume *v, struct failure *f)
 {
-	const struct volume_core *c = v->core;
 	int r = refuse_stopping(v, f);
 
 	if (r < 0)
 		return r;
 	if (!in_rotation(v))
 		return no_rotation(v, f);
-	if (c->reencryption != REENCRYPTION_NONE && volume_refuse_conflict(v, f) < 0)
+	if (header_in_reencryption(&v->header) && volume_refuse_conflict(v, f) < 0)
 		return -ERROR_HEADER_CHANGED;
-	if (c->record.cancel || strcmp(v->direction, "backward") == 0)
+	if (v->token.record.cancel || header_is_backward(&v->header))
 		return failure_set(f, -ERROR_REVERSING, "%s: it is on its way back already",
-				   v->device);
-	if (c->reencryption != REENCRYPTION_NONE && strcmp(v->mode, "reencrypt") != 0)
+				   v->place.device);
+	if (header_in_reencryption(&v->header) && strcmp(v->header.mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
-				   v->device);
+				   v->place.device);
 	return 0;
 }
 
 int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
 		  struct job **ret_job)
 {
-	struct volume_core *c = v->core;
 	int r = refuse_cancel(v, f);
 
 	if (r < 0)
 		return r;
-	r = volume_change_run(v, run, f);
+	r = change_run(v, run, f);
 	if (r < 0)
 		return r;
 	r = begin_cancel(v, f, ret_job);
 	if (r < 0)
 		return r;
-	if (c->reencryption == REENCRYPTION_NONE && c->at_work != WORKER_PREPARE && !c->unseen) {
+	if (!header_in_reencryption(&v->header) && v->worker.job != WORKER_PREPARE &&
+	    !v->header.unseen) {
 		volume_forget_rotation(v);
 		return 0;
 	}
-	c->record.cancel = true;
-	c->record.suspended = c->record.has_queued = c->record.foreign = c->failed = false;
-	c->record.held[0] = '\0';
-	c->provider_asked = false;
+	record_cancel(&v->token.record);
+	trouble_forgive(&v->trouble);
+	keys_ask_again(&v->keys);
 	(void)volume_record_changed(v);
 	return 0;
 }
@@ -316,20 +291,19 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, volume_done_t done,
 			  void *userdata)
 {
-	struct volume_core *c = v->core;
+	const bool has_rate = rate != RATE_AS_CONFIGURED;
 
-	c->rate_set = c->record.has_rate = rate != RATE_AS_CONFIGURED;
-	c->record.rate = c->record.has_rate ? rate : 0;
-	volume_apply_rate(v);
+	record_set_rate(&v->token.record, has_rate, rate);
+	volume_choose_rate(v, has_rate);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }
 
 static int refuse_while_converting(const struct volume *v, struct failure *f)
 {
-	return v->core->at_work == WORKER_CONVERT
+	return v->worker.job == WORKER_CONVERT
 		       ? failure_set(f, -EBUSY, "%s: it is being converted; suspend it first",
-				     v->device)
+				     v->place.device)
 		       : 0;
 }
 
@@ -344,7 +318,7 @@ int volume_unlock(struct volume *v, int fd, const struct unlock_options *options
 		return q;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0)
-		return failure_set(f, -errno, "%s: the descriptor cannot be used", v->device);
+		return failure_set(f, -errno, "%s: the descriptor cannot be used", v->place.device);
 	r.fd = copy;
 	r.unlock = *options;
 	if (request_add(v, &r) < 0)
@@ -362,11 +336,10 @@ int volume_lock(struct volume *v, struct failure *f, volume_done_t done, void *u
 	assert(done);
 	if (q < 0)
 		return q;
-	if (v->core->link)
+	if (v->worker.link)
 		return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
-	v->core->locked_by_user = true;
-	volume_drop_keys(v);
-	volume_mark(v, VOLUME_CHANGED_STATE);
+	keys_locked(&v->keys);
+	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 	done(v, 0, &(struct failure){}, userdata);
 	return 0;
 }
@@ -380,9 +353,50 @@ int volume_check(struct volume *v, const struct rotate_options *options, struct 
 			    .check_done = done,
 			    .userdata = userdata};
 
-	if (v->core->reencryption != REENCRYPTION_NONE)
-		return failure_set(f, -ERROR_IN_PROGRESS, "%s: a rotation is under way", v->device);
+	if (header_in_reencryption(&v->header))
+		return failure_set(f, -ERROR_IN_PROGRESS, "%s: a rotation is under way",
+				   v->place.device);
 	if (options)
 		r.rotate = *options;
 	return request_add(v, &r) < 0 ? no_memory(v, f) : 0;
+}
+
+/* What a person takes for right: the header, or the token that is on show. */
+static int accept_state(struct volume *v)
+{
+	int r = 0;
+
+	if (trouble_is_conflict(&v->trouble)) {
+		volume_accept_header(v);
+		trouble_clear(&v->trouble);
+	} else if (v->token.found_json) {
+		r = volume_accept_token(v);
+	}
+	if (r < 0)
+		return r;
+	record_confirm(&v->token.record);
+	(void)volume_record_changed(v);
+	volume_apply_rate(v);
+	volume_settle_record(v);
+	volume_add_found_job(v);
+	return 0;
+}
+
+int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
+{
+	int r = refuse_stopping(v, f);
+
+	if (r < 0)
+		return r;
+	if (!trouble_is_conflict(&v->trouble) && !v->token.found_json && !v->token.record.foreign)
+		return failure_set(f, -EINVAL,
+				   "%s: its state token and its header are as this host left them; "
+				   "there is nothing to accept",
+				   v->place.device);
+	r = accept_state(v);
+	if (r < 0)
+		return failure_set(f, r, "%s: out of memory", v->place.device);
+	log_notice("%s: its state is accepted as it is", v->place.device);
+	mark_set(&v->mark, VOLUME_CHANGED_ALL);
+	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }

@@ -25,30 +25,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/control/mark.h"
+#include "daemon/control/place.h"
+#include "daemon/control/volume-clock.h"
+#include "daemon/control/volume-keys.h"
+#include "daemon/control/volume-settings.h"
+#include "daemon/control/volume-state.h"
+#include "daemon/control/volume-trust.h"
+#include "daemon/control/worker-slot.h"
+#include "daemon/policy/schedule.h"
+#include "daemon/policy/volume-plan.h"
 #include "daemon/state/failure.h"
 #include "daemon/state/record.h"
+#include "daemon/state/volume-header.h"
+#include "daemon/state/volume-progress.h"
+#include "daemon/state/volume-trouble.h"
+#include "daemon/state/volume-writing.h"
 #include "proto/messages.h"
 
 struct job;
 struct manager;
+struct request;
 struct volume;
-struct volume_core;
-
-enum volume_state {
-	VOLUME_IDLE,
-	VOLUME_QUEUED, /* waits for its turn (MaxConcurrent, MaxConcurrentPerDisk) */
-	VOLUME_PREPARING,
-	VOLUME_RUNNING,
-	VOLUME_SUSPENDED, /* in re-encryption, nothing frozen, no helper device, a clean header */
-	VOLUME_REVERSING, /* runs back to the old key */
-	VOLUME_FINISHING, /* all is converted; the old key is being destroyed */
-	VOLUME_LOCKED,    /* in re-encryption, and a key is awaited */
-	VOLUME_FAILED,    /* in re-encryption, and an error that needs a person: state_reason */
-	VOLUME_STATE_COUNT
-};
-
-/* "idle", "queued", ... as on the bus. */
-const char *volume_state_name(enum volume_state state);
 
 /* Bits of what has changed, for the observer. */
 #define VOLUME_CHANGED_STATE      UINT64_C(0x01) /* state, state_reason, unlocked */
@@ -65,74 +63,39 @@ typedef void (*volume_done_t)(struct volume *v, int error, const struct failure 
 typedef void (*volume_check_done_t)(struct volume *v, int error, const struct failure *f,
 				    const struct worker_end *end, void *userdata);
 
+/* Where it waits for the right to run. */
+struct volume_lines {
+	struct schedule_entry prepare, convert;
+};
+
+/* For everybody to read. Each slot is written by the file of its own, and the lines by
+ * policy/schedule.c. */
 struct volume {
-	/* For everybody to read. */
 	struct manager *manager;
 	struct volume *next;
 	char uuid[37];
-	char *name;          /* dm name of the open mapping; "": closed */
-	char *device;        /* path */
-	char *header_device; /* path; "": the header is on the device */
-	char *group;         /* of the configuration; "" */
-
-	enum volume_state state;
-	char state_reason[512]; /* of suspended, locked, failed, queued ...; else "" */
-	char state_error[64];   /* of failed: the last part of the error's name; else "" */
-	bool unlocked;          /* the worker has keys */
-
-	char mode[16];      /* "reencrypt", ...; "" out of re-encryption, as the following */
-	char direction[16]; /* "forward", "backward" */
-	char resilience[32];
-	char old_cipher[128]; /* also out of re-encryption: the cipher in use */
-	char new_cipher[128];
-	uint32_t old_sector_size, new_sector_size; /* bytes */
-	uint32_t new_key_size;                     /* bytes; 0: not known */
-	bool keep_key;
-	char resilience_hash[33];               /* "" with a journal */
-	char new_pbkdf[16], new_pbkdf_hash[33]; /* of the new keyslots; "": not known */
-
-	uint64_t bytes_total, bytes_done;
-	uint64_t rate;              /* bytes/s, smoothed; 0 when nothing runs */
-	uint64_t expected_end_usec; /* realtime; 0: unknown */
-	uint64_t hotzone_offset, hotzone_size;
-	uint64_t longest_stall_usec, stall_999_usec, longest_suspend_usec; /* of the present run */
-	uint64_t unavoidable_stall_usec; /* now; 0: the stall target is within reach */
-
-	uint64_t rate_limit; /* bytes/s of this volume, 0: none (the host's still holds) */
-
-	uint64_t stall_target_usec; /* of the configuration, 0: none */
-
-	uint64_t governor_rate;    /* bytes/s that the governor allows; 0: no limit */
-	char governor_reason[128]; /* "": it has nothing to do */
-
-	uint64_t deadline_usec; /* realtime; 0: none */
-	bool deadline_at_risk;
-
-	size_t n_keys;
-	struct volume_key *keys;
-	char key_id[37]; /* of the active key; "": not known yet */
-	uint32_t key_generation;
-
-	/* May the state token in the header be obeyed? "none", "unverified", "verified",
-	 * "untrusted" */
-	char state_token[16];
-	char state_token_reason[192]; /* why not; "" */
-	bool has_queued_rotation;
-	struct rotate_options queued_rotation;
-	struct run_options run; /* of the rotation that is there, or would be */
-	struct last_rotation last_rotation;
-
-	struct job *job; /* the present one, or NULL */
-
+	struct volume_place place;
+	struct volume_header header;
+	struct volume_progress progress;
+	struct volume_settings settings;
+	struct volume_clock clock;
+	struct volume_token token;
+	struct volume_writing writing;
+	struct volume_keys keys;
+	struct worker_slot worker;
+	struct volume_trouble trouble;
+	struct volume_status status;
+	struct volume_mark mark;
+	struct volume_lines lines;
+	struct job *job;   /* the present one, or NULL */
+	struct job *group; /* while it prepares together with others */
+	struct request *requests;
 	void *bus_slot; /* for the bus layer alone */
-
-	/* The core's own. */
-	struct volume_core *core;
 };
 
 static inline uint64_t volume_bytes_left(const struct volume *v)
 {
-	return v->bytes_total > v->bytes_done ? v->bytes_total - v->bytes_done : 0;
+	return progress_left(&v->progress);
 }
 
 /*

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "daemon/state/config.h"
+#include "daemon/policy/units.h"
 #include "util/checked.h"
 
 #define SECOND UINT64_C(1000000)

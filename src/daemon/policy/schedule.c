@@ -18,6 +18,16 @@ static void append(struct schedule *s, struct schedule_entry *e)
 	*end = e;
 }
 
+void schedule_set_disks(struct schedule_entry *e, const char *const *disks)
+{
+	size_t n = 0;
+
+	while (disks && disks[n])
+		n++;
+	e->disks = disks;
+	e->n_disks = n;
+}
+
 void schedule_add(struct schedule *s, struct schedule_entry *e)
 {
 	if (e->queued)

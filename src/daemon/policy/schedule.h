@@ -27,6 +27,9 @@ struct schedule {
 	struct schedule_entry *first;
 };
 
+/* NULL-terminated, or NULL; they stay the caller's. */
+void schedule_set_disks(struct schedule_entry *e, const char *const *disks);
+
 /* To the end of the line, unless it is there already. */
 void schedule_add(struct schedule *s, struct schedule_entry *e);
 

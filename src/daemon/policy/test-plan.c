@@ -156,7 +156,7 @@ static void outside_of_its_windows_it_is_prepared_and_then_waits(void **state)
 static void a_failure_waits_for_a_person(void **state)
 {
 	(void)state;
-	EXPECT(VOLUME_FAILED, ACTION_NONE, LINE_NONE, READY, .failed = true);
+	EXPECT(VOLUME_FAILED, ACTION_NONE, LINE_NONE, READY, .trouble = TROUBLE_FAILED);
 	EXPECT(VOLUME_FAILED, ACTION_NONE, LINE_NONE, .reencryption = REENCRYPTION_CLEAN,
 	       .keys = true, .convert_turn = true);
 }
@@ -182,7 +182,7 @@ static void no_combination_leads_astray(void **state)
 			.cancel = bits >> 11 & 1,
 			.held = bits >> 12 & 1,
 			.paused = bits >> 13 & 1,
-			.failed = bits >> 14 & 1,
+			.trouble = bits >> 14 & 1 ? TROUBLE_FAILED : TROUBLE_NONE,
 			.keys = bits >> 15 & 1,
 			.may_get_keys = bits >> 16 & 1,
 			.prepare_turn = bits >> 17 & 1,
@@ -203,7 +203,7 @@ static void no_combination_leads_astray(void **state)
 				     (s.action == ACTION_STOP || s.action == ACTION_REVERSE)));
 		if (s.action == ACTION_CONVERT)
 			assert_true(f.convert_turn && f.keys && !f.suspended && !f.paused &&
-				    !f.held && !f.failed && !f.outside &&
+				    !f.held && f.trouble == TROUBLE_NONE && !f.outside &&
 				    !(f.cancel && !f.backward && !f.all_done) &&
 				    f.reencryption != REENCRYPTION_NONE);
 		if (s.action == ACTION_PREPARE)

@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/policy/volume-plan.h"
 
+#include <assert.h>
+
+#include "util/checked.h"
+
+const char *volume_state_name(enum volume_state state)
+{
+	static const char *const names[] = {
+		[VOLUME_IDLE] = "idle",           [VOLUME_QUEUED] = "queued",
+		[VOLUME_PREPARING] = "preparing", [VOLUME_RUNNING] = "running",
+		[VOLUME_SUSPENDED] = "suspended", [VOLUME_REVERSING] = "reversing",
+		[VOLUME_FINISHING] = "finishing", [VOLUME_LOCKED] = "locked",
+		[VOLUME_FAILED] = "failed",
+	};
+
+	assert(state < ARRAY_SIZE(names));
+	return names[state];
+}
+
 static struct volume_step step(enum volume_state state, enum volume_action action,
 			       enum volume_line line)
 {
@@ -55,7 +73,7 @@ static struct volume_step decide_converting(const struct volume_facts *f)
 {
 	enum volume_action action = ACTION_NONE;
 
-	if (f->paused || f->suspended || f->outside || f->conflict)
+	if (f->paused || f->suspended || f->outside || f->trouble == TROUBLE_CONFLICT)
 		action = ACTION_STOP;
 	else if (f->cancel && !f->backward)
 		action = ACTION_REVERSE;
@@ -99,7 +117,8 @@ struct volume_step volume_decide(const struct volume_facts *f)
 
 	if (!idle && f->at_work == WORKER_CONVERT)
 		return decide_converting(f);
-	if (f->conflict || (!idle && (f->failed || !f->supported)))
+	if (f->trouble == TROUBLE_CONFLICT ||
+	    (!idle && (f->trouble == TROUBLE_FAILED || !f->supported)))
 		return step(VOLUME_FAILED, ACTION_NONE, LINE_NONE);
 	s = idle ? decide_idle(f) : decide_standing(f);
 	if (f->at_work == WORKER_USE_PROVIDER && s.line != LINE_PREPARE)

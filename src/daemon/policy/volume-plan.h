@@ -7,8 +7,23 @@
 
 #include <stdbool.h>
 
-#include "daemon/control/volume.h"
-#include "daemon/workers/worker-link.h"
+#include "proto/messages.h"
+
+enum volume_state {
+	VOLUME_IDLE,
+	VOLUME_QUEUED, /* waits for its turn (MaxConcurrent, MaxConcurrentPerDisk) */
+	VOLUME_PREPARING,
+	VOLUME_RUNNING,
+	VOLUME_SUSPENDED, /* in re-encryption, nothing frozen, no helper device, a clean header */
+	VOLUME_REVERSING, /* runs back to the old key */
+	VOLUME_FINISHING, /* all is converted; the old key is being destroyed */
+	VOLUME_LOCKED,    /* in re-encryption, and a key is awaited */
+	VOLUME_FAILED,    /* in re-encryption, and an error that needs a person: state_reason */
+	VOLUME_STATE_COUNT
+};
+
+/* "idle", "queued", ... as on the bus. */
+const char *volume_state_name(enum volume_state state);
 
 enum volume_action {
 	ACTION_NONE,
@@ -28,6 +43,13 @@ enum volume_line {
 	LINE_CONVERT,
 };
 
+/* What waits for a person. */
+enum volume_trouble_kind {
+	TROUBLE_NONE,
+	TROUBLE_FAILED,   /* the re-encryption cannot go on */
+	TROUBLE_CONFLICT, /* the header does not belong to the record, also at rest */
+};
+
 struct volume_facts {
 	enum reencryption reencryption;
 	bool supported;
@@ -41,11 +63,10 @@ struct volume_facts {
 	bool outside;                 /* of its windows */
 	bool run_changed;             /* what converts was told other options than hold now */
 	bool paused;                  /* the host sleeps or the manager ends */
-	bool failed;                  /* waits for a person */
-	bool conflict;                /* the same, also when no re-encryption is there */
-	bool keys;                    /* at hand */
-	bool may_get_keys;            /* somebody is being asked, or left to ask */
-	bool grouped;                 /* it is prepared together with others */
+	enum volume_trouble_kind trouble;
+	bool keys;         /* at hand */
+	bool may_get_keys; /* somebody is being asked, or left to ask */
+	bool grouped;      /* it is prepared together with others */
 	bool prepare_turn, convert_turn;
 };
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/state/config.h"
+#include "daemon/policy/units.h"
 #include "util/checked.h"
 #include "util/text.h"
 

@@ -22,7 +22,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "daemon/control/politeness.h"
+#include "daemon/policy/units.h"
+#include "daemon/state/politeness.h"
 #include "proto/messages.h"
 #include "util/cleanup.h"
 
@@ -87,15 +88,6 @@ struct volume_config *config_find_volume(const struct config *c, const char *uui
 
 /* The section for the volume, or the defaults. */
 const struct volume_config *config_for_volume(const struct config *c, const char *uuid);
-
-/*
- * Pure, and strict about what follows the number. Sizes and rates: "64M", "1GiB" (powers of 1024),
- * "2.5MB" (of 1000), "0"; times: "50ms", "1s", "2min", "500us", "3d", a bare number is seconds.
- * -EINVAL, -ERANGE.
- */
-int config_parse_bytes(const char *text, uint64_t *ret);
-int config_parse_usec(const char *text, uint64_t *ret);
-int config_parse_bool(const char *text, bool *ret);
 
 /*
  * Writes the state file anew (atomically): the kept rate and the remembered volumes of @c. Logs.

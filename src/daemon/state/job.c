@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/control/core.h"
 #include "util/checked.h"
+#include "util/clock.h"
 
 const char *job_kind_name(enum job_kind kind)
 {
@@ -47,60 +47,76 @@ static void job_free(struct job *j)
  * Keeps the last jobs that have ended and drops the others. Only job_new() calls this: a function
  * that ends a job still uses it afterwards.
  */
-static void drop_old(struct manager *m)
+static void drop_old(struct jobs *jobs)
 {
 	size_t ended = 0;
 
-	for (struct job *j = m->jobs; j; j = j->next)
+	for (struct job *j = jobs->first; j; j = j->next)
 		ended += job_ended(j);
-	for (struct job **p = &m->jobs; *p && ended > JOBS_KEPT;) {
+	for (struct job **p = &jobs->first; *p && ended > JOBS_KEPT;) {
 		struct job *j = *p;
 
 		if (!job_ended(j)) {
 			p = &j->next;
 			continue;
 		}
-		assert(m->n_jobs > 0);
+		assert(jobs->n > 0);
 		*p = j->next;
-		m->n_jobs--;
+		jobs->n--;
 		ended--;
-		if (m->core->observer.job_removed)
-			m->core->observer.job_removed(j, m->core->observer.userdata);
+		jobs->observer->removed(j, jobs->userdata);
 		job_free(j);
 	}
 }
 
-int job_new(struct manager *m, enum job_kind kind, struct volume *const *volumes, size_t n,
+static struct job *alloc_job(size_t n)
+{
+	struct job *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return NULL;
+	j->members = calloc(n, sizeof(*j->members));
+	if (j->members)
+		return j;
+	free(j);
+	return NULL;
+}
+
+static void list_job(struct jobs *jobs, struct job *j)
+{
+	struct job **end = &jobs->first;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = j;
+	jobs->n++;
+	jobs->observer->added(j, jobs->userdata);
+}
+
+int job_new(struct jobs *jobs, enum job_kind kind, const struct job_seat *seats, size_t n,
 	    struct job **ret)
 {
-	struct job *j = calloc(1, sizeof(*j)), **end = &m->jobs;
+	struct job *j;
 
 	assert(n > 0);
-	drop_old(m);
+	drop_old(jobs);
+	j = alloc_job(n);
 	if (!j)
 		return -ENOMEM;
-	j->members = calloc(n, sizeof(*j->members));
-	if (!j->members) {
-		free(j);
-		return -ENOMEM;
-	}
-	j->manager = m;
-	j->id = ++m->core->last_job;
+	j->jobs = jobs;
+	j->id = ++jobs->last_id;
 	j->kind = kind;
 	j->created_usec = wall_clock_usec();
 	j->n_members = n;
 	for (size_t i = 0; i < n; i++) {
-		j->members[i].volume = volumes[i];
-		(void)snprintf(j->members[i].uuid, sizeof(j->members[i].uuid), "%s",
-			       volumes[i]->uuid);
-		volumes[i]->job = j;
+		struct job_member *member = &j->members[i];
+
+		member->volume = seats[i].volume;
+		member->present = seats[i].present;
+		(void)snprintf(member->uuid, sizeof(member->uuid), "%s", seats[i].uuid);
+		*member->present = j;
 	}
-	while (*end)
-		end = &(*end)->next;
-	*end = j;
-	m->n_jobs++;
-	if (m->core->observer.job_added)
-		m->core->observer.job_added(j, m->core->observer.userdata);
+	list_job(jobs, j);
 	*ret = j;
 	return 0;
 }
@@ -113,48 +129,46 @@ static struct job_member *member_of(struct job *j, const struct volume *v)
 	return NULL;
 }
 
-static void tell_job_state(struct job *j)
-{
-	manager_tell_job(j, JOB_CHANGED_STATE);
-}
-
-void job_member_started(struct job *j, struct volume *v)
+void job_member_started(struct job *j, const struct volume *v)
 {
 	if (!member_of(j, v) || j->state != JOB_WAITING)
 		return;
 	j->state = JOB_RUNNING;
 	j->started_usec = wall_clock_usec();
-	j->manager->jobs_running++;
-	manager_mark(j->manager, MANAGER_CHANGED_JOBS_RUNNING);
-	tell_job_state(j);
+	j->jobs->running++;
+	j->jobs->observer->changed(j, JOB_CHANGED_STATE | JOB_CHANGED_RUNNING, j->jobs->userdata);
 }
 
 static void end_job(struct job *j)
 {
-	struct manager *m = j->manager;
+	const bool ran = j->state == JOB_RUNNING;
 
-	assert(!job_ended(j));
-	if (j->state == JOB_RUNNING) {
-		assert(m->jobs_running > 0);
-		m->jobs_running--;
-		manager_mark(m, MANAGER_CHANGED_JOBS_RUNNING);
-	}
+	assert(!job_ended(j) && (!ran || j->jobs->running > 0));
+	j->jobs->running -= ran;
 	j->state = j->error == 0 ? JOB_DONE : j->error == -ECANCELED ? JOB_CANCELLED : JOB_FAILED;
 	j->ended_usec = wall_clock_usec();
-	tell_job_state(j);
+	j->jobs->observer->changed(j, JOB_CHANGED_STATE | (ran ? JOB_CHANGED_RUNNING : 0),
+				   j->jobs->userdata);
 }
 
-void job_member_ended(struct job *j, struct volume *v, int error, const struct failure *f)
+static void leave_job(struct job *j, struct job_member *member)
+{
+	if (*member->present != j)
+		return;
+	*member->present = NULL;
+	j->jobs->observer->left(member->volume, j->jobs->userdata);
+}
+
+void job_member_ended(struct job *j, const struct volume *v, int error, const struct failure *f)
 {
 	struct job_member *member = member_of(j, v);
 	bool all = true;
 
 	assert(error <= 0);
-	if (v->job == j) {
-		v->job = NULL;
-		volume_mark(v, 0);
-	}
-	if (!member || member->ended)
+	if (!member)
+		return;
+	leave_job(j, member);
+	if (member->ended)
 		return;
 	member->ended = true;
 	member->error = error;
@@ -170,23 +184,37 @@ void job_member_ended(struct job *j, struct volume *v, int error, const struct f
 		end_job(j);
 }
 
-void job_volume_removed(struct job *j, struct volume *v)
+bool job_member_prepared(struct job *j, const struct volume *v)
 {
-	struct job_member *member = member_of(j, v);
-	struct failure f;
+	bool all = true;
 
-	(void)failure_set(&f, -ENODEV, "%s: the volume has gone away", v->device);
-	job_member_ended(j, v, -ENODEV, &f);
-	if (member)
-		member->volume = NULL;
+	for (size_t i = 0; i < j->n_members; i++) {
+		if (j->members[i].volume == v)
+			j->members[i].prepared = true;
+		all = all && j->members[i].prepared;
+	}
+	return all;
 }
 
-void job_free_all(struct manager *m)
+void job_volume_removed(struct jobs *jobs, const struct volume *v, int error,
+			const struct failure *f)
 {
-	while (m->jobs) {
-		struct job *j = m->jobs;
+	for (struct job *j = jobs->first; j; j = j->next) {
+		struct job_member *member = member_of(j, v);
 
-		m->jobs = j->next;
+		if (!member)
+			continue;
+		job_member_ended(j, v, error, f);
+		member->volume = NULL;
+	}
+}
+
+void job_free_all(struct jobs *jobs)
+{
+	while (jobs->first) {
+		struct job *j = jobs->first;
+
+		jobs->first = j->next;
 		job_free(j);
 	}
 }

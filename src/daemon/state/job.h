@@ -5,7 +5,7 @@
  *
  *   waiting -> running -> done | failed | cancelled          (the last JOBS_KEPT ended are kept)
  *
- * The manager owns all jobs; a pointer is valid until the observer's job_removed.
+ * A pointer is valid until the observer's removed.
  */
 #pragma once
 
@@ -17,8 +17,7 @@
 
 #define JOBS_KEPT 64
 
-struct manager;
-struct volume;
+struct volume; /* known here by its address alone */
 
 enum job_kind {
 	JOB_ROTATE,  /* prepare and convert, of one volume or a group */
@@ -30,11 +29,13 @@ enum job_kind {
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATE_COUNT };
 
 /* Bits of what has changed, for the observer. */
-#define JOB_CHANGED_STATE UINT64_C(1) /* state, failure, times */
+#define JOB_CHANGED_STATE   UINT64_C(1) /* state, failure, times */
+#define JOB_CHANGED_RUNNING UINT64_C(2) /* jobs->running */
 
 /* What one volume of a job has come to. */
 struct job_member {
 	struct volume *volume; /* NULL once the volume was removed */
+	struct job **present;  /* where the volume says which its job is */
 	char uuid[37];
 	bool prepared;
 	bool ended;
@@ -43,7 +44,7 @@ struct job_member {
 };
 
 struct job {
-	struct manager *manager;
+	struct jobs *jobs;
 	struct job *next;
 	uint64_t id; /* from 1 */
 	enum job_kind kind;
@@ -57,23 +58,50 @@ struct job {
 	void *bus_slot; /* for the bus layer alone */
 };
 
+/* How the owner of the jobs hears of them; added comes before, removed after all else of a job. */
+struct job_observer {
+	void (*added)(struct job *j, void *userdata);
+	void (*changed)(struct job *j, uint64_t what, void *userdata);
+	void (*removed)(struct job *j, void *userdata);
+	/* The volume has no job any more. */
+	void (*left)(struct volume *v, void *userdata);
+};
+
+struct jobs {
+	size_t n;
+	struct job *first; /* list, by job->next, ascending ids; ended ones included */
+	unsigned running;
+	uint64_t last_id;
+	const struct job_observer *observer;
+	void *userdata;
+};
+
+/* A volume that a new job is for. */
+struct job_seat {
+	struct volume *volume;
+	struct job **present; /* is set to the job until the volume's part has ended */
+	const char *uuid;
+};
+
 /* "rotate", "cancel", "recover"; "waiting", "running", "done", "failed", "cancelled". */
 const char *job_kind_name(enum job_kind kind);
 const char *job_state_name(enum job_state state);
 
 bool job_ended(const struct job *j);
 
-/*
- * For the core alone. A new job of @n volumes is announced to the observer. -ENOMEM.
- */
-int job_new(struct manager *m, enum job_kind kind, struct volume *const *volumes, size_t n,
+/* A new job of @n volumes is announced to the observer. -ENOMEM. */
+int job_new(struct jobs *jobs, enum job_kind kind, const struct job_seat *seats, size_t n,
 	    struct job **ret);
 
 /* The volume's part has begun, or has ended. The job ends with its last member. */
-void job_member_started(struct job *j, struct volume *v);
-void job_member_ended(struct job *j, struct volume *v, int error, const struct failure *f);
+void job_member_started(struct job *j, const struct volume *v);
+void job_member_ended(struct job *j, const struct volume *v, int error, const struct failure *f);
 
-/* The volume goes away: its part ends with NotFound if it has not ended. */
-void job_volume_removed(struct job *j, struct volume *v);
+/* The volume is prepared. True: all are. */
+bool job_member_prepared(struct job *j, const struct volume *v);
 
-void job_free_all(struct manager *m);
+/* The volume goes away: its parts that have not ended fail so. */
+void job_volume_removed(struct jobs *jobs, const struct volume *v, int error,
+			const struct failure *f);
+
+void job_free_all(struct jobs *jobs);

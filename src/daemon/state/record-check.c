@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <json-c/json.h>
 
@@ -65,23 +64,23 @@ static bool is_running(const struct record *r)
 /* One that was given up, or that a cancelled rotation would have brought. */
 static bool is_former(const struct record *r, const char *side)
 {
-	return !same(side, r->side) && (same(side, r->old_side) || same(side, r->new_side));
+	return !same(side, r->sides.now) && (same(side, r->sides.old) || same(side, r->sides.new));
 }
 
 static enum record_match ended(const struct record *r, const char *now)
 {
-	if (!*r->new_side || same(r->old_side, r->new_side))
+	if (!*r->sides.new || same(r->sides.old, r->sides.new))
 		return r->turned ? RECORD_ENDED_OLD : RECORD_ENDED_NEW;
-	if (same(now, r->new_side))
+	if (same(now, r->sides.new))
 		return RECORD_ENDED_NEW;
-	return same(now, r->old_side) && r->turned ? RECORD_ENDED_OLD : RECORD_ROLLED_BACK;
+	return same(now, r->sides.old) && r->turned ? RECORD_ENDED_OLD : RECORD_ROLLED_BACK;
 }
 
 static enum record_match at_rest(const struct record *r, const char *now)
 {
 	if (is_running(r))
 		return ended(r, now);
-	if (!*r->side || same(now, r->side))
+	if (!*r->sides.now || same(now, r->sides.now))
 		return RECORD_MATCHES;
 	return is_former(r, now) ? RECORD_ROLLED_BACK : RECORD_OTHER_KEY;
 }
@@ -92,18 +91,18 @@ static enum record_match in_work(const struct record *r, const struct record_hea
 	const char *new_side = h->backward ? h->old_side : h->new_side;
 
 	/* Once its side is the new one, its sides are those of the rotation before. */
-	const bool is_its = same(old_side, r->old_side) && same(new_side, r->new_side) &&
-			    (!*r->side || same(r->side, r->old_side));
+	const bool is_its = same(old_side, r->sides.old) && same(new_side, r->sides.new) &&
+			    (!*r->sides.now || same(r->sides.now, r->sides.old));
 
 	if (is_its)
 		return RECORD_MATCHES;
-	if (is_running(r) && *r->new_side)
+	if (is_running(r) && *r->sides.new)
 		return RECORD_OTHER_ROTATION;
-	if (!*r->side)
+	if (!*r->sides.now)
 		return RECORD_MATCHES;
 	if (is_former(r, old_side) || is_former(r, new_side))
 		return RECORD_ROLLED_BACK;
-	return same(old_side, r->side) ? RECORD_MATCHES : RECORD_OTHER_ROTATION;
+	return same(old_side, r->sides.now) ? RECORD_MATCHES : RECORD_OTHER_ROTATION;
 }
 
 enum record_match record_compare(const struct record *r, const struct record_header *h)
@@ -115,10 +114,16 @@ void record_note_sides(struct record *r, const struct record_header *h)
 {
 	if (!h->in_reencryption)
 		return;
-	(void)snprintf(r->old_side, sizeof(r->old_side), "%s",
+	(void)snprintf(r->sides.old, sizeof(r->sides.old), "%s",
 		       h->backward ? h->new_side : h->old_side);
-	(void)snprintf(r->new_side, sizeof(r->new_side), "%s",
+	(void)snprintf(r->sides.new, sizeof(r->sides.new), "%s",
 		       h->backward ? h->old_side : h->new_side);
+}
+
+void record_note_side(struct record *r, const char *side)
+{
+	if (!*r->sides.now)
+		(void)text_copy(r->sides.now, sizeof(r->sides.now), side);
 }
 
 void record_other_key(struct record *r, const struct record_header *h, uint64_t now)
@@ -130,8 +135,8 @@ void record_other_key(struct record *r, const struct record_header *h, uint64_t 
 		r->n_keys = 0;
 	record_ended(r, false, now);
 	r->last = last;
-	r->old_side[0] = r->new_side[0] = '\0';
-	(void)snprintf(r->side, sizeof(r->side), "%s", h->old_side);
+	r->sides.old[0] = r->sides.new[0] = '\0';
+	(void)snprintf(r->sides.now, sizeof(r->sides.now), "%s", h->old_side);
 }
 
 /* The key before the last one is in use again. */
@@ -150,8 +155,8 @@ static void restore_old_key(struct record *r)
 void record_accept_header(struct record *r, const struct record_header *h, uint64_t now)
 {
 	static const char message[] = "the header was replaced, and accepted as it is";
-	const bool old_key = !h->in_reencryption && *r->new_side && same(h->old_side, r->old_side);
-	const bool other_key = !old_key && !h->in_reencryption && !same(h->old_side, r->side);
+	const bool old_key = !h->in_reencryption && *r->sides.new &&same(h->old_side, r->sides.old);
+	const bool other_key = !old_key && !h->in_reencryption && !same(h->old_side, r->sides.now);
 
 	if (old_key)
 		restore_old_key(r);
@@ -161,7 +166,7 @@ void record_accept_header(struct record *r, const struct record_header *h, uint6
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");
 	(void)text_copy(r->last.message, sizeof(r->last.message), message);
 	r->has_queued = false;
-	r->old_side[0] = r->new_side[0] = r->side[0] = '\0';
+	r->sides.old[0] = r->sides.new[0] = r->sides.now[0] = '\0';
 	if (!h->in_reencryption)
-		(void)snprintf(r->side, sizeof(r->side), "%s", h->old_side);
+		(void)snprintf(r->sides.now, sizeof(r->sides.now), "%s", h->old_side);
 }

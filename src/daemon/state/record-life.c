@@ -54,6 +54,7 @@ int record_begin(struct record *r, bool keep_key, uint64_t now)
 	struct volume_key *k;
 	int q;
 
+	r->last = (struct last_rotation){.outcome = "preparing", .started_usec = now};
 	drop_unused(r);
 	if (r->n_keys == 0) {
 		q = add_key(r, "active", &k);
@@ -67,7 +68,6 @@ int record_begin(struct record *r, bool keep_key, uint64_t now)
 			return q;
 		k->registered_usec = now;
 	}
-	r->last = (struct last_rotation){.outcome = "preparing", .started_usec = now};
 	return 0;
 }
 
@@ -115,10 +115,10 @@ void record_ended(struct record *r, bool cancelled, uint64_t now)
 
 	r->cancel = r->turned = r->suspended = r->late = r->foreign = false;
 	r->deadline_usec = r->now_until = 0;
-	memcpy(r->side, cancelled ? r->old_side : r->new_side, sizeof(r->side));
+	memcpy(r->sides.now, cancelled ? r->sides.old : r->sides.new, sizeof(r->sides.now));
 	if (cancelled) { /* the new side was given up, and is no way to go on from here */
-		memcpy(r->old_side, r->new_side, sizeof(r->old_side));
-		r->new_side[0] = '\0';
+		memcpy(r->sides.old, r->sides.new, sizeof(r->sides.old));
+		r->sides.new[0] = '\0';
 	}
 	r->run = (struct run_choices){};
 	r->held[0] = '\0';
@@ -148,6 +148,11 @@ void record_failed(struct record *r, const char *message, uint64_t now)
 	(void)snprintf(r->last.outcome, sizeof(r->last.outcome), "failed");
 	(void)text_copy(r->last.message, sizeof(r->last.message), message);
 	r->last.ended_usec = now;
+}
+
+void record_set_serial(struct record *r, uint64_t serial)
+{
+	r->serial = serial;
 }
 
 bool record_turned(struct record *r)

@@ -99,9 +99,9 @@ int record_parse(const char *json, struct record *ret)
 		get_last(o, &r);
 		r.serial = json_get_number(o, "serial");
 		r.foreign = json_get_bool(o, "foreign");
-		json_get_text(o, "side", r.side, sizeof(r.side));
-		json_get_text(o, "old_side", r.old_side, sizeof(r.old_side));
-		json_get_text(o, "new_side", r.new_side, sizeof(r.new_side));
+		json_get_text(o, "side", r.sides.now, sizeof(r.sides.now));
+		json_get_text(o, "old_side", r.sides.old, sizeof(r.sides.old));
+		json_get_text(o, "new_side", r.sides.new, sizeof(r.sides.new));
 	}
 	*ret = r;
 	return 0;
@@ -193,10 +193,11 @@ static int put_wishes(json_object *o, const struct record *r)
 static int put_proofs(json_object *o, const struct record *r)
 {
 	if (json_put_number(o, "serial", r->serial) < 0 ||
-	    json_put_bool(o, "foreign", r->foreign) < 0 || json_put_text(o, "side", r->side) < 0 ||
-	    json_put_text(o, "old_side", r->old_side) < 0)
+	    json_put_bool(o, "foreign", r->foreign) < 0 ||
+	    json_put_text(o, "side", r->sides.now) < 0 ||
+	    json_put_text(o, "old_side", r->sides.old) < 0)
 		return -ENOMEM;
-	return json_put_text(o, "new_side", r->new_side);
+	return json_put_text(o, "new_side", r->sides.new);
 }
 
 int record_format(const struct record *r, const char *json, char **ret)

@@ -42,6 +42,11 @@ struct last_rotation {
 	uint64_t converting_usec; /* told that it has started, and converts since */
 };
 
+/* Fingerprints (luks/record-mac.h): the volume as it is, and both sides of the rotation. */
+struct record_sides {
+	char now[RECORD_SIDE_SIZE], old[RECORD_SIDE_SIZE], new[RECORD_SIDE_SIZE];
+};
+
 struct record {
 	size_t n_keys;
 	struct volume_key keys[RECORD_KEYS_MAX]; /* by generation */
@@ -62,8 +67,7 @@ struct record {
 	struct last_rotation last;
 	uint64_t serial; /* grows with each record that is written */
 	bool foreign;    /* orders of another host, which nobody has confirmed here */
-	/* Fingerprints (luks/record-mac.h): the volume as it is, and both sides of the rotation. */
-	char side[RECORD_SIDE_SIZE], old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE];
+	struct record_sides sides;
 };
 
 /* @json: "" for a header without. What is wrong in it is left out. -ENOMEM; -EBADMSG: no object. */
@@ -88,6 +92,44 @@ void record_converting(struct record *r, uint64_t now);            /* the new ke
 void record_ended(struct record *r, bool cancelled, uint64_t now); /* out of re-encryption */
 /* Preparing has failed: the new key is forgotten, and so is the wish. */
 void record_failed(struct record *r, const char *message, uint64_t now);
+
+/* --- record-wish.c: what callers ask for --- */
+
+/* A rotation is to begin, by itself, and nothing of an earlier one holds. */
+void record_wish(struct record *r, const struct rotate_options *options);
+/* A rotation is to begin after the present one, or instead of the one that was to. */
+void record_queue(struct record *r, const struct rotate_options *options);
+void record_drop_queued(struct record *r);
+/* The rotation that was to begin is in the header now. */
+void record_take_queued(struct record *r);
+/* Of the rotation that is to begin (@queued), or of the present one. */
+void record_choose_run(struct record *r, bool queued, const struct run_choices *run);
+void record_suspend(struct record *r, const char *reason);
+void record_unsuspend(struct record *r);
+/* The same, and orders of another host are confirmed. */
+void record_resume(struct record *r);
+void record_ignore_windows(struct record *r, uint64_t until);
+void record_cancel(struct record *r);
+/* The header leads back already. */
+void record_go_back(struct record *r);
+/* Its group is taken back, and it may have been prepared. */
+void record_take_back(struct record *r);
+/* It was cancelled before anything of it was written. */
+void record_forget_wish(struct record *r, uint64_t now);
+void record_set_rate(struct record *r, bool has_rate, uint64_t rate);
+/* It may be prepared, and then waits for the word of @first, a volume's UUID; see group.c. */
+void record_hold(struct record *r, const char *group, const char *first);
+void record_release(struct record *r);
+/* The deadline cannot be held. True: that is new for this rotation. */
+bool record_late(struct record *r);
+/* Its orders wait for a person; and they no longer do. */
+void record_distrust(struct record *r);
+void record_confirm(struct record *r);
+/* What a person agreed to elsewhere, or what only a token says of it: here nobody has. */
+void record_forget_consent(struct record *r);
+
+/* The next one that is written has this serial. */
+void record_set_serial(struct record *r, uint64_t serial);
 
 /* The record as compact JSON without what the worker adds; "" stays "". The caller frees *ret. */
 int record_canonical(const char *json, char **ret);
@@ -116,6 +158,9 @@ enum record_match record_compare(const struct record *r, const struct record_hea
 
 /* A rotation has begun, with these sides; until then the record has those of the one before. */
 void record_note_sides(struct record *r, const struct record_header *h);
+
+/* The volume as it is, where the record does not know yet. */
+void record_note_side(struct record *r, const char *side);
 
 /* A key that is none of the record's is in use: another program has made it. */
 void record_other_key(struct record *r, const struct record_header *h, uint64_t now);

@@ -35,9 +35,9 @@ static void a_record_survives_its_json(void **state)
 	r.queued.queue = r.queued.may_weaken = true;
 	r.serial = 7;
 	r.foreign = true;
-	strcpy(r.side, "a");
-	strcpy(r.old_side, "b");
-	strcpy(r.new_side, "c");
+	strcpy(r.sides.now, "a");
+	strcpy(r.sides.old, "b");
+	strcpy(r.sides.new, "c");
 	r.cancel = true;
 	strcpy(r.group, "group");
 	strcpy(r.held, "volume");
@@ -64,9 +64,9 @@ static void a_record_survives_its_json(void **state)
 	assert_int_equal(back.last.started_usec, 1000);
 	assert_int_equal(back.serial, 7);
 	assert_true(back.foreign);
-	assert_string_equal(back.side, "a");
-	assert_string_equal(back.old_side, "b");
-	assert_string_equal(back.new_side, "c");
+	assert_string_equal(back.sides.now, "a");
+	assert_string_equal(back.sides.old, "b");
+	assert_string_equal(back.sides.new, "c");
 }
 
 /* It is of the rotation that was asked for with it, and of none before or after. */
@@ -338,9 +338,9 @@ static struct record rotating(const char *outcome, bool turned, const char *side
 	struct record r = {.cancel = turned, .turned = turned};
 
 	strcpy(r.last.outcome, outcome);
-	strcpy(r.old_side, "a");
-	strcpy(r.new_side, "b");
-	strcpy(r.side, side);
+	strcpy(r.sides.old, "a");
+	strcpy(r.sides.new, "b");
+	strcpy(r.sides.now, side);
 	return r;
 }
 
@@ -370,7 +370,7 @@ static void a_header_of_before_is_told_from_the_end(void **state)
 	assert_match(&r, "a", "", false, RECORD_ENDED_OLD);
 	assert_match(&r, "b", "", false, RECORD_ENDED_NEW); /* before it was turned around */
 	assert_match(&r, "c", "", false, RECORD_ROLLED_BACK);
-	r.new_side[0] = '\0'; /* an older record does not name it */
+	r.sides.new[0] = '\0'; /* an older record does not name it */
 	assert_match(&r, "c", "", false, RECORD_ENDED_OLD);
 
 	r = rotating("finished", false, "b");
@@ -409,7 +409,7 @@ static void an_accepted_header_has_its_key_active(void **state)
 	record_started(&r, 3);
 	record_converting(&r, 3);
 	record_ended(&r, false, 4);
-	assert_string_equal(r.side, "b");
+	assert_string_equal(r.sides.now, "b");
 	record_accept_header(&r, &old, 5);
 	assert_int_equal(r.n_keys, 1);
 	assert_string_equal(r.keys[0].state, "active");

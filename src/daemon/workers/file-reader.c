@@ -10,8 +10,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/control/core.h"
-#include "daemon/workers/probe.h"
 #include "daemon/workers/spawn.h"
 #include "util/checked.h"
 #include "worker/read-file.h"
@@ -19,7 +17,7 @@
 #define ANSWER_MAX (sizeof(struct read_file_frame) + READ_FILE_MAX)
 
 struct file_reader {
-	struct manager *manager;
+	struct file_reading by;
 	char *path;
 	int fd, pidfd; /* of the process; -1: none, or closed */
 	sd_event_source *answer, *limit;
@@ -39,7 +37,7 @@ static void stop_waiting(struct file_reader *f)
 static void kill_process(struct file_reader *f)
 {
 	if (f->pidfd >= 0 && syscall(SYS_pidfd_send_signal, f->pidfd, SIGKILL, NULL, 0) == 0)
-		probe_count_killed(f->manager, TAKE_FD(f->pidfd));
+		stuck_add(f->by.stuck, f->by.event, TAKE_FD(f->pidfd));
 }
 
 static void fail(struct file_reader *f, int error, const char *reason)
@@ -111,18 +109,17 @@ static int on_limit(sd_event_source *s, uint64_t usec, void *userdata)
 
 static int wait_for_answer(struct file_reader *f)
 {
-	sd_event *event = f->manager->event;
-	int r = sd_event_add_io(event, &f->answer, f->fd, EPOLLIN, on_answer, f);
+	int r = sd_event_add_io(f->by.event, &f->answer, f->fd, EPOLLIN, on_answer, f);
 
 	if (r < 0)
 		return r;
-	r = sd_event_add_time_relative(event, &f->limit, CLOCK_MONOTONIC,
-				       f->manager->config->probe_timeout_usec, 10000, on_limit, f);
+	r = sd_event_add_time_relative(f->by.event, &f->limit, CLOCK_MONOTONIC, f->by.timeout_usec,
+				       10000, on_limit, f);
 	return r < 0 ? r : 0;
 }
 
-int file_reader_new(struct manager *m, const char *path, file_reader_done_t done, void *userdata,
-		    struct file_reader **ret)
+int file_reader_new(const struct file_reading *by, const char *path, file_reader_done_t done,
+		    void *userdata, struct file_reader **ret)
 {
 	_cleanup_(file_reader_freep) struct file_reader *f = calloc(1, sizeof(*f));
 	int r;
@@ -130,12 +127,12 @@ int file_reader_new(struct manager *m, const char *path, file_reader_done_t done
 	if (!f)
 		return -ENOMEM;
 	*f = (struct file_reader){
-		.manager = m, .fd = -1, .pidfd = -1, .done = done, .userdata = userdata};
+		.by = *by, .fd = -1, .pidfd = -1, .done = done, .userdata = userdata};
 	f->path = strdup(path);
 	f->said = malloc(ANSWER_MAX + 1);
 	if (!f->path || !f->said)
 		return -ENOMEM;
-	r = spawn_file_reader(m->event, path, &f->fd, &f->pidfd);
+	r = spawn_file_reader(by->event, path, &f->fd, &f->pidfd);
 	if (r < 0)
 		return r;
 	r = wait_for_answer(f);

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
 
-#include "daemon/control/manager.h"
+#include "daemon/workers/stuck.h"
 #include "util/cleanup.h"
 
 struct file_reader;
@@ -24,9 +26,16 @@ struct file_answer {
 /* Comes once. @a is good during the call, and the reader may be freed at its end. */
 typedef void (*file_reader_done_t)(void *userdata, const struct file_answer *a);
 
+/* Who reads: in which loop, where a process that hangs is counted, and how long it may take. */
+struct file_reading {
+	sd_event *event;
+	struct stuck *stuck;
+	uint64_t timeout_usec;
+};
+
 /* Begins; @done comes later, in the loop. @path is copied. */
-int file_reader_new(struct manager *m, const char *path, file_reader_done_t done, void *userdata,
-		    struct file_reader **ret);
+int file_reader_new(const struct file_reading *by, const char *path, file_reader_done_t done,
+		    void *userdata, struct file_reader **ret);
 
 /* Kills the process if it has not answered yet. */
 struct file_reader *file_reader_free(struct file_reader *f);

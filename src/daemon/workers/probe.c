@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
-#include "daemon/control/core.h"
-#include "daemon/control/duplicates.h"
 #include "daemon/workers/store.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -24,7 +21,7 @@
 #define STUCK_MAX 16
 
 struct probe {
-	struct manager *manager;
+	struct probes *probes;
 	struct probe *next;
 	struct worker_link *link; /* NULL: waits */
 	char *device, *header_device, *name;
@@ -36,35 +33,9 @@ struct probe {
 	sd_event_source *limit;
 	int status_error;
 	struct worker_status status; /* of an adopted one, less what has ended since */
-	volume_done_t done;
+	probe_done_t done;
 	void *userdata;
 };
-
-static int on_stuck_ended(sd_event_source *s, int fd, uint32_t events, void *userdata)
-{
-	struct manager *m = userdata;
-
-	(void)fd;
-	(void)events;
-	assert(m->core->n_stuck > 0);
-	m->core->n_stuck--;
-	(void)sd_event_source_set_floating(s, 0); /* the loop's reference was the last */
-	return 0;
-}
-
-void probe_count_killed(struct manager *m, int pidfd)
-{
-	_cleanup_(sd_event_source_unrefp) sd_event_source *s = NULL;
-	_cleanup_close_ int fd = pidfd;
-
-	assert(pidfd >= 0);
-	if (sd_event_add_io(m->event, &s, fd, EPOLLIN, on_stuck_ended, m) < 0 ||
-	    sd_event_source_set_io_fd_own(s, 1) < 0)
-		return;
-	(void)TAKE_FD(fd);
-	if (sd_event_source_set_floating(s, 1) >= 0)
-		m->core->n_stuck++;
-}
 
 /* Its worker only reads, and may be in a system call that a dead server would have to end. */
 static void give_up(struct probe *p)
@@ -72,12 +43,12 @@ static void give_up(struct probe *p)
 	int fd;
 
 	if (worker_link_kill(p->link, &fd) == 0)
-		probe_count_killed(p->manager, fd);
+		stuck_add(p->probes->stuck, p->probes->event, fd);
 }
 
 static void probe_free(struct probe *p)
 {
-	for (struct probe **q = &p->manager->core->probes; *q; q = &(*q)->next)
+	for (struct probe **q = &p->probes->first; *q; q = &(*q)->next)
 		if (*q == p) {
 			*q = p->next;
 			break;
@@ -95,21 +66,25 @@ static void probe_free(struct probe *p)
 	free(p);
 }
 
-static void start_waiting(struct manager *m);
+static void start_waiting(struct probes *ps);
 
-static void remember(struct manager *m, const struct volume *v)
+static struct probe_spec spec_of(const struct probe *p)
 {
-	if (config_remember(m->config, v->uuid, v->device,
-			    *v->header_device ? v->header_device : NULL, NULL) == 0)
-		manager_write_state(m);
-	else
-		log_warning("%s: will not be known after a restart", v->device);
+	return (struct probe_spec){.device = p->device,
+				   .header_device = p->header_device,
+				   .name = p->name,
+				   .uuid = p->uuid,
+				   .quiet = p->quiet,
+				   .remember = p->remember,
+				   .done = p->done,
+				   .userdata = p->userdata};
 }
 
 static void finish(struct probe *p, struct volume *v, int error, const struct failure *f)
 {
-	struct manager *m = p->manager;
+	struct probes *ps = p->probes;
 	const char *what = *p->device ? p->device : p->uuid;
+	const struct probe_spec spec = spec_of(p);
 
 	assert(!v || error == 0);
 	if (error < 0 && p->adopted && error != -ERROR_SHUTTING_DOWN) {
@@ -118,74 +93,17 @@ static void finish(struct probe *p, struct volume *v, int error, const struct fa
 	} else if (error < 0 && !p->done) {
 		log_message(p->quiet ? LOG_DEBUG : LOG_WARNING, "%s: no volume: %s", what, f->text);
 	}
-	if (v && p->remember)
-		remember(m, v);
-	if (p->done)
-		p->done(v, error, f, p->userdata);
+	ps->owner->ended(ps->userdata, &spec, v, error, f);
 	probe_free(p);
-	manager_mark(m, 0);
-	if (!m->stopping)
-		start_waiting(m);
-}
-
-/* It may have been out of reach when its own worker looked last. */
-static int look_at_known(struct volume *v, struct worker_look *look, struct failure *f)
-{
-	if (v->core->link)
-		return 0;
-	if (volume_apply_look(v, look) < 0)
-		return failure_set(f, -ENOMEM, "out of memory");
-	volume_settle_record(v);
-	volume_add_found_job(v);
-	return 0;
-}
-
-/*
- * A volume with this UUID is known. It may be this very device, or be here now, or this is a clone.
- * A device that the caller names takes over also from another name of the same one.
- */
-static int found_known(struct probe *p, struct volume *v, struct worker_look *look,
-		       struct failure *f)
-{
-	int r = volume_check_place(v, look, f);
-
-	if (r < 0 && p->quiet)
-		log_warning("%s", f->text);
-	if (r < 0)
-		return r;
-	if (volume_is_at(v, look) &&
-	    (!p->done || strcmp(look->device, v->device) == 0 || v->core->at_work != WORKER_NONE))
-		return look_at_known(v, look, f);
-	return volume_move(v, look, f);
-}
-
-/*
- * What a person names is meant, and what is open is in use. All else was found by a name that may
- * lead to a clone by now; where the right one is known, that is looked at instead.
- */
-static int check_duplicates(struct probe *p, const struct worker_look *look, struct failure *f)
-{
-	const struct volume_config *c = config_find_volume(p->manager->config, look->uuid);
-	_cleanup_free_ char *instead = NULL;
-	struct probe_spec spec = {.name = p->name, .uuid = look->uuid, .quiet = p->quiet};
-	int r;
-
-	if (p->done || p->adopted || *look->name)
-		return 0;
-	r = duplicates_check(look, *p->header_device ? p->header_device : p->device,
-			     c ? c->device_id : NULL, &instead, f);
-	if (r < 0 && p->quiet)
-		log_warning("%s", f->text);
-	spec.device = instead;
-	if (instead && !*p->header_device && probe_new(p->manager, &spec) < 0)
-		log_error("out of memory");
-	return r;
+	ps->owner->changed(ps->userdata);
+	if (!ps->closed)
+		start_waiting(ps);
 }
 
 /* Has this volume a worker that has not answered yet? */
-static bool is_adopted(const struct manager *m, const char *uuid)
+static bool is_adopted(const struct probes *ps, const char *uuid)
 {
-	for (const struct probe *p = m->core->probes; p; p = p->next)
+	for (const struct probe *p = ps->first; p; p = p->next)
 		if (p->adopted && strcmp(p->uuid, uuid) == 0)
 			return true;
 	return false;
@@ -198,66 +116,14 @@ static void wait_for_adopted(struct probe *p, const char *uuid)
 	worker_link_retire(TAKE_PTR(p->link));
 	p->limit = sd_event_source_disable_unref(p->limit);
 	p->looked = p->slow = false;
-	start_waiting(p->manager);
-}
-
-/* Is the volume that was found the one that was asked for? */
-static int check_found(struct probe *p, const struct worker_end *e, struct failure *f)
-{
-	if (e->error < 0)
-		return e->error;
-	if (!e->look.valid)
-		return failure_set(
-			f, -EINVAL,
-			"%s: the LUKS UUID of the volume, \"%.64s\", is not one; give it "
-			"another: cryptsetup luksUUID --uuid $(uuidgen) %s",
-			p->device, e->look.uuid, p->device);
-	if (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)
-		return failure_set(f, -ERROR_HEADER_CHANGED, "volume %s is there, and not %s",
-				   e->look.uuid, p->uuid);
-	return check_duplicates(p, &e->look, f);
-}
-
-/* Makes a new volume, which keeps the worker that inspected it. */
-static int found_new(struct probe *p, struct worker_look *look, struct failure *f,
-		     struct volume **ret)
-{
-	struct volume *v;
-	int r = volume_new(p->manager, look, p->link, p->adopted, &v);
-
-	if (r < 0)
-		return failure_set(f, r, "out of memory");
-	p->link = NULL;
-	v->core->looked = !p->adopted; /* only the status makes it whole */
-	if (p->adopted)
-		volume_worker_handler.status(v, p->status_error, &p->status);
-	else
-		volume_send_identity(v);
-	*ret = v;
-	return 0;
-}
-
-static int take_found(struct probe *p, struct worker_end *e, struct failure *f, struct volume **ret)
-{
-	struct volume *v;
-	int r = check_found(p, e, f);
-
-	if (r < 0)
-		return r;
-	v = manager_volume_by_uuid(p->manager, e->look.uuid);
-	if (!v)
-		return found_new(p, &e->look, f, ret);
-	r = found_known(p, v, &e->look, f);
-	if (r < 0)
-		return r;
-	*ret = v;
-	return 0;
+	start_waiting(p->probes);
 }
 
 static void on_ended(void *userdata, struct worker_end *e)
 {
 	struct probe *p = userdata;
 	struct failure f = e->failure;
+	struct probe_found found;
 	struct volume *v = NULL;
 	int r;
 
@@ -268,13 +134,18 @@ static void on_ended(void *userdata, struct worker_end *e)
 		return;
 	}
 	p->looked = true;
-	if (e->error == 0 && e->look.valid && !p->adopted && is_adopted(p->manager, e->look.uuid)) {
+	if (e->error == 0 && e->look.valid && !p->adopted && is_adopted(p->probes, e->look.uuid)) {
 		wait_for_adopted(p, e->look.uuid);
 		return;
 	}
-	r = take_found(p, e, &f, &v);
-	if (v)
-		volume_mark(v, 0);
+	found = (struct probe_found){.spec = spec_of(p),
+				     .adopted = p->adopted,
+				     .link = p->link,
+				     .end = e,
+				     .status_error = p->status_error,
+				     .status = &p->status};
+	r = p->probes->owner->found(p->probes->userdata, &found, &f, &v);
+	p->link = found.link;
 	finish(p, v, r, &f);
 }
 
@@ -284,7 +155,7 @@ static void look_again(struct probe *p)
 	p->link = worker_link_free(p->link);
 	p->limit = sd_event_source_disable_unref(p->limit);
 	p->slow = false;
-	start_waiting(p->manager);
+	start_waiting(p->probes);
 }
 
 static void on_died(void *userdata)
@@ -292,7 +163,7 @@ static void on_died(void *userdata)
 	struct probe *p = userdata;
 	struct failure f;
 
-	if (!p->adopted && ++p->deaths < WORKERS_MAX && !p->manager->stopping) {
+	if (!p->adopted && ++p->deaths < WORKERS_MAX && !p->probes->closed) {
 		look_again(p);
 		return;
 	}
@@ -325,15 +196,15 @@ static const struct worker_handler handler = {
 static int on_limit(sd_event_source *s, uint64_t usec, void *userdata)
 {
 	struct probe *p = userdata;
-	struct manager *m = p->manager;
 	struct failure f;
 
 	(void)s;
 	if (!p->slow) {
 		p->slow = true;
-		if (sd_event_source_set_time(p->limit, usec + m->config->probe_timeout_usec) >= 0 &&
+		if (sd_event_source_set_time(
+			    p->limit, usec + p->probes->owner->timeout(p->probes->userdata)) >= 0 &&
 		    sd_event_source_set_enabled(p->limit, SD_EVENT_ONESHOT) >= 0) {
-			start_waiting(m);
+			start_waiting(p->probes);
 			return 0;
 		}
 	}
@@ -345,12 +216,11 @@ static int on_limit(sd_event_source *s, uint64_t usec, void *userdata)
 static int start_probe(struct probe *p)
 {
 	/* The worker that looks may stay the volume's. */
-	struct worker_spec spec =
-		volume_worker_spec(config_for_volume(p->manager->config, p->uuid));
+	struct worker_spec spec = p->probes->owner->worker(p->probes->userdata, p->uuid);
 	int r;
 
 	assert(!p->link && !p->limit);
-	r = sd_event_add_time_relative(p->manager->event, &p->limit, CLOCK_MONOTONIC, PROBE_SLOW,
+	r = sd_event_add_time_relative(p->probes->event, &p->limit, CLOCK_MONOTONIC, PROBE_SLOW,
 				       10000, on_limit, p);
 	if (r < 0)
 		return r;
@@ -358,37 +228,30 @@ static int start_probe(struct probe *p)
 	spec.header_device = p->header_device;
 	spec.name = p->name;
 	spec.quiet = p->quiet;
-	r = worker_link_spawn(p->manager->event, &spec, &handler, p, &p->link);
+	r = worker_link_spawn(p->probes->event, &spec, &handler, p, &p->link);
 	return r < 0 ? r : worker_link_inspect(p->link);
 }
 
-/* What is found by itself is not looked at twice; who names a device wants it to be. */
-static struct volume *find_known(const struct probe *p)
+static void start_waiting(struct probes *ps)
 {
-	struct volume *v = *p->uuid ? manager_volume_by_uuid(p->manager, p->uuid) : NULL;
+	unsigned running = 0, stuck = ps->stuck->n;
 
-	return v || p->done ? v : manager_volume_by_path(p->manager, p->device);
-}
-
-static void start_waiting(struct manager *m)
-{
-	unsigned running = 0, stuck = m->core->n_stuck;
-
-	for (const struct probe *p = m->core->probes; p; p = p->next) {
+	for (const struct probe *p = ps->first; p; p = p->next) {
 		running += p->link && !p->slow;
 		stuck += p->link && p->slow && !p->adopted;
-		if (p->adopted && !m->core->ready_due)
+		if (p->adopted && !ps->hurried)
 			return; /* those that are at work have a say first */
 	}
 	if (stuck >= STUCK_MAX)
 		return;
-	for (struct probe *p = m->core->probes; p && running < PROBES_AT_ONCE; p = p->next) {
+	for (struct probe *p = ps->first; p && running < PROBES_AT_ONCE; p = p->next) {
+		const struct probe_spec spec = spec_of(p);
 		struct volume *known;
 		int r;
 
-		if (p->link || is_adopted(m, p->uuid))
+		if (p->link || is_adopted(ps, p->uuid))
 			continue;
-		known = find_known(p);
+		known = ps->owner->known(ps->userdata, &spec);
 		if (known) {
 			finish(p, known, 0, &(struct failure){});
 			return;
@@ -410,13 +273,13 @@ static char *copy(const char *text)
 	return strdup(text ? text : "");
 }
 
-static int add_probe(struct manager *m, const struct probe_spec *spec, struct probe **ret)
+static int add_probe(struct probes *ps, const struct probe_spec *spec, struct probe **ret)
 {
-	struct probe *p = calloc(1, sizeof(*p)), **end = &m->core->probes;
+	struct probe *p = calloc(1, sizeof(*p)), **end = &ps->first;
 
 	if (!p)
 		return -ENOMEM;
-	p->manager = m;
+	p->probes = ps;
 	p->device = copy(spec->device);
 	p->header_device = copy(spec->header_device);
 	p->name = copy(spec->name);
@@ -437,10 +300,10 @@ static int add_probe(struct manager *m, const struct probe_spec *spec, struct pr
 }
 
 /* What is to be found by itself is asked for by each event that may have to do with it. */
-static bool is_queued(const struct manager *m, const struct probe_spec *spec)
+static bool is_queued(const struct probes *ps, const struct probe_spec *spec)
 {
 	assert(spec->device);
-	for (const struct probe *p = m->core->probes; p; p = p->next)
+	for (const struct probe *p = ps->first; p; p = p->next)
 		if (!p->done && !p->adopted && strcmp(p->device, spec->device) == 0 &&
 		    strcmp(p->header_device, spec->header_device ? spec->header_device : "") == 0 &&
 		    strcmp(p->name, spec->name ? spec->name : "") == 0 &&
@@ -449,40 +312,40 @@ static bool is_queued(const struct manager *m, const struct probe_spec *spec)
 	return false;
 }
 
-int probe_new(struct manager *m, const struct probe_spec *spec)
+int probe_new(struct probes *ps, const struct probe_spec *spec)
 {
 	struct probe *p;
 	int r;
 
-	if (!spec->done && is_queued(m, spec))
+	if (!spec->done && is_queued(ps, spec))
 		return 0;
-	r = add_probe(m, spec, &p);
+	r = add_probe(ps, spec, &p);
 	if (r < 0)
 		return r;
-	start_waiting(m);
+	start_waiting(ps);
 	return 0;
 }
 
-void probe_wait_no_longer(struct manager *m)
+void probe_wait_no_longer(struct probes *ps)
 {
-	m->core->ready_due = true;
-	start_waiting(m);
-	manager_mark(m, 0);
+	ps->hurried = true;
+	start_waiting(ps);
+	ps->owner->changed(ps->userdata);
 }
 
 /* Takes @control_fd. */
 static int ask_adopted(struct probe *p, int control_fd)
 {
-	int r = worker_link_adopt(p->manager->event, control_fd, &handler, p, &p->link);
+	int r = worker_link_adopt(p->probes->event, control_fd, &handler, p, &p->link);
 
 	return r < 0 ? r : worker_link_get_status(p->link);
 }
 
-int probe_adopt(struct manager *m, const char *uuid, int control_fd)
+int probe_adopt(struct probes *ps, const char *uuid, int control_fd)
 {
 	const struct probe_spec spec = {.uuid = uuid};
 	struct probe *p;
-	int r = add_probe(m, &spec, &p);
+	int r = add_probe(ps, &spec, &p);
 
 	if (r < 0)
 		return r;
@@ -495,14 +358,20 @@ int probe_adopt(struct manager *m, const char *uuid, int control_fd)
 	return r;
 }
 
-void probe_end_all(struct manager *m, int error, const struct failure *f)
+void probe_close(struct probes *ps)
 {
-	while (m->core->probes)
-		finish(m->core->probes, NULL, error, f);
+	ps->closed = true;
 }
 
-void probe_free_all(struct manager *m)
+void probe_end_all(struct probes *ps, int error, const struct failure *f)
 {
-	while (m->core->probes)
-		probe_free(m->core->probes);
+	assert(ps->closed); /* or those behind would begin */
+	while (ps->first)
+		finish(ps->first, NULL, error, f);
+}
+
+void probe_free_all(struct probes *ps)
+{
+	while (ps->first)
+		probe_free(ps->first);
 }

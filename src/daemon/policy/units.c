@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The values of the configuration: sizes, times, booleans, UUIDs. */
+#include "daemon/policy/units.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/state/config.h"
 #include "util/checked.h"
 
 /* A decimal number as units of 10^-9, so that "2.5" is exact. Leaves *text behind it. */

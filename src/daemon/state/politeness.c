@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/control/politeness.h"
+#include "daemon/state/politeness.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A slot of the volume: what its header showed when a worker last looked. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/state/record.h"
+#include "proto/messages.h"
+
+/* What is of a re-encryption is "" or 0 out of one. */
+struct volume_header {
+	enum reencryption reencryption;
+	bool unseen; /* its worker is gone, and may have prepared: it may be in re-encryption */
+	bool stacked, supported;
+	uint64_t sequence;
+	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE];
+	char mode[16];      /* "reencrypt", ... */
+	char direction[16]; /* "forward", "backward" */
+	char resilience[32];
+	char old_cipher[128]; /* also out of re-encryption: the cipher in use */
+	char new_cipher[128];
+	uint32_t old_sector_size, new_sector_size; /* bytes */
+	uint32_t new_key_size;                     /* bytes; 0: not known */
+	bool keep_key;
+	char resilience_hash[33];               /* "" with a journal */
+	char new_pbkdf[16], new_pbkdf_hash[33]; /* of the new keyslots; "": not known */
+};
+
+void header_looked(struct volume_header *h, const struct worker_look *look);
+/* A worker is gone, and nobody knows whether it had prepared. */
+void header_lost(struct volume_header *h);
+
+bool header_in_reencryption(const struct volume_header *h);
+/* Does it lead back to the old key? */
+bool header_is_backward(const struct volume_header *h);
+/* Is a range half converted, or a helper device left? */
+bool header_is_unclean(const struct volume_header *h);
+
+/* For record_compare() and its like; good for as long as @h. */
+struct record_header header_sides(const struct volume_header *h);
