@@ -5,6 +5,7 @@ src_model_libmodel_a_SOURCES = \
 	src/model/failure.h \
 	src/model/json-members.c src/model/json-members.h \
 	src/model/rotation.h \
+	src/model/run-switches.c src/model/run-switches.h \
 	src/model/settings.c src/model/settings.h \
 	src/model/settings-bus.c src/model/settings-bus.h \
 	src/model/settings-json.c src/model/settings-json.h \

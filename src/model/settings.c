@@ -40,24 +40,20 @@ const struct setting rotation_settings[] = {
 	{},
 };
 
-#define CHOICE(name, field, json) ROW(run_choices, name, SETTING_CHOICE, field, CALLER, json)
+#define CHOICE(field, name, ...) ROW(run_choices, name, SETTING_CHOICE, field, CALLER, #field),
 
 const struct setting choice_settings[] = {
-	CHOICE("SkipUnwritten", skip_unwritten, "skip_unwritten"),
-	CHOICE("Verify", verify, "verify"),
-	{},
+	RUN_SWITCHES(CHOICE){},
 };
 
 #define RUN(name, kind, field, places) ROW(run_options, name, kind, field, places, NULL)
 #define ALL_RUNS                       (WORKER | SETTING_OF_RUN)
-#define SHOWN                          (ALL_RUNS | SETTING_OF_STATUS)
+#define SWITCH(field, name, ...)       RUN(name, SETTING_BOOL, field, ALL_RUNS | SETTING_OF_STATUS),
 
 const struct setting run_settings[] = {
-	RUN("SkipUnwritten", SETTING_BOOL, skip_unwritten, SHOWN),
-	RUN("Verify", SETTING_BOOL, verify, SHOWN),
 	RUN("LeastSequence", SETTING_U64, least_sequence, ALL_RUNS),
 	RUN("Side", SETTING_BUFFER, side, WORKER),
-	{},
+	RUN_SWITCHES(SWITCH){},
 };
 
 void settings_free_list(char **list)

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "model/json-members.h"
+#include "model/run-switches.h"
 #include "model/settings-bus.h"
 #include "model/settings-json.h"
 #include "model/test-bus.h"
@@ -253,6 +254,32 @@ static void names_of_files_are_bytes(void **state)
 	}
 }
 
+static void a_rotation_has_the_say_over_the_configuration(void **state)
+{
+	const struct run_switches all = {true, true}, none = {};
+	struct run_choices c = {};
+	struct run_options run;
+
+	(void)state;
+	run = run_resolve(&c, &all);
+	assert_true(run.skip_unwritten && run.verify);
+	assert_false(run_options_agree(&run, &no_run));
+	run = run_resolve(&c, &none);
+	assert_true(run_options_agree(&run, &no_run));
+	run_choices_replace(&c, &(struct run_choices){.verify = CHOICE_NO});
+	run_choices_replace(&c, &(struct run_choices){.skip_unwritten = CHOICE_YES});
+	assert_int_equal(c.verify, CHOICE_NO);
+	assert_int_equal(c.skip_unwritten, CHOICE_YES);
+	assert_true(run_choices_equal(&c, &(struct run_choices){CHOICE_YES, CHOICE_NO}));
+	assert_false(run_choices_equal(&c, &no_choices));
+	run = run_resolve(&c, &none);
+	assert_true(run.skip_unwritten && !run.verify);
+	run = run_resolve(&c, &all);
+	assert_true(run.skip_unwritten && !run.verify);
+	/* The rest of a run is no switch. */
+	assert_true(run_options_agree(&no_run, &(struct run_options){.least_sequence = 7}));
+}
+
 /* What a caller can say has an entry in the manual of the bus. */
 static void callers_can_look_up_each_setting(void **state)
 {
@@ -284,6 +311,7 @@ int main(void)
 		cmocka_unit_test(names_and_places_are_unambiguous),
 		cmocka_unit_test(what_fits_no_row_is_refused),
 		cmocka_unit_test(names_of_files_are_bytes),
+		cmocka_unit_test(a_rotation_has_the_say_over_the_configuration),
 		cmocka_unit_test(callers_can_look_up_each_setting),
 	};
 

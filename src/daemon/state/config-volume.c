@@ -170,6 +170,8 @@ struct volume_setting {
 			sizeof(((struct volume_config *)NULL)->field), from_defaults               \
 	}
 
+#define SWITCH(field, name, ...) ROW(name, set_bool, run.field, PLAIN),
+
 static const struct volume_setting rows[] = {
 	ROW("Device", config_set_path, device, NOTHING),
 	ROW("HeaderDevice", config_set_path, header_device, NOTHING),
@@ -180,8 +182,6 @@ static const struct volume_setting rows[] = {
 	ROW("StallTarget", set_usec, stall_target_usec, PLAIN),
 	ROW("HotzoneSizeMax", set_bytes, hotzone_size_max, PLAIN),
 	ROW("Threads", set_threads, threads, PLAIN),
-	ROW("SkipUnwritten", set_bool, skip_unwritten, PLAIN),
-	ROW("Verify", set_bool, verify, PLAIN),
 	ROW("AllowSharedFiles", set_bool, allow_shared_files, PLAIN),
 	ROW("Resilience", set_resilience, resilience, TEXT),
 	ROW("ResilienceHash", config_set_text, resilience_hash, TEXT),
@@ -193,9 +193,15 @@ static const struct volume_setting rows[] = {
 	ROW("KeyTimeout", set_key_timeout, provider.timeout_usec, PLAIN),
 	ROW("KeyMemoryMax", set_bytes, key_memory_max, PLAIN),
 	ROW("KeyCostMax", set_cost, key_cost_max, PLAIN),
+	RUN_SWITCHES(SWITCH){},
 };
 
-_Static_assert(ARRAY_SIZE(rows) <= 32, "a bit of volume_config.set for each");
+_Static_assert(ARRAY_SIZE(rows) - 1 <= 32, "a bit of volume_config.set for each");
+
+static uint32_t row_bit(const struct volume_setting *s)
+{
+	return UINT32_C(1) << (s - rows);
+}
 
 /* udev's name of a disk is noted by the daemon itself; nobody else shall say what it is. */
 static bool is_of_state_file(const struct volume_setting *s)
@@ -205,8 +211,7 @@ static bool is_of_state_file(const struct volume_setting *s)
 
 int volume_config_set(struct volume_config *v, const char *key, const char *value, bool state_file)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct volume_setting *s = &rows[i];
+	for (const struct volume_setting *s = rows; s->name; s++) {
 		int r;
 
 		if (strcmp(s->name, key) != 0)
@@ -217,7 +222,7 @@ int volume_config_set(struct volume_config *v, const char *key, const char *valu
 		r = s->set((char *)v + s->where, value);
 		if (r < 0)
 			return r;
-		v->set |= UINT32_C(1) << i;
+		v->set |= row_bit(s);
 		return 0;
 	}
 	return -ENOENT;
@@ -252,7 +257,7 @@ int volume_config_inherit(struct volume_config *v, const struct volume_config *d
 	int r = politeness_inherit(&v->polite, &defaults->polite);
 
 	assert(*v->uuid && !*defaults->uuid);
-	for (size_t i = 0; i < ARRAY_SIZE(rows) && r == 0; i++)
-		r = inherit_row(&rows[i], v->set & UINT32_C(1) << i, v, defaults);
+	for (const struct volume_setting *s = rows; s->name && r == 0; s++)
+		r = inherit_row(s, v->set & row_bit(s), v, defaults);
 	return r;
 }

@@ -88,8 +88,8 @@ static void without_files_the_defaults_hold(void **test_state)
 	assert_int_equal(c->max_concurrent_per_disk, 1);
 	assert_true(c->keep_suspended && c->keep_rate);
 	assert_int_equal(config_for_volume(c, UUID_A)->stall_target_usec, 50000);
-	assert_false(config_for_volume(c, UUID_A)->skip_unwritten);
-	assert_false(config_for_volume(c, UUID_A)->verify);
+	assert_memory_equal(&config_for_volume(c, UUID_A)->run, &(struct run_switches){},
+			    sizeof(struct run_switches));
 	assert_int_equal(config_for_volume(c, UUID_A)->provider.kind, PROVIDER_NONE);
 	assert_string_equal(c->crypttab, "/etc/crypttab");
 }
@@ -138,6 +138,21 @@ static void a_volume_takes_from_the_defaults_what_its_section_leaves_out(void **
 	assert_string_equal(b->provider.key_file, "/k");
 	assert_null(b->device);
 	assert_false(a->remembered);
+}
+
+static void each_switch_has_its_name(void **test_state)
+{
+	(void)test_state;
+#define CHECK(field, name, ...)                                                                    \
+	{                                                                                          \
+		_cleanup_(config_freep) struct config *c = NULL;                                   \
+                                                                                                   \
+		write_file(conf, "[Volume " UUID_A "]\n" name "=no\n[Volume]\n" name "=yes\n");    \
+		c = load();                                                                        \
+		assert_false(config_for_volume(c, UUID_A)->run.field);                             \
+		assert_true(config_for_volume(c, UUID_B)->run.field);                              \
+	}
+	RUN_SWITCHES(CHECK)
 }
 
 static void what_is_wrong_is_warned_of_with_file_and_line(void **test_state)
@@ -343,6 +358,7 @@ int main(void)
 		cmocka_unit_test_teardown(later_files_win_over_earlier_ones, remove_files),
 		cmocka_unit_test_teardown(
 			a_volume_takes_from_the_defaults_what_its_section_leaves_out, remove_files),
+		cmocka_unit_test_teardown(each_switch_has_its_name, remove_files),
 		cmocka_unit_test_teardown(what_is_wrong_is_warned_of_with_file_and_line,
 					  remove_files),
 		cmocka_unit_test_teardown(what_is_remembered_comes_back, remove_files),
