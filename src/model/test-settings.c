@@ -33,6 +33,7 @@ static int read_into(sd_bus_message *m, const struct setting *rows, void *values
 /* Every table, with what is unset in it. */
 static const struct rotate_options no_rotation = ROTATE_OPTIONS_NONE;
 static const struct run_choices no_choices;
+static const struct resume_options no_resume;
 static const struct run_options no_run;
 static const struct table {
 	const struct setting *rows;
@@ -42,6 +43,7 @@ static const struct table {
 	{rotation_settings, &no_rotation, sizeof(no_rotation)},
 	{choice_settings, &no_choices, sizeof(no_choices)},
 	{run_settings, &no_run, sizeof(no_run)},
+	{resume_settings, &no_resume, sizeof(no_resume)},
 };
 
 #define VALUES_SIZE 1024
