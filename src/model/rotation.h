@@ -11,13 +11,14 @@
 /*
  * What the runs of a rotation do besides, or leave out. One line describes each: its field, which
  * is also its name in the header's record, its name in the configuration, on the bus and as a
- * property, and its option of recryptctl.
+ * property, its option of recryptctl, and the line of `recryptctl status` where it is on.
  *
  *     [Volume] of the host < [Volume UUID] < Rotate(), later Resume() or Cancel()
  */
 #define RUN_SWITCHES(SWITCH)                                                                       \
-	SWITCH(skip_unwritten, "SkipUnwritten", "skip-unwritten")                                  \
-	SWITCH(verify, "Verify", "verify")
+	SWITCH(skip_unwritten, "SkipUnwritten", "skip-unwritten",                                  \
+	       "Unwritten:", "left as they are")                                                   \
+	SWITCH(verify, "Verify", "verify", "Verify:", "what is written is read back")
 
 #define RUN_SWITCH_FLAG(field, ...)   bool field;
 #define RUN_SWITCH_CHOICE(field, ...) enum choice field;

@@ -46,7 +46,7 @@ const struct setting rotation_settings[] = {
 	{},
 };
 
-#define CHOICE(field, name, option)                                                                \
+#define CHOICE(field, name, option, ...)                                                           \
 	ROW(run_choices, name, SETTING_CHOICE, field, CALLER, #field, option),
 
 const struct setting choice_settings[] = {

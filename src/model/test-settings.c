@@ -18,6 +18,7 @@
 #include "model/settings-bus.h"
 #include "model/settings-json.h"
 #include "model/test-bus.h"
+#include "model/test-text.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 
@@ -282,26 +283,65 @@ static void a_rotation_has_the_say_over_the_configuration(void **state)
 	assert_true(run_options_agree(&no_run, &(struct run_options){.least_sequence = 7}));
 }
 
-/* What a caller can say has an entry in the manual of the bus. */
+/* As org.recryptd1.xml names the types of options. */
+static const char types[] = {
+	[SETTING_BUFFER] = 's', [SETTING_U32] = 'u',  [SETTING_U64] = 't',
+	[SETTING_INT] = 'i',    [SETTING_BOOL] = 'b', [SETTING_CHOICE] = 'b',
+};
+
+/* "Verify (b)", or "PbkdfTime (u, milliseconds)". */
+static void assert_documented(const char *method, const char *text, const struct setting *rows)
+{
+	for (const struct setting *s = rows; s->name; s++) {
+		char entry[64];
+
+		(void)snprintf(entry, sizeof(entry), "%s (%c)", s->name, types[s->kind]);
+		if (!(s->places & SETTING_OF_CALLER) || strstr(text, entry))
+			continue;
+		entry[strlen(entry) - 1] = ',';
+		if (!strstr(text, entry))
+			fail_msg("org.recryptd1.xml: %s has no option %s", method, entry);
+	}
+}
+
+/* tests/daemon/test-introspection has the daemon take each option that is documented. */
 static void callers_can_look_up_each_setting(void **state)
 {
-	char path[4096], *manual;
-	size_t size;
-	FILE *f;
+	static const struct {
+		const char *method;
+		const struct setting *rows;
+	} methods[] = {
+		{"Rotate", rotation_settings}, {"Rotate", choice_settings},
+		{"Resume", resume_settings},   {"Resume", choice_settings},
+		{"Cancel", choice_settings},
+	};
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/doc/org.recryptd1.5", getenv("srcdir") ?: ".");
-	f = fopen(path, "re");
-	assert_non_null(f);
-	manual = calloc(1, 1 << 20);
-	assert_non_null(manual);
-	size = fread(manual, 1, (1 << 20) - 1, f);
-	assert_true(size > 0 && fclose(f) == 0);
-	for (const struct table *t = tables; t < tables + 2; t++)
-		for (const struct setting *s = t->rows; s->name; s++)
-			if (s->places & SETTING_OF_CALLER && !strstr(manual, s->name))
-				fail_msg("%s has no word on %s", path, s->name);
-	free(manual);
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		_cleanup_free_ char *xml = test_text_read("doc/org.recryptd1.xml");
+		char *volume = test_text_part(xml, "<interface name=\"org.recryptd1.Volume\">",
+					      "</interface>");
+		char from[64];
+
+		(void)snprintf(from, sizeof(from), "<method name=\"%s\">", methods[i].method);
+		assert_documented(methods[i].method, test_text_part(volume, from, "</method>"),
+				  methods[i].rows);
+	}
+}
+
+static void users_can_look_up_each_option(void **state)
+{
+	_cleanup_free_ char *manual = test_text_read("doc/recryptctl.8");
+
+	(void)state;
+	for (const struct table *t = tables; t < tables + ARRAY_SIZE(tables); t++)
+		for (const struct setting *s = t->rows; s->name; s++) {
+			char entry[64];
+
+			(void)snprintf(entry, sizeof(entry), " Fl Fl %s", s->option ?: "");
+			if (s->option && !strstr(manual, entry))
+				fail_msg("recryptctl.8 has no word on --%s", s->option);
+		}
 }
 
 int main(void)
@@ -315,6 +355,7 @@ int main(void)
 		cmocka_unit_test(names_of_files_are_bytes),
 		cmocka_unit_test(a_rotation_has_the_say_over_the_configuration),
 		cmocka_unit_test(callers_can_look_up_each_setting),
+		cmocka_unit_test(users_can_look_up_each_option),
 	};
 
 	return cmocka_run_group_tests(tests, test_bus_connect, test_bus_disconnect);
