@@ -3,9 +3,9 @@
 
 #include <stddef.h>
 
-#define PROPERTY(name, type, group, from, label) {name, type, label, NULL},
-#define OF_JOB(name, type, group, from)          {name, type, NULL, NULL},
-#define SWITCH(field, name, option, label, text) {name, "b", label, text},
+#define PROPERTY(name, type, group, from, label)              {name, type, label, NULL},
+#define OF_JOB(name, type, group, from)                       {name, type, NULL, NULL},
+#define SWITCH(field, name, option, verbs, help, label, text) {name, "b", label, text},
 
 const struct property volume_properties[] = {
 	VOLUME_PROPERTIES(PROPERTY) RUN_SWITCHES(SWITCH){},

@@ -10,15 +10,19 @@
 
 /*
  * What the runs of a rotation do besides, or leave out. One line describes each: its field, which
- * is also its name in the header's record, its name in the configuration, on the bus and as a
- * property, its option of recryptctl, and the line of `recryptctl status` where it is on.
+ * is also its name in the header's record and in the engine's configuration; its name in our
+ * configuration, on the bus and as a property; its option of recryptctl, the verbs that have it
+ * (cli/options-table.c) and its line of help; the line of `recryptctl status` where it is on.
  *
  *     [Volume] of the host < [Volume UUID] < Rotate(), later Resume() or Cancel()
  */
 #define RUN_SWITCHES(SWITCH)                                                                       \
-	SWITCH(skip_unwritten, "SkipUnwritten", "skip-unwritten",                                  \
+	SWITCH(skip_unwritten, "SkipUnwritten", "skip-unwritten", CONVERSION,                      \
+	       "leave blocks as they are that were never written or were discarded",               \
 	       "Unwritten:", "left as they are")                                                   \
-	SWITCH(verify, "Verify", "verify", "Verify:", "what is written is read back")
+	SWITCH(verify, "Verify", "verify", CONVERSION_OR_RECOVERY,                                 \
+	       "read back what was written while the old data is still protected",                 \
+	       "Verify:", "what is written is read back")
 
 #define RUN_SWITCH_FLAG(field, ...)   bool field;
 #define RUN_SWITCH_CHOICE(field, ...) enum choice field;
