@@ -259,7 +259,7 @@ static void names_of_files_are_bytes(void **state)
 
 static void a_rotation_has_the_say_over_the_configuration(void **state)
 {
-	const struct run_switches all = {true, true}, none = {};
+	const struct run_switches all = {.skip_unwritten = true, .verify = true}, none = {};
 	struct run_choices c = {};
 	struct run_options run;
 
@@ -273,7 +273,8 @@ static void a_rotation_has_the_say_over_the_configuration(void **state)
 	run_choices_replace(&c, &(struct run_choices){.skip_unwritten = CHOICE_YES});
 	assert_int_equal(c.verify, CHOICE_NO);
 	assert_int_equal(c.skip_unwritten, CHOICE_YES);
-	assert_true(run_choices_equal(&c, &(struct run_choices){CHOICE_YES, CHOICE_NO}));
+	assert_true(run_choices_equal(
+		&c, &(struct run_choices){.skip_unwritten = CHOICE_YES, .verify = CHOICE_NO}));
 	assert_false(run_choices_equal(&c, &no_choices));
 	run = run_resolve(&c, &none);
 	assert_true(run.skip_unwritten && !run.verify);
