@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "model/rotation.h"
 #include "util/checked.h"
 
 /*
@@ -41,6 +42,11 @@
 	{                                                                                          \
 		name, letter, kind, 0, BEGINS, 0, 0, NULL, reason                                  \
 	}
+/* Of a line of RUN_SWITCHES. */
+#define SWITCH(field, name, option, verbs, help, ...)                                              \
+	FLAG(option, 0, field, SWITCH_OF_##verbs, help),
+#define SWITCH_OF_CONVERSION             (CONVERTS | PLANS | ON(VERB_RESUME))
+#define SWITCH_OF_CONVERSION_OR_RECOVERY (SWITCH_OF_CONVERSION | ON(VERB_RECOVER))
 
 #define IGNORED(name, letter, kind, reason)                                                        \
 	{                                                                                          \
@@ -136,10 +142,7 @@ const struct option_spec option_specs[] = {
 	      "the most that the governor allows"),
 	NUMBER("latency-target", 0, latency_target_ms, CONVERTS, 1, 3600000, "MS",
 	       "how long requests may take before --governor latency slows down (10)"),
-	FLAG("skip-unwritten", 0, skip_unwritten, CONVERTS | PLANS | ON(VERB_RESUME),
-	     "leave blocks as they are that were never written or were discarded"),
-	FLAG("verify", 0, verify, CONVERTS | PLANS | ON(VERB_RECOVER) | ON(VERB_RESUME),
-	     "read back what was written while the old data is still protected"),
+	RUN_SWITCHES(SWITCH) /* of model/rotation.h */
 	NUMBER("threads", 0, threads, CONVERTS, 1, OPTION_THREADS_MAX, "INT",
 	       "threads for ciphers and checksums (one for each CPU)"),
 	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",

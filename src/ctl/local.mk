@@ -5,7 +5,7 @@ CTL_LIBS = src/cli/libcli.a src/pace/libpace.a src/proto/libproto.a src/model/li
 sbin_PROGRAMS += src/ctl/recryptctl
 src_ctl_recryptctl_SOURCES = \
 	src/ctl/recryptctl.c \
-	src/ctl/active.c src/ctl/active.h \
+	src/ctl/active.c src/ctl/active.h src/ctl/append-options.c \
 	src/ctl/bus-json.c src/ctl/bus-json.h \
 	src/ctl/carry-over.c src/ctl/check-begun.c \
 	src/ctl/agent.c src/ctl/agent.h \
@@ -28,3 +28,7 @@ UNIT_TESTS += src/ctl/test-view
 src_ctl_test_view_SOURCES = src/ctl/test-view.c src/ctl/agent.c src/ctl/bus-json.c src/ctl/client.c \
 	src/ctl/volume-view.c
 src_ctl_test_view_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/ctl/test-append-options
+src_ctl_test_append_options_SOURCES = src/ctl/test-append-options.c src/ctl/append-options.c $(TEST_BUS)
+src_ctl_test_append_options_LDADD = src/daemon/libdaemon.a $(CTL_LIBS) $(CMOCKA_LIBS)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "ctl/volume-view.h"
+#include "model/properties.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -146,7 +147,7 @@ static void who_is_made_way_for_and_until_when_is_told(void **state)
 	static const char json[] =
 		"{\"State\": \"running\", \"Governor\": \"idle\", \"GovernorRate\": 2097152,"
 		"\"GovernorReason\": \"the volume is in use\\u001b\", \"Deadline\": 1,"
-		"\"DeadlineAtRisk\": true, \"SkipUnwritten\": true, \"Verify\": true,"
+		"\"DeadlineAtRisk\": true,"
 		"\"Windows\": [\"Mon 22:00 for 8h\", \"daily for 1h\"]}";
 	char *text;
 
@@ -156,13 +157,25 @@ static void who_is_made_way_for_and_until_when_is_told(void **state)
 		     "Window:       Mon 22:00 for 8h\n"
 		     "Window:       daily for 1h\n");
 	assert_shows(view_work, json, ", cannot be held\n");
-	assert_shows(view_work, json,
-		     "Unwritten:    left as they are\n"
-		     "Verify:       what is written is read back\n");
 	text = shown(view_work, "{\"State\": \"idle\", \"Governor\": \"none\", \"Windows\": [],"
 				"\"Deadline\": 0}");
 	assert_string_equal(text, "Daemon:       idle\n");
 	free(text);
+}
+
+static void each_property_with_a_line_is_shown(void **state)
+{
+	(void)state;
+	for (const struct property *p = volume_properties; p->name; p++) {
+		char json[64], line[128];
+
+		if (!p->label)
+			continue;
+		(void)snprintf(json, sizeof(json), "{\"%s\": %s}", p->name,
+			       p->text ? "true" : "\"x\"");
+		(void)snprintf(line, sizeof(line), "%-13s %s\n", p->label, p->text ?: "x");
+		assert_shows(view_volume, json, line);
+	}
 }
 
 static void an_idle_volume_has_none(void **state)
@@ -241,6 +254,7 @@ int main(void)
 		cmocka_unit_test(all_is_done_while_it_is_finishing),
 		cmocka_unit_test(who_is_made_way_for_and_until_when_is_told),
 		cmocka_unit_test(stall_target_out_of_reach_is_told),
+		cmocka_unit_test(each_property_with_a_line_is_shown),
 		cmocka_unit_test(an_idle_volume_has_none),
 		cmocka_unit_test(an_obstacle_is_told),
 		cmocka_unit_test(a_key_is_active_since_it_is_in_use),

@@ -5,123 +5,17 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "daemon/state/config.h"
-#include "daemon/policy/deadline.h"
 #include "dm/find.h"
-#include "model/settings-bus.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/path-text.h"
-
-/* --- options of a rotation --- */
-
-#define SENT(n, k, field)                                                                          \
-	{                                                                                          \
-		.name = n, .kind = k, .where = offsetof(struct options, field)                     \
-	}
-
-/* What may also be said of a rotation that has begun. */
-static const struct setting sent_of_runs[] = {
-	SENT("SkipUnwritten", SETTING_BOOL, skip_unwritten),
-	SENT("Verify", SETTING_BOOL, verify),
-	{},
-};
-
-static const struct setting sent_of_rotations[] = {
-	SENT("Cipher", SETTING_TEXT, cipher),
-	SENT("ResilienceHash", SETTING_TEXT, resilience_hash),
-	SENT("Pbkdf", SETTING_TEXT, pbkdf),
-	SENT("PbkdfHash", SETTING_TEXT, pbkdf_hash),
-	SENT("KeySize", SETTING_U32, key_size),
-	SENT("SectorSize", SETTING_U32, sector_size),
-	SENT("PbkdfTime", SETTING_U32, iter_time_ms),
-	SENT("PbkdfIterations", SETTING_U32, pbkdf_iterations),
-	SENT("PbkdfMemory", SETTING_U32, pbkdf_memory_kib),
-	SENT("PbkdfParallel", SETTING_U32, pbkdf_parallel),
-	SENT("KeepKey", SETTING_BOOL, keep_key),
-	SENT("LoseKeyslots", SETTING_BOOL, lose_keyslots),
-	SENT("ForceOffline", SETTING_BOOL, force_offline),
-	SENT("Queue", SETTING_BOOL, queue),
-	SENT("Keyslot", SETTING_INT, key_slot),
-	{},
-};
-
-_Static_assert(OPTION_ANY_KEYSLOT < 0, "it is not sent");
-
-static int append_resilience(sd_bus_message *m, enum resilience resilience)
-{
-	const char *name = resilience == RESILIENCE_JOURNAL    ? "journal"
-			   : resilience == RESILIENCE_CHECKSUM ? "checksum"
-							       : NULL;
-
-	return name ? sd_bus_message_append(m, "{sv}", "Resilience", "s", name) : 0;
-}
-
-/* A span or a time, both from now on. */
-static int append_deadline(sd_bus_message *m, const char *text)
-{
-	struct deadline d;
-	struct timespec now;
-	uint64_t usec;
-
-	if (deadline_parse(text, &d) < 0 || !d.set)
-		return log_refusal(-EINVAL,
-				   "\"%s\" is not a deadline (such as 12h, 3d, 2026-12-01 06:00)",
-				   text);
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	usec = deadline_at(&d, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-	return sd_bus_message_append(m, "{sv}", "Deadline", "t", usec);
-}
-
-static int append_all(sd_bus_message *m, const struct options *o)
-{
-	int r = settings_append_entries(m, sent_of_rotations, o, SETTINGS_EVERYWHERE);
-
-	if (r < 0)
-		return r;
-	r = settings_append_entries(m, sent_of_runs, o, SETTINGS_EVERYWHERE);
-	if (r < 0)
-		return r;
-	r = append_resilience(m, o->resilience);
-	return r < 0 || !o->deadline ? r : append_deadline(m, o->deadline);
-}
-
-static int append_of_resume(sd_bus_message *m, const struct options *o)
-{
-	int r = settings_append_entries(m, sent_of_runs, o, SETTINGS_EVERYWHERE);
-
-	return r < 0 || !o->now ? r : sd_bus_message_append(m, "{sv}", "Now", "b", 1);
-}
-
-static int append_dictionary(sd_bus_message *m, const struct options *o, append_fn append_entries)
-{
-	int r = sd_bus_message_open_container(m, 'a', "{sv}");
-
-	if (r < 0)
-		return r;
-	r = append_entries(m, o);
-	return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
-int append_rotation(sd_bus_message *m, const struct options *o)
-{
-	int r = append_dictionary(m, o, append_all);
-
-	return r < 0 && r != -EINVAL ? log_error_errno(r, "the options cannot be sent") : r;
-}
-
-int append_resume(sd_bus_message *m, const struct options *o)
-{
-	return append_dictionary(m, o, append_of_resume);
-}
 
 int call_volume(struct client *c, const struct options *o, const char *path, const char *member,
 		append_fn append, sd_bus_message **ret_reply)

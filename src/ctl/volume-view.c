@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "ctl/client.h"
+#include "model/properties.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -155,14 +156,11 @@ static int print_text(const char *label, const char *text, FILE *out)
 	return 0;
 }
 
-struct text_line {
-	const char *label, *key;
-};
-
-static int print_texts(json_object *v, const struct text_line *lines, size_t n, FILE *out)
+/* The texts that have a line of their own. */
+static int print_texts(json_object *v, FILE *out)
 {
-	for (size_t i = 0; i < n; i++) {
-		int r = print_text(lines[i].label, json_text(v, lines[i].key), out);
+	for (const struct property *p = volume_properties; p->name; p++) {
+		int r = p->label && !p->text ? print_text(p->label, json_text(v, p->name), out) : 0;
 
 		if (r < 0)
 			return r;
@@ -266,13 +264,12 @@ static int print_state_token(json_object *v, FILE *out)
 	return 0;
 }
 
-/* What is done besides, or left out. */
-static void print_run(json_object *v, FILE *out)
+/* The properties that are true and have a line that says so. */
+static void print_truths(json_object *v, FILE *out)
 {
-	if (json_number(v, "SkipUnwritten"))
-		fprintf(out, "%-13s left as they are\n", "Unwritten:");
-	if (json_number(v, "Verify"))
-		fprintf(out, "%-13s what is written is read back\n", "Verify:");
+	for (const struct property *p = volume_properties; p->name; p++)
+		if (p->text && json_number(v, p->name))
+			fprintf(out, "%-13s %s\n", p->label, p->text);
 }
 
 /* What the header does not say. */
@@ -302,7 +299,7 @@ static int print_work(json_object *v, FILE *out)
 		view_rate(json_number(v, "RateLimit"), text);
 		fprintf(out, "%-13s %s\n", "Limit:", text);
 	}
-	print_run(v, out);
+	print_truths(v, out);
 	r = print_state_token(v, out);
 	if (r < 0)
 		return r;
@@ -317,11 +314,15 @@ static int print_work(json_object *v, FILE *out)
 
 int view_work(json_object *v, FILE *out)
 {
-	static const struct text_line lines[] = {
-		{"Daemon:", "State"}, {"Reason:", "StateReason"}, {"Key:", "KeyId"}};
 	int r;
 
-	r = print_texts(v, lines, ARRAY_SIZE(lines), out);
+	r = print_text("Daemon:", json_text(v, "State"), out);
+	if (r < 0)
+		return r;
+	r = print_text("Reason:", json_text(v, "StateReason"), out);
+	if (r < 0)
+		return r;
+	r = print_text("Key:", json_text(v, "KeyId"), out);
 	if (r < 0)
 		return r;
 	r = print_work(v, out);
@@ -330,17 +331,8 @@ int view_work(json_object *v, FILE *out)
 
 int view_volume(json_object *v, FILE *out)
 {
-	static const struct text_line lines[] = {
-		{"Name:", "Name"},           {"Device:", "Device"},
-		{"Header:", "HeaderDevice"}, {"UUID:", "UUID"},
-		{"Group:", "Group"},         {"State:", "State"},
-		{"Reason:", "StateReason"},  {"Mode:", "Mode"},
-		{"Direction:", "Direction"}, {"Resilience:", "Resilience"},
-		{"Key:", "KeyId"},
-	};
-	int r;
+	int r = print_texts(v, out);
 
-	r = print_texts(v, lines, ARRAY_SIZE(lines), out);
 	if (r < 0)
 		return r;
 	r = print_cipher(v, in_reencryption(v) ? "Old:" : "Cipher:", "OldCipher", "OldSectorSize",

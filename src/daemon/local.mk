@@ -8,7 +8,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/policy/volume-plan.c src/daemon/policy/volume-plan.h \
 	src/daemon/policy/window.c src/daemon/policy/window.h \
 	src/daemon/state/config-data.c src/daemon/state/config-internal.h \
-	src/daemon/state/config-volume.c \
+	src/daemon/state/config-rows.c src/daemon/state/config-volume.c \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
 	src/daemon/state/job.c src/daemon/state/job.h \
@@ -97,7 +97,7 @@ UNIT_TESTS += src/daemon/policy/test-window
 src_daemon_policy_test_window_SOURCES = src/daemon/policy/test-window.c
 src_daemon_policy_test_window_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-config
-src_daemon_state_test_config_SOURCES = src/daemon/state/test-config.c
+src_daemon_state_test_config_SOURCES = src/daemon/state/test-config.c src/model/test-text.c src/model/test-text.h
 src_daemon_state_test_config_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-record
 src_daemon_state_test_record_SOURCES = src/daemon/state/test-record.c

@@ -8,6 +8,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * What the runs of a rotation do besides, or leave out. One line describes each: its field, which
+ * is also its name in the header's record and in the engine's configuration; its name in our
+ * configuration, on the bus and as a property; its option of recryptctl, the verbs that have it
+ * (cli/options-table.c) and its line of help; the line of `recryptctl status` where it is on.
+ *
+ *     [Volume] of the host < [Volume UUID] < Rotate(), later Resume() or Cancel()
+ */
+#define RUN_SWITCHES(SWITCH)                                                                       \
+	SWITCH(skip_unwritten, "SkipUnwritten", "skip-unwritten", CONVERSION,                      \
+	       "leave blocks as they are that were never written or were discarded",               \
+	       "Unwritten:", "left as they are")                                                   \
+	SWITCH(verify, "Verify", "verify", CONVERSION_OR_RECOVERY,                                 \
+	       "read back what was written while the old data is still protected",                 \
+	       "Verify:", "what is written is read back")
+
+#define RUN_SWITCH_FLAG(field, ...)   bool field;
+#define RUN_SWITCH_CHOICE(field, ...) enum choice field;
+
 /* Whether; the configuration has a say in it, too. */
 enum choice {
 	CHOICE_CONFIGURED, /* as that says */
@@ -15,15 +34,19 @@ enum choice {
 	CHOICE_YES,
 };
 
+/* What the configuration says. */
+struct run_switches {
+	RUN_SWITCHES(RUN_SWITCH_FLAG)
+};
+
 /* What a rotation says of all its runs, there and back. */
 struct run_choices {
-	enum choice skip_unwritten, verify;
+	RUN_SWITCHES(RUN_SWITCH_CHOICE)
 };
 
 /* What holds for one run of the worker. */
 struct run_options {
-	bool skip_unwritten;     /* leave unwritten blocks as they are */
-	bool verify;             /* read back what was written */
+	RUN_SWITCHES(RUN_SWITCH_FLAG)
 	uint64_t least_sequence; /* an older header is not the one that is meant; 0: any */
 	char side[33];           /* what a rotation begins with, as looks name it; "": any */
 };

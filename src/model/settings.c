@@ -8,55 +8,63 @@
 #define BOTH   (CALLER | WORKER)
 
 /* Rows, by the struct that they are of. */
-#define ROW(of, n, k, field, p, j)                                                                 \
+#define ROW(of, n, k, field, p, j, o)                                                              \
 	{                                                                                          \
 		.name = n, .kind = k, .where = offsetof(struct of, field),                         \
-		.size = sizeof(((struct of *)NULL)->field), .places = p, .json = j                 \
+		.size = sizeof(((struct of *)NULL)->field), .places = p, .json = j, .option = o    \
 	}
-#define BUFFER(name, field, json)              ROW(rotate_options, name, SETTING_BUFFER, field, BOTH, json)
-#define VALUE(name, kind, field, places, json) ROW(rotate_options, name, kind, field, places, json)
+#define BUFFER(name, field, json, option)                                                          \
+	ROW(rotate_options, name, SETTING_BUFFER, field, BOTH, json, option)
+#define VALUE(name, kind, field, places, json, option)                                             \
+	ROW(rotate_options, name, kind, field, places, json, option)
 
 /* In the order of the record, which stays as it is from version to version. */
 const struct setting rotation_settings[] = {
-	BUFFER("Cipher", cipher, "cipher"),
-	BUFFER("Resilience", resilience, "resilience"),
-	BUFFER("ResilienceHash", hash, "hash"),
-	BUFFER("Pbkdf", pbkdf, "pbkdf"),
-	BUFFER("PbkdfHash", pbkdf_hash, "pbkdf_hash"),
-	VALUE("KeySize", SETTING_U32, key_size, BOTH, "key_size"),
-	VALUE("SectorSize", SETTING_U32, sector_size, BOTH, "sector_size"),
-	VALUE("KeepKey", SETTING_BOOL, keep_key, BOTH, "keep_key"),
-	VALUE("LoseKeyslots", SETTING_BOOL, lose_keyslots, BOTH, "lose_keyslots"),
-	VALUE("ForceOffline", SETTING_BOOL, force_offline, BOTH, "force_offline"),
-	VALUE("Queue", SETTING_BOOL, queue, CALLER, "queue"),
+	BUFFER("Cipher", cipher, "cipher", "cipher"),
+	BUFFER("Resilience", resilience, "resilience", "resilience"),
+	BUFFER("ResilienceHash", hash, "hash", "resilience-hash"),
+	BUFFER("Pbkdf", pbkdf, "pbkdf", "pbkdf"),
+	BUFFER("PbkdfHash", pbkdf_hash, "pbkdf_hash", "hash"),
+	VALUE("KeySize", SETTING_U32, key_size, BOTH, "key_size", "key-size"),
+	VALUE("SectorSize", SETTING_U32, sector_size, BOTH, "sector_size", "sector-size"),
+	VALUE("KeepKey", SETTING_BOOL, keep_key, BOTH, "keep_key", "keep-key"),
+	VALUE("LoseKeyslots", SETTING_BOOL, lose_keyslots, BOTH, "lose_keyslots", "lose-keyslots"),
+	VALUE("ForceOffline", SETTING_BOOL, force_offline, BOTH, "force_offline",
+	      "force-offline-reencrypt"),
+	VALUE("Queue", SETTING_BOOL, queue, CALLER, "queue", "queue"),
 	/* No caller says so of himself. */
-	VALUE("MayWeaken", SETTING_BOOL, may_weaken, WORKER, "may_weaken"),
-	VALUE("Keyslot", SETTING_INT, keyslot, BOTH, "keyslot"),
-	VALUE("PbkdfTime", SETTING_U32, pbkdf_time_ms, BOTH, "pbkdf_time_ms"),
-	VALUE("PbkdfIterations", SETTING_U32, pbkdf_iterations, BOTH, "pbkdf_iterations"),
-	VALUE("PbkdfMemory", SETTING_U32, pbkdf_memory_kib, BOTH, "pbkdf_memory_kib"),
-	VALUE("PbkdfParallel", SETTING_U32, pbkdf_parallel, BOTH, "pbkdf_parallel"),
-	VALUE("Deadline", SETTING_U64, deadline_usec, CALLER, "deadline"),
+	VALUE("MayWeaken", SETTING_BOOL, may_weaken, WORKER, "may_weaken", NULL),
+	VALUE("Keyslot", SETTING_INT, keyslot, BOTH, "keyslot", "key-slot"),
+	VALUE("PbkdfTime", SETTING_U32, pbkdf_time_ms, BOTH, "pbkdf_time_ms", "iter-time"),
+	VALUE("PbkdfIterations", SETTING_U32, pbkdf_iterations, BOTH, "pbkdf_iterations",
+	      "pbkdf-force-iterations"),
+	VALUE("PbkdfMemory", SETTING_U32, pbkdf_memory_kib, BOTH, "pbkdf_memory_kib",
+	      "pbkdf-memory"),
+	VALUE("PbkdfParallel", SETTING_U32, pbkdf_parallel, BOTH, "pbkdf_parallel",
+	      "pbkdf-parallel"),
+	VALUE("Deadline", SETTING_U64, deadline_usec, CALLER, "deadline", "deadline"),
 	{},
 };
 
-#define CHOICE(name, field, json) ROW(run_choices, name, SETTING_CHOICE, field, CALLER, json)
+#define CHOICE(field, name, option, ...)                                                           \
+	ROW(run_choices, name, SETTING_CHOICE, field, CALLER, #field, option),
 
 const struct setting choice_settings[] = {
-	CHOICE("SkipUnwritten", skip_unwritten, "skip_unwritten"),
-	CHOICE("Verify", verify, "verify"),
-	{},
+	RUN_SWITCHES(CHOICE){},
 };
 
-#define RUN(name, kind, field, places) ROW(run_options, name, kind, field, places, NULL)
+#define RUN(name, kind, field, places) ROW(run_options, name, kind, field, places, NULL, NULL)
 #define ALL_RUNS                       (WORKER | SETTING_OF_RUN)
-#define SHOWN                          (ALL_RUNS | SETTING_OF_STATUS)
+#define SWITCH(field, name, ...)       RUN(name, SETTING_BOOL, field, ALL_RUNS | SETTING_OF_STATUS),
 
 const struct setting run_settings[] = {
-	RUN("SkipUnwritten", SETTING_BOOL, skip_unwritten, SHOWN),
-	RUN("Verify", SETTING_BOOL, verify, SHOWN),
 	RUN("LeastSequence", SETTING_U64, least_sequence, ALL_RUNS),
 	RUN("Side", SETTING_BUFFER, side, WORKER),
+	RUN_SWITCHES(SWITCH){},
+};
+
+const struct setting resume_settings[] = {
+	ROW(resume_options, "Now", SETTING_BOOL, now, CALLER, NULL, "now"),
 	{},
 };
 

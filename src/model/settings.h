@@ -32,7 +32,7 @@ enum setting_kind {
 
 /* Who receives a setting. A row that leaves this out is for all that its table is for. */
 enum setting_place {
-	SETTING_OF_CALLER = 1 << 0, /* Rotate(), Check(), QueuedRotation */
+	SETTING_OF_CALLER = 1 << 0, /* Rotate(), Check(), Resume(), QueuedRotation */
 	SETTING_OF_WORKER = 1 << 1, /* Prepare(), Check() of the worker */
 	SETTING_OF_RUN = 1 << 2,    /* all of the worker that may convert */
 	SETTING_OF_STATUS = 1 << 3, /* GetStatus() of the worker */
@@ -45,6 +45,7 @@ struct setting {
 	size_t size;  /* of a buffer, the most that a text has, or how many texts or names */
 	unsigned places;
 	const char *json;         /* in the record; NULL: not there */
+	const char *option;       /* of recryptctl, that says it to the daemon; NULL: none */
 	const char *const *names; /* of SETTING_NAME, by value; NULL: a value without a name */
 	bool always; /* sent unset as well: the reader takes absence for something else */
 };
@@ -52,6 +53,7 @@ struct setting {
 extern const struct setting rotation_settings[]; /* of struct rotate_options, but for its run */
 extern const struct setting choice_settings[];   /* of struct run_choices */
 extern const struct setting run_settings[];      /* of struct run_options */
+extern const struct setting resume_settings[];   /* of struct resume_options, but for its run */
 
 /* Frees what @values own by @rows, and sets it to NULL. */
 void settings_clear(const struct setting *rows, void *values);

@@ -14,9 +14,11 @@
 #include <cmocka.h>
 
 #include "model/json-members.h"
+#include "model/run-switches.h"
 #include "model/settings-bus.h"
 #include "model/settings-json.h"
 #include "model/test-bus.h"
+#include "model/test-text.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 
@@ -32,6 +34,7 @@ static int read_into(sd_bus_message *m, const struct setting *rows, void *values
 /* Every table, with what is unset in it. */
 static const struct rotate_options no_rotation = ROTATE_OPTIONS_NONE;
 static const struct run_choices no_choices;
+static const struct resume_options no_resume;
 static const struct run_options no_run;
 static const struct table {
 	const struct setting *rows;
@@ -41,6 +44,7 @@ static const struct table {
 	{rotation_settings, &no_rotation, sizeof(no_rotation)},
 	{choice_settings, &no_choices, sizeof(no_choices)},
 	{run_settings, &no_run, sizeof(no_run)},
+	{resume_settings, &no_resume, sizeof(no_resume)},
 };
 
 #define VALUES_SIZE 1024
@@ -253,26 +257,92 @@ static void names_of_files_are_bytes(void **state)
 	}
 }
 
-/* What a caller can say has an entry in the manual of the bus. */
-static void callers_can_look_up_each_setting(void **state)
+static void a_rotation_has_the_say_over_the_configuration(void **state)
 {
-	char path[4096], *manual;
-	size_t size;
-	FILE *f;
+	const struct run_switches all = {.skip_unwritten = true, .verify = true}, none = {};
+	struct run_choices c = {};
+	struct run_options run;
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/doc/org.recryptd1.5", getenv("srcdir") ?: ".");
-	f = fopen(path, "re");
-	assert_non_null(f);
-	manual = calloc(1, 1 << 20);
-	assert_non_null(manual);
-	size = fread(manual, 1, (1 << 20) - 1, f);
-	assert_true(size > 0 && fclose(f) == 0);
-	for (const struct table *t = tables; t < tables + 2; t++)
-		for (const struct setting *s = t->rows; s->name; s++)
-			if (s->places & SETTING_OF_CALLER && !strstr(manual, s->name))
-				fail_msg("%s has no word on %s", path, s->name);
-	free(manual);
+	run = run_resolve(&c, &all);
+	assert_true(run.skip_unwritten && run.verify);
+	assert_false(run_options_agree(&run, &no_run));
+	run = run_resolve(&c, &none);
+	assert_true(run_options_agree(&run, &no_run));
+	run_choices_replace(&c, &(struct run_choices){.verify = CHOICE_NO});
+	run_choices_replace(&c, &(struct run_choices){.skip_unwritten = CHOICE_YES});
+	assert_int_equal(c.verify, CHOICE_NO);
+	assert_int_equal(c.skip_unwritten, CHOICE_YES);
+	assert_true(run_choices_equal(
+		&c, &(struct run_choices){.skip_unwritten = CHOICE_YES, .verify = CHOICE_NO}));
+	assert_false(run_choices_equal(&c, &no_choices));
+	run = run_resolve(&c, &none);
+	assert_true(run.skip_unwritten && !run.verify);
+	run = run_resolve(&c, &all);
+	assert_true(run.skip_unwritten && !run.verify);
+	/* The rest of a run is no switch. */
+	assert_true(run_options_agree(&no_run, &(struct run_options){.least_sequence = 7}));
+}
+
+/* As org.recryptd1.xml names the types of options. */
+static const char types[] = {
+	[SETTING_BUFFER] = 's', [SETTING_U32] = 'u',  [SETTING_U64] = 't',
+	[SETTING_INT] = 'i',    [SETTING_BOOL] = 'b', [SETTING_CHOICE] = 'b',
+};
+
+/* "Verify (b)", or "PbkdfTime (u, milliseconds)". */
+static void assert_documented(const char *method, const char *text, const struct setting *rows)
+{
+	for (const struct setting *s = rows; s->name; s++) {
+		char entry[64];
+
+		(void)snprintf(entry, sizeof(entry), "%s (%c)", s->name, types[s->kind]);
+		if (!(s->places & SETTING_OF_CALLER) || strstr(text, entry))
+			continue;
+		entry[strlen(entry) - 1] = ',';
+		if (!strstr(text, entry))
+			fail_msg("org.recryptd1.xml: %s has no option %s", method, entry);
+	}
+}
+
+/* tests/daemon/test-introspection has the daemon take each option that is documented. */
+static void callers_can_look_up_each_setting(void **state)
+{
+	static const struct {
+		const char *method;
+		const struct setting *rows;
+	} methods[] = {
+		{"Rotate", rotation_settings}, {"Rotate", choice_settings},
+		{"Resume", resume_settings},   {"Resume", choice_settings},
+		{"Cancel", choice_settings},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		_cleanup_free_ char *xml = test_text_read("doc/org.recryptd1.xml");
+		char *volume = test_text_part(xml, "<interface name=\"org.recryptd1.Volume\">",
+					      "</interface>");
+		char from[64];
+
+		(void)snprintf(from, sizeof(from), "<method name=\"%s\">", methods[i].method);
+		assert_documented(methods[i].method, test_text_part(volume, from, "</method>"),
+				  methods[i].rows);
+	}
+}
+
+static void users_can_look_up_each_option(void **state)
+{
+	_cleanup_free_ char *manual = test_text_read("doc/recryptctl.8");
+
+	(void)state;
+	for (const struct table *t = tables; t < tables + ARRAY_SIZE(tables); t++)
+		for (const struct setting *s = t->rows; s->name; s++) {
+			char entry[64];
+
+			(void)snprintf(entry, sizeof(entry), " Fl Fl %s", s->option ?: "");
+			if (s->option && !strstr(manual, entry))
+				fail_msg("recryptctl.8 has no word on --%s", s->option);
+		}
 }
 
 int main(void)
@@ -284,7 +354,9 @@ int main(void)
 		cmocka_unit_test(names_and_places_are_unambiguous),
 		cmocka_unit_test(what_fits_no_row_is_refused),
 		cmocka_unit_test(names_of_files_are_bytes),
+		cmocka_unit_test(a_rotation_has_the_say_over_the_configuration),
 		cmocka_unit_test(callers_can_look_up_each_setting),
+		cmocka_unit_test(users_can_look_up_each_option),
 	};
 
 	return cmocka_run_group_tests(tests, test_bus_connect, test_bus_disconnect);

@@ -9,6 +9,7 @@
 
 #include "crypto/cipher-spec.h"
 #include "io/disk-uring.h"
+#include "model/rotation.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -211,11 +212,14 @@ int conversion_check_skip(const struct work_volume *v, const char *old_cipher,
 			   v->data_path, bad);
 }
 
+/* Each is a member of the engine's configuration, too. */
+#define SWITCH_OF_ENGINE(field, ...) config.field = v->options->field;
+
 static int make_engine(struct conversion *c)
 {
 	const struct work_volume *v = c->volume;
 	const struct luks_reenc *reenc = &v->reenc;
-	const struct engine_config config = {
+	struct engine_config config = {
 		.disk = c->disk,
 		.disk_offset = reenc->data_offset,
 		.size = reenc->data_size,
@@ -229,8 +233,6 @@ static int make_engine(struct conversion *c)
 		.position_unit = volume_position_unit(v),
 		.hotzone_size = conversion_hotzone_size(v),
 		.alone_size = alone_size(v),
-		.skip_unwritten = v->options->skip_unwritten,
-		.verify = v->options->verify,
 		.limits = {.stall_target = stall_target(v)},
 		.header = &c->store.store,
 		.freezer = v->name ? &c->freezer.freezer : NULL,
@@ -242,8 +244,10 @@ static int make_engine(struct conversion *c)
 		.progress = on_progress,
 		.callback_arg = c,
 	};
-	int r = engine_new(&config, &c->engine);
+	int r;
 
+	RUN_SWITCHES(SWITCH_OF_ENGINE)
+	r = engine_new(&config, &c->engine);
 	if (r == -ENOSPC)
 		return log_error_errno(
 			r,

@@ -5,13 +5,23 @@
 #include "daemon/bus/bus-options.h"
 #include "message.h"
 
-static const char *const names[] = {
-	"Cipher",    "KeySize",      "SectorSize",   "KeepKey",         "Resilience",
-	"Keyslot",   "LoseKeyslots", "ForceOffline", "ResilienceHash",  "Pbkdf",
-	"PbkdfHash", "PbkdfTime",    "PbkdfMemory",  "PbkdfIterations", "PbkdfParallel",
-	"Queue",     "Deadline",     "Verify",       "SkipUnwritten",   "Now",
-	NULL,
-};
+/* The names of all options. */
+static const char *const *names(void)
+{
+	static const struct setting *const tables[] = {rotation_settings, choice_settings,
+						       resume_settings};
+	static const char *found[64];
+	size_t n = 0;
+
+	if (found[0])
+		return found;
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct setting *s = tables[i]; s->name; s++) {
+			REQUIRE(n < sizeof(found) / sizeof(found[0]) - 1);
+			found[n++] = s->name;
+		}
+	return found;
+}
 
 static void read_rotation(sd_bus_message *m)
 {
@@ -30,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
 	const unsigned which = (unsigned)fuzz_take(&in, 1) % 3;
-	sd_bus_message *m = fuzz_message_new(&in, names);
+	sd_bus_message *m = fuzz_message_new(&in, names());
 	struct resume_options resume = {};
 	struct run_choices cancel = {};
 	struct failure f = {};

@@ -62,6 +62,14 @@ int volume_on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);
 			__attribute__((unused)) void *userdata,                                    \
 			__attribute__((unused)) sd_bus_error *error)
 
+/*
+ * For the lines of model/properties.h: an entry of a vtable. @from is the getter and the offset;
+ * what no change announces is constant.
+ */
+#define PROPERTY_OF(...) SD_BUS_PROPERTY(__VA_ARGS__)
+#define PROPERTY_FLAGS(group)                                                                      \
+	((group) ? SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE : SD_BUS_VTABLE_PROPERTY_CONST)
+
 /* The head of a node enumerator; @userdata is the bus. */
 #define DEFINE_ENUMERATOR(name)                                                                    \
 	static int name(__attribute__((unused)) sd_bus *bus,                                       \

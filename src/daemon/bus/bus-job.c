@@ -11,6 +11,8 @@
 #include "daemon/bus/bus-call.h"
 #include "daemon/bus/bus-internal.h"
 #include "daemon/bus/bus-options.h"
+#include "model/properties.h"
+#include "util/checked.h"
 #include "util/error.h"
 
 struct object_path job_path(const struct job *j)
@@ -147,26 +149,20 @@ DEFINE_GETTER(get_message)
 	return bus_append_text(reply, j->error ? j->failure.text : "");
 }
 
+#define NUMBER(field)     NULL, offsetof(struct job, field)
+#define GETTER(get)       get, 0
+#define JOB_CHANGED_NEVER 0
+#define JOB_CHANGED_ANY   1
+
+#define PROPERTY(name, type, group, from, ...)                                                     \
+	PROPERTY_OF(name, type, from, PROPERTY_FLAGS(JOB_CHANGED_##group)),
+
 /* clang-format off */
 static const sd_bus_vtable vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("a{sv}", options),
 		SD_BUS_NO_RESULT, on_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_PROPERTY("Id", "t", NULL, offsetof(struct job, id),
-		SD_BUS_VTABLE_PROPERTY_CONST),
-	SD_BUS_PROPERTY("Kind", "s", get_kind, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-	SD_BUS_PROPERTY("Volume", "o", get_volume, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-	SD_BUS_PROPERTY("Members", "a(obss)", get_members, 0,
-		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-	SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-	SD_BUS_PROPERTY("Error", "s", get_error, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-	SD_BUS_PROPERTY("Message", "s", get_message, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-	SD_BUS_PROPERTY("CreateTime", "t", NULL, offsetof(struct job, created_usec),
-		SD_BUS_VTABLE_PROPERTY_CONST),
-	SD_BUS_PROPERTY("StartTime", "t", NULL, offsetof(struct job, started_usec),
-		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-	SD_BUS_PROPERTY("EndTime", "t", NULL, offsetof(struct job, ended_usec),
-		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	JOB_PROPERTIES(PROPERTY)
 	SD_BUS_VTABLE_END,
 };
 /* clang-format on */
@@ -193,9 +189,18 @@ int bus_add_jobs(struct bus *b, sd_bus *bus)
 	return r < 0 ? r : sd_bus_add_node_enumerator(bus, NULL, BUS_JOB_PREFIX, list_job_paths, b);
 }
 
+#define ANNOUNCED(name, type, group, ...) JOB_CHANGED_##group ? name : NULL,
+
 void job_emit(struct bus *b, const struct job *j)
 {
-	told(b, sd_bus_emit_properties_changed(b->bus, job_path(j).text, BUS_JOB_INTERFACE, "State",
-					       "Members", "Error", "Message", "StartTime",
-					       "EndTime", NULL));
+	static const char *const properties[] = {JOB_PROPERTIES(ANNOUNCED)};
+	const char *names[ARRAY_SIZE(properties) + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
+		if (properties[i])
+			names[n++] = properties[i];
+	names[n] = NULL;
+	told(b, sd_bus_emit_properties_changed_strv(b->bus, job_path(j).text, BUS_JOB_INTERFACE,
+						    (void *)names));
 }

@@ -39,13 +39,8 @@ int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct fa
 
 int read_resume_options(sd_bus_message *m, struct resume_options *out, struct failure *f)
 {
-	static const struct setting now[] = {
-		{.name = "Now",
-		 .kind = SETTING_BOOL,
-		 .where = offsetof(struct resume_options, now)},
-		{},
-	};
-	const struct settings_part parts[] = {{now, out}, {choice_settings, &out->run}, {}};
+	const struct settings_part parts[] = {
+		{resume_settings, out}, {choice_settings, &out->run}, {}};
 
 	*out = (struct resume_options){};
 	return read_parts(m, parts, SETTINGS_EVERYWHERE, f);

@@ -9,6 +9,7 @@
 #include "daemon/bus/bus-internal.h"
 #include "daemon/bus/bus-options.h"
 #include "daemon/state/config.h"
+#include "model/properties.h"
 #include "util/checked.h"
 #include "util/text.h"
 
@@ -183,17 +184,17 @@ DEFINE_GETTER(get_job)
 	return sd_bus_message_append(reply, "o", v->job ? job_path(v->job).text : "/");
 }
 
-#define EMITS SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
-#define PATH(name, field)                                                                          \
-	SD_BUS_PROPERTY(name, "s", get_path_pointer, offsetof(struct volume, field), EMITS)
-#define POINTER(name, field)                                                                       \
-	SD_BUS_PROPERTY(name, "s", get_text_pointer, offsetof(struct volume, field), EMITS)
-#define ARRAY(name, field)                                                                         \
-	SD_BUS_PROPERTY(name, "s", get_text_array, offsetof(struct volume, field), EMITS)
-#define BOOL(name, field)                                                                          \
-	SD_BUS_PROPERTY(name, "b", get_bool, offsetof(struct volume, field), EMITS)
-#define NUMBER(name, type, field)                                                                  \
-	SD_BUS_PROPERTY(name, type, NULL, offsetof(struct volume, field), EMITS)
+#define ARRAY(field)         get_text_array, offsetof(struct volume, field)
+#define POINTER(field)       get_text_pointer, offsetof(struct volume, field)
+#define PATH(field)          get_path_pointer, offsetof(struct volume, field)
+#define BOOL(field)          get_bool, offsetof(struct volume, field)
+#define NUMBER(field)        NULL, offsetof(struct volume, field)
+#define GETTER(get)          get, 0
+#define VOLUME_CHANGED_NEVER UINT64_C(0)
+
+#define PROPERTY(name, type, group, from, ...)                                                     \
+	PROPERTY_OF(name, type, from, PROPERTY_FLAGS(VOLUME_CHANGED_##group)),
+#define SWITCH(field, name, ...) PROPERTY(name, "b", ROTATION, BOOL(settings.run.field))
 
 /* clang-format off */
 static const sd_bus_vtable vtable[] = {
@@ -216,60 +217,8 @@ static const sd_bus_vtable vtable[] = {
 		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("a{sv}", options),
 		SD_BUS_RESULT("a{sv}", result), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_PROPERTY("UUID", "s", get_text_array, offsetof(struct volume, uuid),
-		SD_BUS_VTABLE_PROPERTY_CONST),
-	POINTER("Name", place.name),
-	PATH("Device", place.device),
-	PATH("HeaderDevice", place.header_device),
-	POINTER("Group", settings.group),
-	SD_BUS_PROPERTY("State", "s", get_state, 0, EMITS),
-	ARRAY("StateReason", status.reason),
-	SD_BUS_PROPERTY("StateError", "s", get_state_error, 0, EMITS),
-	BOOL("Unlocked", status.unlocked),
-	SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
-	ARRAY("Mode", header.mode),
-	ARRAY("Direction", header.direction),
-	ARRAY("Resilience", header.resilience),
-	ARRAY("ResilienceHash", header.resilience_hash),
-	BOOL("SkipUnwritten", settings.run.skip_unwritten),
-	BOOL("Verify", settings.run.verify),
-	ARRAY("OldCipher", header.old_cipher),
-	ARRAY("NewCipher", header.new_cipher),
-	NUMBER("OldSectorSize", "u", header.old_sector_size),
-	NUMBER("NewSectorSize", "u", header.new_sector_size),
-	NUMBER("NewKeySize", "u", header.new_key_size),
-	BOOL("KeepKey", header.keep_key),
-	ARRAY("NewPbkdf", header.new_pbkdf),
-	ARRAY("NewPbkdfHash", header.new_pbkdf_hash),
-	NUMBER("BytesTotal", "t", progress.bytes_total),
-	NUMBER("BytesDone", "t", progress.bytes_done),
-	SD_BUS_PROPERTY("BytesLeft", "t", get_bytes_left, 0, EMITS),
-	NUMBER("Rate", "t", progress.rate),
-	NUMBER("RateLimit", "t", settings.rate_limit),
-	SD_BUS_PROPERTY("Governor", "s", get_governor, 0, EMITS),
-	ARRAY("GovernorReason", progress.governor_reason),
-	NUMBER("GovernorRate", "t", progress.governor_rate),
-	SD_BUS_PROPERTY("RateMin", "t", get_rate_min, 0, EMITS),
-	SD_BUS_PROPERTY("RateMax", "t", get_rate_max, 0, EMITS),
-	SD_BUS_PROPERTY("LatencyTarget", "t", get_latency_target, 0, EMITS),
-	SD_BUS_PROPERTY("Windows", "as", get_windows, 0, EMITS),
-	NUMBER("Deadline", "t", clock.deadline_usec),
-	BOOL("DeadlineAtRisk", clock.at_risk),
-	NUMBER("ExpectedEndTime", "t", progress.expected_end_usec),
-	NUMBER("HotzoneOffset", "t", progress.hotzone_offset),
-	NUMBER("HotzoneSize", "t", progress.hotzone_size),
-	NUMBER("LongestStall", "t", progress.longest_stall_usec),
-	NUMBER("StallPercentile999", "t", progress.stall_999_usec),
-	NUMBER("LongestSuspend", "t", progress.longest_suspend_usec),
-	NUMBER("UnavoidableStall", "t", progress.unavoidable_stall_usec),
-	NUMBER("StallTarget", "t", settings.stall_target_usec),
-	ARRAY("KeyId", token.shown.key_id),
-	NUMBER("KeyGeneration", "u", token.shown.key_generation),
-	SD_BUS_PROPERTY("Keys", "a(sustttt)", get_keys, 0, EMITS),
-	ARRAY("StateToken", token.trust),
-	ARRAY("StateTokenReason", token.trust_reason),
-	SD_BUS_PROPERTY("QueuedRotation", "a{sv}", get_queued_rotation, 0, EMITS),
-	SD_BUS_PROPERTY("LastRotation", "a{sv}", get_last_rotation, 0, EMITS),
+	VOLUME_PROPERTIES(PROPERTY)
+	RUN_SWITCHES(SWITCH)
 	SD_BUS_VTABLE_END,
 };
 /* clang-format on */
@@ -300,39 +249,23 @@ int bus_add_volumes(struct bus *b, sd_bus *bus)
 
 /* --- changes --- */
 
+#define ANNOUNCED(name, type, group, ...)  {name, VOLUME_CHANGED_##group},
+#define SWITCH_ANNOUNCED(field, name, ...) ANNOUNCED(name, "b", ROTATION)
+
 void volume_emit(struct volume *v, uint64_t what)
 {
 	static const struct {
-		uint64_t what;
-		const char *names[16];
-	} groups[] = {
-		{VOLUME_CHANGED_STATE, {"State", "StateReason", "StateError", "Unlocked", "Job"}},
-		{VOLUME_CHANGED_IDENTITY, {"Name", "Device", "HeaderDevice", "Group"}},
-		{VOLUME_CHANGED_PARAMETERS,
-		 {"Mode", "Direction", "Resilience", "OldCipher", "NewCipher", "OldSectorSize",
-		  "NewSectorSize", "ResilienceHash", "NewKeySize", "KeepKey", "NewPbkdf",
-		  "NewPbkdfHash"}},
-		{VOLUME_CHANGED_PROGRESS,
-		 {"BytesTotal", "BytesDone", "BytesLeft", "Rate", "ExpectedEndTime",
-		  "HotzoneOffset", "HotzoneSize", "LongestStall", "StallPercentile999",
-		  "LongestSuspend", "UnavoidableStall", "GovernorReason", "GovernorRate"}},
-		{VOLUME_CHANGED_LIMIT,
-		 {"RateLimit", "StallTarget", "Governor", "RateMin", "RateMax", "LatencyTarget",
-		  "Windows"}},
-		{VOLUME_CHANGED_DEADLINE, {"Deadline", "DeadlineAtRisk"}},
-		{VOLUME_CHANGED_KEYS, {"Keys", "KeyId", "KeyGeneration"}},
-		{VOLUME_CHANGED_ROTATION,
-		 {"StateToken", "StateTokenReason", "QueuedRotation", "LastRotation",
-		  "SkipUnwritten", "Verify"}},
-	};
+		const char *name;
+		uint64_t group;
+	} properties[] = {VOLUME_PROPERTIES(ANNOUNCED) RUN_SWITCHES(SWITCH_ANNOUNCED)};
 	const struct volume_slot *slot = v->bus_slot;
-	const char *names[16 * ARRAY_SIZE(groups) + 1];
+	const char *names[ARRAY_SIZE(properties) + 1];
 	size_t n = 0;
 
 	assert((what & ~VOLUME_CHANGED_ALL) == 0);
-	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
-		for (size_t i = 0; what & groups[g].what && groups[g].names[i]; i++)
-			names[n++] = groups[g].names[i];
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
+		if (what & properties[i].group)
+			names[n++] = properties[i].name;
 	names[n] = NULL;
 	if (n > 0)
 		told(slot->bus,

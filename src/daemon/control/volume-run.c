@@ -12,21 +12,12 @@
 
 #include "crypto/cipher-spec.h"
 #include "daemon/control/core.h"
+#include "model/run-switches.h"
 #include "util/text.h"
-
-static bool choose(enum choice choice, bool configured)
-{
-	return choice == CHOICE_CONFIGURED ? configured : choice == CHOICE_YES;
-}
 
 struct run_options volume_resolve_run(const struct volume *v, const struct run_choices *run)
 {
-	const struct volume_config *c = config_for_volume(v->manager->config, v->uuid);
-
-	return (struct run_options){
-		.skip_unwritten = choose(run->skip_unwritten, c->skip_unwritten),
-		.verify = choose(run->verify, c->verify),
-	};
+	return run_resolve(run, &config_for_volume(v->manager->config, v->uuid)->run);
 }
 
 static bool is_to_begin(const struct volume *v)
@@ -48,9 +39,9 @@ struct run_options volume_run_options(const struct volume *v)
 
 bool volume_run_has_changed(const struct volume *v)
 {
-	const struct run_options now = volume_run_options(v), *sent = &v->worker.told.run;
+	const struct run_options now = volume_run_options(v);
 
-	return now.skip_unwritten != sent->skip_unwritten || now.verify != sent->verify;
+	return !run_options_agree(&now, &v->worker.told.run);
 }
 
 struct rotate_options volume_complete_options(const struct volume *v,
@@ -101,17 +92,14 @@ int volume_change_run(struct volume *v, const struct run_choices *run, struct fa
 				 : *r->queued.cipher   ? r->queued.cipher
 						       : v->header.old_cipher;
 
-	if (run->verify != CHOICE_CONFIGURED)
-		changed.verify = run->verify;
 	if (run->skip_unwritten != CHOICE_CONFIGURED) {
 		int q = check_skip(v, run, v->header.old_cipher, new_cipher, f);
 
 		if (q < 0)
 			return q;
-		changed.skip_unwritten = run->skip_unwritten;
 	}
-	if (changed.skip_unwritten == in_force(v)->skip_unwritten &&
-	    changed.verify == in_force(v)->verify)
+	run_choices_replace(&changed, run);
+	if (run_choices_equal(&changed, in_force(v)))
 		return 0;
 	record_choose_run(r, is_to_begin(v), &changed);
 	return 1;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/state/config.h"
+#include "daemon/state/config-internal.h"
 
 struct volume_config *config_find_volume(const struct config *c, const char *uuid)
 {
@@ -28,16 +28,7 @@ uint64_t config_rate_limit(const struct config *c)
 
 static void volume_config_clear(struct volume_config *v)
 {
-	free(v->device);
-	free(v->header_device);
-	free(v->device_id);
-	free(v->name);
-	free(v->group);
-	free(v->resilience);
-	free(v->resilience_hash);
-	free(v->provider.key_file);
-	free(v->provider.credential);
-	free(v->provider.keyring_key);
+	config_rows_clear(volume_config_rows, v);
 	politeness_clear(&v->polite);
 }
 

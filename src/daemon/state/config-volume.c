@@ -1,249 +1,107 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * The settings of a volume, a row each: its name, how its value is read, where it goes, and what
- * holds where the section of the volume does not have it.
- */
-#include <ctype.h>
+/* The settings of a volume, a row each, and what holds where its section does not have them. */
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "cli/options.h"
 #include "daemon/state/config-internal.h"
 #include "util/checked.h"
-#include "util/path-text.h"
-#include "cli/options.h"
 
-#define KEY_TIMEOUT_MAX (UINT64_C(86400) * 1000000) /* a day */
+static const char *const resilience_names[] = {"checksum", "journal"};
 
-/* --- values --- */
+#define ROW(name, kind, field)   CONFIG_ROW(volume_config, name, kind, field)
+#define SWITCH(field, name, ...) {ROW(name, CONFIG_BOOL, run.field)},
 
-int config_set_text(void *where, const char *value)
-{
-	char *copy = NULL, **target = where;
-
-	if (*value) {
-		copy = strdup(value);
-		if (!copy)
-			return -ENOMEM;
-	}
-	free(*target);
-	*target = copy;
-	return 0;
-}
-
-int config_set_path(void *where, const char *value)
-{
-	_cleanup_free_ char *path = NULL;
-	int r;
-
-	if (!*value)
-		return config_set_text(where, value);
-	r = path_from_text(value, &path);
-	return r < 0 ? r : config_set_text(where, path);
-}
-
-int config_set_count(void *where, const char *value)
-{
-	char *end;
-	unsigned long n;
-
-	if (!isdigit((unsigned char)*value))
-		return -EINVAL;
-	errno = 0;
-	n = strtoul(value, &end, 10);
-	if (errno || *end || n > 65536)
-		return -EINVAL;
-	*(unsigned *)where = (unsigned)n;
-	return 0;
-}
-
-static int set_bytes(void *where, const char *value)
-{
-	return config_parse_bytes(value, where);
-}
-
-static int set_usec(void *where, const char *value)
-{
-	return config_parse_usec(value, where);
-}
-
-static int set_bool(void *where, const char *value)
-{
-	return config_parse_bool(value, where);
-}
-
-static int set_token(void *where, const char *value)
-{
-	unsigned n;
-
-	if (strcmp(value, "any") == 0) {
-		*(int *)where = -1;
-		return 0;
-	}
-	if (config_set_count(&n, value) < 0 || n > 31)
-		return -EINVAL;
-	*(int *)where = (int)n;
-	return 0;
-}
-
-static int set_threads(void *where, const char *value)
-{
-	unsigned n;
-
-	if (config_set_count(&n, value) < 0 || n > OPTION_THREADS_MAX)
-		return -EINVAL;
-	*(unsigned *)where = n;
-	return 0;
-}
-
-/* 0 would be no limit at all. */
-static int set_key_timeout(void *where, const char *value)
-{
-	uint64_t usec;
-	int r = config_parse_usec(value, &usec);
-
-	if (r < 0)
-		return r;
-	if (usec == 0)
-		return -EINVAL;
-	if (usec > KEY_TIMEOUT_MAX)
-		return -ERANGE;
-	*(uint64_t *)where = usec;
-	return 0;
-}
-
-static int set_cost(void *where, const char *value)
-{
-	char *end;
-	unsigned long long n;
-
-	if (!isdigit((unsigned char)*value))
-		return -EINVAL;
-	errno = 0;
-	n = strtoull(value, &end, 10);
-	if (*end || (n > 0 && n < OPTION_KEY_COST_MIN))
-		return -EINVAL;
-	if (errno || n > UINT32_MAX)
-		return -ERANGE;
-	*(uint32_t *)where = (uint32_t)n;
-	return 0;
-}
-
-static int set_provider(void *where, const char *value)
-{
-	for (unsigned i = 0; i <= PROVIDER_TOKEN; i++)
-		if (strcmp(value, provider_kind_names[i]) == 0) {
-			*(enum provider_kind *)where = (enum provider_kind)i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int set_resilience(void *where, const char *value)
-{
-	return *value && strcmp(value, "checksum") != 0 && strcmp(value, "journal") != 0
-		       ? -EINVAL
-		       : config_set_text(where, value);
-}
-
-/* --- rows --- */
-
-enum from_defaults {
-	NOTHING,       /* the setting makes sense for one volume only */
-	PLAIN,         /* the value */
-	TEXT,          /* a copy of it */
-	TEXT_IF_EMPTY, /* the same, also where the section has the setting without a value */
+const struct config_row volume_config_rows[] = {
+	{ROW("Device", CONFIG_PATH, device), .scope = CONFIG_OF_ONE},
+	{ROW("HeaderDevice", CONFIG_PATH, header_device), .scope = CONFIG_OF_ONE},
+	/* udev's name of the disk. */
+	{ROW("DeviceId", CONFIG_TEXT, device_id), .scope = CONFIG_OF_STATE_FILE},
+	{ROW("Name", CONFIG_TEXT, name), .scope = CONFIG_OF_ONE},
+	{ROW("Group", CONFIG_TEXT, group)},
+	{ROW("RateLimit", CONFIG_BYTES, rate_limit)},
+	{ROW("StallTarget", CONFIG_TIME, stall_target_usec)},
+	{ROW("HotzoneSizeMax", CONFIG_BYTES, hotzone_size_max)},
+	{ROW("Threads", CONFIG_NUMBER, threads), .most = OPTION_THREADS_MAX},
+	{ROW("AllowSharedFiles", CONFIG_BOOL, allow_shared_files)},
+	{ROW("Resilience", CONFIG_TEXT, resilience), .names = resilience_names, .n_names = 2},
+	{ROW("ResilienceHash", CONFIG_TEXT, resilience_hash)},
+	{ROW("KeyProvider", CONFIG_NAME, provider.kind), .names = provider_kind_names,
+	 .n_names = PROVIDER_TOKEN + 1},
+	{ROW("KeyFile", CONFIG_PATH, provider.key_file), .scope = CONFIG_OF_ALL_UNLESS_EMPTY},
+	{ROW("Credential", CONFIG_TEXT, provider.credential), .scope = CONFIG_OF_ALL_UNLESS_EMPTY},
+	{ROW("KeyringKey", CONFIG_TEXT, provider.keyring_key), .scope = CONFIG_OF_ALL_UNLESS_EMPTY},
+	{ROW("Token", CONFIG_NUMBER_OR_ANY, provider.token), .most = 31},
+	/* 0 would be no limit at all. */
+	{ROW("KeyTimeout", CONFIG_TIME, provider.timeout_usec), .least = 1, .most = CONFIG_DAY},
+	{ROW("KeyMemoryMax", CONFIG_BYTES, key_memory_max)},
+	{ROW("KeyCostMax", CONFIG_NUMBER, key_cost_max), .least = OPTION_KEY_COST_MIN, .or_0 = true,
+	 .most = UINT32_MAX},
+	RUN_SWITCHES(SWITCH){},
 };
 
-struct volume_setting {
-	const char *name;
-	int (*set)(void *where, const char *value);
-	size_t where, size; /* bytes, in struct volume_config */
-	enum from_defaults from_defaults;
-};
+_Static_assert(ARRAY_SIZE(volume_config_rows) - 1 <= 32, "a bit of volume_config.set for each");
 
-#define ROW(name, set, field, from_defaults)                                                       \
-	{                                                                                          \
-		name, set, offsetof(struct volume_config, field),                                  \
-			sizeof(((struct volume_config *)NULL)->field), from_defaults               \
-	}
-
-static const struct volume_setting rows[] = {
-	ROW("Device", config_set_path, device, NOTHING),
-	ROW("HeaderDevice", config_set_path, header_device, NOTHING),
-	ROW("DeviceId", config_set_text, device_id, NOTHING),
-	ROW("Name", config_set_text, name, NOTHING),
-	ROW("Group", config_set_text, group, TEXT),
-	ROW("RateLimit", set_bytes, rate_limit, PLAIN),
-	ROW("StallTarget", set_usec, stall_target_usec, PLAIN),
-	ROW("HotzoneSizeMax", set_bytes, hotzone_size_max, PLAIN),
-	ROW("Threads", set_threads, threads, PLAIN),
-	ROW("SkipUnwritten", set_bool, skip_unwritten, PLAIN),
-	ROW("Verify", set_bool, verify, PLAIN),
-	ROW("AllowSharedFiles", set_bool, allow_shared_files, PLAIN),
-	ROW("Resilience", set_resilience, resilience, TEXT),
-	ROW("ResilienceHash", config_set_text, resilience_hash, TEXT),
-	ROW("KeyProvider", set_provider, provider.kind, PLAIN),
-	ROW("KeyFile", config_set_path, provider.key_file, TEXT_IF_EMPTY),
-	ROW("Credential", config_set_text, provider.credential, TEXT_IF_EMPTY),
-	ROW("KeyringKey", config_set_text, provider.keyring_key, TEXT_IF_EMPTY),
-	ROW("Token", set_token, provider.token, PLAIN),
-	ROW("KeyTimeout", set_key_timeout, provider.timeout_usec, PLAIN),
-	ROW("KeyMemoryMax", set_bytes, key_memory_max, PLAIN),
-	ROW("KeyCostMax", set_cost, key_cost_max, PLAIN),
-};
-
-_Static_assert(ARRAY_SIZE(rows) <= 32, "a bit of volume_config.set for each");
-
-/* udev's name of a disk is noted by the daemon itself; nobody else shall say what it is. */
-static bool is_of_state_file(const struct volume_setting *s)
+static uint32_t row_bit(const struct config_row *row)
 {
-	return s->where == offsetof(struct volume_config, device_id);
+	return UINT32_C(1) << (row - volume_config_rows);
+}
+
+static bool may_stand(const struct config_row *row, const struct volume_config *v, bool state_file)
+{
+	switch (row->scope) {
+	case CONFIG_OF_ALL:
+	case CONFIG_OF_ALL_UNLESS_EMPTY:
+		return true;
+	case CONFIG_OF_ONE:
+		return *v->uuid;
+	case CONFIG_OF_STATE_FILE:
+		return *v->uuid && state_file;
+	}
+	assert(false);
+	return false;
 }
 
 int volume_config_set(struct volume_config *v, const char *key, const char *value, bool state_file)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct volume_setting *s = &rows[i];
-		int r;
+	const struct config_row *row = config_row_find(volume_config_rows, key);
+	int r;
 
-		if (strcmp(s->name, key) != 0)
-			continue;
-		if ((!*v->uuid && s->from_defaults == NOTHING) ||
-		    (is_of_state_file(s) && !state_file))
-			return -ENOENT;
-		r = s->set((char *)v + s->where, value);
-		if (r < 0)
-			return r;
-		v->set |= UINT32_C(1) << i;
-		return 0;
-	}
-	return -ENOENT;
+	if (!row || !may_stand(row, v, state_file))
+		return -ENOENT;
+	r = config_row_set(row, v, value);
+	if (r < 0)
+		return r;
+	v->set |= row_bit(row);
+	return 0;
 }
 
-static int inherit_row(const struct volume_setting *s, bool is_set, struct volume_config *v,
+static bool leaves_out(const struct volume_config *v, const struct config_row *row)
+{
+	switch (row->scope) {
+	case CONFIG_OF_ALL:
+		return !(v->set & row_bit(row));
+	case CONFIG_OF_ALL_UNLESS_EMPTY:
+		return !*(char *const *)((const char *)v + row->where);
+	case CONFIG_OF_ONE:
+	case CONFIG_OF_STATE_FILE:
+		return false;
+	}
+	assert(false);
+	return false;
+}
+
+static int inherit_row(struct volume_config *v, const struct config_row *row,
 		       const struct volume_config *defaults)
 {
-	void *where = (char *)v + s->where;
-	const void *from = (const char *)defaults + s->where;
-	const char *text;
+	void *where = (char *)v + row->where;
+	const void *from = (const char *)defaults + row->where;
 
-	switch (s->from_defaults) {
-	case NOTHING:
-		return 0;
-	case PLAIN:
-		if (!is_set)
-			memcpy(where, from, s->size);
-		return 0;
-	case TEXT:
-		text = *(char *const *)from;
-		return is_set || !text ? 0 : config_set_text(where, text);
-	case TEXT_IF_EMPTY:
-		text = *(char *const *)from;
-		return *(char **)where || !text ? 0 : config_set_text(where, text);
-	}
+	if (config_row_owns(row))
+		return config_set_text(where, *(char *const *)from ?: "");
+	memcpy(where, from, row->size);
 	return 0;
 }
 
@@ -252,7 +110,7 @@ int volume_config_inherit(struct volume_config *v, const struct volume_config *d
 	int r = politeness_inherit(&v->polite, &defaults->polite);
 
 	assert(*v->uuid && !*defaults->uuid);
-	for (size_t i = 0; i < ARRAY_SIZE(rows) && r == 0; i++)
-		r = inherit_row(&rows[i], v->set & UINT32_C(1) << i, v, defaults);
+	for (const struct config_row *row = volume_config_rows; row->name && r == 0; row++)
+		r = leaves_out(v, row) ? inherit_row(v, row, defaults) : 0;
 	return r;
 }

@@ -19,8 +19,7 @@
 
 #define DEFAULT_STALL_TARGET  UINT64_C(50000) /* 50 ms */
 #define DEFAULT_KEY_TIMEOUT   (OPTION_KEY_TIMEOUT * UINT64_C(1000000))
-#define PROBE_TIMEOUT_MAX     (UINT64_C(86400) * 1000000) /* a day */
-#define DEFAULT_PROBE_TIMEOUT UINT64_C(30000000)          /* 30 s */
+#define DEFAULT_PROBE_TIMEOUT UINT64_C(30000000) /* 30 s */
 
 /* Where a line stands. */
 struct place {
@@ -37,45 +36,33 @@ static void warn(const struct place *p, const char *what, const char *text)
 	log_warning("%s:%u: %s \"%s\" is ignored", p->path, p->line, what, text);
 }
 
-static int set_probe_timeout(uint64_t *target, const char *value)
-{
-	uint64_t usec;
-	int r = config_parse_usec(value, &usec);
+#define COUNT_MAX              65536 /* nobody has more volumes */
+#define ROW(name, kind, field) CONFIG_ROW(config, name, kind, field)
 
-	if (r < 0 || usec == 0 || usec > PROBE_TIMEOUT_MAX)
-		return r < 0 ? r : -ERANGE;
-	*target = usec;
-	return 0;
-}
+static const struct config_row manager_rows[] = {
+	{ROW("RateLimit", CONFIG_BYTES, rate_limit)},
+	{ROW("MaxConcurrent", CONFIG_NUMBER, max_concurrent), .most = COUNT_MAX},
+	{ROW("MaxConcurrentPerDisk", CONFIG_NUMBER, max_concurrent_per_disk), .most = COUNT_MAX},
+	{ROW("KeepSuspended", CONFIG_BOOL, keep_suspended)},
+	{ROW("KeepRate", CONFIG_BOOL, keep_rate)},
+	{ROW("DiscoverActive", CONFIG_BOOL, discover_active)},
+	{ROW("DiscoverCryptTab", CONFIG_BOOL, discover_crypttab)},
+	{ROW("ProbeTimeout", CONFIG_TIME, probe_timeout_usec), .least = 1, .most = CONFIG_DAY},
+	{ROW("CryptTab", CONFIG_PATH, crypttab)},
+	{},
+};
 
 /* A setting of [Manager]. -ENOENT: there is none of this name. */
 static int set_manager(struct place *p, const char *key, const char *value)
 {
+	const struct config_row *row = config_row_find(manager_rows, key);
 	struct config *c = p->config;
 
-	if (strcmp(key, "RateLimit") == 0) {
-		if (!p->state_file)
-			return config_parse_bytes(value, &c->rate_limit);
+	if (p->state_file && strcmp(key, "RateLimit") == 0) {
 		c->has_kept_rate = config_parse_bytes(value, &c->kept_rate_limit) == 0;
 		return 0;
 	}
-	if (strcmp(key, "MaxConcurrent") == 0)
-		return config_set_count(&c->max_concurrent, value);
-	if (strcmp(key, "MaxConcurrentPerDisk") == 0)
-		return config_set_count(&c->max_concurrent_per_disk, value);
-	if (strcmp(key, "KeepSuspended") == 0)
-		return config_parse_bool(value, &c->keep_suspended);
-	if (strcmp(key, "KeepRate") == 0)
-		return config_parse_bool(value, &c->keep_rate);
-	if (strcmp(key, "DiscoverActive") == 0)
-		return config_parse_bool(value, &c->discover_active);
-	if (strcmp(key, "DiscoverCryptTab") == 0)
-		return config_parse_bool(value, &c->discover_crypttab);
-	if (strcmp(key, "ProbeTimeout") == 0)
-		return set_probe_timeout(&c->probe_timeout_usec, value);
-	if (strcmp(key, "CryptTab") == 0)
-		return config_set_path(&c->crypttab, value);
-	return -ENOENT;
+	return row ? config_row_set(row, c, value) : -ENOENT;
 }
 
 /* -ENOENT also for what makes sense for one volume only, in the section of the defaults. */

@@ -9,7 +9,7 @@
  *   [Manager]      RateLimit= MaxConcurrent= MaxConcurrentPerDisk= KeepSuspended= KeepRate=
  *                  CryptTab= DiscoverActive= DiscoverCryptTab= ProbeTimeout=
  *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Threads= Resilience= ResilienceHash=
- *                  SkipUnwritten= Verify= AllowSharedFiles=
+ *                  AllowSharedFiles= and those of RUN_SWITCHES
  *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout=
  *                  KeyMemoryMax= KeyCostMax= Group=
  *                  and those of politeness.h
@@ -24,6 +24,7 @@
 
 #include "daemon/policy/units.h"
 #include "daemon/state/politeness.h"
+#include "model/rotation.h"
 #include "proto/messages.h"
 #include "util/cleanup.h"
 
@@ -41,11 +42,10 @@ struct volume_config {
 	uint64_t stall_target_usec; /* longest wait of I/O for a hotzone */
 	uint64_t hotzone_size_max;  /* bytes, 0: the engine's own */
 	unsigned threads;           /* for ciphers and checksums, 0: one for each CPU */
-	bool skip_unwritten;        /* leave unwritten blocks as they are */
-	bool verify;                /* read back what was written */
-	bool allow_shared_files;    /* files that other users can change or replace */
-	char *resilience;           /* "checksum", "journal" */
-	char *resilience_hash;      /* NULL: the engine's own */
+	struct run_switches run;
+	bool allow_shared_files; /* files that other users can change or replace */
+	char *resilience;        /* "checksum", "journal" */
+	char *resilience_hash;   /* NULL: the engine's own */
 	struct provider provider;
 	uint64_t key_memory_max; /* bytes that the header may claim to derive a key; 0: the default
 				  */

@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/state/config.h"
+#include "daemon/state/config-internal.h"
+#include "model/test-text.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/uuid.h"
@@ -88,10 +89,35 @@ static void without_files_the_defaults_hold(void **test_state)
 	assert_int_equal(c->max_concurrent_per_disk, 1);
 	assert_true(c->keep_suspended && c->keep_rate);
 	assert_int_equal(config_for_volume(c, UUID_A)->stall_target_usec, 50000);
-	assert_false(config_for_volume(c, UUID_A)->skip_unwritten);
-	assert_false(config_for_volume(c, UUID_A)->verify);
+	assert_memory_equal(&config_for_volume(c, UUID_A)->run, &(struct run_switches){},
+			    sizeof(struct run_switches));
 	assert_int_equal(config_for_volume(c, UUID_A)->provider.kind, PROVIDER_NONE);
 	assert_string_equal(c->crypttab, "/etc/crypttab");
+}
+
+/* All of it, uncommented, changes nothing. */
+static void the_file_that_is_installed_shows_the_defaults(void **test_state)
+{
+	_cleanup_(config_freep) struct config *c = NULL, *defaults = load();
+	_cleanup_free_ char *shown = test_text_read("systemd/recryptd.conf");
+
+	(void)test_state;
+	for (char *line = shown; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (line[0] == '#' && line[1] >= 'A' && line[1] <= 'Z' &&
+		    strcspn(line, "=") < strcspn(line, " \n"))
+			line[0] = ' ';
+	write_file(conf, shown);
+	c = load();
+	assert_string_equal(c->crypttab, defaults->crypttab);
+	assert_string_equal(c->defaults.resilience, "checksum");
+	assert_string_equal(c->defaults.resilience_hash, "sha256");
+	(void)config_set_text(&c->crypttab, "");
+	(void)config_set_text(&defaults->crypttab, "");
+	(void)config_set_text(&c->defaults.resilience, "");
+	(void)config_set_text(&c->defaults.resilience_hash, "");
+	assert_int_not_equal(c->defaults.set, 0);
+	c->defaults.set = c->defaults.polite.set = 0;
+	assert_memory_equal(c, defaults, sizeof(*c));
 }
 
 static void later_files_win_over_earlier_ones(void **test_state)
@@ -140,17 +166,29 @@ static void a_volume_takes_from_the_defaults_what_its_section_leaves_out(void **
 	assert_false(a->remembered);
 }
 
-static void what_is_wrong_is_warned_of_with_file_and_line(void **test_state)
+static void each_switch_has_its_name(void **test_state)
 {
-	_cleanup_(config_freep) struct config *c = NULL;
-	char text[4096] = "", expect[128];
-	int saved, n;
+	(void)test_state;
+#define CHECK(field, name, ...)                                                                    \
+	{                                                                                          \
+		_cleanup_(config_freep) struct config *c = NULL;                                   \
+                                                                                                   \
+		write_file(conf, "[Volume " UUID_A "]\n" name "=no\n[Volume]\n" name "=yes\n");    \
+		c = load();                                                                        \
+		assert_false(config_for_volume(c, UUID_A)->run.field);                             \
+		assert_true(config_for_volume(c, UUID_B)->run.field);                              \
+	}
+	RUN_SWITCHES(CHECK)
+}
+
+/* As load(), with what was logged in @text. */
+static struct config *load_with_log(char *text, size_t size)
+{
+	struct config *c;
+	size_t n;
+	int saved;
 	FILE *f;
 
-	(void)test_state;
-	write_file(conf, "# a comment\n[Manager]\nMaxConcurent=1\nMaxConcurrent=many\n"
-			 "[Volume nonsense]\nDevice=/dev/x\n[Volume]\nDevice=/dev/y\nno setting\n"
-			 "RateLimit=99999999999999999999T\n[Volume " UUID_A "]\nDevice=relative\n");
 	(void)fflush(stderr);
 	saved = dup(STDERR_FILENO);
 	assert_true(saved >= 0);
@@ -161,9 +199,65 @@ static void what_is_wrong_is_warned_of_with_file_and_line(void **test_state)
 	(void)close(saved);
 	f = fopen(log_path, "re");
 	assert_non_null(f);
-	n = (int)fread(text, 1, sizeof(text) - 1, f);
-	assert_true(n > 0);
+	n = fread(text, 1, size - 1, f);
+	text[n] = '\0';
 	(void)fclose(f);
+	return c;
+}
+
+static void assert_logs(const char *section, const char *setting, const char *part)
+{
+	char text[4096];
+
+	(void)snprintf(text, sizeof(text), "[%s]\n%s\n", section, setting);
+	write_file(conf, text);
+	(void)config_free(load_with_log(text, sizeof(text)));
+	if (*part ? !strstr(text, part) : *text)
+		fail_msg("%s: \"%s\" is not in \"%s\"", setting, part, text);
+}
+
+static void amounts_have_bounds(void **test_state)
+{
+	(void)test_state;
+	assert_logs("Volume", "Threads=256", "");
+	assert_logs("Volume", "Threads=257", "too large");
+	assert_logs("Volume", "Threads=-1", "not understood");
+	assert_logs("Volume", "Threads=2 ", "");
+	assert_logs("Volume", "Threads=2x", "not understood");
+	assert_logs("Volume", "Token=31", "");
+	assert_logs("Volume", "Token=any", "");
+	assert_logs("Volume", "Token=32", "too large");
+	assert_logs("Volume", "KeyTimeout=0", "not understood");
+	assert_logs("Volume", "KeyTimeout=1d", "");
+	assert_logs("Volume", "KeyTimeout=25h", "too large");
+	assert_logs("Volume", "KeyCostMax=0", "");
+	assert_logs("Volume", "KeyCostMax=999", "not understood");
+	assert_logs("Volume", "KeyCostMax=1000", "");
+	assert_logs("Volume", "KeyCostMax=4294967295", "");
+	assert_logs("Volume", "KeyCostMax=4294967296", "too large");
+	assert_logs("Volume", "KeyCostMax=99999999999999999999", "too large");
+	assert_logs("Volume", "KeyProvider=token", "");
+	assert_logs("Volume", "KeyProvider=tokens", "not understood");
+	assert_logs("Volume", "Resilience=", "");
+	assert_logs("Volume", "Resilience=none", "not understood");
+	assert_logs("Volume", "Name=x", "unknown setting");
+	assert_logs("Manager", "MaxConcurrent=65536", "");
+	assert_logs("Manager", "MaxConcurrent=65537", "too large");
+	assert_logs("Manager", "ProbeTimeout=0", "not understood");
+	assert_logs("Manager", "ProbeTimeout=2d", "too large");
+	assert_logs("Manager", "Threads=2", "unknown setting");
+}
+
+static void what_is_wrong_is_warned_of_with_file_and_line(void **test_state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	char text[4096], expect[128];
+
+	(void)test_state;
+	write_file(conf, "# a comment\n[Manager]\nMaxConcurent=1\nMaxConcurrent=many\n"
+			 "[Volume nonsense]\nDevice=/dev/x\n[Volume]\nDevice=/dev/y\nno setting\n"
+			 "RateLimit=99999999999999999999T\n[Volume " UUID_A "]\nDevice=relative\n");
+	c = load_with_log(text, sizeof(text));
 	for (unsigned line = 3; line <= 12; line++) {
 		(void)snprintf(expect, sizeof(expect), "%s:%u:", conf, line);
 		if (line == 7 || line == 11) /* sections that are right */
@@ -343,6 +437,10 @@ int main(void)
 		cmocka_unit_test_teardown(later_files_win_over_earlier_ones, remove_files),
 		cmocka_unit_test_teardown(
 			a_volume_takes_from_the_defaults_what_its_section_leaves_out, remove_files),
+		cmocka_unit_test_teardown(each_switch_has_its_name, remove_files),
+		cmocka_unit_test_teardown(amounts_have_bounds, remove_files),
+		cmocka_unit_test_teardown(the_file_that_is_installed_shows_the_defaults,
+					  remove_files),
 		cmocka_unit_test_teardown(what_is_wrong_is_warned_of_with_file_and_line,
 					  remove_files),
 		cmocka_unit_test_teardown(what_is_remembered_comes_back, remove_files),

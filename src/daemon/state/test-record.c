@@ -45,8 +45,8 @@ static void a_record_survives_its_json(void **state)
 	r.deadline_usec = 1798700000000001;
 	r.now_until = 1798700000000002;
 	r.late = true;
-	r.run = (struct run_choices){CHOICE_YES, CHOICE_NO};
-	r.queued.run = (struct run_choices){CHOICE_NO, CHOICE_YES};
+	r.run = (struct run_choices){.skip_unwritten = CHOICE_YES, .verify = CHOICE_NO};
+	r.queued.run = (struct run_choices){.skip_unwritten = CHOICE_NO, .verify = CHOICE_YES};
 	assert_int_equal(record_format(&r, "", &json), 0);
 	assert_int_equal(record_parse(json, &back), 0);
 	assert_int_equal(back.n_keys, 2);
@@ -101,7 +101,7 @@ static void what_a_rotation_says_of_its_runs_goes_with_it(void **state)
 	(void)state;
 	assert_int_equal(record_parse("", &r), 0);
 	r.has_queued = true;
-	r.queued.run = (struct run_choices){CHOICE_YES, CHOICE_NO};
+	r.queued.run = (struct run_choices){.skip_unwritten = CHOICE_YES, .verify = CHOICE_NO};
 	assert_int_equal(record_begin(&r, false, 1), 0);
 	record_prepared(&r, 2);
 	r.queued.run = (struct run_choices){}; /* of the next one */
