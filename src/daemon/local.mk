@@ -39,6 +39,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/group.c \
 	src/daemon/control/inhibit.c src/daemon/control/inhibit.h \
 	src/daemon/control/manager-clock.c \
+	src/daemon/control/manager-rest.c \
 	src/daemon/control/manager-turn.c \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
 	src/daemon/control/mark.c src/daemon/control/mark.h \
