@@ -39,6 +39,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/group.c \
 	src/daemon/control/inhibit.c src/daemon/control/inhibit.h \
 	src/daemon/control/manager-clock.c \
+	src/daemon/control/manager-rest.c \
 	src/daemon/control/manager-turn.c \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
 	src/daemon/control/mark.c src/daemon/control/mark.h \
@@ -131,6 +132,12 @@ VOLUME_TEST = src/daemon/control/test-volume.c src/daemon/control/test-volume.h
 UNIT_TESTS += src/daemon/control/test-volume-life
 src_daemon_control_test_volume_life_SOURCES = src/daemon/control/test-volume-life.c $(VOLUME_TEST)
 src_daemon_control_test_volume_life_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-volume-request
+src_daemon_control_test_volume_request_SOURCES = src/daemon/control/test-volume-request.c $(VOLUME_TEST)
+src_daemon_control_test_volume_request_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-volumes
+src_daemon_control_test_volumes_SOURCES = src/daemon/control/test-volumes.c $(VOLUME_TEST)
+src_daemon_control_test_volumes_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/control/test-group
 src_daemon_control_test_group_SOURCES = src/daemon/control/test-group.c $(VOLUME_TEST)
 src_daemon_control_test_group_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
@@ -143,3 +150,6 @@ src_daemon_control_test_volume_trust_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/control/test-place
 src_daemon_control_test_place_SOURCES = src/daemon/control/test-place.c
 src_daemon_control_test_place_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/workers/test-probe
+src_daemon_workers_test_probe_SOURCES = src/daemon/workers/test-probe.c
+src_daemon_workers_test_probe_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -44,11 +44,26 @@ struct request {
 	void *userdata;
 };
 
+/* The next that the clock on the wall decides, of all volumes. */
+struct manager_clock {
+	int fd; /* -1: there was nothing to wait for yet */
+	sd_event_source *timer, *zone;
+	uint64_t due; /* realtime; 0: off */
+};
+
+/* Who waits for all work to stand still: since the host sleeps, or the daemon ends. */
+struct manager_rest {
+	bool paused; /* the host sleeps */
+	void (*calm)(void *userdata);
+	void *calm_userdata;
+	void (*stopped)(void *userdata);
+	void *stopped_userdata;
+};
+
 struct manager_core {
 	struct manager_observer observer;
 	struct turn turn;
-	bool paused; /* the host sleeps */
-	bool ready;  /* the service manager knows that we are */
+	bool ready; /* the service manager knows that we are */
 	sd_event_source *ready_limit;
 	struct schedule prepare, convert;
 	struct stuck stuck;
@@ -56,13 +71,8 @@ struct manager_core {
 	struct discover *discover;
 	struct saved_state saved;
 	char status[256]; /* as the service manager was told */
-	int clock_fd;     /* -1: there was nothing to wait for yet */
-	sd_event_source *clock, *zone;
-	uint64_t clock_due; /* realtime; 0: off */
-	void (*stopped)(void *userdata);
-	void *stopped_userdata;
-	void (*calm)(void *userdata); /* of manager_pause() */
-	void *calm_userdata;
+	struct manager_clock clock;
+	struct manager_rest rest;
 };
 
 /* volume.c: life */
@@ -203,12 +213,15 @@ int manager_turn_new(struct manager *m);
 void manager_share_rate(struct manager *m);
 
 /* manager-clock.c */
+void manager_init_clock(struct manager *m);
 /* Waits for the next of all volumes, if it is another than before. */
 void manager_set_clock(struct manager *m);
 void manager_free_clock(struct manager *m);
 
-/* manager.c */
+/* manager-rest.c */
 /* Stops all work at a hotzone boundary until unpaused; @calm is called once when it stands still.
  */
 void manager_pause(struct manager *m, void (*calm)(void *userdata), void *userdata);
 void manager_unpause(struct manager *m);
+/* Once a turn: tells those who wait, if it is so. */
+void manager_tell_rest(struct manager *m);

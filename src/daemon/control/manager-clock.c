@@ -25,7 +25,7 @@
 
 static void look_again(struct manager *m)
 {
-	m->core->clock_due = 0;
+	m->core->clock.due = 0;
 	tzset();
 	for (struct volume *v = m->volumes; v; v = v->next)
 		volume_forget_clock(v);
@@ -54,23 +54,23 @@ static int on_zone(sd_event_source *s, const struct inotify_event *e, void *user
 
 static void watch_zone(struct manager *m)
 {
-	if (sd_event_add_inotify(m->event, &m->core->zone, ZONE_DIRECTORY, ZONE_CHANGES, on_zone,
-				 m) < 0)
+	if (sd_event_add_inotify(m->event, &m->core->clock.zone, ZONE_DIRECTORY, ZONE_CHANGES,
+				 on_zone, m) < 0)
 		log_debug(ZONE_DIRECTORY "/" ZONE_FILE ": its changes cannot be seen");
 }
 
 static int make_timer(struct manager *m)
 {
-	struct manager_core *c = m->core;
+	struct manager_clock *c = &m->core->clock;
 	int r;
 
-	assert(c->clock_fd < 0 && !c->clock && !c->zone);
-	c->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (c->clock_fd < 0)
+	assert(c->fd < 0 && !c->timer && !c->zone);
+	c->fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->fd < 0)
 		return -errno;
-	r = sd_event_add_io(m->event, &c->clock, c->clock_fd, EPOLLIN, on_clock, m);
+	r = sd_event_add_io(m->event, &c->timer, c->fd, EPOLLIN, on_clock, m);
 	if (r < 0) {
-		c->clock_fd = (close(c->clock_fd), -1);
+		c->fd = (close(c->fd), -1);
 		return r;
 	}
 	watch_zone(m);
@@ -82,14 +82,19 @@ static int set_timer(struct manager *m, uint64_t when)
 {
 	const struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(when / SECOND),
 						     .tv_nsec = (long)(when % SECOND * 1000)}};
-	int r = m->core->clock_fd < 0 ? make_timer(m) : 0;
+	int r = m->core->clock.fd < 0 ? make_timer(m) : 0;
 
 	if (r < 0)
 		return r;
-	return timerfd_settime(m->core->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+	return timerfd_settime(m->core->clock.fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
 			       &spec, NULL) < 0
 		       ? -errno
 		       : 0;
+}
+
+void manager_init_clock(struct manager *m)
+{
+	m->core->clock = (struct manager_clock){.fd = -1};
 }
 
 void manager_set_clock(struct manager *m)
@@ -104,20 +109,20 @@ void manager_set_clock(struct manager *m)
 			next = look;
 	}
 	next = next == CALENDAR_NEVER ? 0 : next;
-	if (next == m->core->clock_due)
+	if (next == m->core->clock.due)
 		return;
 	r = set_timer(m, next);
 	if (r < 0)
 		(void)log_error_errno(r, "windows of time cannot be waited for");
-	m->core->clock_due = next;
+	m->core->clock.due = next;
 }
 
 void manager_free_clock(struct manager *m)
 {
-	struct manager_core *c = m->core;
+	struct manager_clock *c = &m->core->clock;
 
 	c->zone = sd_event_source_disable_unref(c->zone);
-	c->clock = sd_event_source_disable_unref(c->clock);
-	if (c->clock_fd >= 0)
-		c->clock_fd = (close(c->clock_fd), -1);
+	c->timer = sd_event_source_disable_unref(c->timer);
+	if (c->fd >= 0)
+		c->fd = (close(c->fd), -1);
 }

@@ -4,14 +4,12 @@
  * a step, turns are given, the rate is shared, the observer and the service manager are told.
  * Without a mark nothing wakes up.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/control/core.h"
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
-#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -82,55 +80,6 @@ static void tell_status(struct manager *m)
 	store_notify_status(text);
 }
 
-static bool is_calm(const struct manager *m)
-{
-	for (const struct volume *v = m->volumes; v; v = v->next)
-		if (!volume_is_calm(v))
-			return false;
-	return true;
-}
-
-/* What callers were told to be remembered is, unless it has no way into the header. */
-static bool records_are_written(const struct manager *m)
-{
-	for (const struct volume *v = m->volumes; v; v = v->next)
-		if (v->worker.link && !writing_is_durable(&v->writing))
-			return false;
-	return true;
-}
-
-/* Those who still wait are told while there is a bus. */
-static void end_requests(struct manager *m)
-{
-	struct failure f;
-
-	(void)failure_set(&f, -ERROR_SHUTTING_DOWN, "the daemon is being stopped");
-	for (struct volume *v = m->volumes; v; v = v->next)
-		request_end_all(v, -ERROR_SHUTTING_DOWN, &f);
-	probe_end_all(&m->core->probes, -ERROR_SHUTTING_DOWN, &f);
-}
-
-static void tell_calm(struct manager *m)
-{
-	struct manager_core *c = m->core;
-
-	if ((!c->calm && !c->stopped) || !is_calm(m))
-		return;
-	if (c->calm) {
-		void (*calm)(void *userdata) = c->calm;
-
-		c->calm = NULL;
-		calm(c->calm_userdata);
-	}
-	if (c->stopped && records_are_written(m)) {
-		void (*stopped)(void *userdata) = c->stopped;
-
-		c->stopped = NULL;
-		end_requests(m);
-		stopped(c->stopped_userdata);
-	}
-}
-
 /* When all is found that is there, or when that takes too long. */
 static void tell_ready(struct manager *m)
 {
@@ -159,7 +108,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 	tell_observer(m);
 	tell_status(m);
 	tell_ready(m);
-	tell_calm(m);
+	manager_tell_rest(m);
 	return 0;
 }
 

@@ -77,7 +77,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	m->core = calloc(1, sizeof(*m->core));
 	if (!m->core)
 		return -ENOMEM;
-	m->core->clock_fd = -1;
+	manager_init_clock(m);
 	m->event = sd_event_ref(event);
 	m->options = options;
 	m->jobs.observer = &job_observer;
@@ -163,40 +163,6 @@ int manager_start(struct manager *m)
 	r = begin_discovery(m);
 	turn_mark(&m->core->turn, 0);
 	return r;
-}
-
-static void mark_all(struct manager *m)
-{
-	for (struct volume *v = m->volumes; v; v = v->next)
-		mark_set(&v->mark, 0);
-	turn_mark(&m->core->turn, 0);
-}
-
-void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata)
-{
-	if (m->stopping)
-		return;
-	store_notify_stopping();
-	m->stopping = true;
-	probe_close(&m->core->probes);
-	m->core->stopped = done;
-	m->core->stopped_userdata = userdata;
-	mark_all(m);
-}
-
-void manager_pause(struct manager *m, void (*calm)(void *userdata), void *userdata)
-{
-	m->core->paused = true;
-	m->core->calm = calm;
-	m->core->calm_userdata = userdata;
-	mark_all(m);
-}
-
-void manager_unpause(struct manager *m)
-{
-	m->core->paused = false;
-	m->core->calm = NULL;
-	mark_all(m);
 }
 
 static int read_config_again(struct manager *m, struct failure *f)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Begins a rotation of several volumes, all or none (group.c). */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <systemd/sd-id128.h>
@@ -45,8 +46,10 @@ static int collect_members(struct manager *m, const struct volume_filter *filter
 
 static int new_group_job(struct manager *m, struct volume **volumes, size_t n, struct job **ret)
 {
-	_cleanup_free_ struct job_seat *seats = calloc(n, sizeof(*seats));
+	_cleanup_free_ struct job_seat *seats = NULL;
 
+	assert(n > 0);
+	seats = calloc(n, sizeof(*seats));
 	if (!seats)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)

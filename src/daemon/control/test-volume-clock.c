@@ -108,6 +108,20 @@ static void a_window_closes_and_opens_by_the_clock(void **state)
 	assert_true(v->clock.outside);
 }
 
+static void a_clock_that_was_set_is_looked_at_anew(void **state)
+{
+	struct volume *v = *state;
+
+	configure("Window", "01:00 for 2h");
+	(void)volume_look_at_clock(v);
+	now = START - 22 * HOUR - HOUR / 2; /* half past one, the day before */
+	(void)volume_look_at_clock(v);
+	assert_true(v->clock.outside); /* until somebody says that the clock was set */
+	volume_forget_clock(v);
+	(void)volume_look_at_clock(v);
+	assert_false(v->clock.outside);
+}
+
 static void a_person_may_say_not_to_wait_for_one(void **state)
 {
 	struct volume *v = *state;
@@ -204,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_volume_without_windows_is_never_outside),
 		TEST(a_window_closes_and_opens_by_the_clock),
+		TEST(a_clock_that_was_set_is_looked_at_anew),
 		TEST(a_person_may_say_not_to_wait_for_one),
 		TEST(a_volume_at_rest_has_neither),
 		TEST(a_deadline_asks_for_a_rate),

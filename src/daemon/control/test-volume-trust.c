@@ -12,9 +12,10 @@
 
 #include "daemon/control/test-volume.h"
 
-/* A rotation is to begin, the volume is suspended, and slow. */
-#define ORDERS "{\"suspended\":\"elsewhere\",\"rate\":7,\"queued\":{},\"serial\":9}"
-#define PLAIN  "{\"suspended\":\"elsewhere\",\"serial\":9}"
+/* A rotation is to begin, however weak, the volume is suspended, and slow. */
+#define ORDERS                                                                                     \
+	"{\"suspended\":\"elsewhere\",\"rate\":7,\"queued\":{\"may_weaken\":true},\"serial\":9}"
+#define PLAIN "{\"suspended\":\"elsewhere\",\"serial\":9}"
 
 static void look(struct volume *v, const char *record, enum record_trust trust)
 {
@@ -101,6 +102,7 @@ static void its_orders_wait_for_a_person(void **state)
 
 	look(v, ORDERS, RECORD_VERIFIED);
 	assert_true(v->token.record.has_queued && v->token.record.foreign);
+	assert_false(v->token.record.queued.may_weaken);
 	assert_false(writing_is_durable(&v->writing)); /* that they wait is remembered */
 }
 
@@ -129,7 +131,7 @@ static void a_person_may_take_it_for_right(void **state)
 	look(v, ORDERS, RECORD_UNTRUSTED);
 	assert_int_equal(volume_accept(v, &f, NULL, NULL), 0);
 	assert_true(v->token.record.has_queued);
-	assert_false(v->token.record.foreign);
+	assert_false(v->token.record.foreign || v->token.record.queued.may_weaken);
 	assert_non_null(v->job);
 }
 

@@ -11,10 +11,10 @@
 
 /* What a worker was told last. */
 struct worker_link {
-	enum worker_job job; /* and has not said the end of */
-	struct run_options run;
-	char *record; /* NULL: none, or answered */
-	unsigned jobs, stops;
+	enum worker_job job;    /* and has not said the end of */
+	struct run_options run; /* of that */
+	char *record;           /* NULL: none, or answered */
+	unsigned stops;
 };
 
 /* Ids of events.h, since test_begin(). */
@@ -28,7 +28,7 @@ extern struct test_events test_events;
 int test_begin(void **state);
 int test_end(void **state);
 
-/* At rest, with no token; "/dev/null-1" and so on. */
+/* At rest, on /dev/test, with no token. */
 struct volume *test_volume(struct manager *m, const char *uuid);
 
 /* All turns that are due. */

@@ -160,8 +160,9 @@ static int end(void **state)
 static int start(struct worker_slot *w)
 {
 	static const struct worker_spec spec;
+	static const struct worker_handler handler;
 
-	return worker_slot_start(w, &spec, NULL, NULL, UINT64_C(60000000), on_limit);
+	return worker_slot_start(w, &spec, &handler, NULL, UINT64_C(60000000), on_limit);
 }
 
 static void start_and_look(struct worker_slot *w)
@@ -196,7 +197,7 @@ static void an_adopted_one_says_first_what_it_does(void **state)
 	struct worker_slot *w = *state;
 
 	worker_slot_init(w, fixture.event, &fixture.mark, UUID, true);
-	worker_slot_take(w, the_link, NULL, NULL);
+	worker_slot_take(w, the_link, &(struct worker_handler){}, NULL);
 	assert_int_equal(w->presence, WORKER_LOOKING);
 	worker_slot_found(w, &status);
 	assert_int_equal(w->presence, WORKER_READY);

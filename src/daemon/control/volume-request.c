@@ -77,8 +77,8 @@ static int judge_request(const struct volume *v, const struct request *q, struct
 				   v->place.device);
 	if (!v->token.record.suspended)
 		return failure_set(f, -ECANCELED, "%s: it was resumed meanwhile", v->place.device);
-	if (!worker_slot_knows_header(
-		    &v->worker)) /* nobody knows what its worker left when it died */
+	/* Nobody knows what its worker left when it died. */
+	if (!worker_slot_knows_header(&v->worker))
 		return 1;
 	if (header_is_unclean(&v->header))
 		return judge_unclean(v, f);

@@ -38,8 +38,8 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 	case VOLUME_QUEUED:
 		if (v->worker.retry.due)
 			return "another process is at it; it is tried again in a moment";
-		return v->manager->core->paused ? "waits until the machine is awake again"
-						: "waits for its turn";
+		return v->manager->core->rest.paused ? "waits until the machine is awake again"
+						     : "waits for its turn";
 	case VOLUME_PREPARING:
 		return *v->token.record.held && !v->group
 			       ? "waits for another volume of its group, whose header says whether "

@@ -36,7 +36,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.held = *v->token.record.held != '\0',
 		.outside = v->clock.outside,
 		.run_changed = volume_run_has_changed(v),
-		.paused = m->core->paused || m->stopping || v->worker.retry.due,
+		.paused = m->core->rest.paused || m->stopping || v->worker.retry.due,
 		.trouble = v->trouble.kind,
 		.keys = keys_are_held(&v->keys),
 		.may_get_keys = asking || (in_work && keys_are_stored(&v->keys)) ||

@@ -84,13 +84,14 @@ static void on_died(void *userdata)
 	struct volume *v = userdata;
 	const enum worker_job job = v->worker.job;
 	const unsigned deaths = v->worker.deaths + 1;
+	const bool given_up = worker_slot_died(&v->worker);
 
 	keys_lost(&v->keys, job == WORKER_USE_PROVIDER);
 	if (job == WORKER_PREPARE)
 		header_lost(&v->header);
 	writing_unsent(&v->writing);
 	request_worker_died(v);
-	if (worker_slot_died(&v->worker)) {
+	if (given_up) {
 		struct failure f;
 
 		(void)failure_set(&f, -EIO,

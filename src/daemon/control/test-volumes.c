@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Several volumes of a manager: how they are named, called, and share the host's rate. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/control/test-volume.h"
+
+static const struct rotate_options options = ROTATE_OPTIONS_NONE;
+
+static char *copy(const char *text)
+{
+	char *c = strdup(text);
+
+	assert_non_null(c);
+	return c;
+}
+
+static void name_it(struct volume *v, const char *name, const char *device)
+{
+	struct worker_look look = test_look(v->uuid, REENCRYPTION_NONE);
+
+	free(look.name);
+	free(look.device);
+	free(look.header_device);
+	look.name = copy(name);
+	look.device = copy(device);
+	look.header_device = copy(device);
+	(void)place_take_names(&v->place, &look);
+	test_look_clear(&look);
+}
+
+static struct volume *find(struct manager *m, const char *what, int *ret)
+{
+	struct volume *v = NULL;
+	struct failure f;
+
+	*ret = manager_find_volume(m, what, &f, &v);
+	return v;
+}
+
+static void a_volume_has_several_names(void **state)
+{
+	struct volume *v = test_volume(*state, TEST_UUID_1);
+	int r;
+
+	name_it(v, "data", "/dev/sdx");
+	assert_ptr_equal(find(*state, TEST_UUID_1, &r), v);
+	assert_ptr_equal(find(*state, "data", &r), v);
+	assert_ptr_equal(find(*state, "/dev/mapper/data", &r), v);
+	assert_ptr_equal(find(*state, "/dev/sdx", &r), v);
+	(void)find(*state, "/dev/sdy", &r);
+	assert_int_equal(r, -ENODEV);
+	(void)find(*state, "dat", &r);
+	assert_int_equal(r, -ENODEV);
+}
+
+static void a_name_that_two_have_is_refused_but_the_exact_one_wins(void **state)
+{
+	struct volume *v = test_volume(*state, TEST_UUID_1);
+	struct volume *o = test_volume(*state, TEST_UUID_2);
+	int r;
+
+	name_it(v, "a b", "/dev/sdx");
+	name_it(o, "a\\x20b", "/dev/sdy");
+	assert_ptr_equal(find(*state, "a\\x20b", &r), o);
+	name_it(o, "a b", "/dev/sdy");
+	(void)find(*state, "a b", &r);
+	assert_int_equal(r, -ENOTUNIQ);
+}
+
+/* --- many --- */
+
+static struct {
+	unsigned n;
+	int error;
+} answer;
+
+static void on_all(struct volume *v, int error, const struct failure *f, void *userdata)
+{
+	(void)f;
+	(void)userdata;
+	assert_null(v);
+	answer.n++;
+	answer.error = error;
+}
+
+static void rotate(struct volume *v)
+{
+	struct failure f;
+	struct job *j;
+
+	assert_int_equal(volume_rotate(v, &options, &f, &j), 0);
+	test_turn(v->manager);
+	/* The record has to be written by a worker. */
+	test_ended(v, WORKER_INSPECT, 0, REENCRYPTION_NONE);
+}
+
+static void write_all(struct volume *v)
+{
+	while (v->worker.link && v->worker.link->record)
+		test_written(v, 0);
+}
+
+static void all_have_suspended_with_the_last(void **state)
+{
+	struct volume *v = test_volume(*state, TEST_UUID_1);
+	struct volume *o = test_volume(*state, TEST_UUID_2);
+	struct failure f;
+	size_t n;
+
+	answer.n = 0;
+	rotate(v);
+	rotate(o);
+	assert_int_equal(manager_suspend_all(*state, NULL, "", &f, on_all, NULL, &n), 0);
+	assert_int_equal(n, 2);
+	test_turn(*state);
+	write_all(v);
+	assert_int_equal(answer.n, 0);
+	write_all(o);
+	assert_int_equal(answer.n, 1);
+	assert_int_equal(answer.error, 0);
+}
+
+static void where_none_matches_that_is_all(void **state)
+{
+	static const struct volume_filter filter = {.group = "another"};
+	struct volume *v = test_volume(*state, TEST_UUID_1);
+	struct failure f;
+	size_t n;
+
+	answer.n = 0;
+	rotate(v);
+	assert_int_equal(manager_suspend_all(*state, &filter, "", &f, on_all, NULL, &n), 0);
+	assert_true(n == 0 && answer.n == 1);
+}
+
+static void the_first_failure_is_that_of_all(void **state)
+{
+	struct volume *v = test_volume(*state, TEST_UUID_1);
+	struct volume *o = test_volume(*state, TEST_UUID_2);
+	struct failure f;
+	size_t n;
+
+	answer.n = 0;
+	rotate(v);
+	rotate(o);
+	assert_int_equal(manager_suspend_all(*state, NULL, "", &f, on_all, NULL, &n), 0);
+	volume_remove(o);
+	test_turn(*state);
+	assert_int_equal(answer.n, 0);
+	write_all(v);
+	assert_int_equal(answer.n, 1);
+	assert_int_equal(answer.error, -ENODEV);
+}
+
+/* --- the rate --- */
+
+static void the_hosts_rate_is_shared_by_those_that_convert(void **state)
+{
+	struct manager *m = *state;
+	struct volume *v = test_volume(m, TEST_UUID_1), *o = test_volume(m, TEST_UUID_2);
+	struct failure f;
+
+	m->core->convert.max_concurrent = m->core->convert.max_concurrent_per_disk = 0;
+	assert_int_equal(manager_set_rate_limit(m, 1000, &f), 0);
+	rotate(v);
+	test_unlock(v);
+	test_convert(v);
+	assert_int_equal(v->worker.told.limits.rate, 1000);
+	rotate(o);
+	test_unlock(o);
+	test_convert(o);
+	assert_int_equal(v->worker.told.limits.rate, 500);
+	assert_int_equal(o->worker.told.limits.rate, 500);
+	assert_int_equal(volume_set_rate_limit(o, 200, &f, NULL, NULL), 0);
+	test_turn(m);
+	assert_int_equal(v->worker.told.limits.rate, 800); /* what the other one leaves */
+	assert_int_equal(o->worker.told.limits.rate, 200);
+}
+
+static void one_waits_for_another(void **state)
+{
+	struct manager *m = *state;
+	struct volume *v = test_volume(m, TEST_UUID_1), *o = test_volume(m, TEST_UUID_2);
+
+	m->core->convert.max_concurrent = 1;
+	rotate(v);
+	test_unlock(v);
+	test_convert(v);
+	rotate(o);
+	test_unlock(o);
+	write_all(o);
+	test_ended(o, WORKER_PREPARE, 0, REENCRYPTION_CLEAN);
+	write_all(o);
+	assert_int_equal(o->status.state, VOLUME_QUEUED);
+	test_ended(v, WORKER_CONVERT, 0, REENCRYPTION_NONE);
+	write_all(o);
+	assert_int_equal(o->worker.job, WORKER_CONVERT);
+}
+
+/* --- the end --- */
+
+static void on_rest(void *userdata)
+{
+	++*(unsigned *)userdata;
+}
+
+static void work_that_is_paused_comes_to_rest_and_goes_on(void **state)
+{
+	struct manager *m = *state;
+	struct volume *v = test_volume(m, TEST_UUID_1);
+	unsigned rests = 0;
+
+	rotate(v);
+	test_unlock(v);
+	test_convert(v);
+	manager_pause(m, on_rest, &rests);
+	test_turn(m);
+	assert_int_equal(v->worker.link->stops, 1);
+	assert_int_equal(rests, 0);
+	test_ended(v, WORKER_CONVERT, -EINTR, REENCRYPTION_CLEAN);
+	assert_int_equal(rests, 1);
+	assert_int_equal(v->status.state, VOLUME_QUEUED);
+	manager_unpause(m);
+	test_turn(m);
+	assert_int_equal(v->worker.job, WORKER_CONVERT);
+	assert_int_equal(rests, 1);
+}
+
+static void the_end_waits_for_what_was_promised(void **state)
+{
+	struct manager *m = *state;
+	struct volume *v = test_volume(m, TEST_UUID_1);
+	unsigned rests = 0;
+
+	rotate(v);
+	assert_non_null(v->worker.link->record);
+	manager_stop(m, on_rest, &rests);
+	test_turn(m);
+	assert_int_equal(rests, 0);
+	write_all(v);
+	assert_int_equal(rests, 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_begin, test_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_volume_has_several_names),
+		TEST(a_name_that_two_have_is_refused_but_the_exact_one_wins),
+		TEST(all_have_suspended_with_the_last),
+		TEST(where_none_matches_that_is_all),
+		TEST(the_first_failure_is_that_of_all),
+		TEST(the_hosts_rate_is_shared_by_those_that_convert),
+		TEST(one_waits_for_another),
+		TEST(work_that_is_paused_comes_to_rest_and_goes_on),
+		TEST(the_end_waits_for_what_was_promised),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
