@@ -53,7 +53,7 @@ static int run_cancel(const struct options *o, char **argv)
 static int run_status(const struct options *o, char **argv)
 {
 	(void)argv;
-	return o->device || o->active_name ? verb_status(o) : verb_list(o);
+	return o->target.device || o->target.active_name ? verb_status(o) : verb_list(o);
 }
 
 static int check_printed(int r)

@@ -50,13 +50,13 @@ static void job_close(struct foreground_job *j)
 static int read_key_files(struct foreground_job *j)
 {
 	const struct options *o = j->o;
-	int r = volume_key_read(o->volume_key_file, o->old_key_size, o->volume_key_keyring,
-				&j->volume_key);
+	int r = volume_key_read(o->keys.volume_key_file, o->keys.old_key_size,
+				o->keys.volume_key_keyring, &j->volume_key);
 
 	if (r < 0)
 		return r;
-	r = volume_key_read(o->new_volume_key_file, o->key_size, o->new_volume_key_keyring,
-			    &j->new_volume_key);
+	r = volume_key_read(o->keys.new_volume_key_file, o->rotation.key_size,
+			    o->keys.new_volume_key_keyring, &j->new_volume_key);
 	if (r < 0)
 		return r;
 	j->steps.volume_key = j->volume_key;
@@ -102,7 +102,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 
 	(void)store;
 	tell_of_governor(j);
-	rate_set(&j->rate, rate_lower(j->o->rate, governed));
+	rate_set(&j->rate, rate_lower(j->o->pace.rate, governed));
 	rate_wait(&j->rate, converted, stop_wanted, j);
 	limits->hotzone_size = governed_hotzone(governed, &j->rate);
 	return 0;
@@ -121,16 +121,16 @@ static int set_limits(struct foreground_job *j)
 	const struct options *o = j->o;
 	int r;
 
-	if (o->governor && governor_mode_parse(o->governor, &j->governor.mode) < 0)
+	if (o->pace.governor && governor_mode_parse(o->pace.governor, &j->governor.mode) < 0)
 		return -EINVAL;
-	j->governor.rate_min = o->rate_min ?: GOVERNOR_DEFAULT_RATE_MIN;
-	j->governor.rate_max = o->rate_max;
-	j->governor.latency_target = o->latency_target_ms > 0
-					     ? o->latency_target_ms * UINT64_C(1000)
+	j->governor.rate_min = o->pace.rate_min ?: GOVERNOR_DEFAULT_RATE_MIN;
+	j->governor.rate_max = o->pace.rate_max;
+	j->governor.latency_target = o->pace.latency_target_ms > 0
+					     ? o->pace.latency_target_ms * UINT64_C(1000)
 					     : GOVERNOR_DEFAULT_LATENCY_TARGET;
-	if (o->rate == 0 && j->governor.mode == GOVERNOR_NONE)
+	if (o->pace.rate == 0 && j->governor.mode == GOVERNOR_NONE)
 		return 0;
-	r = rate_init(&j->rate, o->rate);
+	r = rate_init(&j->rate, o->pace.rate);
 	if (r < 0)
 		return log_error_errno(r, "cannot set up the limit of the rate");
 	j->watch.pause_due = pause_due;
@@ -146,12 +146,12 @@ static int job_open(struct foreground_job *j)
 	if (r < 0)
 		return r;
 	j->source = (struct passphrase_source){
-		.key_file = o->key_file,
-		.key_description = o->key_description,
-		.keyfile_offset = o->keyfile_offset,
-		.keyfile_size = o->keyfile_size,
+		.key_file = o->keys.key_file,
+		.key_description = o->keys.key_description,
+		.keyfile_offset = o->keys.keyfile_offset,
+		.keyfile_size = o->keys.keyfile_size,
 		.device = j->steps.volume.data_path,
-		.timeout = o->timeout,
+		.timeout = o->keys.timeout,
 	};
 	j->watch = (struct conversion_watch){
 		.stop = stop_wanted,
@@ -160,12 +160,12 @@ static int job_open(struct foreground_job *j)
 		.arg = j,
 	};
 	j->steps.watch = &j->watch;
-	j->steps.tokens = !o->key_file || options_choose_tokens(o);
+	j->steps.tokens = !o->keys.key_file || options_choose_tokens(o);
 	j->steps.passphrases = (struct luks_passphrases){
 		.ask = passphrase_ask,
 		.arg = &j->source,
 		.empty_gives_up = passphrase_is_typed(&j->source),
-		.tries = o->tries,
+		.tries = o->keys.tries,
 	};
 	r = set_limits(j);
 	if (r < 0)
@@ -180,8 +180,8 @@ static struct progress progress_of(const struct foreground_job *j)
 		.out = stdout,
 		.device = j->steps.volume.data_path,
 		.size = j->steps.volume.reenc.data_size,
-		.frequency = j->o->progress_frequency,
-		.json = j->o->progress_json,
+		.frequency = j->o->output.progress_frequency,
+		.json = j->o->output.progress_json,
 		.terminal = isatty(STDOUT_FILENO),
 	};
 }
@@ -230,7 +230,7 @@ static int confirm_lost_keyslots(const struct foreground_job *j, const struct lu
 			log_warning("%s: keyslot %d will be lost%s: its passphrase was not given",
 				    j->steps.volume.data_path, plan->slots[i].keyslot,
 				    plan->slots[i].tokens ? " (and leaves its token)" : "");
-	return j->o->batch_mode || j->o->no_keyslots
+	return j->o->batch_mode || j->o->keys.no_keyslots
 		       ? 0
 		       : passphrase_confirm_lost(j->steps.volume.data_path);
 }

@@ -112,7 +112,7 @@ static int fix_size(struct work_volume *v)
 {
 	int r;
 
-	if (v->options->device_size == 0)
+	if (v->options->target.device_size == 0)
 		return 0;
 	r = luks_reenc_set_position(v->header, &v->reenc, v->reenc.boundary, 0);
 	return r < 0 ? log_error_errno(r, "%s: --device-size cannot be put into the LUKS2 header",

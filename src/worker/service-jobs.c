@@ -15,40 +15,16 @@
 
 #define DERIVATIONS_MAX 4 /* in one request, with the full time for each */
 
-static const char *given(const char *text)
-{
-	return *text ? text : NULL;
-}
-
 static int set_options(struct work *w)
 {
-	const struct rotate_options *z = &w->request->order.rotation;
 	struct options *o = &w->options;
+	int r;
 
 	*o = *w->v->base;
-	o->cipher = given(z->cipher);
-	o->key_size = z->key_size;
-	o->sector_size = z->sector_size;
-	o->keep_key = z->keep_key;
-	o->force_offline = z->force_offline;
-	o->key_slot = z->keyslot < 0 ? OPTION_ANY_KEYSLOT : z->keyslot;
-	o->resilience_hash = given(z->hash);
-	o->pbkdf = given(z->pbkdf);
-	o->pbkdf_hash = given(z->pbkdf_hash);
-	o->refuse_weaker = !z->may_weaken;
-	o->iter_time_ms = z->pbkdf_time_ms;
-	o->pbkdf_iterations = z->pbkdf_iterations;
-	o->pbkdf_memory_kib = z->pbkdf_memory_kib;
-	o->pbkdf_parallel = z->pbkdf_parallel;
-	o->skip_unwritten = w->request->order.run.skip_unwritten;
-	o->verify = w->request->order.run.verify;
-	if (*z->resilience) {
-		int r = options_parse_resilience(z->resilience, &o->resilience);
-
-		if (r < 0)
-			return r;
-	}
-	return options_check(o);
+	o->rotation = w->request->order.rotation;
+	o->run = w->request->order.run;
+	r = *o->rotation.resilience ? options_check_resilience(o->rotation.resilience) : 0;
+	return r < 0 ? r : options_check(o);
 }
 
 static int check_locked(const struct work *w)
@@ -275,7 +251,7 @@ static bool wipe_freed(const struct service_volume *v)
 /* Many keyslots that each take nearly all the time that one may take come to no more than this. */
 static void limit_derivations(const struct service_volume *v, unsigned n)
 {
-	const uint64_t usec = v->base->key_timeout * UINT64_C(1000000) * n;
+	const uint64_t usec = v->base->derive.timeout * UINT64_C(1000000) * n;
 
 	luks_derive_set_deadline(usec > 0 ? now_usec() + usec : UINT64_MAX);
 }

@@ -62,7 +62,7 @@ int work_refuse_locked(const struct work *w)
 {
 	return log_refusal(-ENOKEY,
 			   "%s: is locked: neither passphrase nor key is at hand; unlock it first",
-			   w->v->base->device);
+			   w->v->base->target.device);
 }
 
 /* Its position is one of before: converting from there would spoil what is converted already. */

@@ -115,8 +115,8 @@ int main(int argc, char **argv)
 	r = set_up_process();
 	if (r < 0)
 		return exit_code(log_error_errno(r, "cannot set up the process"));
-	derive_set_up(&(struct luks_cost_limits){o.key_memory_max, o.key_cost_max},
-		      o.key_timeout * UINT64_C(1000000), stop_fd);
+	derive_set_up(&(struct luks_cost_limits){o.derive.memory_max, o.derive.cost_max},
+		      o.derive.timeout * UINT64_C(1000000), stop_fd);
 	r = run_verb(&o);
 	(void)close(TAKE_FD(stop_fd));
 	return exit_code(r);
