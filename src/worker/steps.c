@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "luks/derive.h"
 #include "luks/freed.h"
@@ -49,6 +50,35 @@ int steps_wipe_freed(struct steps *s)
 			"come to, are wiped",
 			v->header_path);
 	return volume_reload(v);
+}
+
+/* Its position is one of before: converting from there would spoil what is converted already. */
+int steps_check_newer(const struct work_volume *v)
+{
+	if (v->header->seqid >= v->options->run.least_sequence)
+		return 0;
+	return log_refusal(
+		-ESTALE,
+		"%s: a header of before has taken the place of the one that was left here; "
+		"restore that one",
+		v->header_path);
+}
+
+int steps_check_side(const struct work_volume *v)
+{
+	const struct luks_side *side = &v->reenc.old_side;
+	const char *wanted = v->options->run.side;
+	char now[LUKS_FINGERPRINT_SIZE];
+
+	if (!*wanted)
+		return 0;
+	luks_side_fingerprint(v->header, side->digest, side->cipher, side->sector_size, now);
+	if (strcmp(now, wanted) == 0)
+		return 0;
+	return log_refusal(-ESTALE,
+			   "%s: the header has another key or cipher than when the rotation was "
+			   "ordered; look what has become of it",
+			   v->header_path);
 }
 
 int steps_check_supported(const struct work_volume *v)

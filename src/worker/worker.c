@@ -18,7 +18,7 @@
 #include "util/io.h"
 #include "util/log.h"
 #include "worker/derive.h"
-#include "worker/jobs.h"
+#include "worker/desk-terminal.h"
 #include "worker/process.h"
 #include "cli/program.h"
 #include "worker/provider.h"
@@ -67,11 +67,11 @@ static int run_verb(const struct options *o)
 {
 	switch (o->verb) {
 	case VERB_REENCRYPT:
-		return job_reencrypt(o, &stop);
+		return terminal_work(o, &stop, work_reencrypt);
 	case VERB_RECOVER:
-		return job_recover(o, &stop);
+		return terminal_work(o, &stop, work_recover);
 	case VERB_CANCEL:
-		return job_cancel(o, &stop);
+		return terminal_work(o, &stop, work_cancel);
 	case VERB_STATUS:
 	case VERB_HELP:
 	case VERB_VERSION:
