@@ -40,6 +40,7 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/held-keys.c src/worker/held-keys.h \
 	src/worker/key-memfd.c src/worker/key-memfd.h \
 	src/worker/look.c src/worker/look.h \
+	src/worker/parent.c src/worker/parent.h \
 	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \
 	src/worker/provider-child.c \
 	src/worker/read-file.c src/worker/read-file.h \

@@ -2,10 +2,12 @@
 /*
  * recrypt-worker: one process, one volume. Started by recryptctl with its own command line, it asks
  * for passphrases, does one job in the foreground, and stops between two hotzones when it is asked
- * to. Started by recryptd it does what that asks for, see service.h, provider.h and read-file.h.
+ * to, or recryptctl dies. Started by recryptd it does what that asks for, see service.h, provider.h
+ * and read-file.h.
  */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #include "util/log.h"
 #include "worker/derive.h"
 #include "worker/desk-terminal.h"
+#include "worker/parent.h"
 #include "worker/process.h"
 #include "cli/program.h"
 #include "worker/provider.h"
@@ -56,11 +59,30 @@ static int catch_signals(void)
 	return sigaction(SIGPIPE, &act, NULL) < 0 ? -errno : 0;
 }
 
-static int set_up_process(void)
+/* @parent_fd: of PROGRAM_ATTACHED, or -1. */
+static int set_up_process(int parent_fd)
 {
 	int r = process_protect();
 
-	return r < 0 ? r : catch_signals();
+	if (r < 0)
+		return r;
+	r = catch_signals();
+	return r < 0 || parent_fd < 0 ? r : parent_watch(parent_fd);
+}
+
+/* recrypt-worker PROGRAM_ATTACHED FD, before all that recryptctl was given. */
+static int take_parent_fd(int *argc, char ***argv)
+{
+	char *program = (*argv)[0];
+	int fd;
+
+	if (*argc < 3 || strcmp((*argv)[1], PROGRAM_ATTACHED) != 0)
+		return -1;
+	fd = atoi((*argv)[2]); /* what is none cannot be watched */
+	*argc -= 2;
+	*argv += 2;
+	(*argv)[0] = program;
+	return fd < 0 ? INT_MAX : fd;
 }
 
 static int run_verb(const struct options *o)
@@ -97,7 +119,7 @@ static int run_verb(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o;
-	int r;
+	int parent_fd, r;
 
 	if (open_standard_streams() < 0)
 		return EXIT_FAILURE;
@@ -109,10 +131,11 @@ int main(int argc, char **argv)
 		return exit_code(derive_main());
 	if (argc > 1 && strcmp(argv[1], READ_FILE_VERB) == 0)
 		return exit_code(read_file_main(argc - 1, argv + 1));
+	parent_fd = take_parent_fd(&argc, &argv);
 	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
-	r = set_up_process();
+	r = set_up_process(parent_fd);
 	if (r < 0)
 		return exit_code(log_error_errno(r, "cannot set up the process"));
 	derive_set_up(&(struct luks_cost_limits){o.derive.memory_max, o.derive.cost_max},
