@@ -149,7 +149,7 @@ static int connect_to_cancel(const struct options *o, struct client *c, bool *re
 		r = check_remote_cancel(o);
 		return r < 0 ? r : open_client(o, c);
 	}
-	*ret_there = !foreground_option(o) && client_open(o, c) >= 0 && client_has_daemon(c);
+	*ret_there = open_for_work(o, c);
 	return 0;
 }
 

@@ -33,7 +33,6 @@ const char *foreground_option(const struct options *o)
 		const char *name;
 		bool given;
 	} options[] = {
-		{"--foreground", o->foreground},
 		{"--key-timeout", o->derive.timeout != OPTION_KEY_TIMEOUT},
 		{"--key-memory-max", o->derive.memory_max},
 		{"--key-cost-max", o->derive.cost_max},
@@ -54,6 +53,8 @@ const char *foreground_option(const struct options *o)
 		{"--trust-position", o->trust_position},
 		/* Of Rotate(), but not of Cancel(). */
 		{"--force-offline-reencrypt", o->verb == VERB_CANCEL && o->rotation.force_offline},
+		/* AddVolume() needs the device. */
+		{"--active-name without a device", o->verb == VERB_REENCRYPT && !o->target.device},
 	};
 
 	assert(o->verb == VERB_REENCRYPT || o->verb == VERB_CANCEL);
@@ -61,6 +62,23 @@ const char *foreground_option(const struct options *o)
 		if (options[i].given)
 			return options[i].name;
 	return NULL;
+}
+
+static void tell_foreground(const struct options *o, const char *option)
+{
+	log_notice("%s: recryptd takes no %s, so recryptctl does the work itself",
+		   o->target.device ?: o->target.active_name, option);
+}
+
+bool open_for_work(const struct options *o, struct client *ret)
+{
+	const char *option = foreground_option(o);
+
+	if (o->foreground || client_open(o, ret) < 0 || !client_has_daemon(ret))
+		return false;
+	if (option)
+		tell_foreground(o, option);
+	return !option;
 }
 
 static void print_progress(json_object *volume, void *userdata)
@@ -188,11 +206,9 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 	struct known_volume found = {};
 	int r;
 
-	*ret_done = false;
-	if (!o->target.device || foreground_option(o) || client_open(o, &c) < 0 ||
-	    !client_has_daemon(&c))
+	*ret_done = open_for_work(o, &c);
+	if (!*ret_done)
 		return 0;
-	*ret_done = true;
 	r = add_volume(&c, o, &path);
 	if (r < 0)
 		return r;
@@ -201,6 +217,7 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 		return r;
 	/* Resume() has no such option; while the daemon works, it needs none. */
 	if (o->rotation.force_offline && found.begun && !found.at_work) {
+		tell_foreground(o, "--force-offline-reencrypt for a re-encryption in progress");
 		*ret_done = false;
 		return 0;
 	}
