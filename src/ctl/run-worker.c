@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- *     terminal, shell --- signals to the group ---> recryptctl, recrypt-worker
- *     kill, systemd   --- signals to recryptctl --> recryptctl --> recrypt-worker
- *                         recryptctl dies           the socket closes: SIGTERM (worker/parent.h)
+ *     keys at the terminal --- signals to the group ---> recryptctl, recrypt-worker
+ *     kill, systemd, hangup -- signals to recryptctl --> recryptctl --> recrypt-worker
+ *                              recryptctl dies           the socket closes: SIGTERM
  *
  * recryptctl obeys no signal by itself. It ends and stops when the worker has done so.
  */
@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,21 @@ static void follow_worker(pid_t worker)
 	}
 }
 
-/* Signals of the kernel are those of the terminal, which the worker has got by itself. */
+/* Keys at the terminal signal the whole group: the worker has got it by itself. */
+static bool is_of_terminal(const siginfo_t *info)
+{
+	switch (info->si_signo) {
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+		return info->si_code == SI_KERNEL;
+	default:
+		return false; /* SIGHUP is for the leader of the session, which this may be */
+	}
+}
+
 static void __attribute__((noreturn)) serve_worker(pid_t worker, const sigset_t *set)
 {
 	siginfo_t info;
@@ -124,7 +139,7 @@ static void __attribute__((noreturn)) serve_worker(pid_t worker, const sigset_t 
 
 		if (number == SIGCHLD)
 			follow_worker(worker);
-		else if (number > 0 && info.si_code <= 0)
+		else if (number > 0 && !is_of_terminal(&info))
 			(void)kill(worker, number);
 	}
 }
@@ -146,7 +161,7 @@ static int start_worker(const char *path, char **argv, const sigset_t *set)
 	arguments = worker_arguments(argv, number);
 	if (!arguments)
 		return -ENOMEM;
-	(void)fflush(NULL);
+	(void)fflush(stdout);
 	/* One that is ignored would be reaped by the kernel, and its exit code lost. */
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigprocmask(SIG_BLOCK, set, &mask);
