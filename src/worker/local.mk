@@ -64,6 +64,11 @@ src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/cli/libcli.a src/mo
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += src/worker/test-work
+src_worker_test_work_SOURCES = src/worker/test-work.c src/worker/work.c src/worker/work.h \
+	$(WORKER_STEPS) $(LUKS_TEST_BEGIN)
+src_worker_test_work_LDADD = $(src_worker_test_rehearsal_LDADD)
+
 SERVICE_TEST_SUPPORT = src/worker/test-service-support.c src/worker/test-service-support.h
 SERVICE_TEST_LIBS = src/proto/libproto.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a \
 	src/util/libutil.a $(LUKS_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
