@@ -13,8 +13,9 @@
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/log.h"
-#include "cli/options.h"
+#include "cli/options-table.h"
 #include "cli/program.h"
+#include "model/settings.h"
 
 #define MAX_ARGS 40
 
@@ -420,6 +421,36 @@ static void contradictions_are_refused(void **state)
 		assert_refused(lines[i], -EINVAL, "");
 }
 
+static bool is_written_by_an_option(size_t where, size_t size)
+{
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		if (s->size > 0 && s->where == where && s->size == size)
+			return true;
+	return false;
+}
+
+/* recryptctl sends the struct as it is, so a setting without an option could not be asked for. */
+static void every_setting_of_a_rotation_has_an_option(void **state)
+{
+	(void)state;
+	for (const struct setting *s = rotation_settings; s->name; s++) {
+		if (!(s->places & SETTING_OF_CALLER) || strcmp(s->name, "Deadline") == 0)
+			continue; /* --deadline may be a span of time */
+		if (!is_written_by_an_option(offsetof(struct options, rotation) + s->where,
+					     s->size))
+			fail_msg("no option writes %s", s->name);
+	}
+	for (const struct setting *c = choice_settings; c->name; c++) {
+		const struct setting *s = run_settings;
+
+		while (s->name && strcmp(s->name, c->name) != 0)
+			s++;
+		if (!s->name ||
+		    !is_written_by_an_option(offsetof(struct options, run) + s->where, s->size))
+			fail_msg("no option writes %s", c->name);
+	}
+}
+
 static void exit_codes_are_those_of_cryptsetup(void **state)
 {
 	(void)state;
@@ -451,6 +482,7 @@ int main(void)
 		cmocka_unit_test(what_we_do_not_do_is_refused_by_name),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(contradictions_are_refused),
+		cmocka_unit_test(every_setting_of_a_rotation_has_an_option),
 		cmocka_unit_test(exit_codes_are_those_of_cryptsetup),
 	};
 
