@@ -23,19 +23,21 @@ static int refuse_key_size(const struct begun *b, const struct options *o)
 			   "%s: %s is not what the re-encryption in progress was begun with: the "
 			   "new volume key has %" PRIu32 " bits, and %" PRIu32 " are asked for; "
 			   "leave it out to resume",
-			   b->device, o->new_key_size ? "--new-key-size" : "--key-size",
-			   b->key_size * 8, o->key_size * 8);
+			   b->device, o->keys.new_key_size ? "--new-key-size" : "--key-size",
+			   b->key_size * 8, o->rotation.key_size * 8);
 }
 
 static bool differs(const char *option, const char *begun)
 {
-	return option && *begun && strcasecmp(option, begun) != 0;
+	return *option && *begun && strcasecmp(option, begun) != 0;
 }
 
 /* The worker makes new keyslots only at the beginning, with costs that depend on the machine. */
 static void tell_costs(const struct begun *b, const struct options *o)
 {
-	if (o->iter_time_ms || o->pbkdf_iterations || o->pbkdf_memory_kib || o->pbkdf_parallel)
+	const struct rotate_options *z = &o->rotation;
+
+	if (z->pbkdf_time_ms || z->pbkdf_iterations || z->pbkdf_memory_kib || z->pbkdf_parallel)
 		log_notice(
 			"%s: the keyslots of the new key were made when the re-encryption began; "
 			"options for the costs of their PBKDF have no effect now",
@@ -44,20 +46,21 @@ static void tell_costs(const struct begun *b, const struct options *o)
 
 int begun_check(const struct begun *b, const struct options *o)
 {
-	if (o->cipher && !cipher_spec_same(o->cipher, b->cipher))
+	const struct rotate_options *z = &o->rotation;
+
+	if (*z->cipher && !cipher_spec_same(z->cipher, b->cipher))
 		return refuse_option(b, "--cipher");
-	if (o->sector_size > 0 && o->sector_size != b->sector_size)
+	if (z->sector_size > 0 && z->sector_size != b->sector_size)
 		return refuse_option(b, "--sector-size");
-	if (o->keep_key && !b->keep_key)
+	if (z->keep_key && !b->keep_key)
 		return refuse_option(b, "--keep-key");
-	if (o->key_size > 0 && b->key_size > 0 && o->key_size != b->key_size)
+	if (z->key_size > 0 && b->key_size > 0 && z->key_size != b->key_size)
 		return refuse_key_size(b, o);
-	if (differs(o->pbkdf, b->pbkdf))
+	if (differs(z->pbkdf, b->pbkdf))
 		return refuse_option(b, "--pbkdf");
-	if (differs(o->pbkdf_hash, b->pbkdf_hash))
+	if (differs(z->pbkdf_hash, b->pbkdf_hash))
 		return refuse_option(b, "--hash");
-	if (o->resilience_hash && o->resilience == RESILIENCE_UNSET &&
-	    strcmp(b->resilience, "journal") == 0)
+	if (*z->hash && !*z->resilience && strcmp(b->resilience, "journal") == 0)
 		return log_refusal(-EINVAL,
 				   "%s: --resilience-hash is for checksums, and the re-encryption "
 				   "in progress has a journal; add --resilience checksum to change "

@@ -21,7 +21,7 @@
 	 ON(VERB_RATE))
 #define TALKS (DAEMON | ON(VERB_STATUS) | ON(VERB_CANCEL))
 
-#define AT(field) offsetof(struct options, field)
+#define AT(field) offsetof(struct options, field), sizeof(((struct options *)NULL)->field)
 #define FLAG(name, letter, field, verbs, help)                                                     \
 	{                                                                                          \
 		name, letter, KIND_FLAG, AT(field), verbs, 0, 0, NULL, help                        \
@@ -29,6 +29,10 @@
 #define TEXT(name, letter, field, verbs, value, help)                                              \
 	{                                                                                          \
 		name, letter, KIND_STRING, AT(field), verbs, 0, 0, value, help                     \
+	}
+#define BUFFER(name, letter, field, verbs, value, help)                                            \
+	{                                                                                          \
+		name, letter, KIND_BUFFER, AT(field), verbs, 0, 0, value, help                     \
 	}
 #define NUMBER(name, letter, field, verbs, min, max, value, help)                                  \
 	{                                                                                          \
@@ -40,22 +44,22 @@
 	}
 #define REFUSED(name, letter, kind, reason)                                                        \
 	{                                                                                          \
-		name, letter, kind, 0, BEGINS, 0, 0, NULL, reason                                  \
+		name, letter, kind, 0, 0, BEGINS, 0, 0, NULL, reason                               \
 	}
 /* Of a line of RUN_SWITCHES. */
 #define SWITCH(field, name, option, verbs, help, ...)                                              \
-	FLAG(option, 0, field, SWITCH_OF_##verbs, help),
+	FLAG(option, 0, run.field, SWITCH_OF_##verbs, help),
 #define SWITCH_OF_CONVERSION             (CONVERTS | PLANS | ON(VERB_RESUME))
 #define SWITCH_OF_CONVERSION_OR_RECOVERY (SWITCH_OF_CONVERSION | ON(VERB_RECOVER))
 
 #define IGNORED(name, letter, kind, reason)                                                        \
 	{                                                                                          \
-		name, letter, kind, 0, BEGINS, 0, 0, NULL, reason                                  \
+		name, letter, kind, 0, 0, BEGINS, 0, 0, NULL, reason                               \
 	}
 /* Somebody may rely on what this would have done: it is said without --verbose, too. */
 #define IGNORED_ALOUD(name, letter, kind, reason)                                                  \
 	{                                                                                          \
-		name, letter, kind, 0, BEGINS, 1, 0, NULL, reason                                  \
+		name, letter, kind, 0, 0, BEGINS, 1, 0, NULL, reason                               \
 	}
 
 #define NO_ENCRYPT "turning plain data into a LUKS volume is not supported yet; use cryptsetup"
@@ -67,135 +71,137 @@
 #define OF_LUKS1    "it is for LUKS1, and this volume is LUKS2"
 
 const struct option_spec option_specs[] = {
-	TEXT("header", 0, header, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "FILE",
+	TEXT("header", 0, target.header, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "FILE",
 	     "device or file with the detached header"),
-	TEXT("active-name", 0, active_name, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "NAME",
+	TEXT("active-name", 0, target.active_name, UNLOCKS | ON(VERB_STATUS) | ON(VERB_ADD), "NAME",
 	     "the open volume, by its mapping's name"),
-	TEXT("type", 'M', type, UNLOCKS, "TYPE", "of the header that is expected: luks2"),
-	TEXT("uuid", 0, uuid, BEGINS, "UUID", "refuse a volume that has another UUID"),
+	TEXT("type", 'M', target.type, UNLOCKS, "TYPE", "of the header that is expected: luks2"),
+	TEXT("uuid", 0, target.uuid, BEGINS, "UUID", "refuse a volume that has another UUID"),
 	FLAG("foreground", 0, foreground, UNLOCKS | ON(VERB_STATUS), "here, without the daemon"),
 
-	TEXT("key-file", 'd', key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
+	TEXT("key-file", 'd', keys.key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
 	     "read the passphrase from a file (- is all of standard input)"),
-	OTHER("keyfile-offset", 0, KIND_U64, keyfile_offset, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
-	      "where it starts in the key file"),
-	OTHER("keyfile-size", 'l', KIND_U64, keyfile_size, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
+	OTHER("keyfile-offset", 0, KIND_U64, keys.keyfile_offset, UNLOCKS | ON(VERB_UNLOCK),
+	      "BYTES", "where it starts in the key file"),
+	OTHER("keyfile-size", 'l', KIND_U64, keys.keyfile_size, UNLOCKS | ON(VERB_UNLOCK), "BYTES",
 	      "how much of the key file it is"),
-	OTHER("key-slot", 'S', KIND_KEYSLOT, key_slot, UNLOCKS | PLANS | ON(VERB_UNLOCK), "INT",
-	      "open this keyslot; reencrypt: all others are lost"),
-	OTHER("token-id", 0, KIND_TOKEN, token_id, UNLOCKS, "INT",
+	OTHER("key-slot", 'S', KIND_KEYSLOT, rotation.keyslot, UNLOCKS | PLANS | ON(VERB_UNLOCK),
+	      "INT", "open this keyslot; reencrypt: all others are lost"),
+	OTHER("token-id", 0, KIND_TOKEN, keys.token_id, UNLOCKS, "INT",
 	      "keyslots of this token; reencrypt: all others are lost"),
-	TEXT("token-type", 0, token_type, UNLOCKS, "TYPE",
+	TEXT("token-type", 0, keys.token_type, UNLOCKS, "TYPE",
 	     "keyslots of tokens of this type; reencrypt: all others are lost"),
-	FLAG("token-only", 0, token_only, UNLOCKS,
+	FLAG("token-only", 0, keys.token_only, UNLOCKS,
 	     "ask for no passphrase; reencrypt: keyslots without a token are lost"),
-	TEXT("key-description", 0, key_description, UNLOCKS | ON(VERB_UNLOCK), "NAME",
+	TEXT("key-description", 0, keys.key_description, UNLOCKS | ON(VERB_UNLOCK), "NAME",
 	     "the passphrase is this user key of a kernel keyring"),
-	TEXT("volume-key-file", 0, volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
+	TEXT("volume-key-file", 0, keys.volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE",
 	     "the current volume key, instead of a passphrase for it"),
-	TEXT("master-key-file", 0, volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE", NULL),
-	TEXT("volume-key-keyring", 0, volume_key_keyring, UNLOCKS | ON(VERB_UNLOCK), "KEY",
+	TEXT("master-key-file", 0, keys.volume_key_file, UNLOCKS | ON(VERB_UNLOCK), "FILE", NULL),
+	TEXT("volume-key-keyring", 0, keys.volume_key_keyring, UNLOCKS | ON(VERB_UNLOCK), "KEY",
 	     "the current volume key, from a kernel keyring: [%TYPE:]NAME or a number"),
-	TEXT("new-volume-key-file", 0, new_volume_key_file, UNLOCKS, "FILE",
+	TEXT("new-volume-key-file", 0, keys.new_volume_key_file, UNLOCKS, "FILE",
 	     "the new volume key, instead of a random one"),
-	TEXT("new-volume-key-keyring", 0, new_volume_key_keyring, UNLOCKS, "KEY",
+	TEXT("new-volume-key-keyring", 0, keys.new_volume_key_keyring, UNLOCKS, "KEY",
 	     "the new volume key, from a kernel keyring"),
-	FLAG("force-no-keyslots", 0, no_keyslots, BEGINS,
+	FLAG("force-no-keyslots", 0, keys.no_keyslots, BEGINS,
 	     "make no keyslot for the new volume key (dangerous)"),
-	NUMBER("tries", 'T', tries, UNLOCKS | ON(VERB_UNLOCK), 1, 1000, "INT",
+	NUMBER("tries", 'T', keys.tries, UNLOCKS | ON(VERB_UNLOCK), 1, 1000, "INT",
 	       "attempts at a passphrase (3)"),
-	NUMBER("timeout", 't', timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000, "SECONDS",
-	       "how long to wait for a passphrase at the terminal"),
+	NUMBER("timeout", 't', keys.timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000,
+	       "SECONDS", "how long to wait for a passphrase at the terminal"),
 
-	NUMBER("key-timeout", 0, key_timeout, UNLOCKS, 0, INT32_MAX / 1000, "SECONDS",
+	NUMBER("key-timeout", 0, derive.timeout, UNLOCKS, 0, INT32_MAX / 1000, "SECONDS",
 	       "how long deriving the key of one keyslot may take (60)"),
-	OTHER("key-memory-max", 0, KIND_SIZE, key_memory_max, UNLOCKS, "SIZE",
+	OTHER("key-memory-max", 0, KIND_SIZE, derive.memory_max, UNLOCKS, "SIZE",
 	      "the most memory that the header may claim for it"),
-	NUMBER("key-cost-max", 0, key_cost_max, UNLOCKS, OPTION_KEY_COST_MIN, UINT32_MAX, "STEPS",
-	       "the most work that the header may claim for it (250000000)"),
+	NUMBER("key-cost-max", 0, derive.cost_max, UNLOCKS, OPTION_KEY_COST_MIN, UINT32_MAX,
+	       "STEPS", "the most work that the header may claim for it (250000000)"),
 
-	TEXT("cipher", 'c', cipher, BEGINS | PLANS, "SPEC", "new cipher, such as aes-xts-plain64"),
-	{"key-size", 's', KIND_BITS, AT(key_size), BEGINS | PLANS, 8, 4096, "BITS",
+	BUFFER("cipher", 'c', rotation.cipher, BEGINS | PLANS, "SPEC",
+	       "new cipher, such as aes-xts-plain64"),
+	{"key-size", 's', KIND_BITS, AT(rotation.key_size), BEGINS | PLANS, 8, 4096, "BITS",
 	 "size of the new volume key"},
-	{"new-key-size", 0, KIND_BITS, AT(new_key_size), BEGINS, 8, 4096, "BITS",
+	{"new-key-size", 0, KIND_BITS, AT(keys.new_key_size), BEGINS, 8, 4096, "BITS",
 	 "the same; --key-size beside it is the current size"},
-	NUMBER("sector-size", 0, sector_size, BEGINS | PLANS, 512, 4096, "BYTES",
+	NUMBER("sector-size", 0, rotation.sector_size, BEGINS | PLANS, 512, 4096, "BYTES",
 	       "new encryption sector size"),
-	FLAG("keep-key", 0, keep_key, BEGINS | PLANS,
+	FLAG("keep-key", 0, rotation.keep_key, BEGINS | PLANS,
 	     "keep the volume key, change only cipher or sector size"),
 
-	OTHER("resilience", 0, KIND_RESILIENCE, resilience, CONVERTS | PLANS, "MODE",
+	OTHER("resilience", 0, KIND_RESILIENCE, rotation.resilience, CONVERTS | PLANS, "MODE",
 	      "how a crash is survived: checksum or journal"),
-	TEXT("resilience-hash", 0, resilience_hash, CONVERTS | PLANS, "HASH",
-	     "hash of checksum (sha256)"),
-	OTHER("hotzone-size", 0, KIND_SIZE, hotzone_size, CONVERTS, "SIZE",
+	BUFFER("resilience-hash", 0, rotation.hash, CONVERTS | PLANS, "HASH",
+	       "hash of checksum (sha256)"),
+	OTHER("hotzone-size", 0, KIND_SIZE, pace.hotzone_size, CONVERTS, "SIZE",
 	      "the most that is converted in one step"),
-	NUMBER("stall-target", 0, stall_target_ms, CONVERTS, 0, 3600000, "MS",
+	NUMBER("stall-target", 0, pace.stall_target_ms, CONVERTS, 0, 3600000, "MS",
 	       "how long I/O to a volume in use may wait for one step (50)"),
-	OTHER("rate", 0, KIND_RATE, rate, CONVERTS, "RATE",
+	OTHER("rate", 0, KIND_RATE, pace.rate, CONVERTS, "RATE",
 	      "the most that is converted in a second, such as 20M"),
-	TEXT("governor", 0, governor, CONVERTS, "MODE",
+	TEXT("governor", 0, pace.governor, CONVERTS, "MODE",
 	     "make way for applications on the open volume: none, idle or latency"),
-	OTHER("rate-min", 0, KIND_RATE, rate_min, CONVERTS, "RATE",
+	OTHER("rate-min", 0, KIND_RATE, pace.rate_min, CONVERTS, "RATE",
 	      "what the governor always allows (1M)"),
-	OTHER("rate-max", 0, KIND_RATE, rate_max, CONVERTS, "RATE",
+	OTHER("rate-max", 0, KIND_RATE, pace.rate_max, CONVERTS, "RATE",
 	      "the most that the governor allows"),
-	NUMBER("latency-target", 0, latency_target_ms, CONVERTS, 1, 3600000, "MS",
+	NUMBER("latency-target", 0, pace.latency_target_ms, CONVERTS, 1, 3600000, "MS",
 	       "how long requests may take before --governor latency slows down (10)"),
 	RUN_SWITCHES(SWITCH) /* of model/rotation.h */
-	NUMBER("threads", 0, threads, CONVERTS, 1, OPTION_THREADS_MAX, "INT",
+	NUMBER("threads", 0, pace.threads, CONVERTS, 1, OPTION_THREADS_MAX, "INT",
 	       "threads for ciphers and checksums (one for each CPU)"),
-	OTHER("device-size", 0, KIND_SIZE, device_size, CONVERTS, "SIZE",
+	OTHER("device-size", 0, KIND_SIZE, target.device_size, CONVERTS, "SIZE",
 	      "re-encrypt only that much from the start of the data"),
 	FLAG("init-only", 0, init_only, BEGINS, "write the start to the header, convert nothing"),
 	FLAG("resume-only", 0, resume_only, BEGINS, "go on with what was begun, never begin"),
-	FLAG("force-offline-reencrypt", 0, force_offline, UNLOCKS | PLANS,
+	FLAG("force-offline-reencrypt", 0, rotation.force_offline, UNLOCKS | PLANS,
 	     "trust that the volume is not in use (dangerous)"),
-	FLAG("allow-shared-files", 0, allow_shared, UNLOCKS,
+	FLAG("allow-shared-files", 0, target.allow_shared, UNLOCKS,
 	     "use image and header files that other users can change or replace (dangerous)"),
-	FLAG("ignore-own-header", 0, ignore_own_header, UNLOCKS,
+	FLAG("ignore-own-header", 0, target.ignore_own_header, UNLOCKS,
 	     "use --header for a device with a header of its own (dangerous)"),
 	FLAG("trust-position", 0, trust_position, CONVERTS,
 	     "cryptsetup --resilience none stopped by itself; was it killed, data is lost "
 	     "(dangerous)"),
 
-	TEXT("pbkdf", 0, pbkdf, BEGINS | PLANS, "TYPE",
-	     "of new keyslots: argon2id, argon2i, pbkdf2"),
-	TEXT("hash", 'h', pbkdf_hash, BEGINS | PLANS, "HASH", "hash of pbkdf2"),
-	NUMBER("iter-time", 'i', iter_time_ms, BEGINS | PLANS, 1, UINT32_MAX, "MS",
+	BUFFER("pbkdf", 0, rotation.pbkdf, BEGINS | PLANS, "TYPE",
+	       "of new keyslots: argon2id, argon2i, pbkdf2"),
+	BUFFER("hash", 'h', rotation.pbkdf_hash, BEGINS | PLANS, "HASH", "hash of pbkdf2"),
+	NUMBER("iter-time", 'i', rotation.pbkdf_time_ms, BEGINS | PLANS, 1, UINT32_MAX, "MS",
 	       "time that opening a new keyslot should take"),
-	NUMBER("pbkdf-force-iterations", 0, pbkdf_iterations, BEGINS | PLANS, 4, UINT32_MAX, "INT",
-	       "iterations, without a benchmark"),
-	NUMBER("pbkdf-memory", 0, pbkdf_memory_kib, BEGINS | PLANS, 32, 4194304, "KILOBYTES",
-	       "memory of argon2"),
-	NUMBER("pbkdf-parallel", 0, pbkdf_parallel, BEGINS | PLANS, 1, 4, "THREADS",
+	NUMBER("pbkdf-force-iterations", 0, rotation.pbkdf_iterations, BEGINS | PLANS, 4,
+	       UINT32_MAX, "INT", "iterations, without a benchmark"),
+	NUMBER("pbkdf-memory", 0, rotation.pbkdf_memory_kib, BEGINS | PLANS, 32, 4194304,
+	       "KILOBYTES", "memory of argon2"),
+	NUMBER("pbkdf-parallel", 0, rotation.pbkdf_parallel, BEGINS | PLANS, 1, 4, "THREADS",
 	       "threads of argon2"),
 
-	NUMBER("progress-frequency", 0, progress_frequency, UNLOCKS, 1, INT32_MAX, "SECONDS",
+	NUMBER("progress-frequency", 0, output.progress_frequency, UNLOCKS, 1, INT32_MAX, "SECONDS",
 	       "print a line of progress that often"),
-	FLAG("progress-json", 0, progress_json, UNLOCKS, "print progress as JSON"),
-	OTHER("json", 0, KIND_JSON, json, TELLS, "[=short|=pretty]", "print JSON"),
+	FLAG("progress-json", 0, output.progress_json, UNLOCKS, "print progress as JSON"),
+	OTHER("json", 0, KIND_JSON, output.json, TELLS, "[=short|=pretty]", "print JSON"),
 	FLAG("batch-mode", 'q', batch_mode, UNLOCKS, "ask nothing but passphrases"),
-	FLAG("verbose", 'v', verbose, ALL, "say more"),
-	FLAG("debug", 0, debug, ALL, "say everything"),
-	FLAG("debug-json", 0, debug, ALL, NULL),
+	FLAG("verbose", 'v', output.verbose, ALL, "say more"),
+	FLAG("debug", 0, output.debug, ALL, "say everything"),
+	FLAG("debug-json", 0, output.debug, ALL, NULL),
 
-	TEXT("remote", 'H', remote, TALKS, "USER@HOST",
+	TEXT("remote", 'H', daemon.remote, TALKS, "USER@HOST",
 	     "talk to the daemon of another host, over ssh"),
-	FLAG("no-ask-password", 0, no_ask_password, TALKS | UNLOCKS,
+	FLAG("no-ask-password", 0, daemon.no_ask_password, TALKS | UNLOCKS,
 	     "do not let polkit ask for one"),
-	FLAG("all", 0, all, MANY, "all known volumes"),
-	TEXT("group", 0, group, MANY, "NAME", "the volumes of this group of the configuration"),
-	TEXT("reason", 0, reason, ON(VERB_SUSPEND), "TEXT", "why, for others to read"),
-	FLAG("queue", 0, queue, PLANS, "where a rotation runs, begin this one after it"),
-	FLAG("lose-keyslots", 0, lose_keyslots, PLANS,
+	FLAG("all", 0, daemon.all, MANY, "all known volumes"),
+	TEXT("group", 0, daemon.group, MANY, "NAME",
+	     "the volumes of this group of the configuration"),
+	TEXT("reason", 0, daemon.reason, ON(VERB_SUSPEND), "TEXT", "why, for others to read"),
+	FLAG("queue", 0, rotation.queue, PLANS, "where a rotation runs, begin this one after it"),
+	FLAG("lose-keyslots", 0, rotation.lose_keyslots, PLANS,
 	     "agree to lose keyslots whose passphrase is not at hand"),
-	FLAG("wait", 0, wait, ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL),
+	FLAG("wait", 0, daemon.wait, ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL),
 	     "wait until it is done"),
-	TEXT("deadline", 0, deadline, ON(VERB_ROTATE), "TIME",
+	TEXT("deadline", 0, daemon.deadline, ON(VERB_ROTATE), "TIME",
 	     "when it is to be done: 12h, 3d, \"2026-12-01 06:00\""),
-	FLAG("now", 0, now, ON(VERB_RESUME), "wait for no window, until the next one ends"),
-	FLAG("host", 0, host, ON(VERB_RATE), "the rate of all volumes of the host together"),
+	FLAG("now", 0, daemon.now, ON(VERB_RESUME), "wait for no window, until the next one ends"),
+	FLAG("host", 0, daemon.host, ON(VERB_RATE), "the rate of all volumes of the host together"),
 
 	REFUSED("encrypt", 0, KIND_REFUSED_FLAG, NO_ENCRYPT),
 	REFUSED("new", 'N', KIND_REFUSED_FLAG, NO_ENCRYPT),

@@ -13,12 +13,13 @@
 
 enum option_kind {
 	KIND_FLAG,
-	KIND_STRING,
-	KIND_U32,  /* a number between min and max */
-	KIND_U64,  /* bytes without a unit */
-	KIND_SIZE, /* size[unit], a multiple of 512 bytes */
-	KIND_RATE, /* size[unit] per second, 64K at least */
-	KIND_BITS, /* bits, kept as bytes */
+	KIND_STRING, /* const char *, into argv */
+	KIND_BUFFER, /* char[] of the model, a copy */
+	KIND_U32,    /* a number between min and max */
+	KIND_U64,    /* bytes without a unit */
+	KIND_SIZE,   /* size[unit], a multiple of 512 bytes */
+	KIND_RATE,   /* size[unit] per second, 64K at least */
+	KIND_BITS,   /* bits, kept as bytes */
 	KIND_KEYSLOT,
 	KIND_TOKEN,
 	KIND_RESILIENCE,
@@ -43,7 +44,7 @@ struct option_spec {
 	const char *name;
 	char letter; /* 0: none */
 	enum option_kind kind;
-	size_t where; /* in struct options */
+	size_t where, size; /* in struct options; the size of a buffer */
 	unsigned verbs;
 	uint32_t min, max; /* of KIND_U32 and KIND_BITS; of KIND_IGNORED_*: min 1 is always told */
 	const char *value, *help; /* help NULL: another name of an option, not listed */

@@ -11,6 +11,7 @@
 
 #include "util/checked.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "cli/options-table.h"
 
 static int parse_u64(const char *text, const char **rest, uint64_t *ret)
@@ -136,23 +137,35 @@ static int set_id(const struct option_spec *s, const char *what, const char *val
 	return 0;
 }
 
-int options_parse_resilience(const char *value, enum resilience *ret)
+static int set_buffer(const struct option_spec *s, const char *value, char *where)
 {
-	if (strcmp(value, "checksum") == 0)
-		*ret = RESILIENCE_CHECKSUM;
-	else if (strcmp(value, "journal") == 0)
-		*ret = RESILIENCE_JOURNAL;
-	else if (strcmp(value, "none") == 0) {
+	if (text_copy(where, s->size, value))
+		return 0;
+	log_error("--%s \"%s\" is too long", s->name, value);
+	return -EINVAL;
+}
+
+int options_check_resilience(const char *value)
+{
+	if (strcmp(value, "checksum") == 0 || strcmp(value, "journal") == 0)
+		return 0;
+	if (strcmp(value, "none") == 0) {
 		log_error("--resilience none is refused: a kill would corrupt the volume silently");
 		return -ENOTSUP;
-	} else if (strncmp(value, "datashift", strlen("datashift")) == 0) {
+	}
+	if (strncmp(value, "datashift", strlen("datashift")) == 0) {
 		log_error("--resilience %s is refused: %s", value, NO_SHIFT);
 		return -ENOTSUP;
-	} else {
-		log_error("--resilience must be checksum or journal, not \"%s\"", value);
-		return -EINVAL;
 	}
-	return 0;
+	log_error("--resilience must be checksum or journal, not \"%s\"", value);
+	return -EINVAL;
+}
+
+static int set_resilience(const struct option_spec *s, const char *value, char *where)
+{
+	int r = options_check_resilience(value);
+
+	return r < 0 ? r : set_buffer(s, value, where);
 }
 
 static int set_json(const char *value, enum json_format *where)
@@ -193,17 +206,19 @@ int option_set(const struct option_spec *s, const char *value, struct options *o
 
 	assert(s->name && s->where < sizeof(*o));
 	assert(value || option_takes_value(s) != required_argument);
+	if ((s->kind == KIND_STRING || s->kind == KIND_BUFFER) && *value == '\0') {
+		log_error("--%s must not be empty", s->name);
+		return -EINVAL;
+	}
 	switch (s->kind) {
 	case KIND_FLAG:
 		*(bool *)where = true;
 		return 0;
 	case KIND_STRING:
-		if (*value == '\0') {
-			log_error("--%s must not be empty", s->name);
-			return -EINVAL;
-		}
 		*(const char **)where = value;
 		return 0;
+	case KIND_BUFFER:
+		return set_buffer(s, value, where);
 	case KIND_U32:
 	case KIND_U64:
 	case KIND_BITS:
@@ -217,7 +232,7 @@ int option_set(const struct option_spec *s, const char *value, struct options *o
 	case KIND_TOKEN:
 		return set_id(s, "token", value, where);
 	case KIND_RESILIENCE:
-		return options_parse_resilience(value, where);
+		return set_resilience(s, value, where);
 	case KIND_JSON:
 		return set_json(value, where);
 	case KIND_REFUSED_FLAG:

@@ -126,22 +126,24 @@ static int parse_verb_options(int argc, char **argv, unsigned max, struct option
 			  argv[(unsigned)optind + max]);
 		return -EINVAL;
 	}
-	o->operands = argv + optind;
-	o->device = argv[optind];
+	o->target.operands = argv + optind;
+	o->target.device = argv[optind];
 	return 0;
 }
 
 static int check_pbkdf(const struct options *o)
 {
-	if (o->pbkdf && strcmp(o->pbkdf, "pbkdf2") != 0 && strcmp(o->pbkdf, "argon2i") != 0 &&
-	    strcmp(o->pbkdf, "argon2id") != 0)
+	const struct rotate_options *z = &o->rotation;
+
+	if (*z->pbkdf && strcmp(z->pbkdf, "pbkdf2") != 0 && strcmp(z->pbkdf, "argon2i") != 0 &&
+	    strcmp(z->pbkdf, "argon2id") != 0)
 		return refuse("--pbkdf must be pbkdf2, argon2i or argon2id");
-	if (o->pbkdf_iterations && o->iter_time_ms)
+	if (z->pbkdf_iterations && z->pbkdf_time_ms)
 		return refuse("--pbkdf-force-iterations and --iter-time exclude each other");
-	if (o->pbkdf && strcmp(o->pbkdf, "pbkdf2") == 0) {
-		if (o->pbkdf_memory_kib || o->pbkdf_parallel)
+	if (strcmp(z->pbkdf, "pbkdf2") == 0) {
+		if (z->pbkdf_memory_kib || z->pbkdf_parallel)
 			return refuse("pbkdf2 has neither --pbkdf-memory nor --pbkdf-parallel");
-		if (o->pbkdf_iterations && o->pbkdf_iterations < 1000)
+		if (z->pbkdf_iterations && z->pbkdf_iterations < 1000)
 			return refuse("--pbkdf-force-iterations must be at least 1000 for pbkdf2");
 	}
 	return 0;
@@ -150,18 +152,20 @@ static int check_pbkdf(const struct options *o)
 /* Is what the verb is about given? */
 static int check_operands(const struct options *o)
 {
-	for (char **operand = o->operands; *operand; operand++)
+	for (char **operand = o->target.operands; *operand; operand++)
 		if (**operand == '\0')
 			return refuse("the device must not be empty");
-	if (ON(o->verb) & MANY && (o->all || o->group) && o->device)
+	if (ON(o->verb) & MANY && (o->daemon.all || o->daemon.group) && o->target.device)
 		return refuse("volumes are named, or chosen by --all or --group, not both");
-	if (o->verb == VERB_RATE && o->host && o->device && o->operands[1])
+	if (o->verb == VERB_RATE && o->daemon.host && o->target.device && o->target.operands[1])
 		return refuse("the rate is that of a volume or of the --host, not both");
-	if (o->verb == VERB_RATE && o->json && o->device && (o->host || o->operands[1]))
+	if (o->verb == VERB_RATE && o->output.json && o->target.device &&
+	    (o->daemon.host || o->target.operands[1]))
 		return refuse("--json prints the rate, and a rate that is set is not printed");
-	if (o->device || o->active_name || o->all || o->group || o->host)
+	if (o->target.device || o->target.active_name || o->daemon.all || o->daemon.group ||
+	    o->daemon.host)
 		return 0;
-	if (o->verb == VERB_STATUS && (o->header || o->foreground))
+	if (o->verb == VERB_STATUS && (o->target.header || o->foreground))
 		return refuse(
 			"--header and --foreground are for one volume: its device is missing");
 	if (o->verb == VERB_STATUS || o->verb == VERB_LIST || o->verb == VERB_MONITOR ||
@@ -176,16 +180,16 @@ static int check_governor(const struct options *o)
 {
 	enum governor_mode mode = GOVERNOR_NONE;
 
-	if (o->governor && governor_mode_parse(o->governor, &mode) < 0) {
-		log_error("--governor must be none, idle or latency, not \"%s\"", o->governor);
+	if (o->pace.governor && governor_mode_parse(o->pace.governor, &mode) < 0) {
+		log_error("--governor must be none, idle or latency, not \"%s\"", o->pace.governor);
 		return -EINVAL;
 	}
-	if ((o->rate_min || o->rate_max) && mode == GOVERNOR_NONE)
+	if ((o->pace.rate_min || o->pace.rate_max) && mode == GOVERNOR_NONE)
 		return refuse("--rate-min and --rate-max are of the governor: give --governor idle "
 			      "or latency; --rate holds without one");
-	if (o->latency_target_ms && mode != GOVERNOR_LATENCY)
+	if (o->pace.latency_target_ms && mode != GOVERNOR_LATENCY)
 		return refuse("--latency-target is of --governor latency, which is not given");
-	if (o->rate_max && o->rate_max < (o->rate_min ?: GOVERNOR_DEFAULT_RATE_MIN))
+	if (o->pace.rate_max && o->pace.rate_max < (o->pace.rate_min ?: GOVERNOR_DEFAULT_RATE_MIN))
 		return refuse("--rate-max must not be less than --rate-min, which is 1M where it "
 			      "is not given");
 	return 0;
@@ -194,11 +198,11 @@ static int check_governor(const struct options *o)
 /* The daemon of another host knows where the header is, and does all the work. */
 static int check_remote(const struct options *o)
 {
-	if (!o->remote)
+	if (!o->daemon.remote)
 		return 0;
 	if (o->foreground)
 		return refuse("--foreground and --remote exclude each other");
-	if (o->header && o->verb != VERB_ADD)
+	if (o->target.header && o->verb != VERB_ADD)
 		return refuse("--header and --remote exclude each other: the daemon of that host "
 			      "knows where the header is");
 	return 0;
@@ -207,15 +211,15 @@ static int check_remote(const struct options *o)
 /* One secret at a time goes to the daemon. */
 static int check_unlock(const struct options *o)
 {
-	const char *key = o->volume_key_file ? "--volume-key-file" : "--volume-key-keyring";
+	const char *key = o->keys.volume_key_file ? "--volume-key-file" : "--volume-key-keyring";
 
-	if (o->verb != VERB_UNLOCK || (!o->volume_key_file && !o->volume_key_keyring))
+	if (o->verb != VERB_UNLOCK || (!o->keys.volume_key_file && !o->keys.volume_key_keyring))
 		return 0;
-	if (o->key_file || o->key_description || o->key_slot != OPTION_ANY_KEYSLOT) {
+	if (o->keys.key_file || o->keys.key_description || o->rotation.keyslot >= 0) {
 		log_error("%s opens no keyslot: %s makes no sense beside it", key,
-			  o->key_file          ? "--key-file"
-			  : o->key_description ? "--key-description"
-					       : "--key-slot");
+			  o->keys.key_file          ? "--key-file"
+			  : o->keys.key_description ? "--key-description"
+						    : "--key-slot");
 		return -EINVAL;
 	}
 	return 0;
@@ -229,33 +233,41 @@ static bool is_standard_input(const char *file)
 /* What says where a volume key comes from, and what becomes of it. */
 static int check_keys(const struct options *o)
 {
-	const bool old_given = o->volume_key_file || o->volume_key_keyring;
-	const bool new_given = o->new_volume_key_file || o->new_volume_key_keyring;
+	const bool old_given = o->keys.volume_key_file || o->keys.volume_key_keyring;
+	const bool new_given = o->keys.new_volume_key_file || o->keys.new_volume_key_keyring;
 
-	if (o->keep_key && o->key_size)
+	if (o->rotation.keep_key && o->rotation.key_size)
 		return refuse("--keep-key keeps the key as it is: --key-size cannot change it");
-	if (o->keep_key && o->new_volume_key_file)
+	if (o->rotation.keep_key && o->keys.new_volume_key_file)
 		return refuse("--keep-key and --new-volume-key-file exclude each other");
-	if (o->keep_key && o->new_volume_key_keyring)
+	if (o->rotation.keep_key && o->keys.new_volume_key_keyring)
 		return refuse("--keep-key and --new-volume-key-keyring exclude each other");
-	if (o->volume_key_file && o->volume_key_keyring)
+	if (o->keys.volume_key_file && o->keys.volume_key_keyring)
 		return refuse("--volume-key-file and --volume-key-keyring exclude each other");
-	if (o->new_volume_key_file && o->new_volume_key_keyring)
+	if (o->keys.new_volume_key_file && o->keys.new_volume_key_keyring)
 		return refuse("--new-volume-key-file and --new-volume-key-keyring exclude each "
 			      "other");
-	if (o->key_file && o->key_description)
+	if (o->keys.key_file && o->keys.key_description)
 		return refuse("--key-file and --key-description exclude each other");
-	if (o->no_keyslots && !(old_given && new_given))
+	if (o->keys.no_keyslots && !(old_given && new_given))
 		return refuse("--force-no-keyslots leaves no way to open the volume but the new "
 			      "volume key: give the current key with --volume-key-file (or "
 			      "--volume-key-keyring) and the new one with --new-volume-key-file "
 			      "(or --new-volume-key-keyring)");
-	if (is_standard_input(o->key_file) + is_standard_input(o->volume_key_file) +
-		    is_standard_input(o->new_volume_key_file) >
+	if (is_standard_input(o->keys.key_file) + is_standard_input(o->keys.volume_key_file) +
+		    is_standard_input(o->keys.new_volume_key_file) >
 	    1)
 		return refuse("standard input can be only one of --key-file, --volume-key-file "
 			      "and --new-volume-key-file");
 	return 0;
+}
+
+static int check_sector_size(uint32_t size)
+{
+	if (size == 0 || (is_power_of_2(size) && size >= SECTOR_SIZE && size <= 4096))
+		return 0;
+	log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32, size);
+	return -EINVAL;
 }
 
 int options_check(const struct options *o)
@@ -270,19 +282,16 @@ int options_check(const struct options *o)
 	r = check_unlock(o);
 	if (r < 0)
 		return r;
-	if (o->sector_size && (!is_power_of_2(o->sector_size) || o->sector_size < SECTOR_SIZE ||
-			       o->sector_size > 4096)) {
-		log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32,
-			  o->sector_size);
-		return -EINVAL;
-	}
+	r = check_sector_size(o->rotation.sector_size);
+	if (r < 0)
+		return r;
 	if (o->init_only && o->resume_only)
 		return refuse("--init-only and --resume-only exclude each other");
-	if (o->ignore_own_header && !o->header)
+	if (o->target.ignore_own_header && !o->target.header)
 		return refuse("--ignore-own-header is for a detached header: give --header");
-	if (o->ignore_own_header && o->remote)
+	if (o->target.ignore_own_header && o->daemon.remote)
 		return refuse("--ignore-own-header and --remote exclude each other");
-	if (o->force_offline && o->active_name)
+	if (o->rotation.force_offline && o->target.active_name)
 		return refuse("--force-offline-reencrypt and --active-name exclude each other");
 	r = check_keys(o);
 	if (r < 0)
@@ -295,18 +304,19 @@ static int check_expected(const struct options *o)
 {
 	char uuid[UUID_TEXT_SIZE];
 
-	if (o->type && strcmp(o->type, "luks2") != 0 && strcmp(o->type, "luks") != 0) {
+	if (o->target.type && strcmp(o->target.type, "luks2") != 0 &&
+	    strcmp(o->target.type, "luks") != 0) {
 		log_error("--type %s is refused: recryptctl re-encrypts LUKS2 volumes only%s",
-			  o->type,
-			  strcmp(o->type, "luks1") == 0
+			  o->target.type,
+			  strcmp(o->target.type, "luks1") == 0
 				  ? "; convert a LUKS1 volume with: cryptsetup convert --type luks2"
 				  : "");
 		return -ENOTSUP;
 	}
-	if (o->uuid && uuid_canonical(o->uuid, uuid) < 0) {
+	if (o->target.uuid && uuid_canonical(o->target.uuid, uuid) < 0) {
 		log_error("--uuid \"%s\" is not a UUID, such as "
 			  "12345678-1234-1234-1234-123456789abc",
-			  o->uuid);
+			  o->target.uuid);
 		return -EINVAL;
 	}
 	return 0;
@@ -318,10 +328,10 @@ static int check_expected(const struct options *o)
  */
 static void settle_key_sizes(struct options *o)
 {
-	if (o->new_key_size == 0)
+	if (o->keys.new_key_size == 0)
 		return;
-	o->old_key_size = o->key_size;
-	o->key_size = o->new_key_size;
+	o->keys.old_key_size = o->rotation.key_size;
+	o->rotation.key_size = o->keys.new_key_size;
 }
 
 void options_tell_ignored(const struct options *o)
@@ -371,13 +381,7 @@ static int check_all(const struct options *o)
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	struct options o = {
-		.key_slot = OPTION_ANY_KEYSLOT,
-		.token_id = OPTION_ANY_TOKEN,
-		.tries = 3,
-		.key_timeout = OPTION_KEY_TIMEOUT,
-		.stall_target_ms = OPTION_NOT_GIVEN,
-	};
+	struct options o = OPTIONS_NONE;
 	const struct verb_spec *v;
 	int r;
 
@@ -397,6 +401,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 		return -EINVAL;
 	}
 	o.verb = v->verb;
+	o.keys.tries = 3;
+	o.rotation.may_weaken = true; /* a person chooses */
 	if (wants_help(argc, argv))
 		o.verb = VERB_HELP;
 	if (o.verb != VERB_HELP && o.verb != VERB_VERSION) {

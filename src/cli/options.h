@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/rotation.h"
+
 enum verb {
 	VERB_REENCRYPT,
 	VERB_RECOVER,
@@ -36,9 +38,6 @@ enum verb {
 
 enum json_format { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 
-enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
-
-#define OPTION_ANY_KEYSLOT  (-1)
 #define OPTION_ANY_TOKEN    (-1)
 #define OPTION_NOT_GIVEN    UINT32_MAX
 #define OPTION_THREADS_MAX  256
@@ -48,8 +47,9 @@ enum resilience { RESILIENCE_UNSET, RESILIENCE_CHECKSUM, RESILIENCE_JOURNAL };
 struct identity;
 
 /* Strings point into argv or are NULL where not given; numbers are 0 where not given. */
-struct options {
-	enum verb verb;
+
+/* Where the volume is, and which one is meant. */
+struct target_options {
 	const char *device;      /* the first operand; NULL: only --active-name was given */
 	char **operands;         /* all of them, NULL-terminated */
 	const char *active_name; /* for find_mapping_name() */
@@ -57,64 +57,85 @@ struct options {
 	const char *type;                /* of the header that is expected, such as "luks2" */
 	const char *uuid;                /* that is expected; NULL: any */
 	const struct identity *identity; /* only this volume; NULL: whatever is there */
+	uint64_t device_size;            /* bytes, multiple of 512 */
+	bool allow_shared;               /* files that other users can change or replace */
+	bool ignore_own_header;          /* of a device that is used with a detached one */
+};
 
+/* Where passphrases and volume keys come from; rotation.keyslot says which keyslot is opened. */
+struct key_options {
 	const char *key_file;                  /* "-": standard input */
 	uint64_t keyfile_offset, keyfile_size; /* bytes */
-	int key_slot;                          /* or OPTION_ANY_KEYSLOT */
 	const char *key_description;           /* of a passphrase in a kernel keyring */
 	const char *volume_key_file, *new_volume_key_file;
 	const char *volume_key_keyring, *new_volume_key_keyring;
 	int token_id; /* or OPTION_ANY_TOKEN */
 	const char *token_type;
 	bool token_only;
-	bool no_keyslots; /* for the new key */
-	unsigned tries;   /* never 0 */
-	unsigned timeout; /* seconds */
-	/* Of deriving a key at the cost that the header names. */
-	unsigned key_timeout;    /* seconds, 0: none */
-	uint64_t key_memory_max; /* bytes, 0: the default */
-	uint32_t key_cost_max;   /* steps, 0: the default */
-
-	const char *cipher;
-	uint32_t key_size;     /* bytes of the new key (the options are in bits) */
-	uint32_t new_key_size; /* as given; options_parse() puts it into key_size */
+	bool no_keyslots;      /* for the new key */
+	unsigned tries;        /* never 0 */
+	unsigned timeout;      /* seconds */
 	uint32_t old_key_size; /* bytes that the current key must have; 0: any */
-	uint32_t sector_size;  /* bytes */
-	bool keep_key;
+	uint32_t new_key_size; /* as given; options_parse() puts it into rotation.key_size */
+};
 
-	enum resilience resilience;
-	const char *resilience_hash;
+/* The most that deriving the key of one keyslot may cost, whatever the header says. */
+struct derive_options {
+	unsigned timeout;    /* seconds, 0: none */
+	uint64_t memory_max; /* bytes, 0: the default */
+	uint32_t cost_max;   /* steps, 0: the default */
+};
+
+/* How fast, and in which steps. */
+struct pace_options {
 	uint64_t hotzone_size;       /* bytes, multiple of 512 */
-	uint64_t device_size;        /* bytes, multiple of 512 */
 	uint32_t stall_target_ms;    /* 0: none; or OPTION_NOT_GIVEN */
 	uint64_t rate;               /* bytes per second, 0: no limit */
 	const char *governor;        /* the name of its mode */
 	uint64_t rate_min, rate_max; /* of it, bytes per second */
 	uint32_t latency_target_ms;
 	uint32_t threads; /* for the ciphers and checksums; 0: one for each CPU */
-	bool skip_unwritten, verify;
+};
 
-	const char *pbkdf, *pbkdf_hash;
-	bool refuse_weaker; /* no person chose these: nothing becomes weaker than it is */
-	uint32_t iter_time_ms, pbkdf_iterations, pbkdf_memory_kib, pbkdf_parallel;
-
-	bool foreground, init_only, resume_only, force_offline;
-	bool allow_shared;           /* files that other users can change or replace */
-	bool ignore_own_header;      /* of a device that is used with a detached one */
-	bool trust_position;         /* of a header of --resilience none */
+struct output_options {
 	unsigned progress_frequency; /* seconds */
-	bool progress_json, batch_mode, verbose, debug;
+	bool progress_json, verbose, debug;
 	enum json_format json;
-	uint64_t ignored[2]; /* bit n: row n of the table was given and changes nothing */
+};
 
-	/* Of the verbs of the daemon. */
+/* Of the verbs of the daemon. */
+struct control_options {
 	const char *remote; /* user@host, NULL: here */
 	const char *reason, *group;
-	bool no_ask_password, all, queue, lose_keyslots, wait;
+	bool no_ask_password, all, wait;
 	bool host; /* the rate of the host */
 	bool now;  /* without waiting for a window */
 	const char *deadline;
 };
+
+struct options {
+	enum verb verb;
+	struct target_options target;
+	struct key_options keys;
+	struct derive_options derive;
+	struct rotate_options rotation; /* but for its run, which is @run here */
+	struct run_options run;
+	struct pace_options pace;
+	struct output_options output;
+	struct control_options daemon;
+	bool foreground, init_only, resume_only, batch_mode;
+	bool trust_position; /* of a header of --resilience none */
+	uint64_t ignored[2]; /* bit n: row n of the table was given and changes nothing */
+};
+
+/* What stands where nothing is given. */
+#define OPTIONS_NONE                                                                               \
+	{                                                                                          \
+		.keys = {.token_id = OPTION_ANY_TOKEN}, .rotation = ROTATE_OPTIONS_NONE,           \
+		.derive = {.timeout = OPTION_KEY_TIMEOUT}, .pace = {                               \
+			.stall_target_ms = OPTION_NOT_GIVEN                                        \
+		}                                                                                  \
+	}
 
 /*
  * argv[1] is the verb. A wrong command line is logged in one line: -EINVAL, -ENOTSUP (something
@@ -122,8 +143,8 @@ struct options {
  */
 int options_parse(int argc, char **argv, struct options *ret);
 
-/* "checksum" or "journal". What it is not is logged: -EINVAL, -ENOTSUP as above. */
-int options_parse_resilience(const char *value, enum resilience *ret);
+/* Is @value "checksum" or "journal"? What it is not is logged: -EINVAL, -ENOTSUP as above. */
+int options_check_resilience(const char *value);
 
 /* Do the values go together? options_parse() has looked at it. Logs what does not: -EINVAL. */
 int options_check(const struct options *o);
@@ -131,7 +152,9 @@ int options_check(const struct options *o);
 /* Is it said which tokens may open keyslots? */
 static inline bool options_choose_tokens(const struct options *o)
 {
-	return o->token_id != OPTION_ANY_TOKEN || o->token_type || o->token_only;
+	const struct key_options *k = &o->keys;
+
+	return k->token_id != OPTION_ANY_TOKEN || k->token_type || k->token_only;
 }
 
 /* Names what was given and changes nothing. Once the log's level is known. */

@@ -43,7 +43,7 @@ int program_find_worker(char *path, size_t size)
 
 int program_log_level(const struct options *o)
 {
-	return o->debug ? LOG_DEBUG : o->verbose ? LOG_INFO : LOG_NOTICE;
+	return o->output.debug ? LOG_DEBUG : o->output.verbose ? LOG_INFO : LOG_NOTICE;
 }
 
 int program_start(int argc, char **argv, struct options *ret)

@@ -14,8 +14,9 @@
 #include "util/cleanup.h"
 #include "util/error.h"
 #include "util/log.h"
-#include "cli/options.h"
+#include "cli/options-table.h"
 #include "cli/program.h"
+#include "model/settings.h"
 
 #define MAX_ARGS 40
 
@@ -83,13 +84,14 @@ static void defaults_stand_where_nothing_is_given(void **state)
 	(void)state;
 	parse_good("recryptctl reencrypt /dev/x", &o);
 	assert_int_equal(o.verb, VERB_REENCRYPT);
-	assert_string_equal(o.device, "/dev/x");
-	assert_int_equal(o.key_slot, OPTION_ANY_KEYSLOT);
-	assert_int_equal(o.tries, 3);
-	assert_int_equal(o.resilience, RESILIENCE_UNSET);
-	assert_null(o.cipher);
-	assert_int_equal(o.hotzone_size, 0);
-	assert_false(o.keep_key);
+	assert_string_equal(o.target.device, "/dev/x");
+	assert_int_equal(o.rotation.keyslot, -1);
+	assert_int_equal(o.keys.tries, 3);
+	assert_string_equal(o.rotation.resilience, "");
+	assert_string_equal(o.rotation.cipher, "");
+	assert_int_equal(o.pace.hotzone_size, 0);
+	assert_false(o.rotation.keep_key);
+	assert_true(o.rotation.may_weaken);
 }
 
 static void every_option_reaches_its_field(void **state)
@@ -103,32 +105,32 @@ static void every_option_reaches_its_field(void **state)
 		   "--resilience journal --resilience-hash sha512 --hotzone-size 16M "
 		   "--device-size 1G --header h --active-name a --init-only --threads 3",
 		   &o);
-	assert_int_equal(o.threads, 3);
+	assert_int_equal(o.pace.threads, 3);
 	assert_true(o.foreground);
-	assert_string_equal(o.key_file, "k");
-	assert_int_equal(o.keyfile_size, 32);
-	assert_int_equal(o.keyfile_offset, 7);
-	assert_int_equal(o.key_slot, 0);
-	assert_string_equal(o.volume_key_file, "v");
-	assert_string_equal(o.new_volume_key_file, "n");
-	assert_int_equal(o.key_size, 64); /* 512 bits */
-	assert_string_equal(o.cipher, "aes-xts-plain64");
-	assert_int_equal(o.sector_size, 4096);
-	assert_int_equal(o.resilience, RESILIENCE_JOURNAL);
-	assert_string_equal(o.resilience_hash, "sha512");
-	assert_int_equal(o.hotzone_size, 16 << 20);
-	assert_int_equal(o.device_size, 1 << 30);
-	assert_string_equal(o.header, "h");
-	assert_string_equal(o.active_name, "a");
-	assert_null(o.device);
+	assert_string_equal(o.keys.key_file, "k");
+	assert_int_equal(o.keys.keyfile_size, 32);
+	assert_int_equal(o.keys.keyfile_offset, 7);
+	assert_int_equal(o.rotation.keyslot, 0);
+	assert_string_equal(o.keys.volume_key_file, "v");
+	assert_string_equal(o.keys.new_volume_key_file, "n");
+	assert_int_equal(o.rotation.key_size, 64); /* 512 bits */
+	assert_string_equal(o.rotation.cipher, "aes-xts-plain64");
+	assert_int_equal(o.rotation.sector_size, 4096);
+	assert_string_equal(o.rotation.resilience, "journal");
+	assert_string_equal(o.rotation.hash, "sha512");
+	assert_int_equal(o.pace.hotzone_size, 16 << 20);
+	assert_int_equal(o.target.device_size, 1 << 30);
+	assert_string_equal(o.target.header, "h");
+	assert_string_equal(o.target.active_name, "a");
+	assert_null(o.target.device);
 	assert_true(o.init_only);
 	parse_good("recryptctl cancel img --governor latency --rate-min 64K --rate-max 3M "
 		   "--latency-target 7",
 		   &o);
-	assert_string_equal(o.governor, "latency");
-	assert_int_equal(o.rate_min, 65536);
-	assert_int_equal(o.rate_max, 3 << 20);
-	assert_int_equal(o.latency_target_ms, 7);
+	assert_string_equal(o.pace.governor, "latency");
+	assert_int_equal(o.pace.rate_min, 65536);
+	assert_int_equal(o.pace.rate_max, 3 << 20);
+	assert_int_equal(o.pace.latency_target_ms, 7);
 }
 
 static void the_other_options_reach_their_fields(void **state)
@@ -141,21 +143,21 @@ static void the_other_options_reach_their_fields(void **state)
 		   "--progress-frequency 2 --progress-json --batch-mode --verbose --debug "
 		   "--force-offline-reencrypt --resume-only --resilience checksum",
 		   &o);
-	assert_string_equal(o.pbkdf, "argon2id");
-	assert_int_equal(o.pbkdf_iterations, 4);
-	assert_int_equal(o.pbkdf_memory_kib, 1024);
-	assert_int_equal(o.pbkdf_parallel, 2);
-	assert_string_equal(o.pbkdf_hash, "sha256");
-	assert_int_equal(o.tries, 5);
-	assert_int_equal(o.timeout, 9);
-	assert_int_equal(o.progress_frequency, 2);
-	assert_true(o.progress_json);
+	assert_string_equal(o.rotation.pbkdf, "argon2id");
+	assert_int_equal(o.rotation.pbkdf_iterations, 4);
+	assert_int_equal(o.rotation.pbkdf_memory_kib, 1024);
+	assert_int_equal(o.rotation.pbkdf_parallel, 2);
+	assert_string_equal(o.rotation.pbkdf_hash, "sha256");
+	assert_int_equal(o.keys.tries, 5);
+	assert_int_equal(o.keys.timeout, 9);
+	assert_int_equal(o.output.progress_frequency, 2);
+	assert_true(o.output.progress_json);
 	assert_true(o.batch_mode);
-	assert_true(o.verbose);
-	assert_true(o.debug);
-	assert_true(o.force_offline);
+	assert_true(o.output.verbose);
+	assert_true(o.output.debug);
+	assert_true(o.rotation.force_offline);
 	assert_true(o.resume_only);
-	assert_int_equal(o.resilience, RESILIENCE_CHECKSUM);
+	assert_string_equal(o.rotation.resilience, "checksum");
 }
 
 static void newer_options_reach_their_fields(void **state)
@@ -167,22 +169,22 @@ static void newer_options_reach_their_fields(void **state)
 		   "--uuid 12345678-1234-1234-1234-123456789abc --volume-key-keyring %user:v "
 		   "--new-volume-key-keyring n --key-description d --force-no-keyslots",
 		   &o);
-	assert_string_equal(o.type, "luks");
-	assert_int_equal(o.token_id, 31);
-	assert_string_equal(o.token_type, "t");
-	assert_true(o.token_only);
+	assert_string_equal(o.target.type, "luks");
+	assert_int_equal(o.keys.token_id, 31);
+	assert_string_equal(o.keys.token_type, "t");
+	assert_true(o.keys.token_only);
 	assert_true(options_choose_tokens(&o));
-	assert_string_equal(o.uuid, "12345678-1234-1234-1234-123456789abc");
-	assert_string_equal(o.volume_key_keyring, "%user:v");
-	assert_string_equal(o.new_volume_key_keyring, "n");
-	assert_string_equal(o.key_description, "d");
-	assert_true(o.no_keyslots);
+	assert_string_equal(o.target.uuid, "12345678-1234-1234-1234-123456789abc");
+	assert_string_equal(o.keys.volume_key_keyring, "%user:v");
+	assert_string_equal(o.keys.new_volume_key_keyring, "n");
+	assert_string_equal(o.keys.key_description, "d");
+	assert_true(o.keys.no_keyslots);
 	assert_false(o.trust_position);
 	parse_good("recryptctl cancel img --resilience journal --trust-position", &o);
 	assert_true(o.trust_position);
 	parse_good("recryptctl reencrypt img --debug-json --master-key-file m", &o);
-	assert_true(o.debug);
-	assert_string_equal(o.volume_key_file, "m");
+	assert_true(o.output.debug);
+	assert_string_equal(o.keys.volume_key_file, "m");
 	assert_false(options_choose_tokens(&o));
 	parse_good("recryptctl reencrypt --usage", &o);
 	assert_int_equal(o.verb, VERB_HELP);
@@ -196,11 +198,11 @@ static void key_sizes_are_those_of_both_versions(void **state)
 
 	(void)state;
 	parse_good("recryptctl reencrypt img --new-key-size 256", &o);
-	assert_int_equal(o.key_size, 32);
-	assert_int_equal(o.old_key_size, 0);
+	assert_int_equal(o.rotation.key_size, 32);
+	assert_int_equal(o.keys.old_key_size, 0);
 	parse_good("recryptctl reencrypt img --key-size 512 --new-key-size 256", &o);
-	assert_int_equal(o.key_size, 32);
-	assert_int_equal(o.old_key_size, 64);
+	assert_int_equal(o.rotation.key_size, 32);
+	assert_int_equal(o.keys.old_key_size, 64);
 }
 
 static void short_letters_are_those_of_cryptsetup(void **state)
@@ -211,18 +213,18 @@ static void short_letters_are_those_of_cryptsetup(void **state)
 	parse_good("recryptctl reencrypt -d - -l 16 -S 31 -s 256 -c aes-xts-plain64 -i 100 -h sha1 "
 		   "-T 1 -t 2 -q -v img",
 		   &o);
-	assert_string_equal(o.key_file, "-");
-	assert_int_equal(o.keyfile_size, 16);
-	assert_int_equal(o.key_slot, 31);
-	assert_int_equal(o.key_size, 32);
-	assert_string_equal(o.cipher, "aes-xts-plain64");
-	assert_int_equal(o.iter_time_ms, 100);
-	assert_string_equal(o.pbkdf_hash, "sha1");
-	assert_int_equal(o.tries, 1);
-	assert_int_equal(o.timeout, 2);
+	assert_string_equal(o.keys.key_file, "-");
+	assert_int_equal(o.keys.keyfile_size, 16);
+	assert_int_equal(o.rotation.keyslot, 31);
+	assert_int_equal(o.rotation.key_size, 32);
+	assert_string_equal(o.rotation.cipher, "aes-xts-plain64");
+	assert_int_equal(o.rotation.pbkdf_time_ms, 100);
+	assert_string_equal(o.rotation.pbkdf_hash, "sha1");
+	assert_int_equal(o.keys.tries, 1);
+	assert_int_equal(o.keys.timeout, 2);
 	assert_true(o.batch_mode);
-	assert_true(o.verbose);
-	assert_string_equal(o.device, "img");
+	assert_true(o.output.verbose);
+	assert_string_equal(o.target.device, "img");
 }
 
 static void options_may_stand_behind_the_device(void **state)
@@ -231,9 +233,9 @@ static void options_may_stand_behind_the_device(void **state)
 
 	(void)state;
 	parse_good("recryptctl reencrypt img --keep-key --sector-size=4096", &o);
-	assert_string_equal(o.device, "img");
-	assert_true(o.keep_key);
-	assert_int_equal(o.sector_size, 4096);
+	assert_string_equal(o.target.device, "img");
+	assert_true(o.rotation.keep_key);
+	assert_int_equal(o.rotation.sector_size, 4096);
 }
 
 static void verbs_are_known_and_know_their_options(void **state)
@@ -243,11 +245,11 @@ static void verbs_are_known_and_know_their_options(void **state)
 	(void)state;
 	parse_good("recryptctl status vol --json", &o);
 	assert_int_equal(o.verb, VERB_STATUS);
-	assert_true(o.json);
+	assert_true(o.output.json);
 	parse_good("recryptctl recover img --key-file k", &o);
 	assert_int_equal(o.verb, VERB_RECOVER);
 	parse_good("recryptctl cancel img --hotzone-size 1M --rate 2MB --progress-json", &o);
-	assert_int_equal(o.rate, 2000000);
+	assert_int_equal(o.pace.rate, 2000000);
 	assert_int_equal(o.verb, VERB_CANCEL);
 	parse_good("recryptctl --help", &o);
 	assert_int_equal(o.verb, VERB_HELP);
@@ -272,14 +274,14 @@ static void options_may_stand_before_the_verb(void **state)
 	(void)state;
 	parse_good("recryptctl -q --key-file k reencrypt --init-only img -S 3", &o);
 	assert_int_equal(o.verb, VERB_REENCRYPT);
-	assert_string_equal(o.device, "img");
-	assert_string_equal(o.key_file, "k");
+	assert_string_equal(o.target.device, "img");
+	assert_string_equal(o.keys.key_file, "k");
 	assert_true(o.init_only);
 	assert_true(o.batch_mode);
-	assert_int_equal(o.key_slot, 3);
+	assert_int_equal(o.rotation.keyslot, 3);
 	parse_good("recryptctl --json=short status vol", &o);
 	assert_int_equal(o.verb, VERB_STATUS);
-	assert_string_equal(o.device, "vol");
+	assert_string_equal(o.target.device, "vol");
 	parse_good("recryptctl -q --help", &o);
 	assert_int_equal(o.verb, VERB_HELP);
 
@@ -382,6 +384,8 @@ static void nonsense_is_refused(void **state)
 	assert_refused("recryptctl reencrypt a --threads 257", -EINVAL, "between");
 	assert_refused("recryptctl reencrypt a --device-size 12Q", -EINVAL, "not a size");
 	assert_refused("recryptctl reencrypt a --resilience maybe", -EINVAL, "--resilience must");
+	assert_refused("recryptctl reencrypt a --pbkdf argon2id-argon2id", -EINVAL,
+		       "--pbkdf \"argon2id-argon2id\" is too long");
 	assert_refused("recryptctl reencrypt a --pbkdf scrypt", -EINVAL, "--pbkdf must");
 	assert_refused("recryptctl reencrypt a --tries 0", -EINVAL, "--tries must");
 	assert_refused("recryptctl reencrypt a --progress-frequency x", -EINVAL, "not a number");
@@ -418,6 +422,36 @@ static void contradictions_are_refused(void **state)
 		assert_refused(lines[i], -EINVAL, "");
 }
 
+static bool is_written_by_an_option(size_t where, size_t size)
+{
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		if (s->size > 0 && s->where == where && s->size == size)
+			return true;
+	return false;
+}
+
+/* recryptctl sends the struct as it is, so a setting without an option could not be asked for. */
+static void every_setting_of_a_rotation_has_an_option(void **state)
+{
+	(void)state;
+	for (const struct setting *s = rotation_settings; s->name; s++) {
+		if (!(s->places & SETTING_OF_CALLER) || strcmp(s->name, "Deadline") == 0)
+			continue; /* --deadline may be a span of time */
+		if (!is_written_by_an_option(offsetof(struct options, rotation) + s->where,
+					     s->size))
+			fail_msg("no option writes %s", s->name);
+	}
+	for (const struct setting *c = choice_settings; c->name; c++) {
+		const struct setting *s = run_settings;
+
+		while (s->name && strcmp(s->name, c->name) != 0)
+			s++;
+		if (!s->name ||
+		    !is_written_by_an_option(offsetof(struct options, run) + s->where, s->size))
+			fail_msg("no option writes %s", c->name);
+	}
+}
+
 static void exit_codes_are_those_of_cryptsetup(void **state)
 {
 	(void)state;
@@ -449,6 +483,7 @@ int main(void)
 		cmocka_unit_test(what_we_do_not_do_is_refused_by_name),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(contradictions_are_refused),
+		cmocka_unit_test(every_setting_of_a_rotation_has_an_option),
 		cmocka_unit_test(exit_codes_are_those_of_cryptsetup),
 	};
 

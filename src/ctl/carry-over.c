@@ -58,7 +58,7 @@ static int refuse_keyslot(const struct carry_over *a, int keyslot, int error)
 	return log_refusal(error,
 			   "%s: no passphrase for keyslot %d was given; without it only one "
 			   "keyslot can be carried over, chosen with --key-slot",
-			   a->o->device, keyslot);
+			   a->o->target.device, keyslot);
 }
 
 /* Until it is open, or given up with an empty line that does not open it. */
@@ -85,8 +85,9 @@ static int ask_for(struct carry_over *a, int keyslot)
 			 passphrase->size == 0)
 			return 0;
 		else if (client_has_refused_key(a->client))
-			r = ++wrong < a->o->tries ? 0
-						  : refuse_keyslot(a, keyslot, -ERROR_KEY_REJECTED);
+			r = ++wrong < a->o->keys.tries
+				    ? 0
+				    : refuse_keyslot(a, keyslot, -ERROR_KEY_REJECTED);
 		if (r < 0)
 			return r;
 	}
@@ -98,8 +99,8 @@ static int confirm(const struct carry_over *a)
 	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS; n++)
 		if (a->lost & UINT32_C(1) << n)
 			log_warning("%s: keyslot %d will be lost: its passphrase was not given",
-				    a->o->device, n);
-	return a->o->batch_mode ? 0 : passphrase_confirm_lost(a->o->device);
+				    a->o->target.device, n);
+	return a->o->batch_mode ? 0 : passphrase_confirm_lost(a->o->target.device);
 }
 
 int carry_keyslots_over(struct client *c, const struct options *o, const char *path,
@@ -108,10 +109,10 @@ int carry_keyslots_over(struct client *c, const struct options *o, const char *p
 	struct carry_over a = {.client = c, .o = o, .path = path, .source = source};
 	int r = read_lost_keyslots(&a);
 
-	assert(o->device && !o->operands[1]);
+	assert(o->target.device && !o->target.operands[1]);
 	if (r < 0)
 		return r;
-	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS && o->key_slot == OPTION_ANY_KEYSLOT; n++) {
+	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS && o->rotation.keyslot < 0; n++) {
 		r = ask_for(&a, n);
 		if (r < 0)
 			return r;

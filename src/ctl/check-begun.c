@@ -5,16 +5,15 @@
 
 #include "ctl/verbs.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "cli/begun.h"
 
 /* Only the foreground changes the resilience: the daemon resumes as the header says. */
 static int check_resilience(const struct options *o, json_object *volume, const char *verb)
 {
-	const char *begun = json_text(volume, "Resilience"), *hash = o->resilience_hash;
-	const char *wanted = o->resilience == RESILIENCE_JOURNAL    ? "journal"
-			     : o->resilience == RESILIENCE_CHECKSUM ? "checksum"
-								    : begun;
-	const char *device = o->active_name ?: o->device;
+	const char *begun = json_text(volume, "Resilience"), *hash = text_or_null(o->rotation.hash);
+	const char *wanted = text_or_null(o->rotation.resilience) ?: begun;
+	const char *device = o->target.active_name ?: o->target.device;
 
 	if (strcmp(wanted, begun) == 0 &&
 	    (!hash || strcmp(hash, json_text(volume, "ResilienceHash")) == 0))
@@ -32,7 +31,7 @@ static int check_resilience(const struct options *o, json_object *volume, const 
 int check_begun(const struct options *o, json_object *volume, const char *verb)
 {
 	const struct begun b = {
-		.device = o->active_name ?: o->device,
+		.device = o->target.active_name ?: o->target.device,
 		.cipher = json_text(volume, "NewCipher"),
 		.sector_size = (uint32_t)json_number(volume, "NewSectorSize"),
 		.key_size = (uint32_t)json_number(volume, "NewKeySize"),

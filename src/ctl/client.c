@@ -24,18 +24,19 @@ int client_open(const struct options *o, struct client *ret)
 	int r;
 
 	assert(!ret->bus);
-	r = o->remote ? sd_bus_open_system_remote(&bus, o->remote) : sd_bus_open_system(&bus);
+	r = o->daemon.remote ? sd_bus_open_system_remote(&bus, o->daemon.remote)
+			     : sd_bus_open_system(&bus);
 	if (r < 0)
 		return r;
 	r = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT_USEC);
 	if (r < 0)
 		return r;
-	r = sd_bus_set_allow_interactive_authorization(bus, !o->no_ask_password);
+	r = sd_bus_set_allow_interactive_authorization(bus, !o->daemon.no_ask_password);
 	if (r < 0)
 		return r;
 	*ret = (struct client){.bus = TAKE_PTR(bus),
-			       .remote = o->remote,
-			       .may_ask = !o->no_ask_password && !o->remote};
+			       .remote = o->daemon.remote,
+			       .may_ask = !o->daemon.no_ask_password && !o->daemon.remote};
 	return 0;
 }
 

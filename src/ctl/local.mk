@@ -10,6 +10,7 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/carry-over.c src/ctl/check-begun.c \
 	src/ctl/agent.c src/ctl/agent.h \
 	src/ctl/client.c src/ctl/client.h \
+	src/ctl/run-worker.c src/ctl/run-worker.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \
 	src/ctl/verb-cancel.c src/ctl/verb-change.c src/ctl/verb-reencrypt.c src/ctl/verb-show.c \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * recryptctl: checks the command line and hands the work on. What converts data is done by
- * the daemon, or by recrypt-worker, which takes over this process with the same arguments; what
- * only looks is done here.
+ * the daemon, or by a recrypt-worker that is started here with the same arguments; what only looks
+ * is done here.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,34 +12,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/run-worker.h"
 #include "ctl/status.h"
 #include "ctl/verbs.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "cli/program.h"
 
-/* Returns only when the worker cannot be started. */
-static int run_worker(const struct options *o, char **argv)
+static int run_recover(const struct options *o, char **argv)
 {
-	char path[PATH_MAX];
-	int r;
-
 	(void)o;
-	r = program_find_worker(path, sizeof(path));
-	if (r == 0) {
-		(void)execv(path, argv);
-		r = -errno;
-	}
-	return log_error_errno(r, "%s: cannot be started", path);
+	return run_worker(argv);
 }
 
-/* The foreground, where the daemon does not run or cannot do it. */
 static int run_reencrypt(const struct options *o, char **argv)
 {
 	bool done;
 	int r = verb_reencrypt(o, &done);
 
-	return done ? r : run_worker(o, argv);
+	return done ? r : run_worker(argv);
 }
 
 static int run_cancel(const struct options *o, char **argv)
@@ -47,13 +38,13 @@ static int run_cancel(const struct options *o, char **argv)
 	bool done;
 	int r = verb_cancel(o, &done);
 
-	return done ? r : run_worker(o, argv);
+	return done ? r : run_worker(argv);
 }
 
 static int run_status(const struct options *o, char **argv)
 {
 	(void)argv;
-	return o->device || o->active_name ? verb_status(o) : verb_list(o);
+	return o->target.device || o->target.active_name ? verb_status(o) : verb_list(o);
 }
 
 static int check_printed(int r)
@@ -80,8 +71,8 @@ static const struct {
 	enum verb verb;
 	int (*run)(const struct options *o, char **argv);
 } verbs[] = {
-	{VERB_REENCRYPT, run_reencrypt}, {VERB_RECOVER, run_worker}, {VERB_CANCEL, run_cancel},
-	{VERB_STATUS, run_status},       {VERB_HELP, run_help},      {VERB_VERSION, run_version},
+	{VERB_REENCRYPT, run_reencrypt}, {VERB_RECOVER, run_recover}, {VERB_CANCEL, run_cancel},
+	{VERB_STATUS, run_status},       {VERB_HELP, run_help},       {VERB_VERSION, run_version},
 };
 
 static const struct {

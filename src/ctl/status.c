@@ -130,11 +130,11 @@ static int resolve_active(const char *given, char *path, size_t size)
 static int resolve_device(const struct options *o, char *path, size_t size)
 {
 	static const char directory[] = "/dev/mapper/";
-	const char *given = o->device, *name = given;
+	const char *given = o->target.device, *name = given;
 
-	assert(o->device || o->active_name);
-	if (o->active_name)
-		return resolve_active(o->active_name, path, size);
+	assert(o->target.device || o->target.active_name);
+	if (o->target.active_name)
+		return resolve_active(o->target.active_name, path, size);
 	if (strncmp(given, directory, strlen(directory)) == 0)
 		name = given + strlen(directory);
 	if (!strchr(name, '/') && (name != given || access(given, F_OK) < 0) &&
@@ -159,7 +159,7 @@ int status_print(const struct options *o, json_object *daemon, FILE *out)
 {
 	char device[PATH_MAX];
 	struct active_volume active;
-	struct status s = {.device = device, .header = o->header};
+	struct status s = {.device = device, .header = o->target.header};
 	int r;
 
 	r = resolve_device(o, device, sizeof(device));
@@ -168,8 +168,8 @@ int status_print(const struct options *o, json_object *daemon, FILE *out)
 	r = read_status(&s, &active);
 	if (r < 0)
 		return r;
-	if (o->json)
-		return format_json(&s, daemon, o->json, out);
+	if (o->output.json)
+		return format_json(&s, daemon, o->output.json, out);
 	r = format_text(&s, daemon, out);
 	return r < 0 ? log_error_errno(r, "cannot write the status to standard output") : 0;
 }

@@ -25,12 +25,12 @@ static const struct option_spec *find_option(const char *name)
 /* The command line with this option alone. */
 static struct options with(const struct option_spec *spec)
 {
-	struct options o = {.key_slot = OPTION_ANY_KEYSLOT};
+	struct options o = OPTIONS_NONE;
 	const char *value = spec->kind == KIND_FLAG               ? NULL
 			    : spec->kind == KIND_RESILIENCE       ? "journal"
 			    : strcmp(spec->name, "deadline") == 0 ? "12h"
 			    : strcmp(spec->name, "key-slot") == 0 ? "16"
-			    : spec->kind == KIND_STRING           ? "some-text"
+			    : spec->kind == KIND_BUFFER           ? "some-text"
 			    : spec->max > 0 && spec->max < 512    ? "4"
 								  : "512";
 
@@ -114,11 +114,11 @@ static void values_are_sent_as_they_are(void **state)
 {
 	struct rotate_options z = ROTATE_OPTIONS_NONE;
 	struct options o = {
-		.cipher = "aes-xts-plain64",
-		.key_size = 64,
-		.key_slot = 0,
-		.resilience = RESILIENCE_CHECKSUM,
-		.verify = true,
+		.rotation = {.cipher = "aes-xts-plain64",
+			     .key_size = 64,
+			     .keyslot = 0,
+			     .resilience = "checksum"},
+		.run = {.verify = true},
 	};
 
 	(void)state;
@@ -135,7 +135,7 @@ static void values_are_sent_as_they_are(void **state)
 static void what_is_no_time_is_refused_before_anything_is_sent(void **state)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = test_message_new();
-	struct options o = {.key_slot = OPTION_ANY_KEYSLOT, .deadline = "soon"};
+	struct options o = {.daemon = {.deadline = "soon"}};
 
 	(void)state;
 	assert_int_equal(append_rotation(m, &o), -EINVAL);

@@ -177,8 +177,9 @@ static void other_states_have_their_own_lines(void **state)
 /* What `recryptctl status --json` says of the image. */
 static json_object *status_of(const char *header)
 {
-	const struct options o = {
-		.verb = VERB_STATUS, .device = image, .header = header, .json = true};
+	const struct options o = {.verb = VERB_STATUS,
+				  .target = {.device = image, .header = header},
+				  .output.json = JSON_SHORT};
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
@@ -276,14 +277,14 @@ static void a_detached_encryption_is_left_to_cryptsetup(void **state)
 
 static void what_is_no_volume_is_refused(void **state)
 {
-	struct options o = {.verb = VERB_STATUS, .device = image};
+	struct options o = {.verb = VERB_STATUS, .target.device = image};
 
 	(void)state;
 	must_run("rm -f image; truncate -s 24M image");
 	assert_int_equal(status_print(&o, NULL, stdout), -ENOENT);
-	o.device = "/tmp/no-such-image";
+	o.target.device = "/tmp/no-such-image";
 	assert_int_equal(status_print(&o, NULL, stdout), -ENODEV);
-	o.device = "/dev/null";
+	o.target.device = "/dev/null";
 	assert_int_equal(status_print(&o, NULL, stdout), -ENOTBLK);
 }
 

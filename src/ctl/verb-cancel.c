@@ -19,17 +19,19 @@ static int check_header(const struct options *o, json_object *volume)
 	const char *text = json_text(volume, "HeaderDevice");
 	struct stat wanted, st;
 
-	if (!o->header)
+	if (!o->target.header)
 		return 0;
-	if (stat(o->header, &wanted) < 0)
-		return log_error_errno(-errno, "the header file %s: cannot be found", o->header);
+	if (stat(o->target.header, &wanted) < 0)
+		return log_error_errno(-errno, "the header file %s: cannot be found",
+				       o->target.header);
 	if (*text && path_from_text(text, &header) == 0 && stat(header, &st) == 0 &&
 	    node_equal(node_of(&wanted), node_of(&st)))
 		return 0;
 	return log_refusal(-EINVAL,
 			   "%s: recryptd works with the header %s, and not with --header %s; leave "
 			   "it out, or add --foreground",
-			   o->active_name ?: o->device, *text ? text : "on the device", o->header);
+			   o->target.active_name ?: o->target.device,
+			   *text ? text : "on the device", o->target.header);
 }
 
 /* Are the device and --active-name one volume? */
@@ -38,27 +40,27 @@ static int check_same_volume(struct client *c, const struct options *o, const ch
 	_cleanup_free_ char *other = NULL;
 	int r;
 
-	if (!o->active_name || !o->device)
+	if (!o->target.active_name || !o->target.device)
 		return 0;
-	r = find_volume(c, o, o->device, &other);
+	r = find_volume(c, o, o->target.device, &other);
 	if (r < 0)
 		return r;
 	if (strcmp(path, other) == 0)
 		return 0;
-	return log_refusal(-EINVAL, "%s: the open volume %s does not lie on it", o->device,
-			   o->active_name);
+	return log_refusal(-EINVAL, "%s: the open volume %s does not lie on it", o->target.device,
+			   o->target.active_name);
 }
 
 /* The daemon tells of no progress unless it is waited for. */
 static int check_progress(const struct options *o)
 {
-	if (o->wait || (!o->progress_json && !o->progress_frequency))
+	if (o->daemon.wait || (!o->output.progress_json && !o->output.progress_frequency))
 		return 0;
 	return log_refusal(-EINVAL,
 			   "%s: recryptd goes back by itself, and no progress is printed here: add "
 			   "--wait to %s, or leave it out",
-			   o->active_name ?: o->device,
-			   o->progress_json ? "--progress-json" : "--progress-frequency");
+			   o->target.active_name ?: o->target.device,
+			   o->output.progress_json ? "--progress-json" : "--progress-frequency");
 }
 
 /* Without a re-encryption the daemon has the word. */
@@ -91,20 +93,21 @@ static int check_remote_cancel(const struct options *o)
 {
 	const char *option = foreground_option(o);
 
-	if (!o->remote || !option)
+	if (!o->daemon.remote || !option)
 		return 0;
 	return log_refusal(
 		-EINVAL,
 		"%s is not for the daemon, and --remote is for nothing else; try: ssh -t "
 		"%s recryptctl cancel",
-		option, o->remote);
+		option, o->daemon.remote);
 }
 
 /* With the key that is named, as unlock does. */
 static int send_cancel(struct client *c, const struct options *o, const char *path,
 		       sd_bus_message **ret_reply)
 {
-	struct passphrase_source source = passphrases_of(o, o->active_name ?: o->device);
+	struct passphrase_source source =
+		passphrases_of(o, o->target.active_name ?: o->target.device);
 	int r = check_cancel(c, o, path);
 
 	if (r < 0)
@@ -126,9 +129,9 @@ static int cancel_volume(struct client *c, const struct options *o, const char *
 	if (r < 0)
 		return r;
 	tell_if_it_waits(c, path);
-	if (!o->wait)
+	if (!o->daemon.wait)
 		return 0;
-	return o->progress_json || o->progress_frequency
+	return o->output.progress_json || o->output.progress_frequency
 		       ? watch_with_progress(c, o, path, job, NULL)
 		       : watch_volume(c, path, job, NULL, NULL, NULL);
 }
@@ -142,11 +145,11 @@ static int connect_to_cancel(const struct options *o, struct client *c, bool *re
 	int r;
 
 	*ret_there = true;
-	if (o->remote) {
+	if (o->daemon.remote) {
 		r = check_remote_cancel(o);
 		return r < 0 ? r : open_client(o, c);
 	}
-	*ret_there = !foreground_option(o) && client_open(o, c) >= 0 && client_has_daemon(c);
+	*ret_there = open_for_work(o, c);
 	return 0;
 }
 
@@ -159,10 +162,10 @@ int verb_cancel(const struct options *o, bool *ret_done)
 	r = connect_to_cancel(o, &c, ret_done);
 	if (r < 0 || !*ret_done)
 		return r;
-	c.log_off = !o->remote;
-	r = find_volume(&c, o, o->active_name ?: o->device, &path);
+	c.log_off = !o->daemon.remote;
+	r = find_volume(&c, o, o->target.active_name ?: o->target.device, &path);
 	c.log_off = false;
-	if (r < 0 && !o->remote) {
+	if (r < 0 && !o->daemon.remote) {
 		*ret_done = false; /* not one of the daemon's */
 		return 0;
 	}

@@ -53,8 +53,8 @@ static int append_uuids(sd_bus_message *m, struct client *c, const struct option
 {
 	int r = sd_bus_message_open_container(m, 'a', "s");
 
-	assert(*o->operands); /* an empty filter would mean all volumes */
-	for (char **operand = o->operands; *operand && r >= 0; operand++)
+	assert(*o->target.operands); /* an empty filter would mean all volumes */
+	for (char **operand = o->target.operands; *operand && r >= 0; operand++)
 		r = append_uuid(m, c, o, *operand);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
@@ -86,10 +86,10 @@ static int append_filter(sd_bus_message *m, struct client *c, const struct optio
 
 	if (r < 0)
 		return r;
-	r = o->group ? sd_bus_message_append(m, "{sv}", "Group", "s", o->group) : 0;
+	r = o->daemon.group ? sd_bus_message_append(m, "{sv}", "Group", "s", o->daemon.group) : 0;
 	if (r < 0)
 		return r;
-	r = o->device ? append_volumes(m, c, o) : 0;
+	r = o->target.device ? append_volumes(m, c, o) : 0;
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
@@ -127,8 +127,8 @@ static int for_each(struct client *c, const struct options *o, each_fn each)
 {
 	int result = 0;
 
-	assert(*o->operands);
-	for (char **operand = o->operands; *operand; operand++) {
+	assert(*o->target.operands);
+	for (char **operand = o->target.operands; *operand; operand++) {
 		int r = for_one(c, o, *operand, each);
 
 		if (r < 0)
@@ -167,7 +167,8 @@ int verb_rotate(const struct options *o)
 	r = open_client(o, &c);
 	if (r < 0)
 		return r;
-	r = o->device && !o->operands[1] ? find_volume(&c, o, o->device, &path) : 0;
+	r = o->target.device && !o->target.operands[1] ? find_volume(&c, o, o->target.device, &path)
+						       : 0;
 	if (r < 0)
 		return r;
 	r = path ? call_volume(&c, o, path, "Rotate", append_rotation, &reply)
@@ -179,7 +180,7 @@ int verb_rotate(const struct options *o)
 		return log_error_errno(r, "the answer of recryptd cannot be read");
 	if (path)
 		tell_if_it_waits(&c, path);
-	return o->wait ? watch_volume(&c, path, job, NULL, NULL, NULL) : 0;
+	return o->daemon.wait ? watch_volume(&c, path, job, NULL, NULL, NULL) : 0;
 }
 
 /* --- suspend, resume --- */
@@ -187,7 +188,7 @@ int verb_rotate(const struct options *o)
 static int suspend_one(struct client *c, const struct options *o, const char *path)
 {
 	return client_call(c, path, BUS_VOLUME_INTERFACE, "Suspend", NULL, "sa{sv}",
-			   o->reason ?: "", 0);
+			   o->daemon.reason ?: "", 0);
 }
 
 static int resume_one(struct client *c, const struct options *o, const char *path)
@@ -197,12 +198,12 @@ static int resume_one(struct client *c, const struct options *o, const char *pat
 	if (r < 0)
 		return r;
 	tell_if_it_waits(c, path);
-	return o->wait ? watch_volume(c, path, NULL, NULL, NULL, NULL) : 0;
+	return o->daemon.wait ? watch_volume(c, path, NULL, NULL, NULL, NULL) : 0;
 }
 
 static int append_reason(sd_bus_message *m, const struct options *o)
 {
-	return sd_bus_message_append(m, "sa{sv}", o->reason ?: "", 0);
+	return sd_bus_message_append(m, "sa{sv}", o->daemon.reason ?: "", 0);
 }
 
 int verb_suspend(const struct options *o)
@@ -212,8 +213,8 @@ int verb_suspend(const struct options *o)
 
 	if (r < 0)
 		return r;
-	return o->device ? for_each(&c, o, suspend_one)
-			 : call_all(&c, o, "SuspendAll", append_reason, NULL);
+	return o->target.device ? for_each(&c, o, suspend_one)
+				: call_all(&c, o, "SuspendAll", append_reason, NULL);
 }
 
 int verb_resume(const struct options *o)
@@ -223,10 +224,10 @@ int verb_resume(const struct options *o)
 
 	if (r < 0)
 		return r;
-	if (o->device)
+	if (o->target.device)
 		return for_each(&c, o, resume_one);
 	r = call_all(&c, o, "ResumeAll", append_resume, NULL);
-	return r < 0 || !o->wait ? r : watch_all(&c, o);
+	return r < 0 || !o->daemon.wait ? r : watch_all(&c, o);
 }
 
 /* --- rate --- */
@@ -245,7 +246,7 @@ static int show_rate(struct client *c, const struct options *o, const char *path
 	rate = json_number(properties, "RateLimit");
 	json_object_put(properties);
 	view_rate(rate, text);
-	if (o->json)
+	if (o->output.json)
 		printf("%" PRIu64 "\n", rate);
 	else
 		printf("%s\n", rate ? text : "no limit");
@@ -275,14 +276,14 @@ int verb_rate(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
-	const char *value = o->host ? o->device : o->operands[1];
+	const char *value = o->daemon.host ? o->target.device : o->target.operands[1];
 	int r;
 
-	assert(!o->host || !o->device || !o->operands[1]);
+	assert(!o->daemon.host || !o->target.device || !o->target.operands[1]);
 	r = open_client(o, &c);
 	if (r < 0)
 		return r;
-	r = o->host ? 0 : find_volume(&c, o, o->device, &path);
+	r = o->daemon.host ? 0 : find_volume(&c, o, o->target.device, &path);
 	if (r < 0)
 		return r;
 	return value ? set_rate(&c, path, value) : show_rate(&c, o, path);
@@ -314,18 +315,18 @@ static int absolute(const struct options *o, const char *path, char **ret)
 {
 	char real[PATH_MAX];
 
-	*ret = path_to_text(o->remote || !realpath(path, real) ? path : real);
+	*ret = path_to_text(o->daemon.remote || !realpath(path, real) ? path : real);
 	return *ret ? 0 : -ENOMEM;
 }
 
 /* The daemon follows no path; on another host nobody else does. */
 static int name_on_host(const struct options *o, char name[static DM_NAME_MAX + 1])
 {
-	if (o->remote)
-		return snprintf(name, DM_NAME_MAX + 1, "%s", o->active_name) > DM_NAME_MAX
+	if (o->daemon.remote)
+		return snprintf(name, DM_NAME_MAX + 1, "%s", o->target.active_name) > DM_NAME_MAX
 			       ? -ENAMETOOLONG
 			       : 0;
-	return find_mapping_name(o->active_name, name);
+	return find_mapping_name(o->target.active_name, name);
 }
 
 /* The arguments of AddVolume(); @header and @name may be NULL. */
@@ -354,22 +355,22 @@ int add_volume(struct client *c, const struct options *o, char **ret_path)
 	char name[DM_NAME_MAX + 1];
 	int r;
 
-	if (!o->device)
+	if (!o->target.device)
 		return log_refusal(
 			-EINVAL,
 			"%s: the daemon needs the device of a mapping, too: recryptctl add "
 			"--active-name %s DEVICE",
-			o->active_name, o->active_name);
-	if (absolute(o, o->device, &device) < 0 ||
-	    (o->header && absolute(o, o->header, &header) < 0))
-		return log_error_errno(-ENOMEM, "%s", o->device);
-	r = o->active_name ? name_on_host(o, name) : 0;
+			o->target.active_name, o->target.active_name);
+	if (absolute(o, o->target.device, &device) < 0 ||
+	    (o->target.header && absolute(o, o->target.header, &header) < 0))
+		return log_error_errno(-ENOMEM, "%s", o->target.device);
+	r = o->target.active_name ? name_on_host(o, name) : 0;
 	if (r < 0)
-		return log_error_errno(r, "%s: is no open mapping", o->active_name);
+		return log_error_errno(r, "%s: is no open mapping", o->target.active_name);
 	r = client_new_call(c, BUS_PATH, BUS_MANAGER_INTERFACE, "AddVolume", &call);
 	if (r < 0)
 		return r;
-	r = append_new_volume(call, device, header, o->active_name ? name : NULL);
+	r = append_new_volume(call, device, header, o->target.active_name ? name : NULL);
 	if (r < 0)
 		return r;
 	r = client_send(c, TAKE_PTR(call), &reply);

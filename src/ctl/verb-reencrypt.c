@@ -33,27 +33,28 @@ const char *foreground_option(const struct options *o)
 		const char *name;
 		bool given;
 	} options[] = {
-		{"--foreground", o->foreground},
-		{"--key-timeout", o->key_timeout != OPTION_KEY_TIMEOUT},
-		{"--key-memory-max", o->key_memory_max},
-		{"--key-cost-max", o->key_cost_max},
+		{"--key-timeout", o->derive.timeout != OPTION_KEY_TIMEOUT},
+		{"--key-memory-max", o->derive.memory_max},
+		{"--key-cost-max", o->derive.cost_max},
 		{"--init-only", o->init_only},
-		{"--new-volume-key-file", o->new_volume_key_file},
-		{"--new-volume-key-keyring", o->new_volume_key_keyring},
-		{"--force-no-keyslots", o->no_keyslots},
-		{"--new-key-size beside --key-size", o->old_key_size},
+		{"--new-volume-key-file", o->keys.new_volume_key_file},
+		{"--new-volume-key-keyring", o->keys.new_volume_key_keyring},
+		{"--force-no-keyslots", o->keys.no_keyslots},
+		{"--new-key-size beside --key-size", o->keys.old_key_size},
 		{"--token-id, --token-type or --token-only", options_choose_tokens(o)},
-		{"--device-size", o->device_size},
-		{"--hotzone-size", o->hotzone_size},
-		{"--stall-target", o->stall_target_ms != OPTION_NOT_GIVEN},
-		{"--rate", o->rate},
-		{"--governor", o->governor},
-		{"--threads", o->threads},
-		{"--allow-shared-files", o->allow_shared},
-		{"--ignore-own-header", o->ignore_own_header},
+		{"--device-size", o->target.device_size},
+		{"--hotzone-size", o->pace.hotzone_size},
+		{"--stall-target", o->pace.stall_target_ms != OPTION_NOT_GIVEN},
+		{"--rate", o->pace.rate},
+		{"--governor", o->pace.governor},
+		{"--threads", o->pace.threads},
+		{"--allow-shared-files", o->target.allow_shared},
+		{"--ignore-own-header", o->target.ignore_own_header},
 		{"--trust-position", o->trust_position},
 		/* Of Rotate(), but not of Cancel(). */
-		{"--force-offline-reencrypt", o->verb == VERB_CANCEL && o->force_offline},
+		{"--force-offline-reencrypt", o->verb == VERB_CANCEL && o->rotation.force_offline},
+		/* AddVolume() needs the device. */
+		{"--active-name without a device", o->verb == VERB_REENCRYPT && !o->target.device},
 	};
 
 	assert(o->verb == VERB_REENCRYPT || o->verb == VERB_CANCEL);
@@ -61,6 +62,23 @@ const char *foreground_option(const struct options *o)
 		if (options[i].given)
 			return options[i].name;
 	return NULL;
+}
+
+static void tell_foreground(const struct options *o, const char *option)
+{
+	log_notice("%s: recryptd takes no %s, so recryptctl does the work itself",
+		   o->target.device ?: o->target.active_name, option);
+}
+
+bool open_for_work(const struct options *o, struct client *ret)
+{
+	const char *option = foreground_option(o);
+
+	if (o->foreground || client_open(o, ret) < 0 || !client_has_daemon(ret))
+		return false;
+	if (option)
+		tell_foreground(o, option);
+	return !option;
 }
 
 static void print_progress(json_object *volume, void *userdata)
@@ -75,13 +93,13 @@ static void print_progress(json_object *volume, void *userdata)
 
 static int check_expected_uuid(const struct options *o, const char *found)
 {
-	if (!o->uuid || uuid_equal(o->uuid, found))
+	if (!o->target.uuid || uuid_equal(o->target.uuid, found))
 		return 0;
 	return log_refusal(-EINVAL,
 			   "%s: has the UUID %.40s, and --uuid says %s; a re-encryption keeps the "
 			   "UUID. Name the right volume, or give this one another UUID with: "
 			   "cryptsetup luksUUID --uuid",
-			   o->device, found, o->uuid);
+			   o->target.device, found, o->target.uuid);
 }
 
 /* The volume before anything is asked or done. */
@@ -101,7 +119,7 @@ static int check_known(const struct options *o, json_object *volume, bool begun)
 		return check_begun(o, volume, "reencrypt");
 	if (!o->resume_only)
 		return 0;
-	return log_refusal(-EINVAL, "%s: no re-encryption is in progress", o->device);
+	return log_refusal(-EINVAL, "%s: no re-encryption is in progress", o->target.device);
 }
 
 static int inspect_volume(struct client *c, const struct options *o, const char *path,
@@ -130,7 +148,7 @@ static int begin_rotation(struct client *c, const struct options *o, const char 
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	struct options agreed = *o;
-	int r = carry_keyslots_over(c, o, path, source, &agreed.lose_keyslots);
+	int r = carry_keyslots_over(c, o, path, source, &agreed.rotation.lose_keyslots);
 
 	if (r < 0)
 		return r;
@@ -142,9 +160,9 @@ static struct progress progress_of(const struct options *o)
 {
 	return (struct progress){
 		.out = stdout,
-		.device = o->active_name ?: o->device,
-		.frequency = o->progress_frequency,
-		.json = o->progress_json,
+		.device = o->target.active_name ?: o->target.device,
+		.frequency = o->output.progress_frequency,
+		.json = o->output.progress_json,
 		.terminal = isatty(STDOUT_FILENO),
 	};
 }
@@ -176,7 +194,7 @@ static int follow(struct client *c, const struct options *o, const char *path, c
 	if (r < 0)
 		return r;
 	log_notice("%s: suspended; the same command goes on, and so does recryptctl resume",
-		   o->device);
+		   o->target.device);
 	return -EINTR;
 }
 
@@ -184,14 +202,13 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL, *job = NULL;
-	struct passphrase_source source = passphrases_of(o, o->device);
+	struct passphrase_source source = passphrases_of(o, o->target.device);
 	struct known_volume found = {};
 	int r;
 
-	*ret_done = false;
-	if (!o->device || foreground_option(o) || client_open(o, &c) < 0 || !client_has_daemon(&c))
+	*ret_done = open_for_work(o, &c);
+	if (!*ret_done)
 		return 0;
-	*ret_done = true;
 	r = add_volume(&c, o, &path);
 	if (r < 0)
 		return r;
@@ -199,7 +216,8 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 	if (r < 0)
 		return r;
 	/* Resume() has no such option; while the daemon works, it needs none. */
-	if (o->force_offline && found.begun && !found.at_work) {
+	if (o->rotation.force_offline && found.begun && !found.at_work) {
+		tell_foreground(o, "--force-offline-reencrypt for a re-encryption in progress");
 		*ret_done = false;
 		return 0;
 	}

@@ -22,8 +22,8 @@ int open_client(const struct options *o, struct client *ret)
 {
 	int r = client_open(o, ret);
 
-	if (r < 0 && o->remote)
-		return log_error_errno(r, "%s: ssh cannot be started", o->remote);
+	if (r < 0 && o->daemon.remote)
+		return log_error_errno(r, "%s: ssh cannot be started", o->daemon.remote);
 	if (r < 0)
 		log_error("the system bus, and so recryptd, cannot be reached (%s); reencrypt, "
 			  "recover, cancel and the status of a device need no daemon",
@@ -80,7 +80,7 @@ int find_volume(struct client *c, const struct options *o, const char *operand, 
 	char path[PATH_MAX], name[DM_NAME_MAX + 1];
 	int r;
 
-	if (o->remote || !realpath(operand, path))
+	if (o->daemon.remote || !realpath(operand, path))
 		return client_find_path(c, operand, ret_path);
 	c->log_off = true;
 	r = client_find_path(c, path, ret_path);
@@ -96,7 +96,7 @@ int open_volume(const struct options *o, struct client *ret, char **ret_path)
 {
 	int r = open_client(o, ret);
 
-	return r < 0 ? r : find_volume(ret, o, o->device, ret_path);
+	return r < 0 ? r : find_volume(ret, o, o->target.device, ret_path);
 }
 
 static int read_volume(const struct options *o, const char *which, json_object **ret)
@@ -116,8 +116,8 @@ static int show(const struct options *o, json_object *value, int (*view)(json_ob
 {
 	int r;
 
-	if (o->json)
-		return print_json(value, o->json, stdout);
+	if (o->output.json)
+		return print_json(value, o->output.json, stdout);
 	r = view(value, stdout);
 	return r < 0 ? log_error_errno(r, "cannot write to standard output") : 0;
 }
@@ -132,7 +132,8 @@ static json_object *daemon_volume(const struct options *o)
 	if (o->foreground || client_open(o, &c) < 0)
 		return NULL;
 	c.log_off = true;
-	if (client_has_daemon(&c) && find_volume(&c, o, o->active_name ?: o->device, &path) == 0)
+	if (client_has_daemon(&c) &&
+	    find_volume(&c, o, o->target.active_name ?: o->target.device, &path) == 0)
 		(void)client_properties(&c, path, BUS_VOLUME_INTERFACE, &volume);
 	return volume;
 }
@@ -146,14 +147,14 @@ int verb_status(const struct options *o)
 	json_object *volume = NULL;
 	int r;
 
-	if (!o->remote)
+	if (!o->daemon.remote)
 		volume = daemon_volume(o);
-	if (!o->remote && (!volume || geteuid() == 0)) {
+	if (!o->daemon.remote && (!volume || geteuid() == 0)) {
 		r = status_print(o, volume, stdout);
 		json_object_put(volume);
 		return r;
 	}
-	r = volume ? 0 : read_volume(o, o->active_name ?: o->device, &volume);
+	r = volume ? 0 : read_volume(o, o->target.active_name ?: o->target.device, &volume);
 	if (r < 0)
 		return r;
 	r = show(o, volume, view_volume);
@@ -181,12 +182,12 @@ int verb_list(const struct options *o)
 int verb_keys(const struct options *o)
 {
 	json_object *volume, *keys;
-	int r = read_volume(o, o->device, &volume);
+	int r = read_volume(o, o->target.device, &volume);
 
 	if (r < 0)
 		return r;
-	if (o->json && json_object_object_get_ex(volume, "Keys", &keys))
-		r = print_json(keys, o->json, stdout);
+	if (o->output.json && json_object_object_get_ex(volume, "Keys", &keys))
+		r = print_json(keys, o->output.json, stdout);
 	else
 		r = show(o, volume, view_keys);
 	json_object_put(volume);

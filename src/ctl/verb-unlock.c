@@ -41,9 +41,9 @@ static int send_secret(struct client *c, const struct options *o, const char *pa
 
 	if (fd < 0)
 		return log_error_errno(fd, "the passphrase cannot be handed on");
-	if (o->key_slot != OPTION_ANY_KEYSLOT)
+	if (o->rotation.keyslot >= 0)
 		return client_call(c, path, BUS_VOLUME_INTERFACE, "Unlock", NULL, "ha{sv}", fd, 2,
-				   "Type", "s", type, "Keyslot", "i", o->key_slot);
+				   "Type", "s", type, "Keyslot", "i", o->rotation.keyslot);
 	return client_call(c, path, BUS_VOLUME_INTERFACE, "Unlock", NULL, "ha{sv}", fd, 1, "Type",
 			   "s", type);
 }
@@ -53,26 +53,27 @@ static int unlock_by_volume_key(struct client *c, const struct options *o, const
 	_cleanup_(secret_freep) struct secret *s = NULL;
 	int r;
 
-	assert(o->volume_key_file || o->volume_key_keyring);
-	r = volume_key_read(o->volume_key_file, 0, o->volume_key_keyring, &s);
+	assert(o->keys.volume_key_file || o->keys.volume_key_keyring);
+	r = volume_key_read(o->keys.volume_key_file, 0, o->keys.volume_key_keyring, &s);
 	return r < 0 ? r : send_secret(c, o, path, s, "volume-key");
 }
 
 struct passphrase_source passphrases_of(const struct options *o, const char *name)
 {
 	return (struct passphrase_source){
-		.key_file = o->key_file,
-		.key_description = o->key_description,
-		.keyfile_offset = o->keyfile_offset,
-		.keyfile_size = (size_t)o->keyfile_size,
+		.key_file = o->keys.key_file,
+		.key_description = o->keys.key_description,
+		.keyfile_offset = o->keys.keyfile_offset,
+		.keyfile_size = (size_t)o->keys.keyfile_size,
 		.device = name,
-		.timeout = o->timeout,
+		.timeout = o->keys.timeout,
 	};
 }
 
 bool names_key(const struct options *o)
 {
-	return o->key_file || o->key_description || o->volume_key_file || o->volume_key_keyring;
+	return o->keys.key_file || o->keys.key_description || o->keys.volume_key_file ||
+	       o->keys.volume_key_keyring;
 }
 
 int unlock_by(struct client *c, const struct options *o, const char *path,
@@ -86,19 +87,19 @@ int unlock_volume(struct client *c, const struct options *o, const char *path,
 {
 	int r = -ERROR_KEY_REJECTED;
 
-	assert(o->tries > 0);
+	assert(o->keys.tries > 0);
 	/* It goes through a descriptor, which ssh does not hand on. */
-	if (o->remote) {
+	if (o->daemon.remote) {
 		log_error("%s: a passphrase cannot be handed on with -H; try: ssh -t %s "
 			  "recryptctl unlock %s",
-			  o->remote, o->remote, o->device);
+			  o->daemon.remote, o->daemon.remote, o->target.device);
 		return -ENOTSUP;
 	}
-	if (o->volume_key_file || o->volume_key_keyring)
+	if (o->keys.volume_key_file || o->keys.volume_key_keyring)
 		return unlock_by_volume_key(c, o, path);
-	for (unsigned try = 0; try < o->tries && r == -ERROR_KEY_REJECTED; try++) {
+	for (unsigned try = 0; try < o->keys.tries && r == -ERROR_KEY_REJECTED; try++) {
 		_cleanup_(secret_freep) struct secret *s = NULL;
-		int asked = passphrase_ask(source, o->key_slot, try > 0, &s);
+		int asked = passphrase_ask(source, o->rotation.keyslot, try > 0, &s);
 
 		if (asked == -ENODATA || asked == -ENOKEY)
 			return try > 0 ? r
@@ -117,7 +118,7 @@ int verb_unlock(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL;
-	struct passphrase_source source = passphrases_of(o, o->device);
+	struct passphrase_source source = passphrases_of(o, o->target.device);
 	int r = open_volume(o, &c, &path);
 
 	return r < 0 ? r : unlock_volume(&c, o, path, &source);

@@ -215,7 +215,7 @@ int watch_all(struct client *c, const struct options *o)
 	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
 		json_object *volume = json_object_array_get_idx(volumes, i);
 
-		if (o->group && strcmp(o->group, json_text(volume, "Group")) != 0)
+		if (o->daemon.group && strcmp(o->daemon.group, json_text(volume, "Group")) != 0)
 			continue;
 		r = watch_volume(c, json_text(volume, "Path"), NULL, NULL, NULL, NULL);
 		result = result ?: r;
@@ -241,11 +241,11 @@ int verb_wait(const struct options *o)
 	r = open_client(o, &c);
 	if (r < 0)
 		return r;
-	for (char **operand = o->operands; *operand; operand++) {
+	for (char **operand = o->target.operands; *operand; operand++) {
 		r = watch_operand(&c, o, *operand);
 		result = result ?: r;
 	}
-	return o->device ? result : watch_all(&c, o);
+	return o->target.device ? result : watch_all(&c, o);
 }
 
 /* --- monitor --- */
@@ -302,7 +302,8 @@ static int show_volumes(struct client *c, const struct options *o, bool terminal
 
 	if (r < 0)
 		return r;
-	r = o->json ? print_json(volumes, o->json, stdout) : draw(volumes, terminal, lines);
+	r = o->output.json ? print_json(volumes, o->output.json, stdout)
+			   : draw(volumes, terminal, lines);
 	json_object_put(volumes);
 	return r;
 }

@@ -90,9 +90,14 @@ int carry_keyslots_over(struct client *c, const struct options *o, const char *p
  */
 int check_begun(const struct options *o, json_object *volume, const char *verb);
 
-/* What is asked for that the daemon does not do, by its option, or NULL. Of reencrypt and cancel.
- */
+/* An option of reencrypt or cancel that is given, and that the daemon does not take; or NULL. */
 const char *foreground_option(const struct options *o);
+
+/*
+ * False where the work is for the foreground: with --foreground, where no daemon runs, or where it
+ * does not take an option, which is said then.
+ */
+bool open_for_work(const struct options *o, struct client *ret);
 
 /* Prints progress, when it changes; @volume are the properties. */
 typedef void (*watch_fn)(json_object *volume, void *userdata);

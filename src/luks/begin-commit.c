@@ -22,6 +22,7 @@
 #include "luks/context.h"
 #include "luks/json-text.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 
 #define BRIDGE_SIZE 64 /* bytes of a random passphrase */
@@ -83,7 +84,7 @@ static int fail_begin(const struct luks_begin *b, int r, const char *what)
 
 	if (json_is_full(b))
 		return -ENOSPC;
-	log_error("%s: %s: %s", b->params.device, what, *why ? why : strerrordesc_np(-r));
+	log_error("%s: %s: %s", b->params.device, what, *why ? why : error_text(r));
 	return r;
 }
 

@@ -11,6 +11,7 @@
 #include "luks/key-ring.h"
 #include "luks/settle.h"
 #include "util/checked.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -79,7 +80,7 @@ static int load_header(struct crypt_device *cd, const char *path)
 	}
 	if (r < 0) {
 		log_error("%s: cannot load the LUKS2 header: %s", path,
-			  *last_error ? last_error : strerrordesc_np(-r));
+			  *last_error ? last_error : error_text(r));
 		return r;
 	}
 	if (strcmp(crypt_get_type(cd), CRYPT_LUKS2) != 0) {
@@ -130,8 +131,7 @@ int luks_context_open(const struct luks_place *place, struct crypt_device **ret)
 	r = crypt_init_data_device(&cd, file_path(header_fd, header),
 				   file_path(place->data.fd, data));
 	if (r < 0) {
-		log_error("%s: %s", place->data.path,
-			  *last_error ? last_error : strerrordesc_np(-r));
+		log_error("%s: %s", place->data.path, *last_error ? last_error : error_text(r));
 		return r;
 	}
 	crypt_set_log_callback(cd, forward_message, NULL);

@@ -92,7 +92,7 @@ int luks_given_up_note(struct luks_given_up *g, const char *device, int keyslot,
 	if (r == -ECANCELED)
 		return log_refusal(r, "%s: %s", device, last.text);
 	if (!luks_derive_gave_up(r)) {
-		log_debug("%s: keyslot %d does not open: %s", device, keyslot, strerrordesc_np(-r));
+		log_debug("%s: keyslot %d does not open: %s", device, keyslot, error_text(r));
 		return r == -ENOMEM || r == -ERROR_HEADER_CHANGED ? r : 0;
 	}
 	log_notice("%s: %s; the keyslot is left out", device, last.text);

@@ -243,7 +243,7 @@ static int explain_commit(const struct luks_draft *d, const struct on_disk *o, i
 			error,
 			"%s: a write of the LUKS2 header failed%s%s (%s); the header is the old "
 			"one or the new one; repair the disk, then run recryptctl status",
-			d->disk.path, colon, why->text, strerrordesc_np(-error));
+			d->disk.path, colon, why->text, error_text(error));
 	return log_error_errno(error, "%s: cannot write the LUKS2 header%s%s; %s", d->disk.path,
 			       colon, why->text, what_is_left(d));
 }

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/file.h"
 
 #define LOCK_DIRECTORY "/run/cryptsetup"
@@ -191,7 +192,7 @@ const char *luks_lock_why(int error)
 {
 	return error == -EBUSY ? "another process has had it for ten seconds; try again when "
 				 "that one has ended"
-			       : strerrordesc_np(-error);
+			       : error_text(error);
 }
 
 struct luks_lock *luks_lock_free(struct luks_lock *lock)

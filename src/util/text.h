@@ -31,6 +31,11 @@ void text_make_valid(char *text);
  * @text must not overlap @buf.
  */
 bool text_copy(char *buf, size_t size, const char *text);
+/* NULL for "", where a struct has a text in it and a function takes a pointer. */
+static inline const char *text_or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
 bool text_format(char *buf, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool text_vformat(char *buf, size_t size, const char *format, va_list ap)

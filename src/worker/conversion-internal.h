@@ -24,6 +24,7 @@ struct conversion {
 	struct stack *stack;
 	struct freezer_dm freezer;
 	struct engine *engine;
+	bool skips;                      /* @engine leaves unwritten blocks as they are */
 	struct position position;        /* what the header says, or may say after an error */
 	struct engine_progress progress; /* the last one */
 	uint64_t claim_checked;          /* when that was, in usec of now_usec() */

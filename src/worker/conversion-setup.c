@@ -112,7 +112,7 @@ static int make_side(struct conversion *c, int which, const struct luks_side *si
 
 static int make_pools(struct conversion *c)
 {
-	const unsigned threads = c->volume->options->threads ?: available_cpus();
+	const unsigned threads = c->volume->options->pace.threads ?: available_cpus();
 	int r = pool_new("crypto", threads, CRYPTO_NICENESS, wake_disk, c->disk, &c->pool);
 
 	/* One thread is no more than that. */
@@ -169,11 +169,11 @@ uint64_t conversion_hotzone_size(const struct work_volume *v)
 {
 	const uint64_t share = v->reenc.data_size / HOTZONE_SPARSE_SHARE;
 
-	if (v->options->hotzone_size > 0)
-		return MIN(v->options->hotzone_size, ENGINE_HOTZONE_MAX);
+	if (v->options->pace.hotzone_size > 0)
+		return MIN(v->options->pace.hotzone_size, ENGINE_HOTZONE_MAX);
 	if (v->name)
 		return HOTZONE_ONLINE;
-	if (!v->options->skip_unwritten)
+	if (!v->options->run.skip_unwritten)
 		return HOTZONE_OFFLINE;
 	if (share < HOTZONE_SPARSE)
 		return HOTZONE_SPARSE;
@@ -183,12 +183,12 @@ uint64_t conversion_hotzone_size(const struct work_volume *v)
 /* Where the next one is not read meanwhile: nobody waits, and fewer hotzones are faster. */
 static uint64_t alone_size(const struct work_volume *v)
 {
-	return v->options->hotzone_size ?: 2 * conversion_hotzone_size(v);
+	return v->options->pace.hotzone_size ?: 2 * conversion_hotzone_size(v);
 }
 
 static uint64_t stall_target(const struct work_volume *v)
 {
-	const uint32_t ms = v->options->stall_target_ms;
+	const uint32_t ms = v->options->pace.stall_target_ms;
 
 	return ms == OPTION_NOT_GIVEN ? STALL_TARGET : ms * UINT64_C(1000);
 }
@@ -204,7 +204,7 @@ int conversion_check_skip(const struct work_volume *v, const char *old_cipher,
 			  : !cipher_tells_unwritten(new_cipher) ? new_cipher
 								: NULL;
 
-	if (!v->options->skip_unwritten || !bad)
+	if (!v->options->run.skip_unwritten || !bad)
 		return 0;
 	return log_refusal(-ENOTSUP,
 			   "%s: unwritten blocks cannot be told from data with cipher %s; go on "
@@ -213,7 +213,7 @@ int conversion_check_skip(const struct work_volume *v, const char *old_cipher,
 }
 
 /* Each is a member of the engine's configuration, too. */
-#define SWITCH_OF_ENGINE(field, ...) config.field = v->options->field;
+#define SWITCH_OF_ENGINE(field, ...) config.field = v->options->run.field;
 
 static int make_engine(struct conversion *c)
 {
@@ -247,6 +247,7 @@ static int make_engine(struct conversion *c)
 	int r;
 
 	RUN_SWITCHES(SWITCH_OF_ENGINE)
+	c->skips = config.skip_unwritten;
 	r = engine_new(&config, &c->engine);
 	if (r == -ENOSPC)
 		return log_error_errno(

@@ -138,7 +138,7 @@ int conversion_run(struct work_volume *v, const struct conversion_keys *keys, bo
 		watch->ended(watch->arg);
 	if (r < 0)
 		tell_how_to_go_on(&c);
-	else if (v->options->skip_unwritten)
+	else if (c.skips)
 		log_notice("%s: %" PRIu64 " bytes were never written or were discarded, and are "
 			   "left as they are",
 			   v->data_path, c.progress.unwritten);

@@ -23,17 +23,17 @@ int identity_check_place(const struct options *o, const struct luks_place *p)
 {
 	int r;
 
-	if (!o->identity)
+	if (!o->target.identity)
 		return 0;
-	r = check_node(o->identity->data, p->data.identity.node, p->data.path);
+	r = check_node(o->target.identity->data, p->data.identity.node, p->data.path);
 	if (r < 0)
 		return r;
-	return check_node(o->identity->header, p->header.identity.node, p->header.path);
+	return check_node(o->target.identity->header, p->header.identity.node, p->header.path);
 }
 
 int identity_check_uuid(const struct options *o, const char *found, const char *path)
 {
-	const char *wanted = o->identity ? o->identity->uuid : "";
+	const char *wanted = o->target.identity ? o->target.identity->uuid : "";
 
 	if (!*wanted || uuid_equal(wanted, found))
 		return 0;

@@ -34,11 +34,13 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/child.c src/worker/child.h \
 	src/worker/control.c src/worker/control.h \
 	src/worker/derive.c src/worker/derive.h \
+	src/worker/desk-manager.c src/worker/desk-manager.h \
+	src/worker/desk-terminal.c src/worker/desk-terminal.h \
 	src/worker/governed.c src/worker/governed.h \
 	src/worker/held-keys.c src/worker/held-keys.h \
-	src/worker/jobs.c src/worker/jobs.h \
 	src/worker/key-memfd.c src/worker/key-memfd.h \
 	src/worker/look.c src/worker/look.h \
+	src/worker/parent.c src/worker/parent.h \
 	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \
 	src/worker/provider-child.c \
 	src/worker/read-file.c src/worker/read-file.h \
@@ -48,10 +50,9 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/service-jobs.c src/worker/service-jobs.h \
 	src/worker/service-keys.c src/worker/service-keys.h \
 	src/worker/service-methods.c \
-	src/worker/service-plan.c \
 	src/worker/service-signals.c \
 	src/worker/service-watch.c src/worker/service-watch.h \
-	src/worker/service-work.c src/worker/service-work.h \
+	src/worker/work.c src/worker/work.h \
 	src/worker/worker.c
 src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/cli/libcli.a $(PROTO_LIBS) src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
@@ -62,6 +63,11 @@ src_worker_test_rehearsal_SOURCES = src/worker/test-rehearsal.c $(WORKER_STEPS) 
 src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/cli/libcli.a src/model/libmodel.a src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/worker/test-work
+src_worker_test_work_SOURCES = src/worker/test-work.c src/worker/work.c src/worker/work.h \
+	$(WORKER_STEPS) $(LUKS_TEST_BEGIN)
+src_worker_test_work_LDADD = $(src_worker_test_rehearsal_LDADD)
 
 SERVICE_TEST_SUPPORT = src/worker/test-service-support.c src/worker/test-service-support.h
 SERVICE_TEST_LIBS = src/proto/libproto.a src/model/libmodel.a src/luks/libluks.a src/crypto/librcrypto.a \

@@ -80,7 +80,7 @@ static int note_mapping(const struct options *o, struct look *l, const struct lu
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot ask device-mapper whether it is active",
 				       l->device);
-	if (o->active_name && find_mapping_name(o->active_name, wanted) == 0)
+	if (o->target.active_name && find_mapping_name(o->target.active_name, wanted) == 0)
 		active = active_pick(&found, wanted);
 	if (!active)
 		active = active_pick(&found, NULL);
@@ -131,7 +131,7 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 	if (r < 0)
 		return r;
 	size = round_down_u64(data->size, SECTOR_SIZE);
-	r = luks_status_get(h, size, o->device_size, block_size, &l->status, &why);
+	r = luks_status_get(h, size, o->target.device_size, block_size, &l->status, &why);
 	if (r < 0)
 		return explain(l, r, &why);
 	note_keyslots(l, h);
@@ -157,7 +157,7 @@ int look(const struct options *o, struct look *ret, struct luks_header **ret_hea
 
 	if (!l)
 		return -ENOMEM;
-	r = luks_place_find(o->device, o->header, &p);
+	r = luks_place_find(o->target.device, o->target.header, &p);
 	if (r < 0)
 		return r;
 	r = identity_check_place(o, &p);

@@ -34,7 +34,7 @@ struct look {
 };
 
 /*
- * Looks at o->device. Writes nothing and needs no lock. Logs what is wrong. @ret_header (may be
- * NULL) is the caller's.
+ * Looks at o->target.device. Writes nothing and needs no lock. Logs what is wrong. @ret_header (may
+ * be NULL) is the caller's.
  */
 int look(const struct options *o, struct look *ret, struct luks_header **ret_header);

@@ -90,7 +90,7 @@ int no_resilience_check(const struct work_volume *v, const struct options *o)
 	r = refuse_stacked(v);
 	if (r < 0)
 		return r;
-	if (o->resilience == RESILIENCE_UNSET)
+	if (!*o->rotation.resilience)
 		return refuse_unnamed(v);
 	return o->batch_mode && !o->trust_position ? refuse_unconfirmed(v) : 0;
 }

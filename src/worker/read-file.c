@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/error.h"
 #include "util/file.h"
 #include "util/log.h"
 #include "worker/child.h"
@@ -70,7 +71,7 @@ static const char *reason(int error, const struct file_doubt *why)
 		return "it is not a regular file";
 	if (error == -EFBIG)
 		return "it is larger than 1 MiB";
-	return strerrordesc_np(-error);
+	return error_text(error);
 }
 
 static int find_and_read(const char *path, struct file_content *c, struct file_doubt *why)

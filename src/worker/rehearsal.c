@@ -112,7 +112,7 @@ static int fix_size(struct work_volume *v)
 {
 	int r;
 
-	if (v->options->device_size == 0)
+	if (v->options->target.device_size == 0)
 		return 0;
 	r = luks_reenc_set_position(v->header, &v->reenc, v->reenc.boundary, 0);
 	return r < 0 ? log_error_errno(r, "%s: --device-size cannot be put into the LUKS2 header",
@@ -197,7 +197,7 @@ static int reversed(struct work_volume *v, const struct luks_reenc_keys *keys)
 		     : 0;
 }
 
-static int rehearse_edits(const struct steps *s, unsigned what, struct work_volume *will_be)
+static int rehearse_edits(const struct steps *s, bool back, struct work_volume *will_be)
 {
 	const struct luks_reenc_keys keys = {s->old_key, s->new_key};
 	struct conversion_keys sides = {s->old_key, s->new_key};
@@ -205,21 +205,19 @@ static int rehearse_edits(const struct steps *s, unsigned what, struct work_volu
 
 	if (r < 0)
 		return r;
-	if (what & REHEARSE_BACK && will_be->reenc.state == LUKS_REENC_FINISH)
+	if (back && will_be->reenc.state == LUKS_REENC_FINISH)
 		return log_refusal(-EINVAL,
 				   "%s: all but the last hotzone is converted, and this one is in "
 				   "work, so nothing can be taken back; finish with: recryptctl "
 				   "reencrypt --resume-only %s",
 				   s->volume.data_path, s->volume.arguments);
-	if (what & REHEARSE_RESILIENCE) {
-		r = resume_try_resilience(s, will_be);
-		if (r < 0)
-			return r;
-	}
+	r = resume_try_resilience(s, will_be);
+	if (r < 0)
+		return r;
 	r = cover(will_be, &keys);
 	if (r < 0)
 		return r;
-	if (what & REHEARSE_BACK) {
+	if (back) {
 		r = reversed(will_be, &keys);
 		if (r < 0)
 			return r;
@@ -254,21 +252,18 @@ static int check_stack(struct steps *s)
 	return cipher_check(v, side->cipher, (uint32_t)s->new_key->size, side->sector_size);
 }
 
-int rehearse_rest(struct steps *s, unsigned what)
+int rehearse_rest(struct steps *s, bool back)
 {
 	struct luks_header header = *s->volume.header; /* all but the JSON belongs to the volume */
 	struct work_volume will_be = s->volume;
-	bool changes = false;
+	bool changes;
 	int r, r2;
 
 	assert(s->volume.lock && s->volume.reenc.state != LUKS_REENC_NONE);
-	assert(!(what & ~(unsigned)(REHEARSE_RESILIENCE | REHEARSE_BACK)));
-	if (what & REHEARSE_RESILIENCE) {
-		r = resume_changes_resilience(s, &changes);
-		if (r < 0)
-			return r;
-	}
-	if (!changes && !(what & REHEARSE_BACK) && luks_reenc_uncovered(&s->volume.reenc) == 0)
+	r = resume_changes_resilience(s, &changes);
+	if (r < 0)
+		return r;
+	if (!changes && !back && luks_reenc_uncovered(&s->volume.reenc) == 0)
 		return 0;
 	r = check_stack(s);
 	if (r < 0)
@@ -278,7 +273,7 @@ int rehearse_rest(struct steps *s, unsigned what)
 		return log_error_errno(-ENOMEM, "%s: cannot copy the LUKS2 header to memory",
 				       s->volume.header_path);
 	will_be.header = &header;
-	r = rehearse_edits(s, what, &will_be);
+	r = rehearse_edits(s, back, &will_be);
 	json_object_put(header.json);
 	r2 = claim_again(&s->volume, &will_be);
 	return r < 0 ? r : r2;

@@ -18,16 +18,11 @@
 int rehearse(struct work_volume *v, const struct luks_begin *b, struct luks_header *header,
 	     struct meta_io *io);
 
-/* What a command does with a re-encryption that it finds, besides converting. */
-enum {
-	REHEARSE_RESILIENCE = 1 << 0, /* resume_change_resilience() */
-	REHEARSE_BACK = 1 << 1,       /* steps_turn_around() */
-};
-
 /*
  * After steps_take_over(): tries out the commits that come before the next hotzone is converted
- * (@what, and checksums that cover the last bytes), behind the recovery of a hot header. Nothing is
- * tried where there are none, since a conversion checks by itself before its first commit. Writes
- * nothing. Logs what is wrong; -EINVAL: with REHEARSE_BACK, only the last hotzone is left, and hot.
+ * (another resilience, checksums that cover the last bytes, and with @back steps_turn_around()),
+ * behind the recovery of a hot header. Nothing is tried where there are none, since a conversion
+ * checks by itself before its first commit. Writes nothing. Logs what is wrong; -EINVAL: with
+ * @back, only the last hotzone is left, and hot.
  */
-int rehearse_rest(struct steps *s, unsigned what);
+int rehearse_rest(struct steps *s, bool back);

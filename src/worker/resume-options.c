@@ -11,6 +11,7 @@
 #include "luks/new-key.h"
 #include "luks/status.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "cli/begun.h"
 
 #define DEFAULT_HASH "sha256"
@@ -37,7 +38,7 @@ int resume_check_options(const struct work_volume *v, const struct options *o)
 	b.key_size = key.size;
 	b.pbkdf = key.pbkdf;
 	b.pbkdf_hash = key.pbkdf_hash;
-	if (o->no_keyslots && luks_reenc_keyslots(v->header, r->new_side.digest))
+	if (o->keys.no_keyslots && luks_reenc_keyslots(v->header, r->new_side.digest))
 		return log_refusal(-EINVAL,
 				   "%s: --force-no-keyslots is not what the re-encryption in "
 				   "progress was begun with; leave it out to resume",
@@ -59,9 +60,16 @@ static int check_size(const struct work_volume *v, const struct secret *key, uin
 int resume_check_keys(const struct steps *s)
 {
 	const struct options *o = s->options;
-	int r = check_size(&s->volume, s->new_key, o->key_size, "new");
+	int r = check_size(&s->volume, s->new_key, o->rotation.key_size, "new");
 
-	return r < 0 ? r : check_size(&s->volume, s->old_key, o->old_key_size, "old");
+	return r < 0 ? r : check_size(&s->volume, s->old_key, o->keys.old_key_size, "old");
+}
+
+static enum luks_resilience wanted_resilience(const char *name, enum luks_resilience begun)
+{
+	if (!*name)
+		return begun;
+	return strcmp(name, "journal") == 0 ? LUKS_RESILIENCE_JOURNAL : LUKS_RESILIENCE_CHECKSUM;
 }
 
 /* What is asked for, or else what the header has. In place of none a resilience is asked for. */
@@ -70,15 +78,13 @@ static struct luks_protection wanted_protection(const struct work_volume *v)
 	const struct options *o = v->options;
 	const struct luks_reenc *r = &v->reenc;
 	struct luks_protection p = {
-		.resilience = o->resilience == RESILIENCE_JOURNAL    ? LUKS_RESILIENCE_JOURNAL
-			      : o->resilience == RESILIENCE_CHECKSUM ? LUKS_RESILIENCE_CHECKSUM
-								     : r->resilience,
+		.resilience = wanted_resilience(o->rotation.resilience, r->resilience),
 		.wanted_block = volume_position_unit(v),
 		.hotzone_size = conversion_hotzone_size(v),
 	};
 
 	if (p.resilience == LUKS_RESILIENCE_CHECKSUM)
-		p.hash = o->resilience_hash ?: *r->hash ? r->hash : DEFAULT_HASH;
+		p.hash = text_or_null(o->rotation.hash) ?: text_or_null(r->hash) ?: DEFAULT_HASH;
 	return p;
 }
 

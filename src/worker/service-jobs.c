@@ -1,207 +1,52 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "worker/service-jobs.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "luks/derive.h"
 #include "luks/freed.h"
 #include "util/clock.h"
-#include "util/error.h"
 #include "util/log.h"
-#include "worker/no-resilience.h"
-#include "worker/rehearsal.h"
+#include "util/text.h"
+#include "worker/desk-manager.h"
 #include "worker/service-keys.h"
-#include "worker/service-watch.h"
-#include "worker/service-work.h"
 
 #define DERIVATIONS_MAX 4 /* in one request, with the full time for each */
 
-static const char *given(const char *text)
+static int set_options(struct manager_work *m, const struct work_request *q)
 {
-	return *text ? text : NULL;
-}
-
-static int set_options(struct work *w)
-{
-	const struct rotate_options *z = &w->request->order.rotation;
-	struct options *o = &w->options;
-
-	*o = *w->v->base;
-	o->cipher = given(z->cipher);
-	o->key_size = z->key_size;
-	o->sector_size = z->sector_size;
-	o->keep_key = z->keep_key;
-	o->force_offline = z->force_offline;
-	o->key_slot = z->keyslot < 0 ? OPTION_ANY_KEYSLOT : z->keyslot;
-	o->resilience_hash = given(z->hash);
-	o->pbkdf = given(z->pbkdf);
-	o->pbkdf_hash = given(z->pbkdf_hash);
-	o->refuse_weaker = !z->may_weaken;
-	o->iter_time_ms = z->pbkdf_time_ms;
-	o->pbkdf_iterations = z->pbkdf_iterations;
-	o->pbkdf_memory_kib = z->pbkdf_memory_kib;
-	o->pbkdf_parallel = z->pbkdf_parallel;
-	o->skip_unwritten = w->request->order.run.skip_unwritten;
-	o->verify = w->request->order.run.verify;
-	if (*z->resilience) {
-		int r = options_parse_resilience(z->resilience, &o->resilience);
-
-		if (r < 0)
-			return r;
-	}
-	return options_check(o);
-}
-
-static int check_locked(const struct work *w)
-{
-	const struct steps *s = &w->steps;
-
-	if (held_keys_is_empty(&w->v->keys) && !s->volume_key && !s->new_volume_key)
-		return work_refuse_locked(w);
-	return 0;
-}
-
-/* Makes ready to resume: unlocks the volume, takes the re-encryption lock, verifies the header. */
-static int enter(struct work *w)
-{
-	const struct work_volume *v = &w->steps.volume;
-	int r = steps_check_supported(v);
-
-	if (r < 0)
-		return r;
-	r = no_resilience_refuse(v);
-	if (r < 0)
-		return r;
-	r = check_locked(w);
-	if (r < 0)
-		return r;
-	r = steps_unlock(&w->steps);
-	if (r < 0)
-		return r;
-	r = work_hold_keys(w);
-	if (r < 0)
-		return r;
-	r = steps_take_over(&w->steps);
-	if (r < 0)
-		return r;
-	r = no_resilience_refuse(v); /* the header may be another by now */
-	return r < 0 ? r : work_check_newer(w);
-}
-
-static int refuse_none(const struct work *w)
-{
-	return log_refusal(-ERROR_NO_ROTATION, "%s: no re-encryption is in progress",
-			   w->steps.volume.data_path);
-}
-
-static int convert(struct work *w, bool recover_only)
-{
-	struct watch watch;
-	enum engine_outcome outcome;
+	struct options *o = &m->options;
 	int r;
 
-	control_use_keys(w->v->control);
-	watch_init(&watch, w->v, &w->steps.volume);
-	w->steps.watch = &watch.watch;
-	r = steps_convert(&w->steps, recover_only, &outcome);
-	w->steps.watch = NULL;
-	watch_end(&watch);
-	if (r == 0)
-		w->report->stopped = outcome == ENGINE_STOPPED;
-	return r;
+	*o = *m->v->base;
+	o->rotation = q->order.rotation;
+	o->run = q->order.run;
+	r = *o->rotation.resilience ? options_check_resilience(o->rotation.resilience) : 0;
+	return r < 0 ? r : options_check(o);
 }
 
-static int do_convert(struct work *w)
+/* What stands in the way is the answer, not a failure to answer. */
+static int run_check(struct manager_work *m)
 {
-	const struct work_volume *v = &w->steps.volume;
-	int r = work_open_steps(w);
+	struct report *r = m->report;
 
-	if (r < 0)
-		return r;
-	if (v->reenc.state == LUKS_REENC_NONE)
-		return v->stacked ? steps_settle(&w->steps) : refuse_none(w);
-	r = steps_check_size(v);
-	if (r < 0)
-		return r;
-	r = enter(w);
-	if (r < 0)
-		return r;
-	r = rehearse_rest(&w->steps, 0);
-	return r < 0 ? r : convert(w, false);
+	log_capture(r->obstacle_message, sizeof(r->obstacle_message));
+	r->obstacle = work_check(&m->work);
+	log_capture(r->message, sizeof(r->message));
+	r->estimated_usec = watch_estimate(m->v, &m->work.steps.volume);
+	return r->obstacle == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int do_recover(struct work *w)
+/* The answer to a check is the volume as it would be. */
+static void show_plan(struct report *report)
 {
-	const struct work_volume *v = &w->steps.volume;
-	int r = work_open_steps(w);
+	struct luks_side *side = &report->look.status.reenc.new_side;
 
-	if (r < 0)
-		return r;
-	if (v->reenc.state == LUKS_REENC_NONE && v->stacked)
-		return steps_settle(&w->steps);
-	if (v->reenc.state == LUKS_REENC_NONE ||
-	    (v->reenc.state == LUKS_REENC_CLEAN && !v->stacked))
-		return 0;
-	r = enter(w);
-	return r < 0 ? r : convert(w, true);
-}
-
-/* Up to a clean header and a plain table: the stack has the sides in their roles of before. */
-static int enter_to_turn(struct work *w)
-{
-	const struct work_volume *v = &w->steps.volume;
-	int r = work_open_steps(w);
-
-	if (r < 0)
-		return r;
-	if (v->reenc.state == LUKS_REENC_NONE)
-		return refuse_none(w);
-	r = steps_check_cancellable(v);
-	if (r < 0)
-		return r;
-	r = enter(w);
-	if (r < 0)
-		return r;
-	r = steps_check_cancellable(v);
-	if (r < 0)
-		return r;
-	r = rehearse_rest(&w->steps, REHEARSE_BACK);
-	if (r < 0)
-		return r;
-	if (v->reenc.state == LUKS_REENC_HOT || v->stacked) {
-		r = convert(w, true);
-		if (r < 0)
-			return r;
-	}
-	return steps_check_cancellable(v);
-}
-
-static bool nothing_is_converted(const struct work *w)
-{
-	return w->steps.volume.reenc.boundary == 0;
-}
-
-/* With nothing converted to turn around is to end: Undo(), which the manager takes a note of. */
-static int do_reverse(struct work *w)
-{
-	int r = enter_to_turn(w);
-
-	return r < 0 || nothing_is_converted(w) ? r : steps_turn_around(&w->steps);
-}
-
-static int do_undo(struct work *w)
-{
-	int r = enter_to_turn(w);
-
-	if (r < 0)
-		return r;
-	if (!nothing_is_converted(w))
-		return log_refusal(-EINVAL,
-				   "%s: a part is converted already; turn the re-encryption around "
-				   "instead",
-				   w->steps.volume.data_path);
-	r = steps_turn_around(&w->steps);
-	return r < 0 ? r : convert(w, false); /* only its commit is left to be made */
+	assert(report->planned && report->looked);
+	(void)text_copy(side->cipher, sizeof(side->cipher), report->plan.new_cipher);
+	side->sector_size = report->plan.new_sector_size;
+	report->look.new_key.size = report->plan.new_key_size;
 }
 
 static void forget_keys(struct service_volume *v)
@@ -210,11 +55,11 @@ static void forget_keys(struct service_volume *v)
 	record_keys_forget(&v->record_keys);
 }
 
-static int execute(struct work *w)
+static int execute(struct manager_work *m, const struct work_request *q)
 {
-	struct service_volume *v = w->v;
+	struct service_volume *v = m->v;
 
-	switch (w->request->job) {
+	switch (q->job) {
 	case WORKER_NONE:
 	case WORKER_INSPECT:
 		return 0;
@@ -222,23 +67,23 @@ static int execute(struct work *w)
 		forget_keys(v);
 		return 0;
 	case WORKER_UNLOCK:
-		return service_unlock(v, w->request, w->report);
+		return service_unlock(v, q, m->report);
 	case WORKER_USE_PROVIDER:
-		return service_use_provider(v, w->request, w->report);
+		return service_use_provider(v, q, m->report);
 	case WORKER_ADOPT:
-		return service_adopt(v, w->request);
+		return service_adopt(v, q);
 	case WORKER_CHECK:
-		return work_check(w);
+		return run_check(m);
 	case WORKER_PREPARE:
-		return work_prepare(w);
+		return work_begin(&m->work);
 	case WORKER_UNDO:
-		return do_undo(w);
+		return work_undo(&m->work);
 	case WORKER_CONVERT:
-		return do_convert(w);
+		return work_resume(&m->work);
 	case WORKER_RECOVER:
-		return do_recover(w);
+		return work_recover(&m->work);
 	case WORKER_REVERSE:
-		return do_reverse(w);
+		return work_reverse(&m->work);
 	case WORKER_JOB_COUNT:
 		break;
 	}
@@ -276,7 +121,7 @@ static bool wipe_freed(const struct service_volume *v)
 /* Many keyslots that each take nearly all the time that one may take come to no more than this. */
 static void limit_derivations(const struct service_volume *v, unsigned n)
 {
-	const uint64_t usec = v->base->key_timeout * UINT64_C(1000000) * n;
+	const uint64_t usec = v->base->derive.timeout * UINT64_C(1000000) * n;
 
 	luks_derive_set_deadline(usec > 0 ? now_usec() + usec : UINT64_MAX);
 }
@@ -289,33 +134,33 @@ static void end_work(const struct service_volume *v)
 }
 
 /* Only a job that found the volume can change it. */
-static int look_and_execute(struct work *w)
+static int look_and_execute(struct manager_work *m, const struct work_request *q)
 {
-	const enum worker_job job = w->request->job;
-	int r = set_options(w);
+	int r = set_options(m, q);
 
-	limit_derivations(w->v, DERIVATIONS_MAX);
+	limit_derivations(m->v, DERIVATIONS_MAX);
 	if (r < 0)
 		return r;
 	/* Keys are forgotten whatever there is to be seen. */
-	if (job != WORKER_INSPECT && job != WORKER_LOCK) {
-		r = look_again(w->v);
+	if (q->job != WORKER_INSPECT && q->job != WORKER_LOCK) {
+		r = look_again(m->v);
 		if (r < 0)
 			return r;
 	}
-	return execute(w);
+	return execute(m, q);
 }
 
 /* What the job left is told with how it ended. */
 static void do_request(struct service_volume *v, const struct work_request *q,
 		       struct report *report)
 {
-	struct work w = {.v = v, .request = q, .report = report, .steps.volume = VOLUME_NONE};
+	struct manager_work m;
 	int r, r2;
 
+	manager_work_init(&m, v, report);
 	log_capture(report->message, sizeof(report->message));
-	r = look_and_execute(&w);
-	steps_close(&w.steps);
+	r = look_and_execute(&m, q);
+	work_close(&m.work);
 	end_work(v);
 	r2 = look_again(v);
 	log_capture(NULL, 0);
@@ -327,7 +172,7 @@ static void do_request(struct service_volume *v, const struct work_request *q,
 	if (report->looked)
 		report->look = v->look;
 	if (report->looked && q->job == WORKER_CHECK && report->planned)
-		work_show_plan(report);
+		show_plan(report);
 }
 
 static void serve_request(struct service_volume *v, struct work_request *taken)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the working thread of a service does: one request after the other, by the steps that the
- * command line takes as well, with the keys that the service has been given.
+ * What the working thread of a service does: one request after the other, by the jobs
+ * that the command line has as well (work.h), with the keys that the service has been given.
  */
 #pragma once
 

@@ -48,7 +48,7 @@ static int try_digest(struct service_volume *v, struct crypt_device *cd, int dig
 			*opened |= UINT32_C(1) << slot->id;
 			return held_keys_add_key(&v->keys, v->header, digest, key);
 		}
-		r = luks_given_up_note(given_up, v->base->device, slot->id, r);
+		r = luks_given_up_note(given_up, v->base->target.device, slot->id, r);
 	}
 	return r;
 }
@@ -56,14 +56,14 @@ static int try_digest(struct service_volume *v, struct crypt_device *cd, int dig
 static int refuse_passphrase(const struct service_volume *v)
 {
 	return log_refusal(-ERROR_KEY_REJECTED, "%s: no keyslot is opened by this passphrase",
-			   v->base->device);
+			   v->base->target.device);
 }
 
 /* What was inspected, and nothing else, gets to see a passphrase. */
 static int find_place(const struct service_volume *v, struct luks_place *ret)
 {
 	struct luks_place p = LUKS_PLACE_NONE;
-	int r = luks_place_find(v->base->device, v->base->header, &p);
+	int r = luks_place_find(v->base->target.device, v->base->target.header, &p);
 
 	if (r < 0)
 		return r;
@@ -98,13 +98,13 @@ static int take_passphrase(struct service_volume *v, const struct secret *passph
 	if (luks_derive_gave_up(r))
 		return r;
 	if (r == 0 && opened == 0) {
-		r = luks_given_up_refuse(&given_up, v->base->device);
+		r = luks_given_up_refuse(&given_up, v->base->target.device);
 		return r < 0 ? r : -ERROR_KEY_REJECTED;
 	}
 	if (r == 0)
 		r = held_keys_add_passphrase(&v->keys, passphrase);
 	if (r < 0)
-		return log_error_errno(r, "%s: cannot open a keyslot", v->base->device);
+		return log_error_errno(r, "%s: cannot open a keyslot", v->base->target.device);
 	*ret_keyslots |= opened;
 	return 0;
 }
@@ -119,11 +119,12 @@ static int take_volume_key(struct service_volume *v, const struct secret *key)
 			continue;
 		r = luks_volume_key_verify(v->header, digests[i], key);
 		if (luks_derive_gave_up(r))
-			return log_refusal(r, "%s: %s", v->base->device, luks_derive_why());
+			return log_refusal(r, "%s: %s", v->base->target.device, luks_derive_why());
 		if (r < 0)
 			continue;
 		r = held_keys_add_key(&v->keys, v->header, digests[i], key);
-		return r < 0 ? log_error_errno(r, "%s: cannot keep the volume key", v->base->device)
+		return r < 0 ? log_error_errno(r, "%s: cannot keep the volume key",
+					       v->base->target.device)
 			     : 0;
 	}
 	return -ERROR_KEY_REJECTED;
@@ -139,14 +140,14 @@ int service_unlock(struct service_volume *v, const struct work_request *q, struc
 			   &secret);
 	if (r < 0)
 		return log_error_errno(r, "%s: no secret could be read from the descriptor given",
-				       v->base->device);
+				       v->base->target.device);
 	if (!*q->unlock.type || strcmp(q->unlock.type, "passphrase") == 0) {
 		r = take_passphrase(v, secret, q->unlock.keyslot, &report->keyslots);
 		return r == -ERROR_KEY_REJECTED ? refuse_passphrase(v) : r;
 	}
 	r = take_volume_key(v, secret);
 	if (r == -ERROR_KEY_REJECTED)
-		luks_tell_wrong_volume_key(v->base->device, "", LUKS_DIGEST_NONE);
+		luks_tell_wrong_volume_key(v->base->target.device, "", LUKS_DIGEST_NONE);
 	return r;
 }
 
@@ -163,7 +164,7 @@ int service_use_provider(struct service_volume *v, const struct work_request *q,
 		.description = p->keyring_key,
 		.offset = p->offset,
 		.size = p->size,
-		.device = v->base->device,
+		.device = v->base->target.device,
 		.place = &place,
 		.token = p->token,
 	};
@@ -181,7 +182,8 @@ int service_use_provider(struct service_volume *v, const struct work_request *q,
 	}
 	provider_answer_clear(&answer);
 	if (r == 0 && report->keyslots == 0)
-		r = is_token ? log_refusal(-ENOKEY, "%s: no token opens a keyslot", v->base->device)
+		r = is_token ? log_refusal(-ENOKEY, "%s: no token opens a keyslot",
+					   v->base->target.device)
 			     : refuse_passphrase(v);
 	return r;
 }
@@ -197,7 +199,7 @@ int service_adopt(struct service_volume *v, const struct work_request *q)
 
 		if (r < 0)
 			return log_error_errno(r, "%s: no volume key could be read from the memfd",
-					       v->base->device);
+					       v->base->target.device);
 		r = take_volume_key(v, key);
 		if (r < 0 && r != -ERROR_KEY_REJECTED)
 			return r;
@@ -206,7 +208,7 @@ int service_adopt(struct service_volume *v, const struct work_request *q)
 	if (known == 0)
 		return log_refusal(-ERROR_HEADER_CHANGED,
 				   "%s: the header knows these volume keys no more",
-				   v->base->device);
+				   v->base->target.device);
 	return 0;
 }
 

@@ -76,7 +76,8 @@ static void report_record(struct service_volume *v, uint64_t serial, int error,
 	if (error < 0)
 		(void)text_format(r->message, sizeof(r->message),
 				  "%s: the record cannot be put into the header: %s",
-				  v->base->device, *why->text ? why->text : error_text(error));
+				  v->base->target.device,
+				  *why->text ? why->text : error_text(error));
 	control_report(v->control, r);
 }
 

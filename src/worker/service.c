@@ -297,11 +297,11 @@ static int serve(const struct options *o, int control_fd)
 	pthread_t thread;
 	int r = control_init(&control);
 
-	base.identity = &volume.identity;
+	base.target.identity = &volume.identity;
 	if (r < 0)
 		return log_error_errno(r, "cannot start");
-	derive_set_up(&(struct luks_cost_limits){o->key_memory_max, o->key_cost_max},
-		      o->key_timeout * UINT64_C(1000000), control.stop_fd);
+	derive_set_up(&(struct luks_cost_limits){o->derive.memory_max, o->derive.cost_max},
+		      o->derive.timeout * UINT64_C(1000000), control.stop_fd);
 	r = start_thread(&service, &thread);
 	if (r < 0) {
 		control_destroy(&control);
@@ -356,7 +356,7 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 		{"quiet", no_argument, NULL, QUIET},
 		{},
 	};
-	uint64_t fd = UINT64_MAX, threads = 0, timeout = OPTION_KEY_TIMEOUT, cost = 0;
+	uint64_t fd = UINT64_MAX, threads = 0, timeout = o->derive.timeout, cost = 0;
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -365,13 +365,13 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 			r = parse_number(optarg, INT_MAX, &fd);
 			break;
 		case HEADER:
-			o->header = optarg;
+			o->target.header = optarg;
 			break;
 		case ACTIVE_NAME:
-			o->active_name = optarg;
+			o->target.active_name = optarg;
 			break;
 		case DEVICE_SIZE:
-			r = parse_number(optarg, UINT64_MAX, &o->device_size);
+			r = parse_number(optarg, UINT64_MAX, &o->target.device_size);
 			break;
 		case THREADS:
 			r = parse_number(optarg, OPTION_THREADS_MAX, &threads);
@@ -380,16 +380,16 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 			r = parse_number(optarg, UINT_MAX, &timeout);
 			break;
 		case KEY_MEMORY_MAX:
-			r = parse_number(optarg, UINT64_MAX, &o->key_memory_max);
+			r = parse_number(optarg, UINT64_MAX, &o->derive.memory_max);
 			break;
 		case KEY_COST_MAX:
 			r = parse_number(optarg, UINT32_MAX, &cost);
 			break;
 		case ALLOW_SHARED_FILES:
-			o->allow_shared = true;
+			o->target.allow_shared = true;
 			break;
 		case DEBUG:
-			o->debug = true;
+			o->output.debug = true;
 			break;
 		case QUIET:
 			*ret_quiet = true;
@@ -402,10 +402,10 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 		return r;
 	if (fd == UINT64_MAX || argc - optind != 1)
 		return log_refusal(-EINVAL, "recrypt-worker serve is started by recryptd");
-	o->device = argv[optind];
-	o->threads = (uint32_t)threads;
-	o->key_timeout = (unsigned)timeout;
-	o->key_cost_max = (uint32_t)cost;
+	o->target.device = argv[optind];
+	o->pace.threads = (uint32_t)threads;
+	o->derive.timeout = (unsigned)timeout;
+	o->derive.cost_max = (uint32_t)cost;
 	*ret_control_fd = (int)fd;
 	return 0;
 }
@@ -422,11 +422,7 @@ static int check_control_fd(int fd)
 
 int service_main(int argc, char **argv)
 {
-	struct options o = {
-		.key_slot = OPTION_ANY_KEYSLOT,
-		.token_id = OPTION_ANY_TOKEN,
-		.stall_target_ms = OPTION_NOT_GIVEN,
-	};
+	struct options o = OPTIONS_NONE;
 	bool quiet = false;
 	int control_fd, r;
 

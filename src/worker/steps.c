@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "luks/derive.h"
 #include "luks/freed.h"
@@ -12,6 +13,7 @@
 #include "util/checked.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "worker/kernel-cipher.h"
 #include "worker/rehearsal.h"
 #include "worker/sector-check.h"
@@ -23,7 +25,7 @@ int steps_open(const struct options *o, struct steps *s)
 	*s = (struct steps){
 		.options = o,
 		.volume = VOLUME_NONE,
-		.token_choice = {o->token_id, o->token_type, o->token_only},
+		.token_choice = {o->keys.token_id, o->keys.token_type, o->keys.token_only},
 	};
 	r = volume_open(o, &s->volume);
 	return r < 0 ? r : volume_check_idle(&s->volume);
@@ -49,6 +51,35 @@ int steps_wipe_freed(struct steps *s)
 			"come to, are wiped",
 			v->header_path);
 	return volume_reload(v);
+}
+
+/* Its position is one of before: converting from there would spoil what is converted already. */
+int steps_check_newer(const struct work_volume *v)
+{
+	if (v->header->seqid >= v->options->run.least_sequence)
+		return 0;
+	return log_refusal(
+		-ERROR_HEADER_CHANGED,
+		"%s: a header of before has taken the place of the one that was left here; "
+		"restore that one",
+		v->header_path);
+}
+
+int steps_check_side(const struct work_volume *v)
+{
+	const struct luks_side *side = &v->reenc.old_side;
+	const char *wanted = v->options->run.side;
+	char now[LUKS_FINGERPRINT_SIZE];
+
+	if (!*wanted)
+		return 0;
+	luks_side_fingerprint(v->header, side->digest, side->cipher, side->sector_size, now);
+	if (strcmp(now, wanted) == 0)
+		return 0;
+	return log_refusal(-ERROR_HEADER_CHANGED,
+			   "%s: the header has another key or cipher than when the rotation was "
+			   "ordered; look what has become of it",
+			   v->header_path);
 }
 
 int steps_check_supported(const struct work_volume *v)
@@ -104,7 +135,7 @@ int steps_unlock(struct steps *s)
 		/* Nothing is left to convert, and cryptsetup may have wiped the old keyslot. */
 		.old_optional = v->reenc.state == LUKS_REENC_FINISH,
 		.new_digest = v->reenc.new_side.digest,
-		.keyslot = s->options->key_slot,
+		.keyslot = s->options->rotation.keyslot,
 		.old_key = s->volume_key,
 		.new_key = s->new_volume_key,
 		.tokens = s->tokens,
@@ -259,7 +290,7 @@ int steps_convert(struct steps *s, bool recover_only, enum engine_outcome *ret)
 static int check_sectors(const struct steps *s)
 {
 	const struct work_volume *v = &s->volume;
-	const uint32_t wanted = s->options->sector_size;
+	const uint32_t wanted = s->options->rotation.sector_size;
 
 	if (!v->name || v->reenc.state != LUKS_REENC_NONE ||
 	    wanted <= v->reenc.new_side.sector_size)
@@ -275,7 +306,7 @@ static int check_fixed_size(const struct work_volume *v)
 {
 	const uint64_t device = v->data.geometry.size - v->reenc.data_offset;
 
-	if (v->name || v->options->device_size || !v->reenc.fixed_size ||
+	if (v->name || v->options->target.device_size || !v->reenc.fixed_size ||
 	    v->reenc.data_size >= device)
 		return 0;
 	return log_refusal(-EINVAL,
@@ -291,35 +322,36 @@ static int check_fixed_size(const struct work_volume *v)
 static struct luks_begin_params begin_params(const struct steps *s)
 {
 	const struct options *o = s->options;
+	const struct rotate_options *z = &o->rotation;
 
 	return (struct luks_begin_params){
 		.device = s->volume.data_path,
 		.place = &s->volume.place,
 		.active_name = s->volume.name,
-		.cipher = o->cipher,
-		.key_size = o->key_size,
-		.old_key_size = o->old_key_size,
-		.sector_size = o->sector_size,
-		.keep_key = o->keep_key,
-		.force_offline = o->force_offline,
-		.keyslot = o->key_slot,
-		.resilience = o->resilience == RESILIENCE_JOURNAL ? "journal" : "checksum",
-		.resilience_hash = o->resilience_hash ? o->resilience_hash : "sha256",
-		.device_size = o->device_size,
+		.cipher = text_or_null(z->cipher),
+		.key_size = z->key_size,
+		.old_key_size = o->keys.old_key_size,
+		.sector_size = z->sector_size,
+		.keep_key = z->keep_key,
+		.force_offline = z->force_offline,
+		.keyslot = z->keyslot,
+		.resilience = text_or_null(z->resilience) ?: "checksum",
+		.resilience_hash = text_or_null(z->hash) ?: "sha256",
+		.device_size = o->target.device_size,
 		.volume_key = s->volume_key,
 		.new_volume_key = s->new_volume_key,
-		.no_keyslots = o->no_keyslots,
+		.no_keyslots = o->keys.no_keyslots,
 		.token_choice = options_choose_tokens(o) ? &s->token_choice : NULL,
 		.pbkdf =
 			{
-				.type = o->pbkdf,
-				.hash = o->pbkdf_hash,
-				.time_ms = o->iter_time_ms,
-				.iterations = o->pbkdf_iterations,
-				.memory_kib = o->pbkdf_memory_kib,
-				.parallel = o->pbkdf_parallel,
+				.type = text_or_null(z->pbkdf),
+				.hash = text_or_null(z->pbkdf_hash),
+				.time_ms = z->pbkdf_time_ms,
+				.iterations = z->pbkdf_iterations,
+				.memory_kib = z->pbkdf_memory_kib,
+				.parallel = z->pbkdf_parallel,
 			},
-		.may_weaken = !o->refuse_weaker,
+		.may_weaken = z->may_weaken,
 		.skip_tokens = s->skip_tokens,
 		.passphrases = s->passphrases,
 	};

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The steps of which jobs are made, for the command line (jobs.c) and for the manager's service
- * (service-jobs.c) alike. They differ in where passphrases come from, in who is asked, and in who
- * looks on; that is what a struct steps brings.
+ * The steps of which jobs (work.h) are made.
  *
  *     open -> unlock -> take_over -> (rehearsal.h) -> convert   continues a re-encryption
  *     open -> plan -> begin -> take_over -> convert             begins one
@@ -40,6 +38,14 @@ void steps_close(struct steps *s);
  * work.
  */
 int steps_wipe_freed(struct steps *s);
+
+/*
+ * -ERROR_HEADER_CHANGED: the header is older than the one that the manager has seen; or data that
+ * another key or cipher has written would be decrypted to garbage. Nothing of the sort is known on
+ * a command line.
+ */
+int steps_check_newer(const struct work_volume *v);
+int steps_check_side(const struct work_volume *v);
 
 /* -ENOTSUP: only cryptsetup can go on with the re-encryption there is. */
 int steps_check_supported(const struct work_volume *v);

@@ -87,8 +87,8 @@ static void load(const struct begun *g, struct luks_reenc *ret)
 	const struct geometry *geometry = &g->steps.volume.data.geometry;
 	struct luks_reason why = {};
 
-	if (luks_reenc_load(g->header, geometry->size, g->options.device_size, geometry->block_size,
-			    ret, &why) < 0)
+	if (luks_reenc_load(g->header, geometry->size, g->options.target.device_size,
+			    geometry->block_size, ret, &why) < 0)
 		fail_msg("%s", why.text);
 }
 

@@ -43,7 +43,7 @@ static int refuse_other_size(const struct work_volume *v)
 {
 	const uint64_t open = v->active_size, data = v->reenc.data_size;
 
-	if (v->options->device_size)
+	if (v->options->target.device_size)
 		return log_refusal(
 			-EINVAL,
 			"%s: the open mapping has %" PRIu64 " bytes, and --device-size is "
@@ -146,7 +146,7 @@ static int explain_load_error(const struct work_volume *v, int error, const stru
 int volume_understand(struct work_volume *v)
 {
 	struct luks_reason why = {};
-	int r = load_layout(v, v->options->device_size, &why);
+	int r = load_layout(v, v->options->target.device_size, &why);
 
 	v->grown = false;
 	if (r < 0)

@@ -123,7 +123,7 @@ static int check_active(const struct work_volume *v, const struct active_volume 
 	r = check_device(v, active, &st);
 	if (r < 0)
 		return r;
-	if (v->options->force_offline)
+	if (v->options->rotation.force_offline)
 		return log_refusal(-EBUSY, "%s: is active as %s; close it to work offline",
 				   v->data_path, active->name);
 	r = check_other_holders(v, active, others);
@@ -172,7 +172,7 @@ static int check_closed(const struct work_volume *v, const struct active *a)
 	for (unsigned i = 0; i < a->n_elsewhere; i++) {
 		const struct active_volume *other = &a->elsewhere[i];
 
-		if (!v->options->force_offline && !is_another_disk(v, other->data_device))
+		if (!v->options->rotation.force_offline && !is_another_disk(v, other->data_device))
 			return refuse_copy(v, other);
 		log_info("%s: is not open; %s, open as %s, has the same UUID and stays as it is",
 			 v->data_path, name_of_device(other->data_device).text, other->name);
@@ -248,7 +248,7 @@ static int choose(const struct work_volume *v, const struct active *a, const cha
 /* What --active-name means, which may be a path. */
 static int find_wanted(const struct work_volume *v, char *name, const char **ret)
 {
-	const char *given = v->options->active_name;
+	const char *given = v->options->target.active_name;
 	int r;
 
 	*ret = NULL;
@@ -339,7 +339,7 @@ int volume_claim_device(struct work_volume *v)
 static int refuse_unknown(const struct work_volume *v, const char *path,
 			  const struct use_reason *why)
 {
-	if (v->name || v->options->force_offline)
+	if (v->name || v->options->rotation.force_offline)
 		return 0;
 	return log_refusal(-EBUSY,
 			   "%s: cannot tell whether it is in use through a loop device (%s); if it "

@@ -25,7 +25,7 @@
 
 static int make_arguments(struct work_volume *v)
 {
-	const bool detached = v->options->header;
+	const bool detached = v->options->target.header;
 
 	assert(!v->arguments);
 	if (asprintf(&v->arguments, "%s%s%s%s", detached ? "--header " : "",
@@ -69,13 +69,13 @@ static int device_of_name(const char *name, char **ret)
 /* To name the open volume instead of the device below it is an easy slip. */
 static int explain_no_header(const struct work_volume *v)
 {
-	const char *given = v->options->device;
+	const char *given = v->options->target.device;
 	_cleanup_free_ char *below = NULL;
 
 	if (given && strchr(given, '/') && device_below(given, &below) == 0)
 		log_error("%s: is the open volume itself; name the device below it: %s", given,
 			  below);
-	else if (v->options->header)
+	else if (v->options->target.header)
 		log_error("%s: has no LUKS2 header; --header names the device or file that the "
 			  "header of %s is in, and without --header it is looked for on %s itself",
 			  v->header_path, v->data_path, v->data_path);
@@ -112,7 +112,7 @@ static int explain_header_error(const struct work_volume *v, int error,
 /* Nothing here can give a volume another UUID: it can only be the one that was expected. */
 static int check_expected_uuid(const struct work_volume *v)
 {
-	const char *wanted = v->options->uuid;
+	const char *wanted = v->options->target.uuid;
 
 	if (!wanted || uuid_equal(wanted, v->header->uuid))
 		return 0;
@@ -191,9 +191,9 @@ static int open_data(struct work_volume *v)
 static int find_named(const struct options *o, struct luks_place *ret)
 {
 	_cleanup_free_ char *below = NULL;
-	int r = o->device ? 0 : device_of_name(o->active_name, &below);
+	int r = o->target.device ? 0 : device_of_name(o->target.active_name, &below);
 
-	return r < 0 ? r : luks_place_find(o->device ?: below, o->header, ret);
+	return r < 0 ? r : luks_place_find(o->target.device ?: below, o->target.header, ret);
 }
 
 static int find_place(struct work_volume *v)
@@ -206,7 +206,7 @@ static int find_place(struct work_volume *v)
 	v->data_path = v->place.data.path;
 	v->header_path = v->place.header.path;
 	r = identity_check_place(o, &v->place);
-	return r < 0 || o->allow_shared ? r : luks_place_check_private(&v->place);
+	return r < 0 || o->target.allow_shared ? r : luks_place_check_private(&v->place);
 }
 
 static int open_all(struct work_volume *v)
@@ -241,7 +241,7 @@ int volume_open(const struct options *o, struct work_volume *ret)
 	struct work_volume v = VOLUME_NONE;
 	int r;
 
-	assert(o->device || o->active_name);
+	assert(o->target.device || o->target.active_name);
 	v.options = o;
 	r = open_all(&v);
 	if (r < 0) {

@@ -2,10 +2,12 @@
 /*
  * recrypt-worker: one process, one volume. Started by recryptctl with its own command line, it asks
  * for passphrases, does one job in the foreground, and stops between two hotzones when it is asked
- * to. Started by recryptd it does what that asks for, see service.h, provider.h and read-file.h.
+ * to, or recryptctl dies. Started by recryptd it does what that asks for, see service.h, provider.h
+ * and read-file.h.
  */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -18,7 +20,8 @@
 #include "util/io.h"
 #include "util/log.h"
 #include "worker/derive.h"
-#include "worker/jobs.h"
+#include "worker/desk-terminal.h"
+#include "worker/parent.h"
 #include "worker/process.h"
 #include "cli/program.h"
 #include "worker/provider.h"
@@ -56,22 +59,41 @@ static int catch_signals(void)
 	return sigaction(SIGPIPE, &act, NULL) < 0 ? -errno : 0;
 }
 
-static int set_up_process(void)
+/* @parent_fd: of PROGRAM_ATTACHED, or -1. */
+static int set_up_process(int parent_fd)
 {
 	int r = process_protect();
 
-	return r < 0 ? r : catch_signals();
+	if (r < 0)
+		return r;
+	r = catch_signals();
+	return r < 0 || parent_fd < 0 ? r : parent_watch(parent_fd);
+}
+
+/* recrypt-worker PROGRAM_ATTACHED FD, before all that recryptctl was given. */
+static int take_parent_fd(int *argc, char ***argv)
+{
+	char *program = (*argv)[0];
+	int fd;
+
+	if (*argc < 3 || strcmp((*argv)[1], PROGRAM_ATTACHED) != 0)
+		return -1;
+	fd = atoi((*argv)[2]); /* what is none cannot be watched */
+	*argc -= 2;
+	*argv += 2;
+	(*argv)[0] = program;
+	return fd < 0 ? INT_MAX : fd;
 }
 
 static int run_verb(const struct options *o)
 {
 	switch (o->verb) {
 	case VERB_REENCRYPT:
-		return job_reencrypt(o, &stop);
+		return terminal_work(o, &stop, work_reencrypt);
 	case VERB_RECOVER:
-		return job_recover(o, &stop);
+		return terminal_work(o, &stop, work_recover);
 	case VERB_CANCEL:
-		return job_cancel(o, &stop);
+		return terminal_work(o, &stop, work_cancel);
 	case VERB_STATUS:
 	case VERB_HELP:
 	case VERB_VERSION:
@@ -97,7 +119,7 @@ static int run_verb(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o;
-	int r;
+	int parent_fd, r;
 
 	if (open_standard_streams() < 0)
 		return EXIT_FAILURE;
@@ -109,14 +131,15 @@ int main(int argc, char **argv)
 		return exit_code(derive_main());
 	if (argc > 1 && strcmp(argv[1], READ_FILE_VERB) == 0)
 		return exit_code(read_file_main(argc - 1, argv + 1));
+	parent_fd = take_parent_fd(&argc, &argv);
 	r = program_start(argc, argv, &o);
 	if (r < 0)
 		return exit_code(r);
-	r = set_up_process();
+	r = set_up_process(parent_fd);
 	if (r < 0)
 		return exit_code(log_error_errno(r, "cannot set up the process"));
-	derive_set_up(&(struct luks_cost_limits){o.key_memory_max, o.key_cost_max},
-		      o.key_timeout * UINT64_C(1000000), stop_fd);
+	derive_set_up(&(struct luks_cost_limits){o.derive.memory_max, o.derive.cost_max},
+		      o.derive.timeout * UINT64_C(1000000), stop_fd);
 	r = run_verb(&o);
 	(void)close(TAKE_FD(stop_fd));
 	return exit_code(r);

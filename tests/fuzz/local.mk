@@ -48,7 +48,7 @@ tests_fuzz_fuzz_bus_options_LDADD = $(DAEMON_LIBS)
 tests_fuzz_fuzz_service_SOURCES = tests/fuzz/fuzz-service.c src/worker/control.c \
 	src/worker/service-methods.c $(FUZZ_MESSAGE)
 tests_fuzz_fuzz_service_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_service_LDADD = src/worker/libworker.a src/cli/libcli.a src/proto/libproto.a src/model/libmodel.a src/io/librio.a src/luks/libluks.a \
+tests_fuzz_fuzz_service_LDADD = src/worker/libworker.a src/cli/libcli.a src/pace/libpace.a src/proto/libproto.a src/model/libmodel.a src/io/librio.a src/luks/libluks.a \
 	src/crypto/librcrypto.a $(FUZZ_UTIL) $(LUKS_LIBS) $(LIBURING_LIBS)
 
 tests_fuzz_fuzz_dm_table_SOURCES = tests/fuzz/fuzz-dm-table.c $(FUZZ)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A worker's other thread: it takes one request after the other and changes the header. What the
- * real worker does in src/worker/service-jobs.c is done here in the same order, in steps between
- * which it can be killed.
+ * real worker does in src/worker/service-jobs.c and work.c is done here in the same order, in steps
+ * between which it can be killed.
  */
 #include <assert.h>
 #include <errno.h>

@@ -141,6 +141,25 @@ def recryptctl():
     return os.path.abspath(os.path.join(_build_dir(), "src/ctl/recryptctl"))
 
 
+@functools.cache
+def recrypt_worker():
+    """For what strace counts: it takes the command line of recryptctl, and nobody waits for it."""
+    return os.path.abspath(os.path.join(_build_dir(), "src/worker/recrypt-worker"))
+
+
+def worker_of(pid, limit=120):
+    """The worker that the recryptctl @pid has started, once that runs."""
+    end = time.monotonic() + limit
+    while True:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            for child in f.read().split():
+                with open(f"/proc/{child}/comm", encoding="ascii") as comm:
+                    if comm.read() == "recrypt-worker\n":
+                        return int(child)
+        check(time.monotonic() < end, f"recryptctl {pid} starts no worker")
+        time.sleep(0.01)
+
+
 def count_calls(command, syscalls):
     """How often @command, run to its end, makes each system call (most of any of its threads)."""
     log = fresh("calls")

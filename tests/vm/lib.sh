@@ -59,14 +59,36 @@ fi
 
 # Where the programs under test are.
 RECRYPTCTL=$BUILD/src/ctl/recryptctl
+# For strace: it takes the same command line, and what it does is not done by a process of its own.
+RECRYPT_WORKER=$BUILD/src/worker/recrypt-worker
 WRITER=$BUILD/tests/vm/writer
 HOSTILE=$BUILD/tests/vm/hostile
-export RECRYPTCTL WRITER HOSTILE
+export RECRYPTCTL RECRYPT_WORKER WRITER HOSTILE
 [ ! -d "$BUILD/src/ctl" ] || PATH=$BUILD/src/ctl:$PATH
 
 FAST_PBKDF=(--pbkdf pbkdf2 --pbkdf-force-iterations 1000)
 
 say() { echo "# $*"; }
+
+# worker_pid: the worker that $worker, a recryptctl, has started or is about to start
+worker_pid() {
+	local pid
+	while kill -0 "$worker"; do
+		for pid in $(cat "/proc/$worker/task/$worker/children"); do
+			[ "$(cat "/proc/$pid/comm")" != recrypt-worker ] || {
+				echo "$pid"
+				return
+			}
+		done
+		sleep 0.01
+	done 2>/dev/null
+	return 1
+}
+# signal_worker SIGNAL: to the worker of $worker, and not to that, which would end it in another way
+signal_worker() {
+	local pid
+	pid=$(worker_pid) && kill "-$1" "$pid"
+}
 fail() {
 	echo "FAILED: $*" >&2
 	exit 1

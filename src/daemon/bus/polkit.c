@@ -9,6 +9,7 @@
 
 #include "daemon/bus/bus.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 #include "util/log.h"
 
 #define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
@@ -90,7 +91,7 @@ void cancel_polkit(sd_bus_message *m, uint64_t question)
 	int r = send_cancel(sd_bus_message_get_bus(m), question);
 
 	if (r < 0)
-		log_debug("polkit cannot be told that nobody waits: %s", strerrordesc_np(-r));
+		log_debug("polkit cannot be told that nobody waits: %s", error_text(r));
 }
 
 int read_polkit(sd_bus_message *answer)
