@@ -461,7 +461,7 @@ static void a_token_plugin_provides(void **state)
 	sd_bus_message_unref(wait_done(&w, "check", ""));
 	prepare(&w);
 	convert_and_quit(&w);
-	RUN("cryptsetup luksDump image | grep -A1 'recryptd-test' | grep -q 'Keyslot: *1'");
+	RUN("cryptsetup luksDump image | grep -A1 'recryptd-test' | grep -q 'Keyslot: *0'");
 }
 
 /* One that never answers holds up neither the service nor another token. */
