@@ -46,7 +46,7 @@ struct awaited {
 	uint64_t last_end; /* when the last rotation ended, as of the first look; 0: none had */
 	uint64_t created;  /* the job, if it was ever seen; a daemon that is started anew counts
 			      again */
-	bool cancel;       /* it is one that takes a rotation back */
+	bool cancel;       /* a rotation is to be taken back */
 };
 
 static json_object *last_rotation(json_object *volume)
@@ -125,8 +125,10 @@ static void note_volume(struct awaited *a, json_object *volume)
 {
 	const char *job = json_text(volume, "Job");
 
-	if (!a->looked)
+	if (!a->looked) {
 		a->last_end = last_end(volume);
+		a->cancel = strcmp(json_text(volume, "State"), "reversing") == 0;
+	}
 	a->looked = true;
 	if (!a->job && strlen(job) > 1 && strlen(job) < sizeof(a->last_job))
 		(void)snprintf(a->last_job, sizeof(a->last_job), "%s", job);

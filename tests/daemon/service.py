@@ -36,7 +36,9 @@ class Store:
     def _listen(self):
         while True:
             fds = array.array("i")
-            data, ancillary, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(64 * 4))
+            # Inherited by another program they would keep a worker from hearing that its manager is gone.
+            data, ancillary, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(64 * 4),
+                                                        socket.MSG_CMSG_CLOEXEC)
             for level, kind, payload in ancillary:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                     fds.frombytes(payload)
@@ -220,6 +222,25 @@ class Shown:
         p = self.daemon.ctl("unlock", self.uuid, "--key-file", "-", stdin=passphrase.encode())
         if p.returncode != 0:
             raise BusError(p.stderr.decode().strip())
+
+
+def begun(daemon, config="RateLimit=16K\n"):
+    """A volume on its way, at a rate that takes minutes. Nobody but us has its passphrase."""
+    v = daemon.add(make_volume(), config)
+    daemon.recryptd.send_signal(signal.SIGHUP)
+    v.wait_for("idle")
+    job = v.rotate()
+    v.wait_for("locked")
+    v.unlock("first passphrase")
+    progress(v)
+    return v, job
+
+
+def progress(v, limit=LIMIT):
+    """It runs, and what is done grows."""
+    v.wait_for("running", limit=limit)
+    done = v.get("BytesDone")
+    wait_until(lambda: v.get("BytesDone") > done, "progress", limit)
 
 
 def record(shown):

@@ -6,7 +6,7 @@ import struct
 
 PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SIGNATURE, UNIX_FDS = (
     1, 2, 3, 4, 5, 6, 8, 9)
-CALL, RETURN, ERROR = 1, 2, 3
+CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 LIMIT = 120  # s, as of bus.py
 
 
@@ -35,15 +35,20 @@ def pad_then(before, data):
     return bytes(-len(before) % 4) + data
 
 
-def message(serial, destination, path, interface, member, kinds="", body=b"", fds=0):
+def build(what, serial, body, *header):
+    """Of header fields (code, kind, value) those that have a value."""
     fields = b""
-    for code, kind, value in ((PATH, "o", path), (INTERFACE, "s", interface), (MEMBER, "s", member),
-                              (DESTINATION, "s", destination), (SIGNATURE, "g", kinds),
-                              (UNIX_FDS, "u", fds)):
+    for code, kind, value in header:
         if value:
             fields = pad(fields, 8) + header_field(code, kind, value)
-    head = struct.pack("<cBBBII", b"l", CALL, 0, 1, len(body), serial)
+    head = struct.pack("<cBBBII", b"l", what, 0, 1, len(body), serial)
     return pad(head + struct.pack("<I", len(fields)) + fields, 8) + body
+
+
+def message(serial, destination, path, interface, member, kinds="", body=b"", fds=0):
+    return build(CALL, serial, body, (PATH, "o", path), (INTERFACE, "s", interface),
+                 (MEMBER, "s", member), (DESTINATION, "s", destination), (SIGNATURE, "g", kinds),
+                 (UNIX_FDS, "u", fds))
 
 
 class Client:
@@ -71,7 +76,9 @@ class Client:
     def call(self, *what, fds=()):
         """Sends, with descriptors, and waits for nothing."""
         self.serial += 1
-        data = message(self.serial, *what, fds=len(fds))
+        self._send(message(self.serial, *what, fds=len(fds)), fds)
+
+    def _send(self, data, fds):
         if fds:
             sent = socket.send_fds(self.socket, [data], fds)
             data = data[sent:]
@@ -96,12 +103,20 @@ class Client:
     def fail(self, serial, caller, name):
         """Answers a call with an error without a text."""
         self.serial += 1
-        fields = b""
-        for code, kind, value in ((ERROR_NAME, "s", name), (REPLY_SERIAL, "u", serial),
-                                  (DESTINATION, "s", caller)):
-            fields = pad(fields, 8) + header_field(code, kind, value)
-        head = struct.pack("<cBBBII", b"l", ERROR, 0, 1, 0, self.serial)
-        self.socket.sendall(pad(head + struct.pack("<I", len(fields)) + fields, 8))
+        self._send(build(ERROR, self.serial, b"", (ERROR_NAME, "s", name),
+                         (REPLY_SERIAL, "u", serial), (DESTINATION, "s", caller)), ())
+
+    def answer(self, serial, caller, kinds, body, fds=()):
+        self.serial += 1
+        self._send(build(RETURN, self.serial, body, (REPLY_SERIAL, "u", serial),
+                         (DESTINATION, "s", caller), (SIGNATURE, "g", kinds),
+                         (UNIX_FDS, "u", len(fds))), fds)
+
+    def emit(self, path, interface, member, kinds, body):
+        """A signal, to everybody."""
+        self.serial += 1
+        self._send(build(SIGNAL, self.serial, body, (PATH, "o", path), (INTERFACE, "s", interface),
+                         (MEMBER, "s", member), (SIGNATURE, "g", kinds)), ())
 
     def ask(self, *what):
         """Sends, and returns whether an error answers, and the bytes of that message."""

@@ -91,7 +91,7 @@ def guest_environment(args, disk_nodes):
         env[f'DISK{i}'] = node
         if disk.serial:
             env[f'DISK_{disk.serial}'] = node
-    for name in ('TEST_SEED', 'TEST_FULL', 'SLOW_SCRIPT'):
+    for name in ('TEST_SEED', 'TEST_LONG', 'TEST_FULL', 'SLOW_SCRIPT'):
         if name in os.environ:
             env[name] = os.environ[name]
     return ''.join(f'export {k}={shlex.quote(v)}\n' for k, v in env.items())

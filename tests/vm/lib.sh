@@ -108,6 +108,9 @@ poll_until() {
 	done
 }
 
+# long_run: is this a run of --long? What the default run leaves out is listed in doc/hacking.md.
+long_run() { [ -n "${TEST_LONG:-}" ]; }
+
 # expect_fail COMMAND...: the command must not succeed.
 expect_fail() {
 	! "$@" || fail "should have failed: $*"
