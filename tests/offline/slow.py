@@ -28,7 +28,7 @@ def _begin(seed):
         if _is_action(event, arguments) and rng.randrange(ONE_OF) == 0:
             time.sleep(rng.uniform(1, 3))
     sys.addaudithook(hook)
-    print(f"# SLOW_SCRIPT={seed}", flush=True)
+    print(f"# SLOW_SCRIPT={seed}", file=sys.stderr, flush=True)
 
 
 if os.environ.get("SLOW_SCRIPT"):
