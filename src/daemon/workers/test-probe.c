@@ -378,8 +378,8 @@ static void who_is_in_a_hurry_waits_for_no_adopted_one_but_its_own(void **state)
 static void at_the_end_all_are_answered(void **state)
 {
 	(void)state;
-	for (char c = 'a'; c < 'g'; c++)
-		ask((char[]){c, '\0'});
+	for (unsigned i = 0; i < 6; i++)
+		ask((char[]){(char)('a' + i), '\0'});
 	probe_close(&probes);
 	probe_end_all(&probes, -ERROR_SHUTTING_DOWN, &(struct failure){.text = "stopping"});
 	assert_int_equal(owner.ended, 6);
