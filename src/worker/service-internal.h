@@ -23,10 +23,13 @@ struct service {
 	sd_event *event;
 	int control_fd;
 	sd_bus *bus; /* NULL: nobody is connected */
+	/* A call has come over it. Before that the manager may still read the handshake, and takes
+	 * a descriptor that comes together with it for an attack. */
+	bool greeted;
 	struct service_call call[SERVICE_CALLS_MAX];
 	unsigned n_calls;
 	sd_event_source *progress_timer;
-	struct report *kept_keys; /* for the next connection: there was none */
+	struct report *kept_keys; /* until somebody is connected, and has greeted */
 	/* What the last Progress said. */
 	uint64_t last_usec, last_converted;
 	struct position last_position;

@@ -67,7 +67,7 @@ static void tell_done(struct service *s, const struct report *p)
 static int send_keys(struct service *s, const struct report *p)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = new_signal(s, "KeysAvailable", &m);
+	int r = s->greeted ? new_signal(s, "KeysAvailable", &m) : -ENOTCONN;
 
 	assert(p->kind == REPORT_KEYS);
 	if (r < 0)
@@ -76,10 +76,13 @@ static int send_keys(struct service *s, const struct report *p)
 	return r < 0 ? r : sd_bus_send(s->bus, m, NULL);
 }
 
+/* -ENOTCONN: nobody hears it, and the next one who connects has to be told. */
 static int tell_keys(struct service *s, const struct report *p)
 {
 	int r = send_keys(s, p);
 
+	if (r == -ECONNRESET || r == -EPIPE)
+		r = -ENOTCONN;
 	if (r < 0 && r != -ENOTCONN)
 		log_warning_errno(r, "volume keys could not be handed over");
 	return r;

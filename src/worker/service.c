@@ -52,6 +52,7 @@ void service_drop_calls(struct service *s)
 static void disconnect(struct service *s)
 {
 	service_drop_calls(s);
+	s->greeted = false;
 	s->bus = sd_bus_close_unref(s->bus);
 }
 
@@ -62,6 +63,18 @@ static int on_disconnected(sd_bus_message *m, void *arg, sd_bus_error *error)
 	(void)m;
 	(void)error;
 	disconnect(s);
+	return 0;
+}
+
+static int on_message(sd_bus_message *m, void *arg, sd_bus_error *error)
+{
+	struct service *s = arg;
+
+	(void)error;
+	if (!s->greeted && sd_bus_message_is_method_call(m, NULL, NULL)) {
+		s->greeted = true;
+		service_send_kept_keys(s);
+	}
 	return 0;
 }
 
@@ -104,6 +117,9 @@ static int start_bus(struct service *s, int fd, sd_bus **ret)
 	r = sd_bus_add_object_vtable(bus, NULL, SERVICE_PATH, SERVICE_INTERFACE, service_vtable, s);
 	if (r < 0)
 		return r;
+	r = sd_bus_add_filter(bus, NULL, on_message, s);
+	if (r < 0)
+		return r;
 	r = sd_bus_match_signal_async(bus, NULL, "org.freedesktop.DBus.Local",
 				      "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
 				      "Disconnected", on_disconnected, NULL, s);
@@ -138,8 +154,6 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents, void *a
 	r = start_bus(s, connection, &s->bus);
 	if (r < 0)
 		log_error_errno(r, "a connection of the manager cannot be served");
-	else
-		service_send_kept_keys(s);
 	return 0;
 }
 
