@@ -72,6 +72,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus/bus-job.c \
 	src/daemon/bus/bus-manager.c \
 	src/daemon/bus/bus-message.c \
+	src/daemon/bus/bus-path.c \
 	src/daemon/bus/bus-options.c src/daemon/bus/bus-options.h \
 	src/daemon/bus/bus-volume.c src/daemon/bus/bus-volume-verbs.c \
 	src/daemon/bus/bus.c src/daemon/bus/bus.h src/daemon/bus/bus-internal.h \

@@ -13,6 +13,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/derive.c src/luks/derive.h \
 	src/luks/derive-job.c src/luks/derive-job.h \
 	src/luks/derive-open.c \
+	src/luks/derive-serve.c \
 	src/luks/draft.c src/luks/draft.h \
 	src/luks/draft-put.c src/luks/draft-internal.h \
 	src/luks/fields.c src/luks/fields.h \

@@ -15,22 +15,6 @@
 #include "util/checked.h"
 #include "util/error.h"
 
-struct object_path job_path(const struct job *j)
-{
-	struct object_path p;
-
-	(void)snprintf(p.text, sizeof(p.text), BUS_JOB_PREFIX "/%" PRIu64, j->id);
-	return p;
-}
-
-struct job *job_at(const struct bus *b, const char *path)
-{
-	for (struct job *j = b->manager->jobs.first; j; j = j->next)
-		if (strcmp(job_path(j).text, path) == 0)
-			return j;
-	return NULL;
-}
-
 static int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata,
 		    void **ret, sd_bus_error *error)
 {
@@ -41,11 +25,6 @@ static int find_job(sd_bus *bus, const char *path, const char *interface, void *
 	(void)error;
 	*ret = b->manager ? (void *)job_at(b, path) : b;
 	return *ret ? 1 : 0;
-}
-
-struct object_path job_volume_path(const struct job *j)
-{
-	return j->n_members == 1 ? volume_path(j->members[0].uuid) : (struct object_path){"/"};
 }
 
 /* --- the verb --- */

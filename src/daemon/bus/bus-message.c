@@ -10,6 +10,7 @@
 #include "proto/error-name.h"
 #include "util/path-text.h"
 #include "proto/service-bus.h"
+#include "util/log.h"
 
 int entry_open(sd_bus_message *m, const char *key, const char *type)
 {
@@ -129,4 +130,10 @@ int path_list_end(struct path_list *l, char ***ret)
 		free(l->paths[i]);
 	free((void *)l->paths);
 	return l->error;
+}
+
+void told(struct bus *b, int error)
+{
+	if (error < 0 && error != -ENOTCONN && b->bus)
+		log_warning_errno(error, "a signal cannot be sent on the bus");
 }

@@ -13,34 +13,6 @@
 #include "util/checked.h"
 #include "util/text.h"
 
-struct object_path volume_path(const char *uuid)
-{
-	struct object_path p;
-
-	(void)snprintf(p.text, sizeof(p.text), BUS_VOLUME_PREFIX "/%s", uuid);
-	for (char *c = p.text; *c; c++)
-		if (*c == '-')
-			*c = '_';
-	return p;
-}
-
-struct volume *volume_at(const struct bus *b, const char *path)
-{
-	char uuid[sizeof(((struct volume *)NULL)->uuid)];
-	size_t prefix = strlen(BUS_VOLUME_PREFIX "/"), i;
-	struct volume *v;
-
-	if (strncmp(path, BUS_VOLUME_PREFIX "/", prefix) != 0)
-		return NULL;
-	for (i = 0; path[prefix + i] && i < sizeof(uuid) - 1; i++)
-		uuid[i] = path[prefix + i] == '_' ? '-' : path[prefix + i];
-	uuid[i] = '\0';
-	if (path[prefix + i])
-		return NULL;
-	v = manager_volume_by_uuid(b->manager, uuid);
-	return v && strcmp(volume_path(v->uuid).text, path) == 0 ? v : NULL; /* one path only */
-}
-
 static int find_volume(sd_bus *bus, const char *path, const char *interface, void *userdata,
 		       void **ret, sd_bus_error *error)
 {

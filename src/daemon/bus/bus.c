@@ -26,12 +26,6 @@
 
 static void connect_later(struct bus *b);
 
-void told(struct bus *b, int error)
-{
-	if (error < 0 && error != -ENOTCONN && b->bus)
-		log_warning_errno(error, "a signal cannot be sent on the bus");
-}
-
 /* --- what the manager tells --- */
 
 static void manager_changed(struct manager *m, uint64_t what, void *userdata)
