@@ -17,18 +17,6 @@
 #include "util/log.h"
 #include "util/path-text.h"
 
-int call_volume(struct client *c, const struct options *o, const char *path, const char *member,
-		append_fn append, sd_bus_message **ret_reply)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = client_new_call(c, path, BUS_VOLUME_INTERFACE, member, &call);
-
-	if (r < 0)
-		return r;
-	r = append(call, o);
-	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
-}
-
 /* --- several volumes --- */
 
 static int append_uuid(sd_bus_message *m, struct client *c, const struct options *o,
