@@ -97,21 +97,6 @@ static bool is_unwritten(const struct batch *b)
 	       !plan_is_at_end(b->config, plan_boundary_after(b->config, &z));
 }
 
-int engine_wait_loaded(struct engine *e, struct batch *b)
-{
-	const uint64_t begin = now_usec();
-	int r;
-
-	while (!batch_is_loaded(b) && !b->error) {
-		r = batch_step(&e->queue);
-		if (r < 0)
-			return r;
-	}
-	r = engine_drain(e, b);
-	engine_count(e, STAGE_LOAD, begin);
-	return r < 0 ? r : b->error;
-}
-
 /*
  * In whole blocks, so that none has to be read before it is written: what follows the checksums are
  * older ones. Behind the old data there might be plaintext.

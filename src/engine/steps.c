@@ -99,6 +99,21 @@ int engine_drain(struct engine *e, struct batch *b)
 	return 0;
 }
 
+int engine_wait_loaded(struct engine *e, struct batch *b)
+{
+	const uint64_t begin = now_usec();
+	int r;
+
+	while (!batch_is_loaded(b) && !b->error) {
+		r = batch_step(&e->queue);
+		if (r < 0)
+			return r;
+	}
+	r = engine_drain(e, b);
+	engine_count(e, STAGE_LOAD, begin);
+	return r < 0 ? r : b->error;
+}
+
 int engine_log_foreign(const struct engine *e, int error)
 {
 	log_error("%s: another program has changed the LUKS2 header, so the work ends here, at "
