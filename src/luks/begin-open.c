@@ -295,7 +295,7 @@ static int ask_for_slots(struct luks_begin *b)
  */
 static int do_without_passphrase(const struct luks_begin *b)
 {
-	if (b->plan.n_slots > 0 || !b->params.new_volume_key) {
+	if (b->plan.n_slots > 0 || !b->params.given.new_key) {
 		log_error("%s: a passphrase for the new volume key is needed", b->params.device);
 		return -ERROR_KEY_REJECTED;
 	}
@@ -333,7 +333,7 @@ static int ask_for_new_passphrase(struct luks_begin *b)
 
 static int take_volume_key(struct luks_begin *b)
 {
-	const struct secret *key = b->params.volume_key;
+	const struct secret *key = b->params.given.old_key;
 	int r;
 
 	r = luks_digest_verify(b->cd, b->keyslots.data_digest, key);
@@ -361,17 +361,17 @@ int luks_begin_open_keyslots(struct luks_begin *b)
 	r = plan_slots(b);
 	if (r < 0)
 		return r;
-	if (b->params.volume_key) {
+	if (b->params.given.old_key) {
 		r = take_volume_key(b);
 		if (r < 0)
 			return r;
 	}
-	if (b->params.no_keyslots)
+	if (b->params.given.no_keyslots)
 		return 0;
 	r = find_and_try_tokens(b);
 	if (r < 0)
 		return r;
-	if (!b->params.volume_key)
+	if (!b->params.given.old_key)
 		return ask_for_slots(b);
 	r = refuse_unanswered(b);
 	return r < 0 ? r : ask_for_new_passphrase(b);

@@ -72,14 +72,14 @@ static int plan_key_size(const struct luks_begin_params *p, struct luks_begin_pl
 		plan->new_key_size = plan->old_key_size;
 	else if (p->key_size)
 		plan->new_key_size = p->key_size;
-	else if (p->new_volume_key)
-		plan->new_key_size = (uint32_t)p->new_volume_key->size;
+	else if (p->given.new_key)
+		plan->new_key_size = (uint32_t)p->given.new_key->size;
 	else
 		plan->new_key_size =
 			other_cipher ? default_key_size(plan->new_cipher) : plan->old_key_size;
-	if (p->new_volume_key && p->new_volume_key->size != plan->new_key_size) {
+	if (p->given.new_key && p->given.new_key->size != plan->new_key_size) {
 		log_error("%s: the new volume key has %zu bytes, but %" PRIu32 " are wanted",
-			  p->device, p->new_volume_key->size, plan->new_key_size);
+			  p->device, p->given.new_key->size, plan->new_key_size);
 		return -EINVAL;
 	}
 	return 0;
@@ -94,8 +94,8 @@ static int old_key_size(const struct luks_begin *b, uint32_t *ret)
 		*ret = (uint32_t)size;
 		return 0;
 	}
-	if (b->params.volume_key) {
-		*ret = (uint32_t)b->params.volume_key->size;
+	if (b->params.given.old_key) {
+		*ret = (uint32_t)b->params.given.old_key->size;
 		return 0;
 	}
 	log_error("%s: no keyslot is left; the volume key is needed (--volume-key-file)",
@@ -204,7 +204,7 @@ static int plan_parameters(struct luks_begin *b)
 
 static int make_new_key(struct luks_begin *b)
 {
-	const struct secret *given = b->params.new_volume_key;
+	const struct secret *given = b->params.given.new_key;
 	int r;
 
 	assert(b->old_key && !b->new_key);
@@ -449,7 +449,7 @@ int luks_begin_plan(const struct luks_begin_params *params, struct luks_begin **
 	_cleanup_(luks_begin_freep) struct luks_begin *b = calloc(1, sizeof(*b));
 	int r;
 
-	assert(!params->no_keyslots || (params->volume_key && params->new_volume_key));
+	assert(!params->given.no_keyslots || (params->given.old_key && params->given.new_key));
 	if (!b)
 		return -ENOMEM;
 	b->params = *params;

@@ -37,6 +37,13 @@ struct luks_pbkdf {
 	uint32_t parallel;
 };
 
+/* Volume keys that do not come out of a keyslot. */
+struct luks_given_keys {
+	const struct secret *old_key; /* verified, instead of passphrases for it; or NULL */
+	const struct secret *new_key; /* NULL: random */
+	bool no_keyslots; /* for the new key: both are given, and the caller has been told */
+};
+
 struct luks_begin_params {
 	const char *device; /* what messages call it */
 	const struct luks_place *place;
@@ -51,11 +58,7 @@ struct luks_begin_params {
 	const char *resilience;  /* "checksum" or "journal" */
 	const char *resilience_hash; /* of "checksum", LUKS2 name */
 	uint64_t device_size;        /* bytes to re-encrypt; 0: all */
-	/* The current volume key, verified, instead of passphrases for it; or NULL. */
-	const struct secret *volume_key;
-	const struct secret *new_volume_key; /* NULL: random */
-	/* The new key gets no keyslot: both volume keys are given, and the caller has been told. */
-	bool no_keyslots;
+	struct luks_given_keys given;
 	/* Where tokens are chosen, only their keyslots are carried over, and nobody is asked. */
 	const struct luks_token_choice *token_choice; /* NULL: none was made */
 	struct luks_pbkdf pbkdf;

@@ -58,8 +58,8 @@ static void refusals_leave_every_byte_as_it_was(void **state)
 	REFUSE(-EINVAL, "a", p.sector_size = 4096; p.force_offline = false);
 	REFUSE(-EINVAL, "a", p.device_size = UINT64_C(1) << 40);
 	REFUSE(-EINVAL, "a", p.device_size = 1 << 20 | 512; p.sector_size = 4096);
-	REFUSE(-ERROR_KEY_REJECTED, "a", p.volume_key = wrong);
-	REFUSE(-EINVAL, "a", p.new_volume_key = &short_key; p.key_size = 64);
+	REFUSE(-ERROR_KEY_REJECTED, "a", p.given.old_key = wrong);
+	REFUSE(-EINVAL, "a", p.given.new_key = &short_key; p.key_size = 64);
 #undef REFUSE
 }
 

@@ -207,7 +207,7 @@ static void a_given_new_volume_key_is_used(void **state)
 	assert_int_equal(secret_new(64, &wanted), 0);
 	for (size_t i = 0; i < wanted->size; i++)
 		wanted->data[i] = (uint8_t)(i * 7 + 1);
-	p.new_volume_key = wanted;
+	p.given.new_key = wanted;
 	begin(&p, NULL, &new_key);
 	assert_same_key(new_key, wanted);
 	assert_cryptsetup_finishes("a", wanted);
@@ -222,7 +222,7 @@ static void the_volume_key_alone_begins_with_a_new_passphrase(void **state)
 	(void)state;
 	image_format("");
 	get_volume_key(&key);
-	p.volume_key = key;
+	p.given.old_key = key;
 	p.pbkdf = (struct luks_pbkdf){.type = "pbkdf2", .iterations = 1000};
 	begin(&p, &old_key, &new_key);
 	assert_int_equal(s.asked, 1);
@@ -245,7 +245,7 @@ static void a_volume_without_keyslots_needs_its_key(void **state)
 	must_run("cryptsetup luksErase -q image");
 	assert_int_equal(luks_begin_plan(&p, &b), -ENOENT);
 
-	p.volume_key = key;
+	p.given.old_key = key;
 	p.pbkdf = (struct luks_pbkdf){.type = "pbkdf2", .iterations = 1000};
 	begin(&p, NULL, &new_key);
 	assert_cryptsetup_finishes("a", new_key);

@@ -23,18 +23,22 @@
 	PROPERTY("StateError", "s", STATE, GETTER(get_state_error), NULL)                          \
 	PROPERTY("Unlocked", "b", STATE, BOOL(status.unlocked), NULL)                              \
 	PROPERTY("Job", "o", STATE, GETTER(get_job), NULL)                                         \
-	PROPERTY("Mode", "s", PARAMETERS, ARRAY(header.mode), "Mode:")                             \
-	PROPERTY("Direction", "s", PARAMETERS, ARRAY(header.direction), "Direction:")              \
-	PROPERTY("Resilience", "s", PARAMETERS, ARRAY(header.resilience), "Resilience:")           \
-	PROPERTY("ResilienceHash", "s", PARAMETERS, ARRAY(header.resilience_hash), NULL)           \
-	PROPERTY("OldCipher", "s", PARAMETERS, ARRAY(header.old_cipher), NULL)                     \
-	PROPERTY("NewCipher", "s", PARAMETERS, ARRAY(header.new_cipher), NULL)                     \
-	PROPERTY("OldSectorSize", "u", PARAMETERS, NUMBER(header.old_sector_size), NULL)           \
-	PROPERTY("NewSectorSize", "u", PARAMETERS, NUMBER(header.new_sector_size), NULL)           \
-	PROPERTY("NewKeySize", "u", PARAMETERS, NUMBER(header.new_key_size), NULL)                 \
-	PROPERTY("KeepKey", "b", PARAMETERS, BOOL(header.keep_key), NULL)                          \
-	PROPERTY("NewPbkdf", "s", PARAMETERS, ARRAY(header.new_pbkdf), NULL)                       \
-	PROPERTY("NewPbkdfHash", "s", PARAMETERS, ARRAY(header.new_pbkdf_hash), NULL)              \
+	PROPERTY("Mode", "s", PARAMETERS, ARRAY(header.parameters.mode), "Mode:")                  \
+	PROPERTY("Direction", "s", PARAMETERS, ARRAY(header.parameters.direction), "Direction:")   \
+	PROPERTY("Resilience", "s", PARAMETERS, ARRAY(header.parameters.resilience),               \
+		 "Resilience:")                                                                    \
+	PROPERTY("ResilienceHash", "s", PARAMETERS, ARRAY(header.parameters.resilience_hash),      \
+		 NULL)                                                                             \
+	PROPERTY("OldCipher", "s", PARAMETERS, ARRAY(header.parameters.old_cipher), NULL)          \
+	PROPERTY("NewCipher", "s", PARAMETERS, ARRAY(header.parameters.new_cipher), NULL)          \
+	PROPERTY("OldSectorSize", "u", PARAMETERS, NUMBER(header.parameters.old_sector_size),      \
+		 NULL)                                                                             \
+	PROPERTY("NewSectorSize", "u", PARAMETERS, NUMBER(header.parameters.new_sector_size),      \
+		 NULL)                                                                             \
+	PROPERTY("NewKeySize", "u", PARAMETERS, NUMBER(header.parameters.new_key_size), NULL)      \
+	PROPERTY("KeepKey", "b", PARAMETERS, BOOL(header.parameters.keep_key), NULL)               \
+	PROPERTY("NewPbkdf", "s", PARAMETERS, ARRAY(header.parameters.new_pbkdf), NULL)            \
+	PROPERTY("NewPbkdfHash", "s", PARAMETERS, ARRAY(header.parameters.new_pbkdf_hash), NULL)   \
 	PROPERTY("BytesTotal", "t", PROGRESS, NUMBER(progress.bytes_total), NULL)                  \
 	PROPERTY("BytesDone", "t", PROGRESS, NUMBER(progress.bytes_done), NULL)                    \
 	PROPERTY("BytesLeft", "t", PROGRESS, GETTER(get_bytes_left), NULL)                         \

@@ -48,6 +48,20 @@ enum reencryption {
 	REENCRYPTION_FINISH = LUKS_REENC_FINISH,
 };
 
+/* Of a re-encryption; without one only the old side is that of the volume. */
+struct parameters {
+	char mode[16]; /* "reencrypt", "encrypt", "decrypt"; "" without one, as the next three */
+	char direction[16]; /* "forward", "backward" */
+	char resilience[32];
+	char resilience_hash[33];                  /* "" with a journal */
+	char old_cipher[128], new_cipher[128];     /* the old one also at rest: the cipher in use */
+	uint32_t old_sector_size, new_sector_size; /* bytes */
+	uint32_t new_key_size;                     /* bytes; 0: no keyslot tells */
+	bool keep_key;
+	/* Of all keyslots of the new key; "": they differ, or the key stays. */
+	char new_pbkdf[16], new_pbkdf_hash[33];
+};
+
 /* Inspect(): the header and the live table, without keys. */
 struct worker_look {
 	bool valid; /* else the volume could not be read, and nothing else is set */
@@ -57,16 +71,7 @@ struct worker_look {
 	char *record;                  /* "": none */
 	struct node node, header_node; /* of device and header; not known to an older worker */
 	enum reencryption reencryption;
-	/* The next three: "" without a re-encryption. */
-	char mode[16];      /* "reencrypt", "encrypt", "decrypt" */
-	char direction[16]; /* "forward", "backward" */
-	char resilience[32], resilience_hash[33];
-	char old_cipher[128], new_cipher[128];
-	uint32_t old_sector_size, new_sector_size; /* bytes */
-	uint32_t new_key_size;                     /* bytes; 0: no keyslot tells */
-	bool keep_key;
-	/* Of all keyslots of the new key; "": they differ, or the key stays. */
-	char new_pbkdf[16], new_pbkdf_hash[33];
+	struct parameters parameters;
 	struct worker_progress progress; /* bytes and hotzone only */
 	bool stacked;                    /* helpers of a worker that died are there */
 	bool supported;                  /* false: only cryptsetup can resume it */

@@ -51,22 +51,23 @@ static bool is_supported(const struct luks_status *s)
 static void fill_reencryption(const struct look *l, struct worker_look *ret)
 {
 	const struct luks_reenc *reenc = &l->status.reenc;
+	struct parameters *p = &ret->parameters;
 
 	ret->reencryption = (enum reencryption)reenc->state;
 	if (reenc->state != LUKS_REENC_NONE) {
-		COPY(ret->mode, luks_reenc_mode_name(reenc->mode));
-		COPY(ret->direction, luks_direction_name(reenc->direction));
-		COPY(ret->resilience, luks_resilience_name(reenc->resilience));
-		COPY(ret->resilience_hash, reenc->hash);
+		COPY(p->mode, luks_reenc_mode_name(reenc->mode));
+		COPY(p->direction, luks_direction_name(reenc->direction));
+		COPY(p->resilience, luks_resilience_name(reenc->resilience));
+		COPY(p->resilience_hash, reenc->hash);
 	}
-	COPY(ret->old_cipher, reenc->old_side.cipher);
-	COPY(ret->new_cipher, reenc->new_side.cipher);
-	ret->old_sector_size = reenc->old_side.sector_size;
-	ret->new_sector_size = reenc->new_side.sector_size;
-	ret->new_key_size = l->new_key.size;
-	ret->keep_key = reenc->keep_key;
-	COPY(ret->new_pbkdf, l->new_key.pbkdf);
-	COPY(ret->new_pbkdf_hash, l->new_key.pbkdf_hash);
+	COPY(p->old_cipher, reenc->old_side.cipher);
+	COPY(p->new_cipher, reenc->new_side.cipher);
+	p->old_sector_size = reenc->old_side.sector_size;
+	p->new_sector_size = reenc->new_side.sector_size;
+	p->new_key_size = l->new_key.size;
+	p->keep_key = reenc->keep_key;
+	COPY(p->new_pbkdf, l->new_key.pbkdf);
+	COPY(p->new_pbkdf_hash, l->new_key.pbkdf_hash);
 }
 
 static int fill_texts(const struct look *l, struct worker_look *ret)

@@ -338,9 +338,9 @@ static struct luks_begin_params begin_params(const struct steps *s)
 		.resilience = text_or_null(z->resilience) ?: "checksum",
 		.resilience_hash = text_or_null(z->hash) ?: "sha256",
 		.device_size = o->target.device_size,
-		.volume_key = s->volume_key,
-		.new_volume_key = s->new_volume_key,
-		.no_keyslots = o->keys.no_keyslots,
+		.given.old_key = s->volume_key,
+		.given.new_key = s->new_volume_key,
+		.given.no_keyslots = o->keys.no_keyslots,
 		.token_choice = options_choose_tokens(o) ? &s->token_choice : NULL,
 		.pbkdf =
 			{

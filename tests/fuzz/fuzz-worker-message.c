@@ -13,7 +13,7 @@ static void require_end(const struct worker_end *end)
 	REQUIRE((unsigned)l->reencryption <= REENCRYPTION_FINISH);
 	REQUIRE((unsigned)l->trust <= RECORD_UNTRUSTED);
 	REQUIRE((unsigned)end->outcome <= OUTCOME_STOPPED);
-	REQUIRE(memchr(l->old_cipher, '\0', sizeof(l->old_cipher)));
+	REQUIRE(memchr(l->parameters.old_cipher, '\0', sizeof(l->parameters.old_cipher)));
 	REQUIRE(memchr(end->check.obstacle.text, '\0', sizeof(end->check.obstacle.text)));
 }
 

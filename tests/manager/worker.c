@@ -48,8 +48,8 @@ static void fill_look(const struct worker *w, struct worker_look *l)
 		.node = node,
 		.header_node = node,
 		.reencryption = h->state,
-		.old_sector_size = 512,
-		.new_sector_size = 512,
+		.parameters.old_sector_size = 512,
+		.parameters.new_sector_size = 512,
 		.stacked = h->stacked,
 		.supported = true,
 		.trust = trust_of(w, h),
@@ -58,8 +58,8 @@ static void fill_look(const struct worker *w, struct worker_look *l)
 	};
 	l->name[0] = (char)('a' + w->disk->number);
 	if (h->state != REENCRYPTION_NONE) {
-		(void)text_copy(l->mode, sizeof(l->mode), "reencrypt");
-		(void)text_copy(l->direction, sizeof(l->direction),
+		(void)text_copy(l->parameters.mode, sizeof(l->parameters.mode), "reencrypt");
+		(void)text_copy(l->parameters.direction, sizeof(l->parameters.direction),
 				h->backward ? "backward" : "forward");
 	}
 	memcpy(l->old_side, h->old_side, sizeof(l->old_side));

@@ -38,7 +38,8 @@ DEFINE_GETTER(get_bytes_left)
 {
 	const struct volume *v = userdata;
 
-	return sd_bus_message_append(reply, "t", *v->header.mode ? volume_bytes_left(v) : 0);
+	return sd_bus_message_append(reply, "t",
+				     *v->header.parameters.mode ? volume_bytes_left(v) : 0);
 }
 
 static const struct politeness *politeness_of(const struct volume *v)

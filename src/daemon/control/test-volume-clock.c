@@ -49,7 +49,7 @@ static int begin(void **state)
 {
 	const struct worker_look look = {.valid = true,
 					 .reencryption = REENCRYPTION_CLEAN,
-					 .direction = "forward",
+					 .parameters.direction = "forward",
 					 .progress = {.bytes_total = 1000}};
 
 	now = START;

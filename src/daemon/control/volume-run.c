@@ -77,8 +77,8 @@ int volume_check_rotation(const struct volume *v, const struct rotate_options *o
 			  struct failure *f)
 {
 	/* One that is queued begins with what the present one leaves. */
-	const char *old_cipher =
-		*v->header.new_cipher ? v->header.new_cipher : v->header.old_cipher;
+	const char *old_cipher = *v->header.parameters.new_cipher ? v->header.parameters.new_cipher
+								  : v->header.parameters.old_cipher;
 
 	return check_skip(v, &options->run, old_cipher,
 			  *options->cipher ? options->cipher : old_cipher, f);
@@ -88,12 +88,12 @@ int volume_change_run(struct volume *v, const struct run_choices *run, struct fa
 {
 	struct record *r = &v->token.record;
 	struct run_choices changed = *in_force(v);
-	const char *new_cipher = *v->header.new_cipher ? v->header.new_cipher
-				 : *r->queued.cipher   ? r->queued.cipher
-						       : v->header.old_cipher;
+	const char *new_cipher = *v->header.parameters.new_cipher ? v->header.parameters.new_cipher
+				 : *r->queued.cipher              ? r->queued.cipher
+								  : v->header.parameters.old_cipher;
 
 	if (run->skip_unwritten != CHOICE_CONFIGURED) {
-		int q = check_skip(v, run, v->header.old_cipher, new_cipher, f);
+		int q = check_skip(v, run, v->header.parameters.old_cipher, new_cipher, f);
 
 		if (q < 0)
 			return q;

@@ -257,7 +257,8 @@ static int refuse_cancel(const struct volume *v, struct failure *f)
 	if (v->token.record.cancel || header_is_backward(&v->header))
 		return failure_set(f, -ERROR_REVERSING, "%s: it is on its way back already",
 				   v->place.device);
-	if (header_in_reencryption(&v->header) && strcmp(v->header.mode, "reencrypt") != 0)
+	if (header_in_reencryption(&v->header) &&
+	    strcmp(v->header.parameters.mode, "reencrypt") != 0)
 		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
 				   v->place.device);
 	return 0;

@@ -136,11 +136,11 @@ static struct worker_look look_of(enum reencryption reencryption)
 		.valid = true,
 		.reencryption = reencryption,
 		.supported = true,
-		.mode = "reencrypt",
-		.direction = "backward",
-		.old_cipher = "aes-xts-plain64",
-		.new_cipher = "serpent-xts-plain64",
-		.new_key_size = 64,
+		.parameters.mode = "reencrypt",
+		.parameters.direction = "backward",
+		.parameters.old_cipher = "aes-xts-plain64",
+		.parameters.new_cipher = "serpent-xts-plain64",
+		.parameters.new_key_size = 64,
 		.old_side = "a",
 		.new_side = "b",
 	};
@@ -154,14 +154,14 @@ static void what_is_of_a_rotation_is_empty_out_of_one(void **state)
 	(void)state;
 	header_looked(&h, &look);
 	assert_true(header_in_reencryption(&h) && header_is_backward(&h));
-	assert_string_equal(h.new_cipher, "serpent-xts-plain64");
+	assert_string_equal(h.parameters.new_cipher, "serpent-xts-plain64");
 	look.reencryption = REENCRYPTION_NONE;
 	header_looked(&h, &look);
 	assert_false(header_in_reencryption(&h) || header_is_backward(&h));
-	assert_string_equal(h.mode, "");
-	assert_string_equal(h.new_cipher, "");
-	assert_int_equal(h.new_key_size, 0);
-	assert_string_equal(h.old_cipher, "aes-xts-plain64"); /* the one in use */
+	assert_string_equal(h.parameters.mode, "");
+	assert_string_equal(h.parameters.new_cipher, "");
+	assert_int_equal(h.parameters.new_key_size, 0);
+	assert_string_equal(h.parameters.old_cipher, "aes-xts-plain64"); /* the one in use */
 }
 
 static void a_lost_header_is_seen_again_by_a_look(void **state)

@@ -6,29 +6,20 @@
 
 #include "util/text.h"
 
-/* @source: "" out of re-encryption. */
-#define TAKE(to, source) ((void)text_copy(to, sizeof(to), source))
-
-static void take_rotation(struct volume_header *h, const struct worker_look *l, bool none)
+static void take_parameters(struct parameters *p, const struct worker_look *look)
 {
-	TAKE(h->mode, none ? "" : l->mode);
-	TAKE(h->direction, none ? "" : l->direction);
-	TAKE(h->resilience, none ? "" : l->resilience);
-	TAKE(h->resilience_hash, none ? "" : l->resilience_hash);
-	TAKE(h->new_cipher, none ? "" : l->new_cipher);
-	TAKE(h->new_pbkdf, none ? "" : l->new_pbkdf);
-	TAKE(h->new_pbkdf_hash, none ? "" : l->new_pbkdf_hash);
-	h->new_sector_size = none ? 0 : l->new_sector_size;
-	h->new_key_size = none ? 0 : l->new_key_size;
-	h->keep_key = !none && l->keep_key;
+	if (look->reencryption != REENCRYPTION_NONE) {
+		*p = look->parameters;
+		return;
+	}
+	*p = (struct parameters){.old_sector_size = look->parameters.old_sector_size};
+	(void)text_copy(p->old_cipher, sizeof(p->old_cipher), look->parameters.old_cipher);
 }
 
 void header_looked(struct volume_header *h, const struct worker_look *look)
 {
 	assert(look->valid);
-	take_rotation(h, look, look->reencryption == REENCRYPTION_NONE);
-	TAKE(h->old_cipher, look->old_cipher);
-	h->old_sector_size = look->old_sector_size;
+	take_parameters(&h->parameters, look);
 	h->reencryption = look->reencryption;
 	h->unseen = false;
 	h->stacked = look->stacked;
@@ -50,7 +41,7 @@ bool header_in_reencryption(const struct volume_header *h)
 
 bool header_is_backward(const struct volume_header *h)
 {
-	return strcmp(h->direction, "backward") == 0;
+	return strcmp(h->parameters.direction, "backward") == 0;
 }
 
 bool header_is_unclean(const struct volume_header *h)

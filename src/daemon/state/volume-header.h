@@ -15,16 +15,7 @@ struct volume_header {
 	bool stacked, supported;
 	uint64_t sequence;
 	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE];
-	char mode[16];      /* "reencrypt", ... */
-	char direction[16]; /* "forward", "backward" */
-	char resilience[32];
-	char old_cipher[128]; /* also out of re-encryption: the cipher in use */
-	char new_cipher[128];
-	uint32_t old_sector_size, new_sector_size; /* bytes */
-	uint32_t new_key_size;                     /* bytes; 0: not known */
-	bool keep_key;
-	char resilience_hash[33];               /* "" with a journal */
-	char new_pbkdf[16], new_pbkdf_hash[33]; /* of the new keyslots; "": not known */
+	struct parameters parameters;
 };
 
 void header_looked(struct volume_header *h, const struct worker_look *look);
