@@ -12,6 +12,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
 	src/daemon/state/job.c src/daemon/state/job.h \
+	src/daemon/state/job-numbers.c src/daemon/state/job-numbers.h \
 	src/daemon/state/politeness.c src/daemon/state/politeness.h \
 	src/daemon/state/record-check.c src/daemon/state/record-life.c \
 	src/daemon/state/record-wish.c \
@@ -19,6 +20,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/state/remembered.c src/daemon/state/remembered.h \
 	src/daemon/state/saved-state.c src/daemon/state/saved-state.h \
 	src/daemon/state/state-file.c \
+	src/daemon/state/whole-file.c src/daemon/state/whole-file.h \
 	src/daemon/state/volume-header.c src/daemon/state/volume-header.h \
 	src/daemon/state/volume-progress.c src/daemon/state/volume-progress.h \
 	src/daemon/state/volume-trouble.c src/daemon/state/volume-trouble.h \
@@ -104,6 +106,9 @@ src_daemon_state_test_config_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-record
 src_daemon_state_test_record_SOURCES = src/daemon/state/test-record.c
 src_daemon_state_test_record_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-job-numbers
+src_daemon_state_test_job_numbers_SOURCES = src/daemon/state/test-job-numbers.c
+src_daemon_state_test_job_numbers_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-state-file
 src_daemon_state_test_state_file_SOURCES = src/daemon/state/test-state-file.c
 src_daemon_state_test_state_file_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -92,7 +92,7 @@
  *   KeysAvailable(h old, h new)
  *	Memfds with the volume keys of a re-encryption, whenever a job gets them; for the fd
  *	store, and for Adopt(). Twice the same key where it is kept. While there is no connection
- *	they wait for the next one.
+ *	they wait for the next one, and there for the first call.
  *
  * Errors: SERVICE_ERROR_PREFIX and error_name(); those of Inspect() and SetRecord() have the
  * number as a second argument i, as Done has it.

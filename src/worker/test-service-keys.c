@@ -154,6 +154,7 @@ static void keys_wait_for_the_next_manager(void **state)
 	call(&w, "Prepare", "a{sv}", 2, "Pbkdf", "s", "pbkdf2", "PbkdfIterations", "u", 3000000);
 	worker_disconnect(&w);
 	worker_connect(&w);
+	sd_bus_message_unref(get_status(&w)); /* before a call nothing is sent */
 	take_keys(&w, fd);
 	close_keys(fd);
 	worker_quit(&w);

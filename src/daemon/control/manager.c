@@ -87,6 +87,9 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	r = saved_state_init(&m->core->saved, options->state_dir);
 	if (r < 0)
 		return r;
+	r = job_numbers_init(&m->jobs.numbers, options->state_dir);
+	if (r < 0)
+		return r;
 	r = manager_turn_new(m);
 	if (r < 0)
 		return r;
@@ -112,6 +115,7 @@ struct manager *manager_free(struct manager *m)
 		volume_free_all(m);
 		worker_link_free_retired();
 		job_free_all(&m->jobs);
+		job_numbers_clear(&m->jobs.numbers);
 		store_close();
 		manager_free_clock(m);
 		(void)sd_event_source_disable_unref(m->core->ready_limit);

@@ -104,7 +104,7 @@ int job_new(struct jobs *jobs, enum job_kind kind, const struct job_seat *seats,
 	if (!j)
 		return -ENOMEM;
 	j->jobs = jobs;
-	j->id = ++jobs->last_id;
+	j->id = job_numbers_next(&jobs->numbers);
 	j->kind = kind;
 	j->created_usec = wall_clock_usec();
 	j->n_members = n;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/state/failure.h"
+#include "daemon/state/job-numbers.h"
 
 #define JOBS_KEPT 64
 
@@ -46,7 +47,7 @@ struct job_member {
 struct job {
 	struct jobs *jobs;
 	struct job *next;
-	uint64_t id; /* from 1 */
+	uint64_t id; /* from 1; grows, over restarts, too */
 	enum job_kind kind;
 	enum job_state state;
 	/* Realtime clock, microseconds; 0: not yet. */
@@ -71,7 +72,7 @@ struct jobs {
 	size_t n;
 	struct job *first; /* list, by job->next, ascending ids; ended ones included */
 	unsigned running;
-	uint64_t last_id;
+	struct job_numbers numbers;
 	const struct job_observer *observer;
 	void *userdata;
 };

@@ -2,7 +2,6 @@
 #include "daemon/state/remembered.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,10 +11,10 @@
 #include <unistd.h>
 #include <json-c/json.h>
 
+#include "daemon/state/whole-file.h"
 #include "model/json-members.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
-#include "util/io.h"
 #include "util/log.h"
 
 #define SIZE_MAX_OF_FILE ((size_t)64 << 10) /* two texts of 8 KiB, escaped */
@@ -40,27 +39,6 @@ void remembered_clear(struct remembered *r)
 	free(r->written);
 	free(r->pending);
 	*r = (struct remembered){};
-}
-
-static int read_file(const char *path, char **ret)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	_cleanup_free_ char *text = NULL;
-	struct stat st;
-	int r;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || (size_t)st.st_size > SIZE_MAX_OF_FILE)
-		return -EFBIG;
-	text = calloc(1, (size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	r = pread_full(fd, text, (size_t)st.st_size, 0);
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(text);
-	return 0;
 }
 
 static void cleanup_json(json_object **o)
@@ -92,7 +70,7 @@ void remembered_load(const char *dir, const char *uuid, struct remembered *ret)
 	*ret = (struct remembered){};
 	if (!dir || !is_uuid(uuid) || path_of(dir, uuid, "", path) < 0)
 		return;
-	r = read_file(path, &text);
+	r = whole_file_read(path, SIZE_MAX_OF_FILE, &text);
 	if (r == -ENOENT)
 		return;
 	o = r < 0 ? NULL : json_tokener_parse(text);
@@ -119,44 +97,17 @@ static int format_remembered(const struct remembered *r, json_object **ret)
 	return 0;
 }
 
-static int write_file(const char *path, const char *text)
-{
-	_cleanup_close_ int fd =
-		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	size_t size = strlen(text);
-
-	if (fd < 0)
-		return -errno;
-	while (size > 0) {
-		ssize_t n = write(fd, text, size);
-
-		if (n < 0)
-			return -errno;
-		text += n;
-		size -= (size_t)n;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-static int sync_directory(const char *path)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 static int make_directory(const char *path)
 {
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int replace_file(const char *dir, const char *uuid, const char *text)
+static int write_text(const char *dir, const char *uuid, const char *text)
 {
-	char path[PATH_MAX], new_path[PATH_MAX], directory[PATH_MAX];
+	char path[PATH_MAX], directory[PATH_MAX];
 	int r;
 
-	if (path_of(dir, "", "", directory) < 0 || path_of(dir, uuid, "", path) < 0 ||
-	    path_of(dir, uuid, ".new", new_path) < 0)
+	if (path_of(dir, "", "", directory) < 0 || path_of(dir, uuid, "", path) < 0)
 		return -ENAMETOOLONG;
 	r = make_directory(dir);
 	if (r < 0)
@@ -164,13 +115,8 @@ static int replace_file(const char *dir, const char *uuid, const char *text)
 	r = make_directory(directory);
 	if (r < 0)
 		return r;
-	r = write_file(new_path, text);
-	if (r < 0)
-		return r;
-	if (rename(new_path, path) < 0)
-		return -errno;
-	r = sync_directory(directory);
-	return r < 0 ? r : sync_directory(dir);
+	r = whole_file_replace(path, text);
+	return r < 0 ? r : whole_file_flush_name(directory);
 }
 
 static int write_remembered(const char *dir, const char *uuid, const struct remembered *r)
@@ -185,7 +131,7 @@ static int write_remembered(const char *dir, const char *uuid, const struct reme
 	if (q < 0)
 		return q;
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
-	return text ? replace_file(dir, uuid, text) : -ENOMEM;
+	return text ? write_text(dir, uuid, text) : -ENOMEM;
 }
 
 int remembered_save(const char *dir, const char *uuid, const struct remembered *r)

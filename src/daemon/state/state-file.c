@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * Writes the state file: to a file beside it, which then takes its name.
- *
- *     write NEW -> fsync NEW -> rename NEW -> fsync the directory
- *
- * After a power cut at any of these the old file is there, or the new one, whole.
- */
+/* What the state file says. */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "daemon/state/config.h"
+#include "daemon/state/whole-file.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/path-text.h"
@@ -66,53 +58,32 @@ static int print_state(FILE *f, const struct config *c)
 		if (r < 0)
 			return r;
 	}
-	return fflush(f) != 0 || fsync(fileno(f)) < 0 ? -errno : 0;
+	return 0;
 }
 
-/* Writes and closes @f, which is the file @path, and renames it to @state_path. */
-static int finish_file(FILE *f, const struct config *c, const char *path, const char *state_path)
+static int print_text(const struct config *c, char **ret)
 {
-	const int r = print_state(f, c);
-	const int closed = fclose(f) == 0 ? 0 : -errno;
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	int r, closed;
 
+	if (!f)
+		return -ENOMEM;
+	r = print_state(f, c);
+	closed = fclose(f) == 0 ? 0 : -ENOMEM;
 	if (r < 0 || closed < 0)
 		return r < 0 ? r : closed;
-	return rename(path, state_path) < 0 ? -errno : 0;
-}
-
-/* Makes the new name durable. @path: of a file in the directory. */
-static int flush_directory(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *directory = NULL;
-	_cleanup_close_ int fd = -1;
-
-	if (!slash)
-		directory = strdup(".");
-	else
-		directory = strndup(path, (size_t)(slash - path) + 1);
-	if (!directory)
-		return -ENOMEM;
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+	*ret = TAKE_PTR(text);
+	return 0;
 }
 
 int config_write_state(const struct config *c, const char *state_path)
 {
-	char path[PATH_MAX];
-	FILE *f;
-	int r;
+	_cleanup_free_ char *text = NULL;
+	int r = print_text(c, &text);
 
-	if ((size_t)snprintf(path, sizeof(path), "%s.new", state_path) >= sizeof(path))
-		return log_error_errno(-ENAMETOOLONG, "%s: cannot be written", state_path);
-	f = fopen(path, "we");
-	if (!f)
-		return log_error_errno(-errno, "%s: cannot be written", path);
-	r = finish_file(f, c, path, state_path);
-	if (r < 0) {
-		(void)unlink(path);
-		return log_error_errno(r, "%s: cannot be written", state_path);
-	}
-	r = flush_directory(state_path);
-	return r < 0 ? log_error_errno(r, "%s: cannot flush its directory", state_path) : 0;
+	if (r == 0)
+		r = whole_file_replace(state_path, text);
+	return r < 0 ? log_error_errno(r, "%s: cannot be written", state_path) : 0;
 }
