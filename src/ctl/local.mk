@@ -2,7 +2,8 @@
 CTL_LIBS = src/cli/libcli.a src/pace/libpace.a src/proto/libproto.a src/model/libmodel.a src/io/librio.a src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a \
 	src/util/libutil.a $(LUKS_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
-sbin_PROGRAMS += src/ctl/recryptctl
+# Anybody may look at volumes.
+bin_PROGRAMS += src/ctl/recryptctl
 src_ctl_recryptctl_SOURCES = \
 	src/ctl/recryptctl.c \
 	src/ctl/active.c src/ctl/active.h src/ctl/append-options.c \

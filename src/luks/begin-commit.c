@@ -364,12 +364,8 @@ static int note_numbers(struct luks_begin *b)
 {
 	int r = luks_numbers_note(b->header->json, b->header->size, &b->numbers);
 
-	if (r != -ENOSPC)
-		return r;
-	log_notice("%s: the LUKS2 header has no room to note the numbers of the keyslots; they "
-		   "will have other numbers when the re-encryption is complete",
-		   b->params.device);
-	return 0;
+	b->numbers_change = r == -ENOSPC;
+	return r == -ENOSPC ? 0 : r;
 }
 
 static int make_header(struct luks_begin *b)
@@ -415,6 +411,10 @@ int luks_begin_commit(struct luks_begin *b, struct secret **ret_old_key,
 	r = luks_draft_put(b->draft);
 	if (r < 0)
 		return r;
+	if (b->numbers_change)
+		log_notice("%s: the LUKS2 header has no room to note the numbers of the keyslots; "
+			   "they will have other numbers when the re-encryption is complete",
+			   b->params.device);
 	*ret_old_key = TAKE_PTR(b->old_key);
 	*ret_new_key = TAKE_PTR(b->new_key);
 	return 0;

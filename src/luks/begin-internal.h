@@ -24,6 +24,7 @@ struct luks_begin {
 	struct luks_begin_opener openers[LUKS_MAX_KEYSLOTS];
 	uint32_t leftovers;          /* bit n: keyslot n, see begin-leftover.h */
 	struct luks_numbers numbers; /* of the copies that are made */
+	bool numbers_change;         /* there is no room to note them */
 	struct secret *old_key, *new_key;
 	struct secret *new_passphrase; /* opens no old keyslot; the volume key was given instead */
 	struct luks_draft *draft;      /* NULL in the process that derives */
