@@ -63,6 +63,7 @@
 	PROPERTY("StallTarget", "t", LIMIT, NUMBER(settings.stall_target_usec), NULL)              \
 	PROPERTY("KeyId", "s", KEYS, ARRAY(token.shown.key_id), "Key:")                            \
 	PROPERTY("KeyGeneration", "u", KEYS, NUMBER(token.shown.key_generation), NULL)             \
+	PROPERTY("ProtectedGeneration", "u", KEYS, GETTER(get_protected_generation), NULL)         \
 	PROPERTY("Keys", "a(sustttt)", KEYS, GETTER(get_keys), NULL)                               \
 	PROPERTY("StateToken", "s", ROTATION, ARRAY(token.trust), NULL)                            \
 	PROPERTY("StateTokenReason", "s", ROTATION, ARRAY(token.trust_reason), NULL)               \

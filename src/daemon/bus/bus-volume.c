@@ -97,7 +97,7 @@ static int append_key(sd_bus_message *m, const struct volume_key *k)
 	r = sd_bus_message_append(m, "u", k->generation);
 	if (r < 0)
 		return r;
-	r = bus_append_text(m, k->state);
+	r = bus_append_text(m, volume_key_state(k));
 	if (r < 0)
 		return r;
 	r = sd_bus_message_append(m, "tttt", k->registered_usec, k->populated_usec,
@@ -113,6 +113,14 @@ DEFINE_GETTER(get_keys)
 	for (size_t i = 0; r >= 0 && i < v->token.shown.n_keys; i++)
 		r = append_key(reply, &v->token.shown.keys[i]);
 	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DEFINE_GETTER(get_protected_generation)
+{
+	const struct volume *v = userdata;
+
+	return sd_bus_message_append(
+		reply, "u", volume_keys_protected(v->token.shown.keys, v->token.shown.n_keys));
 }
 
 DEFINE_GETTER(get_queued_rotation)

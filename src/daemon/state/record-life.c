@@ -170,3 +170,17 @@ const struct volume_key *record_active_key(const struct record *r)
 			return &r->keys[i - 1];
 	return NULL;
 }
+
+const char *volume_key_state(const struct volume_key *k)
+{
+	return key_is(k, "retired") && k->retired_usec == 0 ? "retiring" : k->state;
+}
+
+uint32_t volume_keys_protected(const struct volume_key *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (key_is(&keys[i], "active") ||
+		    strcmp(volume_key_state(&keys[i]), "retiring") == 0)
+			return keys[i].generation;
+	return 0;
+}

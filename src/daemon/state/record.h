@@ -173,3 +173,12 @@ bool record_turned(struct record *r);
 
 /* The key that new data is written with, or NULL. */
 const struct volume_key *record_active_key(const struct record *r);
+
+/*
+ * The state as it is told: while data are left under a key that another one takes over from, it is
+ * "retiring". The record has no word for that, but the time that is missing.
+ */
+const char *volume_key_state(const struct volume_key *k);
+
+/* Of the oldest key that data are under; 0 where none is known. */
+uint32_t volume_keys_protected(const struct volume_key *keys, size_t n);

@@ -222,8 +222,12 @@ static void a_finished_rotation_retires_the_old_key(void **state)
 	assert_string_equal(r.keys[1].state, "active");
 	assert_string_equal(r.keys[0].state, "retired");
 	assert_int_equal(r.keys[0].retired_usec, 0); /* it is still needed */
+	assert_string_equal(volume_key_state(&r.keys[0]), "retiring");
+	assert_int_equal(volume_keys_protected(r.keys, r.n_keys), 0);
 	record_ended(&r, false, 4);
 	assert_int_equal(r.keys[0].retired_usec, 4);
+	assert_string_equal(volume_key_state(&r.keys[0]), "retired");
+	assert_int_equal(volume_keys_protected(r.keys, r.n_keys), 1);
 	assert_int_equal(r.keys[1].activated_usec, 3);
 	assert_string_equal(r.last.outcome, "finished");
 	assert_ptr_equal(record_active_key(&r), &r.keys[1]);
