@@ -79,9 +79,11 @@ int error_received(int sent, const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
+	if (sent >= 0 || sent <= -ERROR_FIRST)
+		return -EIO;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].sent > 0 && rows[i].sent == -sent &&
 		    strcmp(rows[i].name, dot ? dot + 1 : name) == 0)
 			return -rows[i].error;
-	return sent < 0 && sent > -ERROR_FIRST ? sent : -EIO;
+	return sent;
 }

@@ -22,6 +22,7 @@ static void each_code_has_a_name_and_a_text(void **state)
 	}
 	assert_string_equal(error_text(-ENOMEM), strerrordesc_np(ENOMEM));
 	assert_true(*error_text(-ERROR_END));
+	assert_true(*error_text(INT32_MIN));
 }
 
 /* What a kernel or a library says is never one of ours. */

@@ -22,7 +22,7 @@ _Static_assert(sizeof(texts) / sizeof(texts[0]) == ERROR_END - ERROR_FIRST, "a t
 
 const char *error_text(int error)
 {
-	const int code = error < 0 ? -error : error;
+	const int code = error < -ERROR_END ? ERROR_END : error < 0 ? -error : error;
 
 	if (code >= ERROR_FIRST && code < ERROR_END)
 		return texts[code - ERROR_FIRST];

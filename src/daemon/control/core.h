@@ -169,8 +169,10 @@ void volume_give_up_record(struct volume *v, int error, const struct failure *f)
 extern const struct probe_owner found_owner;
 
 /* volume-ended.c */
-/* A job but a look has ended, and v is as the worker found it then. @was_backward: before that. */
-void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_backward);
+/* What the header said of a re-encryption before a job. */
+enum before { BEFORE_AT_REST, BEFORE_FORWARD, BEFORE_BACKWARD };
+/* A job but a look has ended, and v is as the worker found it then. */
+void volume_job_ended(struct volume *v, const struct worker_end *e, enum before before);
 
 /* volume-request.c */
 /* Of the callbacks only one; a descriptor only to unlock, which becomes the request's. -ENOMEM. */

@@ -101,7 +101,8 @@ static void undo_ended(struct volume *v, const struct worker_end *e)
  * Of recover and reverse: @done says whether it has come to what it was sent for. The manager
  * before this one may have asked the worker for the same.
  */
-static void recover_ended(struct volume *v, const struct worker_end *e, bool done)
+static void recover_ended(struct volume *v, const struct worker_end *e, bool done,
+			  enum before before)
 {
 	struct failure f = e->failure;
 	int error = e->error == -ERROR_REVERSING && done ? 0 : e->error;
@@ -112,10 +113,12 @@ static void recover_ended(struct volume *v, const struct worker_end *e, bool don
 	}
 	if (worker_slot_retry_later(&v->worker, error))
 		return;
-	/* Its last hotzone may have been all that was left. */
-	if (error == -ERROR_NO_ROTATION || (error == 0 && !header_in_reencryption(&v->header)))
+	if (error == -ERROR_NO_ROTATION)
 		volume_settle_record(v);
-	if (error == 0 && !done)
+	/* Its last hotzone was all that was left. */
+	if (error == 0 && before != BEFORE_AT_REST && !header_in_reencryption(&v->header))
+		over_as_expected(v, e, before == BEFORE_BACKWARD);
+	else if (error == 0 && !done)
 		error = failure_set(&f, -ERROR_HEADER_CHANGED,
 				    "%s: it could not be brought to a clean state",
 				    v->place.device);
@@ -123,7 +126,7 @@ static void recover_ended(struct volume *v, const struct worker_end *e, bool don
 		volume_fail(v, error, &f);
 }
 
-void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_backward)
+void volume_job_ended(struct volume *v, const struct worker_end *e, enum before before)
 {
 	switch (e->job) {
 	case WORKER_UNLOCK:
@@ -138,17 +141,18 @@ void volume_job_ended(struct volume *v, const struct worker_end *e, bool was_bac
 		prepare_ended(v, e);
 		break;
 	case WORKER_CONVERT:
-		convert_ended(v, e, was_backward);
+		convert_ended(v, e, before == BEFORE_BACKWARD);
 		break;
 	case WORKER_UNDO:
 		undo_ended(v, e);
 		break;
 	case WORKER_RECOVER:
-		recover_ended(v, e, !header_is_unclean(&v->header));
+		recover_ended(v, e, !header_is_unclean(&v->header), before);
 		break;
 	case WORKER_REVERSE:
 		/* Without anything converted it is not turned around, but undone next. */
-		recover_ended(v, e, header_is_backward(&v->header) || v->progress.bytes_done == 0);
+		recover_ended(v, e, header_is_backward(&v->header) || v->progress.bytes_done == 0,
+			      before);
 		break;
 	case WORKER_NONE:
 	case WORKER_INSPECT:

@@ -167,7 +167,9 @@ static void inspected(struct volume *v, struct worker_end *e)
 static void on_ended(void *userdata, struct worker_end *e)
 {
 	struct volume *v = userdata;
-	const bool was_backward = header_is_backward(&v->header);
+	const enum before before = !header_in_reencryption(&v->header) ? BEFORE_AT_REST
+				   : header_is_backward(&v->header)    ? BEFORE_BACKWARD
+								       : BEFORE_FORWARD;
 
 	worker_slot_ended(&v->worker, e->job);
 	if (e->error == -ERROR_OTHER_VOLUME && worker_slot_knows_header(&v->worker)) {
@@ -186,7 +188,7 @@ static void on_ended(void *userdata, struct worker_end *e)
 	/* Why it failed may be that another header is there. */
 	if (e->look.valid && e->error < 0)
 		(void)volume_check_header(v);
-	volume_job_ended(v, e, was_backward);
+	volume_job_ended(v, e, before);
 	if (e->look.valid) {
 		volume_settle_record(v); /* a key may have told which record counts */
 		volume_note_sequence(v);
