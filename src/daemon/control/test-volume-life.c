@@ -104,6 +104,29 @@ static void a_cancel_turns_the_work_around(void **state)
 	assert_true(v->worker.reverse_sent);
 }
 
+/* Begun by somebody else, so that the record knows no side: that the work is over is told by the
+ * job. */
+static void a_recovery_that_ends_the_work_ends_the_rotation(void **state)
+{
+	struct worker_look look = test_look(TEST_UUID_1, REENCRYPTION_HOT);
+	struct volume *v;
+
+	look.progress.bytes_done = 900;
+	assert_int_equal(volume_new(*state, &look, test_link(), false, &v), 0);
+	test_look_clear(&look);
+	test_turn(*state);
+	(void)cancel(v);
+	test_unlock(v);
+	while (v->worker.link->record)
+		test_written(v, 0);
+	assert_int_equal(v->worker.link->job, WORKER_RECOVER);
+	test_ended(v, WORKER_RECOVER, 0, REENCRYPTION_NONE);
+	assert_state(v, VOLUME_IDLE);
+	assert_string_equal(v->token.record.last.outcome, "finished");
+	assert_false(keys_are_held(&v->keys));
+	assert_null(v->job);
+}
+
 static void a_suspension_stops_the_worker_once(void **state)
 {
 	struct volume *v = test_volume(*state, TEST_UUID_1);
@@ -227,6 +250,7 @@ int main(void)
 		TEST(a_rotation_ends_with_its_job_and_without_keys),
 		TEST(a_cancel_before_anything_is_prepared_is_over_at_once),
 		TEST(a_cancel_turns_the_work_around),
+		TEST(a_recovery_that_ends_the_work_ends_the_rotation),
 		TEST(a_suspension_stops_the_worker_once),
 		TEST(a_worker_that_dies_while_it_prepares_leaves_the_header_unseen),
 		TEST(an_error_of_the_work_waits_for_a_person),

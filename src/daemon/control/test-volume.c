@@ -30,7 +30,7 @@ void event_volume(const struct volume *v, const char *id, int level, const char 
 
 /* --- in place of workers --- */
 
-static struct worker_link *new_link(void)
+struct worker_link *test_link(void)
 {
 	struct worker_link *l = calloc(1, sizeof(*l));
 
@@ -46,7 +46,7 @@ int worker_link_spawn(sd_event *e, const struct worker_spec *spec,
 	(void)spec;
 	(void)handler;
 	(void)userdata;
-	*ret = new_link();
+	*ret = test_link();
 	return 0;
 }
 
@@ -57,7 +57,7 @@ int worker_link_adopt(sd_event *e, int control_fd, const struct worker_handler *
 	(void)control_fd;
 	(void)handler;
 	(void)userdata;
-	*ret = new_link();
+	*ret = test_link();
 	return 0;
 }
 
@@ -284,7 +284,7 @@ struct volume *test_volume(struct manager *m, const char *uuid)
 	struct worker_look look = test_look(uuid, REENCRYPTION_NONE);
 	struct volume *v;
 
-	assert_int_equal(volume_new(m, &look, new_link(), false, &v), 0);
+	assert_int_equal(volume_new(m, &look, test_link(), false, &v), 0);
 	test_look_clear(&look);
 	test_turn(m);
 	return v;

@@ -28,6 +28,9 @@ extern struct test_events test_events;
 int test_begin(void **state);
 int test_end(void **state);
 
+/* A worker that is told nothing yet. */
+struct worker_link *test_link(void);
+
 /* At rest, on /dev/test, with no token. */
 struct volume *test_volume(struct manager *m, const char *uuid);
 
