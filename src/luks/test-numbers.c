@@ -131,6 +131,23 @@ static void a_note_for_another_key_is_dropped(void **state)
 	}
 }
 
+/* cryptsetup has ended that re-encryption, and another one has given its numbers anew. */
+static void a_note_for_an_earlier_key_is_dropped(void **state)
+{
+	json_object *json = noted();
+
+	(void)state;
+	drop_old_key(json);
+	assert_int_equal(field_set(field_by_id(at(json, "digests"), 1), "digest",
+				   json_object_new_string("DDDD")),
+			 0);
+	assert_int_equal(luks_numbers_restore(json, 1), 0);
+	assert_string_equal(name_of(json, 1), "new 0");
+	assert_string_equal(name_of(json, 2), "new 7");
+	assert_int_equal(json_object_object_length(at(json, "tokens")), 2);
+	json_object_put(json);
+}
+
 static void a_new_note_replaces_an_earlier_one(void **state)
 {
 	const struct luks_numbers n = copies(), none = LUKS_NUMBERS_NONE;
@@ -216,6 +233,7 @@ int main(void)
 		cmocka_unit_test(copies_get_the_numbers_of_their_originals),
 		cmocka_unit_test(a_number_that_is_taken_is_not_given),
 		cmocka_unit_test(a_note_for_another_key_is_dropped),
+		cmocka_unit_test(a_note_for_an_earlier_key_is_dropped),
 		cmocka_unit_test(a_new_note_replaces_an_earlier_one),
 		cmocka_unit_test(no_room_is_told),
 		cmocka_unit_test(a_hostile_note_does_no_harm),
