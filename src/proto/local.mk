@@ -2,9 +2,13 @@
 noinst_LIBRARIES += src/proto/libproto.a
 src_proto_libproto_a_SOURCES = \
 	src/proto/error-name.c src/proto/error-name.h \
+	src/proto/recryptd-errors.h \
 	src/proto/fd-packet.c src/proto/fd-packet.h \
 	src/proto/messages.c src/proto/messages.h \
 	src/proto/service-client.c src/proto/service-bus.h
+# For programs that call the service.
+recryptdincludedir = $(includedir)/recryptd
+recryptdinclude_HEADERS = src/proto/recryptd-errors.h
 # Of luks/ the names of states only.
 PROTO_LIBS = src/proto/libproto.a src/model/libmodel.a src/luks/libluks.a src/util/libutil.a \
 	$(JSONC_LIBS) $(LIBSYSTEMD_LIBS)

@@ -103,10 +103,11 @@
 #include <systemd/sd-bus.h>
 
 #include "proto/error-name.h"
+#include "proto/recryptd-errors.h"
 
 #define SERVICE_PATH         "/org/recryptd1/worker"
 #define SERVICE_INTERFACE    "org.recryptd1.Worker"
-#define SERVICE_ERROR_PREFIX "org.recryptd1.Error."
+#define SERVICE_ERROR_PREFIX RECRYPTD_ERROR_PREFIX
 
 /*
  * The manager's side: sends the worker one end of a new connection through @control_fd and returns

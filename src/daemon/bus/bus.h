@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "proto/recryptd-errors.h"
 #include "util/cleanup.h"
 
 #define BUS_NAME              "org.recryptd1"
@@ -16,7 +17,7 @@
 #define BUS_MANAGER_INTERFACE "org.recryptd1.Manager"
 #define BUS_VOLUME_INTERFACE  "org.recryptd1.Volume"
 #define BUS_JOB_INTERFACE     "org.recryptd1.Job"
-#define BUS_ERROR_PREFIX      "org.recryptd1.Error."
+#define BUS_ERROR_PREFIX      RECRYPTD_ERROR_PREFIX
 /* What only the bus layer refuses with; the others are those of error_name(). */
 #define BUS_ERROR_NOT_AUTHORIZED  "NotAuthorized"
 #define BUS_ERROR_LIMITS_EXCEEDED "LimitsExceeded"
