@@ -107,9 +107,9 @@ static void print_advice(const struct status *s, FILE *out)
 		fprintf(out, "Next:         restore a backup if cryptsetup was killed; else see "
 			     "--trust-position in recryptctl(8)\n");
 	else if (s->luks.reenc.state == LUKS_REENC_HOT)
-		fprintf(out, "Next:         recryptctl recover, or reencrypt to go on\n");
+		fprintf(out, "Next:         recryptctl recover, or reencrypt to continue\n");
 	else if (s->luks.reenc.state != LUKS_REENC_NONE)
-		fprintf(out, "Next:         recryptctl reencrypt goes on\n");
+		fprintf(out, "Next:         recryptctl reencrypt continues it\n");
 	if (s->luks.only_us)
 		fprintf(out,
 			"Warning:      finish it with recryptctl only: cryptsetup reencrypt or "

@@ -87,7 +87,7 @@ static void a_hot_volume_reads_so(void **state)
 		"Done:         100663296 bytes (37.5%)\n"
 		"Left:         167772160 bytes\n"
 		"Hotzone:      16777216 bytes at 150994944\n"
-		"Next:         recryptctl recover, or reencrypt to go on\n"
+		"Next:         recryptctl recover, or reencrypt to continue\n"
 		"Warning:      finish it with recryptctl only: cryptsetup reencrypt or repair "
 		"could destroy data\n");
 	free(text);
@@ -151,7 +151,7 @@ static void other_states_have_their_own_lines(void **state)
 	free(text);
 	s.luks.reenc.state = LUKS_REENC_FINISH;
 	text = text_of(&s);
-	assert_non_null(strstr(text, "Next:         recryptctl reencrypt goes on\n"));
+	assert_non_null(strstr(text, "Next:         recryptctl reencrypt continues it\n"));
 	assert_non_null(strstr(text, "one copy of the header is bad"));
 	assert_null(strstr(text, "Hotzone:"));
 	free(text);

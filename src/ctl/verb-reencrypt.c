@@ -193,7 +193,7 @@ static int follow(struct client *c, const struct options *o, const char *path, c
 			"recryptctl reencrypt was interrupted", 0);
 	if (r < 0)
 		return r;
-	log_notice("%s: suspended; the same command goes on, and so does recryptctl resume",
+	log_notice("%s: suspended; to continue, give the same command again, or recryptctl resume",
 		   o->target.device);
 	return -EINTR;
 }

@@ -117,7 +117,7 @@ int engine_wait_loaded(struct engine *e, struct batch *b)
 int engine_log_foreign(const struct engine *e, int error)
 {
 	log_error("%s: another program has changed the LUKS2 header, so the work ends here, at "
-		  "offset %" PRIu64 "; see what \"recryptctl status\" says, and go on then",
+		  "offset %" PRIu64 "; see what \"recryptctl status\" says, and resume then",
 		  e->config.disk->name, e->position.boundary);
 	return error;
 }

@@ -33,10 +33,9 @@ static int check_requirements(struct crypt_device *cd, const char *device)
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot read the header's requirements", device);
 	if (flags & CRYPT_REQUIREMENT_ONLINE_REENCRYPT) {
-		log_error(
-			"%s: a re-encryption is already begun; \"recryptctl reencrypt %s\" goes on "
-			"with it",
-			device, device);
+		log_error("%s: a re-encryption is already begun; \"recryptctl reencrypt %s\" "
+			  "continues it",
+			  device, device);
 		return -EBUSY;
 	}
 	if (*names) {

@@ -96,7 +96,7 @@ int luks_cost_check_memory(const char *what, const char *kdf, uint64_t memory,
 static int refuse_kdf(const char *what, struct luks_reason *why)
 {
 	return luks_refuse(why, -ERROR_COST_TOO_HIGH,
-			   "%s: the cost of its key derivation makes no sense", what);
+			   "%s: the cost of its key derivation is out of all bounds", what);
 }
 
 static int check_argon2(json_object *kdf, const char *what, const char *type,
@@ -217,8 +217,8 @@ static int check_digests(json_object *root, int keyslot, const struct luks_cost_
 			continue;
 		(void)snprintf(what, sizeof(what), "digest %u of keyslot %d", id, keyslot);
 		if (field_u32(digest, "iterations", &iterations) < 0)
-			return luks_refuse(why, -ERROR_COST_TOO_HIGH, "%s: its cost makes no sense",
-					   what);
+			return luks_refuse(why, -ERROR_COST_TOO_HIGH,
+					   "%s: its cost is out of all bounds", what);
 		r = luks_cost_check_digest(what, iterations, l, why);
 		if (r < 0)
 			return r;

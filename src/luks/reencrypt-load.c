@@ -232,7 +232,7 @@ static int read_fixed_size(struct loader *l, const struct segment *last, uint64_
 	if (l->regular > 1 && size && last->offset >= r->data_offset + size)
 		return luks_refuse(l->why, -EOPNOTSUPP,
 				   "cryptsetup re-encrypts the device beyond the size that the "
-				   "header fixes the data to; only cryptsetup can go on with that");
+				   "header fixes the data to; only cryptsetup can continue that");
 	*ret = size;
 	return 0;
 }

@@ -207,7 +207,7 @@ int conversion_check_skip(const struct work_volume *v, const char *old_cipher,
 	if (!v->options->run.skip_unwritten || !bad)
 		return 0;
 	return log_refusal(-ENOTSUP,
-			   "%s: unwritten blocks cannot be told from data with cipher %s; go on "
+			   "%s: unwritten blocks cannot be told from data with cipher %s; continue "
 			   "without --skip-unwritten (SkipUnwritten=)",
 			   v->data_path, bad);
 }

@@ -60,7 +60,8 @@ static int explain_stack_error(const struct work_volume *v, int error)
 	case 0:
 		return 0;
 	case -EBUSY:
-		log_error("%s: is suspended, or has devices under it that are not ours; resume it "
+		log_error("%s: is suspended, or has devices under it that recryptd did not make; "
+			  "resume it "
 			  "with cryptsetup luksResume, or close the volume and open it again",
 			  v->name);
 		return error;

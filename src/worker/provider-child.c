@@ -78,9 +78,10 @@ static int ask_keyring(const char *description)
 		      (long)KEY_SPEC_PROCESS_KEYRING, 0UL, 0UL);
 	r = luks_keyring_passphrase(description, &s);
 	if (r < 0)
-		return log_error_errno(-ENOKEY,
-				       "the kernel keyring has no \"user\" key \"%s\" for us",
-				       description);
+		return log_refusal(
+			-ENOKEY,
+			"the kernel keyring has no \"user\" key \"%s\" that this service may read",
+			description);
 	return send_passphrase(s);
 }
 

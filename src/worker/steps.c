@@ -103,11 +103,10 @@ int steps_check_supported(const struct work_volume *v)
 			"restore a backup of the header and the data",
 			v->data_path);
 	if (r->shift_size > 0 || r->moved_segment)
-		return log_refusal(
-			-ENOTSUP,
-			"%s: this re-encryption moves the data (%s); only cryptsetup can "
-			"go on with it",
-			v->data_path, luks_resilience_name(r->resilience));
+		return log_refusal(-ENOTSUP,
+				   "%s: this re-encryption moves the data (%s); only cryptsetup "
+				   "can continue it",
+				   v->data_path, luks_resilience_name(r->resilience));
 	if (r->resilience == LUKS_RESILIENCE_CHECKSUM && !is_aligned(r->hot_size, r->block_size))
 		return log_refusal(
 			-ENOTSUP,

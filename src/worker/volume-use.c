@@ -59,10 +59,11 @@ static int check_device(const struct work_volume *v, const struct active_volume 
 	const struct device_name device = name_of_device(active->data_device);
 
 	if (active->data_device == 0)
-		return log_refusal(-EBUSY,
-				   "%s: is active as %s with a table that is not ours to take over "
-				   "(another tool's re-encryption?); close it and open it again",
-				   v->data_path, active->name);
+		return log_refusal(
+			-EBUSY,
+			"%s: is active as %s with a table that recryptctl cannot take over "
+			"(another tool's re-encryption?); close it and open it again",
+			v->data_path, active->name);
 	if (!S_ISBLK(st->st_mode) || st->st_rdev != active->data_device)
 		return log_refusal(-EBUSY,
 				   "%s: is active as %s through %s; name that device to re-encrypt "
@@ -107,8 +108,8 @@ static int check_other_holders(const struct work_volume *v, const struct active_
 	if (device_each_holder(active->data_device, look_at_holder, &other) <= 0)
 		return 0;
 	return log_refusal(-EBUSY,
-			   "%s: is active as %s, and in use by %s as well, which would go on with "
-			   "the old key; close all users but one",
+			   "%s: is active as %s, and in use by %s as well, which would continue "
+			   "with the old key; close all users but one",
 			   v->data_path, active->name, other.name);
 }
 

@@ -113,7 +113,7 @@ static int run_verb(const struct options *o)
 	case VERB_REMOVE:
 		break;
 	}
-	return log_error_errno(-EINVAL, "recrypt-worker is started by recryptctl");
+	return log_refusal(-EINVAL, "recrypt-worker is started by recryptctl");
 }
 
 int main(int argc, char **argv)

@@ -212,7 +212,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 	(void)m;
 	(void)error;
-	log_warning("the bus is gone; the work goes on, and so does the search for a bus");
+	log_warning("the bus is gone; the work continues, and recryptd looks for a bus");
 	connect_later(b);
 	return 0;
 }
@@ -228,7 +228,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		log_debug("on the bus as " BUS_NAME);
 		return 0;
 	}
-	log_error("the name " BUS_NAME " cannot be had on the bus: %s",
+	log_error("cannot get the name " BUS_NAME " on the bus: %s",
 		  e ? e->message : "another recryptd runs");
 	return sd_event_exit(b->manager->event, EXIT_FAILURE);
 }

@@ -65,10 +65,10 @@ int volume_new_job(struct volume *v, enum job_kind kind, struct job **ret)
 /* Whoever asked for the way back must not take the new key for the old one. */
 static int came_too_late(const struct volume *v, struct failure *f)
 {
-	return failure_set(f, -ERROR_NO_ROTATION,
-			   "%s: the rotation had finished before it could be turned around; the "
-			   "new key is in use",
-			   v->place.device);
+	return failure_set(
+		f, -ERROR_NO_ROTATION,
+		"%s: the rotation had finished before it could be reversed; the new key is in use",
+		v->place.device);
 }
 
 static void tell_over(const struct volume *v, bool cancelled)

@@ -68,7 +68,7 @@ static int check_skip(const struct volume *v, const struct run_choices *run, con
 	if (!bad || !volume_resolve_run(v, run).skip_unwritten)
 		return 0;
 	return failure_set(f, -ENOTSUP,
-			   "%s: unwritten blocks cannot be told from data with cipher %s; go on "
+			   "%s: unwritten blocks cannot be told from data with cipher %s; continue "
 			   "without --skip-unwritten (SkipUnwritten=)",
 			   v->place.device, bad);
 }

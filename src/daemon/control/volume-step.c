@@ -195,7 +195,8 @@ static void convert_volume(struct volume *v)
 	if (v->job)
 		job_member_started(v->job, v);
 	if (volume_goes_on(v))
-		log_info("%s: goes on with the rotation that it was found in", v->place.device);
+		log_info("%s: continues the re-encryption that was found in its header",
+			 v->place.device);
 }
 
 static void stop_worker(struct volume *v)

@@ -104,7 +104,7 @@ static int queue_rotation(struct volume *v, const struct rotate_options *options
 				   v->place.device);
 	if (!v->job)
 		return failure_set(f, -ERROR_IN_PROGRESS,
-				   "%s: the rotation that is under way does not go on by itself; "
+				   "%s: the rotation that is under way waits for an operator; "
 				   "resume or cancel it first",
 				   v->place.device);
 	if (v->worker.job == WORKER_PREPARE || v->group)
@@ -259,7 +259,7 @@ static int refuse_cancel(const struct volume *v, struct failure *f)
 				   v->place.device);
 	if (header_in_reencryption(&v->header) &&
 	    strcmp(v->header.parameters.mode, "reencrypt") != 0)
-		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be turned around",
+		return failure_set(f, -ENOTSUP, "%s: only a re-encryption can be reversed",
 				   v->place.device);
 	return 0;
 }

@@ -196,7 +196,7 @@ static int parse_lines(struct place *p, FILE *f)
 		if (r < 0)
 			return r;
 	}
-	return ferror(f) ? log_error_errno(-EIO, "%s: cannot be read", p->path) : 0;
+	return ferror(f) ? log_refusal(-EIO, "%s: cannot be read to its end", p->path) : 0;
 }
 
 static int parse_file(struct config *c, const char *path, bool state_file)
@@ -221,7 +221,7 @@ static int parse_drop_ins(struct config *c, const char *path)
 	int r;
 
 	if ((size_t)snprintf(pattern, sizeof(pattern), "%s.d/*.conf", path) >= sizeof(pattern))
-		return log_error_errno(-ENAMETOOLONG, "%s: cannot be read", path);
+		return log_refusal(-ENAMETOOLONG, "%s: the path is too long", path);
 	r = glob(pattern, 0, NULL, &found); /* sorts */
 	if (r == GLOB_NOMATCH)
 		return 0;

@@ -26,7 +26,7 @@ int store_open(void)
 	assert(inherited.n == 0 && !inherited.names);
 	r = sd_listen_fds_with_names(1, &inherited.names);
 	if (r < 0)
-		return log_error_errno(r, "the inherited descriptors cannot be had");
+		return log_error_errno(r, "cannot get the inherited descriptors");
 	inherited.n = r;
 	return 0;
 }
