@@ -266,7 +266,8 @@ static int check_sector_size(uint32_t size)
 {
 	if (size == 0 || (is_power_of_2(size) && size >= SECTOR_SIZE && size <= 4096))
 		return 0;
-	log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32, size);
+	log_error("--sector-size (SectorSize) must be 512, 1024, 2048 or 4096 bytes, not %" PRIu32,
+		  size);
 	return -EINVAL;
 }
 

@@ -180,10 +180,11 @@ static int on_polkit(sd_bus_message *answer, void *userdata, sd_bus_error *error
 		why = "polkit does not allow it";
 		break;
 	case -ENOKEY:
-		why = "polkit wants authentication, and may not ask for it";
+		why = "an administrator has to authenticate, and nobody could be asked; run it at "
+		      "a terminal, or with sudo";
 		break;
 	case -ENOSYS:
-		why = "there is no polkit to ask, so only the superuser may";
+		why = "polkit is not running here, so only root may do this; try sudo";
 		break;
 	case -ETIMEDOUT:
 		cancel_polkit(c->message, c->question);
