@@ -18,6 +18,35 @@
 /* A person may have to find a password, and a slow disk to end its hotzone. */
 #define CALL_TIMEOUT_USEC (UINT64_C(600) * 1000000)
 
+static bool changes_something(enum verb verb)
+{
+	switch (verb) {
+	case VERB_STATUS:
+	case VERB_HELP:
+	case VERB_VERSION:
+	case VERB_LIST:
+	case VERB_KEYS:
+	case VERB_CHECK:
+	case VERB_MONITOR:
+	case VERB_WAIT:
+		return false;
+	case VERB_REENCRYPT:
+	case VERB_RECOVER:
+	case VERB_CANCEL:
+	case VERB_ROTATE:
+	case VERB_SUSPEND:
+	case VERB_RESUME:
+	case VERB_RATE:
+	case VERB_UNLOCK:
+	case VERB_LOCK:
+	case VERB_ACCEPT:
+	case VERB_ADD:
+	case VERB_REMOVE:
+		return true;
+	}
+	return false;
+}
+
 int client_open(const struct options *o, struct client *ret)
 {
 	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
@@ -36,6 +65,7 @@ int client_open(const struct options *o, struct client *ret)
 		return r;
 	*ret = (struct client){.bus = TAKE_PTR(bus),
 			       .remote = o->daemon.remote,
+			       .may_start = changes_something(o->verb),
 			       .may_ask = !o->daemon.no_ask_password && !o->daemon.remote};
 	return 0;
 }
@@ -129,6 +159,9 @@ int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_rep
 		c->agent = agent_start();
 		c->may_ask = false;
 	}
+	r = sd_bus_message_set_auto_start(m, c->may_start && !c->reached);
+	if (r < 0)
+		return log_error_errno(r, "recryptd cannot be called");
 	r = sd_bus_call(c->bus, m, 0, &e, &reply);
 
 	*c->last_error = '\0';

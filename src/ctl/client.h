@@ -19,12 +19,17 @@ struct client {
 	const char *remote;   /* NULL: this host */
 	bool may_ask;         /* for a password, in this terminal */
 	pid_t agent;          /* that asks, or 0 */
+	bool may_start;       /* calls start the service */
 	bool log_off;         /* a failure is nobody's business */
 	bool reached;         /* somebody answered */
 	char last_error[128]; /* name of the last error, as on the bus */
 };
 
-/* To the bus of this host, or of --remote over ssh. */
+/*
+ * To the bus of this host, or of --remote over ssh. Only a verb that changes something starts the
+ * service, and not a second time: a service that an operator has stopped stays stopped while others
+ * watch.
+ */
 int client_open(const struct options *o, struct client *ret);
 void client_close(struct client *c);
 
