@@ -17,6 +17,7 @@ struct bus {
 	struct manager *manager; /* NULL: only to be introspected */
 	sd_bus *bus;             /* NULL: not connected */
 	struct inhibit *inhibit; /* NULL without a bus */
+	bool callers_may_come;   /* the name is asked for, on each connection */
 	sd_event_source *retry;  /* connects again */
 	sd_event_source *flush;  /* progress that was held back */
 	struct call *calls;      /* not answered yet */

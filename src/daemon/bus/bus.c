@@ -213,6 +213,8 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 	(void)m;
 	(void)error;
 	log_warning("the bus is gone; the work continues, and recryptd looks for a bus");
+	if (b->callers_may_come)
+		manager_tell_ready(b->manager);
 	connect_later(b);
 	return 0;
 }
@@ -226,6 +228,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	(void)error;
 	if (!e && sd_bus_message_read(m, "u", &code) >= 0 && code == 1) {
 		log_debug("on the bus as " BUS_NAME);
+		manager_tell_ready(b->manager);
 		return 0;
 	}
 	log_error("cannot get the name " BUS_NAME " on the bus: %s",
@@ -247,6 +250,16 @@ int bus_add_objects(struct bus *b, sd_bus *bus)
 	return r < 0 ? r : log_control_add(bus);
 }
 
+/*
+ * Callers wait at the bus until somebody has the name. So it is asked for when the volumes are
+ * known: a first answer that leaves out volumes would be taken for the whole.
+ */
+static int request_name(struct bus *b, sd_bus *bus)
+{
+	return b->callers_may_come ? sd_bus_request_name_async(bus, NULL, BUS_NAME, 0, on_name, b)
+				   : 0;
+}
+
 /* Nothing here waits: what is sent before the connection stands is sent when it does. */
 static int connect_bus(struct bus *b)
 {
@@ -264,7 +277,7 @@ static int connect_bus(struct bus *b)
 				"org.freedesktop.DBus.Local", "Disconnected", on_disconnected, b);
 	if (r < 0)
 		return r;
-	r = sd_bus_request_name_async(bus, NULL, BUS_NAME, 0, on_name, b);
+	r = request_name(b, bus);
 	if (r < 0)
 		return r;
 	r = sd_bus_attach_event(bus, b->manager->event, SD_EVENT_PRIORITY_NORMAL + 10);
@@ -305,6 +318,19 @@ static void connect_later(struct bus *b)
 		log_error_errno(r, "cannot look for the bus again");
 }
 
+static void volumes_known(struct manager *m, void *userdata)
+{
+	struct bus *b = userdata;
+
+	b->callers_may_come = true;
+	if (!b->bus) {
+		manager_tell_ready(m); /* there may be no bus for long */
+		return;
+	}
+	if (request_name(b, b->bus) < 0)
+		connect_later(b);
+}
+
 int bus_start(struct bus *b)
 {
 	int r = connect_bus(b);
@@ -337,6 +363,7 @@ int bus_new(struct manager *m, struct bus **ret)
 		.job_added = job_added,
 		.job_changed = job_changed,
 		.job_removed = job_removed,
+		.volumes_known = volumes_known,
 		.userdata = b,
 	};
 	int r;

@@ -63,6 +63,7 @@ struct manager_rest {
 struct manager_core {
 	struct manager_observer observer;
 	struct turn turn;
+	bool volumes_known;
 	bool ready; /* the service manager knows that we are */
 	sd_event_source *ready_limit;
 	struct schedule prepare, convert;

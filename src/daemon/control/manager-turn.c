@@ -80,18 +80,29 @@ static void tell_status(struct manager *m)
 	store_notify_status(text);
 }
 
+void manager_tell_ready(struct manager *m)
+{
+	if (m->core->ready)
+		return;
+	m->core->ready = true;
+	store_notify_ready();
+}
+
 /* When all is found that is there, or when that takes too long. */
-static void tell_ready(struct manager *m)
+static void tell_volumes_known(struct manager *m)
 {
 	struct manager_core *c = m->core;
 
-	if (c->ready || (c->probes.first && !c->probes.hurried))
+	if (c->volumes_known || (c->probes.first && !c->probes.hurried))
 		return;
 	if (c->probes.first)
 		log_warning("a device does not answer; not all volumes are known yet");
-	c->ready = true;
+	c->volumes_known = true;
 	c->ready_limit = sd_event_source_disable_unref(c->ready_limit);
-	store_notify_ready();
+	if (c->observer.volumes_known)
+		c->observer.volumes_known(m, c->observer.userdata);
+	else
+		manager_tell_ready(m);
 }
 
 static int on_turn(sd_event_source *s, void *userdata)
@@ -107,7 +118,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 	saved_state_flush(&m->core->saved, m->config);
 	tell_observer(m);
 	tell_status(m);
-	tell_ready(m);
+	tell_volumes_known(m);
 	manager_tell_rest(m);
 	return 0;
 }

@@ -35,6 +35,8 @@ struct manager_observer {
 	void (*job_added)(struct job *j, void *userdata);
 	void (*job_changed)(struct job *j, uint64_t what, void *userdata);
 	void (*job_removed)(struct job *j, void *userdata);
+	/* All is found: callers may come. The observer calls manager_tell_ready() when they can. */
+	void (*volumes_known)(struct manager *m, void *userdata);
 	void *userdata;
 };
 
@@ -72,10 +74,13 @@ void manager_set_observer(struct manager *m, const struct manager_observer *obse
 
 /*
  * Adopts workers of the fd store, begins to discover volumes; the rest happens in the loop. The
- * service manager is told that we are ready when all of that is known, or after 10 s. It does not
- * wait for what stands in crypttab.
+ * observer is told when all of that is known, or after 10 s. It does not wait for what stands in
+ * crypttab.
  */
 int manager_start(struct manager *m);
+
+/* Tells the service manager that the daemon is ready, once. */
+void manager_tell_ready(struct manager *m);
 
 /* Stops all workers at a hotzone boundary; @done is called when none is left. */
 void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata);
