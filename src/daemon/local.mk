@@ -44,6 +44,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/manager-rest.c \
 	src/daemon/control/manager-turn.c \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
+	src/daemon/control/mapping.c src/daemon/control/mapping.h \
 	src/daemon/control/mark.c src/daemon/control/mark.h \
 	src/daemon/control/many.c \
 	src/daemon/state/politeness.c src/daemon/state/politeness.h \
@@ -192,3 +193,12 @@ src_daemon_control_test_manager_rest_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/control/test-manager-clock
 src_daemon_control_test_manager_clock_SOURCES = src/daemon/control/test-manager-clock.c $(VOLUME_TEST)
 src_daemon_control_test_manager_clock_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-discover
+src_daemon_control_test_discover_SOURCES = src/daemon/control/test-discover.c $(VOLUME_TEST)
+src_daemon_control_test_discover_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-events
+src_daemon_control_test_events_SOURCES = src/daemon/control/test-events.c
+src_daemon_control_test_events_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-inhibit
+src_daemon_control_test_inhibit_SOURCES = src/daemon/control/test-inhibit.c $(VOLUME_TEST)
+src_daemon_control_test_inhibit_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
