@@ -44,6 +44,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/manager-rest.c \
 	src/daemon/control/manager-turn.c \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
+	src/daemon/control/mapping.c src/daemon/control/mapping.h \
 	src/daemon/control/mark.c src/daemon/control/mark.h \
 	src/daemon/control/many.c \
 	src/daemon/state/politeness.c src/daemon/state/politeness.h \
@@ -159,3 +160,60 @@ src_daemon_control_test_place_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/workers/test-probe
 src_daemon_workers_test_probe_SOURCES = src/daemon/workers/test-probe.c
 src_daemon_workers_test_probe_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-remembered
+src_daemon_state_test_remembered_SOURCES = src/daemon/state/test-remembered.c
+src_daemon_state_test_remembered_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-politeness
+src_daemon_state_test_politeness_SOURCES = src/daemon/state/test-politeness.c
+src_daemon_state_test_politeness_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-whole-file
+src_daemon_state_test_whole_file_SOURCES = src/daemon/state/test-whole-file.c
+src_daemon_state_test_whole_file_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-found
+src_daemon_control_test_found_SOURCES = src/daemon/control/test-found.c $(VOLUME_TEST)
+src_daemon_control_test_found_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-volume-settings
+src_daemon_control_test_volume_settings_SOURCES = src/daemon/control/test-volume-settings.c $(VOLUME_TEST)
+src_daemon_control_test_volume_settings_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-many
+src_daemon_control_test_many_SOURCES = src/daemon/control/test-many.c $(VOLUME_TEST)
+src_daemon_control_test_many_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-rotate-all
+src_daemon_control_test_rotate_all_SOURCES = src/daemon/control/test-rotate-all.c $(VOLUME_TEST)
+src_daemon_control_test_rotate_all_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-rate-share
+src_daemon_control_test_rate_share_SOURCES = src/daemon/control/test-rate-share.c $(VOLUME_TEST)
+src_daemon_control_test_rate_share_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-volume-conflict
+src_daemon_control_test_volume_conflict_SOURCES = src/daemon/control/test-volume-conflict.c $(VOLUME_TEST)
+src_daemon_control_test_volume_conflict_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-manager-rest
+src_daemon_control_test_manager_rest_SOURCES = src/daemon/control/test-manager-rest.c $(VOLUME_TEST)
+src_daemon_control_test_manager_rest_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-manager-clock
+src_daemon_control_test_manager_clock_SOURCES = src/daemon/control/test-manager-clock.c $(VOLUME_TEST)
+src_daemon_control_test_manager_clock_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-discover
+src_daemon_control_test_discover_SOURCES = src/daemon/control/test-discover.c $(VOLUME_TEST)
+src_daemon_control_test_discover_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-events
+src_daemon_control_test_events_SOURCES = src/daemon/control/test-events.c
+src_daemon_control_test_events_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-inhibit
+src_daemon_control_test_inhibit_SOURCES = src/daemon/control/test-inhibit.c $(VOLUME_TEST)
+src_daemon_control_test_inhibit_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/bus/test-bus-path
+src_daemon_bus_test_bus_path_SOURCES = src/daemon/bus/test-bus-path.c $(VOLUME_TEST)
+src_daemon_bus_test_bus_path_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/bus/test-bus-arguments
+src_daemon_bus_test_bus_arguments_SOURCES = src/daemon/bus/test-bus-arguments.c
+src_daemon_bus_test_bus_arguments_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/bus/test-bus-options
+src_daemon_bus_test_bus_options_SOURCES = src/daemon/bus/test-bus-options.c src/model/test-bus.c src/model/test-bus.h
+src_daemon_bus_test_bus_options_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-volume-run
+src_daemon_control_test_volume_run_SOURCES = src/daemon/control/test-volume-run.c $(VOLUME_TEST)
+src_daemon_control_test_volume_run_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-manager-turn
+src_daemon_control_test_manager_turn_SOURCES = src/daemon/control/test-manager-turn.c $(VOLUME_TEST)
+src_daemon_control_test_manager_turn_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -64,6 +64,7 @@ static void any_crash_under_load_is_recovered(void **state)
 		.all_subsets_up_to = full ? 9 : USUALLY(4, 3),
 		.random_subsets = full ? 100 : USUALLY(6, 2),
 		.torn = full ? 50 : USUALLY(4, 1),
+		.event_one_in = full ? 0 : USUALLY(0, 3),
 		.again_one_in = 4,
 		.is_right = application_accepts,
 		.is_right_arg = &s.app,

@@ -54,6 +54,7 @@ static void any_crash_is_recovered(void **state)
 		.all_subsets_up_to = 3,
 		.random_subsets = USUALLY(8, 2),
 		.torn = USUALLY(6, 2),
+		.event_one_in = USUALLY(0, 3),
 		.again_one_in = 4,
 		.stock_one_in = USUALLY(150, 800),
 	};

@@ -12,11 +12,13 @@ and the job directory removed before the runner returns.
 import argparse
 import ctypes
 import os
+import random
 import re
 import selectors
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -106,6 +108,25 @@ def script_command(args):
 def _die_with_parent():
     """The guest ends when its runner is killed. PR_SET_PDEATHSIG is 1, see prctl(2)."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def take_cpu():
+    """
+    Runs this process, and what it starts, on one CPU, while there is one on one that no other guest
+    has taken so. Returns what holds it, to be kept.
+    """
+    cpus = sorted(os.sched_getaffinity(0))
+    for cpu in cpus:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f'\0recryptd-guest-cpu-{cpu}')
+        except OSError:
+            claim.close()
+            continue
+        os.sched_setaffinity(0, {cpu})
+        return claim
+    os.sched_setaffinity(0, {random.choice(cpus)})
+    return None
 
 
 class Guest:

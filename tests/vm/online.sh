@@ -88,7 +88,8 @@ quiet_place() {
 		END { exit !n }'
 }
 
-# start_writer FILE [option...]
+# start_writer FILE [option...]: writes all the time, for which it takes half of the only CPU; as a witness
+# of what happens to I/O, and not as a load, it has enough to say with --pause 5 (milliseconds).
 start_writer() {
 	[ -x "$WRITER" ] || fail "$WRITER is not built; make check TESTS= builds it"
 	records=$1

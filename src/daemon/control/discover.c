@@ -4,20 +4,18 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-device.h>
 
 #include "daemon/control/core.h"
 #include "daemon/control/crypttab.h"
+#include "daemon/control/mapping.h"
 #include "daemon/workers/file-reader.h"
 #include "daemon/workers/probe.h"
 #include "dm/find.h"
-#include "dm/names.h"
 #include "dm/task.h"
 #include "util/log.h"
-#include "util/uuid.h"
 
 struct discover {
 	struct manager *manager;
@@ -52,23 +50,9 @@ static int on_crypttab_entry(const struct crypttab_entry *e, void *userdata)
 	return probe_new(&m->core->probes, &spec);
 }
 
-/* "CRYPT-LUKS2-<32 digits>-<name>" */
-static int uuid_of_mapping(const char *dm_uuid, char ret[static 37])
+static void probe_mapping(struct manager *m, const char *name, const char *uuid,
+			  const struct volume_config *c)
 {
-	const size_t prefix = strlen(UUID_VOLUME);
-	char text[37];
-
-	if (strncmp(dm_uuid, UUID_VOLUME, prefix) != 0 || strnlen(dm_uuid + prefix, 33) < 33)
-		return -EINVAL;
-	dm_uuid += prefix;
-	(void)snprintf(text, sizeof(text), "%.8s-%.4s-%.4s-%.4s-%.12s", dm_uuid, dm_uuid + 8,
-		       dm_uuid + 12, dm_uuid + 16, dm_uuid + 20);
-	return uuid_canonical(text, ret);
-}
-
-static void found_mapping(struct manager *m, const char *name, const char *uuid)
-{
-	const struct volume_config *c = config_for_volume(m->config, uuid);
 	struct active_volume active;
 	char device[PATH_MAX];
 	const struct probe_spec spec = {
@@ -78,8 +62,6 @@ static void found_mapping(struct manager *m, const char *name, const char *uuid)
 		.quiet = true,
 	};
 
-	if (manager_volume_by_uuid(m, uuid) || c->device)
-		return;
 	if (find_volume_by_name(name, &active) < 0 || active.data_device == 0 ||
 	    find_device_node(active.data_device, device, sizeof(device)) < 0)
 		return;
@@ -87,13 +69,22 @@ static void found_mapping(struct manager *m, const char *name, const char *uuid)
 		log_error("out of memory");
 }
 
+/* An open one, of all that there are. */
+static void found_mapping(struct manager *m, const char *name, const char *uuid)
+{
+	const struct volume_config *c = config_for_volume(m->config, uuid);
+
+	if (!manager_volume_by_uuid(m, uuid) &&
+	    mapping_decide(NULL, c, name, false) == MAPPING_PROBE)
+		probe_mapping(m, name, uuid, c);
+}
+
 static int look_at_mapping(const char *name, dev_t device, void *userdata)
 {
 	struct device_info info;
 	char uuid[37];
 
-	if (task_info_of(device, &info) == 0 && info.exists &&
-	    uuid_of_mapping(info.uuid, uuid) == 0)
+	if (task_info_of(device, &info) == 0 && info.exists && mapping_uuid(info.uuid, uuid) == 0)
 		found_mapping(userdata, name, uuid);
 	return 0;
 }
@@ -112,12 +103,19 @@ static void mapping_changed(struct manager *m, const char *name, const char *uui
 	const struct volume_config *c = config_for_volume(m->config, uuid);
 	struct volume *v = manager_volume_by_uuid(m, uuid);
 
-	if (!v && !gone)
-		found_mapping(m, name, uuid);
-	else if (v && gone && v->status.state == VOLUME_IDLE && !c->device)
+	switch (mapping_decide(v, c, name, gone)) {
+	case MAPPING_PROBE:
+		probe_mapping(m, name, uuid, c);
+		break;
+	case MAPPING_REMOVE:
 		volume_remove(v);
-	else if (v && gone != (strcmp(v->place.name, name) != 0))
+		break;
+	case MAPPING_LOOK:
 		look_again(v);
+		break;
+	case MAPPING_NOTHING:
+		break;
+	}
 }
 
 /* A disk was plugged in: one of the configuration, or one that was there with another number. */
@@ -155,7 +153,7 @@ static int on_device(sd_device_monitor *monitor, sd_device *device, void *userda
 	if (m->config->discover_active &&
 	    sd_device_get_property_value(device, "DM_UUID", &dm_uuid) >= 0 &&
 	    sd_device_get_property_value(device, "DM_NAME", &name) >= 0 &&
-	    uuid_of_mapping(dm_uuid, uuid) == 0)
+	    mapping_uuid(dm_uuid, uuid) == 0)
 		mapping_changed(m, name, uuid, action == SD_DEVICE_REMOVE);
 	else if (action == SD_DEVICE_ADD &&
 		 sd_device_get_property_value(device, "ID_FS_TYPE", &type) >= 0 &&

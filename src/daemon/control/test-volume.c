@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 /* clang-format on */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,15 +39,23 @@ struct worker_link *test_link(void)
 	return l;
 }
 
+static struct worker_link *spawned;
+
+struct worker_link *test_spawned(void)
+{
+	return spawned;
+}
+
 int worker_link_spawn(sd_event *e, const struct worker_spec *spec,
 		      const struct worker_handler *handler, void *userdata,
 		      struct worker_link **ret)
 {
 	(void)e;
-	(void)spec;
-	(void)handler;
-	(void)userdata;
-	*ret = test_link();
+	*ret = spawned = test_link();
+	spawned->handler = handler;
+	spawned->userdata = userdata;
+	spawned->device = strdup(spec->device);
+	assert_non_null(spawned->device);
 	return 0;
 }
 
@@ -55,16 +64,21 @@ int worker_link_adopt(sd_event *e, int control_fd, const struct worker_handler *
 {
 	(void)e;
 	(void)control_fd;
-	(void)handler;
-	(void)userdata;
-	*ret = test_link();
+	*ret = spawned = test_link();
+	spawned->adopted = true;
+	spawned->handler = handler;
+	spawned->userdata = userdata;
 	return 0;
 }
 
 struct worker_link *worker_link_free(struct worker_link *l)
 {
-	if (l)
-		free(l->record);
+	if (!l)
+		return NULL;
+	if (l == spawned)
+		spawned = NULL;
+	free(l->record);
+	free(l->device);
 	free(l);
 	return NULL;
 }
@@ -81,8 +95,8 @@ void worker_link_free_retired(void)
 int worker_link_kill(struct worker_link *l, int *ret_pidfd)
 {
 	(void)l;
-	*ret_pidfd = -1;
-	return 0;
+	(void)ret_pidfd;
+	return -EBADF; /* there is no process */
 }
 
 void worker_link_set_handler(struct worker_link *l, const struct worker_handler *handler,
@@ -101,8 +115,9 @@ int worker_link_control_fd(const struct worker_link *l)
 
 static int begin_job(struct worker_link *l, enum worker_job job)
 {
-	/* One at a time, but for this. */
-	assert_true(l->job == WORKER_NONE || (l->job == WORKER_CONVERT && job == WORKER_REVERSE));
+	/* One at a time, but for these. */
+	assert_true(l->job == WORKER_NONE || (l->job == WORKER_CONVERT && job == WORKER_REVERSE) ||
+		    (l->adopted && job == WORKER_INSPECT));
 	l->job = job;
 	return 0;
 }
@@ -179,15 +194,15 @@ int worker_link_stop(struct worker_link *l)
 
 int worker_link_set_limits(struct worker_link *l, const struct worker_limits *limits)
 {
-	(void)l;
-	(void)limits;
+	l->limits = *limits;
+	l->limits_told++;
 	return 0;
 }
 
 int worker_link_set_governor(struct worker_link *l, const struct governor_config *governor)
 {
-	(void)l;
-	(void)governor;
+	l->governor = *governor;
+	l->governor_told++;
 	return 0;
 }
 

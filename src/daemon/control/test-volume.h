@@ -15,7 +15,19 @@ struct worker_link {
 	struct run_options run; /* of that */
 	char *record;           /* NULL: none, or answered */
 	unsigned stops;
+	bool adopted;
+	/* Whom it answers, and what it looks at: of one that the code under test has made. */
+	const struct worker_handler *handler;
+	void *userdata;
+	char *device;
+	/* What it was told of its pace. */
+	struct worker_limits limits;
+	struct governor_config governor;
+	unsigned limits_told, governor_told;
 };
+
+/* The one that was spawned or adopted last and is still there, or NULL. */
+struct worker_link *test_spawned(void);
 
 /* Ids of events.h, since test_begin(). */
 struct test_events {
