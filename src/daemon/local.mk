@@ -32,6 +32,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/workers/store.c src/daemon/workers/store.h \
 	src/daemon/workers/stuck.c src/daemon/workers/stuck.h \
 	src/daemon/workers/worker-link.c src/daemon/workers/worker-link.h \
+	src/daemon/control/absent.c src/daemon/control/absent.h \
 	src/daemon/control/core.h \
 	src/daemon/control/crypttab.c src/daemon/control/crypttab.h \
 	src/daemon/control/discover.c src/daemon/control/discover.h \

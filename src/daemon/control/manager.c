@@ -112,6 +112,7 @@ struct manager *manager_free(struct manager *m)
 		m->core->observer = (struct manager_observer){};
 		m->core->discover = discover_free(m->core->discover);
 		probe_free_all(&m->core->probes);
+		absent_clear(&m->core->absent);
 		volume_free_all(m);
 		worker_link_free_retired();
 		job_free_all(&m->jobs);
@@ -180,6 +181,7 @@ static int read_config_again(struct manager *m, struct failure *f)
 	config_free(m->config);
 	m->config = config;
 	apply_config(m);
+	absent_apply_config(m);
 	for (struct volume *v = m->volumes; v; v = v->next)
 		volume_apply_config(v);
 	discover_configured(m->core->discover);

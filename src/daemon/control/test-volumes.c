@@ -76,6 +76,38 @@ static void a_name_that_two_have_is_refused_but_the_exact_one_wins(void **state)
 	assert_int_equal(r, -ENOTUNIQ);
 }
 
+static void one_that_is_there_comes_before_one_that_was(void **state)
+{
+	struct manager *m = *state;
+	struct volume *v = test_volume(m, TEST_UUID_1), *o = NULL;
+	int r;
+
+	name_it(v, "", "/dev/sdx");
+	assert_int_equal(volume_new_absent(m, TEST_UUID_2, "/dev/sdx", NULL, "gone", &o), 0);
+	assert_ptr_equal(find(m, "/dev/sdx", &r), v);
+	assert_null(manager_present_volume(m, TEST_UUID_2));
+	name_it(v, "", "/dev/sdy");
+	assert_ptr_equal(find(m, "/dev/sdx", &r), o);
+	assert_ptr_equal(find(m, TEST_UUID_2, &r), o);
+	assert_int_equal(o->status.state, VOLUME_ABSENT);
+}
+
+static void one_that_was_absent_is_as_any_other(void **state)
+{
+	struct worker_look look = test_look(TEST_UUID_2, REENCRYPTION_CLEAN);
+	struct volume *v = NULL;
+
+	assert_int_equal(volume_new_absent(*state, TEST_UUID_2, "/dev/sdx", NULL, "gone", &v), 0);
+	test_turn(*state);
+	assert_null(v->worker.link);
+	assert_int_equal(v->status.state, VOLUME_ABSENT);
+	assert_int_equal(volume_come(v, &look, test_link()), 0);
+	test_look_clear(&look);
+	test_turn(*state);
+	assert_int_equal(v->status.state, VOLUME_LOCKED);
+	assert_non_null(v->job);
+}
+
 /* --- many --- */
 
 static struct {
@@ -257,6 +289,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_volume_has_several_names),
 		TEST(a_name_that_two_have_is_refused_but_the_exact_one_wins),
+		TEST(one_that_is_there_comes_before_one_that_was),
+		TEST(one_that_was_absent_is_as_any_other),
 		TEST(all_have_suspended_with_the_last),
 		TEST(where_none_matches_that_is_all),
 		TEST(the_first_failure_is_that_of_all),
