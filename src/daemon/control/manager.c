@@ -10,6 +10,7 @@
 #include "daemon/control/discover.h"
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
+#include "model/least-rate.h"
 #include "util/log.h"
 #include "util/path-text.h"
 
@@ -245,7 +246,10 @@ int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f
 
 int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f)
 {
-	(void)f;
+	char text[LEAST_RATE_TEXT];
+
+	if (rate != RATE_AS_CONFIGURED && least_rate_check(rate, text) < 0)
+		return failure_set(f, -EINVAL, "%s", text);
 	m->config->has_kept_rate = rate != RATE_AS_CONFIGURED;
 	m->config->kept_rate_limit = m->config->has_kept_rate ? rate : 0;
 	m->rate_limit = m->config->has_kept_rate ? rate : m->config->rate_limit;

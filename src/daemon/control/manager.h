@@ -141,6 +141,6 @@ int manager_resume_all(struct manager *m, const struct volume_filter *filter,
 
 /*
  * Bytes per second for the host, 0: none, RATE_AS_CONFIGURED: what the configuration says;
- * remembered over restarts (KeepRate=).
+ * remembered over restarts (KeepRate=). -EINVAL: less than anybody may ask for.
  */
 int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/control/test-volume.h"
+#include "model/least-rate.h"
 
 static const struct rotate_options options = ROTATE_OPTIONS_NONE;
 
@@ -218,6 +219,26 @@ static void the_hosts_rate_is_shared_by_those_that_convert(void **state)
 	assert_int_equal(o->worker.told.limits.rate, 200);
 }
 
+static void a_rate_that_is_a_slip_is_refused(void **state)
+{
+	struct manager *m = *state;
+	struct volume *v = test_volume(m, TEST_UUID_1);
+	struct failure f;
+
+	least_rate_set(LEAST_RATE);
+	assert_int_equal(volume_set_rate_limit(v, 20, &f, NULL, NULL), -EINVAL);
+	assert_non_null(strstr(f.text, "did you mean 20M?"));
+	assert_int_equal(manager_set_rate_limit(m, 20 << 10, &f), -EINVAL);
+	assert_non_null(strstr(f.text, "did you mean 20M?"));
+	assert_int_equal(manager_set_rate_limit(m, 65535, &f), -EINVAL);
+	assert_null(strstr(f.text, "did you mean"));
+	assert_int_equal(manager_set_rate_limit(m, 65536, &f), 0);
+	assert_int_equal(manager_set_rate_limit(m, 0, &f), 0);
+	assert_int_equal(manager_set_rate_limit(m, RATE_AS_CONFIGURED, &f), 0);
+	assert_int_equal(volume_set_rate_limit(v, RATE_AS_CONFIGURED, &f, NULL, NULL), 0);
+	least_rate_set(0);
+}
+
 static void one_waits_for_another(void **state)
 {
 	struct manager *m = *state;
@@ -295,10 +316,12 @@ int main(void)
 		TEST(where_none_matches_that_is_all),
 		TEST(the_first_failure_is_that_of_all),
 		TEST(the_hosts_rate_is_shared_by_those_that_convert),
+		TEST(a_rate_that_is_a_slip_is_refused),
 		TEST(one_waits_for_another),
 		TEST(work_that_is_paused_comes_to_rest_and_goes_on),
 		TEST(the_end_waits_for_what_was_promised),
 	};
 
+	least_rate_set(0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

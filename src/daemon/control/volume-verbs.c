@@ -7,6 +7,7 @@
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
+#include "model/least-rate.h"
 #include "util/cleanup.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -298,10 +299,13 @@ int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, vo
 			  void *userdata)
 {
 	const bool has_rate = rate != RATE_AS_CONFIGURED;
+	char text[LEAST_RATE_TEXT];
 	int r = volume_refuse_absent(v, f);
 
 	if (r < 0)
 		return r;
+	if (has_rate && least_rate_check(rate, text) < 0)
+		return failure_set(f, -EINVAL, "%s: %s", v->place.device, text);
 	record_set_rate(&v->token.record, has_rate, rate);
 	volume_choose_rate(v, has_rate);
 	(void)volume_record_changed(v);

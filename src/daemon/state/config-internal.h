@@ -16,6 +16,7 @@ enum config_kind {
 	CONFIG_NUMBER,        /* unsigned */
 	CONFIG_NUMBER_OR_ANY, /* int, "any" is -1 */
 	CONFIG_BYTES,         /* uint64_t, "64M" */
+	CONFIG_RATE,          /* the same a second, as model/least-rate.h has it */
 	CONFIG_TIME,          /* uint64_t, "50ms", in microseconds */
 	CONFIG_BOOL,          /* bool */
 };
@@ -48,7 +49,10 @@ struct config_row {
 /* NULL: no row has this name. */
 const struct config_row *config_row_find(const struct config_row *rows, const char *name);
 
-/* Reads @value into the field. -EINVAL, -ERANGE, -ENOMEM; the field stays as it was then. */
+/*
+ * Reads @value into the field. -EINVAL, -ERANGE, -ENOMEM, -EDOM for a rate that is too low; the
+ * field stays as it was then.
+ */
 int config_row_set(const struct config_row *row, void *values, const char *value);
 
 /* Is the field the allocated text of its struct? */

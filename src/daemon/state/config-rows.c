@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/state/config-internal.h"
+#include "model/least-rate.h"
 #include "util/path-text.h"
 
 int config_set_text(char **where, const char *value)
@@ -123,6 +124,21 @@ static int set_amount(const struct config_row *row, parse_t parse, uint64_t *whe
 	return 0;
 }
 
+/* "20M", "0". -EDOM: less than anybody may ask for. */
+int config_parse_rate(const char *value, uint64_t *ret)
+{
+	char unused[LEAST_RATE_TEXT];
+	uint64_t rate;
+	int r = config_parse_bytes(value, &rate);
+
+	if (r < 0)
+		return r;
+	if (least_rate_check(rate, unused) < 0)
+		return -EDOM;
+	*ret = rate;
+	return 0;
+}
+
 static int set_value(const struct config_row *row, void *where, const char *value)
 {
 	switch (row->kind) {
@@ -138,6 +154,8 @@ static int set_value(const struct config_row *row, void *where, const char *valu
 		return set_number_or_any(row, where, value);
 	case CONFIG_BYTES:
 		return set_amount(row, config_parse_bytes, where, value);
+	case CONFIG_RATE:
+		return set_amount(row, config_parse_rate, where, value);
 	case CONFIG_TIME:
 		return set_amount(row, config_parse_usec, where, value);
 	case CONFIG_BOOL:

@@ -40,7 +40,7 @@ static void warn(const struct place *p, const char *what, const char *text)
 #define ROW(name, kind, field) CONFIG_ROW(config, name, kind, field)
 
 static const struct config_row manager_rows[] = {
-	{ROW("RateLimit", CONFIG_BYTES, rate_limit)},
+	{ROW("RateLimit", CONFIG_RATE, rate_limit)},
 	{ROW("MaxConcurrent", CONFIG_NUMBER, max_concurrent), .most = COUNT_MAX},
 	{ROW("MaxConcurrentPerDisk", CONFIG_NUMBER, max_concurrent_per_disk), .most = COUNT_MAX},
 	{ROW("KeepSuspended", CONFIG_BOOL, keep_suspended)},

@@ -71,6 +71,10 @@ struct config {
 	struct volume_config *volumes;
 };
 
+/* A rate as a setting has it: "20M"; 0: none. -EDOM: less than anybody may ask for; -EINVAL,
+ * -ERANGE. */
+int config_parse_rate(const char *value, uint64_t *ret);
+
 /*
  * Reads @path, its drop-ins PATH.d/NAME.conf, and @state_path; each may be missing. Wrong lines are
  * warned of and left out; only memory and files that cannot be read are errors (logged).

@@ -70,10 +70,10 @@ int politeness_set(struct politeness *p, const char *key, const char *value)
 		r = governor_mode_parse(value, &p->governor.mode);
 		break;
 	case RATE_MIN:
-		r = config_parse_bytes(value, &p->governor.rate_min);
+		r = config_parse_rate(value, &p->governor.rate_min);
 		break;
 	case RATE_MAX:
-		r = config_parse_bytes(value, &p->governor.rate_max);
+		r = config_parse_rate(value, &p->governor.rate_max);
 		break;
 	case LATENCY_TARGET:
 		r = set_latency(&p->governor.latency_target, value);
