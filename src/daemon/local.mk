@@ -7,8 +7,10 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/policy/units.c src/daemon/policy/units.h \
 	src/daemon/policy/volume-plan.c src/daemon/policy/volume-plan.h \
 	src/daemon/policy/window.c src/daemon/policy/window.h \
+	src/daemon/state/config-check.c \
 	src/daemon/state/config-data.c src/daemon/state/config-internal.h \
-	src/daemon/state/config-rows.c src/daemon/state/config-volume.c \
+	src/daemon/state/config-rows.c src/daemon/state/config-show.c \
+	src/daemon/state/config-text.c src/daemon/state/config-volume.c \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
 	src/daemon/state/job.c src/daemon/state/job.h \

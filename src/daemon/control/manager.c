@@ -186,7 +186,11 @@ static int read_config_again(struct manager *m, struct failure *f)
 	for (struct volume *v = m->volumes; v; v = v->next)
 		volume_apply_config(v);
 	discover_configured(m->core->discover);
-	log_info("the configuration was read again");
+	if (config->ignored > 0)
+		log_info("configuration reloaded; %u %s ignored, see above", config->ignored,
+			 config->ignored == 1 ? "line was" : "lines were");
+	else
+		log_info("configuration reloaded");
 	return 0;
 }
 

@@ -72,7 +72,7 @@ static int check_bounds(const struct config_row *row, uint64_t n)
 	if (n == 0 && row->or_0)
 		return 0;
 	if (n < row->least)
-		return -EINVAL;
+		return -EDOM;
 	return row->most && n > row->most ? -ERANGE : 0;
 }
 
@@ -160,6 +160,9 @@ static int set_value(const struct config_row *row, void *where, const char *valu
 		return set_amount(row, config_parse_usec, where, value);
 	case CONFIG_BOOL:
 		return config_parse_bool(value, where);
+	case CONFIG_WINDOW:
+	case CONFIG_DEADLINE:
+		break;
 	}
 	assert(false);
 	return -EINVAL;
