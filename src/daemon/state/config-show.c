@@ -10,6 +10,7 @@
 
 struct shower {
 	const struct config *config;
+	const char *section;
 	config_show_t fn;
 	void *userdata;
 };
@@ -17,11 +18,13 @@ struct shower {
 static int show(const struct shower *s, const char *name, const char *value,
 		struct config_origin from)
 {
-	const char *file = from.line > 0 ? s->config->files[from.file] : NULL;
+	const struct config_line l = {.section = s->section,
+				      .name = name,
+				      .value = value,
+				      .file = from.line > 0 ? s->config->files[from.file] : NULL,
+				      .line = from.line};
 
-	if (!*value && !file) /* the default of a text is none */
-		return 0;
-	return s->fn(name, value, file, from.line, s->userdata);
+	return *value || l.file ? s->fn(&l, s->userdata) : 0; /* the default of a text is none */
 }
 
 static int show_rows(const struct shower *s, const struct config_row *rows, const void *values,
@@ -57,13 +60,11 @@ static int show_volume(const struct shower *s, const struct volume_config *v)
 
 int config_show(const struct config *c, const char *uuid, config_show_t fn, void *userdata)
 {
-	const struct shower s = {.config = c, .fn = fn, .userdata = userdata};
-	int r;
+	struct shower s = {.config = c, .section = CONFIG_MANAGER, .fn = fn, .userdata = userdata};
+	int r = uuid ? 0 : show_rows(&s, manager_config_rows, c, c->from);
 
-	if (uuid)
-		return show_volume(&s, config_for_volume(c, uuid));
-	r = show_rows(&s, manager_config_rows, c, c->from);
-	return r < 0 ? r : show_volume(&s, &c->defaults);
+	s.section = CONFIG_VOLUME;
+	return r < 0 ? r : show_volume(&s, uuid ? config_for_volume(c, uuid) : &c->defaults);
 }
 
 char *config_section_text(const struct config *c, const char *uuid)

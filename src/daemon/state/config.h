@@ -102,12 +102,23 @@ int config_parse_rate(const char *value, uint64_t *ret);
  */
 int config_load(const char *path, const char *state_path, struct config **ret);
 
+/* Sections, less the UUID. */
+#define CONFIG_MANAGER "Manager"
+#define CONFIG_VOLUME  "Volume"
+
+/* What holds, and the line that says so. */
+struct config_line {
+	const char *section, *name, *value;
+	const char *file; /* NULL: it is the default */
+	unsigned line;
+};
+typedef int (*config_show_t)(const struct config_line *l, void *userdata);
+
 /*
- * Shows each setting that holds for the volume, or with NULL for the host and all volumes. @file
- * NULL: it is the default. A negative errno of @fn ends it.
+ * All settings that hold for the volume, or with NULL for the host and all volumes. A negative
+ * errno of
+ * @fn ends it.
  */
-typedef int (*config_show_t)(const char *name, const char *value, const char *file, unsigned line,
-			     void *userdata);
 int config_show(const struct config *c, const char *uuid, config_show_t fn, void *userdata);
 
 /* "FILE:LINE" of the volume's section, the caller's to free; NULL: there is none, or no memory. */

@@ -299,13 +299,12 @@ static void contradictions_are_said(void **test_state)
 	assert_logs("Volume", "KeyFile=/k\n[Volume " UUID_A "]\nKeyProvider=key-file", "");
 }
 
-static int show_one(const char *name, const char *value, const char *file, unsigned line,
-		    void *userdata)
+static int show_one(const struct config_line *l, void *userdata)
 {
 	char text[256];
 
-	(void)snprintf(text, sizeof(text), "%s=%s %s:%u\n", name, value,
-		       file ? strrchr(file, '/') + 1 : "", line);
+	(void)snprintf(text, sizeof(text), "%s=%s %s:%u\n", l->name, l->value,
+		       l->file ? strrchr(l->file, '/') + 1 : "", l->line);
 	assert_true(strlen(userdata) + strlen(text) < 4096);
 	(void)strcat(userdata, text);
 	return 0;
