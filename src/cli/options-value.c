@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "model/least-rate.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -104,19 +105,21 @@ static int set_size(const struct option_spec *s, const char *value, uint64_t *wh
 	return 0;
 }
 
-/* A signal does not end the wait that a hotzone costs: from here on it is an eighth of a second,
- * and a second under the governor. */
-#define RATE_MIN UINT64_C(65536)
-
 static int set_rate(const struct option_spec *s, const char *value, uint64_t *where)
 {
+	char text[LEAST_RATE_TEXT];
+
 	if (options_parse_size(value, where) < 0) {
 		log_error("--%s \"%s\" is not a rate (such as 20000000, 20M, 20MiB or 20MB)",
 			  s->name, value);
 		return -EINVAL;
 	}
-	if (*where < RATE_MIN) {
-		log_error("--%s must be 64K at least", s->name);
+	if (*where == 0) {
+		log_error("--%s 0 is no rate; leave it out where there is to be no limit", s->name);
+		return -EINVAL;
+	}
+	if (least_rate_check(*where, text) < 0) {
+		log_error("--%s %s: %s", s->name, value, text);
 		return -EINVAL;
 	}
 	return 0;

@@ -372,12 +372,14 @@ static void nonsense_is_refused(void **state)
 	assert_refused("recryptctl reencrypt a --sector-size 8192", -EINVAL, "--sector-size");
 	assert_refused("recryptctl reencrypt a --hotzone-size 1000", -EINVAL, "multiple of 512");
 	assert_refused("recryptctl reencrypt a --hotzone-size 0", -EINVAL, "not 0");
-	assert_refused("recryptctl reencrypt a --rate 0", -EINVAL, "64K at least");
+	assert_refused("recryptctl reencrypt a --rate 0", -EINVAL, "no rate");
+	assert_refused("recryptctl reencrypt a --rate 20", -EINVAL,
+		       "--rate 20: 20 bytes per second is less than 64K; did you mean 20M?");
 	assert_refused("recryptctl reencrypt a --rate fast", -EINVAL, "not a rate");
 	assert_refused("recryptctl reencrypt a --governor polite", -EINVAL,
 		       "none, idle or latency, not \"polite\"");
 	assert_refused("recryptctl reencrypt a --governor idle --rate-min 1K", -EINVAL,
-		       "--rate-min must be 64K at least");
+		       "--rate-min 1K: 1024 bytes per second is less than 64K");
 	assert_refused("recryptctl reencrypt a --governor latency --latency-target 0", -EINVAL,
 		       "--latency-target must be between");
 	assert_refused("recryptctl reencrypt a --threads 0", -EINVAL, "between");

@@ -21,6 +21,7 @@
 #include "luks/status.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/path-text.h"
 
 static int open_io(const struct found_file *f, struct meta_io **ret, uint32_t *ret_block_size)
 {
@@ -126,9 +127,21 @@ static int resolve_active(const char *given, char *path, size_t size)
 	return r < 0 ? log_error_errno(r, "%s: is not an open LUKS2 volume", given) : 0;
 }
 
-/* NAME or /dev/mapper/NAME of an open volume stands for its device; all else is a path. */
-static int resolve_device(const struct options *o, char *path, size_t size)
+/* The path that a property of the daemon's volume is; the caller's to free. "": -ENOENT. */
+static int path_of(json_object *daemon, const char *property, char **ret)
 {
+	const char *text = json_text(daemon, property);
+
+	return *text ? path_from_text(text, ret) : -ENOENT;
+}
+
+/*
+ * NAME or /dev/mapper/NAME of an open volume stands for its device; what is no path is a name that
+ * the daemon knows, such as a UUID.
+ */
+static int resolve_device(const struct options *o, json_object *daemon, char *path, size_t size)
+{
+	_cleanup_free_ char *known = NULL;
 	static const char directory[] = "/dev/mapper/";
 	const char *given = o->target.device, *name = given;
 
@@ -140,6 +153,8 @@ static int resolve_device(const struct options *o, char *path, size_t size)
 	if (!strchr(name, '/') && (name != given || access(given, F_OK) < 0) &&
 	    active_data_device(name, path, size) == 0)
 		return 0;
+	if (daemon && access(given, F_OK) < 0 && path_of(daemon, "Device", &known) == 0)
+		given = known;
 	return (size_t)snprintf(path, size, "%s", given) < size ? 0 : -ENAMETOOLONG;
 }
 
@@ -159,12 +174,15 @@ int status_print(const struct options *o, json_object *daemon, FILE *out)
 {
 	char device[PATH_MAX];
 	struct active_volume active;
+	_cleanup_free_ char *header = NULL;
 	struct status s = {.device = device, .header = o->target.header};
 	int r;
 
-	r = resolve_device(o, device, sizeof(device));
+	r = resolve_device(o, daemon, device, sizeof(device));
 	if (r < 0)
 		return r;
+	if (daemon && !s.header && path_of(daemon, "HeaderDevice", &header) == 0)
+		s.header = header;
 	r = read_status(&s, &active);
 	if (r < 0)
 		return r;

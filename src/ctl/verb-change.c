@@ -298,12 +298,16 @@ int verb_accept(const struct options *o)
 	return call_without_options(o, "AcceptState");
 }
 
-/* The path that the daemon sees, which has another working directory. */
+/*
+ * The path that the daemon sees, which has another working directory. A link of udev stays as it
+ * is: it leads to the disk after a reboot, too, when the kernel has given that another name.
+ */
 static int absolute(const struct options *o, const char *path, char **ret)
 {
+	const bool kept = o->daemon.remote || strncmp(path, "/dev/", strlen("/dev/")) == 0;
 	char real[PATH_MAX];
 
-	*ret = path_to_text(o->daemon.remote || !realpath(path, real) ? path : real);
+	*ret = path_to_text(kept || !realpath(path, real) ? path : real);
 	return *ret ? 0 : -ENOMEM;
 }
 

@@ -61,7 +61,9 @@ int verb_status(const struct options *o)
 
 	if (!o->daemon.remote)
 		volume = daemon_volume(o);
-	if (!o->daemon.remote && (!volume || geteuid() == 0)) {
+	/* Where there is no device there is no header to read. */
+	if (!o->daemon.remote &&
+	    (!volume || (geteuid() == 0 && strcmp(json_text(volume, "State"), "absent") != 0))) {
 		r = status_print(o, volume, stdout);
 		json_object_put(volume);
 		return r;

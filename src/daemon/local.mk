@@ -7,8 +7,10 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/policy/units.c src/daemon/policy/units.h \
 	src/daemon/policy/volume-plan.c src/daemon/policy/volume-plan.h \
 	src/daemon/policy/window.c src/daemon/policy/window.h \
+	src/daemon/state/config-check.c \
 	src/daemon/state/config-data.c src/daemon/state/config-internal.h \
-	src/daemon/state/config-rows.c src/daemon/state/config-volume.c \
+	src/daemon/state/config-rows.c src/daemon/state/config-show.c \
+	src/daemon/state/config-text.c src/daemon/state/config-volume.c \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
 	src/daemon/state/job.c src/daemon/state/job.h \
@@ -32,6 +34,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/workers/store.c src/daemon/workers/store.h \
 	src/daemon/workers/stuck.c src/daemon/workers/stuck.h \
 	src/daemon/workers/worker-link.c src/daemon/workers/worker-link.h \
+	src/daemon/control/absent.c src/daemon/control/absent.h \
 	src/daemon/control/core.h \
 	src/daemon/control/crypttab.c src/daemon/control/crypttab.h \
 	src/daemon/control/discover.c src/daemon/control/discover.h \
@@ -71,6 +74,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/worker-slot.c src/daemon/control/worker-slot.h \
 	src/daemon/bus/bus-arguments.c src/daemon/bus/bus-arguments.h \
 	src/daemon/bus/bus-call.c src/daemon/bus/bus-call.h \
+	src/daemon/bus/bus-config.c \
 	src/daemon/bus/bus-introspect.c \
 	src/daemon/bus/bus-job.c \
 	src/daemon/bus/bus-manager.c \

@@ -9,6 +9,8 @@
 
 #include "daemon/bus/bus.h"
 #include "daemon/control/manager.h"
+#include "daemon/state/config.h"
+#include "model/least-rate.h"
 #include "util/checked.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -18,6 +20,7 @@ enum option_code {
 	OPTION_VERSION,
 	OPTION_INTROSPECT,
 	OPTION_CONFIG,
+	OPTION_CHECK_CONFIG,
 	OPTION_STATE,
 	OPTION_NO_DEVICES,
 	OPTION_DEBUG
@@ -26,7 +29,7 @@ enum option_code {
 struct daemon_options {
 	struct manager_options manager;
 	const char *introspect; /* path of an object, or NULL */
-	bool help, version;
+	bool help, version, check_config;
 };
 
 static int print_help(void)
@@ -34,6 +37,7 @@ static int print_help(void)
 	printf("Usage: recryptd [OPTIONS]\n\n"
 	       "Re-encrypts LUKS2 volumes as it is told over D-Bus; see recryptctl(8).\n\n"
 	       "      --bus-introspect PATH   print the interfaces of a bus object, and exit\n"
+	       "      --check-config          read the configuration, say what is wrong, and exit\n"
 	       "      --config FILE           instead of /etc/recryptd/recryptd.conf\n"
 	       "      --state-directory DIR   instead of /var/lib/recryptd\n"
 	       "      --no-devices            look for no volumes: no device-mapper, no udev\n"
@@ -50,6 +54,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 		{"help", no_argument, NULL, OPTION_HELP},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{"bus-introspect", required_argument, NULL, OPTION_INTROSPECT},
+		{"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
 		{"config", required_argument, NULL, OPTION_CONFIG},
 		{"state-directory", required_argument, NULL, OPTION_STATE},
 		{"no-devices", no_argument, NULL, OPTION_NO_DEVICES},
@@ -69,6 +74,9 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 			break;
 		case OPTION_INTROSPECT:
 			o->introspect = optarg;
+			break;
+		case OPTION_CHECK_CONFIG:
+			o->check_config = true;
 			break;
 		case OPTION_CONFIG:
 			o->manager.config_path = optarg;
@@ -184,6 +192,17 @@ static int introspect(const char *path)
 	return r < 0 ? log_error_errno(r, "%s", path) : 0;
 }
 
+/* -EINVAL: something is wrong, and has been logged. */
+static int check_config(const char *path)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	int r = config_load(path, NULL, &c);
+
+	if (r < 0)
+		return r;
+	return c->ignored > 0 || c->doubts > 0 ? -EINVAL : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon_options o = {.manager = {.config_path = "/etc/recryptd/recryptd.conf",
@@ -193,6 +212,8 @@ int main(int argc, char **argv)
 	if (open_standard_streams() < 0)
 		return EXIT_FAILURE;
 	log_init("recryptd", LOG_INFO);
+	if (getenv("RECRYPTD_LOW_RATES"))
+		least_rate_set(0);
 	r = parse_options(argc, argv, &o);
 	if (r < 0)
 		log_error("wrong options; recryptd --help lists them");
@@ -200,6 +221,8 @@ int main(int argc, char **argv)
 		r = print_help();
 	else if (o.version)
 		r = printf("recryptd " PACKAGE_VERSION "\n") < 0 ? -EIO : 0;
+	else if (o.check_config)
+		r = check_config(o.manager.config_path);
 	else if (o.introspect)
 		r = introspect(o.introspect);
 	else

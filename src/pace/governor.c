@@ -29,7 +29,7 @@ static const struct {
 	[GOVERNOR_LATENCY] = {0.5, 1.0},
 };
 
-static const char *const names[] = {
+const char *const governor_mode_names[] = {
 	[GOVERNOR_NONE] = "none",
 	[GOVERNOR_IDLE] = "idle",
 	[GOVERNOR_LATENCY] = "latency",
@@ -37,14 +37,14 @@ static const char *const names[] = {
 
 const char *governor_mode_name(enum governor_mode mode)
 {
-	assert(mode < ARRAY_SIZE(names));
-	return names[mode];
+	assert(mode < ARRAY_SIZE(governor_mode_names));
+	return governor_mode_names[mode];
 }
 
 int governor_mode_parse(const char *text, enum governor_mode *ret)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(names[i], text) == 0) {
+	for (size_t i = 0; i < ARRAY_SIZE(governor_mode_names); i++)
+		if (strcmp(governor_mode_names[i], text) == 0) {
 			*ret = (enum governor_mode)i;
 			return 0;
 		}

@@ -65,5 +65,6 @@ void governor_reason(const struct governor *g, const struct governor_config *c, 
 		     size_t size);
 
 /* "none", "idle", "latency"; -EINVAL: none of them. */
+extern const char *const governor_mode_names[GOVERNOR_LATENCY + 1];
 const char *governor_mode_name(enum governor_mode mode);
 int governor_mode_parse(const char *text, enum governor_mode *ret);

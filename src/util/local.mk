@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/util/libutil.a
 src_util_libutil_a_SOURCES = \
 	src/util/checked.h \
 	src/util/cleanup.h \
+	src/util/closest.c src/util/closest.h \
 	src/util/clock.c src/util/clock.h \
 	src/util/error.c src/util/error.h \
 	src/util/file.c src/util/file-find.c src/util/file.h \

@@ -101,7 +101,8 @@ class Daemon:
         os.chmod(self.scratch, 0o755)
         self.processes = []
         self.address = f"unix:path={self.scratch}/bus"
-        self.environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address, "LC_ALL": "C"}
+        self.environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address, "LC_ALL": "C",
+                            "RECRYPTD_LOW_RATES": "yes"}
         self.options = options
         self.config = os.path.join(self.scratch, "recryptd.conf")
         with open(self.config, "w", encoding="utf-8") as f:

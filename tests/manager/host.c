@@ -309,6 +309,7 @@ bool host_help(void)
 		case VOLUME_RUNNING:
 		case VOLUME_REVERSING:
 		case VOLUME_FINISHING:
+		case VOLUME_ABSENT:
 		case VOLUME_STATE_COUNT:
 			break;
 		}

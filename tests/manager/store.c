@@ -228,6 +228,12 @@ char *duplicates_device_id(struct node n)
 	return NULL;
 }
 
+char *duplicates_find(const char *uuid)
+{
+	(void)uuid;
+	return NULL;
+}
+
 int duplicates_check(const struct worker_look *look, const char *named, const char *known,
 		     char **ret_instead, struct failure *f)
 {
@@ -261,6 +267,11 @@ int discover_new(struct manager *m, struct discover **ret)
 }
 
 void discover_configured(struct discover *d)
+{
+	(void)d;
+}
+
+void discover_mappings(struct discover *d)
 {
 	(void)d;
 }

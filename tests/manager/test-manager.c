@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "host.h"
+#include "model/least-rate.h"
 #include "util/checked.h"
 #include "util/log.h"
 
@@ -251,6 +252,7 @@ int main(int argc, char **argv)
 	};
 
 	log_set_level(-1);
+	least_rate_set(0);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,15 @@ power_cut() {
 # as_user COMMAND...: without any privilege.
 as_user() { setpriv --reuid guest --regid guest --clear-groups "$@"; }
 
-# start_service: as an operator does, and to come up by itself with each boot.
-start_service() { systemctl enable --now recryptd.service; }
+# start_service: as an operator does, and to come up by itself with each boot. Some rates are lower than
+# an operator may ask for, so that work is still under way when it is looked at.
+start_service() {
+	mkdir -p /etc/systemd/system/recryptd.service.d
+	printf '%s\n' '[Service]' Environment=RECRYPTD_LOW_RATES=yes \
+		>/etc/systemd/system/recryptd.service.d/low-rates.conf
+	systemctl daemon-reload
+	systemctl enable --now recryptd.service
+}
 
 # service_pid: of the manager. worker_pids: its workers, one a line.
 service_pid() { systemctl show -P MainPID recryptd.service; }

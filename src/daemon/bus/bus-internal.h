@@ -53,6 +53,10 @@ int bus_add_jobs(struct bus *b, sd_bus *bus);
 /* Handles all methods of a volume, for its vtable. */
 int volume_on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* GetConfiguration() of a volume, or with NULL of the host. */
+int bus_get_configuration(sd_bus_message *m, struct manager *manager, const struct volume *v,
+			  sd_bus_error *error);
+
 /* The head of a function that reads (or writes) a property, for a vtable. */
 #define DEFINE_GETTER(name)                                                                        \
 	static int name(__attribute__((unused)) sd_bus *bus,                                       \

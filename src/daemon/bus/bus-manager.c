@@ -115,6 +115,11 @@ static int get_volume(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	return sd_bus_reply_method_return(m, "o", volume_path(v->uuid).text);
 }
 
+static int get_configuration(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	return bus_get_configuration(m, ((struct bus *)userdata)->manager, NULL, error);
+}
+
 /* --- verbs --- */
 
 static int check_path(const char *text, struct failure *f)
@@ -408,6 +413,10 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_METHOD_WITH_ARGS("GetVolume",
 		SD_BUS_ARGS("s", which, "a{sv}", options),
 		SD_BUS_RESULT("o", volume), get_volume, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("GetConfiguration",
+		SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("a(ssssu)", settings), get_configuration,
+		SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("RotateAll",
 		SD_BUS_ARGS("a{sv}", filter, "a{sv}", options),
 		SD_BUS_RESULT("o", job), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),

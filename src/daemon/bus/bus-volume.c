@@ -165,6 +165,13 @@ DEFINE_GETTER(get_job)
 	return sd_bus_message_append(reply, "o", v->job ? job_path(v->job).text : "/");
 }
 
+static int get_configuration(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct volume *v = userdata;
+
+	return bus_get_configuration(m, v->manager, v, error);
+}
+
 #define ARRAY(field)         get_text_array, offsetof(struct volume, field)
 #define POINTER(field)       get_text_pointer, offsetof(struct volume, field)
 #define PATH(field)          get_path_pointer, offsetof(struct volume, field)
@@ -198,6 +205,9 @@ static const sd_bus_vtable vtable[] = {
 		SD_BUS_NO_RESULT, volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("a{sv}", options),
 		SD_BUS_RESULT("a{sv}", result), volume_on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("GetConfiguration", SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("a(ssssu)", settings), get_configuration,
+		SD_BUS_VTABLE_UNPRIVILEGED),
 	VOLUME_PROPERTIES(PROPERTY)
 	RUN_SWITCHES(SWITCH)
 	SD_BUS_VTABLE_END,

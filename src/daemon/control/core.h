@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "daemon/control/absent.h"
 #include "daemon/state/config.h"
 #include "daemon/control/manager.h"
 #include "daemon/state/record.h"
@@ -70,6 +71,7 @@ struct manager_core {
 	struct stuck stuck;
 	struct probes probes;
 	struct discover *discover;
+	struct absent absent;
 	struct saved_state saved;
 	char status[256]; /* as the service manager was told */
 	struct manager_clock clock;
@@ -81,6 +83,11 @@ struct manager_core {
 /* Takes @look's strings and @link, unless it fails. The volume is listed and announced. */
 int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool adopted,
 	       struct volume **ret);
+/* It is remembered, and not there; @header may be NULL. */
+int volume_new_absent(struct manager *m, const char *uuid, const char *device, const char *header,
+		      const char *why, struct volume **ret);
+/* One that was absent is found. Takes as volume_new() does. */
+int volume_come(struct volume *v, struct worker_look *look, struct worker_link *link);
 void volume_remove(struct volume *v);
 void volume_free_all(struct manager *m); /* without a word, and workers go on */
 
@@ -104,6 +111,10 @@ void volume_drop_worker(struct volume *v);
  * too: the next one must not find it.
  */
 void volume_use_up_keys(struct volume *v);
+
+/* absent.c */
+/* -ENODEV: it is not there. It is looked for once more. */
+int volume_refuse_absent(struct volume *v, struct failure *f);
 
 /* volume-conflict.c */
 /* Compares the header with the record; a conflict makes the volume fail until a person decides. */

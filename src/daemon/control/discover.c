@@ -8,6 +8,7 @@
 #include <string.h>
 #include <systemd/sd-device.h>
 
+#include "daemon/control/absent.h"
 #include "daemon/control/core.h"
 #include "daemon/control/crypttab.h"
 #include "daemon/control/mapping.h"
@@ -28,16 +29,9 @@ static void probe_configured(struct manager *m)
 {
 	for (size_t i = 0; i < m->config->n_volumes; i++) {
 		const struct volume_config *c = &m->config->volumes[i];
-		const struct probe_spec spec = {
-			.device = c->device,
-			.header_device = c->header_device,
-			.name = c->name,
-			.uuid = c->uuid,
-		};
 
-		if (c->device && !manager_volume_by_uuid(m, c->uuid) &&
-		    probe_new(&m->core->probes, &spec) < 0)
-			log_error("out of memory");
+		if (c->device && !manager_present_volume(m, c->uuid))
+			absent_look_at(m, c);
 	}
 }
 
@@ -69,13 +63,18 @@ static void probe_mapping(struct manager *m, const char *name, const char *uuid,
 		log_error("out of memory");
 }
 
+static bool is_absent(struct manager *m, const char *uuid)
+{
+	return manager_volume_by_uuid(m, uuid) && !manager_present_volume(m, uuid);
+}
+
 /* An open one, of all that there are. */
 static void found_mapping(struct manager *m, const char *name, const char *uuid)
 {
 	const struct volume_config *c = config_for_volume(m->config, uuid);
 
-	if (!manager_volume_by_uuid(m, uuid) &&
-	    mapping_decide(NULL, c, name, false) == MAPPING_PROBE)
+	if (!manager_present_volume(m, uuid) &&
+	    mapping_decide(NULL, c, name, is_absent(m, uuid), false) == MAPPING_PROBE)
 		probe_mapping(m, name, uuid, c);
 }
 
@@ -101,9 +100,9 @@ static void look_again(struct volume *v)
 static void mapping_changed(struct manager *m, const char *name, const char *uuid, bool gone)
 {
 	const struct volume_config *c = config_for_volume(m->config, uuid);
-	struct volume *v = manager_volume_by_uuid(m, uuid);
+	struct volume *v = manager_present_volume(m, uuid);
 
-	switch (mapping_decide(v, c, name, gone)) {
+	switch (mapping_decide(v, c, name, is_absent(m, uuid), gone)) {
 	case MAPPING_PROBE:
 		probe_mapping(m, name, uuid, c);
 		break;
@@ -128,12 +127,13 @@ static void found_volume(struct manager *m, sd_device *device)
 	    sd_device_get_devname(device, &spec.device) < 0)
 		return;
 	v = manager_volume_by_uuid(m, spec.uuid);
-	if (!v) {
+	if (!v || (place_is_absent(&v->place) && *v->place.header_device)) {
 		probe_configured(m);
 		return;
 	}
 	spec.uuid = v->uuid;
-	if (!*v->place.header_device && !place_is_attached(&v->place) &&
+	if ((place_is_absent(&v->place) ||
+	     (!*v->place.header_device && !place_is_attached(&v->place))) &&
 	    probe_new(&m->core->probes, &spec) < 0)
 		log_error("out of memory");
 }
@@ -192,6 +192,12 @@ static void list_mappings(struct manager *m)
 		r = task_list(look_at_mapping, m);
 	if (r < 0 && r != -EOPNOTSUPP)
 		(void)log_warning_errno(r, "open mappings cannot be listed");
+}
+
+void discover_mappings(struct discover *d)
+{
+	if (d && !d->manager->options->no_devices)
+		list_mappings(d->manager);
 }
 
 static void read_crypttab(struct discover *d);

@@ -18,5 +18,8 @@ int discover_new(struct manager *m, struct discover **ret);
 struct discover *discover_free(struct discover *d);
 DEFINE_CLEANUP(struct discover, discover_free)
 
+/* Those that are open, once more. @d may be NULL. */
+void discover_mappings(struct discover *d);
+
 /* After the configuration has changed: looks for what it names, and reads crypttab, once more. */
 void discover_configured(struct discover *d);

@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/text.h"
 
 static struct worker_spec start_worker(void *userdata, const char *uuid)
 {
@@ -31,9 +32,13 @@ static uint64_t timeout(void *userdata)
 static struct volume *find_known(void *userdata, const struct probe_spec *spec)
 {
 	struct manager *m = userdata;
-	struct volume *v = *spec->uuid ? manager_volume_by_uuid(m, spec->uuid) : NULL;
+	struct volume *v;
 
-	return v || spec->done ? v : manager_volume_by_path(m, spec->device);
+	/* At the path of another one there may be anything by now. */
+	if (*spec->uuid)
+		return manager_present_volume(m, spec->uuid);
+	v = spec->done ? NULL : manager_volume_by_path(m, spec->device);
+	return v && !place_is_absent(&v->place) ? v : NULL;
 }
 
 /* It may have been out of reach when its own worker looked last. */
@@ -107,9 +112,11 @@ static int check_found(struct manager *m, const struct probe_found *found, struc
 			"%s: the LUKS UUID of the volume, \"%.64s\", is not one; give it "
 			"another: cryptsetup luksUUID --uuid $(uuidgen) %s",
 			p->device, e->look.uuid, p->device);
-	if (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0)
+	if (*p->uuid && strcmp(e->look.uuid, p->uuid) != 0) {
+		absent_seen(m, p->device, &e->look);
 		return failure_set(f, -ERROR_HEADER_CHANGED, "volume %s is there, and not %s",
 				   e->look.uuid, p->uuid);
+	}
 	return check_duplicates(m, found, f);
 }
 
@@ -131,6 +138,27 @@ static int found_new(struct manager *m, struct probe_found *found, struct failur
 	return 0;
 }
 
+/* The one that was awaited, and a worker of an earlier manager is not: that has a volume. */
+static int found_absent(struct manager *m, struct probe_found *found, struct volume **v,
+			struct failure *f)
+{
+	int r;
+
+	if (found->adopted) {
+		volume_remove(*v);
+		return found_new(m, found, f, v);
+	}
+	r = volume_come(*v, &found->end->look, found->link);
+	if (r < 0) {
+		volume_remove(*v);
+		return failure_set(f, r, "out of memory");
+	}
+	found->link = NULL;
+	volume_send_identity(*v);
+	log_info("volume %s is found at %s", (*v)->uuid, (*v)->place.device);
+	return 0;
+}
+
 static int take_found(void *userdata, struct probe_found *found, struct failure *f,
 		      struct volume **ret)
 {
@@ -141,7 +169,12 @@ static int take_found(void *userdata, struct probe_found *found, struct failure 
 	if (r < 0)
 		return r;
 	v = manager_volume_by_uuid(m, found->end->look.uuid);
-	r = v ? found_known(&found->spec, v, &found->end->look, f) : found_new(m, found, f, &v);
+	if (v && place_is_absent(&v->place))
+		r = found_absent(m, found, &v, f);
+	else if (v)
+		r = found_known(&found->spec, v, &found->end->look, f);
+	else
+		r = found_new(m, found, f, &v);
 	if (r < 0)
 		return r;
 	mark_set(&v->mark, 0);
@@ -149,11 +182,13 @@ static int take_found(void *userdata, struct probe_found *found, struct failure 
 	return 0;
 }
 
-static void remember(struct manager *m, const struct volume *v)
+/* As it was given: a link of udev is right after a reboot, too. */
+static void remember(struct manager *m, const struct volume *v, const struct probe_spec *spec)
 {
-	const char *header = *v->place.header_device ? v->place.header_device : NULL;
+	const char *header =
+		text_or_null(*spec->header_device ? spec->header_device : v->place.header_device);
 
-	if (config_remember(m->config, v->uuid, v->place.device, header, NULL) == 0)
+	if (config_remember(m->config, v->uuid, spec->device, header, NULL) == 0)
 		saved_state_write(&m->core->saved, m->config);
 	else
 		log_warning("%s: will not be known after a restart", v->place.device);
@@ -163,7 +198,9 @@ static void probe_ended(void *userdata, const struct probe_spec *spec, struct vo
 			const struct failure *f)
 {
 	if (v && spec->remember)
-		remember(userdata, v);
+		remember(userdata, v, spec);
+	if (!v && !spec->done && *spec->uuid && *spec->device && error != -ERROR_SHUTTING_DOWN)
+		absent_missed(userdata, spec, error, f);
 	if (spec->done)
 		spec->done(v, error, f, spec->userdata);
 }

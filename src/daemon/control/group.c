@@ -136,7 +136,7 @@ void group_settle(struct manager *m)
 {
 	for (struct volume *v = m->volumes; v; v = v->next)
 		if (*v->token.record.held && !v->group)
-			settle_held(v, manager_volume_by_uuid(m, v->token.record.held));
+			settle_held(v, manager_present_volume(m, v->token.record.held));
 }
 
 void group_join(struct volume *v, struct job *j, const char *group, const struct volume *first)

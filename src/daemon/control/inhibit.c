@@ -66,6 +66,7 @@ static bool work_is_done(const struct manager *m)
 		case VOLUME_SUSPENDED:
 		case VOLUME_LOCKED:
 		case VOLUME_FAILED:
+		case VOLUME_ABSENT:
 		case VOLUME_STATE_COUNT:
 		default:
 			break;

@@ -110,6 +110,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 	struct manager *m = userdata;
 
 	(void)s;
+	absent_seek(m);
 	take_steps(m);
 	give_turns(&m->core->prepare);
 	give_turns(&m->core->convert);

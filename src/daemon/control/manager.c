@@ -10,6 +10,7 @@
 #include "daemon/control/discover.h"
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
+#include "model/least-rate.h"
 #include "util/log.h"
 #include "util/path-text.h"
 
@@ -112,6 +113,7 @@ struct manager *manager_free(struct manager *m)
 		m->core->observer = (struct manager_observer){};
 		m->core->discover = discover_free(m->core->discover);
 		probe_free_all(&m->core->probes);
+		absent_clear(&m->core->absent);
 		volume_free_all(m);
 		worker_link_free_retired();
 		job_free_all(&m->jobs);
@@ -180,10 +182,15 @@ static int read_config_again(struct manager *m, struct failure *f)
 	config_free(m->config);
 	m->config = config;
 	apply_config(m);
+	absent_apply_config(m);
 	for (struct volume *v = m->volumes; v; v = v->next)
 		volume_apply_config(v);
 	discover_configured(m->core->discover);
-	log_info("the configuration was read again");
+	if (config->ignored > 0)
+		log_info("configuration reloaded; %u %s ignored, see above", config->ignored,
+			 config->ignored == 1 ? "line was" : "lines were");
+	else
+		log_info("configuration reloaded");
 	return 0;
 }
 
@@ -243,7 +250,10 @@ int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f
 
 int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f)
 {
-	(void)f;
+	char text[LEAST_RATE_TEXT];
+
+	if (rate != RATE_AS_CONFIGURED && least_rate_check(rate, text) < 0)
+		return failure_set(f, -EINVAL, "%s", text);
 	m->config->has_kept_rate = rate != RATE_AS_CONFIGURED;
 	m->config->kept_rate_limit = m->config->has_kept_rate ? rate : 0;
 	m->rate_limit = m->config->has_kept_rate ? rate : m->config->rate_limit;

@@ -92,9 +92,12 @@ int manager_reload(struct manager *m, struct failure *f);
 int manager_find_volume(struct manager *m, const char *what, struct failure *f,
 			struct volume **ret);
 struct volume *manager_volume_by_uuid(struct manager *m, const char *text);
+/* The same, but none that is absent. */
+struct volume *manager_present_volume(struct manager *m, const char *uuid);
 /*
  * By a path that is known to lead to its device: what a worker found, what the configuration says,
- * a link of udev. Only texts are compared: a path that somebody names may lie on a dead mount.
+ * a link of udev. Only texts are compared: a path that somebody names may lie on a dead mount. One
+ * that is there comes before one that is remembered there.
  */
 struct volume *manager_volume_by_path(struct manager *m, const char *path);
 struct job *manager_job_by_id(struct manager *m, uint64_t id);
@@ -143,6 +146,6 @@ int manager_resume_all(struct manager *m, const struct volume_filter *filter,
 
 /*
  * Bytes per second for the host, 0: none, RATE_AS_CONFIGURED: what the configuration says;
- * remembered over restarts (KeepRate=).
+ * remembered over restarts (KeepRate=). -EINVAL: less than anybody may ask for.
  */
 int manager_set_rate_limit(struct manager *m, uint64_t rate, struct failure *f);

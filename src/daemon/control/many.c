@@ -70,7 +70,8 @@ static int for_all(struct manager *manager, const struct volume_filter *filter, 
 		struct failure why = {};
 		int r;
 
-		if (!volume_filter_matches(filter, v) || v->status.state == VOLUME_IDLE)
+		if (!volume_filter_matches(filter, v) || v->status.state == VOLUME_IDLE ||
+		    v->status.state == VOLUME_ABSENT)
 			continue;
 		m->pending++;
 		r = suspend ? volume_suspend(v, suspend, &why, on_volume_done, m)

@@ -23,10 +23,10 @@ int mapping_uuid(const char *dm_uuid, char ret[static 37])
 }
 
 enum mapping_step mapping_decide(const struct volume *v, const struct volume_config *c,
-				 const char *name, bool gone)
+				 const char *name, bool absent, bool gone)
 {
 	if (!v)
-		return gone || c->device ? MAPPING_NOTHING : MAPPING_PROBE;
+		return gone || (c->device && !absent) ? MAPPING_NOTHING : MAPPING_PROBE;
 	if (gone && v->status.state == VOLUME_IDLE && !c->device)
 		return MAPPING_REMOVE;
 	return gone != (strcmp(v->place.name, name) != 0) ? MAPPING_LOOK : MAPPING_NOTHING;

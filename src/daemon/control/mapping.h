@@ -17,6 +17,10 @@ enum mapping_step {
 /* The LUKS UUID of the mapping with @dm_uuid. -EINVAL: it is no volume's. */
 int mapping_uuid(const char *dm_uuid, char ret[static 37]);
 
-/* @v: the volume with that UUID, or NULL; @name: of the mapping; @c: what is configured. */
+/*
+ * @v: the volume with that UUID, or NULL; @name: of the mapping; @c: what is configured; @absent:
+ * the volume is known, and awaited. One that the configuration names is found by that, if it can
+ * be.
+ */
 enum mapping_step mapping_decide(const struct volume *v, const struct volume_config *c,
-				 const char *name, bool gone);
+				 const char *name, bool absent, bool gone);

@@ -28,7 +28,29 @@ void place_clear(struct volume_place *p)
 	free(p->header_device);
 	free_strings(p->links);
 	free_strings(p->disks);
+	free(p->absence);
 	*p = (struct volume_place){};
+}
+
+int place_await(struct volume_place *p, const char *device, const char *header)
+{
+	assert(!p->device);
+	p->name = strdup("");
+	p->device = strdup(device);
+	p->header_device = strdup(header ? header : "");
+	return p->name && p->device && p->header_device ? 0 : -ENOMEM;
+}
+
+int place_set_absence(struct volume_place *p, const char *why)
+{
+	char *copy = strdup(why);
+
+	if (!copy)
+		return -ENOMEM;
+	p->absence_told = p->absence_told && p->absence && strcmp(p->absence, why) == 0;
+	free(p->absence);
+	p->absence = copy;
+	return 0;
 }
 
 /* Moves @from to *to; true when that is a change. */
@@ -52,6 +74,8 @@ bool place_take_names(struct volume_place *p, struct worker_look *look)
 	moved = take_string(&p->name, &look->name) || moved;
 	free_strings(p->disks);
 	p->disks = TAKE_PTR(look->disks);
+	free(p->absence);
+	p->absence = NULL;
 	return moved;
 }
 

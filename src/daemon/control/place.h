@@ -19,9 +19,21 @@ struct volume_place {
 	struct identity identity; /* nodes not known: of a worker that does not tell */
 	char **links;             /* of udev to the device; NULL-terminated, or NULL */
 	char **disks;             /* sysfs names of the physical ones; NULL-terminated, or NULL */
+	char *absence;            /* it was not found, for this reason; NULL: it was */
+	bool sought;              /* elsewhere, too */
+	bool absence_told;        /* there is a line in the journal */
 };
 
 void place_clear(struct volume_place *p);
+
+/* Nothing but these paths is known: @header may be NULL. -ENOMEM. */
+int place_await(struct volume_place *p, const char *device, const char *header);
+/* Why it is not found. -ENOMEM: what was said before stays. */
+int place_set_absence(struct volume_place *p, const char *why);
+static inline bool place_is_absent(const struct volume_place *p)
+{
+	return p->absence;
+}
 
 /* Takes the names and disks of @look. True: a name is another one. */
 bool place_take_names(struct volume_place *p, struct worker_look *look);

@@ -11,8 +11,10 @@
 
 static int refuse_member(struct volume *v, const struct rotate_options *options, struct failure *f)
 {
-	int r;
+	int r = volume_refuse_absent(v, f);
 
+	if (r < 0)
+		return r;
 	if (v->job || v->token.record.has_queued || header_in_reencryption(&v->header))
 		return failure_set(f, -ERROR_IN_PROGRESS, "%s: a rotation is under way",
 				   v->place.device);

@@ -132,11 +132,14 @@ static void a_mapping_of_an_unknown_volume_is_looked_at_as_it_comes(void **state
 	char device[] = "/dev/a";
 
 	(void)state;
-	assert_int_equal(mapping_decide(NULL, &c, "vol", false), MAPPING_PROBE);
-	assert_int_equal(mapping_decide(NULL, &c, "vol", true), MAPPING_NOTHING);
+	assert_int_equal(mapping_decide(NULL, &c, "vol", false, false), MAPPING_PROBE);
+	assert_int_equal(mapping_decide(NULL, &c, "vol", false, true), MAPPING_NOTHING);
 	c.device = device; /* that is looked at already, or is not there */
-	assert_int_equal(mapping_decide(NULL, &c, "vol", false), MAPPING_NOTHING);
-	assert_int_equal(mapping_decide(NULL, &c, "vol", true), MAPPING_NOTHING);
+	assert_int_equal(mapping_decide(NULL, &c, "vol", false, false), MAPPING_NOTHING);
+	assert_int_equal(mapping_decide(NULL, &c, "vol", false, true), MAPPING_NOTHING);
+	/* Its own path has been looked at in vain. */
+	assert_int_equal(mapping_decide(NULL, &c, "vol", true, false), MAPPING_PROBE);
+	assert_int_equal(mapping_decide(NULL, &c, "vol", true, true), MAPPING_NOTHING);
 }
 
 static void a_volume_that_was_only_open_goes_with_its_mapping(void **state)
@@ -147,13 +150,13 @@ static void a_volume_that_was_only_open_goes_with_its_mapping(void **state)
 
 	free(v->place.name);
 	v->place.name = strdup("vol");
-	assert_int_equal(mapping_decide(v, &c, "vol", true), MAPPING_REMOVE);
+	assert_int_equal(mapping_decide(v, &c, "vol", false, true), MAPPING_REMOVE);
 	c.device = device;
-	assert_int_equal(mapping_decide(v, &c, "vol", true), MAPPING_LOOK);
+	assert_int_equal(mapping_decide(v, &c, "vol", false, true), MAPPING_LOOK);
 	c.device = NULL;
 	for (int s = VOLUME_QUEUED; s < VOLUME_STATE_COUNT; s++) {
 		v->status.state = (enum volume_state)s; /* work goes on on the closed volume */
-		assert_int_equal(mapping_decide(v, &c, "vol", true), MAPPING_LOOK);
+		assert_int_equal(mapping_decide(v, &c, "vol", false, true), MAPPING_LOOK);
 	}
 }
 
@@ -163,14 +166,17 @@ static void only_what_is_new_about_a_known_volume_is_looked_at(void **state)
 	struct volume *v = test_volume(*state, TEST_UUID_1);
 
 	assert_int_equal(v->status.state, VOLUME_IDLE);
-	assert_int_equal(mapping_decide(v, &c, "vol", false), MAPPING_LOOK); /* it was closed */
+	assert_int_equal(mapping_decide(v, &c, "vol", false, false),
+			 MAPPING_LOOK); /* it was closed */
 	v->status.state = VOLUME_RUNNING;
-	assert_int_equal(mapping_decide(v, &c, "vol", false), MAPPING_LOOK);
+	assert_int_equal(mapping_decide(v, &c, "vol", false, false), MAPPING_LOOK);
 	free(v->place.name);
 	v->place.name = strdup("vol");
-	assert_int_equal(mapping_decide(v, &c, "vol", false), MAPPING_NOTHING); /* resumed, say */
-	assert_int_equal(mapping_decide(v, &c, "new", false), MAPPING_LOOK);
-	assert_int_equal(mapping_decide(v, &c, "old", true), MAPPING_NOTHING); /* its former name */
+	assert_int_equal(mapping_decide(v, &c, "vol", false, false),
+			 MAPPING_NOTHING); /* resumed, say */
+	assert_int_equal(mapping_decide(v, &c, "new", false, false), MAPPING_LOOK);
+	assert_int_equal(mapping_decide(v, &c, "old", false, true),
+			 MAPPING_NOTHING); /* its former name */
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_begin, test_end)

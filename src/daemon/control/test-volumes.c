@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/control/test-volume.h"
+#include "model/least-rate.h"
 
 static const struct rotate_options options = ROTATE_OPTIONS_NONE;
 
@@ -74,6 +75,38 @@ static void a_name_that_two_have_is_refused_but_the_exact_one_wins(void **state)
 	name_it(o, "a b", "/dev/sdy");
 	(void)find(*state, "a b", &r);
 	assert_int_equal(r, -ENOTUNIQ);
+}
+
+static void one_that_is_there_comes_before_one_that_was(void **state)
+{
+	struct manager *m = *state;
+	struct volume *v = test_volume(m, TEST_UUID_1), *o = NULL;
+	int r;
+
+	name_it(v, "", "/dev/sdx");
+	assert_int_equal(volume_new_absent(m, TEST_UUID_2, "/dev/sdx", NULL, "gone", &o), 0);
+	assert_ptr_equal(find(m, "/dev/sdx", &r), v);
+	assert_null(manager_present_volume(m, TEST_UUID_2));
+	name_it(v, "", "/dev/sdy");
+	assert_ptr_equal(find(m, "/dev/sdx", &r), o);
+	assert_ptr_equal(find(m, TEST_UUID_2, &r), o);
+	assert_int_equal(o->status.state, VOLUME_ABSENT);
+}
+
+static void one_that_was_absent_is_as_any_other(void **state)
+{
+	struct worker_look look = test_look(TEST_UUID_2, REENCRYPTION_CLEAN);
+	struct volume *v = NULL;
+
+	assert_int_equal(volume_new_absent(*state, TEST_UUID_2, "/dev/sdx", NULL, "gone", &v), 0);
+	test_turn(*state);
+	assert_null(v->worker.link);
+	assert_int_equal(v->status.state, VOLUME_ABSENT);
+	assert_int_equal(volume_come(v, &look, test_link()), 0);
+	test_look_clear(&look);
+	test_turn(*state);
+	assert_int_equal(v->status.state, VOLUME_LOCKED);
+	assert_non_null(v->job);
 }
 
 /* --- many --- */
@@ -186,6 +219,26 @@ static void the_hosts_rate_is_shared_by_those_that_convert(void **state)
 	assert_int_equal(o->worker.told.limits.rate, 200);
 }
 
+static void a_rate_that_is_a_slip_is_refused(void **state)
+{
+	struct manager *m = *state;
+	struct volume *v = test_volume(m, TEST_UUID_1);
+	struct failure f;
+
+	least_rate_set(LEAST_RATE);
+	assert_int_equal(volume_set_rate_limit(v, 20, &f, NULL, NULL), -EINVAL);
+	assert_non_null(strstr(f.text, "did you mean 20M?"));
+	assert_int_equal(manager_set_rate_limit(m, 20 << 10, &f), -EINVAL);
+	assert_non_null(strstr(f.text, "did you mean 20M?"));
+	assert_int_equal(manager_set_rate_limit(m, 65535, &f), -EINVAL);
+	assert_null(strstr(f.text, "did you mean"));
+	assert_int_equal(manager_set_rate_limit(m, 65536, &f), 0);
+	assert_int_equal(manager_set_rate_limit(m, 0, &f), 0);
+	assert_int_equal(manager_set_rate_limit(m, RATE_AS_CONFIGURED, &f), 0);
+	assert_int_equal(volume_set_rate_limit(v, RATE_AS_CONFIGURED, &f, NULL, NULL), 0);
+	least_rate_set(0);
+}
+
 static void one_waits_for_another(void **state)
 {
 	struct manager *m = *state;
@@ -257,14 +310,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_volume_has_several_names),
 		TEST(a_name_that_two_have_is_refused_but_the_exact_one_wins),
+		TEST(one_that_is_there_comes_before_one_that_was),
+		TEST(one_that_was_absent_is_as_any_other),
 		TEST(all_have_suspended_with_the_last),
 		TEST(where_none_matches_that_is_all),
 		TEST(the_first_failure_is_that_of_all),
 		TEST(the_hosts_rate_is_shared_by_those_that_convert),
+		TEST(a_rate_that_is_a_slip_is_refused),
 		TEST(one_waits_for_another),
 		TEST(work_that_is_paused_comes_to_rest_and_goes_on),
 		TEST(the_end_waits_for_what_was_promised),
 	};
 
+	least_rate_set(0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

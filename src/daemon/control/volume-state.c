@@ -47,6 +47,8 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 			       : "";
 	case VOLUME_RUNNING:
 		return v->clock.at_risk ? v->clock.risk_reason : "";
+	case VOLUME_ABSENT:
+		return v->place.absence;
 	case VOLUME_IDLE:
 	case VOLUME_REVERSING:
 	case VOLUME_FINISHING:

@@ -21,6 +21,7 @@ struct volume_facts volume_facts(const struct volume *v)
 			    v->worker.job == WORKER_UNLOCK;
 
 	return (struct volume_facts){
+		.absent = place_is_absent(&v->place),
 		.reencryption = v->header.reencryption,
 		.supported = v->header.supported,
 		.stacked = v->header.stacked,
@@ -63,6 +64,8 @@ static void stand_in_line(struct volume *v, enum volume_line line)
 
 static bool needs_worker(const struct volume *v, const struct volume_step *s)
 {
+	if (place_is_absent(&v->place))
+		return false;
 	return s->action != ACTION_NONE || v->worker.job != WORKER_NONE ||
 	       keys_are_held(&v->keys) || !writing_is_durable(&v->writing) || request_pending(v) ||
 	       !worker_slot_knows_header(&v->worker);
@@ -364,7 +367,7 @@ void volume_step(struct volume *v)
 	struct volume_facts facts;
 	struct volume_step s;
 
-	if (volume_look_at_clock(v))
+	if (!place_is_absent(&v->place) && volume_look_at_clock(v))
 		tell_risk(v);
 	facts = volume_facts(v);
 	s = volume_decide(&facts);

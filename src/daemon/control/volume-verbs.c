@@ -7,6 +7,7 @@
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
+#include "model/least-rate.h"
 #include "util/cleanup.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -17,12 +18,13 @@ static bool in_rotation(const struct volume *v)
 	       v->worker.job == WORKER_PREPARE;
 }
 
-static int refuse_stopping(const struct volume *v, struct failure *f)
+/* Nothing can be done to it: it is not there, or the daemon ends. */
+static int refuse_all(struct volume *v, struct failure *f)
 {
 	return v->manager->stopping
 		       ? failure_set(f, -ERROR_SHUTTING_DOWN, "%s: the daemon is being stopped",
 				     v->place.device)
-		       : 0;
+		       : volume_refuse_absent(v, f);
 }
 
 static int no_rotation(const struct volume *v, struct failure *f)
@@ -124,10 +126,10 @@ int volume_check_deadline(const struct rotate_options *options, struct failure *
 		       : 0;
 }
 
-static int refuse_rotation(const struct volume *v, const struct rotate_options *options,
+static int refuse_rotation(struct volume *v, const struct rotate_options *options,
 			   struct failure *f)
 {
-	int r = refuse_stopping(v, f);
+	int r = refuse_all(v, f);
 
 	if (r < 0)
 		return r;
@@ -172,6 +174,10 @@ void volume_wish_rotation(struct volume *v, const struct rotate_options *options
 int volume_suspend(struct volume *v, const char *reason, struct failure *f, volume_done_t done,
 		   void *userdata)
 {
+	int r = volume_refuse_absent(v, f);
+
+	if (r < 0)
+		return r;
 	if (!in_rotation(v))
 		return no_rotation(v, f);
 	record_suspend(&v->token.record, reason);
@@ -201,7 +207,7 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 		  volume_done_t done, void *userdata)
 {
 	const bool conflict = trouble_is_conflict(&v->trouble);
-	int r = refuse_stopping(v, f);
+	int r = refuse_all(v, f);
 	struct job *j;
 
 	if (r < 0)
@@ -244,9 +250,9 @@ static int begin_cancel(struct volume *v, struct failure *f, struct job **ret_jo
 	return 0;
 }
 
-static int refuse_cancel(const struct volume *v, struct failure *f)
+static int refuse_cancel(struct volume *v, struct failure *f)
 {
-	int r = refuse_stopping(v, f);
+	int r = refuse_all(v, f);
 
 	if (r < 0)
 		return r;
@@ -293,15 +299,25 @@ int volume_set_rate_limit(struct volume *v, uint64_t rate, struct failure *f, vo
 			  void *userdata)
 {
 	const bool has_rate = rate != RATE_AS_CONFIGURED;
+	char text[LEAST_RATE_TEXT];
+	int r = volume_refuse_absent(v, f);
 
+	if (r < 0)
+		return r;
+	if (has_rate && least_rate_check(rate, text) < 0)
+		return failure_set(f, -EINVAL, "%s: %s", v->place.device, text);
 	record_set_rate(&v->token.record, has_rate, rate);
 	volume_choose_rate(v, has_rate);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }
 
-static int refuse_while_converting(const struct volume *v, struct failure *f)
+static int refuse_while_converting(struct volume *v, struct failure *f)
 {
+	int r = volume_refuse_absent(v, f);
+
+	if (r < 0)
+		return r;
 	return v->worker.job == WORKER_CONVERT
 		       ? failure_set(f, -EBUSY, "%s: it is being converted; suspend it first",
 				     v->place.device)
@@ -354,6 +370,10 @@ int volume_check(struct volume *v, const struct rotate_options *options, struct 
 			    .check_done = done,
 			    .userdata = userdata};
 
+	int q = volume_refuse_absent(v, f);
+
+	if (q < 0)
+		return q;
 	if (header_in_reencryption(&v->header))
 		return failure_set(f, -ERROR_IN_PROGRESS, "%s: a rotation is under way",
 				   v->place.device);
@@ -385,7 +405,7 @@ static int accept_state(struct volume *v)
 
 int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void *userdata)
 {
-	int r = refuse_stopping(v, f);
+	int r = refuse_all(v, f);
 
 	if (r < 0)
 		return r;

@@ -57,6 +57,30 @@ static void list_volume(struct volume *v)
 		m->core->observer.volume_added(v, m->core->observer.userdata);
 }
 
+/* What was looked at is the volume: everything about it that the header does not say yet. */
+static int settle_in(struct volume *v, struct worker_look *look)
+{
+	int r;
+
+	volume_set_place(v, look);
+	r = volume_apply_look(v, look);
+	if (r < 0)
+		return r;
+	volume_apply_config(v);
+	keys_take_stored(&v->keys);
+	return 0;
+}
+
+static void begin_life(struct volume *v)
+{
+	volume_settle_record(v);
+	forget_suspended(v);
+	group_settle(v->manager);
+	volume_find_state(v);
+	volume_add_found_job(v);
+	turn_mark(&v->manager->core->turn, MANAGER_CHANGED_VOLUMES);
+}
+
 int volume_new(struct manager *m, struct worker_look *look, struct worker_link *link, bool adopted,
 	       struct volume **ret)
 {
@@ -67,23 +91,51 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	v = volume_alloc(m, look->uuid, adopted);
 	if (!v)
 		return -ENOMEM;
-	volume_set_place(v, look);
-	r = volume_apply_look(v, look);
+	r = settle_in(v, look);
 	if (r < 0) {
 		volume_free(v);
 		return r;
 	}
-	volume_apply_config(v);
-	keys_take_stored(&v->keys);
 	worker_slot_take(&v->worker, link, &volume_worker_handler, v);
 	list_volume(v);
-	volume_settle_record(v);
-	forget_suspended(v);
-	group_settle(m);
-	volume_find_state(v);
-	volume_add_found_job(v);
+	begin_life(v);
+	*ret = v;
+	return 0;
+}
+
+int volume_new_absent(struct manager *m, const char *uuid, const char *device, const char *header,
+		      const char *why, struct volume **ret)
+{
+	struct volume *v;
+
+	assert(!manager_volume_by_uuid(m, uuid));
+	v = volume_alloc(m, uuid, false);
+	if (!v)
+		return -ENOMEM;
+	if (place_await(&v->place, device, header) < 0 || place_set_absence(&v->place, why) < 0) {
+		volume_free(v);
+		return -ENOMEM;
+	}
+	worker_slot_looked(&v->worker); /* there is nothing to look at */
+	volume_apply_config(v);
+	volume_set_state(v, VOLUME_ABSENT);
+	list_volume(v);
 	turn_mark(&m->core->turn, MANAGER_CHANGED_VOLUMES);
 	*ret = v;
+	return 0;
+}
+
+int volume_come(struct volume *v, struct worker_look *look, struct worker_link *link)
+{
+	int r;
+
+	assert(place_is_absent(&v->place) && !v->worker.link);
+	r = settle_in(v, look);
+	if (r < 0)
+		return r;
+	worker_slot_take(&v->worker, link, &volume_worker_handler, v);
+	mark_set(&v->mark, VOLUME_CHANGED_ALL);
+	begin_life(v);
 	return 0;
 }
 

@@ -21,6 +21,13 @@ struct volume *manager_volume_by_uuid(struct manager *m, const char *text)
 	return NULL;
 }
 
+struct volume *manager_present_volume(struct manager *m, const char *uuid)
+{
+	struct volume *v = manager_volume_by_uuid(m, uuid);
+
+	return v && !place_is_absent(&v->place) ? v : NULL;
+}
+
 struct job *manager_job_by_id(struct manager *m, uint64_t id)
 {
 	for (struct job *j = m->jobs.first; j; j = j->next)
@@ -31,14 +38,19 @@ struct job *manager_job_by_id(struct manager *m, uint64_t id)
 
 struct volume *manager_volume_by_path(struct manager *m, const char *path)
 {
+	struct volume *awaited = NULL;
+
 	for (struct volume *v = m->volumes; v; v = v->next) {
 		const struct volume_config *c = config_find_volume(m->config, v->uuid);
 
-		if (strcmp(v->place.device, path) == 0 || place_has_link(&v->place, path) ||
-		    (c && c->device && strcmp(c->device, path) == 0))
+		if (!place_is_absent(&v->place) &&
+		    (strcmp(v->place.device, path) == 0 || place_has_link(&v->place, path)))
 			return v;
+		if (strcmp(v->place.device, path) == 0 ||
+		    (c && c->device && strcmp(c->device, path) == 0))
+			awaited = v;
 	}
-	return NULL;
+	return awaited;
 }
 
 /*

@@ -5,6 +5,7 @@
 
 #include "daemon/policy/units.h"
 #include "util/checked.h"
+#include "util/text.h"
 
 #define SECOND UINT64_C(1000000)
 /* A rate has its ups and downs: so long below what is needed counts. */
@@ -30,6 +31,7 @@ int deadline_parse(const char *text, struct deadline *ret)
 
 	if (r < 0)
 		return r;
+	(void)text_copy(d.text, sizeof(d.text), text);
 	*ret = d;
 	return 0;
 }

@@ -14,6 +14,7 @@ struct deadline {
 	bool set;
 	uint64_t span_usec; /* 0: @calendar */
 	struct calendar calendar;
+	char text[64]; /* as it was written, or its beginning */
 };
 
 /* "12h", "3d"; or a calendar expression: "2026-12-01 06:00", "Mon 06:00". "": none. -EINVAL,

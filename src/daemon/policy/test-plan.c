@@ -44,6 +44,15 @@ static void a_rotation_takes_its_way(void **state)
 	       .all_done = true);
 }
 
+static void nothing_is_done_to_what_is_not_there(void **state)
+{
+	(void)state;
+	EXPECT(VOLUME_ABSENT, ACTION_NONE, LINE_NONE, .absent = true);
+	EXPECT(VOLUME_ABSENT, ACTION_NONE, LINE_NONE, READY, .absent = true);
+	EXPECT(VOLUME_ABSENT, ACTION_NONE, LINE_NONE, .absent = true, .rotation_wanted = true,
+	       .keys = true, .prepare_turn = true);
+}
+
 static void preparing_is_stopped_when_it_is_in_vain(void **state)
 {
 	(void)state;
@@ -226,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rotation_takes_its_way),
+		cmocka_unit_test(nothing_is_done_to_what_is_not_there),
 		cmocka_unit_test(preparing_is_stopped_when_it_is_in_vain),
 		cmocka_unit_test(without_a_key_it_asks_and_then_waits),
 		cmocka_unit_test(a_provider_is_not_waited_for_when_its_key_is_not_wanted_any_more),

@@ -12,7 +12,7 @@ const char *volume_state_name(enum volume_state state)
 		[VOLUME_PREPARING] = "preparing", [VOLUME_RUNNING] = "running",
 		[VOLUME_SUSPENDED] = "suspended", [VOLUME_REVERSING] = "reversing",
 		[VOLUME_FINISHING] = "finishing", [VOLUME_LOCKED] = "locked",
-		[VOLUME_FAILED] = "failed",
+		[VOLUME_FAILED] = "failed",       [VOLUME_ABSENT] = "absent",
 	};
 
 	assert(state < ARRAY_SIZE(names));
@@ -115,6 +115,8 @@ struct volume_step volume_decide(const struct volume_facts *f)
 	const bool idle = f->reencryption == REENCRYPTION_NONE;
 	struct volume_step s;
 
+	if (f->absent)
+		return step(VOLUME_ABSENT, ACTION_NONE, LINE_NONE);
 	if (!idle && f->at_work == WORKER_CONVERT)
 		return decide_converting(f);
 	if (f->trouble == TROUBLE_CONFLICT ||

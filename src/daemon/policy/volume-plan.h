@@ -19,6 +19,7 @@ enum volume_state {
 	VOLUME_FINISHING, /* all is converted; the old key is being destroyed */
 	VOLUME_LOCKED,    /* in re-encryption, and a key is awaited */
 	VOLUME_FAILED,    /* in re-encryption, and an error that needs a person: state_reason */
+	VOLUME_ABSENT,    /* remembered, and not where it was: nothing is known of its header */
 	VOLUME_STATE_COUNT
 };
 
@@ -51,6 +52,7 @@ enum volume_trouble_kind {
 };
 
 struct volume_facts {
+	bool absent;
 	enum reencryption reencryption;
 	bool supported;
 	bool stacked;        /* helpers that a dead worker left */

@@ -32,6 +32,15 @@ static void volume_config_clear(struct volume_config *v)
 	politeness_clear(&v->polite);
 }
 
+void config_forget_files(struct config *c)
+{
+	for (size_t i = 0; i < c->n_files; i++)
+		free(c->files[i]);
+	free(c->files);
+	c->files = NULL;
+	c->n_files = 0;
+}
+
 struct config *config_free(struct config *c)
 {
 	if (!c)
@@ -39,6 +48,7 @@ struct config *config_free(struct config *c)
 	for (size_t i = 0; i < c->n_volumes; i++)
 		volume_config_clear(&c->volumes[i]);
 	free(c->volumes);
+	config_forget_files(c);
 	volume_config_clear(&c->defaults);
 	free(c->crypttab);
 	free(c);

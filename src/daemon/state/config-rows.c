@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/state/config-internal.h"
+#include "model/least-rate.h"
 #include "util/path-text.h"
 
 int config_set_text(char **where, const char *value)
@@ -71,7 +72,7 @@ static int check_bounds(const struct config_row *row, uint64_t n)
 	if (n == 0 && row->or_0)
 		return 0;
 	if (n < row->least)
-		return -EINVAL;
+		return -EDOM;
 	return row->most && n > row->most ? -ERANGE : 0;
 }
 
@@ -123,6 +124,21 @@ static int set_amount(const struct config_row *row, parse_t parse, uint64_t *whe
 	return 0;
 }
 
+/* "20M", "0". -EDOM: less than anybody may ask for. */
+int config_parse_rate(const char *value, uint64_t *ret)
+{
+	char unused[LEAST_RATE_TEXT];
+	uint64_t rate;
+	int r = config_parse_bytes(value, &rate);
+
+	if (r < 0)
+		return r;
+	if (least_rate_check(rate, unused) < 0)
+		return -EDOM;
+	*ret = rate;
+	return 0;
+}
+
 static int set_value(const struct config_row *row, void *where, const char *value)
 {
 	switch (row->kind) {
@@ -138,10 +154,15 @@ static int set_value(const struct config_row *row, void *where, const char *valu
 		return set_number_or_any(row, where, value);
 	case CONFIG_BYTES:
 		return set_amount(row, config_parse_bytes, where, value);
+	case CONFIG_RATE:
+		return set_amount(row, config_parse_rate, where, value);
 	case CONFIG_TIME:
 		return set_amount(row, config_parse_usec, where, value);
 	case CONFIG_BOOL:
 		return config_parse_bool(value, where);
+	case CONFIG_WINDOW:
+	case CONFIG_DEADLINE:
+		break;
 	}
 	assert(false);
 	return -EINVAL;

@@ -21,7 +21,7 @@ const struct config_row volume_config_rows[] = {
 	{ROW("DeviceId", CONFIG_TEXT, device_id), .scope = CONFIG_OF_STATE_FILE},
 	{ROW("Name", CONFIG_TEXT, name), .scope = CONFIG_OF_ONE},
 	{ROW("Group", CONFIG_TEXT, group)},
-	{ROW("RateLimit", CONFIG_BYTES, rate_limit)},
+	{ROW("RateLimit", CONFIG_RATE, rate_limit)},
 	{ROW("StallTarget", CONFIG_TIME, stall_target_usec)},
 	{ROW("HotzoneSizeMax", CONFIG_BYTES, hotzone_size_max)},
 	{ROW("Threads", CONFIG_NUMBER, threads), .most = OPTION_THREADS_MAX},
@@ -42,7 +42,8 @@ const struct config_row volume_config_rows[] = {
 	RUN_SWITCHES(SWITCH){},
 };
 
-_Static_assert(ARRAY_SIZE(volume_config_rows) - 1 <= 32, "a bit of volume_config.set for each");
+_Static_assert(ARRAY_SIZE(volume_config_rows) - 1 <= CONFIG_ROWS_MAX,
+	       "a bit of volume_config.set for each");
 
 static uint32_t row_bit(const struct config_row *row)
 {
@@ -64,7 +65,8 @@ static bool may_stand(const struct config_row *row, const struct volume_config *
 	return false;
 }
 
-int volume_config_set(struct volume_config *v, const char *key, const char *value, bool state_file)
+int volume_config_set(struct volume_config *v, const char *key, const char *value, bool state_file,
+		      struct config_origin from)
 {
 	const struct config_row *row = config_row_find(volume_config_rows, key);
 	int r;
@@ -75,6 +77,7 @@ int volume_config_set(struct volume_config *v, const char *key, const char *valu
 	if (r < 0)
 		return r;
 	v->set |= row_bit(row);
+	v->from.rows[row - volume_config_rows] = from;
 	return 0;
 }
 
@@ -93,12 +96,37 @@ static bool leaves_out(const struct volume_config *v, const struct config_row *r
 	return false;
 }
 
+int volume_config_set_polite(struct volume_config *v, const char *key, const char *value,
+			     struct config_origin from)
+{
+	const struct config_row *row = config_row_find(politeness_rows, key);
+	int r = politeness_set(&v->polite, key, value);
+
+	if (r < 0)
+		return r;
+	v->from.polite[row - politeness_rows] = from;
+	if (row->kind == CONFIG_WINDOW && v->polite.n_windows > 0)
+		v->from.windows[v->polite.n_windows - 1] = from;
+	return 0;
+}
+
+static void inherit_origins(struct volume_config *v, const struct volume_config *defaults)
+{
+	for (unsigned i = 0; i < POLITENESS_SETTINGS; i++)
+		if (!politeness_has(&v->polite, i))
+			v->from.polite[i] = defaults->from.polite[i];
+	if (!politeness_has(&v->polite, POLITENESS_WINDOW))
+		memcpy(v->from.windows, defaults->from.windows, sizeof(v->from.windows));
+}
+
 static int inherit_row(struct volume_config *v, const struct config_row *row,
 		       const struct volume_config *defaults)
 {
+	const ptrdiff_t i = row - volume_config_rows;
 	void *where = (char *)v + row->where;
 	const void *from = (const char *)defaults + row->where;
 
+	v->from.rows[i] = defaults->from.rows[i];
 	if (config_row_owns(row))
 		return config_set_text(where, *(char *const *)from ?: "");
 	memcpy(where, from, row->size);
@@ -110,6 +138,7 @@ int volume_config_inherit(struct volume_config *v, const struct volume_config *d
 	int r = politeness_inherit(&v->polite, &defaults->polite);
 
 	assert(*v->uuid && !*defaults->uuid);
+	inherit_origins(v, defaults);
 	for (const struct config_row *row = volume_config_rows; row->name && r == 0; row++)
 		r = leaves_out(v, row) ? inherit_row(v, row, defaults) : 0;
 	return r;

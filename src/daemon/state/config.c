@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <glob.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/cleanup.h"
+#include "util/closest.h"
 #include "util/log.h"
 #include "util/path-text.h"
 #include "util/uuid.h"
@@ -25,22 +28,30 @@
 struct place {
 	struct config *config;
 	const char *path;
-	unsigned line;
+	struct config_origin origin;
 	bool state_file;
 	enum { SECTION_NONE, SECTION_MANAGER, SECTION_VOLUME } section;
 	struct volume_config *volume;
 };
 
-static void warn(const struct place *p, const char *what, const char *text)
+__attribute__((format(printf, 2, 3))) static void ignore(struct place *p, const char *format, ...)
 {
-	log_warning("%s:%u: %s \"%s\" is ignored", p->path, p->line, what, text);
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	if (vasprintf(&text, format, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	p->config->ignored++;
+	log_warning("%s:%u: %s", p->path, p->origin.line, text ? text : "is ignored");
 }
 
 #define COUNT_MAX              65536 /* nobody has more volumes */
 #define ROW(name, kind, field) CONFIG_ROW(config, name, kind, field)
 
-static const struct config_row manager_rows[] = {
-	{ROW("RateLimit", CONFIG_BYTES, rate_limit)},
+const struct config_row manager_config_rows[] = {
+	{ROW("RateLimit", CONFIG_RATE, rate_limit)},
 	{ROW("MaxConcurrent", CONFIG_NUMBER, max_concurrent), .most = COUNT_MAX},
 	{ROW("MaxConcurrentPerDisk", CONFIG_NUMBER, max_concurrent_per_disk), .most = COUNT_MAX},
 	{ROW("KeepSuspended", CONFIG_BOOL, keep_suspended)},
@@ -55,22 +66,28 @@ static const struct config_row manager_rows[] = {
 /* A setting of [Manager]. -ENOENT: there is none of this name. */
 static int set_manager(struct place *p, const char *key, const char *value)
 {
-	const struct config_row *row = config_row_find(manager_rows, key);
+	const struct config_row *row = config_row_find(manager_config_rows, key);
 	struct config *c = p->config;
+	int r;
 
 	if (p->state_file && strcmp(key, "RateLimit") == 0) {
 		c->has_kept_rate = config_parse_bytes(value, &c->kept_rate_limit) == 0;
 		return 0;
 	}
-	return row ? config_row_set(row, c, value) : -ENOENT;
+	r = row ? config_row_set(row, c, value) : -ENOENT;
+	if (r < 0)
+		return r;
+	c->from[row - manager_config_rows] = p->origin;
+	return 0;
 }
 
 /* -ENOENT also for what makes sense for one volume only, in the section of the defaults. */
 static int set_in_volume(struct place *p, const char *key, const char *value)
 {
-	int r = politeness_set(&p->volume->polite, key, value);
+	int r = volume_config_set_polite(p->volume, key, value, p->origin);
 
-	return r != -ENOENT ? r : volume_config_set(p->volume, key, value, p->state_file);
+	return r != -ENOENT ? r
+			    : volume_config_set(p->volume, key, value, p->state_file, p->origin);
 }
 
 static int add_section(struct config *c, const char *uuid, struct volume_config **ret)
@@ -109,6 +126,8 @@ static int open_section(struct place *p, const char *uuid_text)
 	if (r < 0)
 		return r;
 	p->volume->remembered = p->volume->remembered && p->state_file;
+	if (!p->state_file)
+		p->volume->from.section = p->origin;
 	return 0;
 }
 
@@ -142,9 +161,70 @@ static int parse_section(struct place *p, char *line)
 	}
 	if (r == -EINVAL) {
 		p->section = SECTION_NONE;
-		warn(p, "the unknown section", name);
+		ignore(p,
+		       "the unknown section [%s] is ignored; sections are [Manager], [Volume] and "
+		       "[Volume UUID]",
+		       name);
 		r = 0;
 	}
+	return r;
+}
+
+static bool is_for_people(const struct config_row *rows, const char *key)
+{
+	const struct config_row *row = config_row_find(rows, key);
+
+	return row && row->scope != CONFIG_OF_STATE_FILE;
+}
+
+/* A setting that this section does not have: of another one, or a slip. */
+static void ignore_unknown(struct place *p, const char *key)
+{
+	const char *names[3 * CONFIG_ROWS_MAX] = {}, *meant;
+	const struct config_row *const tables[] = {manager_config_rows, volume_config_rows,
+						   politeness_rows};
+	size_t n = 0;
+
+	if (p->section == SECTION_VOLUME && config_row_find(manager_config_rows, key)) {
+		ignore(p, "%s= is ignored here: its section is [Manager]", key);
+		return;
+	}
+	if (p->section != SECTION_NONE &&
+	    (is_for_people(volume_config_rows, key) || config_row_find(politeness_rows, key))) {
+		ignore(p, "%s= is ignored here: its section is [Volume%s]", key,
+		       p->section == SECTION_VOLUME ? " UUID" : "");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		for (const struct config_row *row = tables[i]; row->name; row++)
+			if (row->scope != CONFIG_OF_STATE_FILE)
+				names[n++] = row->name;
+	meant = p->section == SECTION_NONE ? NULL : closest_name(key, names);
+	ignore(p, "the unknown setting %s= is ignored%s%s%s", key, meant ? "; did you mean " : "",
+	       meant ? meant : "", meant ? "=?" : "");
+}
+
+static void ignore_value(struct place *p, const char *key, const char *value, int error)
+{
+	const struct config_row *row = config_row_find(
+		p->section == SECTION_MANAGER ? manager_config_rows : volume_config_rows, key);
+	char hint[160];
+
+	config_row_hint(row ? row : config_row_find(politeness_rows, key), error, value, hint,
+			sizeof(hint));
+	ignore(p, "%s=%s is ignored: %s", key, value, hint);
+}
+
+static int parse_setting(struct place *p, const char *key, const char *value)
+{
+	int r;
+
+	if (p->section == SECTION_NONE)
+		return -ENOENT;
+	r = p->section == SECTION_MANAGER ? set_manager(p, key, value)
+					  : set_in_volume(p, key, value);
+	if (r == -EINVAL || r == -ERANGE || r == -E2BIG || r == -EDOM)
+		ignore_value(p, key, value, r);
 	return r;
 }
 
@@ -160,26 +240,15 @@ static int parse_line(struct place *p, char *line)
 		return parse_section(p, line);
 	value = strchr(line, '=');
 	if (!value) {
-		warn(p, "the line without \"=\"", line);
+		ignore(p, "the line \"%s\" without \"=\" is ignored", line);
 		return 0;
 	}
 	*value++ = '\0';
 	line = strip(line);
 	value = strip(value);
-	if (p->section == SECTION_NONE)
-		r = -ENOENT;
-	else if (p->section == SECTION_MANAGER)
-		r = set_manager(p, line, value);
-	else
-		r = set_in_volume(p, line, value);
+	r = parse_setting(p, line, value);
 	if (r == -ENOENT)
-		warn(p, "the unknown setting", line);
-	else if (r == -EINVAL || r == -ERANGE || r == -E2BIG)
-		log_warning("%s:%u: the value \"%s\" of %s is ignored: it is %s", p->path, p->line,
-			    value, line,
-			    r == -ERANGE  ? "too large"
-			    : r == -E2BIG ? "one too many"
-					  : "not understood");
+		ignore_unknown(p, line);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -191,7 +260,7 @@ static int parse_lines(struct place *p, FILE *f)
 	while (getline(&line, &size, f) >= 0) {
 		int r;
 
-		p->line++;
+		p->origin.line++;
 		r = parse_line(p, line);
 		if (r < 0)
 			return r;
@@ -199,12 +268,32 @@ static int parse_lines(struct place *p, FILE *f)
 	return ferror(f) ? log_refusal(-EIO, "%s: cannot be read to its end", p->path) : 0;
 }
 
+static int add_file(struct config *c, const char *path)
+{
+	char **grown = reallocarray(c->files, c->n_files + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	c->files = grown;
+	grown[c->n_files] = strdup(path);
+	if (!grown[c->n_files])
+		return -ENOMEM;
+	c->n_files++;
+	return 0;
+}
+
 static int parse_file(struct config *c, const char *path, bool state_file)
 {
-	struct place p = {.config = c, .path = path, .state_file = state_file};
-	FILE *f = fopen(path, "re");
-	int r;
+	struct place p = {.config = c,
+			  .path = path,
+			  .origin.file = (unsigned)c->n_files,
+			  .state_file = state_file};
+	FILE *f;
+	int r = add_file(c, path);
 
+	if (r < 0)
+		return r;
+	f = fopen(path, "re");
 	if (!f)
 		return errno == ENOENT || errno == ENOTDIR
 			       ? 0
@@ -276,6 +365,7 @@ int config_load(const char *path, const char *state_path, struct config **ret)
 		if (r < 0)
 			return r;
 	}
+	config_check(c);
 	*ret = TAKE_PTR(c);
 	return 0;
 }

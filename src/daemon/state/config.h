@@ -31,6 +31,21 @@
 /* In place of a rate that is set at run time: what the configuration says. */
 #define RATE_AS_CONFIGURED UINT64_MAX
 
+/* The line that says so; line 0: none, it is the default. */
+struct config_origin {
+	unsigned file; /* in config.files */
+	unsigned line;
+};
+
+/* As many settings as a section has at most, beside those of politeness. */
+#define CONFIG_ROWS_MAX 32
+
+/* Where each setting of a section is from, its own or that of [Volume]. */
+struct config_origins {
+	struct config_origin section, rows[CONFIG_ROWS_MAX], polite[POLITENESS_SETTINGS],
+		windows[WINDOWS_MAX];
+};
+
 struct volume_config {
 	char uuid[37];       /* "": the defaults */
 	char *device;        /* path; NULL: not given */
@@ -53,6 +68,7 @@ struct volume_config {
 	struct politeness polite;
 	bool remembered; /* only in the state file (AddVolume), not in the administrator's */
 	uint32_t set;    /* which settings the section itself has; of the parser */
+	struct config_origins from;
 };
 
 struct config {
@@ -69,13 +85,44 @@ struct config {
 	struct volume_config defaults;
 	size_t n_volumes;
 	struct volume_config *volumes;
+	size_t n_files;
+	char **files;                               /* that were read, in their order */
+	struct config_origin from[CONFIG_ROWS_MAX]; /* of the settings of [Manager] */
+	unsigned ignored;                           /* lines */
+	unsigned doubts;                            /* other things that were warned of */
 };
+
+/* A rate as a setting has it: "20M"; 0: none. -EDOM: less than anybody may ask for; -EINVAL,
+ * -ERANGE. */
+int config_parse_rate(const char *value, uint64_t *ret);
 
 /*
  * Reads @path, its drop-ins PATH.d/NAME.conf, and @state_path; each may be missing. Wrong lines are
  * warned of and left out; only memory and files that cannot be read are errors (logged).
  */
 int config_load(const char *path, const char *state_path, struct config **ret);
+
+/* Sections, less the UUID. */
+#define CONFIG_MANAGER "Manager"
+#define CONFIG_VOLUME  "Volume"
+
+/* What holds, and the line that says so. */
+struct config_line {
+	const char *section, *name, *value;
+	const char *file; /* NULL: it is the default */
+	unsigned line;
+};
+typedef int (*config_show_t)(const struct config_line *l, void *userdata);
+
+/*
+ * All settings that hold for the volume, or with NULL for the host and all volumes. A negative
+ * errno of
+ * @fn ends it.
+ */
+int config_show(const struct config *c, const char *uuid, config_show_t fn, void *userdata);
+
+/* "FILE:LINE" of the volume's section, the caller's to free; NULL: there is none, or no memory. */
+char *config_section_text(const struct config *c, const char *uuid);
 
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config, config_free)

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/state/config.h"
-#include "util/checked.h"
+#include "daemon/state/config-internal.h"
 
 const struct politeness politeness_defaults = {
 	.governor = {.mode = GOVERNOR_NONE,
@@ -15,24 +14,19 @@ const struct politeness politeness_defaults = {
 		     .latency_target = GOVERNOR_DEFAULT_LATENCY_TARGET},
 };
 
-enum politeness_setting { GOVERNOR, RATE_MIN, RATE_MAX, LATENCY_TARGET, WINDOW, DEADLINE };
+#define ROW(name, kind, field) CONFIG_ROW(politeness, name, kind, field)
 
-static const char *const names[] = {
-	[GOVERNOR] = "Governor", [RATE_MIN] = "RateMin",
-	[RATE_MAX] = "RateMax",  [LATENCY_TARGET] = "LatencyTarget",
-	[WINDOW] = "Window",     [DEADLINE] = "Deadline",
+const struct config_row politeness_rows[] = {
+	[POLITENESS_GOVERNOR] = {ROW("Governor", CONFIG_NAME, governor.mode),
+				 .names = governor_mode_names, .n_names = GOVERNOR_LATENCY + 1},
+	[POLITENESS_RATE_MIN] = {ROW("RateMin", CONFIG_RATE, governor.rate_min)},
+	[POLITENESS_RATE_MAX] = {ROW("RateMax", CONFIG_RATE, governor.rate_max)},
+	[POLITENESS_LATENCY_TARGET] = {ROW("LatencyTarget", CONFIG_TIME, governor.latency_target),
+				       .least = 1},
+	[POLITENESS_WINDOW] = {ROW("Window", CONFIG_WINDOW, windows)},
+	[POLITENESS_DEADLINE] = {ROW("Deadline", CONFIG_DEADLINE, deadline)},
+	[POLITENESS_SETTINGS] = {},
 };
-
-static int set_latency(uint64_t *target, const char *value)
-{
-	uint64_t usec;
-	int r = config_parse_usec(value, &usec);
-
-	if (r < 0 || !usec)
-		return r < 0 ? r : -EINVAL;
-	*target = usec;
-	return 0;
-}
 
 /* One more; an empty value takes back those that there are. */
 static int add_window(struct politeness *p, const char *value)
@@ -60,40 +54,24 @@ static int add_window(struct politeness *p, const char *value)
 
 int politeness_set(struct politeness *p, const char *key, const char *value)
 {
-	size_t setting = 0;
+	const struct config_row *row = config_row_find(politeness_rows, key);
 	int r;
 
-	while (setting < ARRAY_SIZE(names) && strcmp(names[setting], key) != 0)
-		setting++;
-	switch (setting) {
-	case GOVERNOR:
-		r = governor_mode_parse(value, &p->governor.mode);
-		break;
-	case RATE_MIN:
-		r = config_parse_bytes(value, &p->governor.rate_min);
-		break;
-	case RATE_MAX:
-		r = config_parse_bytes(value, &p->governor.rate_max);
-		break;
-	case LATENCY_TARGET:
-		r = set_latency(&p->governor.latency_target, value);
-		break;
-	case WINDOW:
-		r = add_window(p, value);
-		break;
-	case DEADLINE:
-		r = deadline_parse(value, &p->deadline);
-		break;
-	default:
+	if (!row)
 		return -ENOENT;
-	}
+	if (row->kind == CONFIG_WINDOW)
+		r = add_window(p, value);
+	else if (row->kind == CONFIG_DEADLINE)
+		r = deadline_parse(value, &p->deadline);
+	else
+		r = config_row_set(row, p, value);
 	if (r < 0)
 		return r;
-	p->set |= UINT32_C(1) << setting;
+	p->set |= UINT32_C(1) << (row - politeness_rows);
 	return 0;
 }
 
-static bool has(const struct politeness *p, enum politeness_setting setting)
+bool politeness_has(const struct politeness *p, enum politeness_setting setting)
 {
 	return p->set & UINT32_C(1) << setting;
 }
@@ -116,17 +94,17 @@ static int copy_windows(struct politeness *p, const struct politeness *from)
 
 int politeness_inherit(struct politeness *p, const struct politeness *defaults)
 {
-	if (!has(p, GOVERNOR))
+	if (!politeness_has(p, POLITENESS_GOVERNOR))
 		p->governor.mode = defaults->governor.mode;
-	if (!has(p, RATE_MIN))
+	if (!politeness_has(p, POLITENESS_RATE_MIN))
 		p->governor.rate_min = defaults->governor.rate_min;
-	if (!has(p, RATE_MAX))
+	if (!politeness_has(p, POLITENESS_RATE_MAX))
 		p->governor.rate_max = defaults->governor.rate_max;
-	if (!has(p, LATENCY_TARGET))
+	if (!politeness_has(p, POLITENESS_LATENCY_TARGET))
 		p->governor.latency_target = defaults->governor.latency_target;
-	if (!has(p, DEADLINE))
+	if (!politeness_has(p, POLITENESS_DEADLINE))
 		p->deadline = defaults->deadline;
-	return has(p, WINDOW) ? 0 : copy_windows(p, defaults);
+	return politeness_has(p, POLITENESS_WINDOW) ? 0 : copy_windows(p, defaults);
 }
 
 void politeness_clear(struct politeness *p)

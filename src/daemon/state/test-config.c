@@ -117,6 +117,10 @@ static void the_file_that_is_installed_shows_the_defaults(void **test_state)
 	(void)config_set_text(&c->defaults.resilience_hash, "");
 	assert_int_not_equal(c->defaults.set, 0);
 	c->defaults.set = c->defaults.polite.set = 0;
+	c->defaults.from = defaults->defaults.from;
+	memcpy(c->from, defaults->from, sizeof(c->from));
+	config_forget_files(c);
+	config_forget_files(defaults);
 	assert_memory_equal(c, defaults, sizeof(*c));
 }
 
@@ -220,32 +224,129 @@ static void amounts_have_bounds(void **test_state)
 {
 	(void)test_state;
 	assert_logs("Volume", "Threads=256", "");
-	assert_logs("Volume", "Threads=257", "too large");
-	assert_logs("Volume", "Threads=-1", "not understood");
+	assert_logs("Volume", "Threads=257", "Threads=257 is ignored: the most is 256");
+	assert_logs("Volume", "Threads=-1", "Threads=-1 is ignored: it is a whole number");
 	assert_logs("Volume", "Threads=2 ", "");
-	assert_logs("Volume", "Threads=2x", "not understood");
+	assert_logs("Volume", "Threads=2x", "whole number");
 	assert_logs("Volume", "Token=31", "");
 	assert_logs("Volume", "Token=any", "");
-	assert_logs("Volume", "Token=32", "too large");
-	assert_logs("Volume", "KeyTimeout=0", "not understood");
+	assert_logs("Volume", "Token=32", "the most is 31");
+	assert_logs("Volume", "KeyTimeout=0", "the least is 1us");
 	assert_logs("Volume", "KeyTimeout=1d", "");
-	assert_logs("Volume", "KeyTimeout=25h", "too large");
+	assert_logs("Volume", "KeyTimeout=25h", "the most is 1d");
 	assert_logs("Volume", "KeyCostMax=0", "");
-	assert_logs("Volume", "KeyCostMax=999", "not understood");
+	assert_logs("Volume", "KeyCostMax=999", "the least is 1000");
 	assert_logs("Volume", "KeyCostMax=1000", "");
 	assert_logs("Volume", "KeyCostMax=4294967295", "");
-	assert_logs("Volume", "KeyCostMax=4294967296", "too large");
-	assert_logs("Volume", "KeyCostMax=99999999999999999999", "too large");
+	assert_logs("Volume", "KeyCostMax=4294967296", "the most is 4294967295");
+	assert_logs("Volume", "KeyCostMax=99999999999999999999", "the most is");
 	assert_logs("Volume", "KeyProvider=token", "");
-	assert_logs("Volume", "KeyProvider=tokens", "not understood");
+	assert_logs("Volume", "KeyProvider=tokens",
+		    "must be none, key-file, credential, keyring or token");
 	assert_logs("Volume", "Resilience=", "");
-	assert_logs("Volume", "Resilience=none", "not understood");
-	assert_logs("Volume", "Name=x", "unknown setting");
+	assert_logs("Volume", "Resilience=none", "must be checksum or journal");
+	assert_logs("Volume", "Name=x", "its section is [Volume UUID]");
 	assert_logs("Manager", "MaxConcurrent=65536", "");
-	assert_logs("Manager", "MaxConcurrent=65537", "too large");
-	assert_logs("Manager", "ProbeTimeout=0", "not understood");
-	assert_logs("Manager", "ProbeTimeout=2d", "too large");
-	assert_logs("Manager", "Threads=2", "unknown setting");
+	assert_logs("Manager", "MaxConcurrent=65537", "the most is 65536");
+	assert_logs("Manager", "ProbeTimeout=0", "the least is");
+	assert_logs("Manager", "ProbeTimeout=2d", "the most is 1d");
+	assert_logs("Manager", "Threads=2", "its section is [Volume]");
+	assert_logs("Volume", "MaxConcurrent=2", "its section is [Manager]");
+}
+
+static void a_wrong_value_is_said_with_what_it_may_be(void **test_state)
+{
+	(void)test_state;
+	assert_logs("Volume", "RateLimit=fast",
+		    "RateLimit=fast is ignored: a rate is bytes per second, such as 20M");
+	assert_logs("Manager", "RateLimit=20", "did you mean 20M?");
+	assert_logs("Volume", "RateLimit=64K", "");
+	assert_logs("Volume", "RateLimit=0", "");
+	assert_logs("Volume", "RateMin=2K", "did you mean 2M?");
+	assert_logs("Volume", "StallTarget=soon", "a time is such as 50ms");
+	assert_logs("Volume", "HotzoneSizeMax=big", "a size is bytes, such as 64M");
+	assert_logs("Volume", "Governor=polite", "must be none, idle or latency");
+	assert_logs("Volume", "LatencyTarget=0", "the least is");
+	assert_logs("Volume", "Window=22:00", "Mon..Fri 22:00 for 8h");
+	assert_logs("Volume", "Deadline=soon", "such as 3d");
+	assert_logs("Volume", "KeyFile=relative", "a path is absolute");
+	assert_logs("Manager", "KeepRate=perhaps", "yes or no");
+}
+
+static void a_slip_is_guessed(void **test_state)
+{
+	(void)test_state;
+	assert_logs("Volume", "Ratelimit=1M", "did you mean RateLimit=?");
+	assert_logs("Volume", "RateLimt=1M", "did you mean RateLimit=?");
+	assert_logs("Manager", "MaxConcurent=1", "did you mean MaxConcurrent=?");
+	assert_logs("Volume", "Windows=22:00 for 8h", "did you mean Window=?");
+	assert_logs("Volume", "Colour=red", "unknown setting Colour= is ignored\n");
+}
+
+static void contradictions_are_said(void **test_state)
+{
+	(void)test_state;
+	assert_logs("Volume", "RateMin=2M\nRateMax=1M",
+		    "RateMin=2M is more than RateMax=1M: RateMin= applies");
+	assert_logs("Volume " UUID_A, "RateMax=512K", "RateMin=1M is more than RateMax=512K");
+	assert_logs("Volume", "RateMin=1M\nRateMax=1M", "");
+	assert_logs("Volume", "HotzoneSizeMax=1G", "88M, which applies");
+	assert_logs("Volume", "HotzoneSizeMax=44M", "");
+	assert_logs("Volume " UUID_A, "KeyProvider=key-file", "without KeyFile=");
+	assert_logs("Volume", "KeyProvider=credential", "without Credential=");
+	assert_logs("Volume", "KeyProvider=keyring\nKeyringKey=k", "");
+	/* The file is for all, and which volume needs it is said by each. */
+	assert_logs("Volume", "KeyFile=/k\n[Volume " UUID_A "]\nKeyProvider=key-file", "");
+}
+
+static int show_one(const struct config_line *l, void *userdata)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "%s=%s %s:%u\n", l->name, l->value,
+		       l->file ? strrchr(l->file, '/') + 1 : "", l->line);
+	assert_true(strlen(userdata) + strlen(text) < 4096);
+	(void)strcat(userdata, text);
+	return 0;
+}
+
+static void assert_shown(const struct config *c, const char *uuid, const char *line)
+{
+	char text[4096] = "\n", wanted[256];
+
+	assert_int_equal(config_show(c, uuid, show_one, text), 0);
+	(void)snprintf(wanted, sizeof(wanted), "\n%s\n", line);
+	if (!strstr(text, wanted))
+		fail_msg("\"%s\" is not in %s", line, text);
+}
+
+static void what_holds_is_shown_with_the_line_that_says_so(void **test_state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	_cleanup_free_ char *section = NULL;
+
+	(void)test_state;
+	write_file(conf, "[Manager]\nMaxConcurrent=3\n[Volume]\nRateLimit=20480K\nGroup=g\n"
+			 "Window=22:00 for 8h\nWindow=Sat 00:00 for 1d\n"
+			 "[Volume " UUID_A "]\nDevice=/a\nStallTarget=0.02\n");
+	write_file(drop_in_a, "[Volume " UUID_A "]\nGroup=\nVerify=yes\nDeadline=3d\n");
+	c = load();
+	assert_shown(c, NULL, "MaxConcurrent=3 recryptd.conf:2");
+	assert_shown(c, NULL, "RateLimit=0 :0"); /* of the host */
+	assert_shown(c, NULL, "RateLimit=20M recryptd.conf:4");
+	assert_shown(c, UUID_A, "RateLimit=20M recryptd.conf:4");
+	assert_shown(c, UUID_A, "Group= 10-a.conf:2");
+	assert_shown(c, UUID_A, "Verify=yes 10-a.conf:3");
+	assert_shown(c, UUID_A, "Deadline=3d 10-a.conf:4");
+	assert_shown(c, UUID_A, "StallTarget=20ms recryptd.conf:10");
+	assert_shown(c, UUID_A, "Window=Sat 00:00 for 1d recryptd.conf:7");
+	assert_shown(c, UUID_A, "Window=22:00 for 8h recryptd.conf:6");
+	assert_shown(c, UUID_A, "Governor=none :0");
+	assert_shown(c, UUID_A, "Token=any :0");
+	assert_shown(c, UUID_B, "Group=g recryptd.conf:5");
+	section = config_section_text(c, UUID_A);
+	assert_non_null(strstr(section, "10-a.conf:1"));
+	assert_null(config_section_text(c, UUID_B));
 }
 
 static void what_is_wrong_is_warned_of_with_file_and_line(void **test_state)
@@ -268,6 +369,7 @@ static void what_is_wrong_is_warned_of_with_file_and_line(void **test_state)
 	assert_int_equal(c->max_concurrent, 0);
 	assert_int_equal(c->defaults.rate_limit, 0);
 	assert_int_equal(c->n_volumes, 1);
+	assert_int_equal(c->ignored, 8);
 	assert_null(c->volumes[0].device);
 }
 
@@ -440,6 +542,11 @@ int main(void)
 		cmocka_unit_test_teardown(each_switch_has_its_name, remove_files),
 		cmocka_unit_test_teardown(amounts_have_bounds, remove_files),
 		cmocka_unit_test_teardown(the_file_that_is_installed_shows_the_defaults,
+					  remove_files),
+		cmocka_unit_test_teardown(a_wrong_value_is_said_with_what_it_may_be, remove_files),
+		cmocka_unit_test_teardown(a_slip_is_guessed, remove_files),
+		cmocka_unit_test_teardown(contradictions_are_said, remove_files),
+		cmocka_unit_test_teardown(what_holds_is_shown_with_the_line_that_says_so,
 					  remove_files),
 		cmocka_unit_test_teardown(what_is_wrong_is_warned_of_with_file_and_line,
 					  remove_files),

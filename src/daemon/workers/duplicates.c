@@ -10,6 +10,7 @@
 
 #include "io/stacking.h"
 #include "util/checked.h"
+#include "util/cleanup.h"
 #include "util/uuid.h"
 
 #define BY_ID   "/dev/disk/by-id/"
@@ -188,6 +189,38 @@ static int check_disk(sd_device *d, sd_device_enumerator *all, const struct work
 		path_of(d), path_of(other), look->uuid, named);
 }
 
+static int list_luks(sd_device_enumerator **ret)
+{
+	_cleanup_(sd_device_enumerator_unrefp) sd_device_enumerator *all = NULL;
+	int r = sd_device_enumerator_new(&all);
+
+	if (r < 0)
+		return r;
+	r = sd_device_enumerator_add_match_subsystem(all, "block", 1);
+	if (r < 0)
+		return r;
+	r = sd_device_enumerator_add_match_property(all, "ID_FS_TYPE", "crypto_LUKS");
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(all);
+	return 0;
+}
+
+char *duplicates_find(const char *uuid)
+{
+	_cleanup_(sd_device_enumerator_unrefp) sd_device_enumerator *all = NULL;
+	const char *its;
+
+	if (list_luks(&all) < 0)
+		return NULL;
+	for (sd_device *d = sd_device_enumerator_get_device_first(all); d;
+	     d = sd_device_enumerator_get_device_next(all))
+		if (sd_device_get_property_value(d, "ID_FS_UUID", &its) >= 0 &&
+		    uuid_equal(its, uuid))
+			return strdup(path_of(d));
+	return NULL;
+}
+
 int duplicates_check(const struct worker_look *look, const char *named, const char *known,
 		     char **ret_instead, struct failure *f)
 {
@@ -198,9 +231,7 @@ int duplicates_check(const struct worker_look *look, const char *named, const ch
 	/* Where udev does not know the device, it knows nothing of another one either. */
 	if (!node_is_block(look->header_node) ||
 	    sd_device_new_from_devnum(&d, 'b', (dev_t)look->header_node.device) < 0 ||
-	    sd_device_get_is_initialized(d) <= 0 || sd_device_enumerator_new(&all) < 0 ||
-	    sd_device_enumerator_add_match_subsystem(all, "block", 1) < 0 ||
-	    sd_device_enumerator_add_match_property(all, "ID_FS_TYPE", "crypto_LUKS") < 0)
+	    sd_device_get_is_initialized(d) <= 0 || list_luks(&all) < 0)
 		return 0;
 	return check_disk(d, all, look, named, known ? known : "", ret_instead, f);
 }

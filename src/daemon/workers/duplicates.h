@@ -16,6 +16,12 @@
 char *duplicates_device_id(struct node n);
 
 /*
+ * A block device that has this LUKS UUID as far as udev knows; its path is the caller's to free,
+ * NULL: none.
+ */
+char *duplicates_find(const char *uuid);
+
+/*
  * May the volume that was found at the path @named be the one that is meant? @known: its device
  * id when it was last seen; NULL or "": it has none. -ENOTUNIQ: no, or nobody can tell; where
  * another device is the right one *ret_instead is its path, the caller's to free, else NULL.
