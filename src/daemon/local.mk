@@ -7,18 +7,21 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/policy/units.c src/daemon/policy/units.h \
 	src/daemon/policy/volume-plan.c src/daemon/policy/volume-plan.h \
 	src/daemon/policy/window.c src/daemon/policy/window.h \
+	src/daemon/state/accepted.c src/daemon/state/accepted.h src/daemon/state/caller.h \
 	src/daemon/state/config-data.c src/daemon/state/config-internal.h \
 	src/daemon/state/config-rows.c src/daemon/state/config-volume.c \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
 	src/daemon/state/job.c src/daemon/state/job.h \
 	src/daemon/state/job-numbers.c src/daemon/state/job-numbers.h \
+	src/daemon/state/kept-text.c src/daemon/state/kept-text.h \
 	src/daemon/state/politeness.c src/daemon/state/politeness.h \
 	src/daemon/state/record-check.c src/daemon/state/record-life.c \
 	src/daemon/state/record-wish.c \
 	src/daemon/state/record.c src/daemon/state/record.h \
 	src/daemon/state/remembered.c src/daemon/state/remembered.h \
 	src/daemon/state/saved-state.c src/daemon/state/saved-state.h \
+	src/daemon/state/state-dir.c src/daemon/state/state-dir.h \
 	src/daemon/state/state-file.c \
 	src/daemon/state/whole-file.c src/daemon/state/whole-file.h \
 	src/daemon/state/volume-header.c src/daemon/state/volume-header.h \
@@ -41,6 +44,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/group.c \
 	src/daemon/control/inhibit.c src/daemon/control/inhibit.h \
 	src/daemon/control/manager-clock.c \
+	src/daemon/control/manager-kept.c \
 	src/daemon/control/manager-rest.c \
 	src/daemon/control/manager-turn.c \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
@@ -109,6 +113,9 @@ src_daemon_state_test_record_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-job-numbers
 src_daemon_state_test_job_numbers_SOURCES = src/daemon/state/test-job-numbers.c
 src_daemon_state_test_job_numbers_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-kept
+src_daemon_state_test_kept_SOURCES = src/daemon/state/test-kept.c
+src_daemon_state_test_kept_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-state-file
 src_daemon_state_test_state_file_SOURCES = src/daemon/state/test-state-file.c
 src_daemon_state_test_state_file_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -36,6 +36,7 @@ struct object_path {
 };
 struct object_path volume_path(const char *uuid);
 struct object_path job_path(const struct job *j);
+struct object_path job_path_of(uint64_t id);
 /* Of its volume; "/" where it has several. */
 struct object_path job_volume_path(const struct job *j);
 

@@ -18,6 +18,7 @@
 #include "daemon/bus/bus-internal.h"
 #include "daemon/control/inhibit.h"
 #include "daemon/bus/log-control.h"
+#include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -174,6 +175,45 @@ static void job_added(struct job *j, void *userdata)
 				   job_path(j).text, job_volume_path(j).text));
 }
 
+/* All that JobFinished() has no place for. */
+static int append_result(sd_bus_message *m, const struct job *j)
+{
+	const struct accepted_call *call = accepted_of_job(&j->jobs->accepted, j->id);
+	const uint32_t uid = j->caller.known ? j->caller.uid : CALLER_NOBODY;
+	const struct entry entries[] = {
+		{"Kind", "s", job_kind_name(j->kind)},
+		{"RequestId", "s", call ? call->id.text : ""},
+		{"CallerUid", "u", &uid},
+	};
+	int r = sd_bus_message_append(m, "toos", j->id, job_path(j).text, job_volume_path(j).text,
+				      job_state_name(j->state));
+
+	if (r < 0)
+		return r;
+	r = append_error_name(m, j->error, &j->failure);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, j->error ? j->failure.text : "");
+	if (r < 0)
+		return r;
+	r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r < 0)
+		return r;
+	r = append_entries(m, entries, ARRAY_SIZE(entries));
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int emit_result(struct bus *b, const struct job *j)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = sd_bus_message_new_signal(b->bus, &m, BUS_PATH, BUS_MANAGER_INTERFACE, "JobResult");
+
+	if (r < 0)
+		return r;
+	r = append_result(m, j);
+	return r < 0 ? r : sd_bus_send(b->bus, m, NULL);
+}
+
 static void job_changed(struct job *j, uint64_t what, void *userdata)
 {
 	struct bus *b = userdata;
@@ -183,10 +223,12 @@ static void job_changed(struct job *j, uint64_t what, void *userdata)
 		return;
 	job_emit(b, j);
 	emit_members_state(j);
-	if (job_ended(j))
-		told(b, sd_bus_emit_signal(b->bus, BUS_PATH, BUS_MANAGER_INTERFACE, "JobFinished",
-					   "toos", j->id, job_path(j).text, job_volume_path(j).text,
-					   job_state_name(j->state)));
+	if (!job_ended(j))
+		return;
+	told(b, sd_bus_emit_signal(b->bus, BUS_PATH, BUS_MANAGER_INTERFACE, "JobFinished", "toos",
+				   j->id, job_path(j).text, job_volume_path(j).text,
+				   job_state_name(j->state)));
+	told(b, emit_result(b, j));
 }
 
 static void job_removed(struct job *j, void *userdata)

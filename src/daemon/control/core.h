@@ -127,6 +127,10 @@ void volume_forget_rotation(struct volume *v);
 void volume_settle_record(struct volume *v);
 /* A job of this volume alone. -ENOMEM. */
 int volume_new_job(struct volume *v, enum job_kind kind, struct job **ret);
+/* It has just been found: the job of an earlier daemon that waits for it goes on with it. */
+void volume_take_job(struct volume *v);
+/* The record may have gone another way than that job, where the daemon died between the two. */
+void volume_compare_job(struct volume *v);
 /* Whoever wants to wait for what was found in the header has a job for it. */
 void volume_add_found_job(struct volume *v);
 
@@ -209,6 +213,9 @@ void group_join(struct volume *v, struct job *j, const char *group, const struct
 
 /* manager-turn.c */
 int manager_turn_new(struct manager *m);
+
+/* manager-kept.c: jobs and accepted calls outlive the daemon */
+void manager_load_jobs(struct manager *m);
 
 /* rate-share.c */
 /* Works out the shares of the host's rate and tells the workers. */

@@ -29,8 +29,10 @@ static void apply_config(struct manager *m)
 
 static void on_job_added(struct job *j, void *userdata)
 {
-	const struct manager_observer *o = &((struct manager *)userdata)->core->observer;
+	struct manager *m = userdata;
+	const struct manager_observer *o = &m->core->observer;
 
+	turn_mark(&m->core->turn, 0); /* which saves it */
 	if (o->job_added)
 		o->job_added(j, o->userdata);
 }
@@ -40,8 +42,7 @@ static void on_job_changed(struct job *j, uint64_t what, void *userdata)
 	struct manager *m = userdata;
 	const struct manager_observer *o = &m->core->observer;
 
-	if (what & JOB_CHANGED_RUNNING)
-		turn_mark(&m->core->turn, MANAGER_CHANGED_JOBS_RUNNING);
+	turn_mark(&m->core->turn, what & JOB_CHANGED_RUNNING ? MANAGER_CHANGED_JOBS_RUNNING : 0);
 	if (o->job_changed)
 		o->job_changed(j, what, o->userdata);
 }
@@ -159,6 +160,7 @@ int manager_start(struct manager *m)
 	int fd, r;
 
 	assert(!m->core->discover); /* once */
+	manager_load_jobs(m);
 	while (store_next(STORE_WORKER, uuid, &fd)) {
 		r = probe_adopt(&m->core->probes, uuid, fd);
 		if (r < 0)

@@ -80,6 +80,9 @@ int manager_start(struct manager *m);
 /* Stops all workers at a hotzone boundary; @done is called when none is left. */
 void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata);
 
+/* Makes durable what has changed of jobs and accepted calls, if it can be. */
+void manager_save_jobs(struct manager *m);
+
 /* Reads the configuration again and applies what changed without disturbing work in hand. */
 int manager_reload(struct manager *m, struct failure *f);
 

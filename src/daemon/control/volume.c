@@ -77,10 +77,12 @@ int volume_new(struct manager *m, struct worker_look *look, struct worker_link *
 	keys_take_stored(&v->keys);
 	worker_slot_take(&v->worker, link, &volume_worker_handler, v);
 	list_volume(v);
+	volume_take_job(v);
 	volume_settle_record(v);
 	forget_suspended(v);
 	group_settle(m);
 	volume_find_state(v);
+	volume_compare_job(v);
 	volume_add_found_job(v);
 	turn_mark(&m->core->turn, MANAGER_CHANGED_VOLUMES);
 	*ret = v;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who has asked for something: the user of a caller on the bus. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CALLER_NOBODY UINT32_MAX /* on the bus, in place of a uid */
+
+struct caller {
+	bool known; /* false: nobody did, or it was asked for before this daemon knew who did */
+	uint32_t uid;
+};
