@@ -5,13 +5,15 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/policy/deadline.c src/daemon/policy/deadline.h \
 	src/daemon/policy/schedule.c src/daemon/policy/schedule.h \
 	src/daemon/policy/units.c src/daemon/policy/units.h \
+	src/daemon/policy/unit-text.c src/daemon/policy/unit-text.h \
 	src/daemon/policy/volume-plan.c src/daemon/policy/volume-plan.h \
 	src/daemon/policy/window.c src/daemon/policy/window.h \
-	src/daemon/state/accepted.c src/daemon/state/accepted.h src/daemon/state/caller.h \
+	src/daemon/state/accepted.c src/daemon/state/accepted.h src/daemon/state/caller.c src/daemon/state/caller.h \
 	src/daemon/state/config-data.c src/daemon/state/config-internal.h \
 	src/daemon/state/config-rows.c src/daemon/state/config-volume.c \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
+	src/daemon/state/history.c src/daemon/state/history.h \
 	src/daemon/state/job.c src/daemon/state/job.h \
 	src/daemon/state/job-numbers.c src/daemon/state/job-numbers.h \
 	src/daemon/state/kept-text.c src/daemon/state/kept-text.h \
@@ -54,6 +56,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/place.c src/daemon/control/place.h \
 	src/daemon/control/rate-share.c \
 	src/daemon/control/rotate-all.c \
+	src/daemon/control/rotation-end.c \
 	src/daemon/control/volume-clock.c src/daemon/control/volume-clock.h \
 	src/daemon/control/volume-conflict.c \
 	src/daemon/control/volume-ended.c \
@@ -113,6 +116,9 @@ src_daemon_state_test_record_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-job-numbers
 src_daemon_state_test_job_numbers_SOURCES = src/daemon/state/test-job-numbers.c
 src_daemon_state_test_job_numbers_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-history
+src_daemon_state_test_history_SOURCES = src/daemon/state/test-history.c
+src_daemon_state_test_history_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-kept
 src_daemon_state_test_kept_SOURCES = src/daemon/state/test-kept.c
 src_daemon_state_test_kept_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

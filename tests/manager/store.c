@@ -263,12 +263,17 @@ int duplicates_check(const struct worker_look *look, const char *named, const ch
 	return 0;
 }
 
-void event_volume(const struct volume *v, const char *id, int level, const char *format, ...)
+void event_volume(const struct volume *v, const struct event *e, const char *format, ...)
 {
 	(void)v;
-	(void)id;
-	(void)level;
+	(void)e;
 	(void)format;
+}
+
+const char *event_cause(const struct volume *v, const char *text)
+{
+	(void)v;
+	return text;
 }
 
 /* All disks are there from the start. */

@@ -42,6 +42,7 @@ struct request {
 	volume_done_t done;           /* may be NULL */
 	volume_check_done_t check_done;
 	void *userdata;
+	struct caller_id caller; /* request_add() fills it */
 };
 
 /* The next that the clock on the wall decides, of all volumes. */
@@ -134,6 +135,10 @@ void volume_compare_job(struct volume *v);
 /* Whoever wants to wait for what was found in the header has a job for it. */
 void volume_add_found_job(struct volume *v);
 
+/* rotation-end.c */
+/* The record says that the rotation is over; the job does not yet. */
+void volume_tell_end(struct volume *v);
+
 /* volume-step.c */
 struct volume_facts volume_facts(const struct volume *v);
 void volume_step(struct volume *v);
@@ -186,6 +191,8 @@ void request_answer(struct volume *v);
 /* Ends the first of this kind that was sent. False: nobody waits for it, here at least. */
 bool request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
 		   const struct worker_end *end);
+/* Who waits for it; NULL: nobody. */
+const struct caller_id *request_caller(const struct volume *v, enum request_kind kind);
 /* The worker has died: what was sent is answered. */
 void request_worker_died(struct volume *v);
 /* The worker is no longer listened to: the next one is asked. */

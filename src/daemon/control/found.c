@@ -164,6 +164,12 @@ static void probe_ended(void *userdata, const struct probe_spec *spec, struct vo
 {
 	if (v && spec->remember)
 		remember(userdata, v);
+	if (error < 0 && *spec->mapping && !*spec->header_device)
+		log_info("%s: is open with a header that is not on %s, or is damaged (%s); to make "
+			 "it "
+			 "known: recryptctl add --header HEADER %s, or HeaderDevice= in "
+			 "recryptd.conf",
+			 spec->mapping, spec->device, f->text, spec->device);
 	if (spec->done)
 		spec->done(v, error, f, spec->userdata);
 }

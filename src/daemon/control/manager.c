@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/state/config.h"
@@ -117,6 +118,7 @@ struct manager *manager_free(struct manager *m)
 		worker_link_free_retired();
 		job_free_all(&m->jobs);
 		job_numbers_clear(&m->jobs.numbers);
+		history_free(&m->history);
 		store_close();
 		manager_free_clock(m);
 		(void)sd_event_source_disable_unref(m->core->ready_limit);
@@ -161,6 +163,7 @@ int manager_start(struct manager *m)
 
 	assert(!m->core->discover); /* once */
 	manager_load_jobs(m);
+	history_load(&m->history, m->options->state_dir);
 	while (store_next(STORE_WORKER, uuid, &fd)) {
 		r = probe_adopt(&m->core->probes, uuid, fd);
 		if (r < 0)
@@ -173,6 +176,7 @@ int manager_start(struct manager *m)
 
 static int read_config_again(struct manager *m, struct failure *f)
 {
+	char ignored[64] = "";
 	struct config *config;
 	int r = config_load(m->options->config_path, m->core->saved.path, &config);
 
@@ -182,10 +186,14 @@ static int read_config_again(struct manager *m, struct failure *f)
 	config_free(m->config);
 	m->config = config;
 	apply_config(m);
+	if (m->config->n_ignored > 0)
+		(void)snprintf(ignored, sizeof(ignored), "; %u %s ignored, see above",
+			       m->config->n_ignored,
+			       m->config->n_ignored == 1 ? "line was" : "lines were");
 	for (struct volume *v = m->volumes; v; v = v->next)
 		volume_apply_config(v);
 	discover_configured(m->core->discover);
-	log_info("the configuration was read again");
+	log_info("configuration reloaded%s", ignored);
 	return 0;
 }
 

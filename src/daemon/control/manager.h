@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/state/failure.h"
+#include "daemon/state/history.h"
 #include "daemon/state/job.h"
 #include "daemon/control/volume.h"
 #include "util/cleanup.h"
@@ -54,6 +55,7 @@ struct manager {
 	size_t n_volumes;
 	struct volume *volumes; /* list, by volume->next */
 	struct jobs jobs;
+	struct history history;
 	bool stopping; /* no new work */
 
 	/* The core's own. */

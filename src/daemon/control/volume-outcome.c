@@ -17,9 +17,11 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 	assert(error < 0);
 	if (trouble_is_conflict(&v->trouble)) /* which is told already, and explains it */
 		return;
-	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);
+	event_volume(v, &(struct event){.id = EVENT_ROTATION_FAILED, .level = LOG_ERR},
+		     "rotation failed: %s", event_cause(v, f->text));
 	if (!header_in_reencryption(&v->header) && !v->header.unseen) {
 		record_failed(&v->token.record, f->text, wall_clock_usec());
+		volume_tell_end(v);
 		(void)volume_record_changed(v);
 		volume_use_up_keys(v);
 	} else {
@@ -50,7 +52,7 @@ void volume_forget_rotation(struct volume *v)
 	record_forget_wish(&v->token.record, wall_clock_usec());
 	(void)volume_record_changed(v);
 	volume_use_up_keys(v);
-	event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
+	volume_tell_end(v);
 	if (v->job)
 		job_member_ended(v->job, v, 0, NULL);
 }
@@ -71,14 +73,6 @@ static int came_too_late(const struct volume *v, struct failure *f)
 			   v->place.device);
 }
 
-static void tell_over(const struct volume *v, bool cancelled)
-{
-	if (cancelled)
-		event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
-	else
-		event_volume(v, EVENT_ROTATION_FINISHED, LOG_NOTICE, "rotation finished");
-}
-
 void volume_rotation_over(struct volume *v, bool cancelled)
 {
 	struct record *record = &v->token.record;
@@ -92,11 +86,11 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 	trouble_forgive(&v->trouble);
 	if (!record->has_queued)
 		volume_use_up_keys(v);
-	tell_over(v, cancelled);
+	volume_tell_end(v);
+	if (error < 0) /* who waited for it may have done so at an earlier manager */
+		log_warning("%s", f.text);
 	if (v->job)
 		job_member_ended(v->job, v, error, &f);
-	else if (error < 0)
-		log_warning("%s", f.text); /* who waited for it did so at an earlier manager */
 	if (record->has_queued && volume_new_job(v, JOB_ROTATE, &j) < 0)
 		log_warning("%s: the queued rotation has no job", v->place.device);
 }

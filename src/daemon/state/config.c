@@ -33,6 +33,7 @@ struct place {
 
 static void warn(const struct place *p, const char *what, const char *text)
 {
+	p->config->n_ignored++;
 	log_warning("%s:%u: %s \"%s\" is ignored", p->path, p->line, what, text);
 }
 
@@ -148,6 +149,44 @@ static int parse_section(struct place *p, char *line)
 	return r;
 }
 
+/* What a value of this kind looks like. */
+static const char *example_of(const struct config_row *row)
+{
+	if (!row)
+		return "it is not understood";
+	if (row->least > 0)
+		return "it is not understood, or too small";
+	switch (row->kind) {
+	case CONFIG_BYTES:
+		return "bytes, or bytes per second, are expected, such as 20M";
+	case CONFIG_TIME:
+		return "a time is expected, such as 50ms, 30s or 2h";
+	case CONFIG_BOOL:
+		return "yes or no is expected";
+	case CONFIG_NUMBER:
+		return "a number is expected";
+	case CONFIG_PATH:
+		return "an absolute path is expected";
+	case CONFIG_TEXT:
+	case CONFIG_NAME:
+	case CONFIG_NUMBER_OR_ANY:
+		break;
+	}
+	return "it is not understood";
+}
+
+static void warn_value(const struct place *p, const char *key, const char *value, int error)
+{
+	const struct config_row *row = config_row_find(
+		p->section == SECTION_MANAGER ? manager_rows : volume_config_rows, key);
+
+	p->config->n_ignored++;
+	log_warning("%s:%u: %s=%s is ignored: %s", p->path, p->line, key, value,
+		    error == -ERANGE  ? "it is too large"
+		    : error == -E2BIG ? "it is one too many"
+				      : example_of(row));
+}
+
 static int parse_line(struct place *p, char *line)
 {
 	char *value;
@@ -175,11 +214,7 @@ static int parse_line(struct place *p, char *line)
 	if (r == -ENOENT)
 		warn(p, "the unknown setting", line);
 	else if (r == -EINVAL || r == -ERANGE || r == -E2BIG)
-		log_warning("%s:%u: the value \"%s\" of %s is ignored: it is %s", p->path, p->line,
-			    value, line,
-			    r == -ERANGE  ? "too large"
-			    : r == -E2BIG ? "one too many"
-					  : "not understood");
+		warn_value(p, line, value, r);
 	return r == -ENOMEM ? r : 0;
 }
 

@@ -66,6 +66,7 @@ struct config {
 	uint64_t probe_timeout_usec; /* a device that does not answer is given up then */
 	bool has_kept_rate;          /* the state file has a rate for the host, */
 	uint64_t kept_rate_limit;    /* this one */
+	unsigned n_ignored;          /* lines that were warned of */
 	struct volume_config defaults;
 	size_t n_volumes;
 	struct volume_config *volumes;

@@ -168,6 +168,7 @@ int job_restore(struct jobs *jobs, const struct job *from)
 	j->error = from->error;
 	j->failure = from->failure;
 	j->caller = from->caller;
+	j->bytes = from->bytes;
 	j->n_members = from->n_members;
 	job_numbers_seen(&jobs->numbers, j->id);
 	list_job(jobs, j);

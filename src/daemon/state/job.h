@@ -59,9 +59,10 @@ struct job {
 	enum job_state state;
 	/* Realtime clock, microseconds; 0: not yet. */
 	uint64_t created_usec, started_usec, ended_usec;
-	int error;              /* 0 or a negative errno; the first of a member */
-	struct failure failure; /* where error is not 0 */
-	struct caller caller;   /* who asked for it */
+	int error;               /* 0 or a negative errno; the first of a member */
+	struct failure failure;  /* where error is not 0 */
+	struct caller_id caller; /* who asked for it */
+	uint64_t bytes;          /* of a cancel: that go back, as far as it is known */
 	size_t n_members;
 	struct job_member *members;
 	void *bus_slot; /* for the bus layer alone */
@@ -83,7 +84,7 @@ struct jobs {
 	bool unsaved; /* what is kept has changed */
 	struct job_numbers numbers;
 	struct accepted_calls accepted;
-	struct caller caller; /* who calls at this moment */
+	struct caller_id caller; /* who calls at this moment */
 	const struct job_observer *observer;
 	void *userdata;
 };

@@ -70,11 +70,6 @@ static json_object *put_array(json_object *o, const char *name)
 	return json_put(o, name, array) < 0 ? NULL : array;
 }
 
-static int put_caller(json_object *o, const struct caller *c)
-{
-	return c->known ? json_put(o, "caller", json_object_new_int64(c->uid)) : 0;
-}
-
 static int format_job(const struct job *j, json_object *o)
 {
 	json_object *members = put_array(o, "members");
@@ -84,8 +79,8 @@ static int format_job(const struct job *j, json_object *o)
 	    json_put_text(o, "state", job_state_name(j->state)) < 0 ||
 	    json_put_number(o, "created", j->created_usec) < 0 ||
 	    json_put_number(o, "started", j->started_usec) < 0 ||
-	    json_put_number(o, "ended", j->ended_usec) < 0 || put_caller(o, &j->caller) < 0 ||
-	    put_failure(o, j->error, &j->failure) < 0)
+	    json_put_number(o, "ended", j->ended_usec) < 0 || caller_to_json(&j->caller, o) < 0 ||
+	    json_put_number(o, "bytes", j->bytes) < 0 || put_failure(o, j->error, &j->failure) < 0)
 		return -ENOMEM;
 	return format_members(j, members);
 }
@@ -202,15 +197,6 @@ static int parse_members(json_object *array, struct job_member **ret, size_t *re
 	return 0;
 }
 
-static void get_caller(json_object *o, struct caller *ret)
-{
-	json_object *found = json_member(o, "caller", json_type_int);
-	const int64_t uid = found ? json_object_get_int64(found) : -1;
-
-	ret->known = uid >= 0 && uid < CALLER_NOBODY;
-	ret->uid = ret->known ? (uint32_t)uid : 0;
-}
-
 static int parse_head(json_object *o, struct job *ret)
 {
 	char kind[16], state[16];
@@ -224,7 +210,8 @@ static int parse_head(json_object *o, struct job *ret)
 	ret->started_usec = json_get_number(o, "started");
 	ret->ended_usec = json_get_number(o, "ended");
 	ret->error = get_failure(o, &ret->failure);
-	get_caller(o, &ret->caller);
+	ret->caller = caller_from_json(o);
+	ret->bytes = json_get_number(o, "bytes");
 	return ret->id == 0 || ret->kind == JOB_KIND_COUNT || ret->state == JOB_STATE_COUNT
 		       ? -EBADMSG
 		       : 0;

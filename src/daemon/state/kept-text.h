@@ -2,7 +2,7 @@
 /*
  * Jobs, and calls that were accepted, as the text that outlives the daemon:
  *
- *   {"jobs":[{"id","kind","state","created","started","ended","caller","error","message",
+ *   {"jobs":[{"id","kind","state","created","started","ended","caller","bytes","error","message",
  *             "members":[{"uuid","ended","error","message"}]}],
  *    "calls":[{"id","verb","object","job","time"}]}
  *

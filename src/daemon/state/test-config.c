@@ -221,9 +221,9 @@ static void amounts_have_bounds(void **test_state)
 	(void)test_state;
 	assert_logs("Volume", "Threads=256", "");
 	assert_logs("Volume", "Threads=257", "too large");
-	assert_logs("Volume", "Threads=-1", "not understood");
+	assert_logs("Volume", "Threads=-1", "a number is expected");
 	assert_logs("Volume", "Threads=2 ", "");
-	assert_logs("Volume", "Threads=2x", "not understood");
+	assert_logs("Volume", "Threads=2x", "a number is expected");
 	assert_logs("Volume", "Token=31", "");
 	assert_logs("Volume", "Token=any", "");
 	assert_logs("Volume", "Token=32", "too large");

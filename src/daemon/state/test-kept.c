@@ -104,7 +104,7 @@ static void a_result_is_as_it_was(void **state)
 	struct job *j, *k;
 
 	(void)state;
-	jobs.caller = (struct caller){.known = true, .uid = 0};
+	jobs.caller = (struct caller_id){.known = true, .uid = 0};
 	j = new_job(&v, A);
 	job_member_started(j, &v);
 	job_member_ended(j, &v, -ENOKEY,
