@@ -109,7 +109,8 @@ static void log_failure(const struct client *c, const sd_bus_error *e, int error
 /* Whatever changes something may have to be allowed by somebody who knows a password. */
 static bool only_reads(sd_bus_message *call)
 {
-	static const char *const members[] = {"GetAll", "GetManagedObjects", "GetVolume"};
+	static const char *const members[] = {"GetAll", "GetManagedObjects", "GetVolume", "GetJob",
+					      "History"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		if (strcmp(sd_bus_message_get_member(call), members[i]) == 0)

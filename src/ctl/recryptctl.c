@@ -83,7 +83,7 @@ static const struct {
 	{VERB_RESUME, verb_resume},   {VERB_RATE, verb_rate},     {VERB_UNLOCK, verb_unlock},
 	{VERB_LOCK, verb_lock},       {VERB_KEYS, verb_keys},     {VERB_CHECK, verb_check},
 	{VERB_MONITOR, verb_monitor}, {VERB_WAIT, verb_wait},     {VERB_ADD, verb_add},
-	{VERB_REMOVE, verb_remove},   {VERB_ACCEPT, verb_accept},
+	{VERB_REMOVE, verb_remove},   {VERB_ACCEPT, verb_accept}, {VERB_HISTORY, verb_history},
 };
 
 int main(int argc, char **argv)

@@ -77,6 +77,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/worker-slot.c src/daemon/control/worker-slot.h \
 	src/daemon/bus/bus-arguments.c src/daemon/bus/bus-arguments.h \
 	src/daemon/bus/bus-call.c src/daemon/bus/bus-call.h \
+	src/daemon/bus/bus-history.c \
 	src/daemon/bus/bus-introspect.c \
 	src/daemon/bus/bus-job.c \
 	src/daemon/bus/bus-manager.c \

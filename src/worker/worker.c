@@ -106,6 +106,7 @@ static int run_verb(const struct options *o)
 	case VERB_LOCK:
 	case VERB_ACCEPT:
 	case VERB_KEYS:
+	case VERB_HISTORY:
 	case VERB_CHECK:
 	case VERB_MONITOR:
 	case VERB_WAIT:

@@ -191,9 +191,9 @@ static int run_or_answer(struct call *c, const struct arguments *a, struct failu
 
 	if (r != 0)
 		return r;
-	jobs->caller = (struct caller){.known = true, .uid = c->uid};
+	jobs->caller = (struct caller_id){.known = true, .uid = c->uid};
 	r = c->verb->run(c, a, f);
-	jobs->caller = (struct caller){};
+	jobs->caller = (struct caller_id){};
 	return r;
 }
 

@@ -53,6 +53,9 @@ int bus_add_jobs(struct bus *b, sd_bus *bus);
 /* Handles all methods of a volume, for its vtable. */
 int volume_on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* History() of the manager, for its vtable. */
+int manager_on_history(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
 /* The head of a function that reads (or writes) a property, for a vtable. */
 #define DEFINE_GETTER(name)                                                                        \
 	static int name(__attribute__((unused)) sd_bus *bus,                                       \
