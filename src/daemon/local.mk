@@ -17,6 +17,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/state/job.c src/daemon/state/job.h \
 	src/daemon/state/job-numbers.c src/daemon/state/job-numbers.h \
 	src/daemon/state/kept-text.c src/daemon/state/kept-text.h \
+	src/daemon/state/on-event.c src/daemon/state/on-event.h \
 	src/daemon/state/politeness.c src/daemon/state/politeness.h \
 	src/daemon/state/record-check.c src/daemon/state/record-life.c \
 	src/daemon/state/record-wish.c \
@@ -87,7 +88,8 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus/bus-volume.c src/daemon/bus/bus-volume-verbs.c \
 	src/daemon/bus/bus.c src/daemon/bus/bus.h src/daemon/bus/bus-internal.h \
 	src/daemon/bus/log-control.c src/daemon/bus/log-control.h \
-	src/daemon/bus/polkit.c src/daemon/bus/polkit.h
+	src/daemon/bus/polkit.c src/daemon/bus/polkit.h \
+	src/daemon/bus/run-event.c src/daemon/bus/run-event.h
 DAEMON_LIBS = src/daemon/libdaemon.a src/cli/libcli.a src/pace/libpace.a src/io/librio.a src/dm/libdm.a \
 	src/crypto/librcrypto.a $(PROTO_LIBS) \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)

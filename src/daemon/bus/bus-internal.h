@@ -19,8 +19,9 @@ struct bus {
 	struct inhibit *inhibit; /* NULL without a bus */
 	sd_event_source *retry;  /* connects again */
 	sd_event_source *flush;  /* progress that was held back */
-	struct call *calls;      /* not answered yet */
-	sd_bus_slot *leaving;    /* hears of connections that end, while calls wait to be allowed */
+	struct event_queue *events;
+	struct call *calls;   /* not answered yet */
+	sd_bus_slot *leaving; /* hears of connections that end, while calls wait to be allowed */
 };
 
 /* Of one volume, at its bus_slot: what keeps its progress signals apart. */

@@ -18,6 +18,7 @@
 #include "daemon/bus/bus-internal.h"
 #include "daemon/control/inhibit.h"
 #include "daemon/bus/log-control.h"
+#include "daemon/bus/run-event.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -153,6 +154,13 @@ static void volume_changed(struct volume *v, uint64_t what, void *userdata)
 		}
 	}
 	volume_emit(v, what);
+}
+
+static void volume_event(const struct volume *v, const struct volume_event *e, void *userdata)
+{
+	struct bus *b = userdata;
+
+	event_queue_add(b->events, v, e);
 }
 
 static void emit_members_state(const struct job *j)
@@ -326,6 +334,7 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)usec;
 	calls_drop_questions(b);
 	b->inhibit = inhibit_free(b->inhibit);
+	event_queue_disconnect(b->events);
 	b->bus = close_bus(b->bus);
 	if (connect_bus(b) < 0)
 		connect_later(b);
@@ -379,6 +388,7 @@ int bus_new(struct manager *m, struct bus **ret)
 		.job_added = job_added,
 		.job_changed = job_changed,
 		.job_removed = job_removed,
+		.volume_event = volume_event,
 		.userdata = b,
 	};
 	int r;
@@ -390,6 +400,9 @@ int bus_new(struct manager *m, struct bus **ret)
 	if (r < 0)
 		return r;
 	r = add_timer(b, on_flush, &b->flush);
+	if (r < 0)
+		return r;
+	r = event_queue_new(b, &b->events);
 	if (r < 0)
 		return r;
 	manager_set_observer(m, &observer);
@@ -404,6 +417,7 @@ struct bus *bus_free(struct bus *b)
 	if (!b)
 		return NULL;
 	calls_free(b);
+	b->events = event_queue_free(b->events);
 	b->inhibit = inhibit_free(b->inhibit);
 	manager_set_observer(b->manager, &nobody);
 	for (struct volume *v = b->manager->volumes; v; v = v->next) {

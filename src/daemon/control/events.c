@@ -11,8 +11,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-#include "daemon/control/volume.h"
-#include "daemon/state/job.h"
+#include "daemon/control/core.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -92,6 +91,46 @@ static void fill_line(struct line *l, const struct volume *v, const struct event
 	add_work(l, e);
 }
 
+/* For OnEvent=; NULL: nobody need act on it. */
+static const char *event_name(const struct event *e)
+{
+	static const struct {
+		const char *id, *name;
+	} rows[] = {
+		{EVENT_ROTATION_FINISHED, "finished"},
+		{EVENT_ROTATION_CANCELLED, "cancelled"},
+		{EVENT_ROTATION_FAILED, "failed"},
+		{EVENT_VOLUME_LOCKED, "locked"},
+		{EVENT_HOTZONE_FROZEN_LONG, "attention"},
+		{EVENT_DEADLINE_AT_RISK, "deadline-at-risk"},
+	};
+
+	if (e->attention)
+		return "attention";
+	for (size_t i = 0; e->id && i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].id, e->id) == 0)
+			return rows[i].name;
+	return NULL;
+}
+
+static void tell_observer(const struct volume *v, const struct event *e, const char *text)
+{
+	const struct manager_observer *o = &v->manager->core->observer;
+	const struct volume_key *key = record_active_key(&v->token.record);
+	const struct volume_event told = {
+		.name = event_name(e), .text = text, .generation = key ? key->generation : 0};
+
+	if (told.name && o->volume_event)
+		o->volume_event(v, &told, o->userdata);
+}
+
+static void write_line(struct line *l, const struct event *e)
+{
+	if (getenv("JOURNAL_STREAM") && sd_journal_sendv(l->vectors, l->n) >= 0)
+		return;
+	log_message(e->level, "%s: %s", l->name, l->text);
+}
+
 void event_volume(const struct volume *v, const struct event *e, const char *format, ...)
 {
 	struct line l = {.n = 0};
@@ -105,9 +144,8 @@ void event_volume(const struct volume *v, const struct event *e, const char *for
 	(void)text_copy(l.name, sizeof(l.name), *v->place.name ? v->place.name : v->place.device);
 	text_mask(l.name);
 	fill_line(&l, v, e);
-	if (getenv("JOURNAL_STREAM") && sd_journal_sendv(l.vectors, l.n) >= 0)
-		return;
-	log_message(e->level, "%s: %s", l.name, l.text);
+	write_line(&l, e);
+	tell_observer(v, e, l.text);
 }
 
 const char *event_cause(const struct volume *v, const char *text)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/state/caller.h"
@@ -25,6 +26,7 @@ struct volume;
 struct event {
 	const char *id; /* NULL: the catalog says nothing of it */
 	int level;
+	bool attention;                 /* a person has to decide; only for OnEvent= */
 	const struct caller_id *caller; /* who asked for it; NULL: whoever asked for the job */
 	uint64_t bytes, usec;           /* of work; 0: not told */
 };

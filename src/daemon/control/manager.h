@@ -23,6 +23,13 @@ struct config;
 #define MANAGER_CHANGED_VOLUMES      UINT64_C(2)
 #define MANAGER_CHANGED_JOBS_RUNNING UINT64_C(4)
 
+struct volume_event {
+	const char *name;    /* "finished", "cancelled", "failed", "locked", "attention",
+				"deadline-at-risk"; of static storage */
+	const char *text;    /* as in the journal */
+	uint32_t generation; /* of the active key */
+};
+
 /*
  * How the bus layer hears of things; members may be NULL. Changes of a volume are collected and
  * told once in a turn of the loop, those of a job at once; added comes before, removed after all
@@ -36,6 +43,8 @@ struct manager_observer {
 	void (*job_added)(struct job *j, void *userdata);
 	void (*job_changed)(struct job *j, uint64_t what, void *userdata);
 	void (*job_removed)(struct job *j, void *userdata);
+	/* What a person acts on; comes when its line is in the journal. */
+	void (*volume_event)(const struct volume *v, const struct volume_event *e, void *userdata);
 	void *userdata;
 };
 

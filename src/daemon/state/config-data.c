@@ -41,6 +41,7 @@ struct config *config_free(struct config *c)
 	free(c->volumes);
 	volume_config_clear(&c->defaults);
 	free(c->crypttab);
+	free(c->on_event);
 	free(c);
 	return NULL;
 }

@@ -18,6 +18,7 @@ enum config_kind {
 	CONFIG_BYTES,         /* uint64_t, "64M" */
 	CONFIG_TIME,          /* uint64_t, "50ms", in microseconds */
 	CONFIG_BOOL,          /* bool */
+	CONFIG_ON_EVENT,      /* char *, on-event.h; "" is NULL */
 };
 
 /* Where a setting of volumes may stand. */

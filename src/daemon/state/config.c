@@ -50,6 +50,7 @@ static const struct config_row manager_rows[] = {
 	{ROW("DiscoverCryptTab", CONFIG_BOOL, discover_crypttab)},
 	{ROW("ProbeTimeout", CONFIG_TIME, probe_timeout_usec), .least = 1, .most = CONFIG_DAY},
 	{ROW("CryptTab", CONFIG_PATH, crypttab)},
+	{ROW("OnEvent", CONFIG_ON_EVENT, on_event)},
 	{},
 };
 
@@ -167,6 +168,8 @@ static const char *example_of(const struct config_row *row)
 		return "a number is expected";
 	case CONFIG_PATH:
 		return "an absolute path is expected";
+	case CONFIG_ON_EVENT:
+		return "unit:NAME@.service, an absolute path or none is expected";
 	case CONFIG_TEXT:
 	case CONFIG_NAME:
 	case CONFIG_NUMBER_OR_ANY:
