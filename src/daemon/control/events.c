@@ -44,11 +44,9 @@ static void add_field(struct line *l, const char *format, ...)
 
 static const struct caller_id *caller_of(const struct volume *v, const struct event *e)
 {
-	static const struct caller_id nobody;
-
 	if (e->caller)
 		return e->caller;
-	return v->job ? &v->job->caller : &nobody;
+	return v->job ? &v->job->caller : &caller_nobody;
 }
 
 static void add_work(struct line *l, const struct event *e)

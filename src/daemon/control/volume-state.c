@@ -71,7 +71,10 @@ static void tell_locked(struct volume *v, const char *reason)
 	if (v->status.locked_told)
 		return;
 	v->status.locked_told = true;
-	event_volume(v, &(struct event){.id = EVENT_VOLUME_LOCKED, .level = LOG_WARNING},
+	event_volume(v,
+		     &(struct event){.id = EVENT_VOLUME_LOCKED,
+				     .level = LOG_WARNING,
+				     .caller = &caller_nobody},
 		     "is locked: %s", event_cause(v, reason));
 	fd = memfd_create(STORE_LOCKED, MFD_CLOEXEC);
 	if (fd >= 0)
@@ -94,11 +97,10 @@ static bool is_at_work(enum volume_state state)
 /* That a window has closed or opened, where the work goes on or ends with it. */
 static void tell_window(struct volume *v, enum volume_state state)
 {
-	static const struct caller_id clock; /* nobody asked for it */
 	const struct event suspended = {
-		.id = EVENT_ROTATION_SUSPENDED, .level = LOG_NOTICE, .caller = &clock};
+		.id = EVENT_ROTATION_SUSPENDED, .level = LOG_NOTICE, .caller = &caller_nobody};
 	const struct event resumed = {
-		.id = EVENT_ROTATION_RESUMED, .level = LOG_NOTICE, .caller = &clock};
+		.id = EVENT_ROTATION_RESUMED, .level = LOG_NOTICE, .caller = &caller_nobody};
 	const bool closed =
 		state == VOLUME_SUSPENDED && !v->token.record.suspended && !v->token.record.foreign;
 

@@ -354,7 +354,10 @@ static void tell_risk(struct volume *v)
 	else
 		(void)snprintf(why, sizeof(why), "%llu bytes/s would be needed",
 			       (unsigned long long)v->clock.needed);
-	event_volume(v, &(struct event){.id = EVENT_DEADLINE_AT_RISK, .level = LOG_WARNING},
+	event_volume(v,
+		     &(struct event){.id = EVENT_DEADLINE_AT_RISK,
+				     .level = LOG_WARNING,
+				     .caller = &caller_nobody},
 		     "the deadline, %s, will be missed: %s",
 		     clock_text(v->clock.deadline_usec, text, sizeof(text)), why);
 }

@@ -280,6 +280,7 @@ static void tell_long_stall(const struct volume *v, uint64_t before)
 		event_volume(v,
 			     &(struct event){.id = EVENT_HOTZONE_FROZEN_LONG,
 					     .level = LOG_WARNING,
+					     .caller = &caller_nobody,
 					     .usec = now},
 			     "applications waited up to %llu ms for the range being converted "
 			     "(StallTarget=%llums)",

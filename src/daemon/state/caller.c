@@ -3,6 +3,8 @@
 
 #include "model/json-members.h"
 
+const struct caller_id caller_nobody = {};
+
 struct caller_id caller_from_json(struct json_object *o)
 {
 	json_object *found = json_member(o, "caller", json_type_int);

@@ -12,6 +12,8 @@ struct caller_id {
 	uint32_t uid;
 };
 
+extern const struct caller_id caller_nobody;
+
 struct json_object;
 
 /* The member "caller", which is left out where nobody is known. -ENOMEM. */
