@@ -17,8 +17,8 @@
 #define UNLOCKS  (CONVERTS | ON(VERB_RECOVER))
 #define ALL      (UNLOCKS | ON(VERB_STATUS) | DAEMON)
 #define TELLS                                                                                      \
-	(ON(VERB_STATUS) | ON(VERB_LIST) | ON(VERB_KEYS) | ON(VERB_CHECK) | ON(VERB_MONITOR) |     \
-	 ON(VERB_RATE) | ON(VERB_CONFIG))
+	(ON(VERB_STATUS) | ON(VERB_LIST) | ON(VERB_KEYS) | ON(VERB_HISTORY) | ON(VERB_CHECK) |     \
+	 ON(VERB_MONITOR) | ON(VERB_RATE) | ON(VERB_CONFIG))
 #define TALKS (DAEMON | ON(VERB_STATUS) | ON(VERB_CANCEL))
 
 #define AT(field) offsetof(struct options, field), sizeof(((struct options *)NULL)->field)
@@ -279,6 +279,7 @@ const struct verb_spec verb_specs[] = {
 	{"accept", VERB_ACCEPT, 1, "VOLUME", "trust the state token or header that is found"},
 	{"keys", VERB_KEYS, 1, "VOLUME", "the volume keys with their generations and times"},
 	{"config", VERB_CONFIG, 1, "[VOLUME]", "which settings hold, and which lines say so"},
+	{"history", VERB_HISTORY, 1, "[VOLUME]", "the rotations that have ended on this host"},
 	{"check", VERB_CHECK, 1, "VOLUME", "what rotate would do, and what stands in its way"},
 	{"monitor", VERB_MONITOR, 0, "", "a live view of all volumes"},
 	{"wait", VERB_WAIT, NO_LIMIT, "[VOLUME...]", "wait until nothing is re-encrypted any more"},

@@ -35,8 +35,8 @@ enum option_kind {
 /* Those that the daemon does: alone, for many volumes, planning. */
 #define DAEMON                                                                                     \
 	(MANY | PLANS | ON(VERB_LIST) | ON(VERB_RATE) | ON(VERB_UNLOCK) | ON(VERB_LOCK) |          \
-	 ON(VERB_ACCEPT) | ON(VERB_KEYS) | ON(VERB_MONITOR) | ON(VERB_WAIT) | ON(VERB_ADD) |       \
-	 ON(VERB_REMOVE) | ON(VERB_CONFIG))
+	 ON(VERB_ACCEPT) | ON(VERB_KEYS) | ON(VERB_HISTORY) | ON(VERB_MONITOR) | ON(VERB_WAIT) |   \
+	 ON(VERB_ADD) | ON(VERB_REMOVE) | ON(VERB_CONFIG))
 #define MANY  (ON(VERB_ROTATE) | ON(VERB_SUSPEND) | ON(VERB_RESUME))
 #define PLANS (ON(VERB_ROTATE) | ON(VERB_CHECK))
 

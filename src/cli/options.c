@@ -169,7 +169,7 @@ static int check_operands(const struct options *o)
 		return refuse(
 			"--header and --foreground are for one volume: its device is missing");
 	if (o->verb == VERB_STATUS || o->verb == VERB_LIST || o->verb == VERB_MONITOR ||
-	    o->verb == VERB_WAIT || o->verb == VERB_CONFIG)
+	    o->verb == VERB_WAIT || o->verb == VERB_CONFIG || o->verb == VERB_HISTORY)
 		return 0;
 	if (ON(o->verb) & DAEMON)
 		return refuse("the volume is missing: a name, a device or a UUID");

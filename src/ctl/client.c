@@ -26,6 +26,8 @@ static bool changes_something(enum verb verb)
 	case VERB_VERSION:
 	case VERB_LIST:
 	case VERB_KEYS:
+	case VERB_CONFIG:
+	case VERB_HISTORY:
 	case VERB_CHECK:
 	case VERB_MONITOR:
 	case VERB_WAIT:
@@ -140,7 +142,7 @@ static void log_failure(const struct client *c, const sd_bus_error *e, int error
 static bool only_reads(sd_bus_message *call)
 {
 	static const char *const members[] = {"GetAll", "GetManagedObjects", "GetVolume",
-					      "GetConfiguration"};
+					      "GetJob", "GetConfiguration",  "History"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		if (strcmp(sd_bus_message_get_member(call), members[i]) == 0)

@@ -15,7 +15,7 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \
 	src/ctl/verb-cancel.c src/ctl/verb-change.c src/ctl/verb-config.c src/ctl/verb-reencrypt.c src/ctl/verb-show.c \
-	src/ctl/verb-unlock.c src/ctl/verb-watch.c src/ctl/verbs.h \
+	src/ctl/verb-history.c src/ctl/verb-unlock.c src/ctl/verb-watch.c src/ctl/verbs.h \
 	src/ctl/volume-find.c \
 	src/ctl/volume-view.c src/ctl/volume-view.h \
 	src/ctl/watch.c src/ctl/watch.h

@@ -84,6 +84,7 @@ static const struct {
 	{VERB_LOCK, verb_lock},       {VERB_KEYS, verb_keys},     {VERB_CHECK, verb_check},
 	{VERB_MONITOR, verb_monitor}, {VERB_WAIT, verb_wait},     {VERB_ADD, verb_add},
 	{VERB_REMOVE, verb_remove},   {VERB_ACCEPT, verb_accept}, {VERB_CONFIG, verb_config},
+	{VERB_HISTORY, verb_history},
 };
 
 int main(int argc, char **argv)

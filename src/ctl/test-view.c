@@ -156,7 +156,7 @@ static void who_is_made_way_for_and_until_when_is_told(void **state)
 		     "Governor:     idle, the volume is in use?: 2.0 MiB/s\n"
 		     "Window:       Mon 22:00 for 8h\n"
 		     "Window:       daily for 1h\n");
-	assert_shows(view_work, json, ", cannot be held\n");
+	assert_shows(view_work, json, ", will be missed\n");
 	text = shown(view_work, "{\"State\": \"idle\", \"Governor\": \"none\", \"Windows\": [],"
 				"\"Deadline\": 0}");
 	assert_string_equal(text, "Daemon:       idle\n");

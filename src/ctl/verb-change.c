@@ -139,7 +139,7 @@ void tell_if_it_waits(struct client *c, const char *path)
 		log_notice("%s: waits for a key, give it one with: recryptctl unlock %s", name,
 			   name);
 	else if (strcmp(json_text(volume, "State"), "suspended") == 0 && name)
-		log_notice("%s: %s; not to wait: recryptctl resume --now %s", name,
+		log_notice("%s: %s. To continue now: recryptctl resume --now %s", name,
 			   json_text(volume, "StateReason"), name);
 	json_object_put(volume);
 }

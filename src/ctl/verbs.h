@@ -14,6 +14,7 @@ int verb_list(const struct options *o);
 int verb_status(const struct options *o); /* of one volume */
 int verb_keys(const struct options *o);
 int verb_config(const struct options *o);
+int verb_history(const struct options *o); /* of one volume, or all */
 int verb_check(const struct options *o);
 int verb_rotate(const struct options *o);
 int verb_suspend(const struct options *o);

@@ -246,7 +246,7 @@ static int print_politeness(json_object *v, FILE *out)
 	if (json_number(v, "Deadline")) {
 		view_time(json_number(v, "Deadline"), text);
 		fprintf(out, "%-13s %s%s\n", "Deadline:", text,
-			json_number(v, "DeadlineAtRisk") ? ", cannot be held" : "");
+			json_number(v, "DeadlineAtRisk") ? ", will be missed" : "");
 	}
 	return r;
 }

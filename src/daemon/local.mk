@@ -5,22 +5,28 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/policy/deadline.c src/daemon/policy/deadline.h \
 	src/daemon/policy/schedule.c src/daemon/policy/schedule.h \
 	src/daemon/policy/units.c src/daemon/policy/units.h \
+	src/daemon/policy/unit-text.c src/daemon/policy/unit-text.h \
 	src/daemon/policy/volume-plan.c src/daemon/policy/volume-plan.h \
 	src/daemon/policy/window.c src/daemon/policy/window.h \
 	src/daemon/state/config-check.c \
+	src/daemon/state/accepted.c src/daemon/state/accepted.h src/daemon/state/caller.c src/daemon/state/caller.h \
 	src/daemon/state/config-data.c src/daemon/state/config-internal.h \
 	src/daemon/state/config-rows.c src/daemon/state/config-show.c \
 	src/daemon/state/config-text.c src/daemon/state/config-volume.c \
 	src/daemon/state/config.c src/daemon/state/config.h \
 	src/daemon/state/failure.c src/daemon/state/failure.h \
+	src/daemon/state/history.c src/daemon/state/history.h \
 	src/daemon/state/job.c src/daemon/state/job.h \
 	src/daemon/state/job-numbers.c src/daemon/state/job-numbers.h \
+	src/daemon/state/kept-text.c src/daemon/state/kept-text.h \
+	src/daemon/state/on-event.c src/daemon/state/on-event.h \
 	src/daemon/state/politeness.c src/daemon/state/politeness.h \
 	src/daemon/state/record-check.c src/daemon/state/record-life.c \
 	src/daemon/state/record-wish.c \
 	src/daemon/state/record.c src/daemon/state/record.h \
 	src/daemon/state/remembered.c src/daemon/state/remembered.h \
 	src/daemon/state/saved-state.c src/daemon/state/saved-state.h \
+	src/daemon/state/state-dir.c src/daemon/state/state-dir.h \
 	src/daemon/state/state-file.c \
 	src/daemon/state/whole-file.c src/daemon/state/whole-file.h \
 	src/daemon/state/volume-header.c src/daemon/state/volume-header.h \
@@ -44,6 +50,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/group.c \
 	src/daemon/control/inhibit.c src/daemon/control/inhibit.h \
 	src/daemon/control/manager-clock.c \
+	src/daemon/control/manager-kept.c \
 	src/daemon/control/manager-rest.c \
 	src/daemon/control/manager-turn.c \
 	src/daemon/control/manager.c src/daemon/control/manager.h \
@@ -54,6 +61,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/place.c src/daemon/control/place.h \
 	src/daemon/control/rate-share.c \
 	src/daemon/control/rotate-all.c \
+	src/daemon/control/rotation-end.c \
 	src/daemon/control/volume-clock.c src/daemon/control/volume-clock.h \
 	src/daemon/control/volume-conflict.c \
 	src/daemon/control/volume-ended.c \
@@ -75,6 +83,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus/bus-arguments.c src/daemon/bus/bus-arguments.h \
 	src/daemon/bus/bus-call.c src/daemon/bus/bus-call.h \
 	src/daemon/bus/bus-config.c \
+	src/daemon/bus/bus-history.c \
 	src/daemon/bus/bus-introspect.c \
 	src/daemon/bus/bus-job.c \
 	src/daemon/bus/bus-manager.c \
@@ -84,7 +93,8 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/bus/bus-volume.c src/daemon/bus/bus-volume-verbs.c \
 	src/daemon/bus/bus.c src/daemon/bus/bus.h src/daemon/bus/bus-internal.h \
 	src/daemon/bus/log-control.c src/daemon/bus/log-control.h \
-	src/daemon/bus/polkit.c src/daemon/bus/polkit.h
+	src/daemon/bus/polkit.c src/daemon/bus/polkit.h \
+	src/daemon/bus/run-event.c src/daemon/bus/run-event.h
 DAEMON_LIBS = src/daemon/libdaemon.a src/cli/libcli.a src/pace/libpace.a src/io/librio.a src/dm/libdm.a \
 	src/crypto/librcrypto.a $(PROTO_LIBS) \
 	$(DEVMAPPER_LIBS) $(JSONC_LIBS) $(LIBSYSTEMD_LIBS)
@@ -114,6 +124,12 @@ src_daemon_state_test_record_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-job-numbers
 src_daemon_state_test_job_numbers_SOURCES = src/daemon/state/test-job-numbers.c
 src_daemon_state_test_job_numbers_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-history
+src_daemon_state_test_history_SOURCES = src/daemon/state/test-history.c
+src_daemon_state_test_history_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/state/test-kept
+src_daemon_state_test_kept_SOURCES = src/daemon/state/test-kept.c
+src_daemon_state_test_kept_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-state-file
 src_daemon_state_test_state_file_SOURCES = src/daemon/state/test-state-file.c
 src_daemon_state_test_state_file_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

@@ -97,6 +97,8 @@ static int run_task(struct dm_task *t)
 {
 	int error;
 
+	/* libcryptsetup may have been called since the task was made, and leaves its own. */
+	dm_log_with_errno_init(libdm_message);
 	if (dm_task_run(t))
 		return 0;
 	/* No number: the library could not reach the control node. */

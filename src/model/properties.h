@@ -78,6 +78,8 @@
 	PROPERTY("State", "s", ANY, GETTER(get_state))                                             \
 	PROPERTY("Error", "s", ANY, GETTER(get_error))                                             \
 	PROPERTY("Message", "s", ANY, GETTER(get_message))                                         \
+	PROPERTY("RequestId", "s", NEVER, GETTER(get_request_id))                                  \
+	PROPERTY("CallerUid", "u", NEVER, GETTER(get_caller_uid))                                  \
 	PROPERTY("CreateTime", "t", NEVER, NUMBER(created_usec))                                   \
 	PROPERTY("StartTime", "t", ANY, NUMBER(started_usec))                                      \
 	PROPERTY("EndTime", "t", ANY, NUMBER(ended_usec))

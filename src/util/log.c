@@ -32,6 +32,7 @@ static struct {
 } held;
 
 static _Thread_local struct log_capture captured;
+static bool captured_only;
 
 /* systemd sets JOURNAL_STREAM=device:inode for a service whose stderr is the journal
  * (sd-daemon(3)). */
@@ -102,6 +103,11 @@ void log_capture(char *text, size_t size)
 		*text = '\0';
 }
 
+void log_captured_only(void)
+{
+	captured_only = true;
+}
+
 struct log_capture log_captured(void)
 {
 	return captured;
@@ -143,8 +149,10 @@ static bool hold_line(int level, const char *line)
 static void log_line(int level, char *line)
 {
 	text_mask(line);
-	if (captured.text && level <= LOG_ERR)
+	if (captured.text && level <= LOG_ERR) {
 		capture(line);
+		level = captured_only ? LOG_DEBUG : level;
+	}
 	if (level <= log_max_level && !hold_line(level, line))
 		log_write(level, line);
 }

@@ -38,6 +38,12 @@ void log_release(void);
  */
 void log_capture(char *text, size_t size);
 
+/*
+ * From here on, errors that are captured are written as debugging only: the one who gets the answer
+ * says what is worth a line.
+ */
+void log_captured_only(void);
+
 struct log_capture {
 	char *text;
 	size_t size;

@@ -34,6 +34,7 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/child.c src/worker/child.h \
 	src/worker/control.c src/worker/control.h \
 	src/worker/derive.c src/worker/derive.h \
+	src/worker/run-event.c src/worker/run-event.h \
 	src/worker/desk-manager.c src/worker/desk-manager.h \
 	src/worker/desk-terminal.c src/worker/desk-terminal.h \
 	src/worker/governed.c src/worker/governed.h \

@@ -448,6 +448,7 @@ int service_main(int argc, char **argv)
 	if (r < 0)
 		return r;
 	log_init("recrypt-worker", quiet ? LOG_CRIT : program_log_level(&o));
+	log_captured_only();
 	r = process_protect();
 	if (r < 0)
 		return log_error_errno(r, "cannot set up the process");

@@ -26,6 +26,7 @@
 #include "cli/program.h"
 #include "worker/provider.h"
 #include "worker/read-file.h"
+#include "worker/run-event.h"
 #include "worker/service.h"
 
 static volatile sig_atomic_t stop;
@@ -107,6 +108,7 @@ static int run_verb(const struct options *o)
 	case VERB_ACCEPT:
 	case VERB_KEYS:
 	case VERB_CONFIG:
+	case VERB_HISTORY:
 	case VERB_CHECK:
 	case VERB_MONITOR:
 	case VERB_WAIT:
@@ -132,6 +134,8 @@ int main(int argc, char **argv)
 		return exit_code(derive_main());
 	if (argc > 1 && strcmp(argv[1], READ_FILE_VERB) == 0)
 		return exit_code(read_file_main(argc - 1, argv + 1));
+	if (argc > 1 && strcmp(argv[1], RUN_EVENT_VERB) == 0)
+		return exit_code(run_event_main(argc - 1));
 	parent_fd = take_parent_fd(&argc, &argv);
 	r = program_start(argc, argv, &o);
 	if (r < 0)

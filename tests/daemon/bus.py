@@ -55,10 +55,12 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configurat
     <allow send_destination="org.freedesktop.DBus"/>
     <allow send_destination="org.freedesktop.PolicyKit1"/>
     <allow send_destination="org.freedesktop.login1"/>
+    <allow send_destination="org.freedesktop.systemd1"/>
   </policy>
   <policy user="root">
     <allow own="org.freedesktop.PolicyKit1"/>
     <allow own="org.freedesktop.login1"/>
+    <allow own="org.freedesktop.systemd1"/>
   </policy>
   <include>{policy}</include>
   <include ignore_missing="yes">/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>

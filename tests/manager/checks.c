@@ -202,6 +202,20 @@ static void check_volume(const struct volume *v)
 		v->place.device);
 }
 
+/* Of this manager or one before it. */
+static void check_jobs(void)
+{
+	for (const struct job *j = host.manager->jobs.first; j; j = j->next)
+		for (size_t i = 0; i < j->n_members; i++) {
+			const struct job_member *m = &j->members[i];
+			const struct volume *v = manager_volume_by_uuid(host.manager, m->uuid);
+
+			require(!v || m->ended || v->job == j,
+				"%s: job %llu waits for ever, and nothing is done for it",
+				v->place.device, (unsigned long long)j->id);
+		}
+}
+
 static void check_keys(const struct volume *v)
 {
 	const struct disk *d = world_disk(v->uuid);
@@ -229,6 +243,7 @@ void check_at_rest(void)
 		check_volume(v);
 		check_keys(v);
 	}
+	check_jobs();
 	for (unsigned i = 0; i < host.n_issued; i++) {
 		const struct issued *o = &host.issued[i];
 

@@ -15,6 +15,7 @@
 #include "daemon/control/discover.h"
 #include "daemon/workers/duplicates.h"
 #include "daemon/control/events.h"
+#include "daemon/state/state-dir.h"
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
 #include "util/text.h"
@@ -214,8 +215,31 @@ void remembered_forget(const char *dir, const char *uuid)
 	remembered_clear(&memories[world_disk(uuid)->number]);
 }
 
+static char *kept_jobs; /* the one file of these that the manager has */
+
+char *state_dir_read(const struct state_dir_file *file)
+{
+	return strcmp(file->name, "kept-jobs") == 0 ? copy(kept_jobs) : NULL;
+}
+
+void state_dir_write(const struct state_dir_file *file, const char *text)
+{
+	if (strcmp(file->name, "kept-jobs") != 0)
+		return;
+	free(kept_jobs);
+	kept_jobs = copy(text);
+}
+
+void state_dir_put_aside(const struct state_dir_file *file)
+{
+	(void)file;
+	assert(false);
+}
+
 void memory_reset(void)
 {
+	free(kept_jobs);
+	kept_jobs = NULL;
 	for (unsigned i = 0; i < DISKS_MAX; i++)
 		remembered_clear(&memories[i]);
 }
@@ -245,12 +269,17 @@ int duplicates_check(const struct worker_look *look, const char *named, const ch
 	return 0;
 }
 
-void event_volume(const struct volume *v, const char *id, int level, const char *format, ...)
+void event_volume(const struct volume *v, const struct event *e, const char *format, ...)
 {
 	(void)v;
-	(void)id;
-	(void)level;
+	(void)e;
 	(void)format;
+}
+
+const char *event_cause(const struct volume *v, const char *text)
+{
+	(void)v;
+	return text;
 }
 
 /* All disks are there from the start. */

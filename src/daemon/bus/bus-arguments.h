@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdint.h>
 
+#include "daemon/state/accepted.h"
 #include "daemon/state/failure.h"
 #include "daemon/control/volume.h"
 
@@ -26,6 +27,7 @@ struct arguments {
 	struct unlock_options unlock;
 	struct resume_options resume;
 	struct run_choices cancel;
+	struct request_id request;
 	char *kept; /* what the texts point into; NULL: the message */
 };
 #define ARGUMENTS_NONE                                                                             \

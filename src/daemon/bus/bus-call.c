@@ -10,6 +10,7 @@
 
 #include "daemon/bus/polkit.h"
 #include "proto/error-name.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/path-text.h"
@@ -93,9 +94,26 @@ static void sent(struct call *c, int r)
 	call_free(c);
 }
 
+/* What is done because of it, or a job, is durable before its caller hears of it. */
+static void keep_call(struct call *c, uint64_t job)
+{
+	struct manager *m = c->bus->manager;
+	struct accepted_call call = {.id = c->request, .job = job, .usec = wall_clock_usec()};
+
+	if (!*c->request.text || accepted_find(&m->jobs.accepted, &c->request))
+		return;
+	(void)text_copy(call.verb, sizeof(call.verb), c->verb->member);
+	(void)text_copy(call.object, sizeof(call.object), sd_bus_message_get_path(c->message));
+	if (accepted_add(&m->jobs.accepted, &call) < 0)
+		log_warning("out of memory: the call %s is not kept", c->request.text);
+	m->jobs.unsaved = true;
+	manager_save_jobs(m);
+}
+
 void call_reply(struct call *c)
 {
 	assert(c->state == CALL_RUNS);
+	keep_call(c, 0);
 	sent(c, sd_bus_reply_method_return(c->message, NULL));
 }
 
@@ -103,6 +121,12 @@ void call_reply_path(struct call *c, const char *path)
 {
 	assert(c->state == CALL_RUNS);
 	sent(c, sd_bus_reply_method_return(c->message, "o", path));
+}
+
+void call_reply_job(struct call *c, const struct job *j)
+{
+	keep_call(c, j->id);
+	call_reply_path(c, job_path(j).text);
 }
 
 void call_reply_failure(struct call *c, int error, const struct failure *f)
@@ -140,6 +164,39 @@ void call_done(struct volume *v, int error, const struct failure *f, void *userd
 
 /* --- on the way --- */
 
+/* A call with this RequestId was accepted before. 0: none was. 1: it is answered now. */
+static int answer_again(struct call *c, struct failure *f)
+{
+	const struct accepted_call *before =
+		*c->request.text ? accepted_find(&c->bus->manager->jobs.accepted, &c->request)
+				 : NULL;
+
+	if (!before)
+		return 0;
+	if (strcmp(before->verb, c->verb->member) != 0 ||
+	    strcmp(before->object, sd_bus_message_get_path(c->message)) != 0)
+		return failure_set(f, -EINVAL, "RequestId \"%s\" is that of another call: %s of %s",
+				   c->request.text, before->verb, before->object);
+	if (before->job > 0)
+		call_reply_path(c, job_path_of(before->job).text);
+	else
+		call_reply(c);
+	return 1;
+}
+
+static int run_or_answer(struct call *c, const struct arguments *a, struct failure *f)
+{
+	struct jobs *jobs = &c->bus->manager->jobs;
+	int r = answer_again(c, f);
+
+	if (r != 0)
+		return r;
+	jobs->caller = (struct caller_id){.known = true, .uid = c->uid};
+	r = c->verb->run(c, a, f);
+	jobs->caller = (struct caller_id){};
+	return r;
+}
+
 static void call_run(struct call *c)
 {
 	_cleanup_(arguments_clear) struct arguments a = c->arguments;
@@ -148,10 +205,11 @@ static void call_run(struct call *c)
 
 	assert(c->state != CALL_RUNS);
 	c->arguments = (struct arguments)ARGUMENTS_NONE;
+	c->request = a.request;
 	c->state = CALL_RUNS;
 	c->slot = sd_bus_slot_unref(c->slot);
 	update_leaving(c->bus);
-	r = c->verb->run(c, &a, &f);
+	r = run_or_answer(c, &a, &f);
 	if (r < 0)
 		call_reply_failure(c, r, &f);
 }
@@ -307,7 +365,6 @@ static void call_ask_polkit(struct call *c, uid_t uid)
 	}
 	make_room(c->bus);
 	c->state = CALL_ASKS_POLKIT;
-	c->uid = uid;
 	c->question = ++questions;
 	describe(c, &details);
 	r = ask_polkit(c->message, c->verb->action, &details, c->question, CALL_WAIT_USEC,
@@ -327,9 +384,12 @@ static int on_uid(sd_bus_message *answer, void *userdata, sd_bus_error *error)
 	(void)error;
 	c->slot = sd_bus_slot_unref(c->slot);
 	r = read_sender_uid(answer, &uid);
-	if (r < 0)
+	if (r < 0) {
 		call_free(c); /* nobody is left who would read an answer */
-	else if (uid == 0 || uid == geteuid())
+		return 0;
+	}
+	c->uid = uid;
+	if (uid == 0 || uid == geteuid())
 		call_run(c);
 	else
 		call_ask_polkit(c, uid);

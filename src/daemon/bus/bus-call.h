@@ -15,6 +15,9 @@
  * The superuser is not asked about, and neither is who runs the daemon: that is how a daemon works
  * without polkit, in a rescue system or on a private bus. Everybody else is refused there.
  *
+ * A call with a RequestId that was accepted before gets that answer, once it is known that its
+ * caller may make it.
+ *
  * Polkit may ask a person, who may never answer. So a call that waits keeps its arguments and not
  * its message; it ends with its caller's connection, or after CALL_WAIT_USEC. One user cannot take
  * the places of all: each has a few, and where all places are taken, the user with most of
@@ -48,12 +51,13 @@ struct call {
 	struct bus *bus;
 	struct call *next, *previous; /* from the newest to the oldest */
 	enum call_state state;
-	uid_t uid;               /* from CALL_ASKS_POLKIT on */
+	uid_t uid;               /* once the bus has said it */
 	sd_bus_message *message; /* its head alone, for the answer */
 	struct arguments arguments;
 	sd_bus_slot *slot; /* of the question that is open; NULL: none */
 	uint64_t question; /* what polkit calls it, once it is asked */
 	const struct verb *verb;
+	struct request_id request; /* once it runs; "": none */
 };
 
 /*
@@ -74,6 +78,8 @@ int call_begin(struct bus *b, sd_bus_message *m, const struct verb *verb, sd_bus
 /* Each answers and frees the call. */
 void call_reply(struct call *c);
 void call_reply_path(struct call *c, const char *path);
+/* It has made this job, or has the one that was there. */
+void call_reply_job(struct call *c, const struct job *j);
 void call_reply_failure(struct call *c, int error, const struct failure *f);
 /* The reply, to be filled and given to call_reply_message(); NULL: the call has ended. */
 sd_bus_message *call_new_reply(struct call *c);

@@ -20,8 +20,9 @@ struct bus {
 	bool callers_may_come;   /* the name is asked for, on each connection */
 	sd_event_source *retry;  /* connects again */
 	sd_event_source *flush;  /* progress that was held back */
-	struct call *calls;      /* not answered yet */
-	sd_bus_slot *leaving;    /* hears of connections that end, while calls wait to be allowed */
+	struct event_queue *events;
+	struct call *calls;   /* not answered yet */
+	sd_bus_slot *leaving; /* hears of connections that end, while calls wait to be allowed */
 };
 
 /* Of one volume, at its bus_slot: what keeps its progress signals apart. */
@@ -37,6 +38,7 @@ struct object_path {
 };
 struct object_path volume_path(const char *uuid);
 struct object_path job_path(const struct job *j);
+struct object_path job_path_of(uint64_t id);
 /* Of its volume; "/" where it has several. */
 struct object_path job_volume_path(const struct job *j);
 
@@ -56,6 +58,8 @@ int volume_on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* GetConfiguration() of a volume, or with NULL of the host. */
 int bus_get_configuration(sd_bus_message *m, struct manager *manager, const struct volume *v,
 			  sd_bus_error *error);
+/* History() of the manager, for its vtable. */
+int manager_on_history(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* The head of a function that reads (or writes) a property, for a vtable. */
 #define DEFINE_GETTER(name)                                                                        \

@@ -31,12 +31,13 @@ static int find_job(sd_bus *bus, const char *path, const char *interface, void *
 
 static int parse_cancel(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	return read_cancel_options(m, &a->cancel, f);
+	return read_cancel_options(m, &a->cancel, &a->request, f);
 }
 
 static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
 {
 	struct job *j = job_at(c->bus, sd_bus_message_get_path(c->message)), *unused;
+	bool any = false;
 
 	if (!j)
 		return failure_set(f, -ENODEV, "the job is not known any more");
@@ -48,10 +49,15 @@ static int run_cancel(struct call *c, const struct arguments *a, struct failure 
 
 		if (!member->volume || member->ended)
 			continue;
+		any = true;
 		r = volume_cancel(member->volume, &a->cancel, f, &unused);
 		if (r < 0)
 			return r;
 	}
+	if (!any)
+		return failure_set(f, -ENODEV,
+				   "none of the volumes of the job has been found "
+				   "since the daemon began");
 	call_reply(c);
 	return 0;
 }
@@ -119,6 +125,21 @@ DEFINE_GETTER(get_error)
 	const struct job *j = userdata;
 
 	return append_error_name(reply, j->error, &j->failure);
+}
+
+DEFINE_GETTER(get_request_id)
+{
+	const struct job *j = userdata;
+	const struct accepted_call *call = accepted_of_job(&j->jobs->accepted, j->id);
+
+	return sd_bus_message_append(reply, "s", call ? call->id.text : "");
+}
+
+DEFINE_GETTER(get_caller_uid)
+{
+	const struct job *j = userdata;
+
+	return sd_bus_message_append(reply, "u", j->caller.known ? j->caller.uid : CALLER_NOBODY);
 }
 
 DEFINE_GETTER(get_message)

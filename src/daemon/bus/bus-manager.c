@@ -11,6 +11,7 @@
 #include "daemon/bus/bus-internal.h"
 #include "daemon/bus/bus-options.h"
 #include "util/path-text.h"
+#include "util/text.h"
 
 /* --- finding volumes: reads, so nobody is asked --- */
 
@@ -118,6 +119,42 @@ static int get_volume(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static int get_configuration(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	return bus_get_configuration(m, ((struct bus *)userdata)->manager, NULL, error);
+}
+
+/* --- finding jobs --- */
+
+static int read_request(sd_bus_message *m, struct request_id *ret, struct failure *f)
+{
+	const char *text;
+	int r = read_arguments(m, f, "s", &text);
+
+	if (r < 0)
+		return r;
+	r = read_options(m, no_settings, NULL, f);
+	if (r < 0)
+		return r;
+	return text_copy(ret->text, sizeof(ret->text), text) && *text
+		       ? request_id_check(ret, f)
+		       : failure_set(f, -EINVAL, "a RequestId has 1 to %zu characters",
+				     sizeof(ret->text) - 1);
+}
+
+static int get_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct bus *b = userdata;
+	const struct accepted_call *call;
+	struct request_id id;
+	struct failure f = {};
+	int r = read_request(m, &id, &f);
+
+	if (r < 0)
+		return set_failure(error, r, &f);
+	call = accepted_find(&b->manager->jobs.accepted, &id);
+	if (!call) {
+		r = failure_set(&f, -ENODEV, "no call with the RequestId \"%s\" is known", id.text);
+		return set_failure(error, r, &f);
+	}
+	return sd_bus_reply_method_return(m, "o", call->job ? job_path_of(call->job).text : "/");
 }
 
 /* --- verbs --- */
@@ -242,7 +279,7 @@ static int parse_rotate_all(sd_bus_message *m, struct arguments *a, struct failu
 {
 	int r = parse_filter(m, a, f);
 
-	return r < 0 ? r : read_rotate_options(m, &a->rotate, f);
+	return r < 0 ? r : read_rotate_options(m, &a->rotate, &a->request, f);
 }
 
 static int run_rotate_all(struct call *c, const struct arguments *a, struct failure *f)
@@ -258,7 +295,7 @@ static int run_rotate_all(struct call *c, const struct arguments *a, struct fail
 	r = manager_rotate_all(c->bus->manager, &filter, &a->rotate, f, &j);
 	if (r < 0)
 		return r;
-	call_reply_path(c, job_path(j).text);
+	call_reply_job(c, j);
 	return 0;
 }
 
@@ -270,7 +307,7 @@ static int parse_suspend_all(sd_bus_message *m, struct arguments *a, struct fail
 	if (r < 0)
 		return r;
 	r = read_reason(m, f, &a->text);
-	return r < 0 ? r : read_options(m, no_settings, NULL, f);
+	return r < 0 ? r : read_request_id(m, &a->request, f);
 }
 
 /* @suspend: else they are resumed. */
@@ -297,7 +334,7 @@ static int parse_resume_all(sd_bus_message *m, struct arguments *a, struct failu
 {
 	int r = parse_filter(m, a, f);
 
-	return r < 0 ? r : read_resume_options(m, &a->resume, f);
+	return r < 0 ? r : read_resume_options(m, &a->resume, &a->request, f);
 }
 
 static int run_resume_all(struct call *c, const struct arguments *a, struct failure *f)
@@ -417,6 +454,13 @@ static const sd_bus_vtable vtable[] = {
 		SD_BUS_ARGS("a{sv}", options),
 		SD_BUS_RESULT("a(ssssu)", settings), get_configuration,
 		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("GetJob",
+		SD_BUS_ARGS("s", request, "a{sv}", options),
+		SD_BUS_RESULT("o", job), get_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("History",
+		SD_BUS_ARGS("a{sv}", options),
+		SD_BUS_RESULT("aa{sv}", rotations), manager_on_history,
+		SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("RotateAll",
 		SD_BUS_ARGS("a{sv}", filter, "a{sv}", options),
 		SD_BUS_RESULT("o", job), on_verb, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -430,6 +474,9 @@ static const sd_bus_vtable vtable[] = {
 		SD_BUS_ARGS("t", id, "o", job, "o", volume), 0),
 	SD_BUS_SIGNAL_WITH_ARGS("JobFinished",
 		SD_BUS_ARGS("t", id, "o", job, "o", volume, "s", result), 0),
+	SD_BUS_SIGNAL_WITH_ARGS("JobResult",
+		SD_BUS_ARGS("t", id, "o", job, "o", volume, "s", result, "s", error,
+			    "s", message, "a{sv}", more), 0),
 	SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_WRITABLE_PROPERTY("RateLimit", "t", get_rate_limit, set_no_rate_limit, 0,
 		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),

@@ -27,29 +27,58 @@ int read_options(sd_bus_message *m, const struct setting *rows, void *out, struc
 	return read_parts(m, parts, SETTINGS_EVERYWHERE, f);
 }
 
-int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct failure *f)
+static const struct setting request_settings[] = {
+	{.name = "RequestId", .kind = SETTING_BUFFER, .size = sizeof(struct request_id)},
+	{},
+};
+
+/* @parts has a place for RequestId at @i, its end if there is no @id. */
+static int read_with_id(sd_bus_message *m, struct settings_part *parts, size_t i, unsigned place,
+			struct request_id *id, struct failure *f)
 {
-	const struct settings_part parts[] = {
-		{rotation_settings, out}, {choice_settings, &out->run}, {}};
+	int r;
+
+	if (id) {
+		*id = (struct request_id){};
+		parts[i] = (struct settings_part){request_settings, id};
+	}
+	r = read_parts(m, parts, place, f);
+	return r < 0 || !id ? r : request_id_check(id, f);
+}
+
+int read_request_id(sd_bus_message *m, struct request_id *id, struct failure *f)
+{
+	struct settings_part parts[2] = {};
+
+	return read_with_id(m, parts, 0, SETTINGS_EVERYWHERE, id, f);
+}
+
+int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct request_id *id,
+			struct failure *f)
+{
+	struct settings_part parts[4] = {{rotation_settings, out}, {choice_settings, &out->run}};
 
 	*out = (struct rotate_options)ROTATE_OPTIONS_NONE;
 	out->may_weaken = true; /* polkit allowed the caller to choose the cipher and the costs */
-	return read_parts(m, parts, SETTING_OF_CALLER, f);
+	return read_with_id(m, parts, 2, SETTING_OF_CALLER, id, f);
 }
 
-int read_resume_options(sd_bus_message *m, struct resume_options *out, struct failure *f)
+int read_resume_options(sd_bus_message *m, struct resume_options *out, struct request_id *id,
+			struct failure *f)
 {
-	const struct settings_part parts[] = {
-		{resume_settings, out}, {choice_settings, &out->run}, {}};
+	struct settings_part parts[4] = {{resume_settings, out}, {choice_settings, &out->run}};
 
 	*out = (struct resume_options){};
-	return read_parts(m, parts, SETTINGS_EVERYWHERE, f);
+	return read_with_id(m, parts, 2, SETTINGS_EVERYWHERE, id, f);
 }
 
-int read_cancel_options(sd_bus_message *m, struct run_choices *out, struct failure *f)
+int read_cancel_options(sd_bus_message *m, struct run_choices *out, struct request_id *id,
+			struct failure *f)
 {
+	struct settings_part parts[3] = {{choice_settings, out}};
+
 	*out = (struct run_choices){};
-	return read_options(m, choice_settings, out, f);
+	return read_with_id(m, parts, 1, SETTINGS_EVERYWHERE, id, f);
 }
 
 int read_arguments(sd_bus_message *m, struct failure *f, const char *types, ...)

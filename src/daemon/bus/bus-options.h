@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
+#include "daemon/state/accepted.h"
 #include "daemon/state/failure.h"
 #include "daemon/control/volume.h"
 #include "model/settings.h"
@@ -18,10 +19,16 @@ extern const struct setting no_settings[];
 /* Reads the dictionary that comes next in @m into @out. An errno, with the failure filled. */
 int read_options(sd_bus_message *m, const struct setting *rows, void *out, struct failure *f);
 
-/* Those of Rotate(), Resume() and Cancel(). */
-int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct failure *f);
-int read_resume_options(sd_bus_message *m, struct resume_options *out, struct failure *f);
-int read_cancel_options(sd_bus_message *m, struct run_choices *out, struct failure *f);
+/* Of a method that has none but RequestId. */
+int read_request_id(sd_bus_message *m, struct request_id *id, struct failure *f);
+
+/* Those of Rotate(), Resume() and Cancel(), and RequestId; @id NULL: a method without. */
+int read_rotate_options(sd_bus_message *m, struct rotate_options *out, struct request_id *id,
+			struct failure *f);
+int read_resume_options(sd_bus_message *m, struct resume_options *out, struct request_id *id,
+			struct failure *f);
+int read_cancel_options(sd_bus_message *m, struct run_choices *out, struct request_id *id,
+			struct failure *f);
 
 /* The reason of a suspension; a text of the message. */
 int read_reason(sd_bus_message *m, struct failure *f, const char **ret);

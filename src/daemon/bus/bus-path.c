@@ -34,12 +34,17 @@ struct volume *volume_at(const struct bus *b, const char *path)
 	return v && strcmp(volume_path(v->uuid).text, path) == 0 ? v : NULL; /* one path only */
 }
 
-struct object_path job_path(const struct job *j)
+struct object_path job_path_of(uint64_t id)
 {
 	struct object_path p;
 
-	(void)snprintf(p.text, sizeof(p.text), BUS_JOB_PREFIX "/%" PRIu64, j->id);
+	(void)snprintf(p.text, sizeof(p.text), BUS_JOB_PREFIX "/%" PRIu64, id);
 	return p;
+}
+
+struct object_path job_path(const struct job *j)
+{
+	return job_path_of(j->id);
 }
 
 struct job *job_at(const struct bus *b, const char *path)

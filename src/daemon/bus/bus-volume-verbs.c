@@ -26,7 +26,7 @@ static int parse_nothing(sd_bus_message *m, struct arguments *a, struct failure 
 
 static int parse_rotate(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	return read_rotate_options(m, &a->rotate, f);
+	return read_rotate_options(m, &a->rotate, &a->request, f);
 }
 
 static int run_rotate(struct call *c, const struct arguments *a, struct failure *f)
@@ -41,7 +41,7 @@ static int run_rotate(struct call *c, const struct arguments *a, struct failure 
 	r = volume_rotate(v, &a->rotate, f, &j);
 	if (r < 0)
 		return r;
-	call_reply_path(c, job_path(j).text);
+	call_reply_job(c, j);
 	return 0;
 }
 
@@ -49,7 +49,7 @@ static int parse_suspend(sd_bus_message *m, struct arguments *a, struct failure 
 {
 	int r = read_reason(m, f, &a->text);
 
-	return r < 0 ? r : read_options(m, no_settings, NULL, f);
+	return r < 0 ? r : read_request_id(m, &a->request, f);
 }
 
 static int run_suspend(struct call *c, const struct arguments *a, struct failure *f)
@@ -62,7 +62,7 @@ static int run_suspend(struct call *c, const struct arguments *a, struct failure
 
 static int parse_resume(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	return read_resume_options(m, &a->resume, f);
+	return read_resume_options(m, &a->resume, &a->request, f);
 }
 
 static int run_resume(struct call *c, const struct arguments *a, struct failure *f)
@@ -75,7 +75,7 @@ static int run_resume(struct call *c, const struct arguments *a, struct failure 
 
 static int parse_cancel(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
-	return read_cancel_options(m, &a->cancel, f);
+	return read_cancel_options(m, &a->cancel, &a->request, f);
 }
 
 static int run_cancel(struct call *c, const struct arguments *a, struct failure *f)
@@ -90,7 +90,7 @@ static int run_cancel(struct call *c, const struct arguments *a, struct failure 
 	r = volume_cancel(v, &a->cancel, f, &j);
 	if (r < 0)
 		return r;
-	call_reply_path(c, job_path(j).text);
+	call_reply_job(c, j);
 	return 0;
 }
 
@@ -98,7 +98,7 @@ static int parse_set_rate_limit(sd_bus_message *m, struct arguments *a, struct f
 {
 	int r = read_arguments(m, f, "t", &a->rate);
 
-	return r < 0 ? r : read_options(m, no_settings, NULL, f);
+	return r < 0 ? r : read_request_id(m, &a->request, f);
 }
 
 static int run_set_rate_limit(struct call *c, const struct arguments *a, struct failure *f)
@@ -188,6 +188,11 @@ static void check_done(struct volume *v, int error, const struct failure *f,
 		call_reply_message(c, reply, append_check(reply, end));
 }
 
+static int parse_check(sd_bus_message *m, struct arguments *a, struct failure *f)
+{
+	return read_rotate_options(m, &a->rotate, NULL, f);
+}
+
 static int run_check(struct call *c, const struct arguments *a, struct failure *f)
 {
 	struct volume *v;
@@ -205,7 +210,7 @@ static const struct verb verbs[] = {
 	{"Unlock", "org.recryptd1.unlock", parse_unlock, run_unlock},
 	{"Lock", "org.recryptd1.lock", parse_nothing, run_lock},
 	{"AcceptState", "org.recryptd1.accept-state", parse_nothing, run_accept},
-	{"Check", "org.recryptd1.check", parse_rotate, run_check},
+	{"Check", "org.recryptd1.check", parse_check, run_check},
 };
 
 int volume_on_verb(sd_bus_message *m, void *userdata, sd_bus_error *error)

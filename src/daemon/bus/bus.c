@@ -18,6 +18,8 @@
 #include "daemon/bus/bus-internal.h"
 #include "daemon/control/inhibit.h"
 #include "daemon/bus/log-control.h"
+#include "daemon/bus/run-event.h"
+#include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -154,6 +156,13 @@ static void volume_changed(struct volume *v, uint64_t what, void *userdata)
 	volume_emit(v, what);
 }
 
+static void volume_event(const struct volume *v, const struct volume_event *e, void *userdata)
+{
+	struct bus *b = userdata;
+
+	event_queue_add(b->events, v, e);
+}
+
 static void emit_members_state(const struct job *j)
 {
 	for (size_t i = 0; i < j->n_members; i++)
@@ -174,6 +183,45 @@ static void job_added(struct job *j, void *userdata)
 				   job_path(j).text, job_volume_path(j).text));
 }
 
+/* All that JobFinished() has no place for. */
+static int append_result(sd_bus_message *m, const struct job *j)
+{
+	const struct accepted_call *call = accepted_of_job(&j->jobs->accepted, j->id);
+	const uint32_t uid = j->caller.known ? j->caller.uid : CALLER_NOBODY;
+	const struct entry entries[] = {
+		{"Kind", "s", job_kind_name(j->kind)},
+		{"RequestId", "s", call ? call->id.text : ""},
+		{"CallerUid", "u", &uid},
+	};
+	int r = sd_bus_message_append(m, "toos", j->id, job_path(j).text, job_volume_path(j).text,
+				      job_state_name(j->state));
+
+	if (r < 0)
+		return r;
+	r = append_error_name(m, j->error, &j->failure);
+	if (r < 0)
+		return r;
+	r = bus_append_text(m, j->error ? j->failure.text : "");
+	if (r < 0)
+		return r;
+	r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r < 0)
+		return r;
+	r = append_entries(m, entries, ARRAY_SIZE(entries));
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int emit_result(struct bus *b, const struct job *j)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = sd_bus_message_new_signal(b->bus, &m, BUS_PATH, BUS_MANAGER_INTERFACE, "JobResult");
+
+	if (r < 0)
+		return r;
+	r = append_result(m, j);
+	return r < 0 ? r : sd_bus_send(b->bus, m, NULL);
+}
+
 static void job_changed(struct job *j, uint64_t what, void *userdata)
 {
 	struct bus *b = userdata;
@@ -183,10 +231,12 @@ static void job_changed(struct job *j, uint64_t what, void *userdata)
 		return;
 	job_emit(b, j);
 	emit_members_state(j);
-	if (job_ended(j))
-		told(b, sd_bus_emit_signal(b->bus, BUS_PATH, BUS_MANAGER_INTERFACE, "JobFinished",
-					   "toos", j->id, job_path(j).text, job_volume_path(j).text,
-					   job_state_name(j->state)));
+	if (!job_ended(j))
+		return;
+	told(b, sd_bus_emit_signal(b->bus, BUS_PATH, BUS_MANAGER_INTERFACE, "JobFinished", "toos",
+				   j->id, job_path(j).text, job_volume_path(j).text,
+				   job_state_name(j->state)));
+	told(b, emit_result(b, j));
 }
 
 static void job_removed(struct job *j, void *userdata)
@@ -297,6 +347,7 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata)
 	(void)usec;
 	calls_drop_questions(b);
 	b->inhibit = inhibit_free(b->inhibit);
+	event_queue_disconnect(b->events);
 	b->bus = close_bus(b->bus);
 	if (connect_bus(b) < 0)
 		connect_later(b);
@@ -364,6 +415,7 @@ int bus_new(struct manager *m, struct bus **ret)
 		.job_changed = job_changed,
 		.job_removed = job_removed,
 		.volumes_known = volumes_known,
+		.volume_event = volume_event,
 		.userdata = b,
 	};
 	int r;
@@ -375,6 +427,9 @@ int bus_new(struct manager *m, struct bus **ret)
 	if (r < 0)
 		return r;
 	r = add_timer(b, on_flush, &b->flush);
+	if (r < 0)
+		return r;
+	r = event_queue_new(b, &b->events);
 	if (r < 0)
 		return r;
 	manager_set_observer(m, &observer);
@@ -389,6 +444,7 @@ struct bus *bus_free(struct bus *b)
 	if (!b)
 		return NULL;
 	calls_free(b);
+	b->events = event_queue_free(b->events);
 	b->inhibit = inhibit_free(b->inhibit);
 	manager_set_observer(b->manager, &nobody);
 	for (struct volume *v = b->manager->volumes; v; v = v->next) {

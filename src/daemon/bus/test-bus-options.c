@@ -49,7 +49,7 @@ static void a_rotation_is_what_its_caller_says(void **state)
 
 	(void)state;
 	memset(&o, 0xff, sizeof(o)); /* of a call before */
-	assert_int_equal(read_rotate_options(m, &o, &f), 0);
+	assert_int_equal(read_rotate_options(m, &o, NULL, &f), 0);
 	assert_string_equal(o.cipher, "aes-xts-plain64");
 	assert_int_equal(o.key_size, 64);
 	assert_int_equal(o.keyslot, 3);
@@ -70,17 +70,17 @@ static void without_options_all_is_as_it_is(void **state)
 	(void)state;
 	none.may_weaken = true;
 	memset(&o, 0, sizeof(o));
-	assert_int_equal(read_rotate_options(m, &o, &f), 0);
+	assert_int_equal(read_rotate_options(m, &o, NULL, &f), 0);
 	assert_string_equal(o.cipher, "");
 	assert_int_equal(o.keyslot, none.keyslot);
 	assert_int_equal(o.run.verify, CHOICE_CONFIGURED);
 	assert_true(sd_bus_message_rewind(m, true) >= 0);
 	memset(&resume, 0xff, sizeof(resume));
-	assert_int_equal(read_resume_options(m, &resume, &f), 0);
+	assert_int_equal(read_resume_options(m, &resume, NULL, &f), 0);
 	assert_true(!resume.now && resume.run.verify == CHOICE_CONFIGURED);
 	assert_true(sd_bus_message_rewind(m, true) >= 0);
 	memset(&cancel, 0xff, sizeof(cancel));
-	assert_int_equal(read_cancel_options(m, &cancel, &f), 0);
+	assert_int_equal(read_cancel_options(m, &cancel, NULL, &f), 0);
 	assert_true(cancel.verify == CHOICE_CONFIGURED &&
 		    cancel.skip_unwritten == CHOICE_CONFIGURED);
 	assert_true(sd_bus_message_rewind(m, true) >= 0);
@@ -99,7 +99,7 @@ static void what_is_for_others_no_caller_says(void **state)
 		_cleanup_message_ sd_bus_message *m = DICTIONARY(1, others[i], "b", 1);
 		struct failure f = {};
 
-		expect_refused(read_rotate_options(m, &o, &f), &f);
+		expect_refused(read_rotate_options(m, &o, NULL, &f), &f);
 	}
 }
 
@@ -112,11 +112,11 @@ static void what_resume_and_cancel_do_not_have_is_refused(void **state)
 	struct failure f = {};
 
 	(void)state;
-	assert_int_equal(read_resume_options(now, &resume, &f), 0);
+	assert_int_equal(read_resume_options(now, &resume, NULL, &f), 0);
 	assert_true(resume.now && resume.run.verify == CHOICE_NO);
 	assert_true(sd_bus_message_rewind(now, true) >= 0);
-	expect_refused(read_cancel_options(now, &cancel, &f), &f);
-	expect_refused(read_resume_options(cipher, &resume, &f), &f);
+	expect_refused(read_cancel_options(now, &cancel, NULL, &f), &f);
+	expect_refused(read_resume_options(cipher, &resume, NULL, &f), &f);
 	assert_true(sd_bus_message_rewind(cipher, true) >= 0);
 	expect_refused(read_options(cipher, no_settings, NULL, &f), &f);
 }
@@ -128,7 +128,7 @@ static void a_value_of_another_type_is_refused_by_its_name(void **state)
 	struct failure f = {};
 
 	(void)state;
-	expect_refused(read_rotate_options(m, &o, &f), &f);
+	expect_refused(read_rotate_options(m, &o, NULL, &f), &f);
 	assert_non_null(strstr(f.text, "KeySize"));
 }
 
@@ -139,9 +139,9 @@ static void what_is_no_dictionary_is_refused(void **state)
 	struct failure f = {};
 
 	(void)state;
-	expect_refused(read_rotate_options(m, &o, &f), &f);
+	expect_refused(read_rotate_options(m, &o, NULL, &f), &f);
 	test_message_seal(none);
-	expect_refused(read_rotate_options(none, &o, &f), &f);
+	expect_refused(read_rotate_options(none, &o, NULL, &f), &f);
 }
 
 static void a_reason_has_a_limit(void **state)
@@ -204,7 +204,7 @@ static void options_are_shown_as_they_were_given(void **state)
 	given.may_weaken = true;
 	assert_true(append_rotate_options(m, &given) >= 0);
 	test_message_seal(m);
-	assert_int_equal(read_rotate_options(m, &o, &f), 0);
+	assert_int_equal(read_rotate_options(m, &o, NULL, &f), 0);
 	assert_string_equal(o.cipher, given.cipher);
 	assert_int_equal(o.sector_size, 4096);
 	assert_int_equal(o.keyslot, 0);

@@ -43,6 +43,7 @@ struct request {
 	volume_done_t done;           /* may be NULL */
 	volume_check_done_t check_done;
 	void *userdata;
+	struct caller_id caller; /* request_add() fills it */
 };
 
 /* The next that the clock on the wall decides, of all volumes. */
@@ -139,8 +140,16 @@ void volume_forget_rotation(struct volume *v);
 void volume_settle_record(struct volume *v);
 /* A job of this volume alone. -ENOMEM. */
 int volume_new_job(struct volume *v, enum job_kind kind, struct job **ret);
+/* It has just been found: the job of an earlier daemon that waits for it goes on with it. */
+void volume_take_job(struct volume *v);
+/* The record may have gone another way than that job, where the daemon died between the two. */
+void volume_compare_job(struct volume *v);
 /* Whoever wants to wait for what was found in the header has a job for it. */
 void volume_add_found_job(struct volume *v);
+
+/* rotation-end.c */
+/* The record says that the rotation is over; the job does not yet. */
+void volume_tell_end(struct volume *v);
 
 /* volume-step.c */
 struct volume_facts volume_facts(const struct volume *v);
@@ -194,6 +203,8 @@ void request_answer(struct volume *v);
 /* Ends the first of this kind that was sent. False: nobody waits for it, here at least. */
 bool request_ended(struct volume *v, enum request_kind kind, int error, const struct failure *f,
 		   const struct worker_end *end);
+/* Who waits for it; NULL: nobody. */
+const struct caller_id *request_caller(const struct volume *v, enum request_kind kind);
 /* The worker has died: what was sent is answered. */
 void request_worker_died(struct volume *v);
 /* The worker is no longer listened to: the next one is asked. */
@@ -221,6 +232,9 @@ void group_join(struct volume *v, struct job *j, const char *group, const struct
 
 /* manager-turn.c */
 int manager_turn_new(struct manager *m);
+
+/* manager-kept.c: jobs and accepted calls outlive the daemon */
+void manager_load_jobs(struct manager *m);
 
 /* rate-share.c */
 /* Works out the shares of the host's rate and tells the workers. */

@@ -53,6 +53,7 @@ static void probe_mapping(struct manager *m, const char *name, const char *uuid,
 		.device = device,
 		.header_device = c->header_device,
 		.uuid = uuid,
+		.mapping = name,
 		.quiet = true,
 	};
 

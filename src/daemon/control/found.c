@@ -201,6 +201,12 @@ static void probe_ended(void *userdata, const struct probe_spec *spec, struct vo
 		remember(userdata, v, spec);
 	if (!v && !spec->done && *spec->uuid && *spec->device && error != -ERROR_SHUTTING_DOWN)
 		absent_missed(userdata, spec, error, f);
+	if (error < 0 && *spec->mapping && !*spec->header_device)
+		log_info("%s: is open with a header that is not on %s, or is damaged (%s); to make "
+			 "it "
+			 "known: recryptctl add --header HEADER %s, or HeaderDevice= in "
+			 "recryptd.conf",
+			 spec->mapping, spec->device, f->text, spec->device);
 	if (spec->done)
 		spec->done(v, error, f, spec->userdata);
 }

@@ -117,6 +117,7 @@ static int on_turn(sd_event_source *s, void *userdata)
 	manager_share_rate(m);
 	manager_set_clock(m);
 	saved_state_flush(&m->core->saved, m->config);
+	manager_save_jobs(m);
 	tell_observer(m);
 	tell_status(m);
 	tell_volumes_known(m);

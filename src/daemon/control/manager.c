@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/state/config.h"
@@ -30,8 +31,10 @@ static void apply_config(struct manager *m)
 
 static void on_job_added(struct job *j, void *userdata)
 {
-	const struct manager_observer *o = &((struct manager *)userdata)->core->observer;
+	struct manager *m = userdata;
+	const struct manager_observer *o = &m->core->observer;
 
+	turn_mark(&m->core->turn, 0); /* which saves it */
 	if (o->job_added)
 		o->job_added(j, o->userdata);
 }
@@ -41,8 +44,7 @@ static void on_job_changed(struct job *j, uint64_t what, void *userdata)
 	struct manager *m = userdata;
 	const struct manager_observer *o = &m->core->observer;
 
-	if (what & JOB_CHANGED_RUNNING)
-		turn_mark(&m->core->turn, MANAGER_CHANGED_JOBS_RUNNING);
+	turn_mark(&m->core->turn, what & JOB_CHANGED_RUNNING ? MANAGER_CHANGED_JOBS_RUNNING : 0);
 	if (o->job_changed)
 		o->job_changed(j, what, o->userdata);
 }
@@ -118,6 +120,7 @@ struct manager *manager_free(struct manager *m)
 		worker_link_free_retired();
 		job_free_all(&m->jobs);
 		job_numbers_clear(&m->jobs.numbers);
+		history_free(&m->history);
 		store_close();
 		manager_free_clock(m);
 		(void)sd_event_source_disable_unref(m->core->ready_limit);
@@ -161,6 +164,8 @@ int manager_start(struct manager *m)
 	int fd, r;
 
 	assert(!m->core->discover); /* once */
+	manager_load_jobs(m);
+	history_load(&m->history, m->options->state_dir);
 	while (store_next(STORE_WORKER, uuid, &fd)) {
 		r = probe_adopt(&m->core->probes, uuid, fd);
 		if (r < 0)

@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/state/failure.h"
+#include "daemon/state/history.h"
 #include "daemon/state/job.h"
 #include "daemon/control/volume.h"
 #include "util/cleanup.h"
@@ -21,6 +22,13 @@ struct config;
 #define MANAGER_CHANGED_RATE_LIMIT   UINT64_C(1)
 #define MANAGER_CHANGED_VOLUMES      UINT64_C(2)
 #define MANAGER_CHANGED_JOBS_RUNNING UINT64_C(4)
+
+struct volume_event {
+	const char *name;    /* "finished", "cancelled", "failed", "locked", "attention",
+				"deadline-at-risk"; of static storage */
+	const char *text;    /* as in the journal */
+	uint32_t generation; /* of the active key */
+};
 
 /*
  * How the bus layer hears of things; members may be NULL. Changes of a volume are collected and
@@ -37,6 +45,8 @@ struct manager_observer {
 	void (*job_removed)(struct job *j, void *userdata);
 	/* All is found: callers may come. The observer calls manager_tell_ready() when they can. */
 	void (*volumes_known)(struct manager *m, void *userdata);
+	/* What a person acts on; comes when its line is in the journal. */
+	void (*volume_event)(const struct volume *v, const struct volume_event *e, void *userdata);
 	void *userdata;
 };
 
@@ -56,6 +66,7 @@ struct manager {
 	size_t n_volumes;
 	struct volume *volumes; /* list, by volume->next */
 	struct jobs jobs;
+	struct history history;
 	bool stopping; /* no new work */
 
 	/* The core's own. */
@@ -84,6 +95,9 @@ void manager_tell_ready(struct manager *m);
 
 /* Stops all workers at a hotzone boundary; @done is called when none is left. */
 void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata);
+
+/* Makes durable what has changed of jobs and accepted calls, if it can be. */
+void manager_save_jobs(struct manager *m);
 
 /* Reads the configuration again and applies what changed without disturbing work in hand. */
 int manager_reload(struct manager *m, struct failure *f);

@@ -15,14 +15,17 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "daemon/control/core.h"
 #include "daemon/control/events.h"
-#include "daemon/control/volume.h"
 #include "util/log.h"
 
 #define UUID "6a0a6c3e-0e6f-4ea5-9a25-000000000001"
 
 static char name[600], device[] = "/dev/sdb2";
-static struct volume v = {.uuid = UUID, .place = {.name = name, .device = device}};
+static struct manager_core core;
+static struct manager manager = {.core = &core};
+static struct volume v = {
+	.uuid = UUID, .manager = &manager, .place = {.name = name, .device = device}};
 
 static struct {
 	unsigned n;
@@ -37,14 +40,12 @@ static struct {
 } journal;
 
 /* In place of the journal's library. */
-int sd_journal_send(const char *format, ...)
+int sd_journal_sendv(const struct iovec *fields, int n)
 {
-	va_list ap;
-
-	va_start(ap, format);
-	for (journal.n = 0; format && journal.n < 16; format = va_arg(ap, const char *))
-		(void)vsnprintf(journal.fields[journal.n++], sizeof(*journal.fields), format, ap);
-	va_end(ap);
+	journal.n = 0;
+	for (int i = 0; i < n && i < 16; i++)
+		(void)snprintf(journal.fields[journal.n++], sizeof(*journal.fields), "%.*s",
+			       (int)fields[i].iov_len, (const char *)fields[i].iov_base);
 	return journal.answer;
 }
 
@@ -85,13 +86,15 @@ static int end(void **state)
 static void without_a_journal_it_is_a_line(void **state)
 {
 	(void)state;
-	event_volume(&v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s %d", "error", 5);
+	event_volume(&v, &(struct event){.id = EVENT_ROTATION_FAILED, .level = LOG_ERR},
+		     "rotation failed: %s %d", "error", 5);
 	assert_int_equal(line.n, 1);
 	assert_int_equal(line.level, LOG_ERR);
 	assert_string_equal(line.text, "data: rotation failed: error 5");
 	assert_int_equal(journal.n, 0);
 	*name = '\0';
-	event_volume(&v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
+	event_volume(&v, &(struct event){.id = EVENT_ROTATION_STARTED, .level = LOG_NOTICE},
+		     "rotation started");
 	assert_string_equal(line.text, "/dev/sdb2: rotation started");
 }
 
@@ -99,7 +102,8 @@ static void the_journal_has_the_fields_of_the_catalog(void **state)
 {
 	(void)state;
 	(void)setenv("JOURNAL_STREAM", "8:1", 1);
-	event_volume(&v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended: %s", "night");
+	event_volume(&v, &(struct event){.id = EVENT_ROTATION_SUSPENDED, .level = LOG_NOTICE},
+		     "rotation suspended: %s", "night");
 	assert_true(has_field("MESSAGE=data: rotation suspended: night"));
 	assert_true(has_field("MESSAGE_ID=" EVENT_ROTATION_SUSPENDED));
 	assert_true(has_field("PRIORITY=5"));
@@ -114,7 +118,8 @@ static void what_the_journal_does_not_take_is_a_line(void **state)
 	(void)state;
 	(void)setenv("JOURNAL_STREAM", "8:1", 1);
 	journal.answer = -1;
-	event_volume(&v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
+	event_volume(&v, &(struct event){.id = EVENT_ROTATION_STARTED, .level = LOG_NOTICE},
+		     "rotation started");
 	assert_int_equal(line.n, 1);
 }
 
@@ -124,13 +129,14 @@ static void hostile_text_makes_no_line_of_its_own(void **state)
 	(void)state;
 	strcpy(name, "a\nPRIORITY=0\033[2J");
 	(void)setenv("JOURNAL_STREAM", "8:1", 1);
-	event_volume(&v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "%s",
+	event_volume(&v, &(struct event){.id = EVENT_ROTATION_SUSPENDED, .level = LOG_NOTICE}, "%s",
 		     "b\nMESSAGE_ID=0\r\xff\x1b]0;x");
 	for (unsigned i = 0; i < journal.n; i++)
 		assert_null(strpbrk(journal.fields[i], "\n\r\033\xff"));
 	assert_non_null(strstr(journal.fields[0], "MESSAGE=a"));
 	(void)unsetenv("JOURNAL_STREAM");
-	event_volume(&v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "%s", "b\nroot logged in\033[2J");
+	event_volume(&v, &(struct event){.id = EVENT_ROTATION_SUSPENDED, .level = LOG_NOTICE}, "%s",
+		     "b\nroot logged in\033[2J");
 	assert_int_equal(line.n, 1);
 	assert_null(strpbrk(line.text, "\n\r\033"));
 }
@@ -146,7 +152,8 @@ static void long_text_is_cut_between_characters(void **state)
 	for (size_t i = 0; i < sizeof(text) - 2; i += 2)
 		memcpy(text + i, "\303\266", 3);
 	(void)setenv("JOURNAL_STREAM", "8:1", 1);
-	event_volume(&v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "%s", text);
+	event_volume(&v, &(struct event){.id = EVENT_ROTATION_SUSPENDED, .level = LOG_NOTICE}, "%s",
+		     text);
 	for (unsigned i = 0; i < journal.n; i++) {
 		const char *f = journal.fields[i];
 		const size_t n = strlen(f);

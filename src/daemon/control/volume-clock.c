@@ -38,6 +38,16 @@ const char *clock_text(uint64_t usec, char *buf, size_t size)
 	return buf;
 }
 
+static const char *day_text(uint64_t usec, char *buf, size_t size)
+{
+	const time_t t = (time_t)(usec / SECOND);
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm) || strftime(buf, size, "%a %Y-%m-%d at %H:%M", &tm) == 0)
+		(void)snprintf(buf, size, "%llu", (unsigned long long)(usec / SECOND));
+	return buf;
+}
+
 /* --- windows --- */
 
 static void look_at_windows(struct volume *v, uint64_t now)
@@ -58,11 +68,11 @@ static void look_at_windows(struct volume *v, uint64_t now)
 		v->clock.window_change = MIN(v->clock.window_change, v->token.record.now_until);
 	} else if (v->clock.window_change == CALENDAR_NEVER) {
 		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
-			       "outside of its windows, and none is to come");
+			       "outside its windows, and no other one will open");
 	} else {
 		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
-			       "outside of its windows; goes on at %s",
-			       clock_text(v->clock.window_change, text, sizeof(text)));
+			       "outside its windows; continues on %s",
+			       day_text(v->clock.window_change, text, sizeof(text)));
 	}
 }
 
@@ -110,7 +120,7 @@ static bool set_risk(struct volume *v, bool at_risk, const struct deadline_look 
 		return false;
 	v->clock.needed = l->needed;
 	(void)snprintf(v->clock.risk_reason, sizeof(v->clock.risk_reason),
-		       "its deadline, %s, cannot be held at this rate",
+		       "its deadline, %s, will be missed at this rate",
 		       clock_text(v->clock.deadline_usec, text, sizeof(text)));
 	return true;
 }

@@ -27,7 +27,10 @@ static void set_conflict(struct volume *v, const char *what)
 		record_drop_queued(&v->token.record);
 		(void)volume_record_changed(v);
 	}
-	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f.text);
+	event_volume(
+		v,
+		&(struct event){.id = EVENT_ROTATION_FAILED, .level = LOG_ERR, .attention = true},
+		"rotation failed: %s", event_cause(v, f.text));
 	if (v->group)
 		group_failed(v, -ERROR_HEADER_CHANGED, &f);
 	else if (v->job)

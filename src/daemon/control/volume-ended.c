@@ -3,7 +3,9 @@
 #include <errno.h>
 
 #include "daemon/control/core.h"
+#include "daemon/control/events.h"
 #include "util/error.h"
+#include "util/log.h"
 
 static bool no_key(int error)
 {
@@ -18,8 +20,19 @@ static void lock_volume(struct volume *v, const struct worker_end *e)
 		keys_drop(&v->keys);
 }
 
+/* Its caller hears it, and whoever watches over the host should see that somebody tries. */
+static void tell_rejected(const struct volume *v, const struct worker_end *e)
+{
+	const struct caller_id *caller = request_caller(v, REQUEST_UNLOCK);
+
+	if (e->job == WORKER_UNLOCK && e->error == -ERROR_KEY_REJECTED && caller)
+		event_volume(v, &(struct event){.level = LOG_NOTICE, .caller = caller},
+			     "unlock was refused: %s", event_cause(v, e->failure.text));
+}
+
 static void get_keys_ended(struct volume *v, const struct worker_end *e)
 {
+	tell_rejected(v, e);
 	const bool asked_for = e->job == WORKER_UNLOCK &&
 			       request_ended(v, REQUEST_UNLOCK, e->error, &e->failure, NULL);
 

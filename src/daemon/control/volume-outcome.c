@@ -17,9 +17,11 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 	assert(error < 0);
 	if (trouble_is_conflict(&v->trouble)) /* which is told already, and explains it */
 		return;
-	event_volume(v, EVENT_ROTATION_FAILED, LOG_ERR, "rotation failed: %s", f->text);
+	event_volume(v, &(struct event){.id = EVENT_ROTATION_FAILED, .level = LOG_ERR},
+		     "rotation failed: %s", event_cause(v, f->text));
 	if (!header_in_reencryption(&v->header) && !v->header.unseen) {
 		record_failed(&v->token.record, f->text, wall_clock_usec());
+		volume_tell_end(v);
 		(void)volume_record_changed(v);
 		volume_use_up_keys(v);
 	} else {
@@ -50,7 +52,7 @@ void volume_forget_rotation(struct volume *v)
 	record_forget_wish(&v->token.record, wall_clock_usec());
 	(void)volume_record_changed(v);
 	volume_use_up_keys(v);
-	event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
+	volume_tell_end(v);
 	if (v->job)
 		job_member_ended(v->job, v, 0, NULL);
 }
@@ -71,14 +73,6 @@ static int came_too_late(const struct volume *v, struct failure *f)
 		v->place.device);
 }
 
-static void tell_over(const struct volume *v, bool cancelled)
-{
-	if (cancelled)
-		event_volume(v, EVENT_ROTATION_CANCELLED, LOG_NOTICE, "rotation cancelled");
-	else
-		event_volume(v, EVENT_ROTATION_FINISHED, LOG_NOTICE, "rotation finished");
-}
-
 void volume_rotation_over(struct volume *v, bool cancelled)
 {
 	struct record *record = &v->token.record;
@@ -92,25 +86,47 @@ void volume_rotation_over(struct volume *v, bool cancelled)
 	trouble_forgive(&v->trouble);
 	if (!record->has_queued)
 		volume_use_up_keys(v);
-	tell_over(v, cancelled);
+	volume_tell_end(v);
+	if (error < 0) /* who waited for it may have done so at an earlier manager */
+		log_warning("%s", f.text);
 	if (v->job)
 		job_member_ended(v->job, v, error, &f);
-	else if (error < 0)
-		log_warning("%s", f.text); /* who waited for it did so at an earlier manager */
 	if (record->has_queued && volume_new_job(v, JOB_ROTATE, &j) < 0)
 		log_warning("%s: the queued rotation has no job", v->place.device);
+}
+
+/*
+ * What the record says of a job that is over: 0 or a negative errno. A job of an earlier manager
+ * may have come to its end without it.
+ */
+static int job_result(const struct volume *v, const struct job *j, struct failure *f)
+{
+	const struct last_rotation *last = &v->token.record.last;
+	const bool cancelled = strcmp(last->outcome, "cancelled") == 0;
+
+	if (last->ended_usec >= j->created_usec) {
+		if (strcmp(last->outcome, "finished") == 0)
+			return j->kind == JOB_CANCEL ? came_too_late(v, f) : 0;
+		if (cancelled && j->kind == JOB_CANCEL)
+			return 0;
+		if (strcmp(last->outcome, "failed") == 0)
+			return failure_set(f, -EIO, "%s", last->message);
+	}
+	/* Whoever has its RequestId may ask for it again. */
+	(void)accepted_forget_job(&v->manager->jobs.accepted, j->id);
+	return failure_set(f, -ECANCELED, "%s: the rotation has not begun, or was taken back",
+			   v->place.device);
 }
 
 /* A worker may write what an earlier manager told it, after this one has found a rotation. */
 static void end_job_of_nothing(struct volume *v)
 {
-	struct failure f;
+	struct failure f = {};
 
 	if (!v->job || v->group || header_in_reencryption(&v->header) ||
 	    v->token.record.has_queued || v->worker.job != WORKER_NONE)
 		return;
-	(void)failure_set(&f, -ECANCELED, "%s: the rotation was taken back", v->place.device);
-	job_member_ended(v->job, v, -ECANCELED, &f);
+	job_member_ended(v->job, v, job_result(v, v->job, &f), &f);
 }
 
 void volume_settle_record(struct volume *v)
@@ -129,6 +145,31 @@ void volume_settle_record(struct volume *v)
 		volume_forget_rotation(v); /* its worker died before it had written anything */
 	}
 	end_job_of_nothing(v);
+}
+
+void volume_take_job(struct volume *v)
+{
+	const struct job_seat seat = {.volume = v, .present = &v->job, .uuid = v->uuid};
+
+	(void)job_volume_found(&v->manager->jobs, &seat);
+}
+
+void volume_compare_job(struct volume *v)
+{
+	struct failure f;
+
+	if (!v->job || v->group || (v->job->kind == JOB_CANCEL) == v->token.record.cancel)
+		return;
+	if (v->job->kind == JOB_RECOVER && header_is_backward(&v->header))
+		return; /* it was found on its way back */
+	if (v->token.record.cancel) {
+		(void)failure_set(&f, -ECANCELED, "%s: the rotation was cancelled",
+				  v->place.device);
+	} else {
+		(void)accepted_forget_job(&v->manager->jobs.accepted, v->job->id);
+		(void)failure_set(&f, -ECANCELED, "%s: the cancel was not begun", v->place.device);
+	}
+	job_member_ended(v->job, v, -ECANCELED, &f);
 }
 
 void volume_add_found_job(struct volume *v)

@@ -18,6 +18,7 @@ int request_add(struct volume *v, const struct request *r)
 	if (!q)
 		return -ENOMEM;
 	*q = *r;
+	q->caller = v->manager->jobs.caller;
 	q->next = NULL;
 	while (*end)
 		end = &(*end)->next;
@@ -115,6 +116,14 @@ bool request_ended(struct volume *v, enum request_kind kind, int error, const st
 			return true;
 		}
 	return false;
+}
+
+const struct caller_id *request_caller(const struct volume *v, enum request_kind kind)
+{
+	for (const struct request *q = v->requests; q; q = q->next)
+		if (q->kind == kind && q->sent)
+			return &q->caller;
+	return NULL;
 }
 
 void request_worker_died(struct volume *v)

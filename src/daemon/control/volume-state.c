@@ -73,7 +73,11 @@ static void tell_locked(struct volume *v, const char *reason)
 	if (v->status.locked_told)
 		return;
 	v->status.locked_told = true;
-	event_volume(v, EVENT_VOLUME_LOCKED, LOG_WARNING, "is locked: %s", reason);
+	event_volume(v,
+		     &(struct event){.id = EVENT_VOLUME_LOCKED,
+				     .level = LOG_WARNING,
+				     .caller = &caller_nobody},
+		     "is locked: %s", event_cause(v, reason));
 	fd = memfd_create(STORE_LOCKED, MFD_CLOEXEC);
 	if (fd >= 0)
 		(void)store_put(STORE_LOCKED, v->uuid, fd);
@@ -95,17 +99,20 @@ static bool is_at_work(enum volume_state state)
 /* That a window has closed or opened, where the work goes on or ends with it. */
 static void tell_window(struct volume *v, enum volume_state state)
 {
+	const struct event suspended = {
+		.id = EVENT_ROTATION_SUSPENDED, .level = LOG_NOTICE, .caller = &caller_nobody};
+	const struct event resumed = {
+		.id = EVENT_ROTATION_RESUMED, .level = LOG_NOTICE, .caller = &caller_nobody};
 	const bool closed =
 		state == VOLUME_SUSPENDED && !v->token.record.suspended && !v->token.record.foreign;
 
 	if (closed && !v->status.by_window && is_at_work(v->status.state))
-		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended: %s",
-			     v->clock.window_reason);
+		event_volume(v, &suspended, "rotation suspended: %s", v->clock.window_reason);
 	else if (closed && !v->status.by_window)
 		log_info("%s: %s", v->place.device, v->clock.window_reason);
 	else if (v->status.by_window && is_at_work(state) &&
 		 v->token.record.last.converting_usec > 0)
-		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed: %s",
+		event_volume(v, &resumed, "rotation resumed: %s",
 			     wall_clock_usec() < v->token.record.now_until
 				     ? "not waiting for its window"
 				     : "its window is open");
@@ -131,14 +138,22 @@ void volume_set_state(struct volume *v, enum volume_state state)
 	tell_window(v, state);
 	if (state == VOLUME_SUSPENDED && v->token.record.suspended && !v->status.suspended_told) {
 		v->status.suspended_told = true;
-		event_volume(v, EVENT_ROTATION_SUSPENDED, LOG_NOTICE, "rotation suspended%s%s",
-			     *reason ? ": " : "", reason);
+		event_volume(v,
+			     &(struct event){.id = EVENT_ROTATION_SUSPENDED,
+					     .level = LOG_NOTICE,
+					     .caller = &v->status.suspender},
+			     "rotation suspended%s%s", *reason ? ": " : "", reason);
 	}
 	v->status.state = state;
 	v->status.unlocked = keys_are_held(&v->keys);
 	(void)text_copy(v->status.reason, sizeof(v->status.reason), reason);
 	(void)text_copy(v->status.error, sizeof(v->status.error), error);
 	mark_set(&v->mark, VOLUME_CHANGED_STATE);
+}
+
+void volume_note_suspender(struct volume *v)
+{
+	v->status.suspender = v->manager->jobs.caller;
 }
 
 void volume_find_state(struct volume *v)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "daemon/policy/volume-plan.h"
+#include "daemon/state/caller.h"
 
 struct volume;
 
@@ -17,9 +18,12 @@ struct volume_status {
 	bool suspended_told; /* there is a line in the journal */
 	bool locked_told;    /* the same */
 	bool by_window;      /* suspended, and not by the operator */
+	struct caller_id suspender; /* who asked for the suspension, if this manager knows */
 };
 
 void volume_set_state(struct volume *v, enum volume_state state);
+/* Whoever calls at this moment suspends it. */
+void volume_note_suspender(struct volume *v);
 /* It has just been found: what need not be told again, as an earlier manager has. */
 void volume_find_state(struct volume *v);
 /* The rotation goes on. True: it is the one that it was found in, and did not yet. */

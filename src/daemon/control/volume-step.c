@@ -164,7 +164,8 @@ static bool note_start(struct volume *v)
 		record_converting(record, now);
 	(void)volume_record_changed(v);
 	(void)volume_goes_on(v);
-	event_volume(v, EVENT_ROTATION_STARTED, LOG_NOTICE, "rotation started");
+	event_volume(v, &(struct event){.id = EVENT_ROTATION_STARTED, .level = LOG_NOTICE},
+		     "rotation started");
 	return true;
 }
 
@@ -357,8 +358,11 @@ static void tell_risk(struct volume *v)
 	else
 		(void)snprintf(why, sizeof(why), "%llu bytes/s would be needed",
 			       (unsigned long long)v->clock.needed);
-	event_volume(v, EVENT_DEADLINE_AT_RISK, LOG_WARNING,
-		     "the deadline of the rotation, %s, cannot be held: %s",
+	event_volume(v,
+		     &(struct event){.id = EVENT_DEADLINE_AT_RISK,
+				     .level = LOG_WARNING,
+				     .caller = &caller_nobody},
+		     "the deadline, %s, will be missed: %s",
 		     clock_text(v->clock.deadline_usec, text, sizeof(text)), why);
 }
 

@@ -8,6 +8,7 @@
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
 #include "model/least-rate.h"
+#include "daemon/policy/unit-text.h"
 #include "util/cleanup.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -181,6 +182,7 @@ int volume_suspend(struct volume *v, const char *reason, struct failure *f, volu
 	if (!in_rotation(v))
 		return no_rotation(v, f);
 	record_suspend(&v->token.record, reason);
+	volume_note_suspender(v);
 	volume_forget_clock(v);
 	(void)volume_record_changed(v);
 	return wait_for_record(v, REQUEST_SUSPENDED, f, done, userdata);
@@ -221,7 +223,11 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 	    volume_new_job(v, v->token.record.cancel ? JOB_CANCEL : JOB_RECOVER, &j) < 0)
 		return no_memory(v, f);
 	if (v->token.record.suspended || v->trouble.kind != TROUBLE_NONE)
-		event_volume(v, EVENT_ROTATION_RESUMED, LOG_NOTICE, "rotation resumed");
+		event_volume(v,
+			     &(struct event){.id = EVENT_ROTATION_RESUMED,
+					     .level = LOG_NOTICE,
+					     .caller = &v->manager->jobs.caller},
+			     "rotation resumed");
 	resume_record(v, options);
 	if (conflict && ask_again(v) < 0)
 		return no_memory(v, f);
@@ -270,6 +276,21 @@ static int refuse_cancel(struct volume *v, struct failure *f)
 	return 0;
 }
 
+/* It may take hours from here to the line that says that it is cancelled. */
+static void tell_reversed(const struct volume *v, struct job *j)
+{
+	const struct event e = {.id = EVENT_ROTATION_REVERSED,
+				.level = LOG_NOTICE,
+				.bytes = v->progress.bytes_done};
+
+	j->bytes = v->progress.bytes_done;
+	if (j->bytes > 0)
+		event_volume(v, &e, "rotation is turned around: %s go back to the old key",
+			     unit_bytes(j->bytes).text);
+	else
+		event_volume(v, &e, "rotation is being cancelled; nothing is converted yet");
+}
+
 int volume_cancel(struct volume *v, const struct run_choices *run, struct failure *f,
 		  struct job **ret_job)
 {
@@ -288,6 +309,7 @@ int volume_cancel(struct volume *v, const struct run_choices *run, struct failur
 		volume_forget_rotation(v);
 		return 0;
 	}
+	tell_reversed(v, *ret_job);
 	record_cancel(&v->token.record);
 	trouble_forgive(&v->trouble);
 	keys_ask_again(&v->keys);
@@ -417,7 +439,8 @@ int volume_accept(struct volume *v, struct failure *f, volume_done_t done, void 
 	r = accept_state(v);
 	if (r < 0)
 		return failure_set(f, r, "%s: out of memory", v->place.device);
-	log_notice("%s: its state is accepted as it is", v->place.device);
+	event_volume(v, &(struct event){.level = LOG_NOTICE, .caller = &v->manager->jobs.caller},
+		     "its state is accepted as it is");
 	mark_set(&v->mark, VOLUME_CHANGED_ALL);
 	return wait_for_record(v, REQUEST_RECORD, f, done, userdata);
 }

@@ -240,7 +240,8 @@ static void record_written(struct volume *v, int error, const struct failure *f)
 	}
 	writing_answered(&v->writing, error == 0);
 	if (error < 0) {
-		log_warning("%s: its record cannot be written: %s", v->place.device, f->text);
+		log_warning("%s: its record cannot be written: %s", v->place.device,
+			    event_cause(v, f->text));
 		request_record_failed(v, v->writing.durable, error, f);
 	} else {
 		worker_slot_got_through(&v->worker);
@@ -264,7 +265,7 @@ static void on_replied(void *userdata, enum worker_call call, int error, const s
 			keys_locked(&v->keys);
 		request_ended(v, REQUEST_LOCK, error, f, NULL);
 	} else if (error < 0) {
-		log_warning("%s: %s", v->place.device, f->text);
+		log_warning("%s: %s", v->place.device, event_cause(v, f->text));
 	}
 	mark_set(&v->mark, VOLUME_CHANGED_STATE);
 }
@@ -276,8 +277,13 @@ static void tell_long_stall(const struct volume *v, uint64_t before)
 	const uint64_t now = v->progress.longest_stall_usec;
 
 	if (target > 0 && before <= 2 * target && now > 2 * target)
-		event_volume(v, EVENT_HOTZONE_FROZEN_LONG, LOG_WARNING,
-			     "I/O to the range in work waited %llu ms, StallTarget= is %llu ms",
+		event_volume(v,
+			     &(struct event){.id = EVENT_HOTZONE_FROZEN_LONG,
+					     .level = LOG_WARNING,
+					     .caller = &caller_nobody,
+					     .usec = now},
+			     "applications waited up to %llu ms for the range being converted "
+			     "(StallTarget=%llums)",
 			     (unsigned long long)(now / 1000), (unsigned long long)(target / 1000));
 }
 

@@ -73,10 +73,12 @@ static int settle_in(struct volume *v, struct worker_look *look)
 
 static void begin_life(struct volume *v)
 {
+	volume_take_job(v);
 	volume_settle_record(v);
 	forget_suspended(v);
 	group_settle(v->manager);
 	volume_find_state(v);
+	volume_compare_job(v);
 	volume_add_found_job(v);
 	turn_mark(&v->manager->core->turn, MANAGER_CHANGED_VOLUMES);
 }

@@ -51,6 +51,7 @@ struct config *config_free(struct config *c)
 	config_forget_files(c);
 	volume_config_clear(&c->defaults);
 	free(c->crypttab);
+	free(c->on_event);
 	free(c);
 	return NULL;
 }

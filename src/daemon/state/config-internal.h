@@ -21,6 +21,7 @@ enum config_kind {
 	CONFIG_BOOL,          /* bool */
 	CONFIG_WINDOW,        /* of politeness.h, which reads it */
 	CONFIG_DEADLINE,      /* the same */
+	CONFIG_ON_EVENT,      /* char *, on-event.h; "" is NULL */
 };
 
 /* Where a setting of volumes may stand. */

@@ -8,6 +8,7 @@
 
 #include "daemon/state/config-internal.h"
 #include "model/least-rate.h"
+#include "daemon/state/on-event.h"
 #include "util/path-text.h"
 
 int config_set_text(char **where, const char *value)
@@ -163,6 +164,8 @@ static int set_value(const struct config_row *row, void *where, const char *valu
 	case CONFIG_WINDOW:
 	case CONFIG_DEADLINE:
 		break;
+	case CONFIG_ON_EVENT:
+		return on_event_check(value) < 0 ? -EINVAL : config_set_text(where, value);
 	}
 	assert(false);
 	return -EINVAL;
@@ -183,7 +186,7 @@ int config_row_set(const struct config_row *row, void *values, const char *value
 
 bool config_row_owns(const struct config_row *row)
 {
-	return row->kind == CONFIG_TEXT || row->kind == CONFIG_PATH;
+	return row->kind == CONFIG_TEXT || row->kind == CONFIG_PATH || row->kind == CONFIG_ON_EVENT;
 }
 
 void config_rows_clear(const struct config_row *rows, void *values)

@@ -88,6 +88,8 @@ int config_row_text(const struct config_row *row, const void *values, char **ret
 		return amount(row->kind, *(const uint64_t *)where, ret);
 	case CONFIG_BOOL:
 		return copy(*(const bool *)where ? "yes" : "no", ret);
+	case CONFIG_ON_EVENT:
+		return copy(*(char *const *)where ?: "none", ret);
 	case CONFIG_DEADLINE:
 		return copy(((const struct deadline *)where)->text, ret);
 	case CONFIG_WINDOW: /* which may be many */
@@ -127,6 +129,8 @@ static const char *example_of(enum config_kind kind)
 		return "a time is such as 50ms, 2s or 1h";
 	case CONFIG_BOOL:
 		return "it is yes or no";
+	case CONFIG_ON_EVENT:
+		return "it is unit:NAME@.service, an absolute path, or none";
 	case CONFIG_WINDOW:
 		return "a window is when it opens and for how long, such as Mon..Fri 22:00 for 8h";
 	case CONFIG_DEADLINE:

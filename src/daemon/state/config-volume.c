@@ -21,6 +21,7 @@ const struct config_row volume_config_rows[] = {
 	{ROW("DeviceId", CONFIG_TEXT, device_id), .scope = CONFIG_OF_STATE_FILE},
 	{ROW("Name", CONFIG_TEXT, name), .scope = CONFIG_OF_ONE},
 	{ROW("Group", CONFIG_TEXT, group)},
+	{ROW("OnEvent", CONFIG_ON_EVENT, on_event), .scope = CONFIG_OF_ALL_UNLESS_EMPTY},
 	{ROW("RateLimit", CONFIG_RATE, rate_limit)},
 	{ROW("StallTarget", CONFIG_TIME, stall_target_usec)},
 	{ROW("HotzoneSizeMax", CONFIG_BYTES, hotzone_size_max)},

@@ -60,6 +60,7 @@ const struct config_row manager_config_rows[] = {
 	{ROW("DiscoverCryptTab", CONFIG_BOOL, discover_crypttab)},
 	{ROW("ProbeTimeout", CONFIG_TIME, probe_timeout_usec), .least = 1, .most = CONFIG_DAY},
 	{ROW("CryptTab", CONFIG_PATH, crypttab)},
+	{ROW("OnEvent", CONFIG_ON_EVENT, on_event)},
 	{},
 };
 

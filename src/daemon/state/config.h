@@ -7,11 +7,11 @@
  *   state file, recryptd.conf, recryptd.conf.d/NAME.conf (sorted by name)
  *
  *   [Manager]      RateLimit= MaxConcurrent= MaxConcurrentPerDisk= KeepSuspended= KeepRate=
- *                  CryptTab= DiscoverActive= DiscoverCryptTab= ProbeTimeout=
+ *                  CryptTab= DiscoverActive= DiscoverCryptTab= ProbeTimeout= OnEvent=
  *   [Volume]       RateLimit= StallTarget= HotzoneSizeMax= Threads= Resilience= ResilienceHash=
  *                  AllowSharedFiles= and those of RUN_SWITCHES
  *                  KeyProvider= KeyFile= Credential= KeyringKey= Token= KeyTimeout=
- *                  KeyMemoryMax= KeyCostMax= Group=
+ *                  KeyMemoryMax= KeyCostMax= Group= OnEvent=
  *                  and those of politeness.h
  *   [Volume UUID]  the same, and Device= HeaderDevice= Name=
  */
@@ -61,6 +61,7 @@ struct volume_config {
 	bool allow_shared_files; /* files that other users can change or replace */
 	char *resilience;        /* "checksum", "journal" */
 	char *resilience_hash;   /* NULL: the engine's own */
+	char *on_event;          /* on-event.h; NULL: as for the host */
 	struct provider provider;
 	uint64_t key_memory_max; /* bytes that the header may claim to derive a key; 0: the default
 				  */
@@ -80,6 +81,7 @@ struct config {
 	bool discover_active, discover_crypttab;
 	char *crypttab;              /* path */
 	uint64_t probe_timeout_usec; /* a device that does not answer is given up then */
+	char *on_event;              /* what is started for events (on-event.h); NULL: nothing */
 	bool has_kept_rate;          /* the state file has a rate for the host, */
 	uint64_t kept_rate_limit;    /* this one */
 	struct volume_config defaults;

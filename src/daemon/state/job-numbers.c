@@ -89,3 +89,9 @@ uint64_t job_numbers_next(struct job_numbers *n)
 		log_warning_errno(r, "%s: cannot be written; numbers of jobs may repeat", n->path);
 	return ++n->last;
 }
+
+void job_numbers_seen(struct job_numbers *n, uint64_t number)
+{
+	if (number > n->last)
+		n->last = number;
+}

@@ -20,3 +20,5 @@ void job_numbers_clear(struct job_numbers *n);
 
 /* From 1. Logs where it cannot be remembered. */
 uint64_t job_numbers_next(struct job_numbers *n);
+/* A number that was given, as another file says. */
+void job_numbers_seen(struct job_numbers *n, uint64_t number);

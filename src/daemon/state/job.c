@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/checked.h"
 #include "util/clock.h"
@@ -43,30 +44,51 @@ static void job_free(struct job *j)
 	free(j);
 }
 
-/*
- * Keeps the last jobs that have ended and drops the others. Only job_new() calls this: a function
- * that ends a job still uses it afterwards.
- */
-static void drop_old(struct jobs *jobs)
+/* Does the result go, with @later jobs that have ended after it? */
+static bool is_old(const struct jobs *jobs, const struct job *j, size_t later, uint64_t now)
 {
+	if (!job_ended(j))
+		return false;
+	if (now > j->ended_usec && now - j->ended_usec > JOBS_AGE_USEC)
+		return true;
+	return later >= JOBS_KEPT && !accepted_of_job(&jobs->accepted, j->id);
+}
+
+static void drop_job(struct jobs *jobs, struct job **where)
+{
+	struct job *j = *where;
+
+	assert(jobs->n > 0);
+	*where = j->next;
+	jobs->n--;
+	jobs->unsaved = true;
+	(void)accepted_forget_job(&jobs->accepted, j->id);
+	jobs->observer->removed(j, jobs->userdata);
+	job_free(j);
+}
+
+/*
+ * Only job_new() and the manager's start call this: a function that ends a job still uses it
+ * afterwards.
+ */
+void job_drop_old(struct jobs *jobs)
+{
+	const uint64_t now = wall_clock_usec();
 	size_t ended = 0;
 
 	for (struct job *j = jobs->first; j; j = j->next)
 		ended += job_ended(j);
-	for (struct job **p = &jobs->first; *p && ended > JOBS_KEPT;) {
+	for (struct job **p = &jobs->first; *p;) {
 		struct job *j = *p;
 
-		if (!job_ended(j)) {
+		ended -= job_ended(j);
+		if (is_old(jobs, j, ended, now))
+			drop_job(jobs, p);
+		else
 			p = &j->next;
-			continue;
-		}
-		assert(jobs->n > 0);
-		*p = j->next;
-		jobs->n--;
-		ended--;
-		jobs->observer->removed(j, jobs->userdata);
-		job_free(j);
 	}
+	if (now > ACCEPTED_AGE_USEC)
+		accepted_forget_old(&jobs->accepted, now - ACCEPTED_AGE_USEC);
 }
 
 static struct job *alloc_job(size_t n)
@@ -90,6 +112,7 @@ static void list_job(struct jobs *jobs, struct job *j)
 		end = &(*end)->next;
 	*end = j;
 	jobs->n++;
+	jobs->unsaved = true;
 	jobs->observer->added(j, jobs->userdata);
 }
 
@@ -99,7 +122,7 @@ int job_new(struct jobs *jobs, enum job_kind kind, const struct job_seat *seats,
 	struct job *j;
 
 	assert(n > 0);
-	drop_old(jobs);
+	job_drop_old(jobs);
 	j = alloc_job(n);
 	if (!j)
 		return -ENOMEM;
@@ -107,6 +130,7 @@ int job_new(struct jobs *jobs, enum job_kind kind, const struct job_seat *seats,
 	j->id = job_numbers_next(&jobs->numbers);
 	j->kind = kind;
 	j->created_usec = wall_clock_usec();
+	j->caller = jobs->caller;
 	j->n_members = n;
 	for (size_t i = 0; i < n; i++) {
 		struct job_member *member = &j->members[i];
@@ -119,6 +143,75 @@ int job_new(struct jobs *jobs, enum job_kind kind, const struct job_seat *seats,
 	list_job(jobs, j);
 	*ret = j;
 	return 0;
+}
+
+int job_restore(struct jobs *jobs, const struct job *from)
+{
+	struct job *j;
+
+	assert(from->n_members > 0);
+	for (const struct job *o = jobs->first; o; o = o->next)
+		if (o->id >= from->id)
+			return -EINVAL;
+	j = alloc_job(from->n_members);
+	if (!j)
+		return -ENOMEM;
+	memcpy(j->members, from->members, from->n_members * sizeof(*j->members));
+	j->jobs = jobs;
+	j->id = from->id;
+	j->kind = from->kind;
+	/* What runs is seen when the volume is there. */
+	j->state = from->state == JOB_RUNNING ? JOB_WAITING : from->state;
+	j->created_usec = from->created_usec;
+	j->started_usec = from->started_usec;
+	j->ended_usec = from->ended_usec;
+	j->error = from->error;
+	j->failure = from->failure;
+	j->caller = from->caller;
+	j->bytes = from->bytes;
+	j->n_members = from->n_members;
+	job_numbers_seen(&jobs->numbers, j->id);
+	list_job(jobs, j);
+	return 0;
+}
+
+/* The volume is not there, and its part has not ended. */
+static struct job_member *waiting_member(struct job *j, const char *uuid)
+{
+	for (size_t i = 0; i < j->n_members; i++) {
+		struct job_member *member = &j->members[i];
+
+		if (!member->volume && !member->ended && strcmp(member->uuid, uuid) == 0)
+			return member;
+	}
+	return NULL;
+}
+
+static void replaced(struct job *j, const struct volume *v)
+{
+	struct failure f;
+
+	(void)failure_set(&f, -ECANCELED, "another job has taken its place");
+	job_member_ended(j, v, -ECANCELED, &f);
+}
+
+struct job *job_volume_found(struct jobs *jobs, const struct job_seat *seat)
+{
+	struct job *found = NULL;
+
+	for (struct job *j = jobs->first; j; j = j->next) {
+		struct job_member *member = waiting_member(j, seat->uuid);
+
+		if (!member)
+			continue;
+		if (found)
+			replaced(found, seat->volume);
+		member->volume = seat->volume;
+		member->present = seat->present;
+		*member->present = j;
+		found = j;
+	}
+	return found;
 }
 
 static struct job_member *member_of(struct job *j, const struct volume *v)
@@ -134,8 +227,10 @@ void job_member_started(struct job *j, const struct volume *v)
 	if (!member_of(j, v) || j->state != JOB_WAITING)
 		return;
 	j->state = JOB_RUNNING;
-	j->started_usec = wall_clock_usec();
+	if (j->started_usec == 0) /* an earlier daemon has not */
+		j->started_usec = wall_clock_usec();
 	j->jobs->running++;
+	j->jobs->unsaved = true;
 	j->jobs->observer->changed(j, JOB_CHANGED_STATE | JOB_CHANGED_RUNNING, j->jobs->userdata);
 }
 
@@ -147,6 +242,7 @@ static void end_job(struct job *j)
 	j->jobs->running -= ran;
 	j->state = j->error == 0 ? JOB_DONE : j->error == -ECANCELED ? JOB_CANCELLED : JOB_FAILED;
 	j->ended_usec = wall_clock_usec();
+	j->jobs->unsaved = true;
 	j->jobs->observer->changed(j, JOB_CHANGED_STATE | (ran ? JOB_CHANGED_RUNNING : 0),
 				   j->jobs->userdata);
 }
@@ -172,6 +268,7 @@ void job_member_ended(struct job *j, const struct volume *v, int error, const st
 		return;
 	member->ended = true;
 	member->error = error;
+	j->jobs->unsaved = true;
 	if (error < 0 && f)
 		member->failure = *f;
 	if (error < 0 && j->error == 0) {
@@ -217,4 +314,5 @@ void job_free_all(struct jobs *jobs)
 		jobs->first = j->next;
 		job_free(j);
 	}
+	accepted_free(&jobs->accepted);
 }

@@ -3,7 +3,11 @@
  * What callers can wait for. A job is there from the call that asked for it until a while after
  * its end, so that late comers still see the result:
  *
- *   waiting -> running -> done | failed | cancelled          (the last JOBS_KEPT ended are kept)
+ *   waiting -> running -> done | failed | cancelled
+ *
+ * Of those that have ended the last JOBS_KEPT are kept, and those of calls with a RequestId as long
+ * as the call is (accepted.h), for JOBS_AGE_USEC at most. Jobs outlive the daemon (kept-text.h):
+ * one that had not ended waits, without its volumes, until these are found again.
  *
  * A pointer is valid until the observer's removed.
  */
@@ -13,10 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/state/accepted.h"
+#include "daemon/state/caller.h"
 #include "daemon/state/failure.h"
 #include "daemon/state/job-numbers.h"
 
-#define JOBS_KEPT 64
+#define JOBS_KEPT     64
+#define JOBS_AGE_USEC ACCEPTED_AGE_USEC
 
 struct volume; /* known here by its address alone */
 
@@ -35,7 +42,7 @@ enum job_state { JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, 
 
 /* What one volume of a job has come to. */
 struct job_member {
-	struct volume *volume; /* NULL once the volume was removed */
+	struct volume *volume; /* NULL once the volume was removed, or until it is found again */
 	struct job **present;  /* where the volume says which its job is */
 	char uuid[37];
 	bool prepared;
@@ -52,8 +59,10 @@ struct job {
 	enum job_state state;
 	/* Realtime clock, microseconds; 0: not yet. */
 	uint64_t created_usec, started_usec, ended_usec;
-	int error;              /* 0 or a negative errno; the first of a member */
-	struct failure failure; /* where error is not 0 */
+	int error;               /* 0 or a negative errno; the first of a member */
+	struct failure failure;  /* where error is not 0 */
+	struct caller_id caller; /* who asked for it */
+	uint64_t bytes;          /* of a cancel: that go back, as far as it is known */
 	size_t n_members;
 	struct job_member *members;
 	void *bus_slot; /* for the bus layer alone */
@@ -72,7 +81,10 @@ struct jobs {
 	size_t n;
 	struct job *first; /* list, by job->next, ascending ids; ended ones included */
 	unsigned running;
+	bool unsaved; /* what is kept has changed */
 	struct job_numbers numbers;
+	struct accepted_calls accepted;
+	struct caller_id caller; /* who calls at this moment */
 	const struct job_observer *observer;
 	void *userdata;
 };
@@ -93,6 +105,21 @@ bool job_ended(const struct job *j);
 /* A new job of @n volumes is announced to the observer. -ENOMEM. */
 int job_new(struct jobs *jobs, enum job_kind kind, const struct job_seat *seats, size_t n,
 	    struct job **ret);
+
+/*
+ * A job of an earlier daemon: the copy of @from, with the members of @from, none of them with its
+ * volume. -EINVAL: its number is not larger than those that are there; -ENOMEM.
+ */
+int job_restore(struct jobs *jobs, const struct job *from);
+
+/*
+ * A volume is found: the part of it that has not ended goes on with it. Of several jobs the last
+ * one does, and the others end as cancelled. NULL: no job waits for it.
+ */
+struct job *job_volume_found(struct jobs *jobs, const struct job_seat *seat);
+
+/* Drops what has been kept for long enough. */
+void job_drop_old(struct jobs *jobs);
 
 /* The volume's part has begun, or has ended. The job ends with its last member. */
 void job_member_started(struct job *j, const struct volume *v);

@@ -66,7 +66,7 @@ static void what_is_wrong_changes_nothing(void **state)
 		{"RateMin", "fast", -EINVAL},
 		{"RateMin", "-1", -EINVAL},
 		{"RateMax", "99999999999999999999", -ERANGE},
-		{"LatencyTarget", "0", -EINVAL}, /* it would always be missed */
+		{"LatencyTarget", "0", -EDOM}, /* it would always be missed */
 		{"LatencyTarget", "soon", -EINVAL},
 		{"Window", "Sat 01:00", -EINVAL},
 		{"Deadline", "yesterday", -EINVAL},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "daemon/state/volume-progress.h"
 
+#include "util/checked.h"
 #include "util/text.h"
 
 #define RATE_SMOOTHING_N 8 /* a new figure counts one part in so many */
@@ -31,6 +32,7 @@ void progress_heard(struct volume_progress *p, const struct worker_progress *w)
 	p->hotzone_offset = w->hotzone_offset;
 	p->hotzone_size = w->hotzone_size;
 	p->longest_stall_usec = w->longest_stall_usec;
+	p->worst_stall_usec = MAX(p->worst_stall_usec, w->longest_stall_usec);
 	p->stall_999_usec = w->stall_999_usec;
 	p->longest_suspend_usec = w->longest_suspend_usec;
 	p->unavoidable_stall_usec = w->unavoidable_stall_usec;
@@ -52,6 +54,11 @@ bool progress_stopped(struct volume_progress *p)
 	p->unavoidable_stall_usec = 0;
 	p->governor_reason[0] = '\0';
 	return true;
+}
+
+void progress_rotation_ended(struct volume_progress *p)
+{
+	p->worst_stall_usec = 0;
 }
 
 uint64_t progress_left(const struct volume_progress *p)

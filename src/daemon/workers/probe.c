@@ -26,6 +26,7 @@ struct probe {
 	struct worker_link *link; /* NULL: waits */
 	char *device, *header_device, *name;
 	char uuid[37]; /* "": any */
+	char mapping[128];
 	bool adopted, quiet, remember;
 	bool looked; /* the worker is alive and has answered */
 	bool slow;
@@ -74,6 +75,7 @@ static struct probe_spec spec_of(const struct probe *p)
 				   .header_device = p->header_device,
 				   .name = p->name,
 				   .uuid = p->uuid,
+				   .mapping = p->mapping,
 				   .quiet = p->quiet,
 				   .remember = p->remember,
 				   .done = p->done,
@@ -284,6 +286,7 @@ static int add_probe(struct probes *ps, const struct probe_spec *spec, struct pr
 	p->header_device = copy(spec->header_device);
 	p->name = copy(spec->name);
 	(void)snprintf(p->uuid, sizeof(p->uuid), "%s", spec->uuid ? spec->uuid : "");
+	(void)snprintf(p->mapping, sizeof(p->mapping), "%s", spec->mapping ? spec->mapping : "");
 	p->quiet = spec->quiet;
 	p->remember = spec->remember;
 	p->done = spec->done;

@@ -24,6 +24,7 @@ struct probe_spec {
 	const char *header_device; /* or NULL */
 	const char *name;          /* or NULL */
 	const char *uuid;          /* that it must have, or NULL */
+	const char *mapping;       /* under which it is open; NULL: not known */
 	bool quiet;                /* it may well be no volume at all */
 	bool remember;             /* it is to be known after a restart as well */
 	probe_done_t done;         /* or NULL; for the owner to call */
