@@ -2,6 +2,7 @@
 #include "cli/options-table.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -19,6 +20,8 @@
 #define TELLS                                                                                      \
 	(ON(VERB_STATUS) | ON(VERB_LIST) | ON(VERB_KEYS) | ON(VERB_CHECK) | ON(VERB_MONITOR) |     \
 	 ON(VERB_RATE))
+/* Those that need not wait for the work, but may. */
+#define WAITS (ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL))
 #define TALKS (DAEMON | ON(VERB_STATUS) | ON(VERB_CANCEL))
 
 #define AT(field) offsetof(struct options, field), sizeof(((struct options *)NULL)->field)
@@ -108,8 +111,9 @@ const struct option_spec option_specs[] = {
 	     "make no keyslot for the new volume key (dangerous)"),
 	NUMBER("tries", 'T', keys.tries, UNLOCKS | ON(VERB_UNLOCK), 1, 1000, "INT",
 	       "attempts at a passphrase (3)"),
-	NUMBER("timeout", 't', keys.timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000,
-	       "SECONDS", "how long to wait for a passphrase at the terminal"),
+	NUMBER("timeout", 't', keys.timeout, UNLOCKS | ON(VERB_UNLOCK) | WAITS | ON(VERB_WAIT), 0,
+	       INT32_MAX / 1000, "SECONDS",
+	       "how long to wait for a passphrase at the terminal, or for the end of the work"),
 
 	NUMBER("key-timeout", 0, derive.timeout, UNLOCKS, 0, INT32_MAX / 1000, "SECONDS",
 	       "how long deriving the key of one keyslot may take (60)"),
@@ -196,8 +200,8 @@ const struct option_spec option_specs[] = {
 	FLAG("queue", 0, rotation.queue, PLANS, "where a rotation runs, begin this one after it"),
 	FLAG("lose-keyslots", 0, rotation.lose_keyslots, PLANS,
 	     "agree to lose keyslots whose passphrase is not at hand"),
-	FLAG("wait", 0, daemon.wait, ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL),
-	     "wait until it is done"),
+	OTHER("wait", 0, KIND_WAIT, daemon.wait, WAITS | ON(VERB_WAIT) | ON(VERB_REENCRYPT),
+	      "[=done|=attention]", "until it is done; attention: or needs a person"),
 	TEXT("deadline", 0, daemon.deadline, ON(VERB_ROTATE), "TIME",
 	     "when it is to be done: 12h, 3d, \"2026-12-01 06:00\""),
 	FLAG("now", 0, daemon.now, ON(VERB_RESUME), "wait for no window, until the next one ends"),
@@ -304,7 +308,8 @@ static void print_option(const struct option_spec *s)
 	    !s->help)
 		return;
 	(void)snprintf(names, sizeof(names), "--%s%s%s", s->name,
-		       s->value && s->kind != KIND_JSON ? " " : "", s->value ? s->value : "");
+		       s->value && option_takes_value(s) == required_argument ? " " : "",
+		       s->value ? s->value : "");
 	if (s->letter)
 		printf("  -%c, %-30s %s\n", s->letter, names, s->help);
 	else

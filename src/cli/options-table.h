@@ -23,7 +23,8 @@ enum option_kind {
 	KIND_KEYSLOT,
 	KIND_TOKEN,
 	KIND_RESILIENCE,
-	KIND_JSON,         /* the value may be left out */
+	KIND_JSON, /* the value may be left out, as that of the next */
+	KIND_WAIT,
 	KIND_REFUSED_FLAG, /* help is the reason */
 	KIND_REFUSED_VALUE,
 	KIND_IGNORED_FLAG, /* help is the reason why it changes nothing */

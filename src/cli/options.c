@@ -225,6 +225,15 @@ static int check_unlock(const struct options *o)
 	return 0;
 }
 
+/* Of cancel it is for the prompt as well. */
+static int check_wait(const struct options *o)
+{
+	if (o->keys.timeout == 0 || o->daemon.wait ||
+	    (o->verb != VERB_ROTATE && o->verb != VERB_RESUME))
+		return 0;
+	return refuse("--timeout limits how long --wait waits; add --wait, or leave it out");
+}
+
 static bool is_standard_input(const char *file)
 {
 	return file && strcmp(file, "-") == 0;
@@ -280,6 +289,9 @@ int options_check(const struct options *o)
 	if (r < 0)
 		return r;
 	r = check_unlock(o);
+	if (r < 0)
+		return r;
+	r = check_wait(o);
 	if (r < 0)
 		return r;
 	r = check_sector_size(o->rotation.sector_size);

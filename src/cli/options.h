@@ -38,6 +38,9 @@ enum verb {
 
 enum json_format { JSON_OFF, JSON_SHORT, JSON_PRETTY };
 
+/* Until the work is done, or until it is done or a person is needed. */
+enum wait_mode { WAIT_OFF, WAIT_DONE, WAIT_ATTENTION };
+
 #define OPTION_ANY_TOKEN    (-1)
 #define OPTION_NOT_GIVEN    UINT32_MAX
 #define OPTION_THREADS_MAX  256
@@ -74,7 +77,7 @@ struct key_options {
 	bool token_only;
 	bool no_keyslots;      /* for the new key */
 	unsigned tries;        /* never 0 */
-	unsigned timeout;      /* seconds */
+	unsigned timeout;      /* seconds, also of a wait for the end of the work; 0: none */
 	uint32_t old_key_size; /* bytes that the current key must have; 0: any */
 	uint32_t new_key_size; /* as given; options_parse() puts it into rotation.key_size */
 };
@@ -107,7 +110,8 @@ struct output_options {
 struct control_options {
 	const char *remote; /* user@host, NULL: here */
 	const char *reason, *group;
-	bool no_ask_password, all, wait;
+	bool no_ask_password, all;
+	enum wait_mode wait;
 	bool host; /* the rate of the host */
 	bool now;  /* without waiting for a window */
 	const char *deadline;

@@ -15,6 +15,7 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "cli/options-table.h"
+#include "cli/exit-code.h"
 #include "cli/program.h"
 #include "model/settings.h"
 
@@ -467,6 +468,38 @@ static void exit_codes_are_those_of_cryptsetup(void **state)
 	assert_int_equal(exit_code(-EBUSY), 5);
 }
 
+/* An error that stood in two rows would have the number of the first. */
+static void each_error_has_one_exit_code(void **state)
+{
+	(void)state;
+	for (const struct exit_row *row = exit_rows; row->text; row++) {
+		assert_int_equal(row->code, row - exit_rows);
+		for (size_t i = 0; i < ARRAY_SIZE(row->errors) && row->errors[i]; i++)
+			assert_int_equal(exit_code(-row->errors[i]), row->code);
+	}
+	assert_int_equal(exit_code(-ERROR_WAIT_CANCELLED), EXIT_OF_WAIT);
+	assert_int_equal(exit_code(-ERROR_WAIT_TIMEOUT), EXIT_OF_WAIT + 5);
+}
+
+static void a_wait_has_an_end_or_none(void **state)
+{
+	char *plain[] = {"recryptctl", "rotate", "--wait", "a", NULL};
+	char *attention[] = {"recryptctl", "wait", "--wait=attention", "--timeout=5", NULL};
+	char *useless[] = {"recryptctl", "rotate", "--timeout=5", "a", NULL};
+	char *wrong[] = {"recryptctl", "wait", "--wait=yes", NULL};
+	struct options o;
+
+	(void)state;
+	assert_int_equal(options_parse(4, plain, &o), 0);
+	assert_int_equal(o.daemon.wait, WAIT_DONE);
+	assert_string_equal(o.target.device, "a");
+	assert_int_equal(options_parse(4, attention, &o), 0);
+	assert_int_equal(o.daemon.wait, WAIT_ATTENTION);
+	assert_int_equal(o.keys.timeout, 5);
+	assert_int_equal(options_parse(4, useless, &o), -EINVAL);
+	assert_int_equal(options_parse(3, wrong, &o), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,6 +518,8 @@ int main(void)
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(every_setting_of_a_rotation_has_an_option),
 		cmocka_unit_test(exit_codes_are_those_of_cryptsetup),
+		cmocka_unit_test(each_error_has_one_exit_code),
+		cmocka_unit_test(a_wait_has_an_end_or_none),
 	};
 
 	log_init("test-options", LOG_NOTICE);

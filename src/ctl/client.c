@@ -129,6 +129,8 @@ int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_rep
 		c->agent = agent_start();
 		c->may_ask = false;
 	}
+	if (c->never_start)
+		(void)sd_bus_message_set_auto_start(m, false);
 	r = sd_bus_call(c->bus, m, 0, &e, &reply);
 
 	*c->last_error = '\0';
@@ -170,6 +172,18 @@ int client_call(struct client *c, const char *path, const char *interface, const
 	if (r < 0)
 		return log_error_errno(r, "%s cannot be called", member);
 	return client_send(c, TAKE_PTR(call), ret_reply);
+}
+
+void client_never_start(struct client *c)
+{
+	c->never_start = true;
+}
+
+void client_free_paths(char **paths)
+{
+	for (char **p = paths; p && *p; p++)
+		free(*p);
+	free(paths);
 }
 
 int client_read_path(sd_bus_message *reply, char **ret)

@@ -21,6 +21,7 @@ struct client {
 	pid_t agent;          /* that asks, or 0 */
 	bool log_off;         /* a failure is nobody's business */
 	bool reached;         /* somebody answered */
+	bool never_start;     /* the daemon */
 	char last_error[128]; /* name of the last error, as on the bus */
 };
 
@@ -53,6 +54,12 @@ int client_call(struct client *c, const char *path, const char *interface, const
 int client_new_call(struct client *c, const char *path, const char *interface, const char *member,
 		    sd_bus_message **ret);
 int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_reply);
+
+/* From here on no call starts the daemon, where it is stopped. */
+void client_never_start(struct client *c);
+
+/* NULL-terminated, of paths that strdup() made; may be NULL. */
+void client_free_paths(char **paths);
 
 /* The object path in @reply; the caller frees it. Logs nothing. */
 int client_read_path(sd_bus_message *reply, char **ret);

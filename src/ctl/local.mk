@@ -15,9 +15,10 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \
 	src/ctl/verb-cancel.c src/ctl/verb-change.c src/ctl/verb-reencrypt.c src/ctl/verb-show.c \
-	src/ctl/verb-unlock.c src/ctl/verb-watch.c src/ctl/verbs.h \
+	src/ctl/verb-monitor.c src/ctl/verb-unlock.c src/ctl/verb-wait.c src/ctl/verbs.h \
 	src/ctl/volume-find.c \
 	src/ctl/volume-view.c src/ctl/volume-view.h \
+	src/ctl/wait.c src/ctl/wait.h \
 	src/ctl/watch.c src/ctl/watch.h
 src_ctl_recryptctl_LDADD = src/daemon/libdaemon.a $(CTL_LIBS)
 

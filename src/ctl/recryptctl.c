@@ -17,6 +17,7 @@
 #include "ctl/verbs.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "cli/exit-code.h"
 #include "cli/program.h"
 
 static int run_recover(const struct options *o, char **argv)

@@ -167,19 +167,29 @@ static struct progress progress_of(const struct options *o)
 	};
 }
 
-int watch_with_progress(struct client *c, const struct options *o, const char *path,
-			const char *job, const volatile sig_atomic_t *stop_flag)
+int watch_with_progress(struct client *c, const struct options *o, char *path, const char *job,
+			const volatile sig_atomic_t *stop_flag)
 {
+	const bool prints = o->verb == VERB_REENCRYPT || o->output.progress_json ||
+			    o->output.progress_frequency;
 	struct progress p = progress_of(o);
-	int r = watch_volume(c, path, job, print_progress, &p, stop_flag);
+	struct wait_for w = wait_of(o);
+	char *paths[] = {path, NULL};
+	int r;
 
-	if (r == 0)
+	w.job = job;
+	w.paths = paths;
+	w.watch = prints ? print_progress : NULL;
+	w.userdata = &p;
+	w.stop = stop_flag;
+	r = wait_until_over(c, &w);
+	if (r == 0 && prints)
 		progress_update(&p, p.size, now_usec());
 	progress_break(&p);
 	return r;
 }
 
-static int follow(struct client *c, const struct options *o, const char *path, const char *job)
+static int follow(struct client *c, const struct options *o, char *path, const char *job)
 {
 	struct sigaction act = {.sa_handler = on_stop};
 	int r;

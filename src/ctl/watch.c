@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <time.h>
 
 #include "util/clock.h"
 #include "util/log.h"
@@ -50,6 +51,14 @@ int watch_start(struct client *c, struct volume_watch *ret)
 		return log_error_errno(r, "changes cannot be listened to");
 	}
 	return 0;
+}
+
+void watch_pause(uint64_t usec)
+{
+	const struct timespec span = {.tv_sec = (time_t)(usec / 1000000),
+				      .tv_nsec = (long)(usec % 1000000 * 1000)};
+
+	(void)nanosleep(&span, NULL);
 }
 
 static int process_or_wait(sd_bus *bus, uint64_t usec)

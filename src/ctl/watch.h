@@ -23,3 +23,6 @@ void watch_close(struct volume_watch *w);
  * @stop (may be NULL).
  */
 int watch_wait(struct volume_watch *w, uint64_t usec, const volatile sig_atomic_t *stop);
+
+/* For a moment nothing new is looked at; what is told meanwhile is kept. */
+void watch_pause(uint64_t usec);

@@ -23,6 +23,7 @@
 #include "worker/desk-terminal.h"
 #include "worker/parent.h"
 #include "worker/process.h"
+#include "cli/exit-code.h"
 #include "cli/program.h"
 #include "worker/provider.h"
 #include "worker/read-file.h"

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "daemon/control/core.h"
+#include "model/state-reason.h"
 #include "util/checked.h"
 #include "util/clock.h"
 
@@ -61,7 +62,7 @@ static void look_at_windows(struct volume *v, uint64_t now)
 			       "outside of its windows, and none is to come");
 	} else {
 		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
-			       "outside of its windows; goes on at %s",
+			       STATE_REASON_WINDOW "%s",
 			       clock_text(v->clock.window_change, text, sizeof(text)));
 	}
 }

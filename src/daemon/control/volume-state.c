@@ -11,6 +11,7 @@
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
 #include "daemon/workers/store.h"
+#include "model/state-reason.h"
 #include "proto/error-name.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -27,9 +28,7 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 		return v->token.record.suspended ? v->token.record.suspend_reason
 						 : v->clock.window_reason;
 	case VOLUME_LOCKED:
-		return *v->keys.reason ? v->keys.reason
-				       : "a key is awaited: unlock the volume, or configure a key "
-					 "provider";
+		return *v->keys.reason ? v->keys.reason : STATE_REASON_NO_KEY;
 	case VOLUME_FAILED:
 		return v->trouble.kind != TROUBLE_NONE
 			       ? v->trouble.failure.text
