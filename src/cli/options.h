@@ -34,6 +34,7 @@ enum verb {
 	VERB_WAIT,
 	VERB_ADD,
 	VERB_REMOVE,
+	VERB_COMPLETE, /* for the shells */
 };
 
 enum json_format { JSON_OFF, JSON_SHORT, JSON_PRETTY };
@@ -118,7 +119,7 @@ struct control_options {
 };
 
 struct options {
-	enum verb verb;
+	enum verb verb, help_of; /* of VERB_HELP: on which verb; VERB_HELP: on all */
 	struct target_options target;
 	struct key_options keys;
 	struct derive_options derive;
@@ -163,9 +164,6 @@ static inline bool options_choose_tokens(const struct options *o)
 
 /* Names what was given and changes nothing. Once the log's level is known. */
 void options_tell_ignored(const struct options *o);
-
-/* The usage of all verbs, on standard output. */
-int options_print_help(const char *program);
 
 /* "64M", "1GiB", "2MB", "2048S" in bytes, units as cryptsetup has them. -EINVAL, -EOVERFLOW. */
 int options_parse_size(const char *text, uint64_t *ret);

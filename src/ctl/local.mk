@@ -14,6 +14,7 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/run-worker.c src/ctl/run-worker.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \
+	src/ctl/complete.c src/ctl/complete.h \
 	src/ctl/verb-cancel.c src/ctl/verb-change.c src/ctl/verb-reencrypt.c src/ctl/verb-show.c \
 	src/ctl/verb-monitor.c src/ctl/verb-unlock.c src/ctl/verb-wait.c src/ctl/verbs.h \
 	src/ctl/volume-find.c \

@@ -380,6 +380,9 @@ int add_volume(struct client *c, const struct options *o, char **ret_path)
 			"%s: the daemon needs the device of a mapping, too: recryptctl add "
 			"--active-name %s DEVICE",
 			o->target.active_name, o->target.active_name);
+	r = check_kind(o);
+	if (r < 0)
+		return r;
 	if (absolute(o, o->target.device, &device) < 0 ||
 	    (o->target.header && absolute(o, o->target.header, &header) < 0))
 		return log_error_errno(-ENOMEM, "%s", o->target.device);

@@ -26,6 +26,7 @@ int verb_add(const struct options *o);
 int verb_remove(const struct options *o);
 int verb_monitor(const struct options *o);
 int verb_wait(const struct options *o);
+int verb_complete(const struct options *o);
 
 /*
  * Each by the daemon, where that runs and can: *ret_done is false where it does not, and the worker
@@ -38,6 +39,9 @@ int verb_reencrypt(const struct options *o, bool *ret_done);
 
 /* The connection, with a message where there is none. */
 int open_client(const struct options *o, struct client *ret);
+
+/* Refuses a device that is there and can be none: -ENOTBLK. */
+int check_kind(const struct options *o);
 
 /* The object of the volume @operand; of a file also by a relative path. */
 int find_volume(struct client *c, const struct options *o, const char *operand, char **ret_path);

@@ -28,6 +28,17 @@ int open_client(const struct options *o, struct client *ret)
 	return r;
 }
 
+/* Who opens it would say so in the words of the kernel. */
+int check_kind(const struct options *o)
+{
+	struct stat st;
+
+	if (o->daemon.remote || !o->target.device || stat(o->target.device, &st) < 0 ||
+	    S_ISBLK(st.st_mode) || S_ISREG(st.st_mode))
+		return 0;
+	return log_refusal(-ENOTBLK, "%s: not a block device or an image file", o->target.device);
+}
+
 static int pick_by_node(json_object *volumes, struct node wanted, char **ret_path)
 {
 	struct stat st;

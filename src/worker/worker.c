@@ -112,6 +112,7 @@ static int run_verb(const struct options *o)
 	case VERB_WAIT:
 	case VERB_ADD:
 	case VERB_REMOVE:
+	case VERB_COMPLETE:
 		break;
 	}
 	return log_error_errno(-EINVAL, "recrypt-worker is started by recryptctl");
