@@ -21,6 +21,7 @@
 #include "luks/status.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/path-text.h"
 
 static int open_io(const struct found_file *f, struct meta_io **ret, uint32_t *ret_block_size)
 {
@@ -149,19 +150,41 @@ static int format_text(const struct status *s, json_object *daemon, FILE *out)
 
 	if (r < 0)
 		return r;
-	r = daemon ? view_work(daemon, out) : 0;
+	r = daemon ? view_work(daemon, s->luks.reenc.state != LUKS_REENC_NONE, out) : 0;
 	if (r < 0)
 		return r;
 	return fflush(out) == 0 ? 0 : -errno;
+}
+
+static void note_daemon(struct status *s, json_object *daemon)
+{
+	const char *name = daemon ? json_text(daemon, "Name") : "";
+
+	s->daemon_state = daemon ? json_text(daemon, "State") : NULL;
+	s->daemon_name = *name ? name : daemon ? json_text(daemon, "Device") : NULL;
+}
+
+/* A detached one that the daemon was told of. */
+static int find_header(json_object *daemon, char **ret)
+{
+	const char *text = daemon ? json_text(daemon, "HeaderDevice") : "";
+
+	return *text ? path_from_text(text, ret) : 0;
 }
 
 int status_print(const struct options *o, json_object *daemon, FILE *out)
 {
 	char device[PATH_MAX];
 	struct active_volume active;
+	_cleanup_free_ char *header = NULL;
 	struct status s = {.device = device, .header = o->target.header};
 	int r;
 
+	note_daemon(&s, daemon);
+	r = find_header(daemon, &header);
+	if (r < 0)
+		return r;
+	s.header = s.header ?: header;
 	r = resolve_device(o, device, sizeof(device));
 	if (r < 0)
 		return r;

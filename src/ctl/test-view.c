@@ -75,6 +75,16 @@ static void text_of_a_header_cannot_move_the_cursor(void **state)
 #define DIRTY     "\"d\\u001b\\u202e\\u009b\""
 #define TEXT(key) "\"" key "\": " DIRTY ", "
 
+static int view_work_of(json_object *v, FILE *out)
+{
+	return view_work(v, true, out);
+}
+
+static int view_outdated_work_of(json_object *v, FILE *out)
+{
+	return view_work(v, false, out);
+}
+
 static int view_bar_of_100(json_object *v, FILE *out)
 {
 	return view_bar(v, 100, out);
@@ -94,7 +104,7 @@ static void no_view_passes_on_what_a_terminal_obeys(void **state)
 	static const struct {
 		int (*view)(json_object *, FILE *);
 		const char *json;
-	} views[] = {{view_volume, volume}, {view_work, volume},       {view_keys, volume},
+	} views[] = {{view_volume, volume}, {view_work_of, volume},    {view_keys, volume},
 		     {view_check, volume},  {view_bar_of_100, volume}, {view_list, NULL}};
 
 	(void)state;
@@ -152,13 +162,13 @@ static void who_is_made_way_for_and_until_when_is_told(void **state)
 	char *text;
 
 	(void)state;
-	assert_shows(view_work, json,
+	assert_shows(view_work_of, json,
 		     "Governor:     idle, the volume is in use?: 2.0 MiB/s\n"
 		     "Window:       Mon 22:00 for 8h\n"
 		     "Window:       daily for 1h\n");
-	assert_shows(view_work, json, ", cannot be held\n");
-	text = shown(view_work, "{\"State\": \"idle\", \"Governor\": \"none\", \"Windows\": [],"
-				"\"Deadline\": 0}");
+	assert_shows(view_work_of, json, ", cannot be held\n");
+	text = shown(view_work_of, "{\"State\": \"idle\", \"Governor\": \"none\", \"Windows\": [],"
+				   "\"Deadline\": 0}");
 	assert_string_equal(text, "Daemon:       idle\n");
 	free(text);
 }
@@ -231,17 +241,43 @@ static void stall_target_out_of_reach_is_told(void **state)
 	char *text;
 
 	(void)state;
-	assert_shows(view_work,
+	assert_shows(view_work_of,
 		     "{\"State\": \"running\", \"LongestStall\": 260400, "
 		     "\"StallPercentile999\": 230100, \"StallTarget\": 50000, "
 		     "\"UnavoidableStall\": 110300}",
 		     "Stall:        260.4 ms at most, 230.1 ms in 99.9 % of the ranges\n"
 		     "Stall target: out of reach (50 ms): flushes and seeks of the disk take 110 "
 		     "ms\n");
-	text = shown(view_work, "{\"State\": \"running\", \"LongestStall\": 40000, "
-				"\"StallTarget\": 50000, \"UnavoidableStall\": 0}");
+	text = shown(view_work_of, "{\"State\": \"running\", \"LongestStall\": 40000, "
+				   "\"StallTarget\": 50000, \"UnavoidableStall\": 0}");
 	assert_null(strstr(text, "out of reach"));
 	free(text);
+}
+
+static void what_is_over_is_not_told_as_going_on(void **state)
+{
+	static const char json[] = "{\"Device\": \"/dev/x\", \"State\": \"suspended\", \"Mode\": "
+				   "\"reencrypt\", \"RateLimit\": 1024}";
+	char *text = shown(view_outdated_work_of, json);
+
+	(void)state;
+	if (!strstr(text, "suspended when it last looked") ||
+	    !strstr(text, "recryptctl add /dev/x\n") || strstr(text, "Limit:"))
+		fail_msg("%s", text);
+	free(text);
+	text = shown(view_work_of, "{\"State\": \"running\", \"LastRotation\": {\"Outcome\": "
+				   "\"running\", \"EndTime\": 0}}");
+	assert_null(strstr(text, "Last:"));
+	free(text);
+	/* Its own options. */
+	text = shown(view_work_of,
+		     "{\"State\": \"preparing\", \"QueuedRotation\": {\"KeySize\": 64}}");
+	assert_null(strstr(text, "Queued:"));
+	free(text);
+	assert_shows(view_work_of,
+		     "{\"State\": \"running\", \"Mode\": \"reencrypt\", \"QueuedRotation\": "
+		     "{\"KeySize\": 64}}",
+		     "Queued:");
 }
 
 int main(void)
@@ -258,6 +294,7 @@ int main(void)
 		cmocka_unit_test(an_idle_volume_has_none),
 		cmocka_unit_test(an_obstacle_is_told),
 		cmocka_unit_test(a_key_is_active_since_it_is_in_use),
+		cmocka_unit_test(what_is_over_is_not_told_as_going_on),
 		cmocka_unit_test(keys_of_another_shape_are_refused),
 	};
 

@@ -197,7 +197,9 @@ static int print_last(json_object *v, FILE *out)
 	char when[VIEW_TEXT];
 	_cleanup_free_ char *message = NULL, *outcome = NULL;
 
-	if (!json_object_object_get_ex(v, "LastRotation", &last) || !*json_text(last, "Outcome"))
+	/* Of one that is not over the rest tells. */
+	if (!json_object_object_get_ex(v, "LastRotation", &last) || !*json_text(last, "Outcome") ||
+	    !json_number(last, "EndTime"))
 		return 0;
 	message = text_masked(json_text(last, "Message"));
 	outcome = text_masked(json_text(last, "Outcome"));
@@ -306,16 +308,34 @@ static int print_work(json_object *v, FILE *out)
 	r = print_politeness(v, out);
 	if (r < 0)
 		return r;
-	if (json_object_object_get_ex(v, "QueuedRotation", &queued) &&
+	/* Until one has begun these are its own options. */
+	if (in_reencryption(v) && json_object_object_get_ex(v, "QueuedRotation", &queued) &&
 	    json_object_object_length(queued) > 0)
 		fprintf(out, "%-13s another rotation begins when this one is done\n", "Queued:");
 	return print_last(v, out);
 }
 
-int view_work(json_object *v, FILE *out)
+/* Another program has ended what the daemon has suspended, and the daemon has not looked since. */
+static int print_outdated(json_object *v, FILE *out)
+{
+	_cleanup_free_ char *state = text_masked(json_text(v, "State")),
+			    *device = text_masked(json_text(v, "Device"));
+
+	if (!state || !device)
+		return -ENOMEM;
+	fprintf(out,
+		"%-13s %s when it last looked, and there is no re-encryption any more; to have it "
+		"look: recryptctl add %s\n",
+		"Daemon:", state, device);
+	return check_out(out);
+}
+
+int view_work(json_object *v, bool in_header, FILE *out)
 {
 	int r;
 
+	if (in_reencryption(v) && !in_header && strcmp(json_text(v, "State"), "finishing") != 0)
+		return print_outdated(v, out);
 	r = print_text("Daemon:", json_text(v, "State"), out);
 	if (r < 0)
 		return r;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,8 +32,11 @@ int view_list(json_object *volumes, FILE *out);
 /* All of one volume that is not empty, lines of "Name: value". */
 int view_volume(json_object *v, FILE *out);
 
-/* What the daemon does with it, for behind what the header says. */
-int view_work(json_object *v, FILE *out);
+/*
+ * What the daemon does with it, for behind what the header says. @in_header: there is a
+ * re-encryption in it now.
+ */
+int view_work(json_object *v, bool in_header, FILE *out);
 
 /* A table of the keys. */
 int view_keys(json_object *volume, FILE *out);
