@@ -126,7 +126,10 @@ static struct progress_figures figures(const struct progress *p, uint64_t bytes,
 	double speed = f.elapsed_usec ? done / (double)f.elapsed_usec * (double)SECOND : 0;
 
 	f.speed = (uint64_t)speed;
-	if (speed > 0 && p->size > bytes)
+	if (p->rate > 0 && p->size > bytes) {
+		f.speed = p->rate;
+		f.eta_usec = p->left_usec;
+	} else if (speed > 0 && p->size > bytes)
 		f.eta_usec = (uint64_t)((double)(p->size - bytes) / speed * (double)SECOND);
 	return f;
 }
@@ -162,8 +165,9 @@ void progress_update(struct progress *p, uint64_t bytes, uint64_t now_usec)
 		p->start_bytes = bytes;
 		return;
 	}
-	if (!final && now_usec - p->last_usec < interval)
+	if (p->ended || (!final && now_usec - p->last_usec < interval))
 		return;
+	p->ended = final;
 	p->last_usec = now_usec;
 	f = figures(p, bytes, now_usec);
 	print(p, &f, final);

@@ -117,6 +117,59 @@ static bool only_reads(sd_bus_message *call)
 	return false;
 }
 
+struct answer {
+	sd_bus_message *reply;
+	bool here;
+};
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	struct answer *a = userdata;
+
+	(void)e;
+	a->reply = sd_bus_message_ref(m);
+	a->here = true;
+	return 0;
+}
+
+static int wait_for_answer(struct client *c, const struct answer *a)
+{
+	while (!a->here) {
+		int r = sd_bus_process(c->bus, NULL);
+
+		if (r == 0 && !*c->stop)
+			r = sd_bus_wait(c->bus, UINT64_MAX);
+		if (*c->stop)
+			return -EINTR;
+		if (r < 0 && r != -EINTR)
+			return r;
+	}
+	return 0;
+}
+
+/* sd_bus_call() goes on waiting where a signal comes. */
+static int call_until_stopped(struct client *c, sd_bus_message *call, sd_bus_error *e,
+			      sd_bus_message **ret)
+{
+	_cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+	struct answer a = {};
+	int r = sd_bus_call_async(c->bus, &slot, call, on_answer, &a, 0);
+
+	if (r < 0)
+		return r;
+	r = wait_for_answer(c, &a);
+	if (r < 0)
+		return r;
+	if (!sd_bus_message_is_method_error(a.reply, NULL)) {
+		*ret = a.reply;
+		return 0;
+	}
+	(void)sd_bus_error_copy(e, sd_bus_message_get_error(a.reply));
+	r = -sd_bus_message_get_errno(a.reply);
+	sd_bus_message_unref(a.reply);
+	return r < 0 ? r : -EIO;
+}
+
 int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_reply)
 {
 	_cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
@@ -131,7 +184,11 @@ int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_rep
 	}
 	if (c->never_start)
 		(void)sd_bus_message_set_auto_start(m, false);
-	r = sd_bus_call(c->bus, m, 0, &e, &reply);
+	r = c->stop ? call_until_stopped(c, m, &e, &reply) : sd_bus_call(c->bus, m, 0, &e, &reply);
+	if (r == -EINTR) {
+		c->interrupted = true;
+		return r;
+	}
 
 	*c->last_error = '\0';
 	c->reached = c->reached || r >= 0;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
@@ -16,13 +17,15 @@
 
 struct client {
 	sd_bus *bus;
-	const char *remote;   /* NULL: this host */
-	bool may_ask;         /* for a password, in this terminal */
-	pid_t agent;          /* that asks, or 0 */
-	bool log_off;         /* a failure is nobody's business */
-	bool reached;         /* somebody answered */
-	bool never_start;     /* the daemon */
-	char last_error[128]; /* name of the last error, as on the bus */
+	const char *remote;                /* NULL: this host */
+	bool may_ask;                      /* for a password, in this terminal */
+	pid_t agent;                       /* that asks, or 0 */
+	bool log_off;                      /* a failure is nobody's business */
+	bool reached;                      /* somebody answered */
+	bool never_start;                  /* the daemon */
+	bool interrupted;                  /* such a call */
+	const volatile sig_atomic_t *stop; /* ends a call, with -EINTR; NULL: nothing does */
+	char last_error[128];              /* name of the last error, as on the bus */
 };
 
 /* To the bus of this host, or of --remote over ssh. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ctl/interrupt.h"
 #include "ctl/verbs.h"
 #include "util/log.h"
 #include "util/node.h"
@@ -112,7 +113,11 @@ static int send_cancel(struct client *c, const struct options *o, const char *pa
 
 	if (r < 0)
 		return r;
+	c->stop = interrupt_catch();
 	r = names_key(o) ? unlock_volume(c, o, path, &source) : 0;
+	c->stop = NULL;
+	interrupt_release();
+	tell_interrupted(c, source.device);
 	return r < 0 ? r : call_volume(c, o, path, "Cancel", append_resume, ret_reply);
 }
 

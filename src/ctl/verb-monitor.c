@@ -85,6 +85,7 @@ int verb_monitor(const struct options *o)
 	r = watch_start(&c, &w);
 	if (r < 0)
 		return r;
+	w.out = stdout;
 	for (;;) {
 		uint64_t start = now_usec(), spent;
 
@@ -93,7 +94,7 @@ int verb_monitor(const struct options *o)
 			return r;
 		r = watch_wait(&w, UINT64_MAX, NULL);
 		if (r < 0)
-			return r;
+			return r == -EPIPE ? 0 : r;
 		spent = now_usec() - start;
 		if (spent < REDRAW_USEC)
 			watch_pause(REDRAW_USEC - spent);

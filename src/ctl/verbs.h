@@ -77,6 +77,9 @@ int find_all_volumes(struct client *c, const struct options *o, char ***ret_path
 /* Until the work on these volumes is over. */
 int wait_for_volumes(struct client *c, const struct options *o, char **paths);
 
+/* Where a call was interrupted: a prompt says so by itself. */
+void tell_interrupted(const struct client *c, const char *device);
+
 /* Is it said which key opens the volume? */
 bool names_key(const struct options *o);
 

@@ -44,7 +44,7 @@ struct awaited {
 	char *name;                 /* as it was last */
 	char last_job[PATH_SIZE];   /* the one that the volume had last, "": none */
 	char last_state[PATH_SIZE]; /* as the user was told of it */
-	bool looked, told_gone, over;
+	bool looked, told, told_gone, over;
 	int result;
 	uint64_t last_end; /* when the last rotation ended, as of the first look; 0: none had */
 	bool cancel;       /* a rotation is to be taken back */
@@ -136,29 +136,44 @@ static char *text_of_window(json_object *volume, const char *name)
 	return text;
 }
 
+/* For another one, and not for the moment that it takes to be let go. */
+static bool waits_for_turn(json_object *volume)
+{
+	return strcmp(json_text(volume, "State"), "queued") == 0 &&
+	       strncmp(json_text(volume, "StateReason"), STATE_REASON_TURN,
+		       strlen(STATE_REASON_TURN)) == 0;
+}
+
 char *wait_text(json_object *volume)
 {
 	const struct attention *a = attention_of(volume);
 	_cleanup_free_ char *name = view_name(volume);
+	char *text = NULL;
 
 	if (!name)
 		return NULL;
+	if (waits_for_turn(volume)) {
+		(void)asprintf(&text, "%s: %s", name, json_text(volume, "StateReason"));
+		return text;
+	}
 	if (waits_for_window(volume))
 		return text_of_window(volume, name);
 	return a ? a->text(volume, name) : NULL;
 }
 
-/* Once for each state. */
+/* Once for each state; the reason of a queue may come a moment later. */
 static void tell_waiting(struct awaited *a, json_object *volume)
 {
 	_cleanup_free_ char *text = NULL;
 
-	if (strcmp(json_text(volume, "State"), a->last_state) == 0)
-		return;
+	if (strcmp(json_text(volume, "State"), a->last_state) != 0)
+		a->told = false;
 	(void)text_copy(a->last_state, sizeof(a->last_state), json_text(volume, "State"));
-	text = wait_text(volume);
-	if (text)
-		log_notice("%s", text);
+	text = a->told ? NULL : wait_text(volume);
+	if (!text)
+		return;
+	a->told = true;
+	log_notice("%s", text);
 }
 
 /* --- how it ended --- */
