@@ -16,6 +16,7 @@
 #define CONVERTS (BEGINS | ON(VERB_CANCEL))
 #define UNLOCKS  (CONVERTS | ON(VERB_RECOVER))
 #define ALL      (UNLOCKS | ON(VERB_STATUS) | DAEMON)
+#define TABLES   (ON(VERB_LIST) | ON(VERB_MONITOR))
 #define TELLS                                                                                      \
 	(ON(VERB_STATUS) | ON(VERB_LIST) | ON(VERB_KEYS) | ON(VERB_CHECK) | ON(VERB_MONITOR) |     \
 	 ON(VERB_RATE))
@@ -187,6 +188,8 @@ const struct option_spec option_specs[] = {
 	       "print a line of progress that often"),
 	FLAG("progress-json", 0, output.progress_json, UNLOCKS, "print progress as JSON"),
 	OTHER("json", 0, KIND_JSON, output.json, TELLS, "[=short|=pretty]", "print JSON"),
+	TEXT("columns", 'o', output.columns, TABLES, "NAME,...", "of the table, in this order"),
+	FLAG("no-legend", 0, output.no_legend, TABLES, "no heads of columns, no summary"),
 	FLAG("batch-mode", 'q', batch_mode, UNLOCKS, "ask nothing but passphrases"),
 	FLAG("verbose", 'v', output.verbose, ALL, "say more"),
 	FLAG("debug", 0, output.debug, ALL, "say everything"),
@@ -326,6 +329,7 @@ const struct value_spec value_specs[] = {
 	{"json", "short pretty off"},
 	{"wait", "done attention"},
 	{"deadline", "12h 1d 3d 7d"},
+	{"columns", "NAME,STATE NAME,STATE,REASON NAME,UUID,GROUP,DEVICE"},
 	{0},
 };
 

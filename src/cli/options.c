@@ -50,15 +50,22 @@ static void fill_getopt(const char *how, struct option *longs, char *shorts)
 	*shorts = '\0';
 }
 
-static const struct option_spec *find_spec(int c)
+/* A letter may be another option with another verb. */
+static const struct option_spec *find_spec(int c, enum verb verb)
 {
+	const struct option_spec *other = NULL;
+
 	assert(c < LONG_BASE + OPTIONS_MAX);
 	if (c >= LONG_BASE)
 		return &option_specs[c - LONG_BASE];
-	for (const struct option_spec *s = option_specs; s->name; s++)
-		if (s->letter == c)
+	for (const struct option_spec *s = option_specs; s->name; s++) {
+		if (s->letter != c)
+			continue;
+		if (s->verbs & ON(verb))
 			return s;
-	return NULL;
+		other = s;
+	}
+	return other;
 }
 
 static int refuse(const char *why)
@@ -159,7 +166,7 @@ static int parse_verb_options(int argc, char **argv, unsigned max, struct option
 
 		if (c == ':' || c == '?')
 			return refuse_option(c, argv, argv[0]);
-		s = find_spec(c);
+		s = find_spec(c, o->verb);
 		if (!s)
 			return -EINVAL;
 		if (!(s->verbs & ON(o->verb)))

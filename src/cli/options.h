@@ -105,6 +105,8 @@ struct output_options {
 	unsigned progress_frequency; /* seconds */
 	bool progress_json, verbose, debug;
 	enum json_format json;
+	const char *columns;
+	bool no_legend;
 };
 
 /* Of the verbs of the daemon. */

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "util/checked.h"
 #include "util/cleanup.h"
@@ -134,6 +136,24 @@ static struct progress_figures figures(const struct progress *p, uint64_t bytes,
 	return f;
 }
 
+/* A line that wraps would leave its first part behind, each time. */
+static void fit(FILE *out, char *line)
+{
+	struct winsize size;
+
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return;
+	while (strlen(line) >= size.ws_col && strrchr(line, ','))
+		*strrchr(line, ',') = '\0';
+}
+
+static bool may_draw(const struct progress *p)
+{
+	const char *term = getenv("TERM");
+
+	return p->terminal && !p->json && !p->frequency && !(term && strcmp(term, "dumb") == 0);
+}
+
 static void print(struct progress *p, const struct progress_figures *f, bool final)
 {
 	/* A path has at most PATH_MAX bytes, and JSON makes six of a byte at worst. */
@@ -144,9 +164,10 @@ static void print(struct progress *p, const struct progress_figures *f, bool fin
 	if (r < 0)
 		return;
 	/* Progress is no reason to fail: where nobody reads it, nobody misses it. */
-	if (p->json || !p->terminal || p->frequency) {
+	if (!may_draw(p)) {
 		(void)fprintf(p->out, "%s\n", line);
 	} else {
+		fit(p->out, line);
 		(void)fprintf(p->out, "\33[2K\r%s%s", line, final ? "\n" : "");
 		p->line_open = !final;
 	}

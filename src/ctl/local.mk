@@ -19,6 +19,8 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/verb-cancel.c src/ctl/verb-change.c src/ctl/verb-reencrypt.c src/ctl/verb-show.c \
 	src/ctl/verb-monitor.c src/ctl/verb-unlock.c src/ctl/verb-wait.c src/ctl/verbs.h \
 	src/ctl/volume-find.c \
+	src/ctl/table.c src/ctl/table.h \
+	src/ctl/volume-table.c src/ctl/volume-table.h \
 	src/ctl/volume-view.c src/ctl/volume-view.h \
 	src/ctl/wait.c src/ctl/wait.h \
 	src/ctl/watch.c src/ctl/watch.h
@@ -32,9 +34,13 @@ src_ctl_test_status_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/ctl/test-view
 src_ctl_test_view_SOURCES = src/ctl/test-view.c src/ctl/agent.c src/ctl/bus-json.c src/ctl/client.c \
-	src/ctl/volume-view.c
+	src/ctl/table.c src/ctl/volume-table.c src/ctl/volume-view.c
 src_ctl_test_view_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/ctl/test-append-options
 src_ctl_test_append_options_SOURCES = src/ctl/test-append-options.c src/ctl/append-options.c $(TEST_BUS)
 src_ctl_test_append_options_LDADD = src/daemon/libdaemon.a $(CTL_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/ctl/test-table
+src_ctl_test_table_SOURCES = src/ctl/test-table.c src/ctl/table.c
+src_ctl_test_table_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
