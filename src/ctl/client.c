@@ -347,8 +347,10 @@ int print_json(json_object *o, enum json_format format, FILE *out)
 	assert(format != JSON_OFF);
 	if (!text)
 		return log_error_errno(-ENOMEM, "cannot write to standard output");
-	fprintf(out, "%s\n", text);
-	return fflush(out) == 0 ? 0 : log_error_errno(-errno, "cannot write to standard output");
+	/* What did not fit into the buffer is lost before fflush(), which then succeeds. */
+	if (fprintf(out, "%s\n", text) < 0 || fflush(out) != 0)
+		return log_error_errno(-errno, "cannot write to standard output");
+	return 0;
 }
 
 const char *json_text(json_object *o, const char *key)

@@ -240,6 +240,7 @@ int table_print(const struct table *t, const struct table_style *style, FILE *ou
 	unsigned widths[COLUMNS_MAX];
 	size_t last = t->n_columns - 1;
 
+	errno = 0;
 	measure(t, style, widths);
 	fit(t, style, widths);
 	while (last > 0 && widths[last] == 0)
@@ -256,5 +257,5 @@ int table_print(const struct table *t, const struct table_style *style, FILE *ou
 		print_row(t, widths, last, cell_of, r, out);
 		(void)fprintf(out, "%s\n", colour ? "\33[0m" : "");
 	}
-	return ferror(out) ? -EIO : 0;
+	return ferror(out) ? -(errno ?: EIO) : 0; /* of the write that failed */
 }

@@ -100,7 +100,9 @@ void view_time_left(json_object *volume, char *text)
 
 static int check_out(FILE *out)
 {
-	return fflush(out) == 0 && !ferror(out) ? 0 : -EIO;
+	if (fflush(out) != 0)
+		return -errno;
+	return ferror(out) ? -(errno ?: EIO) : 0; /* of the write that failed */
 }
 
 /* --- one volume --- */
