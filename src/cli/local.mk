@@ -3,6 +3,8 @@
 noinst_LIBRARIES += src/cli/libcli.a
 src_cli_libcli_a_SOURCES = \
 	src/cli/begun.c src/cli/begun.h \
+	src/cli/exit-code.c src/cli/exit-code.h \
+	src/cli/help.c src/cli/help.h \
 	src/cli/options.c src/cli/options.h \
 	src/cli/options-table.c src/cli/options-table.h \
 	src/cli/options-value.c \
@@ -11,7 +13,10 @@ src_cli_libcli_a_SOURCES = \
 	src/cli/progress.c src/cli/progress.h \
 	src/cli/terminal.c src/cli/terminal.h
 
-UNIT_TESTS += src/cli/test-options src/cli/test-passphrase src/cli/test-progress
+UNIT_TESTS += src/cli/test-help src/cli/test-options src/cli/test-passphrase src/cli/test-progress
+src_cli_test_help_SOURCES = src/cli/test-help.c
+src_cli_test_help_LDADD = src/cli/libcli.a src/model/libmodel.a src/pace/libpace.a src/util/libutil.a \
+	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 src_cli_test_options_SOURCES = src/cli/test-options.c
 src_cli_test_options_LDADD = src/cli/libcli.a src/model/libmodel.a src/pace/libpace.a src/util/libutil.a \
 	$(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "model/rotation.h"
 #include "util/checked.h"
@@ -16,9 +16,12 @@
 #define CONVERTS (BEGINS | ON(VERB_CANCEL))
 #define UNLOCKS  (CONVERTS | ON(VERB_RECOVER))
 #define ALL      (UNLOCKS | ON(VERB_STATUS) | DAEMON)
+#define TABLES   (ON(VERB_LIST) | ON(VERB_MONITOR))
 #define TELLS                                                                                      \
 	(ON(VERB_STATUS) | ON(VERB_LIST) | ON(VERB_KEYS) | ON(VERB_HISTORY) | ON(VERB_CHECK) |     \
 	 ON(VERB_MONITOR) | ON(VERB_RATE) | ON(VERB_CONFIG))
+/* Those that need not wait for the work, but may. */
+#define WAITS (ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL))
 #define TALKS (DAEMON | ON(VERB_STATUS) | ON(VERB_CANCEL))
 
 #define AT(field) offsetof(struct options, field), sizeof(((struct options *)NULL)->field)
@@ -62,8 +65,12 @@
 		name, letter, kind, 0, 0, BEGINS, 1, 0, NULL, reason                               \
 	}
 
-#define NO_ENCRYPT "turning plain data into a LUKS volume is not supported yet; use cryptsetup"
-#define NO_DECRYPT "turning a LUKS volume into plain data is not supported yet; use cryptsetup"
+#define NO_ENCRYPT                                                                                 \
+	"turning plain data into a LUKS volume is not supported yet; use: cryptsetup reencrypt "   \
+	"--encrypt"
+#define NO_DECRYPT                                                                                 \
+	"turning a LUKS volume into plain data is not supported yet; use: cryptsetup reencrypt "   \
+	"--decrypt"
 #define OF_ENCRYPT                                                                                 \
 	"it is for new LUKS headers, which only encryption makes (cryptsetup reencrypt "           \
 	"--encrypt); "
@@ -108,8 +115,9 @@ const struct option_spec option_specs[] = {
 	     "make no keyslot for the new volume key (dangerous)"),
 	NUMBER("tries", 'T', keys.tries, UNLOCKS | ON(VERB_UNLOCK), 1, 1000, "INT",
 	       "attempts at a passphrase (3)"),
-	NUMBER("timeout", 't', keys.timeout, UNLOCKS | ON(VERB_UNLOCK), 0, INT32_MAX / 1000,
-	       "SECONDS", "how long to wait for a passphrase at the terminal"),
+	NUMBER("timeout", 't', keys.timeout, UNLOCKS | ON(VERB_UNLOCK) | WAITS | ON(VERB_WAIT), 0,
+	       INT32_MAX / 1000, "SECONDS",
+	       "how long to wait for a passphrase at the terminal, or for the end of the work"),
 
 	NUMBER("key-timeout", 0, derive.timeout, UNLOCKS, 0, INT32_MAX / 1000, "SECONDS",
 	       "how long deriving the key of one keyslot may take (60)"),
@@ -180,6 +188,8 @@ const struct option_spec option_specs[] = {
 	       "print a line of progress that often"),
 	FLAG("progress-json", 0, output.progress_json, UNLOCKS, "print progress as JSON"),
 	OTHER("json", 0, KIND_JSON, output.json, TELLS, "[=short|=pretty]", "print JSON"),
+	TEXT("columns", 'o', output.columns, TABLES, "NAME,...", "of the table, in this order"),
+	FLAG("no-legend", 0, output.no_legend, TABLES, "no heads of columns, no summary"),
 	FLAG("batch-mode", 'q', batch_mode, UNLOCKS, "ask nothing but passphrases"),
 	FLAG("verbose", 'v', output.verbose, ALL, "say more"),
 	FLAG("debug", 0, output.debug, ALL, "say everything"),
@@ -196,8 +206,8 @@ const struct option_spec option_specs[] = {
 	FLAG("queue", 0, rotation.queue, PLANS, "where a rotation runs, begin this one after it"),
 	FLAG("lose-keyslots", 0, rotation.lose_keyslots, PLANS,
 	     "agree to lose keyslots whose passphrase is not at hand"),
-	FLAG("wait", 0, daemon.wait, ON(VERB_ROTATE) | ON(VERB_RESUME) | ON(VERB_CANCEL),
-	     "wait until it is done"),
+	OTHER("wait", 0, KIND_WAIT, daemon.wait, WAITS | ON(VERB_WAIT) | ON(VERB_REENCRYPT),
+	      "[=done|=attention]", "until it is done; attention: or needs a person"),
 	TEXT("deadline", 0, daemon.deadline, ON(VERB_ROTATE), "TIME",
 	     "when it is to be done: 12h, 3d, \"2026-12-01 06:00\""),
 	FLAG("now", 0, daemon.now, ON(VERB_RESUME), "wait for no window, until the next one ends"),
@@ -263,71 +273,93 @@ _Static_assert(ARRAY_SIZE(option_specs) <= OPTIONS_MAX + 1, "more options than O
 
 const struct verb_spec verb_specs[] = {
 	{"reencrypt", VERB_REENCRYPT, 1, "DEVICE",
-	 "change volume key, cipher or sector size; or go on with it"},
+	 "change volume key, cipher or sector size; or go on with it", "/dev/vg0/home"},
 	{"recover", VERB_RECOVER, 1, "DEVICE",
-	 "bring a volume that a crash left hot to a clean state, and stop"},
-	{"cancel", VERB_CANCEL, 1, "VOLUME", "turn a re-encryption around: back to the old key"},
-	{"status", VERB_STATUS, 1, "[VOLUME]", "say where the re-encryption of a volume stands"},
-	{"list", VERB_LIST, 0, "", "the volumes that the daemon knows"},
-	{"rotate", VERB_ROTATE, NO_LIMIT, "VOLUME...", "have the daemon change key or cipher"},
-	{"suspend", VERB_SUSPEND, NO_LIMIT, "VOLUME...", "stop work until resume, over reboots"},
-	{"resume", VERB_RESUME, NO_LIMIT, "VOLUME...", "go on after suspend or a failure"},
+	 "bring a volume that a crash left hot to a clean state, and stop", "/dev/vg0/home"},
+	{"cancel", VERB_CANCEL, 1, "VOLUME", "turn a re-encryption around: back to the old key",
+	 "--wait home"},
+	{"status", VERB_STATUS, 1, "[VOLUME]", "say where the re-encryption of a volume stands",
+	 "home"},
+	{"list", VERB_LIST, 0, "", "the volumes that the daemon knows", "--json=short"},
+	{"rotate", VERB_ROTATE, NO_LIMIT, "VOLUME...", "have the daemon change key or cipher",
+	 "--deadline 3d home"},
+	{"suspend", VERB_SUSPEND, NO_LIMIT, "VOLUME...", "stop work until resume, across reboots",
+	 "--reason \"month's end\" home"},
+	{"resume", VERB_RESUME, NO_LIMIT, "VOLUME...", "continue after suspend or a failure",
+	 "--all"},
 	{"rate", VERB_RATE, 2, "VOLUME|--host [RATE]",
-	 "show or set the limit: 2.5M, 0 is none, default"},
-	{"unlock", VERB_UNLOCK, 1, "VOLUME", "give the daemon a passphrase or key"},
-	{"lock", VERB_LOCK, 1, "VOLUME", "have the daemon forget the keys"},
-	{"accept", VERB_ACCEPT, 1, "VOLUME", "trust the state token or header that is found"},
-	{"keys", VERB_KEYS, 1, "VOLUME", "the volume keys with their generations and times"},
-	{"config", VERB_CONFIG, 1, "[VOLUME]", "which settings hold, and which lines say so"},
-	{"history", VERB_HISTORY, 1, "[VOLUME]", "the rotations that have ended on this host"},
-	{"check", VERB_CHECK, 1, "VOLUME", "what rotate would do, and what stands in its way"},
-	{"monitor", VERB_MONITOR, 0, "", "a live view of all volumes"},
-	{"wait", VERB_WAIT, NO_LIMIT, "[VOLUME...]", "wait until nothing is re-encrypted any more"},
-	{"add", VERB_ADD, 1, "DEVICE", "make a volume known to the daemon"},
-	{"remove", VERB_REMOVE, 1, "VOLUME", "have the daemon forget a volume"},
-	{"help", VERB_HELP, 0, "", "print this"},
-	{"--help", VERB_HELP, 0, NULL, NULL},
-	{"-?", VERB_HELP, 0, NULL, NULL},
-	{"--version", VERB_VERSION, 0, NULL, NULL},
-	{"-V", VERB_VERSION, 0, NULL, NULL},
+	 "show or set the limit: 2.5M, 0 is none, default", "home 20M"},
+	{"unlock", VERB_UNLOCK, 1, "VOLUME", "give the daemon a passphrase or key",
+	 "--key-slot 1 home"},
+	{"lock", VERB_LOCK, 1, "VOLUME", "have the daemon forget the keys", "home"},
+	{"accept", VERB_ACCEPT, 1, "VOLUME", "trust the state token or header that is found",
+	 "home"},
+	{"keys", VERB_KEYS, 1, "VOLUME", "the volume keys with their generations and times",
+	 "home"},
+	{"config", VERB_CONFIG, 1, "[VOLUME]", "which settings hold, and which lines say so",
+	 "home"},
+	{"history", VERB_HISTORY, 1, "[VOLUME]", "the rotations that have ended on this host",
+	 "home"},
+	{"check", VERB_CHECK, 1, "VOLUME", "what rotate would do, and what stands in its way",
+	 "--sector-size 4096 home"},
+	{"monitor", VERB_MONITOR, 0, "", "a live view of all volumes", ""},
+	{"wait", VERB_WAIT, NO_LIMIT, "[VOLUME...]", "wait until nothing is re-encrypted any more",
+	 "--wait=attention --timeout 3600 home"},
+	{"add", VERB_ADD, 1, "DEVICE", "make a volume known to the daemon",
+	 "/dev/disk/by-id/virtio-data"},
+	{"remove", VERB_REMOVE, 1, "VOLUME", "have the daemon forget a volume", "home"},
+	{"help", VERB_HELP, 1, "[VERB]", "print this, or the options of a verb", "rotate"},
+	{"complete", VERB_COMPLETE, NO_LIMIT, "N WORD...", NULL, NULL},
+	{"--help", VERB_HELP, 1, NULL, NULL, NULL},
+	{"-?", VERB_HELP, 1, NULL, NULL, NULL},
+	{"--version", VERB_VERSION, 0, NULL, NULL, NULL},
+	{"-V", VERB_VERSION, 0, NULL, NULL, NULL},
 	{0},
 };
 
-static bool is_ignored(const struct option_spec *s)
+/* What completion offers; each of them is accepted. */
+const struct value_spec value_specs[] = {
+	{"resilience", "checksum journal"},
+	{"resilience-hash", "sha256 sha512"},
+	{"governor", "none idle latency"},
+	{"pbkdf", "argon2id argon2i pbkdf2"},
+	{"hash", "sha256 sha512"},
+	{"type", "luks2"},
+	{"sector-size", "512 1024 2048 4096"},
+	{"key-size", "256 512"},
+	{"new-key-size", "256 512"},
+	{"cipher", "aes-xts-plain64 serpent-xts-plain64 twofish-xts-plain64 "
+		   "xchacha12,aes-adiantum-plain64"},
+	{"json", "short pretty off"},
+	{"wait", "done attention"},
+	{"deadline", "12h 1d 3d 7d"},
+	{"columns", "NAME,STATE NAME,STATE,REASON NAME,UUID,GROUP,DEVICE"},
+	{0},
+};
+
+const struct verb_spec *verb_find(const char *name)
+{
+	for (const struct verb_spec *v = verb_specs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
+
+const struct option_spec *option_find(const char *name)
+{
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		if (strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
+
+bool option_is_ignored(const struct option_spec *s)
 {
 	return s->kind == KIND_IGNORED_FLAG || s->kind == KIND_IGNORED_VALUE;
 }
 
-static void print_option(const struct option_spec *s)
+bool option_is_listed(const struct option_spec *s, enum verb verb)
 {
-	char names[64];
-
-	if (is_ignored(s) || s->kind == KIND_REFUSED_FLAG || s->kind == KIND_REFUSED_VALUE ||
-	    !s->help)
-		return;
-	(void)snprintf(names, sizeof(names), "--%s%s%s", s->name,
-		       s->value && s->kind != KIND_JSON ? " " : "", s->value ? s->value : "");
-	if (s->letter)
-		printf("  -%c, %-30s %s\n", s->letter, names, s->help);
-	else
-		printf("      %-30s %s\n", names, s->help);
-}
-
-int options_print_help(const char *program)
-{
-	printf("Usage: %s VERB [OPTIONS] VOLUME\n\n", program);
-	for (const struct verb_spec *v = verb_specs; v->name; v++)
-		if (v->help)
-			printf("  %-9s %-20s %s\n", v->name, v->operands, v->help);
-	printf("\nOptions (as of cryptsetup-reencrypt(8); SIZE takes S, K, M, G, T, KiB, KB, "
-	       "...):\n");
-	for (const struct option_spec *s = option_specs; s->name; s++)
-		print_option(s);
-	printf("\nAccepted, and without effect:");
-	for (const struct option_spec *s = option_specs; s->name; s++)
-		if (is_ignored(s))
-			printf(" %s", s->name);
-	printf("\n\nSee recryptctl(8).\n");
-	/* What fitted into no buffer was written, or lost, before. */
-	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EIO;
+	return s->help && s->verbs & ON(verb) && !option_is_ignored(s) &&
+	       s->kind != KIND_REFUSED_FLAG && s->kind != KIND_REFUSED_VALUE;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,8 @@ enum option_kind {
 	KIND_KEYSLOT,
 	KIND_TOKEN,
 	KIND_RESILIENCE,
-	KIND_JSON,         /* the value may be left out */
+	KIND_JSON, /* the value may be left out, as that of the next */
+	KIND_WAIT,
 	KIND_REFUSED_FLAG, /* help is the reason */
 	KIND_REFUSED_VALUE,
 	KIND_IGNORED_FLAG, /* help is the reason why it changes nothing */
@@ -53,15 +55,29 @@ struct option_spec {
 struct verb_spec {
 	const char *name;
 	enum verb verb;
-	unsigned max; /* operands */
-	const char *operands, *help;
+	unsigned max;                /* operands */
+	const char *operands, *help; /* help NULL: not listed */
+	const char *example;         /* operands and options after the verb; NULL: none */
+};
+
+/* Several words between spaces that an option may have as its value. */
+struct value_spec {
+	const char *option, *values;
 };
 
 #define OPTIONS_MAX 128 /* the most that the table may have */
 
-/* Both end with an entry that has no name. */
+/* All end with an entry that has no name. */
 extern const struct option_spec option_specs[];
 extern const struct verb_spec verb_specs[];
+extern const struct value_spec value_specs[];
+
+const struct verb_spec *verb_find(const char *name);
+const struct option_spec *option_find(const char *name);
+
+/* Is @s listed in the help, as something that can be given to @verb? */
+bool option_is_listed(const struct option_spec *s, enum verb verb);
+bool option_is_ignored(const struct option_spec *s);
 
 /* Why data is not shifted. */
 #define NO_SHIFT "it moves the data, which only encryption and decryption in place need"

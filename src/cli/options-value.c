@@ -186,9 +186,22 @@ static int set_json(const char *value, enum json_format *where)
 	return 0;
 }
 
+static int set_wait(const char *value, enum wait_mode *where)
+{
+	if (!value || strcmp(value, "done") == 0)
+		*where = WAIT_DONE;
+	else if (strcmp(value, "attention") == 0)
+		*where = WAIT_ATTENTION;
+	else {
+		log_error("--wait must be done or attention, not \"%s\"", value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int option_takes_value(const struct option_spec *s)
 {
-	if (s->kind == KIND_JSON)
+	if (s->kind == KIND_JSON || s->kind == KIND_WAIT)
 		return optional_argument;
 	return s->kind == KIND_FLAG || s->kind == KIND_REFUSED_FLAG || s->kind == KIND_IGNORED_FLAG
 		       ? no_argument
@@ -238,6 +251,8 @@ int option_set(const struct option_spec *s, const char *value, struct options *o
 		return set_resilience(s, value, where);
 	case KIND_JSON:
 		return set_json(value, where);
+	case KIND_WAIT:
+		return set_wait(value, where);
 	case KIND_REFUSED_FLAG:
 	case KIND_REFUSED_VALUE:
 		log_error("--%s is refused: %s", s->name, s->help);

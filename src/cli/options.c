@@ -15,10 +15,13 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/uuid.h"
+#include "cli/help.h"
 #include "cli/options-table.h"
 
 /* getopt_long() returns this plus the index in option_specs for a long option. */
 #define LONG_BASE 0x100
+
+#define NO_VERB "no verb was given; see recryptctl --help"
 
 /*
  * @how leads the short options: ":" makes getopt_long() tell a missing value from an unknown
@@ -47,15 +50,22 @@ static void fill_getopt(const char *how, struct option *longs, char *shorts)
 	*shorts = '\0';
 }
 
-static const struct option_spec *find_spec(int c)
+/* A letter may be another option with another verb. */
+static const struct option_spec *find_spec(int c, enum verb verb)
 {
+	const struct option_spec *other = NULL;
+
 	assert(c < LONG_BASE + OPTIONS_MAX);
 	if (c >= LONG_BASE)
 		return &option_specs[c - LONG_BASE];
-	for (const struct option_spec *s = option_specs; s->name; s++)
-		if (s->letter == c)
+	for (const struct option_spec *s = option_specs; s->name; s++) {
+		if (s->letter != c)
+			continue;
+		if (s->verbs & ON(verb))
 			return s;
-	return NULL;
+		other = s;
+	}
+	return other;
 }
 
 static int refuse(const char *why)
@@ -64,12 +74,59 @@ static int refuse(const char *why)
 	return -EINVAL;
 }
 
-/* @c is what getopt_long() says of the argument before optind. */
-static int refuse_option(int c, char **argv)
+/* What may have been meant by a long option; NULL: nobody knows. */
+static const char *closest_option(const char *arg)
 {
-	log_error("%s \"%s\"; recryptctl --help lists the options",
-		  c == ':' ? "a value is missing after" : "unknown or ambiguous option",
-		  argv[optind - 1]);
+	const char *names[OPTIONS_MAX + 1];
+	size_t n = 0;
+
+	for (const struct option_spec *s = option_specs; s->name; s++)
+		names[n++] = s->name;
+	names[n] = NULL;
+	return strncmp(arg, "--", 2) == 0 ? help_closest(arg + 2, names) : NULL;
+}
+
+/* @c is what getopt_long() says of the argument before optind. @verb may be NULL. */
+static int refuse_option(int c, char **argv, const char *verb)
+{
+	const char *arg = argv[optind - 1];
+	const char *meant = closest_option(arg);
+
+	if (c == ':')
+		log_error("%s needs a value", arg);
+	else if (optopt >= LONG_BASE)
+		log_error("--%s takes no value", option_specs[optopt - LONG_BASE].name);
+	else if (meant)
+		log_error("unknown option \"%s\"; did you mean \"--%s\"?", arg, meant);
+	else
+		log_error("unknown or ambiguous option \"%s\"; see recryptctl %s%s--help", arg,
+			  verb ?: "", verb ? " " : "");
+	return -EINVAL;
+}
+
+/* Why a verb has no use for an option that somebody may expect it to have. */
+static int refuse_option_of(const struct option_spec *s, enum verb verb, const char *name)
+{
+	if (verb == VERB_SUSPEND && strcmp(s->name, "wait") == 0)
+		log_error("suspend has no option --wait (it always waits until the work has "
+			  "stopped)");
+	else
+		log_error("%s has no option --%s; its options: recryptctl %s --help", name, s->name,
+			  name);
+	return -EINVAL;
+}
+
+static int refuse_operand(const char *verb, unsigned max, const char *operand)
+{
+	if (max == 0)
+		log_error("%s takes no arguments, but \"%s\" was given", verb, operand);
+	else if (max == 1)
+		log_error("%s takes one %s, but a second was given: \"%s\"", verb,
+			  strstr(verb_find(verb)->operands, "DEVICE") ? "device" : "volume",
+			  operand);
+	else
+		log_error("%s takes at most %u arguments, and \"%s\" is one more", verb, max,
+			  operand);
 	return -EINVAL;
 }
 
@@ -85,9 +142,9 @@ static int move_verb(int argc, char **argv)
 	optind = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
 		if (c == ':' || c == '?')
-			return refuse_option(c, argv);
+			return refuse_option(c, argv, NULL);
 	if (optind >= argc)
-		return refuse("what to do is missing; recryptctl --help lists the verbs");
+		return refuse(NO_VERB);
 	verb = argv[optind];
 	memmove(argv + 2, argv + 1, (size_t)(optind - 1) * sizeof(*argv));
 	argv[1] = verb;
@@ -108,24 +165,18 @@ static int parse_verb_options(int argc, char **argv, unsigned max, struct option
 		const struct option_spec *s;
 
 		if (c == ':' || c == '?')
-			return refuse_option(c, argv);
-		s = find_spec(c);
+			return refuse_option(c, argv, argv[0]);
+		s = find_spec(c, o->verb);
 		if (!s)
 			return -EINVAL;
-		if (!(s->verbs & ON(o->verb))) {
-			log_error("--%s makes no sense with %s", s->name, argv[0]);
-			return -EINVAL;
-		}
+		if (!(s->verbs & ON(o->verb)))
+			return refuse_option_of(s, o->verb, argv[0]);
 		r = option_set(s, optarg, o);
 		if (r < 0)
 			return r;
 	}
-	if ((unsigned)(argc - optind) > max) {
-		log_error("%s, \"%s\" is too much",
-			  max == 1 ? "one device only" : "that many operands are not known",
-			  argv[(unsigned)optind + max]);
-		return -EINVAL;
-	}
+	if ((unsigned)(argc - optind) > max)
+		return refuse_operand(argv[0], max, argv[(unsigned)optind + max]);
 	o->target.operands = argv + optind;
 	o->target.device = argv[optind];
 	return 0;
@@ -225,6 +276,15 @@ static int check_unlock(const struct options *o)
 	return 0;
 }
 
+/* Of cancel it is for the prompt as well. */
+static int check_wait(const struct options *o)
+{
+	if (o->keys.timeout == 0 || o->daemon.wait ||
+	    (o->verb != VERB_ROTATE && o->verb != VERB_RESUME))
+		return 0;
+	return refuse("--timeout limits how long --wait waits; add --wait, or leave it out");
+}
+
 static bool is_standard_input(const char *file)
 {
 	return file && strcmp(file, "-") == 0;
@@ -281,6 +341,9 @@ int options_check(const struct options *o)
 	if (r < 0)
 		return r;
 	r = check_unlock(o);
+	if (r < 0)
+		return r;
+	r = check_wait(o);
 	if (r < 0)
 		return r;
 	r = check_sector_size(o->rotation.sector_size);
@@ -362,12 +425,22 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
-static const struct verb_spec *find_verb(const char *name)
+static int refuse_verb(const char *name)
 {
+	const char *names[OPTIONS_MAX];
+	const char *meant;
+	size_t n = 0;
+
 	for (const struct verb_spec *v = verb_specs; v->name; v++)
-		if (strcmp(v->name, name) == 0)
-			return v;
-	return NULL;
+		if (v->help)
+			names[n++] = v->name;
+	names[n] = NULL;
+	meant = help_closest(name, names);
+	if (meant)
+		log_error("unknown verb \"%s\"; did you mean \"%s\"?", name, meant);
+	else
+		log_error("unknown verb \"%s\"; recryptctl --help lists the verbs", name);
+	return -EINVAL;
 }
 
 static int check_all(const struct options *o)
@@ -380,6 +453,35 @@ static int check_all(const struct options *o)
 	return r < 0 ? r : options_check(o);
 }
 
+/* Of a command line that asks for help, with or without a verb. */
+static int parse_help(int argc, char **argv, struct options *o)
+{
+	const struct verb_spec *v = verb_find(argv[1]);
+
+	o->verb = o->help_of = VERB_HELP;
+	if (v && v->verb != VERB_HELP) {
+		o->help_of = v->verb;
+		return 0;
+	}
+	if (!v || argc < 3 || *argv[2] == '-')
+		return 0;
+	v = verb_find(argv[2]);
+	if (!v)
+		return refuse_verb(argv[2]);
+	o->help_of = v->verb;
+	return 0;
+}
+
+/* The words of another command line, which is not complete. */
+static int parse_complete(int argc, char **argv, struct options *o)
+{
+	if (argc < 3)
+		return refuse(NO_VERB);
+	o->target.operands = argv + 2;
+	o->target.device = argv[2];
+	return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	struct options o = OPTIONS_NONE;
@@ -387,26 +489,35 @@ int options_parse(int argc, char **argv, struct options *ret)
 	int r;
 
 	if (argc < 2)
-		return refuse("what to do is missing; recryptctl --help lists the verbs");
-	v = find_verb(argv[1]);
-	if (!v && *argv[1] == '-' && wants_help(argc, argv)) {
-		v = find_verb("help");
-	} else if (!v && *argv[1] == '-') {
+		return refuse(NO_VERB);
+	o.keys.tries = 3;
+	o.rotation.may_weaken = true; /* a person chooses */
+	v = verb_find(argv[1]);
+	if (v && v->verb == VERB_COMPLETE) {
+		o.verb = v->verb;
+		r = parse_complete(argc, argv, &o);
+		if (r >= 0)
+			*ret = o;
+		return r;
+	}
+	if ((v && v->verb == VERB_HELP) || wants_help(argc, argv) || strcmp(argv[1], "-h") == 0) {
+		if (!v && *argv[1] != '-')
+			return refuse_verb(argv[1]);
+		r = parse_help(argc, argv, &o);
+		if (r >= 0)
+			*ret = o;
+		return r;
+	}
+	if (!v && *argv[1] == '-') {
 		r = move_verb(argc, argv);
 		if (r < 0)
 			return r;
-		v = find_verb(argv[1]);
+		v = verb_find(argv[1]);
 	}
-	if (!v) {
-		log_error("unknown verb \"%s\"; recryptctl --help lists the verbs", argv[1]);
-		return -EINVAL;
-	}
+	if (!v)
+		return refuse_verb(argv[1]);
 	o.verb = v->verb;
-	o.keys.tries = 3;
-	o.rotation.may_weaken = true; /* a person chooses */
-	if (wants_help(argc, argv))
-		o.verb = VERB_HELP;
-	if (o.verb != VERB_HELP && o.verb != VERB_VERSION) {
+	if (o.verb != VERB_VERSION) {
 		r = parse_verb_options(argc - 1, argv + 1, v->max, &o);
 		if (r < 0)
 			return r;

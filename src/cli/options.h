@@ -36,9 +36,13 @@ enum verb {
 	VERB_WAIT,
 	VERB_ADD,
 	VERB_REMOVE,
+	VERB_COMPLETE, /* for the shells */
 };
 
 enum json_format { JSON_OFF, JSON_SHORT, JSON_PRETTY };
+
+/* Until the work is done, or until it is done or a person is needed. */
+enum wait_mode { WAIT_OFF, WAIT_DONE, WAIT_ATTENTION };
 
 #define OPTION_ANY_TOKEN    (-1)
 #define OPTION_NOT_GIVEN    UINT32_MAX
@@ -76,7 +80,7 @@ struct key_options {
 	bool token_only;
 	bool no_keyslots;      /* for the new key */
 	unsigned tries;        /* never 0 */
-	unsigned timeout;      /* seconds */
+	unsigned timeout;      /* seconds, also of a wait for the end of the work; 0: none */
 	uint32_t old_key_size; /* bytes that the current key must have; 0: any */
 	uint32_t new_key_size; /* as given; options_parse() puts it into rotation.key_size */
 };
@@ -103,20 +107,23 @@ struct output_options {
 	unsigned progress_frequency; /* seconds */
 	bool progress_json, verbose, debug;
 	enum json_format json;
+	const char *columns;
+	bool no_legend;
 };
 
 /* Of the verbs of the daemon. */
 struct control_options {
 	const char *remote; /* user@host, NULL: here */
 	const char *reason, *group;
-	bool no_ask_password, all, wait;
+	bool no_ask_password, all;
+	enum wait_mode wait;
 	bool host; /* the rate of the host */
 	bool now;  /* without waiting for a window */
 	const char *deadline;
 };
 
 struct options {
-	enum verb verb;
+	enum verb verb, help_of; /* of VERB_HELP: on which verb; VERB_HELP: on all */
 	struct target_options target;
 	struct key_options keys;
 	struct derive_options derive;
@@ -161,9 +168,6 @@ static inline bool options_choose_tokens(const struct options *o)
 
 /* Names what was given and changes nothing. Once the log's level is known. */
 void options_tell_ignored(const struct options *o);
-
-/* The usage of all verbs, on standard output. */
-int options_print_help(const char *program);
 
 /* "64M", "1GiB", "2MB", "2048S" in bytes, units as cryptsetup has them. -EINVAL, -EOVERFLOW. */
 int options_parse_size(const char *text, uint64_t *ret);

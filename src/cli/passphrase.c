@@ -227,6 +227,8 @@ int passphrase_confirm_lost(const char *device)
 	bool yes;
 	int r = terminal_confirm("Go on without these keyslots?", &yes);
 
+	if (r == -EINTR)
+		return log_refusal(r, "%s: interrupted; nothing was changed", device);
 	if (r < 0)
 		return log_error_errno(
 			r,

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "util/checked.h"
 #include "util/cleanup.h"
@@ -126,9 +128,30 @@ static struct progress_figures figures(const struct progress *p, uint64_t bytes,
 	double speed = f.elapsed_usec ? done / (double)f.elapsed_usec * (double)SECOND : 0;
 
 	f.speed = (uint64_t)speed;
-	if (speed > 0 && p->size > bytes)
+	if (p->rate > 0 && p->size > bytes) {
+		f.speed = p->rate;
+		f.eta_usec = p->left_usec;
+	} else if (speed > 0 && p->size > bytes)
 		f.eta_usec = (uint64_t)((double)(p->size - bytes) / speed * (double)SECOND);
 	return f;
+}
+
+/* A line that wraps would leave its first part behind, each time. */
+static void fit(FILE *out, char *line)
+{
+	struct winsize size;
+
+	if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return;
+	while (strlen(line) >= size.ws_col && strrchr(line, ','))
+		*strrchr(line, ',') = '\0';
+}
+
+static bool may_draw(const struct progress *p)
+{
+	const char *term = getenv("TERM");
+
+	return p->terminal && !p->json && !p->frequency && !(term && strcmp(term, "dumb") == 0);
 }
 
 static void print(struct progress *p, const struct progress_figures *f, bool final)
@@ -141,9 +164,10 @@ static void print(struct progress *p, const struct progress_figures *f, bool fin
 	if (r < 0)
 		return;
 	/* Progress is no reason to fail: where nobody reads it, nobody misses it. */
-	if (p->json || !p->terminal || p->frequency) {
+	if (!may_draw(p)) {
 		(void)fprintf(p->out, "%s\n", line);
 	} else {
+		fit(p->out, line);
 		(void)fprintf(p->out, "\33[2K\r%s%s", line, final ? "\n" : "");
 		p->line_open = !final;
 	}
@@ -162,8 +186,9 @@ void progress_update(struct progress *p, uint64_t bytes, uint64_t now_usec)
 		p->start_bytes = bytes;
 		return;
 	}
-	if (!final && now_usec - p->last_usec < interval)
+	if (p->ended || (!final && now_usec - p->last_usec < interval))
 		return;
+	p->ended = final;
 	p->last_usec = now_usec;
 	f = figures(p, bytes, now_usec);
 	print(p, &f, final);

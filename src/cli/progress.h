@@ -16,8 +16,10 @@ struct progress {
 	uint64_t size;       /* bytes in all */
 	unsigned frequency;  /* seconds between lines, 0: rewritten line or every half second */
 	bool json, terminal; /* terminal: rewrite the line */
+	/* As somebody tells who knows better than a mean since the start; 0: nobody does. */
+	uint64_t rate, left_usec;
 	/* Of the meter itself; microseconds, bytes. */
-	bool started, line_open;
+	bool started, line_open, ended;
 	uint64_t start_usec, last_usec, start_bytes;
 };
 
@@ -31,7 +33,7 @@ struct progress_figures {
 
 /*
  * Prints when a line is due. @bytes are done in all (not only in this run), @now_usec is monotonic.
- * The first call only starts the clock; @bytes == size prints the final line.
+ * The first call only starts the clock; @bytes == size prints the final line, once.
  */
 void progress_update(struct progress *p, uint64_t bytes, uint64_t now_usec);
 

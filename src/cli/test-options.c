@@ -15,6 +15,7 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "cli/options-table.h"
+#include "cli/exit-code.h"
 #include "cli/program.h"
 #include "model/settings.h"
 
@@ -258,12 +259,13 @@ static void verbs_are_known_and_know_their_options(void **state)
 	parse_good("recryptctl --version", &o);
 	assert_int_equal(o.verb, VERB_VERSION);
 
-	assert_refused("recryptctl", -EINVAL, "missing");
+	assert_refused("recryptctl", -EINVAL, "no verb");
 	assert_refused("recryptctl rencrypt img", -EINVAL, "unknown verb \"rencrypt\"");
-	assert_refused("recryptctl reencrypt img --json", -EINVAL, "--json makes no sense");
-	assert_refused("recryptctl status img --key-file k", -EINVAL, "--key-file makes no sense");
-	assert_refused("recryptctl recover img --cipher x", -EINVAL, "--cipher makes no sense");
-	assert_refused("recryptctl cancel img --init-only", -EINVAL, "--init-only makes no sense");
+	assert_refused("recryptctl reencrypt img --json", -EINVAL, "has no option --json");
+	assert_refused("recryptctl status img --key-file k", -EINVAL,
+		       "status has no option --key-file; its options: recryptctl status --help");
+	assert_refused("recryptctl recover img --cipher x", -EINVAL, "has no option --cipher");
+	assert_refused("recryptctl cancel img --init-only", -EINVAL, "has no option --init-only");
 }
 
 /* Scripts for cryptsetup have options such as -q there. */
@@ -285,12 +287,12 @@ static void options_may_stand_before_the_verb(void **state)
 	parse_good("recryptctl -q --help", &o);
 	assert_int_equal(o.verb, VERB_HELP);
 
-	assert_refused("recryptctl -q", -EINVAL, "what to do is missing");
+	assert_refused("recryptctl -q", -EINVAL, "no verb was given; see recryptctl --help");
 	assert_refused("recryptctl -q rencrypt img", -EINVAL, "unknown verb \"rencrypt\"");
 	assert_refused("recryptctl --nope reencrypt img", -EINVAL,
-		       "unknown or ambiguous option \"--nope\"");
-	assert_refused("recryptctl --key-file", -EINVAL, "a value is missing after \"--key-file\"");
-	assert_refused("recryptctl --json reencrypt img", -EINVAL, "--json makes no sense");
+		       "unknown or ambiguous option \"--nope\"; see recryptctl --help");
+	assert_refused("recryptctl --key-file", -EINVAL, "--key-file needs a value");
+	assert_refused("recryptctl --json reencrypt img", -EINVAL, "has no option --json");
 }
 
 static void sizes_have_the_units_of_cryptsetup(void **state)
@@ -354,10 +356,11 @@ static void nonsense_is_refused(void **state)
 {
 	(void)state;
 	assert_refused("recryptctl reencrypt", -EINVAL, "missing");
-	assert_refused("recryptctl reencrypt a b", -EINVAL, "\"b\" is too much");
+	assert_refused("recryptctl reencrypt a b", -EINVAL,
+		       "reencrypt takes one device, but a second was given: \"b\"");
 	assert_refused("recryptctl reencrypt a --frobnicate", -EINVAL, "--frobnicate");
 	assert_refused("recryptctl reencrypt a -Z", -EINVAL, "-Z");
-	assert_refused("recryptctl reencrypt a --cipher", -EINVAL, "a value is missing");
+	assert_refused("recryptctl reencrypt a --cipher", -EINVAL, "needs a value");
 	assert_refused("recryptctl reencrypt a --cipher=", -EINVAL, "must not be empty");
 	assert_refused("recryptctl reencrypt a --key-slot 32", -EINVAL, "between 0 and 31");
 	assert_refused("recryptctl reencrypt a --token-id 32", -EINVAL, "between 0 and 31");
@@ -469,6 +472,101 @@ static void exit_codes_are_those_of_cryptsetup(void **state)
 	assert_int_equal(exit_code(-EBUSY), 5);
 }
 
+/* An error that stood in two rows would have the number of the first. */
+static void each_error_has_one_exit_code(void **state)
+{
+	(void)state;
+	for (const struct exit_row *row = exit_rows; row->text; row++) {
+		assert_int_equal(row->code, row - exit_rows);
+		for (size_t i = 0; i < ARRAY_SIZE(row->errors) && row->errors[i]; i++)
+			assert_int_equal(exit_code(-row->errors[i]), row->code);
+	}
+	assert_int_equal(exit_code(-ERROR_WAIT_CANCELLED), EXIT_OF_WAIT);
+	assert_int_equal(exit_code(-ERROR_WAIT_TIMEOUT), EXIT_OF_WAIT + 5);
+}
+
+static void a_wait_has_an_end_or_none(void **state)
+{
+	struct options o;
+
+	(void)state;
+	parse_good("recryptctl rotate --wait a", &o);
+	assert_int_equal(o.daemon.wait, WAIT_DONE);
+	assert_string_equal(o.target.device, "a");
+	parse_good("recryptctl wait --wait=attention --timeout=5", &o);
+	assert_int_equal(o.daemon.wait, WAIT_ATTENTION);
+	assert_int_equal(o.keys.timeout, 5);
+	assert_refused("recryptctl rotate --timeout=5 a", -EINVAL, "add --wait");
+	assert_refused("recryptctl wait --wait=yes", -EINVAL, "must be done or attention");
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+	(void)state;
+	assert_refused("recryptctl", -EINVAL, "no verb was given; see recryptctl --help");
+	assert_refused("recryptctl lst", -EINVAL, "unknown verb \"lst\"; did you mean \"list\"?");
+	assert_refused("recryptctl lst --help", -EINVAL, "did you mean \"list\"?");
+	assert_refused("recryptctl help lst", -EINVAL, "did you mean \"list\"?");
+	assert_refused("recryptctl list a", -EINVAL,
+		       "list takes no arguments, but \"a\" was given");
+	assert_refused("recryptctl lock a b", -EINVAL,
+		       "lock takes one volume, but a second was given: \"b\"");
+	assert_refused("recryptctl rate a b c", -EINVAL,
+		       "rate takes at most 2 arguments, and \"c\" is one more");
+	assert_refused("recryptctl suspend --wait a", -EINVAL,
+		       "suspend has no option --wait (it always waits until the work has stopped)");
+	assert_refused("recryptctl rotate --all=yes", -EINVAL, "--all takes no value");
+	assert_refused("recryptctl rotate --grop x", -EINVAL, "did you mean \"--group\"?");
+	assert_refused("recryptctl rotate a --group", -EINVAL, "--group needs a value");
+	assert_refused(
+		"recryptctl rotate --frobnicate a", -EINVAL,
+		"unknown or ambiguous option \"--frobnicate\"; see recryptctl rotate --help");
+}
+
+static void help_is_of_a_verb_or_of_all(void **state)
+{
+	static const struct {
+		const char *line;
+		enum verb verb;
+	} lines[] = {
+		{"recryptctl --help", VERB_HELP},        {"recryptctl -h", VERB_HELP},
+		{"recryptctl help", VERB_HELP},          {"recryptctl -v --help", VERB_HELP},
+		{"recryptctl help rotate", VERB_ROTATE}, {"recryptctl rotate --help", VERB_ROTATE},
+		{"recryptctl --help rate", VERB_RATE},   {"recryptctl list -?", VERB_LIST},
+		{"recryptctl rate x --help", VERB_RATE},
+	};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		parse_good(lines[i].line, &o);
+		assert_int_equal(o.verb, VERB_HELP);
+		assert_int_equal(o.help_of, lines[i].verb);
+	}
+}
+
+/* What completion offers would otherwise be a second list, and go its own way. */
+static void what_completion_offers_is_accepted(void **state)
+{
+	(void)state;
+	for (const struct value_spec *v = value_specs; v->option; v++) {
+		const struct option_spec *s = option_find(v->option);
+		char values[256], *save = NULL;
+
+		assert_non_null(s);
+		assert_true(strlen(v->values) < sizeof(values));
+		strcpy(values, v->values);
+		for (char *w = strtok_r(values, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+			struct options o = OPTIONS_NONE;
+
+			o.keys.tries = 1;
+			assert_int_equal(option_set(s, w, &o), 0);
+			if (options_check(&o) < 0)
+				fail_msg("--%s %s is refused", s->name, w);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +585,11 @@ int main(void)
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(every_setting_of_a_rotation_has_an_option),
 		cmocka_unit_test(exit_codes_are_those_of_cryptsetup),
+		cmocka_unit_test(each_error_has_one_exit_code),
+		cmocka_unit_test(a_wait_has_an_end_or_none),
+		cmocka_unit_test(what_is_wrong_is_named),
+		cmocka_unit_test(help_is_of_a_verb_or_of_all),
+		cmocka_unit_test(what_completion_offers_is_accepted),
 	};
 
 	log_init("test-options", LOG_NOTICE);

@@ -19,6 +19,7 @@
 #include "util/log.h"
 #include "cli/passphrase.h"
 #include "cli/terminal.h"
+#include "cli/exit-code.h"
 #include "cli/program.h"
 
 static char path[] = "/tmp/test-passphrase-XXXXXX";

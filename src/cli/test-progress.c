@@ -135,6 +135,31 @@ static void a_frequency_makes_separate_lines_that_seldom(void **state)
 	free(text);
 }
 
+static void the_end_is_told_once(void **state)
+{
+	static const uint64_t twice[][2] = {{0, 0}, {100, 10000000}, {100, 11000000}};
+	char *text = print((struct progress){.size = 100 * MIB}, twice, 3);
+
+	(void)state;
+	assert_string_equal(text, "Finished, time 00m10s,  100 MiB written, speed  10.0 MiB/s\n");
+	free(text);
+}
+
+/* After a change of the limit the mean since the start would be wrong for hours. */
+static void who_knows_the_rate_is_believed(void **state)
+{
+	static const uint64_t slower[][2] = {{0, 0}, {50, 1000000}, {100, 10000000}};
+	char *text =
+		print((struct progress){.size = 100 * MIB, .rate = MIB, .left_usec = 50 * SECONDS},
+		      slower, 3);
+
+	(void)state;
+	assert_string_equal(text,
+			    "Progress:  50.0%, ETA 00m50s,   50 MiB written, speed 1024.0 KiB/s\n"
+			    "Finished, time 00m10s,  100 MiB written, speed  10.0 MiB/s\n");
+	free(text);
+}
+
 static void nothing_done_yet_has_no_speed_and_no_end(void **state)
 {
 	static const uint64_t still[][2] = {{0, 0}, {0, 600000}};
@@ -157,8 +182,11 @@ int main(void)
 		cmocka_unit_test(a_file_gets_lines_every_half_second),
 		cmocka_unit_test(a_terminal_gets_one_line_that_is_rewritten),
 		cmocka_unit_test(a_frequency_makes_separate_lines_that_seldom),
+		cmocka_unit_test(the_end_is_told_once),
+		cmocka_unit_test(who_knows_the_rate_is_believed),
 		cmocka_unit_test(nothing_done_yet_has_no_speed_and_no_end),
 	};
 
+	assert_int_equal(setenv("TERM", "xterm", 1), 0); /* no line is drawn over on a dumb one */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,7 @@ static bool changes_something(enum verb verb)
 	case VERB_CHECK:
 	case VERB_MONITOR:
 	case VERB_WAIT:
+	case VERB_COMPLETE:
 		return false;
 	case VERB_REENCRYPT:
 	case VERB_RECOVER:
@@ -150,6 +151,59 @@ static bool only_reads(sd_bus_message *call)
 	return false;
 }
 
+struct answer {
+	sd_bus_message *reply;
+	bool here;
+};
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *e)
+{
+	struct answer *a = userdata;
+
+	(void)e;
+	a->reply = sd_bus_message_ref(m);
+	a->here = true;
+	return 0;
+}
+
+static int wait_for_answer(struct client *c, const struct answer *a)
+{
+	while (!a->here) {
+		int r = sd_bus_process(c->bus, NULL);
+
+		if (r == 0 && !*c->stop)
+			r = sd_bus_wait(c->bus, UINT64_MAX);
+		if (*c->stop)
+			return -EINTR;
+		if (r < 0 && r != -EINTR)
+			return r;
+	}
+	return 0;
+}
+
+/* sd_bus_call() goes on waiting where a signal comes. */
+static int call_until_stopped(struct client *c, sd_bus_message *call, sd_bus_error *e,
+			      sd_bus_message **ret)
+{
+	_cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+	struct answer a = {};
+	int r = sd_bus_call_async(c->bus, &slot, call, on_answer, &a, 0);
+
+	if (r < 0)
+		return r;
+	r = wait_for_answer(c, &a);
+	if (r < 0)
+		return r;
+	if (!sd_bus_message_is_method_error(a.reply, NULL)) {
+		*ret = a.reply;
+		return 0;
+	}
+	(void)sd_bus_error_copy(e, sd_bus_message_get_error(a.reply));
+	r = -sd_bus_message_get_errno(a.reply);
+	sd_bus_message_unref(a.reply);
+	return r < 0 ? r : -EIO;
+}
+
 int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_reply)
 {
 	_cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
@@ -165,7 +219,11 @@ int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_rep
 	r = sd_bus_message_set_auto_start(m, c->may_start && !c->reached);
 	if (r < 0)
 		return log_error_errno(r, "recryptd cannot be called");
-	r = sd_bus_call(c->bus, m, 0, &e, &reply);
+	r = c->stop ? call_until_stopped(c, m, &e, &reply) : sd_bus_call(c->bus, m, 0, &e, &reply);
+	if (r == -EINTR) {
+		c->interrupted = true;
+		return r;
+	}
 
 	*c->last_error = '\0';
 	c->reached = c->reached || r >= 0;
@@ -206,6 +264,18 @@ int client_call(struct client *c, const char *path, const char *interface, const
 	if (r < 0)
 		return log_error_errno(r, "%s cannot be called", member);
 	return client_send(c, TAKE_PTR(call), ret_reply);
+}
+
+void client_never_start(struct client *c)
+{
+	c->may_start = false;
+}
+
+void client_free_paths(char **paths)
+{
+	for (char **p = paths; p && *p; p++)
+		free(*p);
+	free(paths);
 }
 
 int client_read_path(sd_bus_message *reply, char **ret)
@@ -312,8 +382,10 @@ int print_json(json_object *o, enum json_format format, FILE *out)
 	assert(format != JSON_OFF);
 	if (!text)
 		return log_error_errno(-ENOMEM, "cannot write to standard output");
-	fprintf(out, "%s\n", text);
-	return fflush(out) == 0 ? 0 : log_error_errno(-errno, "cannot write to standard output");
+	/* What did not fit into the buffer is lost before fflush(), which then succeeds. */
+	if (fprintf(out, "%s\n", text) < 0 || fflush(out) != 0)
+		return log_error_errno(-errno, "cannot write to standard output");
+	return 0;
 }
 
 const char *json_text(json_object *o, const char *key)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
@@ -16,13 +17,15 @@
 
 struct client {
 	sd_bus *bus;
-	const char *remote;   /* NULL: this host */
-	bool may_ask;         /* for a password, in this terminal */
-	pid_t agent;          /* that asks, or 0 */
-	bool may_start;       /* calls start the service */
-	bool log_off;         /* a failure is nobody's business */
-	bool reached;         /* somebody answered */
-	char last_error[128]; /* name of the last error, as on the bus */
+	const char *remote;                /* NULL: this host */
+	bool may_ask;                      /* for a password, in this terminal */
+	pid_t agent;                       /* that asks, or 0 */
+	bool log_off;                      /* a failure is nobody's business */
+	bool reached;                      /* somebody answered */
+	bool may_start;                    /* calls start the daemon */
+	bool interrupted;                  /* such a call */
+	const volatile sig_atomic_t *stop; /* ends a call, with -EINTR; NULL: nothing does */
+	char last_error[128];              /* name of the last error, as on the bus */
 };
 
 /*
@@ -58,6 +61,12 @@ int client_call(struct client *c, const char *path, const char *interface, const
 int client_new_call(struct client *c, const char *path, const char *interface, const char *member,
 		    sd_bus_message **ret);
 int client_send(struct client *c, sd_bus_message *call, sd_bus_message **ret_reply);
+
+/* From here on no call starts the daemon, where it is stopped. */
+void client_never_start(struct client *c);
+
+/* NULL-terminated, of paths that strdup() made; may be NULL. */
+void client_free_paths(char **paths);
 
 /* The object path in @reply; the caller frees it. Logs nothing. */
 int client_read_path(sd_bus_message *reply, char **ret);

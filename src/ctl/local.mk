@@ -11,13 +11,18 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/carry-over.c src/ctl/check-begun.c \
 	src/ctl/agent.c src/ctl/agent.h \
 	src/ctl/client.c src/ctl/client.h \
+	src/ctl/interrupt.c src/ctl/interrupt.h \
 	src/ctl/run-worker.c src/ctl/run-worker.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \
+	src/ctl/complete.c src/ctl/complete.h \
 	src/ctl/verb-cancel.c src/ctl/verb-change.c src/ctl/verb-config.c src/ctl/verb-reencrypt.c src/ctl/verb-show.c \
-	src/ctl/verb-history.c src/ctl/verb-unlock.c src/ctl/verb-watch.c src/ctl/verbs.h \
+	src/ctl/verb-history.c src/ctl/verb-monitor.c src/ctl/verb-unlock.c src/ctl/verb-wait.c src/ctl/verbs.h \
 	src/ctl/volume-find.c \
+	src/ctl/table.c src/ctl/table.h \
+	src/ctl/volume-table.c src/ctl/volume-table.h \
 	src/ctl/volume-view.c src/ctl/volume-view.h \
+	src/ctl/wait.c src/ctl/wait.h \
 	src/ctl/watch.c src/ctl/watch.h
 src_ctl_recryptctl_LDADD = src/daemon/libdaemon.a $(CTL_LIBS)
 
@@ -29,9 +34,13 @@ src_ctl_test_status_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/ctl/test-view
 src_ctl_test_view_SOURCES = src/ctl/test-view.c src/ctl/agent.c src/ctl/bus-json.c src/ctl/client.c \
-	src/ctl/volume-view.c
+	src/ctl/table.c src/ctl/volume-table.c src/ctl/volume-view.c
 src_ctl_test_view_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/ctl/test-append-options
 src_ctl_test_append_options_SOURCES = src/ctl/test-append-options.c src/ctl/append-options.c $(TEST_BUS)
 src_ctl_test_append_options_LDADD = src/daemon/libdaemon.a $(CTL_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/ctl/test-table
+src_ctl_test_table_SOURCES = src/ctl/test-table.c src/ctl/table.c
+src_ctl_test_table_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)

@@ -17,12 +17,15 @@
 #include "ctl/verbs.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "cli/exit-code.h"
+#include "cli/help.h"
 #include "cli/program.h"
 
-static int run_recover(const struct options *o, char **argv)
+static int run_here(const struct options *o, char **argv)
 {
-	(void)o;
-	return run_worker(argv);
+	int r = check_kind(o);
+
+	return r < 0 ? r : run_worker(argv);
 }
 
 static int run_reencrypt(const struct options *o, char **argv)
@@ -30,7 +33,7 @@ static int run_reencrypt(const struct options *o, char **argv)
 	bool done;
 	int r = verb_reencrypt(o, &done);
 
-	return done ? r : run_worker(argv);
+	return done ? r : run_here(o, argv);
 }
 
 static int run_cancel(const struct options *o, char **argv)
@@ -38,7 +41,7 @@ static int run_cancel(const struct options *o, char **argv)
 	bool done;
 	int r = verb_cancel(o, &done);
 
-	return done ? r : run_worker(argv);
+	return done ? r : run_here(o, argv);
 }
 
 static int run_status(const struct options *o, char **argv)
@@ -54,9 +57,8 @@ static int check_printed(int r)
 
 static int run_help(const struct options *o, char **argv)
 {
-	(void)o;
 	(void)argv;
-	return check_printed(options_print_help("recryptctl"));
+	return check_printed(help_print("recryptctl", o->help_of, stdout));
 }
 
 static int run_version(const struct options *o, char **argv)
@@ -71,20 +73,20 @@ static const struct {
 	enum verb verb;
 	int (*run)(const struct options *o, char **argv);
 } verbs[] = {
-	{VERB_REENCRYPT, run_reencrypt}, {VERB_RECOVER, run_recover}, {VERB_CANCEL, run_cancel},
-	{VERB_STATUS, run_status},       {VERB_HELP, run_help},       {VERB_VERSION, run_version},
+	{VERB_REENCRYPT, run_reencrypt}, {VERB_RECOVER, run_here}, {VERB_CANCEL, run_cancel},
+	{VERB_STATUS, run_status},       {VERB_HELP, run_help},    {VERB_VERSION, run_version},
 };
 
 static const struct {
 	enum verb verb;
 	int (*run)(const struct options *o);
 } daemon_verbs[] = {
-	{VERB_LIST, verb_list},       {VERB_ROTATE, verb_rotate}, {VERB_SUSPEND, verb_suspend},
-	{VERB_RESUME, verb_resume},   {VERB_RATE, verb_rate},     {VERB_UNLOCK, verb_unlock},
-	{VERB_LOCK, verb_lock},       {VERB_KEYS, verb_keys},     {VERB_CHECK, verb_check},
-	{VERB_MONITOR, verb_monitor}, {VERB_WAIT, verb_wait},     {VERB_ADD, verb_add},
-	{VERB_REMOVE, verb_remove},   {VERB_ACCEPT, verb_accept}, {VERB_CONFIG, verb_config},
-	{VERB_HISTORY, verb_history},
+	{VERB_LIST, verb_list},       {VERB_ROTATE, verb_rotate},     {VERB_SUSPEND, verb_suspend},
+	{VERB_RESUME, verb_resume},   {VERB_RATE, verb_rate},         {VERB_UNLOCK, verb_unlock},
+	{VERB_LOCK, verb_lock},       {VERB_KEYS, verb_keys},         {VERB_CHECK, verb_check},
+	{VERB_MONITOR, verb_monitor}, {VERB_WAIT, verb_wait},         {VERB_ADD, verb_add},
+	{VERB_REMOVE, verb_remove},   {VERB_ACCEPT, verb_accept},     {VERB_CONFIG, verb_config},
+	{VERB_HISTORY, verb_history}, {VERB_COMPLETE, verb_complete},
 };
 
 int main(int argc, char **argv)

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/exit-code.h"
 #include "cli/program.h"
 #include "util/checked.h"
 #include "util/cleanup.h"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ctl/status-format.h"
+#include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 static const char *table_name(enum status_table table)
 {
@@ -96,10 +98,36 @@ static void print_fixed_size(uint64_t size, FILE *out)
 			size, size);
 }
 
+static bool daemon_is(const struct status *s, const char *state)
+{
+	return s->daemon_state && strcmp(s->daemon_state, state) == 0;
+}
+
+/* What the user should do next about a volume of the daemon; false: nothing that is known here. */
+static bool print_advice_of_daemon(const struct status *s, FILE *out)
+{
+	static const char *const at_work[] = {"queued", "preparing", "running", "reversing",
+					      "finishing"};
+	const char *verb = daemon_is(s, "locked")                                ? "unlock"
+			   : daemon_is(s, "suspended") || daemon_is(s, "failed") ? "resume"
+										 : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(at_work); i++)
+		if (daemon_is(s, at_work[i]))
+			return true;
+	if (!verb)
+		return false;
+	fprintf(out, "Next:         recryptctl %s", verb);
+	print_masked(out, " ", s->daemon_name, "\n");
+	return true;
+}
+
 /* What the user should do next. */
 static void print_advice(const struct status *s, FILE *out)
 {
-	if (s->luks.only_cryptsetup)
+	if (s->luks.reenc.state != LUKS_REENC_NONE && print_advice_of_daemon(s, out))
+		/* and nothing else */;
+	else if (s->luks.only_cryptsetup)
 		fprintf(out,
 			"Next:         cryptsetup reencrypt --resume-only; recryptctl cannot\n");
 	else if (s->luks.reenc.state == LUKS_REENC_CLEAN &&

@@ -26,6 +26,9 @@ struct status {
 	 * what is re-encrypted. */
 	uint64_t active_size, data_size;
 	const char *other_name; /* dm name of another open volume with this UUID, or NULL */
+	/* What the daemon makes of it: its state, and the name that its verbs take; NULL: it knows
+	 * nothing of the volume. */
+	const char *daemon_state, *daemon_name;
 	struct luks_status luks;
 };
 

@@ -164,10 +164,18 @@ static int format_text(const struct status *s, json_object *daemon, FILE *out)
 
 	if (r < 0)
 		return r;
-	r = daemon ? view_work(daemon, out) : 0;
+	r = daemon ? view_work(daemon, s->luks.reenc.state != LUKS_REENC_NONE, out) : 0;
 	if (r < 0)
 		return r;
 	return fflush(out) == 0 ? 0 : -errno;
+}
+
+static void note_daemon(struct status *s, json_object *daemon)
+{
+	const char *name = daemon ? json_text(daemon, "Name") : "";
+
+	s->daemon_state = daemon ? json_text(daemon, "State") : NULL;
+	s->daemon_name = *name ? name : daemon ? json_text(daemon, "Device") : NULL;
 }
 
 int status_print(const struct options *o, json_object *daemon, FILE *out)
@@ -178,6 +186,7 @@ int status_print(const struct options *o, json_object *daemon, FILE *out)
 	struct status s = {.device = device, .header = o->target.header};
 	int r;
 
+	note_daemon(&s, daemon);
 	r = resolve_device(o, daemon, device, sizeof(device));
 	if (r < 0)
 		return r;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "ctl/volume-table.h"
 #include "ctl/volume-view.h"
 #include "model/properties.h"
 #include "util/checked.h"
@@ -75,9 +76,36 @@ static void text_of_a_header_cannot_move_the_cursor(void **state)
 #define DIRTY     "\"d\\u001b\\u202e\\u009b\""
 #define TEXT(key) "\"" key "\": " DIRTY ", "
 
-static int view_bar_of_100(json_object *v, FILE *out)
+static int view_work_of(json_object *v, FILE *out)
 {
-	return view_bar(v, 100, out);
+	return view_work(v, true, out);
+}
+
+static int view_outdated_work_of(json_object *v, FILE *out)
+{
+	return view_work(v, false, out);
+}
+
+static int view_table(json_object *volumes, const char *columns, unsigned width, FILE *out)
+{
+	const struct table_style style = {.width = width, .legend = true, .colour = true};
+
+	return volume_table_print(volumes, columns, NULL, &style, out);
+}
+
+static int view_list(json_object *volumes, FILE *out)
+{
+	return view_table(volumes, VOLUME_LIST_COLUMNS, 0, out);
+}
+
+static int view_list_of_40(json_object *volumes, FILE *out)
+{
+	return view_table(volumes, VOLUME_LIST_COLUMNS, 40, out);
+}
+
+static int view_monitor(json_object *volumes, FILE *out)
+{
+	return view_table(volumes, VOLUME_MONITOR_COLUMNS, 0, out);
 }
 
 static void no_view_passes_on_what_a_terminal_obeys(void **state)
@@ -94,8 +122,8 @@ static void no_view_passes_on_what_a_terminal_obeys(void **state)
 	static const struct {
 		int (*view)(json_object *, FILE *);
 		const char *json;
-	} views[] = {{view_volume, volume}, {view_work, volume},       {view_keys, volume},
-		     {view_check, volume},  {view_bar_of_100, volume}, {view_list, NULL}};
+	} views[] = {{view_volume, volume}, {view_work_of, volume}, {view_keys, volume},
+		     {view_check, volume},  {view_monitor, NULL},   {view_list, NULL}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
@@ -122,24 +150,45 @@ static void a_volume_at_work_has_its_figures(void **state)
 
 	(void)state;
 	assert_shows(view_list, json,
-		     "home                 running       1.0 MiB   12.5%   "
-		     "64.0 KiB/s  128.0 KiB/s         -  /dev/sda2\n");
+		     "NAME  STATE       SIZE   DONE        RATE        LIMIT  LEFT  DEVICE\n"
+		     "home  running  1.0 MiB  12.5%  64.0 KiB/s  128.0 KiB/s     -  /dev/sda2\n");
+	assert_shows(view_list_of_40, json,
+		     "NAME  STATE     DONE        RATE  LEFT\n"
+		     "home  running  12.5%  64.0 KiB/s     -\n");
 }
 
 static void all_is_done_while_it_is_finishing(void **state)
 {
-	json_object *o = json_tokener_parse("{\"Name\": \"home\", \"State\": \"finishing\","
-					    "\"Mode\": \"\", \"BytesTotal\": 1024,"
-					    "\"BytesDone\": 0}");
-	char line[256] = "";
-	FILE *f = fmemopen(line, sizeof(line), "w");
-
 	(void)state;
-	assert_non_null(f);
-	assert_int_equal(view_bar(o, 0, f), 0);
-	(void)fclose(f);
-	assert_non_null(strstr(line, "finishing  [##########] 100.0%"));
-	json_object_put(o);
+	assert_shows(view_monitor,
+		     "[{\"Name\": \"home\", \"State\": \"finishing\", \"Mode\": \"\", "
+		     "\"BytesTotal\": 1024, \"BytesDone\": 0}]",
+		     "home  finishing  [####################]  100.0%");
+}
+
+static void a_volume_is_called_by_its_mapping_or_its_file(void **state)
+{
+	(void)state;
+	assert_shows(view_list, "[{\"Name\": \"\", \"Device\": \"/srv/a/image.luks\"}]",
+		     "\nimage.luks ");
+	assert_shows(view_list, "[{\"Name\": \"home\", \"Device\": \"/dev/sda2\"}]", "\nhome ");
+}
+
+static void what_needs_a_person_has_a_colour(void **state)
+{
+	(void)state;
+	assert_shows(view_list, "[{\"Name\": \"a\", \"State\": \"failed\"}]", "\n\33[31ma ");
+	assert_shows(view_list, "[{\"Name\": \"a\", \"State\": \"locked\"}]", "\n\33[33ma ");
+	assert_shows(view_list, "[{\"Name\": \"a\", \"State\": \"running\"}]", "\na ");
+}
+
+static void columns_are_chosen_by_name(void **state)
+{
+	(void)state;
+	assert_int_equal(volume_table_check("name,State,REASON"), 0);
+	assert_int_equal(volume_table_check("NAME,,STATE"), -EINVAL);
+	assert_int_equal(volume_table_check("NAMES"), -EINVAL);
+	assert_int_equal(volume_table_check(""), -EINVAL);
 }
 
 static void who_is_made_way_for_and_until_when_is_told(void **state)
@@ -152,13 +201,13 @@ static void who_is_made_way_for_and_until_when_is_told(void **state)
 	char *text;
 
 	(void)state;
-	assert_shows(view_work, json,
+	assert_shows(view_work_of, json,
 		     "Governor:     idle, the volume is in use?: 2.0 MiB/s\n"
 		     "Window:       Mon 22:00 for 8h\n"
 		     "Window:       daily for 1h\n");
-	assert_shows(view_work, json, ", will be missed\n");
-	text = shown(view_work, "{\"State\": \"idle\", \"Governor\": \"none\", \"Windows\": [],"
-				"\"Deadline\": 0}");
+	assert_shows(view_work_of, json, ", will be missed\n");
+	text = shown(view_work_of, "{\"State\": \"idle\", \"Governor\": \"none\", \"Windows\": [],"
+				   "\"Deadline\": 0}");
 	assert_string_equal(text, "Daemon:       idle\n");
 	free(text);
 }
@@ -184,8 +233,7 @@ static void an_idle_volume_has_none(void **state)
 	assert_shows(view_list,
 		     "[{\"Name\": \"\", \"Device\": \"/img\", \"State\": \"idle\", \"Mode\": \"\","
 		     "\"BytesTotal\": 1024}]",
-		     "/img                 idle          1.0 KiB       -            -            - "
-		     "        -  /img\n");
+		     "img   idle   1.0 KiB     -     -      -     -  /img\n");
 }
 
 static void an_obstacle_is_told(void **state)
@@ -231,17 +279,43 @@ static void stall_target_out_of_reach_is_told(void **state)
 	char *text;
 
 	(void)state;
-	assert_shows(view_work,
+	assert_shows(view_work_of,
 		     "{\"State\": \"running\", \"LongestStall\": 260400, "
 		     "\"StallPercentile999\": 230100, \"StallTarget\": 50000, "
 		     "\"UnavoidableStall\": 110300}",
 		     "Stall:        260.4 ms at most, 230.1 ms in 99.9 % of the ranges\n"
 		     "Stall target: out of reach (50 ms): flushes and seeks of the disk take 110 "
 		     "ms\n");
-	text = shown(view_work, "{\"State\": \"running\", \"LongestStall\": 40000, "
-				"\"StallTarget\": 50000, \"UnavoidableStall\": 0}");
+	text = shown(view_work_of, "{\"State\": \"running\", \"LongestStall\": 40000, "
+				   "\"StallTarget\": 50000, \"UnavoidableStall\": 0}");
 	assert_null(strstr(text, "out of reach"));
 	free(text);
+}
+
+static void what_is_over_is_not_told_as_going_on(void **state)
+{
+	static const char json[] = "{\"Device\": \"/dev/x\", \"State\": \"suspended\", \"Mode\": "
+				   "\"reencrypt\", \"RateLimit\": 1024}";
+	char *text = shown(view_outdated_work_of, json);
+
+	(void)state;
+	if (!strstr(text, "suspended when it last looked") ||
+	    !strstr(text, "recryptctl add /dev/x\n") || strstr(text, "Limit:"))
+		fail_msg("%s", text);
+	free(text);
+	text = shown(view_work_of, "{\"State\": \"running\", \"LastRotation\": {\"Outcome\": "
+				   "\"running\", \"EndTime\": 0}}");
+	assert_null(strstr(text, "Last:"));
+	free(text);
+	/* Its own options. */
+	text = shown(view_work_of,
+		     "{\"State\": \"preparing\", \"QueuedRotation\": {\"KeySize\": 64}}");
+	assert_null(strstr(text, "Queued:"));
+	free(text);
+	assert_shows(view_work_of,
+		     "{\"State\": \"running\", \"Mode\": \"reencrypt\", \"QueuedRotation\": "
+		     "{\"KeySize\": 64}}",
+		     "Queued:");
 }
 
 int main(void)
@@ -252,12 +326,16 @@ int main(void)
 		cmocka_unit_test(no_view_passes_on_what_a_terminal_obeys),
 		cmocka_unit_test(a_volume_at_work_has_its_figures),
 		cmocka_unit_test(all_is_done_while_it_is_finishing),
+		cmocka_unit_test(a_volume_is_called_by_its_mapping_or_its_file),
+		cmocka_unit_test(what_needs_a_person_has_a_colour),
+		cmocka_unit_test(columns_are_chosen_by_name),
 		cmocka_unit_test(who_is_made_way_for_and_until_when_is_told),
 		cmocka_unit_test(stall_target_out_of_reach_is_told),
 		cmocka_unit_test(each_property_with_a_line_is_shown),
 		cmocka_unit_test(an_idle_volume_has_none),
 		cmocka_unit_test(an_obstacle_is_told),
 		cmocka_unit_test(a_key_is_active_since_it_is_in_use),
+		cmocka_unit_test(what_is_over_is_not_told_as_going_on),
 		cmocka_unit_test(keys_of_another_shape_are_refused),
 	};
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ctl/interrupt.h"
 #include "ctl/verbs.h"
 #include "util/log.h"
 #include "util/node.h"
@@ -112,11 +113,15 @@ static int send_cancel(struct client *c, const struct options *o, const char *pa
 
 	if (r < 0)
 		return r;
+	c->stop = interrupt_catch();
 	r = names_key(o) ? unlock_volume(c, o, path, &source) : 0;
+	c->stop = NULL;
+	interrupt_release();
+	tell_interrupted(c, source.device);
 	return r < 0 ? r : call_volume(c, o, path, "Cancel", append_resume, ret_reply);
 }
 
-static int cancel_volume(struct client *c, const struct options *o, const char *path)
+static int cancel_volume(struct client *c, const struct options *o, char *path)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	const char *job;
@@ -128,12 +133,10 @@ static int cancel_volume(struct client *c, const struct options *o, const char *
 	r = sd_bus_message_read(reply, "o", &job);
 	if (r < 0)
 		return r;
+	if (o->daemon.wait)
+		return watch_with_progress(c, o, path, job, NULL);
 	tell_if_it_waits(c, path);
-	if (!o->daemon.wait)
-		return 0;
-	return o->output.progress_json || o->output.progress_frequency
-		       ? watch_with_progress(c, o, path, job, NULL)
-		       : watch_volume(c, path, job, NULL, NULL, NULL);
+	return 0;
 }
 
 /*

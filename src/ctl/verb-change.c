@@ -129,19 +129,34 @@ static int for_each(struct client *c, const struct options *o, each_fn each)
 
 void tell_if_it_waits(struct client *c, const char *path)
 {
-	_cleanup_free_ char *name = NULL;
+	_cleanup_free_ char *text = NULL;
 	json_object *volume;
 
 	if (client_properties(c, path, BUS_VOLUME_INTERFACE, &volume) < 0)
 		return;
-	name = view_name(volume);
-	if (strcmp(json_text(volume, "State"), "locked") == 0 && name)
-		log_notice("%s: waits for a key, give it one with: recryptctl unlock %s", name,
-			   name);
-	else if (strcmp(json_text(volume, "State"), "suspended") == 0 && name)
-		log_notice("%s: %s. To continue now: recryptctl resume --now %s", name,
-			   json_text(volume, "StateReason"), name);
+	text = wait_text(volume);
+	if (text)
+		log_notice("%s", text);
 	json_object_put(volume);
+}
+
+int wait_for_volumes(struct client *c, const struct options *o, char **paths)
+{
+	struct wait_for w = wait_of(o);
+
+	w.paths = paths;
+	return wait_until_over(c, &w);
+}
+
+/* @path is NULL where the job is of several volumes. */
+static int wait_for_job(struct client *c, const struct options *o, char *path, const char *job)
+{
+	char *paths[] = {path, NULL};
+	struct wait_for w = wait_of(o);
+
+	w.job = job;
+	w.paths = path ? paths : NULL;
+	return wait_until_over(c, &w);
 }
 
 int verb_rotate(const struct options *o)
@@ -166,9 +181,11 @@ int verb_rotate(const struct options *o)
 	r = sd_bus_message_read(reply, "o", &job);
 	if (r < 0)
 		return log_error_errno(r, "the answer of recryptd cannot be read");
+	if (o->daemon.wait)
+		return wait_for_job(&c, o, path, job);
 	if (path)
 		tell_if_it_waits(&c, path);
-	return o->daemon.wait ? watch_volume(&c, path, job, NULL, NULL, NULL) : 0;
+	return 0;
 }
 
 /* --- suspend, resume --- */
@@ -185,8 +202,9 @@ static int resume_one(struct client *c, const struct options *o, const char *pat
 
 	if (r < 0)
 		return r;
-	tell_if_it_waits(c, path);
-	return o->daemon.wait ? watch_volume(c, path, NULL, NULL, NULL, NULL) : 0;
+	if (!o->daemon.wait)
+		tell_if_it_waits(c, path);
+	return 0;
 }
 
 static int append_reason(sd_bus_message *m, const struct options *o)
@@ -205,17 +223,30 @@ int verb_suspend(const struct options *o)
 				: call_all(&c, o, "SuspendAll", append_reason, NULL);
 }
 
+/* All of them before any is waited for. */
+static int resume(struct client *c, const struct options *o)
+{
+	return o->target.device ? for_each(c, o, resume_one)
+				: call_all(c, o, "ResumeAll", append_resume, NULL);
+}
+
 int verb_resume(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
+	char **paths;
 	int r = open_client(o, &c);
 
 	if (r < 0)
 		return r;
-	if (o->target.device)
-		return for_each(&c, o, resume_one);
-	r = call_all(&c, o, "ResumeAll", append_resume, NULL);
-	return r < 0 || !o->daemon.wait ? r : watch_all(&c, o);
+	r = resume(&c, o);
+	if (r < 0 || !o->daemon.wait)
+		return r;
+	r = o->target.device ? find_volumes(&c, o, &paths) : find_all_volumes(&c, o, &paths);
+	if (r < 0)
+		return r;
+	r = wait_for_volumes(&c, o, paths);
+	client_free_paths(paths);
+	return r;
 }
 
 /* --- rate --- */
@@ -353,6 +384,9 @@ int add_volume(struct client *c, const struct options *o, char **ret_path)
 			"%s: the daemon needs the device of a mapping, too: recryptctl add "
 			"--active-name %s DEVICE",
 			o->target.active_name, o->target.active_name);
+	r = check_kind(o);
+	if (r < 0)
+		return r;
 	if (absolute(o, o->target.device, &device) < 0 ||
 	    (o->target.header && absolute(o, o->target.header, &header) < 0))
 		return log_error_errno(-ENOMEM, "%s", o->target.device);

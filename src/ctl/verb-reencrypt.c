@@ -6,26 +6,21 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/interrupt.h"
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
+#include "dm/find.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/uuid.h"
 #include "cli/progress.h"
-
-static volatile sig_atomic_t stop;
-
-static void on_stop(int signal)
-{
-	(void)signal;
-	stop = 1;
-}
 
 const char *foreground_option(const struct options *o)
 {
@@ -84,8 +79,11 @@ bool open_for_work(const struct options *o, struct client *ret)
 static void print_progress(json_object *volume, void *userdata)
 {
 	struct progress *p = userdata;
+	const uint64_t end = json_number(volume, "ExpectedEndTime"), now = wall_clock_usec();
 
 	p->size = json_number(volume, "BytesTotal");
+	p->rate = end > now ? json_number(volume, "Rate") : 0;
+	p->left_usec = end > now ? end - now : 0;
 	/* Nothing is done of a re-encryption that is not begun, or not there any more. */
 	if (!p->started || *json_text(volume, "Mode"))
 		progress_update(p, json_number(volume, "BytesDone"), now_usec());
@@ -106,6 +104,7 @@ static int check_expected_uuid(const struct options *o, const char *found)
 struct known_volume {
 	bool begun, unlocked;
 	bool at_work; /* or soon */
+	uint64_t generation;
 };
 
 /* Refuses what contradicts the volume. */
@@ -135,6 +134,7 @@ static int inspect_volume(struct client *c, const struct options *o, const char 
 	*ret = (struct known_volume){
 		.begun = *json_text(volume, "Mode") != '\0',
 		.unlocked = json_number(volume, "Unlocked"),
+		.generation = json_number(volume, "ProtectedGeneration"),
 		.at_work = strcmp(state, "suspended") != 0 && strcmp(state, "failed") != 0 &&
 			   strcmp(state, "locked") != 0,
 	};
@@ -144,15 +144,11 @@ static int inspect_volume(struct client *c, const struct options *o, const char 
 }
 
 static int begin_rotation(struct client *c, const struct options *o, const char *path,
-			  struct passphrase_source *source, char **ret_job)
+			  char **ret_job)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	struct options agreed = *o;
-	int r = carry_keyslots_over(c, o, path, source, &agreed.rotation.lose_keyslots);
+	int r = call_volume(c, o, path, "Rotate", append_rotation, &reply);
 
-	if (r < 0)
-		return r;
-	r = call_volume(c, &agreed, path, "Rotate", append_rotation, &reply);
 	return r < 0 ? r : client_read_path(reply, ret_job);
 }
 
@@ -167,30 +163,33 @@ static struct progress progress_of(const struct options *o)
 	};
 }
 
-int watch_with_progress(struct client *c, const struct options *o, const char *path,
-			const char *job, const volatile sig_atomic_t *stop_flag)
+int watch_with_progress(struct client *c, const struct options *o, char *path, const char *job,
+			const volatile sig_atomic_t *stop_flag)
 {
+	const bool prints = o->verb == VERB_REENCRYPT || o->output.progress_json ||
+			    o->output.progress_frequency;
 	struct progress p = progress_of(o);
-	int r = watch_volume(c, path, job, print_progress, &p, stop_flag);
+	struct wait_for w = wait_of(o);
+	char *paths[] = {path, NULL};
+	int r;
 
-	if (r == 0)
+	w.job = job;
+	w.paths = paths;
+	w.watch = prints ? print_progress : NULL;
+	w.userdata = &p;
+	w.stop = stop_flag;
+	r = wait_until_over(c, &w);
+	if (r == 0 && prints)
 		progress_update(&p, p.size, now_usec());
 	progress_break(&p);
 	return r;
 }
 
-static int follow(struct client *c, const struct options *o, const char *path, const char *job)
+static int suspend_volume(struct client *c, const struct options *o, const char *path)
 {
-	struct sigaction act = {.sa_handler = on_stop};
-	int r;
+	int r = client_call(c, path, BUS_VOLUME_INTERFACE, "Suspend", NULL, "sa{sv}",
+			    "recryptctl reencrypt was interrupted", 0);
 
-	if (sigaction(SIGINT, &act, NULL) < 0 || sigaction(SIGTERM, &act, NULL) < 0)
-		return -errno;
-	r = watch_with_progress(c, o, path, job, &stop);
-	if (r != -EINTR)
-		return r;
-	r = client_call(c, path, BUS_VOLUME_INTERFACE, "Suspend", NULL, "sa{sv}",
-			"recryptctl reencrypt was interrupted", 0);
 	if (r < 0)
 		return r;
 	log_notice("%s: suspended; to continue, give the same command again, or recryptctl resume",
@@ -198,18 +197,90 @@ static int follow(struct client *c, const struct options *o, const char *path, c
 	return -EINTR;
 }
 
+/* What is different now. */
+static void tell_done(struct client *c, const struct options *o, const char *path,
+		      const struct known_volume *before)
+{
+	const char *device = o->target.active_name ?: o->target.device;
+	json_object *v;
+	uint64_t generation;
+
+	if (client_properties(c, path, BUS_VOLUME_INTERFACE, &v) < 0)
+		return;
+	generation = json_number(v, "ProtectedGeneration");
+	if (generation != before->generation)
+		log_notice("%s: has a new volume key, generation %" PRIu64
+			   "; %s, sectors of %" PRIu64 " bytes",
+			   device, generation, json_text(v, "OldCipher"),
+			   json_number(v, "OldSectorSize"));
+	else
+		log_notice("%s: has the volume key of before, generation %" PRIu64
+			   "; %s, sectors of %" PRIu64 " bytes",
+			   device, generation, json_text(v, "OldCipher"),
+			   json_number(v, "OldSectorSize"));
+	json_object_put(v);
+}
+
+/* Of a run that was given up before it began, the daemon is to keep nothing. */
+static int give_up(struct client *c, const struct options *o, const char *path,
+		   const struct known_volume *found, int error)
+{
+	c->stop = NULL;
+	tell_interrupted(c, o->target.device);
+	if (found->unlocked || found->begun)
+		return error;
+	c->log_off = true;
+	(void)client_call(c, path, BUS_VOLUME_INTERFACE, "Lock", NULL, "a{sv}", 0);
+	return error;
+}
+
+/*
+ * By its device; or, where that is no file or an open mapping, by whatever name the daemon knows
+ * it.
+ */
+static int find_or_add(struct client *c, const struct options *o, char **ret_path)
+{
+	char name[DM_NAME_MAX + 1];
+	const char *device = o->target.device;
+
+	if (o->target.header || o->target.active_name ||
+	    (access(device, F_OK) == 0 && find_mapping_name(device, name) < 0))
+		return add_volume(c, o, ret_path);
+	return find_volume(c, o, device, ret_path);
+}
+
+/* Up to the moment in which the daemon begins, or continues. */
+static int begin_or_resume(struct client *c, const struct options *o, const char *path,
+			   const struct known_volume *found, char **ret_job)
+{
+	struct passphrase_source source = passphrases_of(o, o->target.device);
+	struct options agreed = *o;
+	int r = !found->unlocked || names_key(o) ? unlock_volume(c, o, path, &source) : 0;
+
+	if (r >= 0 && !found->begun)
+		r = carry_keyslots_over(c, o, path, &source, &agreed.rotation.lose_keyslots);
+	if (r >= 0 && *c->stop)
+		r = -EINTR;
+	if (r < 0)
+		return give_up(c, o, path, found, r);
+	c->stop = NULL;
+	r = found->begun ? call_volume(c, o, path, "Resume", append_resume, NULL)
+			 : begin_rotation(c, &agreed, path, ret_job);
+	return r < 0 ? give_up(c, o, path, found, r) : 0;
+}
+
 int verb_reencrypt(const struct options *o, bool *ret_done)
 {
 	_cleanup_(client_close) struct client c = {};
 	_cleanup_free_ char *path = NULL, *job = NULL;
-	struct passphrase_source source = passphrases_of(o, o->target.device);
+	const volatile sig_atomic_t *stop;
 	struct known_volume found = {};
 	int r;
 
 	*ret_done = open_for_work(o, &c);
 	if (!*ret_done)
 		return 0;
-	r = add_volume(&c, o, &path);
+	r = find_or_add(&c, o, &path);
 	if (r < 0)
 		return r;
 	r = inspect_volume(&c, o, path, &found);
@@ -221,10 +292,14 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 		*ret_done = false;
 		return 0;
 	}
-	r = !found.unlocked || names_key(o) ? unlock_volume(&c, o, path, &source) : 0;
+	stop = c.stop = interrupt_catch();
+	r = begin_or_resume(&c, o, path, &found, &job);
 	if (r < 0)
 		return r;
-	r = found.begun ? call_volume(&c, o, path, "Resume", append_resume, NULL)
-			: begin_rotation(&c, o, path, &source, &job);
-	return r < 0 ? r : follow(&c, o, path, job);
+	r = watch_with_progress(&c, o, path, job, stop);
+	if (r == -EINTR)
+		return suspend_volume(&c, o, path);
+	if (r == 0)
+		tell_done(&c, o, path, &found);
+	return r;
 }

@@ -8,6 +8,7 @@
 #include "ctl/bus-json.h"
 #include "ctl/status.h"
 #include "ctl/verbs.h"
+#include "ctl/volume-table.h"
 #include "ctl/volume-view.h"
 #include "util/log.h"
 
@@ -76,19 +77,35 @@ int verb_status(const struct options *o)
 	return r;
 }
 
+static int print_list(const struct options *o, json_object *volumes)
+{
+	struct table_style style = volume_table_style(!o->output.no_legend, stdout);
+	int r;
+
+	style.keep = o->output.columns;
+	r = volume_table_print(volumes, o->output.columns ?: VOLUME_LIST_COLUMNS, NULL, &style,
+			       stdout);
+	if (r >= 0 && fflush(stdout) != 0)
+		r = -errno;
+	return r < 0 ? log_error_errno(r, "cannot write to standard output") : 0;
+}
+
 int verb_list(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
 	json_object *volumes;
 	int r;
 
+	r = o->output.columns ? volume_table_check(o->output.columns) : 0;
+	if (r < 0)
+		return r;
 	r = open_client(o, &c);
 	if (r < 0)
 		return r;
 	r = client_volumes(&c, &volumes);
 	if (r < 0)
 		return r;
-	r = show(o, volumes, view_list);
+	r = o->output.json ? print_json(volumes, o->output.json, stdout) : print_list(o, volumes);
 	json_object_put(volumes);
 	return r;
 }

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ctl/interrupt.h"
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "util/error.h"
@@ -114,6 +115,12 @@ int unlock_volume(struct client *c, const struct options *o, const char *path,
 	return r;
 }
 
+void tell_interrupted(const struct client *c, const char *device)
+{
+	if (c->interrupted)
+		log_error("%s: interrupted; nothing was changed", device);
+}
+
 int verb_unlock(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
@@ -121,5 +128,10 @@ int verb_unlock(const struct options *o)
 	struct passphrase_source source = passphrases_of(o, o->target.device);
 	int r = open_volume(o, &c, &path);
 
-	return r < 0 ? r : unlock_volume(&c, o, path, &source);
+	if (r < 0)
+		return r;
+	c.stop = interrupt_catch();
+	r = unlock_volume(&c, o, path, &source);
+	tell_interrupted(&c, o->target.device);
+	return r;
 }

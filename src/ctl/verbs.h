@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "ctl/client.h"
+#include "ctl/wait.h"
 #include "cli/options.h"
 #include "cli/passphrase.h"
 
@@ -27,6 +28,7 @@ int verb_add(const struct options *o);
 int verb_remove(const struct options *o);
 int verb_monitor(const struct options *o);
 int verb_wait(const struct options *o);
+int verb_complete(const struct options *o);
 
 /*
  * Each by the daemon, where that runs and can: *ret_done is false where it does not, and the worker
@@ -39,6 +41,9 @@ int verb_reencrypt(const struct options *o, bool *ret_done);
 
 /* The connection, with a message where there is none. */
 int open_client(const struct options *o, struct client *ret);
+
+/* Refuses a device that is there and can be none: -ENOTBLK. */
+int check_kind(const struct options *o);
 
 /* The object of the volume @operand; of a file also by a relative path. */
 int find_volume(struct client *c, const struct options *o, const char *operand, char **ret_path);
@@ -64,6 +69,18 @@ struct passphrase_source passphrases_of(const struct options *o, const char *nam
 
 /* What cannot begin, or go on, says what it is waiting for. */
 void tell_if_it_waits(struct client *c, const char *path);
+
+/* The objects of all operands; client_free_paths(). */
+int find_volumes(struct client *c, const struct options *o, char ***ret_paths);
+
+/* Of all volumes, or of those of --group. */
+int find_all_volumes(struct client *c, const struct options *o, char ***ret_paths);
+
+/* Until the work on these volumes is over. */
+int wait_for_volumes(struct client *c, const struct options *o, char **paths);
+
+/* Where a call was interrupted: a prompt says so by itself. */
+void tell_interrupted(const struct client *c, const char *device);
 
 /* Is it said which key opens the volume? */
 bool names_key(const struct options *o);
@@ -101,19 +118,6 @@ const char *foreground_option(const struct options *o);
  */
 bool open_for_work(const struct options *o, struct client *ret);
 
-/* Prints progress, when it changes; @volume are the properties. */
-typedef void (*watch_fn)(json_object *volume, void *userdata);
-
-/*
- * Until the job, or without one (NULL) the work on the volume, is done; over restarts of the daemon
- * too. A failure is logged. -EINTR: @stop was set by a signal.
- */
-int watch_volume(struct client *c, const char *path, const char *job, watch_fn watch,
-		 void *userdata, const volatile sig_atomic_t *stop);
-
-/* The same for one volume, with the progress that the options of that name want. */
-int watch_with_progress(struct client *c, const struct options *o, const char *path,
-			const char *job, const volatile sig_atomic_t *stop);
-
-/* Until the work on all volumes, or on those of --group, is done; the first failure. */
-int watch_all(struct client *c, const struct options *o);
+/* Until the job is over, or without one (NULL) the work on the volume, with its progress. */
+int watch_with_progress(struct client *c, const struct options *o, char *path, const char *job,
+			const volatile sig_atomic_t *stop);

@@ -28,6 +28,17 @@ int open_client(const struct options *o, struct client *ret)
 	return r;
 }
 
+/* Who opens it would say so in the words of the kernel. */
+int check_kind(const struct options *o)
+{
+	struct stat st;
+
+	if (o->daemon.remote || !o->target.device || stat(o->target.device, &st) < 0 ||
+	    S_ISBLK(st.st_mode) || S_ISREG(st.st_mode))
+		return 0;
+	return log_refusal(-ENOTBLK, "%s: not a block device or an image file", o->target.device);
+}
+
 static int pick_by_node(json_object *volumes, struct node wanted, char **ret_path)
 {
 	struct stat st;
@@ -106,4 +117,60 @@ int call_volume(struct client *c, const struct options *o, const char *path, con
 		return r;
 	r = append(call, o);
 	return r < 0 ? r : client_send(c, TAKE_PTR(call), ret_reply);
+}
+
+int find_volumes(struct client *c, const struct options *o, char ***ret_paths)
+{
+	char **paths;
+	size_t n = 0;
+	int r = 0;
+
+	while (o->target.operands[n])
+		n++;
+	paths = calloc(n + 1, sizeof(*paths));
+	if (!paths)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = find_volume(c, o, o->target.operands[i], &paths[i]);
+	if (r < 0) {
+		client_free_paths(paths);
+		return r;
+	}
+	*ret_paths = paths;
+	return 0;
+}
+
+static int copy_paths(json_object *volumes, const struct options *o, char **paths)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+		json_object *volume = json_object_array_get_idx(volumes, i);
+
+		if (o->daemon.group && strcmp(o->daemon.group, json_text(volume, "Group")) != 0)
+			continue;
+		paths[n] = strdup(json_text(volume, "Path"));
+		if (!paths[n++])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int find_all_volumes(struct client *c, const struct options *o, char ***ret_paths)
+{
+	json_object *volumes;
+	char **paths;
+	int r = client_volumes(c, &volumes);
+
+	if (r < 0)
+		return r;
+	paths = calloc(json_object_array_length(volumes) + 1, sizeof(*paths));
+	r = paths ? copy_paths(volumes, o, paths) : -ENOMEM;
+	json_object_put(volumes);
+	if (r < 0) {
+		client_free_paths(paths);
+		return r;
+	}
+	*ret_paths = paths;
+	return 0;
 }

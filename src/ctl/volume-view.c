@@ -84,8 +84,7 @@ char *view_name(json_object *volume)
 	return text_masked(*name ? name : json_text(volume, "Device"));
 }
 
-/* How long it will still take at the present rate; "-": not known. */
-static void time_left(json_object *volume, char *text)
+void view_time_left(json_object *volume, char *text)
 {
 	uint64_t end = json_number(volume, "ExpectedEndTime");
 	struct timespec now;
@@ -101,44 +100,9 @@ static void time_left(json_object *volume, char *text)
 
 static int check_out(FILE *out)
 {
-	return fflush(out) == 0 && !ferror(out) ? 0 : -EIO;
-}
-
-static int print_row(json_object *v, FILE *out)
-{
-	char done[VIEW_TEXT] = "-", rate[VIEW_TEXT] = "-", limit[VIEW_TEXT] = "-", size[VIEW_TEXT],
-	     left[VIEW_TEXT];
-	_cleanup_free_ char *name = view_name(v), *device = text_masked(json_text(v, "Device")),
-			    *state = text_masked(json_text(v, "State"));
-
-	if (!name || !device || !state)
-		return -ENOMEM;
-	if (in_reencryption(v))
-		(void)snprintf(done, sizeof(done), "%.1f%%", view_percent(v));
-	if (json_number(v, "Rate"))
-		view_rate(json_number(v, "Rate"), rate);
-	if (json_number(v, "RateLimit"))
-		view_rate(json_number(v, "RateLimit"), limit);
-	view_bytes(json_number(v, "BytesTotal"), size);
-	time_left(v, left);
-	fprintf(out, "%-20s %-10s %10s %7s %12s %12s %9s  %s\n", name, state, size, done, rate,
-		limit, left, device);
-	return 0;
-}
-
-int view_list(json_object *volumes, FILE *out)
-{
-	size_t n = json_object_array_length(volumes);
-
-	fprintf(out, "%-20s %-10s %10s %7s %12s %12s %9s  %s\n", "NAME", "STATE", "SIZE", "DONE",
-		"RATE", "LIMIT", "LEFT", "DEVICE");
-	for (size_t i = 0; i < n; i++) {
-		int r = print_row(json_object_array_get_idx(volumes, i), out);
-
-		if (r < 0)
-			return r;
-	}
-	return check_out(out);
+	if (fflush(out) != 0)
+		return -errno;
+	return ferror(out) ? -(errno ?: EIO) : 0; /* of the write that failed */
 }
 
 /* --- one volume --- */
@@ -197,7 +161,9 @@ static int print_last(json_object *v, FILE *out)
 	char when[VIEW_TEXT];
 	_cleanup_free_ char *message = NULL, *outcome = NULL;
 
-	if (!json_object_object_get_ex(v, "LastRotation", &last) || !*json_text(last, "Outcome"))
+	/* Of one that is not over the rest tells. */
+	if (!json_object_object_get_ex(v, "LastRotation", &last) || !*json_text(last, "Outcome") ||
+	    !json_number(last, "EndTime"))
 		return 0;
 	message = text_masked(json_text(last, "Message"));
 	outcome = text_masked(json_text(last, "Outcome"));
@@ -306,16 +272,34 @@ static int print_work(json_object *v, FILE *out)
 	r = print_politeness(v, out);
 	if (r < 0)
 		return r;
-	if (json_object_object_get_ex(v, "QueuedRotation", &queued) &&
+	/* Until one has begun these are its own options. */
+	if (in_reencryption(v) && json_object_object_get_ex(v, "QueuedRotation", &queued) &&
 	    json_object_object_length(queued) > 0)
 		fprintf(out, "%-13s another rotation begins when this one is done\n", "Queued:");
 	return print_last(v, out);
 }
 
-int view_work(json_object *v, FILE *out)
+/* Another program has ended what the daemon has suspended, and the daemon has not looked since. */
+static int print_outdated(json_object *v, FILE *out)
+{
+	_cleanup_free_ char *state = text_masked(json_text(v, "State")),
+			    *device = text_masked(json_text(v, "Device"));
+
+	if (!state || !device)
+		return -ENOMEM;
+	fprintf(out,
+		"%-13s %s when it last looked, and there is no re-encryption any more; to have it "
+		"look: recryptctl add %s\n",
+		"Daemon:", state, device);
+	return check_out(out);
+}
+
+int view_work(json_object *v, bool in_header, FILE *out)
 {
 	int r;
 
+	if (in_reencryption(v) && !in_header && strcmp(json_text(v, "State"), "finishing") != 0)
+		return print_outdated(v, out);
 	r = print_text("Daemon:", json_text(v, "State"), out);
 	if (r < 0)
 		return r;
@@ -416,35 +400,4 @@ int view_check(json_object *o, FILE *out)
 	print_slots(o, "Lost slots:", "LostKeyslots", out);
 	r = print_text("Obstacle:", json_text(o, "Obstacle"), out);
 	return r < 0 ? r : check_out(out);
-}
-
-/* --- the live view --- */
-
-#define BAR_MIN 10U
-#define BAR_MAX 50U
-
-int view_bar(json_object *v, unsigned columns, FILE *out)
-{
-	char rate[VIEW_TEXT], left[VIEW_TEXT], bar[BAR_MAX + 1], stall[VIEW_TEXT] = "";
-	unsigned taken = 16 + 1 + 10 + 1 + 2 + 7 + 13 + 10 + 12;
-	unsigned width = columns > taken + BAR_MIN ? MIN(columns - taken, BAR_MAX) : BAR_MIN;
-	unsigned full = (unsigned)(view_percent(v) / 100 * width);
-	_cleanup_free_ char *name = view_name(v), *state = text_masked(json_text(v, "State"));
-	char head[17];
-
-	assert(width >= BAR_MIN && width <= BAR_MAX);
-	if (!name || !state)
-		return -ENOMEM;
-	(void)text_copy(head, sizeof(head), name);
-	for (unsigned i = 0; i < width; i++)
-		bar[i] = i < full ? '#' : '-';
-	bar[width] = '\0';
-	view_rate(json_number(v, "Rate"), rate);
-	time_left(v, left);
-	if (json_number(v, "LongestStall"))
-		(void)snprintf(stall, sizeof(stall), "%.0f ms",
-			       (double)json_number(v, "LongestStall") / 1000);
-	fprintf(out, "%-16s %-10s [%s] %5.1f%% %12s %9s %9s\n", head, state, bar, view_percent(v),
-		rate, left, stall);
-	return 0;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,26 +20,26 @@ void view_rate(uint64_t rate, char *text);
 void view_duration(uint64_t usec, char *text);
 void view_time(uint64_t realtime_usec, char *text);
 
+/* How long it will still take at the present rate; "-": not known. */
+void view_time_left(json_object *volume, char *text);
+
 /* Done, of a whole: 0 .. 100. */
 double view_percent(json_object *volume);
 
 /* Name, or device where it is closed, masked; the caller's to free. */
 char *view_name(json_object *volume);
 
-/* A table, one line a volume. */
-int view_list(json_object *volumes, FILE *out);
-
 /* All of one volume that is not empty, lines of "Name: value". */
 int view_volume(json_object *v, FILE *out);
 
-/* What the daemon does with it, for behind what the header says. */
-int view_work(json_object *v, FILE *out);
+/*
+ * What the daemon does with it, for behind what the header says. @in_header: there is a
+ * re-encryption in it now.
+ */
+int view_work(json_object *v, bool in_header, FILE *out);
 
 /* A table of the keys. */
 int view_keys(json_object *volume, FILE *out);
 
 /* What Check() returned. */
 int view_check(json_object *o, FILE *out);
-
-/* One line with a bar, for a terminal of @columns. */
-int view_bar(json_object *v, unsigned columns, FILE *out);

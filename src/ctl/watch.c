@@ -3,7 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
+#include <time.h>
 
+#include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -52,11 +55,42 @@ int watch_start(struct client *c, struct volume_watch *ret)
 	return 0;
 }
 
-static int process_or_wait(sd_bus *bus, uint64_t usec)
+void watch_pause(uint64_t usec)
 {
-	int r = sd_bus_process(bus, NULL);
+	const struct timespec span = {.tv_sec = (time_t)(usec / 1000000),
+				      .tv_nsec = (long)(usec % 1000000 * 1000)};
 
-	return r != 0 ? r : sd_bus_wait(bus, usec);
+	(void)nanosleep(&span, NULL);
+}
+
+/* Only a write would tell, and the next one may be hours away. */
+static int wait_with_reader(struct volume_watch *w, uint64_t usec)
+{
+	sd_bus *bus = w->client->bus;
+	struct pollfd fds[] = {{.fd = sd_bus_get_fd(bus)}, {.fd = fileno(w->out)}};
+	uint64_t until = UINT64_MAX, now = now_usec();
+	struct timespec span;
+	int events = sd_bus_get_events(bus);
+
+	if (fds[0].fd < 0 || events < 0)
+		return fds[0].fd < 0 ? fds[0].fd : events;
+	fds[0].events = (short)events;
+	(void)sd_bus_get_timeout(bus, &until);
+	usec = MIN(usec, until == UINT64_MAX ? until : until > now ? until - now : 0);
+	span = (struct timespec){.tv_sec = (time_t)(usec / 1000000),
+				 .tv_nsec = (long)(usec % 1000000 * 1000)};
+	if (ppoll(fds, ARRAY_SIZE(fds), usec == UINT64_MAX ? NULL : &span, NULL) < 0)
+		return -errno;
+	return fds[1].revents & (POLLERR | POLLHUP) ? -EPIPE : 1;
+}
+
+static int process_or_wait(struct volume_watch *w, uint64_t usec)
+{
+	int r = sd_bus_process(w->client->bus, NULL);
+
+	if (r != 0)
+		return r;
+	return w->out ? wait_with_reader(w, usec) : sd_bus_wait(w->client->bus, usec);
 }
 
 int watch_wait(struct volume_watch *w, uint64_t usec, const volatile sig_atomic_t *stop)
@@ -68,7 +102,9 @@ int watch_wait(struct volume_watch *w, uint64_t usec, const volatile sig_atomic_
 	while (!w->changed && spent < usec) {
 		if (stop && *stop)
 			return -EINTR;
-		r = process_or_wait(w->client->bus, usec - spent);
+		r = process_or_wait(w, usec - spent);
+		if (r == -EPIPE && w->out)
+			return r;
 		if (r < 0 && r != -EINTR)
 			return client_log_lost(w->client, r);
 		spent = now_usec() - start;

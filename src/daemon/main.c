@@ -90,11 +90,18 @@ static int parse_options(int argc, char **argv, struct daemon_options *o)
 		case OPTION_DEBUG:
 			log_set_level(LOG_DEBUG);
 			break;
+		case ':':
+			return log_refusal(-EINVAL, "%s needs a value; see recryptd --help",
+					   argv[optind - 1]);
 		default:
-			return -EINVAL;
+			return log_refusal(-EINVAL, "unknown option \"%s\"; see recryptd --help",
+					   argv[optind - 1]);
 		}
 	}
-	return optind < argc ? -EINVAL : 0;
+	if (optind < argc)
+		return log_refusal(-EINVAL, "recryptd takes no arguments, but \"%s\" was given",
+				   argv[optind]);
+	return 0;
 }
 
 static void on_stopped(void *userdata)
@@ -216,8 +223,8 @@ int main(int argc, char **argv)
 		least_rate_set(0);
 	r = parse_options(argc, argv, &o);
 	if (r < 0)
-		log_error("wrong options; recryptd --help lists them");
-	else if (o.help)
+		return EXIT_FAILURE;
+	if (o.help)
 		r = print_help();
 	else if (o.version)
 		r = printf("recryptd " PACKAGE_VERSION "\n") < 0 ? -EIO : 0;

@@ -11,6 +11,7 @@ src_model_libmodel_a_SOURCES = \
 	src/model/settings.c src/model/settings.h \
 	src/model/settings-bus.c src/model/settings-bus.h \
 	src/model/settings-json.c src/model/settings-json.h \
+	src/model/state-reason.h \
 	src/model/worker-job.c src/model/worker-job.h
 
 UNIT_TESTS += src/model/test-settings

@@ -17,6 +17,12 @@ static const char *const texts[] = {
 	[ERROR_REVERSING - ERROR_FIRST] = "It is on its way back already",
 	[ERROR_SHUTTING_DOWN - ERROR_FIRST] = "The daemon is being stopped",
 	[ERROR_NOT_AUTHORIZED - ERROR_FIRST] = "The daemon does not permit it",
+	[ERROR_WAIT_CANCELLED - ERROR_FIRST] = "The rotation was cancelled",
+	[ERROR_WAIT_FAILED - ERROR_FIRST] = "The rotation has failed",
+	[ERROR_WAIT_LOCKED - ERROR_FIRST] = "The volume waits for a key",
+	[ERROR_WAIT_SUSPENDED - ERROR_FIRST] = "The volume is suspended",
+	[ERROR_WAIT_GONE - ERROR_FIRST] = "The volume is absent",
+	[ERROR_WAIT_TIMEOUT - ERROR_FIRST] = "The time is over",
 };
 _Static_assert(sizeof(texts) / sizeof(texts[0]) == ERROR_END - ERROR_FIRST, "a text is missing");
 

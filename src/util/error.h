@@ -23,6 +23,14 @@ enum error_code {
 	ERROR_REVERSING, /* it is on its way back already */
 	ERROR_SHUTTING_DOWN,
 	ERROR_NOT_AUTHORIZED, /* by the daemon */
+	/* Why a wait ended: a rotation that was taken back, or that has failed half way; what a
+	 * person has to do first; a volume that is gone; the time that the caller gave. */
+	ERROR_WAIT_CANCELLED,
+	ERROR_WAIT_FAILED,
+	ERROR_WAIT_LOCKED,
+	ERROR_WAIT_SUSPENDED,
+	ERROR_WAIT_GONE,
+	ERROR_WAIT_TIMEOUT,
 	ERROR_END
 };
 

@@ -23,6 +23,7 @@
 #include "worker/desk-terminal.h"
 #include "worker/parent.h"
 #include "worker/process.h"
+#include "cli/exit-code.h"
 #include "cli/program.h"
 #include "worker/provider.h"
 #include "worker/read-file.h"
@@ -114,6 +115,7 @@ static int run_verb(const struct options *o)
 	case VERB_WAIT:
 	case VERB_ADD:
 	case VERB_REMOVE:
+	case VERB_COMPLETE:
 		break;
 	}
 	return log_refusal(-EINVAL, "recrypt-worker is started by recryptctl");

@@ -62,6 +62,7 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configurat
     <allow own="org.freedesktop.login1"/>
     <allow own="org.freedesktop.systemd1"/>
   </policy>
+  <servicedir>{scratch}/services</servicedir>
   <include>{policy}</include>
   <include ignore_missing="yes">/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf</include>
 </busconfig>
@@ -101,6 +102,7 @@ class Daemon:
     def __init__(self, *options, config=""):
         self.scratch = tempfile.mkdtemp(prefix="recryptd-bus-")
         os.chmod(self.scratch, 0o755)
+        os.mkdir(os.path.join(self.scratch, "services"))
         self.processes = []
         self.address = f"unix:path={self.scratch}/bus"
         self.environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address, "LC_ALL": "C",
@@ -128,6 +130,16 @@ class Daemon:
         wait_until(lambda: os.path.exists(os.path.join(self.scratch, "bus")), "a bus")
         os.chmod(os.path.join(self.scratch, "bus"), 0o777)
         return bus
+
+    def start_on_demand(self):
+        """From here on the bus starts something where recryptd is asked for: it makes this file."""
+        path = os.path.join(self.scratch, "started")
+        with open(os.path.join(self.scratch, "services", f"{NAME}.service"), "w",
+                  encoding="ascii") as f:
+            f.write(f"[D-BUS Service]\nName={NAME}\nExec=/usr/bin/touch {path}\nUser=root\n")
+        self.call("/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig",
+                  to="org.freedesktop.DBus")
+        return path
 
     def start(self):
         with open(os.path.join(self.scratch, "log"), "a", encoding="utf-8") as log:

@@ -25,8 +25,16 @@ static void give_turns(struct schedule *s)
 {
 	struct schedule_entry *e;
 
-	while ((e = schedule_next(s)))
+	bool given = false;
+
+	while ((e = schedule_next(s))) {
 		mark_set(&((struct volume *)e->owner)->mark, 0);
+		given = true;
+	}
+	/* The others say for whom they wait. */
+	for (e = s->first; given && e; e = e->next)
+		if (!e->running)
+			mark_set(&((struct volume *)e->owner)->mark, 0);
 }
 
 static void tell_observer(struct manager *m)

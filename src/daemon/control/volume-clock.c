@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "daemon/control/core.h"
+#include "model/state-reason.h"
 #include "util/checked.h"
 #include "util/clock.h"
 
@@ -71,7 +72,7 @@ static void look_at_windows(struct volume *v, uint64_t now)
 			       "outside its windows, and no other one will open");
 	} else {
 		(void)snprintf(v->clock.window_reason, sizeof(v->clock.window_reason),
-			       "outside its windows; continues on %s",
+			       STATE_REASON_WINDOW "%s",
 			       day_text(v->clock.window_change, text, sizeof(text)));
 	}
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "daemon/workers/store.h"
+#include "model/state-reason.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -108,7 +109,7 @@ void keys_lost(struct volume_keys *k, bool asked)
 void keys_refused(struct volume_keys *k, const char *reason)
 {
 	keys_start(k);
-	(void)text_format(k->reason, sizeof(k->reason), "a key is awaited: %.480s", reason);
+	(void)text_format(k->reason, sizeof(k->reason), STATE_REASON_KEY "%.480s", reason);
 }
 
 void keys_locked(struct volume_keys *k)

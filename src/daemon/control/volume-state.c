@@ -11,13 +11,44 @@
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
 #include "daemon/workers/store.h"
+#include "model/state-reason.h"
 #include "proto/error-name.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "proto/service-bus.h"
 
-static const char *state_reason(const struct volume *v, enum volume_state state)
+static const char *reason_of_queued(const struct volume *v, char *text, size_t size)
+{
+	const struct manager_core *m = v->manager->core;
+	const bool converts = v->lines.convert.queued;
+	const struct schedule *s = converts ? &m->convert : &m->prepare;
+	bool on_disk;
+	const struct schedule_entry *e =
+		schedule_ahead(s, converts ? &v->lines.convert : &v->lines.prepare, &on_disk);
+	const struct volume *other = e ? e->owner : NULL;
+
+	if (v->worker.retry.due)
+		return "another process is at it; it is tried again in a moment";
+	if (m->rest.paused)
+		return "waits until the machine is awake again";
+	if (!other || other == v)
+		return "waits for its turn";
+	if (converts)
+		(void)text_format(text, size, STATE_REASON_TURN "%.300s%s is at work (%s=%u)",
+				  *other->place.name ? other->place.name : other->place.device,
+				  on_disk ? " on the same disk" : "",
+				  on_disk ? "MaxConcurrentPerDisk" : "MaxConcurrent",
+				  on_disk ? s->max_concurrent_per_disk : s->max_concurrent);
+	else
+		(void)text_format(text, size, STATE_REASON_TURN "%.300s is being prepared",
+				  *other->place.name ? other->place.name : other->place.device);
+	return text;
+}
+
+/* @text has room for a reason that has to be written. */
+static const char *state_reason(const struct volume *v, enum volume_state state, char *text,
+				size_t size)
 {
 	switch (state) {
 	case VOLUME_SUSPENDED:
@@ -27,19 +58,14 @@ static const char *state_reason(const struct volume *v, enum volume_state state)
 		return v->token.record.suspended ? v->token.record.suspend_reason
 						 : v->clock.window_reason;
 	case VOLUME_LOCKED:
-		return *v->keys.reason ? v->keys.reason
-				       : "a key is awaited: unlock the volume, or configure a key "
-					 "provider";
+		return *v->keys.reason ? v->keys.reason : STATE_REASON_NO_KEY;
 	case VOLUME_FAILED:
 		return v->trouble.kind != TROUBLE_NONE
 			       ? v->trouble.failure.text
 			       : "the service does not resume a re-encryption of this kind; "
 				 "recryptctl status DEVICE says what can";
 	case VOLUME_QUEUED:
-		if (v->worker.retry.due)
-			return "another process is at it; it is tried again in a moment";
-		return v->manager->core->rest.paused ? "waits until the machine is awake again"
-						     : "waits for its turn";
+		return reason_of_queued(v, text, size);
 	case VOLUME_PREPARING:
 		return *v->token.record.held && !v->group
 			       ? "waits for another volume of its group, whose header says whether "
@@ -122,7 +148,9 @@ static void tell_window(struct volume *v, enum volume_state state)
 
 void volume_set_state(struct volume *v, enum volume_state state)
 {
-	const char *reason = state_reason(v, state), *error = state_error(v, state);
+	char text[sizeof(v->status.reason)];
+	const char *reason = state_reason(v, state, text, sizeof(text));
+	const char *error = state_error(v, state);
 
 	assert(state < VOLUME_STATE_COUNT);
 	if (!is_at_work(state) && progress_stopped(&v->progress))

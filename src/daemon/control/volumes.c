@@ -94,14 +94,15 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 	if (!v && path)
 		return failure_set(
 			f, -ENODEV,
-			"%s: no such volume is known; add it, or name it in "
-			"recryptd.conf. The daemon follows no links: name it by UUID, or as "
-			"recryptctl list does",
+			"%s: recryptd knows no volume by this path (\"recryptctl list\" shows them "
+			"all, and recryptd follows no links); a device is made known with: "
+			"recryptctl add DEVICE",
 			what);
 	if (!v)
 		return failure_set(f, -ENODEV,
-				   "%s: no such volume is known; add it, or name it in "
-				   "recryptd.conf",
+				   "%s: recryptd knows no volume by this name (\"recryptctl "
+				   "list\" shows them all); a device is made known with: "
+				   "recryptctl add DEVICE",
 				   what);
 	*ret = v;
 	return 0;

@@ -88,6 +88,42 @@ struct schedule_entry *schedule_next(struct schedule *s)
 	return NULL;
 }
 
+static bool is_on(const struct schedule_entry *e, const char *disk)
+{
+	for (size_t i = 0; i < e->n_disks; i++)
+		if (strcmp(e->disks[i], disk) == 0)
+			return true;
+	return false;
+}
+
+static const struct schedule_entry *runs_on(const struct schedule *s, const char *disk)
+{
+	for (const struct schedule_entry *e = s->first; e; e = e->next)
+		if (e->running && is_on(e, disk))
+			return e;
+	return NULL;
+}
+
+const struct schedule_entry *schedule_ahead(const struct schedule *s,
+					    const struct schedule_entry *e, bool *ret_on_disk)
+{
+	const struct schedule_entry *first = NULL;
+	unsigned running = 0;
+
+	*ret_on_disk = true;
+	for (size_t i = 0; s->max_concurrent_per_disk > 0 && i < e->n_disks; i++)
+		if (running_on(s, e->disks[i]) >= s->max_concurrent_per_disk)
+			return runs_on(s, e->disks[i]);
+	*ret_on_disk = false;
+	for (const struct schedule_entry *other = s->first; other; other = other->next) {
+		if (!other->running)
+			continue;
+		first = first ? first : other;
+		running++;
+	}
+	return s->max_concurrent > 0 && running >= s->max_concurrent ? first : NULL;
+}
+
 void schedule_share(uint64_t total, const uint64_t *limits, uint64_t *shares, size_t n)
 {
 	size_t left = n;

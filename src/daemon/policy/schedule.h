@@ -42,6 +42,13 @@ void schedule_remove(struct schedule *s, struct schedule_entry *e);
 struct schedule_entry *schedule_next(struct schedule *s);
 
 /*
+ * One that runs and keeps @e, which does not, from its turn; NULL: nobody does. *@ret_on_disk: it
+ * is on a disk of @e that has no room, and otherwise there is no room for anybody.
+ */
+const struct schedule_entry *schedule_ahead(const struct schedule *s,
+					    const struct schedule_entry *e, bool *ret_on_disk);
+
+/*
  * Shares @total (bytes/s, 0: no limit) among @n runners, of whom each has a limit of its own in
  * @limits (0: none). The shares never add up to more than @total (while that is at least @n); who
  * cannot use an equal share leaves the rest to the others. A share of 0 means no limit.

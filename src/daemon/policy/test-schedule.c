@@ -56,6 +56,28 @@ static void a_busy_disk_holds_up_only_its_own(void **state)
 	assert_ptr_equal(schedule_next(&s), &striped);
 }
 
+static void who_waits_is_told_for_whom(void **state)
+{
+	struct schedule s = {.max_concurrent = 2, .max_concurrent_per_disk = 1};
+	struct schedule_entry a = {.n_disks = 1, .disks = sda}, b = {.n_disks = 2, .disks = both},
+			      c = {.n_disks = 1, .disks = sdb}, d = {};
+	bool on_disk;
+
+	(void)state;
+	schedule_add(&s, &a);
+	schedule_add(&s, &b);
+	assert_ptr_equal(schedule_next(&s), &a);
+	assert_null(schedule_next(&s));
+	assert_ptr_equal(schedule_ahead(&s, &b, &on_disk), &a);
+	assert_true(on_disk);
+	assert_null(schedule_ahead(&s, &d, &on_disk));
+	schedule_add(&s, &c);
+	schedule_add(&s, &d);
+	assert_ptr_equal(schedule_next(&s), &c);
+	assert_ptr_equal(schedule_ahead(&s, &d, &on_disk), &a);
+	assert_false(on_disk);
+}
+
 static void what_was_found_at_work_counts(void **state)
 {
 	struct schedule s = {.max_concurrent = 1};
@@ -139,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(those_who_came_first_go_first),
 		cmocka_unit_test(a_busy_disk_holds_up_only_its_own),
+		cmocka_unit_test(who_waits_is_told_for_whom),
 		cmocka_unit_test(what_was_found_at_work_counts),
 		cmocka_unit_test(without_a_host_limit_each_has_its_own),
 		cmocka_unit_test(shares_are_equal_and_what_one_cannot_use_goes_to_the_others),
