@@ -103,6 +103,8 @@ void volume_drop_worker(struct volume *v);
  * too: the next one must not find it.
  */
 void volume_use_up_keys(struct volume *v);
+/* A rotation could not begin: what a person has given is kept for the next one, or for Lock(). */
+void volume_spare_keys(struct volume *v);
 
 /* volume-conflict.c */
 /* Compares the header with the record; a conflict makes the volume fail until a person decides. */

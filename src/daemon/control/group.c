@@ -75,7 +75,7 @@ static void take_member_back(struct volume *v, const char *why)
 	if (!header_in_reencryption(&v->header) && v->worker.job != WORKER_PREPARE &&
 	    !v->header.unseen) {
 		record_failed(&v->token.record, why, wall_clock_usec());
-		volume_use_up_keys(v);
+		volume_spare_keys(v);
 	} else {
 		record_take_back(&v->token.record);
 	}

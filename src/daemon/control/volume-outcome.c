@@ -21,7 +21,7 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 	if (!header_in_reencryption(&v->header) && !v->header.unseen) {
 		record_failed(&v->token.record, f->text, wall_clock_usec());
 		(void)volume_record_changed(v);
-		volume_use_up_keys(v);
+		volume_spare_keys(v);
 	} else {
 		trouble_failed(&v->trouble, f);
 	}
