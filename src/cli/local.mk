@@ -3,6 +3,7 @@
 noinst_LIBRARIES += src/cli/libcli.a
 src_cli_libcli_a_SOURCES = \
 	src/cli/begun.c src/cli/begun.h \
+	src/cli/lost-keyslots.c src/cli/lost-keyslots.h \
 	src/cli/options.c src/cli/options.h \
 	src/cli/options-table.c src/cli/options-table.h \
 	src/cli/options-value.c \

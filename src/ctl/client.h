@@ -21,6 +21,8 @@ struct client {
 	pid_t agent;          /* that asks, or 0 */
 	bool log_off;         /* a failure is nobody's business */
 	bool reached;         /* somebody answered */
+	bool unlocked;        /* the volume was given a key */
+	bool had_keys;        /* and had one before */
 	char last_error[128]; /* name of the last error, as on the bus */
 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/interrupt.h"
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "daemon/state/config.h"
@@ -127,6 +128,20 @@ static int for_each(struct client *c, const struct options *o, each_fn each)
 
 /* --- rotate --- */
 
+/* Has it keys, or does it go on from where it was, then its reason says what is missing. */
+static void tell_locked(json_object *volume, const char *name)
+{
+	if (json_number(volume, "Unlocked"))
+		log_notice("%s: %s", name, json_text(volume, "StateReason"));
+	else if (*json_text(volume, "Mode"))
+		log_notice("%s: continues as soon as there is a key: recryptctl unlock %s", name,
+			   name);
+	else
+		log_notice(
+			"%s: the rotation begins as soon as there is a key: recryptctl unlock %s",
+			name, name);
+}
+
 void tell_if_it_waits(struct client *c, const char *path)
 {
 	_cleanup_free_ char *name = NULL;
@@ -136,12 +151,37 @@ void tell_if_it_waits(struct client *c, const char *path)
 		return;
 	name = view_name(volume);
 	if (strcmp(json_text(volume, "State"), "locked") == 0 && name)
-		log_notice("%s: waits for a key, give it one with: recryptctl unlock %s", name,
-			   name);
+		tell_locked(volume, name);
 	else if (strcmp(json_text(volume, "State"), "suspended") == 0 && name)
 		log_notice("%s: %s; not to wait: recryptctl resume --now %s", name,
 			   json_text(volume, "StateReason"), name);
 	json_object_put(volume);
+}
+
+/* What is asked for is forgotten where it comes to nothing. */
+static int rotate_one(struct client *c, const struct options *o, const char *path,
+		      sd_bus_message **ret_reply)
+{
+	struct options agreed = *o;
+	int r = interrupt_catch();
+
+	if (r < 0)
+		return r;
+	r = rotation_keys(c, o, path, &agreed.rotation.lose_keyslots);
+	if (r == 0)
+		r = interrupt_refuse(o->target.device);
+	if (r == 0)
+		r = call_volume(c, &agreed, path, "Rotate", append_rotation, ret_reply);
+	r = r < 0 ? forget_keys(c, path, r) : r;
+	interrupt_release();
+	return r;
+}
+
+static int rotate_many(struct client *c, const struct options *o, sd_bus_message **ret_reply)
+{
+	int r = rotation_keys_of_all(c, o);
+
+	return r < 0 ? r : call_all(c, o, "RotateAll", append_rotation, ret_reply);
 }
 
 int verb_rotate(const struct options *o)
@@ -159,8 +199,7 @@ int verb_rotate(const struct options *o)
 						       : 0;
 	if (r < 0)
 		return r;
-	r = path ? call_volume(&c, o, path, "Rotate", append_rotation, &reply)
-		 : call_all(&c, o, "RotateAll", append_rotation, &reply);
+	r = path ? rotate_one(&c, o, path, &reply) : rotate_many(&c, o, &reply);
 	if (r < 0)
 		return r;
 	r = sd_bus_message_read(reply, "o", &job);

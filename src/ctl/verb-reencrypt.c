@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/interrupt.h"
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "util/checked.h"
@@ -138,6 +139,7 @@ static int inspect_volume(struct client *c, const struct options *o, const char 
 		.at_work = strcmp(state, "suspended") != 0 && strcmp(state, "failed") != 0 &&
 			   strcmp(state, "locked") != 0,
 	};
+	c->had_keys = ret->unlocked;
 	r = check_known(o, volume, ret->begun);
 	json_object_put(volume);
 	return r;
@@ -148,8 +150,11 @@ static int begin_rotation(struct client *c, const struct options *o, const char 
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	struct options agreed = *o;
-	int r = carry_keyslots_over(c, o, path, source, &agreed.rotation.lose_keyslots);
+	int r = carry_keyslots_over(c, o, path, source, "--batch-mode",
+				    &agreed.rotation.lose_keyslots);
 
+	if (r == 0)
+		r = interrupt_refuse(o->target.device);
 	if (r < 0)
 		return r;
 	r = call_volume(c, &agreed, path, "Rotate", append_rotation, &reply);
@@ -198,6 +203,23 @@ static int follow(struct client *c, const struct options *o, const char *path, c
 	return -EINTR;
 }
 
+/* Or resumes. Up to here a signal only ends the command. */
+static int unlock_and_begin(struct client *c, const struct options *o, const char *path,
+			    struct passphrase_source *source, const struct known_volume *found,
+			    char **ret_job)
+{
+	int r = interrupt_catch();
+
+	if (r < 0)
+		return r;
+	if (!found->unlocked || names_key(o))
+		r = unlock_volume(c, o, path, source);
+	if (r < 0)
+		return r;
+	return found->begun ? call_volume(c, o, path, "Resume", append_resume, NULL)
+			    : begin_rotation(c, o, path, source, ret_job);
+}
+
 int verb_reencrypt(const struct options *o, bool *ret_done)
 {
 	_cleanup_(client_close) struct client c = {};
@@ -221,10 +243,6 @@ int verb_reencrypt(const struct options *o, bool *ret_done)
 		*ret_done = false;
 		return 0;
 	}
-	r = !found.unlocked || names_key(o) ? unlock_volume(&c, o, path, &source) : 0;
-	if (r < 0)
-		return r;
-	r = found.begun ? call_volume(&c, o, path, "Resume", append_resume, NULL)
-			: begin_rotation(&c, o, path, &source, &job);
-	return r < 0 ? r : follow(&c, o, path, job);
+	r = unlock_and_begin(&c, o, path, &source, &found, &job);
+	return r < 0 ? forget_keys(&c, path, r) : follow(&c, o, path, job);
 }
