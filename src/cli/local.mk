@@ -5,6 +5,7 @@ src_cli_libcli_a_SOURCES = \
 	src/cli/begun.c src/cli/begun.h \
 	src/cli/exit-code.c src/cli/exit-code.h \
 	src/cli/help.c src/cli/help.h \
+	src/cli/lost-keyslots.c src/cli/lost-keyslots.h \
 	src/cli/options.c src/cli/options.h \
 	src/cli/options-table.c src/cli/options-table.h \
 	src/cli/options-value.c \

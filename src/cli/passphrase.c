@@ -200,7 +200,7 @@ static int read_new(const struct passphrase_source *s, struct secret **ret)
 int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 {
 	struct passphrase_source *s = arg;
-	char prompt[256];
+	char prompt[256], note[LUKS_BINDING_NOTE];
 
 	assert(!s->key_file || !s->key_description);
 	if (s->key_file)
@@ -210,30 +210,15 @@ int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret)
 	if (!passphrase_is_typed(s))
 		return next_line(s, ret);
 	if (again)
-		log_notice("No key available with this passphrase.");
+		log_notice("%s: no keyslot opens with this passphrase", s->device);
 	if (keyslot == LUKS_NEW_PASSPHRASE)
 		return read_new(s, ret);
 	if (keyslot >= 0)
-		(void)snprintf(prompt, sizeof(prompt),
-			       "Enter passphrase for key slot %d: ", keyslot);
+		(void)snprintf(
+			prompt, sizeof(prompt), "Enter passphrase for keyslot %d%s: ", keyslot,
+			luks_binding_note(s->bindings ? s->bindings->of[keyslot] : "", note));
 	else
 		(void)text_format(prompt, sizeof(prompt), "Enter passphrase for %s: ", s->device);
 	text_mask(prompt);
 	return read_terminal(s, prompt, ret);
-}
-
-int passphrase_confirm_lost(const char *device)
-{
-	bool yes;
-	int r = terminal_confirm("Go on without these keyslots?", &yes);
-
-	if (r == -EINTR)
-		return log_refusal(r, "%s: interrupted; nothing was changed", device);
-	if (r < 0)
-		return log_error_errno(
-			r,
-			"%s: cannot ask on a terminal whether these keyslots may be lost; "
-			"give their passphrases, or --batch-mode",
-			device);
-	return yes ? 0 : log_refusal(-ECANCELED, "%s: nothing was changed", device);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "luks/bindings.h"
 #include "luks/unlock.h"
 #include "util/secret.h"
 
@@ -31,7 +32,9 @@ struct passphrase_source {
 	const char *key_description; /* of a user key in a kernel keyring; NULL: none */
 	uint64_t keyfile_offset;
 	size_t keyfile_size;
-	const char *device;   /* named in prompts */
+	const char *device; /* named in prompts */
+	/* What opens each keyslot, for prompts; NULL: not known. The caller's. */
+	const struct luks_bindings *bindings;
 	unsigned timeout;     /* seconds at the terminal, 0: none */
 	bool exhausted;       /* the source's own */
 	struct secret *first; /* a line read early by passphrase_is_given(); the caller frees it */
@@ -52,9 +55,3 @@ int passphrase_ask(void *arg, int keyslot, bool again, struct secret **ret);
 
 /* Does passphrase_ask() ask at the terminal? See luks_passphrases.empty_gives_up. */
 bool passphrase_is_typed(const struct passphrase_source *s);
-
-/*
- * Asks at the terminal whether the keyslots of @device that were named just now may be lost for
- * want of a passphrase. -ECANCELED: no, which is logged, as is that nobody can be asked.
- */
-int passphrase_confirm_lost(const char *device);

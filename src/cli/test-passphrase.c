@@ -235,7 +235,7 @@ static void a_typed_passphrase_is_not_shown(void **state)
 	pid_t pid = start_child(child_reads, &terminal);
 
 	(void)state;
-	expect(terminal, "Enter passphrase for key slot 3: ", seen, sizeof(seen));
+	expect(terminal, "Enter passphrase for keyslot 3: ", seen, sizeof(seen));
 	assert_false(echoes(terminal));
 	type(terminal, "secret\n");
 	expect(terminal, "\n", seen, sizeof(seen));
@@ -254,7 +254,7 @@ static void nothing_typed_is_the_empty_passphrase(void **state)
 	pid_t pid = start_child(child_reads, &terminal);
 
 	(void)state;
-	expect(terminal, "key slot 3: ", seen, sizeof(seen));
+	expect(terminal, "keyslot 3: ", seen, sizeof(seen));
 	type(terminal, "\n");
 	assert_int_equal(WEXITSTATUS(wait_child(pid)), EMPTY_TYPED);
 	close(terminal);
@@ -267,7 +267,7 @@ static void an_interrupt_ends_the_process_with_the_echo_back(void **state)
 	pid_t pid = start_child(child_reads, &terminal);
 
 	(void)state;
-	expect(terminal, "key slot 3: ", seen, sizeof(seen));
+	expect(terminal, "keyslot 3: ", seen, sizeof(seen));
 	type(terminal, "\003"); /* Ctrl-C */
 	status = wait_child(pid);
 	assert_true(WIFSIGNALED(status));

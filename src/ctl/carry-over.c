@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/lost-keyslots.h"
 #include "ctl/bus-json.h"
 #include "ctl/verbs.h"
 #include "luks/fields.h"
@@ -20,7 +21,10 @@ struct carry_over {
 	const struct options *o;
 	const char *path;
 	struct passphrase_source *source;
-	uint32_t lost; /* bit n: keyslot n, as things are */
+	const char *agrees; /* the option that gives keyslots up */
+	uint32_t lost;      /* bit n: keyslot n, as things are */
+	uint32_t kept;      /* the others */
+	struct luks_bindings bindings;
 };
 
 int check_rotation(struct client *c, const struct options *o, const char *path, json_object **ret)
@@ -36,18 +40,13 @@ int check_rotation(struct client *c, const struct options *o, const char *path, 
 
 static int read_lost_keyslots(struct carry_over *a)
 {
-	json_object *result, *lost;
+	json_object *result;
 	int r = check_rotation(a->client, a->o, a->path, &result);
 
 	if (r < 0)
 		return r;
-	a->lost = 0;
-	if (json_object_object_get_ex(result, "LostKeyslots", &lost) &&
-	    json_object_is_type(lost, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(lost); i++)
-			a->lost |=
-				UINT32_C(1)
-				<< (json_object_get_int(json_object_array_get_idx(lost, i)) & 31);
+	a->lost = json_keyslots(result, "LostKeyslots");
+	a->kept = json_keyslots(result, "KeptKeyslots") ?: 1;
 	json_object_put(result);
 	return 0;
 }
@@ -55,10 +54,12 @@ static int read_lost_keyslots(struct carry_over *a)
 /* -ERROR_KEY_REJECTED: what was given was wrong. */
 static int refuse_keyslot(const struct carry_over *a, int keyslot, int error)
 {
+	const int kept = __builtin_ctz(a->kept); /* or the volume would still be locked */
+
 	return log_refusal(error,
-			   "%s: no passphrase for keyslot %d was given; without it only one "
-			   "keyslot can be carried over, chosen with --key-slot",
-			   a->o->target.device, keyslot);
+			   "%s: keyslot %d needs a passphrase too (standard input: one a line). To "
+			   "keep keyslot %d alone: --key-slot %d %s",
+			   a->o->target.device, keyslot, kept, kept, a->agrees);
 }
 
 /* Until it is open, or given up with an empty line that does not open it. */
@@ -69,7 +70,7 @@ static int ask_for(struct carry_over *a, int keyslot)
 	assert(keyslot >= 0 && keyslot < (int)LUKS_MAX_KEYSLOTS);
 	while (a->lost & UINT32_C(1) << keyslot) {
 		_cleanup_(secret_freep) struct secret *passphrase = NULL;
-		int r = passphrase_ask(a->source, keyslot, wrong > 0, &passphrase);
+		int r = passphrase_ask(a->source, keyslot, false, &passphrase);
 
 		if (r == -ENOKEY)
 			return 0;
@@ -94,29 +95,59 @@ static int ask_for(struct carry_over *a, int keyslot)
 	return 0;
 }
 
+/* Nobody types what a device knows. */
+static bool is_asked_for(const struct carry_over *a, int keyslot)
+{
+	return !passphrase_is_typed(a->source) || !luks_binding_device(a->bindings.of[keyslot]);
+}
+
 static int confirm(const struct carry_over *a)
 {
-	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS; n++)
-		if (a->lost & UINT32_C(1) << n)
-			log_warning("%s: keyslot %d will be lost: its passphrase was not given",
-				    a->o->target.device, n);
-	return a->o->batch_mode ? 0 : passphrase_confirm_lost(a->o->target.device);
+	lost_keyslots_tell(a->o->target.device, &a->bindings, a->lost);
+	return a->o->batch_mode ? 0
+				: lost_keyslots_confirm(a->o->target.device, a->lost, a->agrees);
+}
+
+/* As the worker has just seen them; an earlier look may not have. */
+static int read_bindings(struct carry_over *a)
+{
+	json_object *volume;
+	int r = client_properties(a->client, a->path, BUS_VOLUME_INTERFACE, &volume);
+
+	if (r < 0)
+		return r;
+	json_bindings(volume, &a->bindings);
+	json_object_put(volume);
+	a->source->bindings = &a->bindings;
+	return 0;
+}
+
+static int ask_and_confirm(struct carry_over *a)
+{
+	int r = read_bindings(a);
+
+	if (r < 0)
+		return r;
+	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS && a->o->rotation.keyslot < 0; n++) {
+		r = is_asked_for(a, n) ? ask_for(a, n) : 0;
+		if (r < 0)
+			return r;
+	}
+	return a->lost ? confirm(a) : 0;
 }
 
 int carry_keyslots_over(struct client *c, const struct options *o, const char *path,
-			struct passphrase_source *source, bool *ret_some_lost)
+			struct passphrase_source *source, const char *agrees, bool *ret_some_lost)
 {
-	struct carry_over a = {.client = c, .o = o, .path = path, .source = source};
+	struct carry_over a = {
+		.client = c, .o = o, .path = path, .source = source, .agrees = agrees};
 	int r = read_lost_keyslots(&a);
 
 	assert(o->target.device && !o->target.operands[1]);
 	if (r < 0)
 		return r;
-	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS && o->rotation.keyslot < 0; n++) {
-		r = ask_for(&a, n);
-		if (r < 0)
-			return r;
-	}
+	r = a.lost ? ask_and_confirm(&a) : 0;
+	source->bindings = NULL;
 	*ret_some_lost = a.lost != 0;
-	return a.lost ? confirm(&a) : 0;
+	return r;
 }

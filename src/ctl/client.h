@@ -23,7 +23,9 @@ struct client {
 	bool log_off;                      /* a failure is nobody's business */
 	bool reached;                      /* somebody answered */
 	bool may_start;                    /* calls start the daemon */
-	bool interrupted;                  /* such a call */
+	bool unlocked;                     /* the volume was given a key */
+	bool had_keys;                     /* and had one before */
+	bool interrupted;                  /* a call, by @stop */
 	const volatile sig_atomic_t *stop; /* ends a call, with -EINTR; NULL: nothing does */
 	char last_error[128];              /* name of the last error, as on the bus */
 };

@@ -12,6 +12,7 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/agent.c src/ctl/agent.h \
 	src/ctl/client.c src/ctl/client.h \
 	src/ctl/interrupt.c src/ctl/interrupt.h \
+	src/ctl/keyslots.c src/ctl/rotate-keys.c \
 	src/ctl/run-worker.c src/ctl/run-worker.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \

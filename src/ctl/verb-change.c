@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/interrupt.h"
 #include "ctl/verbs.h"
 #include "ctl/volume-view.h"
 #include "daemon/state/config.h"
@@ -159,6 +160,30 @@ static int wait_for_job(struct client *c, const struct options *o, char *path, c
 	return wait_until_over(c, &w);
 }
 
+/* What is asked for is forgotten where it comes to nothing. */
+static int rotate_one(struct client *c, const struct options *o, const char *path,
+		      sd_bus_message **ret_reply)
+{
+	struct options agreed = *o;
+	int r;
+
+	c->stop = interrupt_catch();
+	r = rotation_keys(c, o, path, &agreed.rotation.lose_keyslots);
+	if (r == 0)
+		r = call_volume(c, &agreed, path, "Rotate", append_rotation, ret_reply);
+	c->stop = NULL;
+	interrupt_release();
+	tell_interrupted(c, o->target.device);
+	return r < 0 ? forget_keys(c, path, r) : r;
+}
+
+static int rotate_many(struct client *c, const struct options *o, sd_bus_message **ret_reply)
+{
+	int r = rotation_keys_of_all(c, o);
+
+	return r < 0 ? r : call_all(c, o, "RotateAll", append_rotation, ret_reply);
+}
+
 int verb_rotate(const struct options *o)
 {
 	_cleanup_(client_close) struct client c = {};
@@ -174,8 +199,7 @@ int verb_rotate(const struct options *o)
 						       : 0;
 	if (r < 0)
 		return r;
-	r = path ? call_volume(&c, o, path, "Rotate", append_rotation, &reply)
-		 : call_all(&c, o, "RotateAll", append_rotation, &reply);
+	r = path ? rotate_one(&c, o, path, &reply) : rotate_many(&c, o, &reply);
 	if (r < 0)
 		return r;
 	r = sd_bus_message_read(reply, "o", &job);

@@ -138,6 +138,7 @@ static int inspect_volume(struct client *c, const struct options *o, const char 
 		.at_work = strcmp(state, "suspended") != 0 && strcmp(state, "failed") != 0 &&
 			   strcmp(state, "locked") != 0,
 	};
+	c->had_keys = ret->unlocked;
 	r = check_known(o, volume, ret->begun);
 	json_object_put(volume);
 	return r;
@@ -227,11 +228,7 @@ static int give_up(struct client *c, const struct options *o, const char *path,
 {
 	c->stop = NULL;
 	tell_interrupted(c, o->target.device);
-	if (found->unlocked || found->begun)
-		return error;
-	c->log_off = true;
-	(void)client_call(c, path, BUS_VOLUME_INTERFACE, "Lock", NULL, "a{sv}", 0);
-	return error;
+	return found->begun ? error : forget_keys(c, path, error);
 }
 
 /*
@@ -258,7 +255,8 @@ static int begin_or_resume(struct client *c, const struct options *o, const char
 	int r = !found->unlocked || names_key(o) ? unlock_volume(c, o, path, &source) : 0;
 
 	if (r >= 0 && !found->begun)
-		r = carry_keyslots_over(c, o, path, &source, &agreed.rotation.lose_keyslots);
+		r = carry_keyslots_over(c, o, path, &source, "--batch-mode",
+					&agreed.rotation.lose_keyslots);
 	if (r >= 0 && *c->stop)
 		r = -EINTR;
 	if (r < 0)

@@ -35,18 +35,27 @@ static int make_memfd(const struct secret *s)
 	return TAKE_FD(fd);
 }
 
-static int send_secret(struct client *c, const struct options *o, const char *path,
-		       const struct secret *s, const char *type)
+static int call_unlock(struct client *c, const struct options *o, const char *path, int fd,
+		       const char *type)
 {
-	_cleanup_close_ int fd = make_memfd(s);
-
-	if (fd < 0)
-		return log_error_errno(fd, "the passphrase cannot be handed on");
 	if (o->rotation.keyslot >= 0)
 		return client_call(c, path, BUS_VOLUME_INTERFACE, "Unlock", NULL, "ha{sv}", fd, 2,
 				   "Type", "s", type, "Keyslot", "i", o->rotation.keyslot);
 	return client_call(c, path, BUS_VOLUME_INTERFACE, "Unlock", NULL, "ha{sv}", fd, 1, "Type",
 			   "s", type);
+}
+
+static int send_secret(struct client *c, const struct options *o, const char *path,
+		       const struct secret *s, const char *type)
+{
+	_cleanup_close_ int fd = make_memfd(s);
+	int r;
+
+	if (fd < 0)
+		return log_error_errno(fd, "the passphrase cannot be handed on");
+	r = call_unlock(c, o, path, fd, type);
+	c->unlocked = c->unlocked || r == 0;
+	return r;
 }
 
 static int unlock_by_volume_key(struct client *c, const struct options *o, const char *path)
@@ -83,10 +92,18 @@ int unlock_by(struct client *c, const struct options *o, const char *path,
 	return send_secret(c, o, path, passphrase, "passphrase");
 }
 
+/* Editors end files with one, and no program but the terminal takes it off. */
+static void tell_newline(const struct client *c, const struct options *o, int last_byte)
+{
+	if (o->keys.key_file && last_byte == '\n' && client_has_refused_key(c))
+		log_notice("%s: the newline at its end is part of the passphrase",
+			   o->keys.key_file);
+}
+
 int unlock_volume(struct client *c, const struct options *o, const char *path,
 		  struct passphrase_source *source)
 {
-	int r = -ERROR_KEY_REJECTED;
+	int r = -ERROR_KEY_REJECTED, last_byte = 0;
 
 	assert(o->keys.tries > 0);
 	/* It goes through a descriptor, which ssh does not hand on. */
@@ -100,18 +117,20 @@ int unlock_volume(struct client *c, const struct options *o, const char *path,
 		return unlock_by_volume_key(c, o, path);
 	for (unsigned try = 0; try < o->keys.tries && r == -ERROR_KEY_REJECTED; try++) {
 		_cleanup_(secret_freep) struct secret *s = NULL;
-		int asked = passphrase_ask(source, o->rotation.keyslot, try > 0, &s);
+		int asked = passphrase_ask(source, o->rotation.keyslot, false, &s);
 
+		if ((asked == -ENODATA || asked == -ENOKEY) && try > 0)
+			break;
 		if (asked == -ENODATA || asked == -ENOKEY)
-			return try > 0 ? r
-				       : log_error_errno(-ENOKEY, "%s: no passphrase",
-							 source->device);
+			return log_refusal(-ENOKEY, "%s: no passphrase was given", source->device);
 		if (asked < 0)
 			return asked;
-		r = unlock_by(c, o, path, s);
+		last_byte = s->size > 0 ? ((const char *)s->data)[s->size - 1] : 0;
+		r = unlock_by(c, o, path, s); /* which says so where it opens nothing */
 		if (!client_has_refused_key(c) || (passphrase_is_typed(source) && s->size == 0))
 			break;
 	}
+	tell_newline(c, o, last_byte);
 	return r;
 }
 
@@ -133,5 +152,5 @@ int verb_unlock(const struct options *o)
 	c.stop = interrupt_catch();
 	r = unlock_volume(&c, o, path, &source);
 	tell_interrupted(&c, o->target.device);
-	return r;
+	return r < 0 ? r : tell_keyslots(&c, path, o->target.device);
 }

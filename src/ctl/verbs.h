@@ -89,6 +89,27 @@ bool names_key(const struct options *o);
 int unlock_by(struct client *c, const struct options *o, const char *path,
 	      const struct secret *passphrase);
 
+/* The numbers of @key in @o, as bits; and what opens the keyslots of the volume. */
+uint32_t json_keyslots(json_object *o, const char *key);
+void json_bindings(json_object *volume, struct luks_bindings *ret);
+
+/* Says on standard output which keyslots are opened, and which are not. */
+int tell_keyslots(struct client *c, const char *path, const char *name);
+
+/*
+ * Before a rotation of one volume: at a terminal all that is missing is asked for, and whether
+ * keyslots may be lost that are left then. Otherwise -ENOKEY where some would be.
+ */
+int rotation_keys(struct client *c, const struct options *o, const char *path, bool *ret_lose);
+/* The same for those of RotateAll(), without a question. */
+int rotation_keys_of_all(struct client *c, const struct options *o);
+
+/*
+ * The command ends with @error before anything was begun: the daemon forgets what it was given, if
+ * it had nothing before. Returns @error.
+ */
+int forget_keys(struct client *c, const char *path, int error);
+
 /* Asks for passphrases until one is taken; gives up after --tries. */
 int unlock_volume(struct client *c, const struct options *o, const char *path,
 		  struct passphrase_source *source);
@@ -98,10 +119,10 @@ int check_rotation(struct client *c, const struct options *o, const char *path, 
 
 /*
  * Asks for the passphrase of each keyslot that would be lost, and whether those may be that are
- * left then. @o is of a verb with one device.
+ * left then; @agrees is the option that says so. @o is of a verb with one device.
  */
 int carry_keyslots_over(struct client *c, const struct options *o, const char *path,
-			struct passphrase_source *source, bool *ret_some_lost);
+			struct passphrase_source *source, const char *agrees, bool *ret_some_lost);
 
 /*
  * @volume: the properties of one in re-encryption; @verb: the command's, for messages. Refuses

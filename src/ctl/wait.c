@@ -75,6 +75,10 @@ static char *text_of_locked(json_object *volume, const char *name)
 	const char *reason = json_text(volume, "StateReason");
 	char *text = NULL;
 
+	if (json_number(volume, "Unlocked")) { /* the reason says which keyslots are missing */
+		(void)asprintf(&text, "%s: %s", name, reason);
+		return text;
+	}
 	if (strncmp(reason, STATE_REASON_KEY, strlen(STATE_REASON_KEY)) == 0)
 		reason += strlen(STATE_REASON_KEY);
 	if (strcmp(json_text(volume, "StateReason"), STATE_REASON_NO_KEY) == 0)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "luks/begin-internal.h"
+#include "luks/bindings.h"
 #include "luks/context.h"
 #include "luks/unlock.h"
 #include "util/checked.h"
@@ -38,6 +39,22 @@ static int plan_slots(struct luks_begin *b)
 			  b->params.keyslot);
 		return -ENOENT;
 	}
+	return 0;
+}
+
+/* Which keyslots have a token of a TPM and the like. */
+static int note_devices(struct luks_begin *b)
+{
+	_cleanup_(json_putp) json_object *metadata = NULL;
+	struct luks_bindings bindings;
+	int r = luks_dump_json(b->cd, &metadata);
+
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot read the tokens", b->params.device);
+	luks_bindings_read(metadata, &bindings);
+	for (size_t i = 0; i < b->plan.n_slots; i++)
+		b->plan.slots[i].by_device =
+			luks_binding_device(bindings.of[b->plan.slots[i].keyslot]) != NULL;
 	return 0;
 }
 
@@ -260,6 +277,30 @@ static int refuse_locked(const struct luks_begin *b)
 }
 
 /*
+ * At a terminal nobody is asked to type what only a device knows, unless that keyslot was named, or
+ * there is no other one.
+ */
+static bool is_asked_for(const struct luks_begin *b, size_t i)
+{
+	bool others = false;
+
+	for (size_t j = 0; j < b->plan.n_slots; j++)
+		others |= !b->plan.slots[j].by_device;
+	return !b->plan.slots[i].by_device || !b->params.passphrases.empty_gives_up || !others ||
+	       b->params.keyslot != LUKS_ANY_KEYSLOT;
+}
+
+static int refuse_without_passphrase(const struct luks_begin *b, int keyslot, int error)
+{
+	const int open = first_open_keyslot(b);
+
+	return log_refusal(error,
+			   "%s: keyslot %d needs a passphrase too (standard input: one a line). To "
+			   "keep keyslot %d alone: --key-slot %d --batch-mode",
+			   b->params.device, keyslot, open, open);
+}
+
+/*
  * A keyslot is only left behind where the user said so: at the prompt, or by choosing another one.
  * That passphrases ran out says nothing of the kind.
  */
@@ -268,16 +309,13 @@ static int ask_for_slots(struct luks_begin *b)
 	int r;
 
 	for (size_t i = 0; !by_token(b) && i < b->plan.n_slots; i++) {
-		r = ask_for_slot(b, i);
+		r = is_asked_for(b, i) ? ask_for_slot(b, i) : 0;
 
 		const bool none_left = r == -ENODATA || r == -ERROR_KEY_REJECTED;
 
-		if (none_left && b->old_key) {
-			log_error("%s: no passphrase for keyslot %d was given; without it only one "
-				  "keyslot can be carried over, chosen with --key-slot",
-				  b->params.device, b->plan.slots[i].keyslot);
-			return r == -ENODATA ? -EINVAL : r;
-		}
+		if (none_left && b->old_key)
+			return refuse_without_passphrase(b, b->plan.slots[i].keyslot,
+							 r == -ENODATA ? -EINVAL : r);
 		if (none_left)
 			break;
 		if (r < 0)
@@ -359,6 +397,9 @@ int luks_begin_open_keyslots(struct luks_begin *b)
 
 	assert(!b->old_key && !b->new_passphrase);
 	r = plan_slots(b);
+	if (r < 0)
+		return r;
+	r = note_devices(b);
 	if (r < 0)
 		return r;
 	if (b->params.given.old_key) {

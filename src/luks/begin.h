@@ -71,6 +71,7 @@ struct luks_begin_slot {
 	int keyslot;     /* number in the old header */
 	uint32_t tokens; /* bit n: token n is assigned to it */
 	bool kept;
+	bool by_device; /* no person knows its passphrase (bindings.h) */
 };
 
 struct luks_begin_plan {

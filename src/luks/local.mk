@@ -8,6 +8,7 @@ src_luks_libluks_a_SOURCES = \
 	src/luks/begin-elsewhere.c \
 	src/luks/begin-open.c \
 	src/luks/begin-strength.c src/luks/begin-strength.h \
+	src/luks/bindings.c src/luks/bindings.h \
 	src/luks/context.c src/luks/context.h \
 	src/luks/cost.c src/luks/cost.h \
 	src/luks/derive.c src/luks/derive.h \
@@ -68,6 +69,10 @@ LUKS_TEST_LIBS = src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a $
 EXTRA_DIST += tests/data/luks2-states
 
 LUKS_TEST_BEGIN = src/luks/test-begin-util.c src/luks/test-begin-util.h $(LUKS_TEST_IMAGE)
+UNIT_TESTS += src/luks/test-bindings
+src_luks_test_bindings_SOURCES = src/luks/test-bindings.c
+src_luks_test_bindings_LDADD = $(LUKS_TEST_LIBS)
+
 UNIT_TESTS += src/luks/test-numbers
 src_luks_test_numbers_SOURCES = src/luks/test-numbers.c
 src_luks_test_numbers_LDADD = $(LUKS_TEST_LIBS)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "luks/begin-leftover.h"
+#include "luks/bindings.h"
 #include "luks/fields.h"
 #include "luks/freed.h"
 #include "luks/numbers.h"
@@ -66,6 +67,23 @@ int luks_reenc_set_position(struct luks_header *h, struct luks_reenc *r, uint64_
 	return 0;
 }
 
+/*
+ * What is left of a token of systemd-cryptenroll or clevis then is a secret that opens nothing.
+ * Their programs pass over it, do not remove it when the device is enrolled anew, and list it.
+ */
+static void take_from_token(json_object *tokens, unsigned token, unsigned keyslot)
+{
+	json_object *object = field_by_id(tokens, token);
+	json_object *ids = field_get(object, "keyslots", json_type_array);
+	const char *type = object ? field_string(object, "type") : NULL;
+
+	if (!ids || !ids_contain(ids, keyslot))
+		return;
+	ids_remove(ids, keyslot);
+	if (type && json_object_array_length(ids) == 0 && luks_binding_dies_with_keyslot(type))
+		field_delete_id(tokens, token);
+}
+
 static int delete_keyslot(json_object *json, unsigned id, struct luks_areas *freed)
 {
 	json_object *keyslots = field_get(json, "keyslots", json_type_object);
@@ -80,10 +98,8 @@ static int delete_keyslot(json_object *json, unsigned id, struct luks_areas *fre
 	freed->area[freed->count].offset = offset;
 	freed->area[freed->count++].size = size;
 
-	json_object_object_foreach (tokens, token_key, token) {
-		(void)token_key;
-		ids_remove(field_get(token, "keyslots", json_type_array), id);
-	}
+	for (unsigned token = 0; token < LUKS_MAX_TOKENS; token++)
+		take_from_token(tokens, token, id);
 	json_object_object_foreach (digests, digest_key, digest) {
 		(void)digest_key;
 		ids_remove(field_get(digest, "keyslots", json_type_array), id);

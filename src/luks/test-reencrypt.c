@@ -313,6 +313,42 @@ static void all_converted_is_finish_and_not_start(void **state)
 	}
 }
 
+static json_object *token(const char *type, const char *const *keyslots)
+{
+	json_object *t = json_object_new_object(), *ids = json_object_new_array();
+
+	for (; *keyslots; keyslots++)
+		assert_int_equal(json_object_array_add(ids, json_object_new_string(*keyslots)), 0);
+	assert_int_equal(field_set(t, "type", json_object_new_string(type)), 0);
+	assert_int_equal(field_set(t, "keyslots", ids), 0);
+	return t;
+}
+
+/* Keyslot 0 has the old key, and 1 the new one. */
+static void a_token_of_a_device_goes_with_its_last_keyslot(void **state)
+{
+	static const char *const lost[] = {"0", NULL}, *const kept[] = {"0", "1", NULL},
+				 *const none[] = {NULL};
+	struct luks_areas freed;
+	struct luks_reenc r;
+	struct luks_header *h = load("1_reencrypt_fwd_hot_second_hotzone", 40 * MIB, 0, &r);
+	json_object *tokens = field_get(h->json, "tokens", json_type_object);
+
+	(void)state;
+	assert_int_equal(field_set_id(tokens, 4, token("systemd-tpm2", lost)), 0);
+	assert_int_equal(field_set_id(tokens, 5, token("systemd-recovery", kept)), 0);
+	assert_int_equal(field_set_id(tokens, 6, token("clevis", none)), 0); /* so before */
+	assert_int_equal(field_set_id(tokens, 7, token("notes", lost)), 0);
+	assert_int_equal(luks_reenc_set_position(h, &r, 20 * MIB, 4 * MIB), 0);
+	assert_int_equal(luks_reenc_finish(h, &r, &freed), 0);
+	tokens = field_get(h->json, "tokens", json_type_object);
+	assert_null(field_by_id(tokens, 4));
+	assert_non_null(field_by_id(tokens, 5));
+	assert_non_null(field_by_id(tokens, 6));
+	assert_non_null(field_by_id(tokens, 7));
+	luks_header_free(h);
+}
+
 /* init-only with one digest for both sides, and a smaller sector size on the old one. */
 static struct luks_header *keep_key(struct luks_reenc *r, bool all_done)
 {
@@ -520,6 +556,7 @@ int main(void)
 		cmocka_unit_test(data_shift_is_reported_and_refused),
 		cmocka_unit_test(steps_are_those_of_cryptsetup),
 		cmocka_unit_test(finish_is_that_of_cryptsetup),
+		cmocka_unit_test(a_token_of_a_device_goes_with_its_last_keyslot),
 		cmocka_unit_test(all_converted_is_finish_and_not_start),
 		cmocka_unit_test(kept_key_is_told_apart_by_sector_size),
 		cmocka_unit_test(fixed_size_stays),

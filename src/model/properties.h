@@ -22,6 +22,10 @@
 	PROPERTY("StateReason", "s", STATE, ARRAY(status.reason), "Reason:")                       \
 	PROPERTY("StateError", "s", STATE, GETTER(get_state_error), NULL)                          \
 	PROPERTY("Unlocked", "b", STATE, BOOL(status.unlocked), NULL)                              \
+	PROPERTY("KeyProvider", "s", LIMIT, GETTER(get_key_provider), NULL)                        \
+	PROPERTY("Keyslots", "a(us)", PARAMETERS, GETTER(get_keyslots), NULL)                      \
+	PROPERTY("OpenKeyslots", "au", STATE, GETTER(get_open_keyslots), NULL)                     \
+	PROPERTY("MissingKeyslots", "au", STATE, GETTER(get_missing_keyslots), NULL)               \
 	PROPERTY("Job", "o", STATE, GETTER(get_job), NULL)                                         \
 	PROPERTY("Mode", "s", PARAMETERS, ARRAY(header.parameters.mode), "Mode:")                  \
 	PROPERTY("Direction", "s", PARAMETERS, ARRAY(header.parameters.direction), "Direction:")   \

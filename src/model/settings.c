@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/settings.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "model/run-switches.h"
 
 #define CALLER SETTING_OF_CALLER
 #define WORKER SETTING_OF_WORKER
@@ -67,6 +72,41 @@ const struct setting resume_settings[] = {
 	ROW(resume_options, "Now", SETTING_BOOL, now, CALLER, NULL, "now"),
 	{},
 };
+
+static bool is_equal(const struct setting *s, const char *a, const char *b)
+{
+	switch (s->kind) {
+	case SETTING_BUFFER:
+		return strcmp(a, b) == 0;
+	case SETTING_U32:
+	case SETTING_INT:
+		return *(const uint32_t *)a == *(const uint32_t *)b;
+	case SETTING_U64:
+		return *(const uint64_t *)a == *(const uint64_t *)b;
+	case SETTING_BOOL:
+		return *(const bool *)a == *(const bool *)b;
+	case SETTING_TEXT:
+	case SETTING_OWNED:
+	case SETTING_BYTES:
+	case SETTING_PATH:
+	case SETTING_CHOICE:
+	case SETTING_NAME:
+	case SETTING_BITS:
+	case SETTING_TEXTS:
+	case SETTING_LIST:
+	default:
+		assert(false); /* no row of a rotation is of this kind */
+		return false;
+	}
+}
+
+bool rotate_options_equal(const struct rotate_options *a, const struct rotate_options *b)
+{
+	for (const struct setting *s = rotation_settings; s->name; s++)
+		if (!is_equal(s, (const char *)a + s->where, (const char *)b + s->where))
+			return false;
+	return run_choices_equal(&a->run, &b->run);
+}
 
 void settings_free_list(char **list)
 {

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "model/rotation.h"
@@ -54,6 +55,9 @@ extern const struct setting rotation_settings[]; /* of struct rotate_options, bu
 extern const struct setting choice_settings[];   /* of struct run_choices */
 extern const struct setting run_settings[];      /* of struct run_options */
 extern const struct setting resume_settings[];   /* of struct resume_options, but for its run */
+
+/* Do both say the same? */
+bool rotate_options_equal(const struct rotate_options *a, const struct rotate_options *b);
 
 /* Frees what @values own by @rows, and sets it to NULL. */
 void settings_clear(const struct setting *rows, void *values);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "luks/fields.h"
 #include "luks/names.h"
 #include "model/settings-bus.h"
 #include "util/checked.h"
@@ -83,6 +84,12 @@ static const struct setting look_rows[] = {
 	 .where = offsetof(struct worker_look, supported),
 	 .always = true},
 	LOOK("Keyslots", BITS, keyslots),
+	LOOK("OpenKeyslots", BITS, open_keyslots),
+	LOOK("MissingKeyslots", BITS, missing_keyslots),
+	{.name = "KeyslotTypes",
+	 .kind = SETTING_LIST,
+	 .where = offsetof(struct worker_look, keyslot_types),
+	 .size = LUKS_MAX_KEYSLOTS},
 	LOOK("Record", OWNED, record),
 	NAME(worker_look, "RecordTrust", trust, record_trust_names),
 	LOOK("Sequence", U64, sequence),

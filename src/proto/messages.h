@@ -75,8 +75,11 @@ struct worker_look {
 	struct worker_progress progress; /* bytes and hotzone only */
 	bool stacked;                    /* helpers of a worker that died are there */
 	bool supported;                  /* false: only cryptsetup can resume it */
-	uint32_t keyslots;               /* bit n: keyslot n is there */
-	char **disks; /* NULL-terminated: sysfs names of the disks at the bottom, sorted */
+	/* Bit n: keyslot n is there; is opened by a passphrase that the worker has; would be lost
+	 * for want of one if a rotation began now. */
+	uint32_t keyslots, open_keyslots, missing_keyslots;
+	char **keyslot_types; /* NULL-terminated; what opens each of @keyslots (luks/bindings.h) */
+	char **disks;         /* NULL-terminated: sysfs names of the disks at the bottom, sorted */
 	enum record_trust trust;
 	uint64_t sequence; /* of the header */
 	/* Fingerprints of both sides (luks/record-mac.h); at rest that of the volume, and "". */

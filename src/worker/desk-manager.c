@@ -3,9 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "luks/bindings.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "worker/key-memfd.h"
@@ -136,31 +135,72 @@ static int manager_check_position(struct work *w)
 	return no_resilience_refuse(&w->steps.volume);
 }
 
-static int refuse_lost_keyslots(const struct work *w, const struct luks_begin_plan *plan)
+static uint32_t keyslots_of(const struct luks_begin_plan *plan, bool kept)
 {
-	char list[LUKS_MAX_KEYSLOTS * 4] = "";
+	uint32_t keyslots = 0;
 
-	if (plan->n_lost == 0 || w->options->rotation.lose_keyslots)
-		return 0;
-	for (size_t i = 0; i < plan->n_slots; i++) {
-		const size_t used = strlen(list);
+	for (size_t i = 0; i < plan->n_slots; i++)
+		if (plan->slots[i].kept == kept)
+			keyslots |= UINT32_C(1) << plan->slots[i].keyslot;
+	return keyslots;
+}
 
-		if (!plan->slots[i].kept)
-			(void)snprintf(list + used, sizeof(list) - used, "%s%d", used ? ", " : "",
-				       plan->slots[i].keyslot);
-	}
+/* Only one was wanted, and another passphrase changes nothing. */
+static int refuse_others(const struct work *w, const char *lost)
+{
 	return log_refusal(-ERROR_KEYSLOTS_LOST,
-			   "%s: keyslots %s would be lost: their passphrases were not given",
-			   w->steps.volume.data_path, list);
+			   "%s: %s would be lost, as only keyslot %d is to be carried over; agree "
+			   "to that with: recryptctl rotate --lose-keyslots --key-slot %d %s",
+			   w->steps.volume.data_path, lost, w->options->rotation.keyslot,
+			   w->options->rotation.keyslot, w->steps.volume.data_path);
+}
+
+/* Of @lost the first that a person may know the passphrase of; -1: none. */
+static int first_typed(const struct luks_bindings *b, uint32_t lost)
+{
+	for (int n = 0; n < (int)LUKS_MAX_KEYSLOTS; n++)
+		if (lost & UINT32_C(1) << n && !luks_binding_device(b->of[n]))
+			return n;
+	return -1;
+}
+
+static int refuse_lost_keyslots(const struct work *w, uint32_t lost)
+{
+	const struct manager_work *m = w->arg;
+	const struct luks_bindings *b = &m->v->look.bindings;
+	const char *path = w->steps.volume.data_path;
+	const int typed = first_typed(b, lost);
+	const bool one = __builtin_popcount(lost) == 1;
+	char text[LUKS_BINDINGS_TEXT];
+
+	(void)luks_bindings_text(b, lost, text);
+	if (w->options->rotation.keyslot >= 0)
+		return refuse_others(w, text);
+	if (typed < 0)
+		return log_refusal(-ERROR_KEYSLOTS_LOST,
+				   "%s: %s %s not open, and nobody can type %s passphrase; agree "
+				   "that %s lost: recryptctl rotate --lose-keyslots %s",
+				   path, text, one ? "is" : "are", one ? "its" : "their",
+				   one ? "it is" : "they are", path);
+	return log_refusal(-ERROR_KEYSLOTS_LOST,
+			   "%s: %s still need%s %s: recryptctl unlock --key-slot %d %s; or agree "
+			   "that %s lost: recryptctl rotate --lose-keyslots %s",
+			   path, text, one ? "s" : "", one ? "its passphrase" : "their passphrases",
+			   typed, path, one ? "it is" : "they are", path);
 }
 
 static int manager_agree(struct work *w, const struct luks_begin_plan *plan)
 {
 	const struct manager_work *m = w->arg;
+	const uint32_t lost = keyslots_of(plan, false);
 
 	m->report->plan = *plan;
 	m->report->planned = true;
-	return refuse_lost_keyslots(w, plan);
+	/* Of a key that stays one keyslot is enough. */
+	if (!plan->keeps_key)
+		held_keys_note_opened(&m->v->keys, keyslots_of(plan, true),
+				      w->options->rotation.keyslot < 0);
+	return lost == 0 || w->options->rotation.lose_keyslots ? 0 : refuse_lost_keyslots(w, lost);
 }
 
 /* --- watching a conversion --- */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/lost-keyslots.h"
 #include "cli/passphrase.h"
 #include "cli/progress.h"
 #include "util/clock.h"
@@ -19,6 +20,7 @@ struct terminal {
 	const volatile sig_atomic_t *stop;
 	struct work work;
 	struct passphrase_source source;
+	struct luks_bindings bindings; /* named in its prompts */
 	struct progress progress;
 	struct conversion_watch watch, quiet;       /* quiet: while a hotzone is recovered */
 	struct secret *volume_key, *new_volume_key; /* from files */
@@ -170,7 +172,9 @@ static int terminal_bring_keys(struct work *w)
 	const struct key_options *k = &t->o->keys;
 	int r;
 
+	luks_bindings_read(w->steps.volume.header->json, &t->bindings);
 	t->source = (struct passphrase_source){
+		.bindings = &t->bindings,
 		.key_file = k->key_file,
 		.key_description = k->key_description,
 		.keyfile_offset = k->keyfile_offset,
@@ -230,15 +234,17 @@ static int terminal_confirm_position(struct work *w)
 static int confirm_lost_keyslots(const struct terminal *t, const struct luks_begin_plan *plan)
 {
 	const char *path = t->work.steps.volume.data_path;
+	uint32_t lost = 0;
 
-	if (plan->n_lost == 0)
-		return 0;
 	for (size_t i = 0; i < plan->n_slots; i++)
 		if (!plan->slots[i].kept)
-			log_warning("%s: keyslot %d will be lost%s: its passphrase was not given",
-				    path, plan->slots[i].keyslot,
-				    plan->slots[i].tokens ? " (and leaves its token)" : "");
-	return t->o->batch_mode || t->o->keys.no_keyslots ? 0 : passphrase_confirm_lost(path);
+			lost |= UINT32_C(1) << plan->slots[i].keyslot;
+	if (lost == 0)
+		return 0;
+	lost_keyslots_tell(path, &t->bindings, lost);
+	return t->o->batch_mode || t->o->keys.no_keyslots
+		       ? 0
+		       : lost_keyslots_confirm(path, lost, "--batch-mode");
 }
 
 static int terminal_agree(struct work *w, const struct luks_begin_plan *plan)

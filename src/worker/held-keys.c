@@ -46,6 +46,11 @@ int held_keys_add_passphrase(struct held_keys *h, const struct secret *passphras
 	return 0;
 }
 
+void held_keys_note_opened(struct held_keys *h, uint32_t keyslots, bool all)
+{
+	h->opened = all ? keyslots : h->opened | keyslots;
+}
+
 static struct known_digest *find_known(struct held_key *key, const char *fingerprint)
 {
 	for (unsigned i = 0; i < key->n_known && i < HELD_KEYS_KNOWN; i++)

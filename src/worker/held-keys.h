@@ -37,7 +37,8 @@ struct held_keys {
 	unsigned n_passphrases;
 	struct held_key key[HELD_KEYS_MAX];
 	unsigned n_keys;
-	unsigned asked; /* passphrases that the present job has had */
+	unsigned asked;  /* passphrases that the present job has had */
+	uint32_t opened; /* bit n: keyslot n, by a passphrase that is held */
 };
 
 void held_keys_forget(struct held_keys *h);
@@ -59,6 +60,9 @@ static inline bool held_keys_can_make_keyslots(const struct held_keys *h)
 {
 	return h->n_passphrases > 0;
 }
+
+/* The passphrases open these keyslots, and (@all) no others. */
+void held_keys_note_opened(struct held_keys *h, uint32_t keyslots, bool all);
 
 /*
  * The volume key that belongs to @digest of @header; NULL: none, or a stop came before that was

@@ -9,6 +9,7 @@
 
 #include "io/active.h"
 #include "luks/look.h"
+#include "luks/unlock.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -43,13 +44,23 @@ static int explain(const struct look *l, int error, const struct luks_reason *wh
 static void note_keyslots(struct look *l, const struct luks_header *h)
 {
 	json_object *keyslots = field_get(h->json, "keyslots", json_type_object);
+	json_object *digests = field_get(h->json, "digests", json_type_object);
+	const int data_digest = l->status.reenc.old_side.digest;
+	json_object *of_data = digests && data_digest != LUKS_DIGEST_NONE
+				       ? field_get(field_by_id(digests, (unsigned)data_digest),
+						   "keyslots", json_type_array)
+				       : NULL;
 
 	for (unsigned id = 0; id < LUKS_MAX_KEYSLOTS; id++) {
 		json_object *keyslot = field_by_id(keyslots, id);
 
-		if (keyslot && strcmp(field_string(keyslot, "type"), "reencrypt") != 0)
-			l->keyslots |= UINT32_C(1) << id;
+		if (!keyslot || strcmp(field_string(keyslot, "type"), "reencrypt") == 0)
+			continue;
+		l->keyslots |= UINT32_C(1) << id;
+		if (of_data && ids_contain(of_data, id))
+			l->data_keyslots |= UINT32_C(1) << id;
 	}
+	luks_bindings_read(h->json, &l->bindings);
 }
 
 static void note_sides(struct look *l, const struct luks_header *h)

@@ -11,7 +11,7 @@
 
 #include "dm/task.h"
 #include "io/stacking.h"
-#include "luks/fields.h"
+#include "luks/bindings.h"
 #include "luks/new-key.h"
 #include "luks/record.h"
 #include "luks/status.h"
@@ -25,7 +25,10 @@ struct look {
 	bool stacked;               /* helpers of a worker that died are there */
 	struct luks_status status;
 	struct luks_new_key new_key;
-	uint32_t keyslots;            /* bit n: keyslot n is there */
+	/* Bit n: keyslot n is there; holds the key of the data (the old one of two); is opened by
+	 * a passphrase that the worker has. */
+	uint32_t keyslots, data_keyslots, open_keyslots;
+	struct luks_bindings bindings;
 	char record[RECORD_SIZE_MAX]; /* "": none */
 	enum record_trust trust;      /* of the record; without keys it is never verified */
 	/* Of the sides of the re-encryption; without one, of the volume as it is, and "". */

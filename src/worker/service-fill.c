@@ -70,6 +70,23 @@ static void fill_reencryption(const struct look *l, struct worker_look *ret)
 	COPY(p->new_pbkdf_hash, l->new_key.pbkdf_hash);
 }
 
+static int fill_keyslot_types(const struct look *l, struct worker_look *ret)
+{
+	size_t n = 0;
+
+	ret->keyslot_types = calloc(LUKS_MAX_KEYSLOTS + 1, sizeof(*ret->keyslot_types));
+	if (!ret->keyslot_types)
+		return -ENOMEM;
+	for (unsigned id = 0; id < LUKS_MAX_KEYSLOTS; id++) {
+		if (!(l->keyslots & UINT32_C(1) << id))
+			continue;
+		ret->keyslot_types[n] = strdup(l->bindings.of[id]);
+		if (!ret->keyslot_types[n++])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int fill_texts(const struct look *l, struct worker_look *ret)
 {
 	ret->uuid = strdup(l->status.uuid);
@@ -86,7 +103,7 @@ static int fill_texts(const struct look *l, struct worker_look *ret)
 		if (!ret->disks[i])
 			return -ENOMEM;
 	}
-	return 0;
+	return fill_keyslot_types(l, ret);
 }
 
 int service_fill_look(const struct look *l, const struct control_state *state,
@@ -107,6 +124,9 @@ int service_fill_look(const struct look *l, const struct control_state *state,
 	ret->stacked = l->stacked;
 	ret->supported = is_supported(&l->status);
 	ret->keyslots = l->keyslots;
+	ret->open_keyslots = l->open_keyslots;
+	if (l->status.reenc.state == LUKS_REENC_NONE)
+		ret->missing_keyslots = l->data_keyslots & ~l->open_keyslots;
 	ret->trust = l->trust;
 	ret->sequence = l->status.seqid;
 	COPY(ret->old_side, l->old_side);

@@ -101,6 +101,7 @@ static int look_again(struct service_volume *v)
 	v->header = header;
 	record_keys_refresh(&v->record_keys, &v->keys, v->header, &v->look.status.reenc);
 	v->look.trust = luks_record_check(v->header, &v->record_keys);
+	v->look.open_keyslots = v->keys.opened & v->look.keyslots;
 	control_set_look(v->control, &v->look);
 	control_set_keys(v->control, service_is_unlocked(v), v->keys.n_passphrases);
 	return 0;

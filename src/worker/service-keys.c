@@ -55,7 +55,7 @@ static int try_digest(struct service_volume *v, struct crypt_device *cd, int dig
 
 static int refuse_passphrase(const struct service_volume *v)
 {
-	return log_refusal(-ERROR_KEY_REJECTED, "%s: no keyslot is opened by this passphrase",
+	return log_refusal(-ERROR_KEY_REJECTED, "%s: no keyslot opens with this passphrase",
 			   v->base->target.device);
 }
 
@@ -105,6 +105,7 @@ static int take_passphrase(struct service_volume *v, const struct secret *passph
 		r = held_keys_add_passphrase(&v->keys, passphrase);
 	if (r < 0)
 		return log_error_errno(r, "%s: cannot open a keyslot", v->base->target.device);
+	held_keys_note_opened(&v->keys, opened, false);
 	*ret_keyslots |= opened;
 	return 0;
 }

@@ -115,6 +115,53 @@ DEFINE_GETTER(get_keys)
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+DEFINE_GETTER(get_key_provider)
+{
+	const struct volume *v = userdata;
+	const struct provider *p = &config_for_volume(v->manager->config, v->uuid)->provider;
+
+	return sd_bus_message_append(reply, "s", provider_kind_names[p->kind]);
+}
+
+DEFINE_GETTER(get_keyslots)
+{
+	const struct volume *v = userdata;
+	int r = sd_bus_message_open_container(reply, 'a', "(us)");
+
+	for (uint32_t id = 0; r >= 0 && id < LUKS_MAX_KEYSLOTS; id++)
+		if (v->header.keyslots & UINT32_C(1) << id)
+			r = sd_bus_message_append(reply, "(us)", id, v->header.bindings.of[id]);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* The numbers of the bits. */
+static int append_bits(sd_bus_message *reply, uint32_t bits)
+{
+	int r = sd_bus_message_open_container(reply, 'a', "u");
+
+	for (uint32_t n = 0; r >= 0 && n < LUKS_MAX_KEYSLOTS; n++)
+		if (bits & UINT32_C(1) << n)
+			r = sd_bus_message_append(reply, "u", n);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+DEFINE_GETTER(get_open_keyslots)
+{
+	const struct volume *v = userdata;
+
+	return append_bits(reply, keys_are_held(&v->keys) ? v->header.open_keyslots : 0);
+}
+
+/* Passphrases may have gone since the header was looked at. */
+DEFINE_GETTER(get_missing_keyslots)
+{
+	const struct volume *v = userdata;
+	const bool gone = !keys_are_held(&v->keys) && !header_in_reencryption(&v->header);
+
+	return append_bits(reply,
+			   v->header.missing_keyslots | (gone ? v->header.open_keyslots : 0));
+}
+
 DEFINE_GETTER(get_protected_generation)
 {
 	const struct volume *v = userdata;

@@ -112,6 +112,8 @@ void volume_drop_worker(struct volume *v);
  * too: the next one must not find it.
  */
 void volume_use_up_keys(struct volume *v);
+/* A rotation could not begin: what a person has given is kept for the next one, or for Lock(). */
+void volume_spare_keys(struct volume *v);
 
 /* absent.c */
 /* -ENODEV: it is not there. It is looked for once more. */

@@ -76,7 +76,7 @@ static void take_member_back(struct volume *v, const char *why)
 	    !v->header.unseen) {
 		record_failed(&v->token.record, why, wall_clock_usec());
 		volume_tell_end(v);
-		volume_use_up_keys(v);
+		volume_spare_keys(v);
 	} else {
 		record_take_back(&v->token.record);
 	}

@@ -88,7 +88,7 @@ static void one_that_gave_keys_may_give_them_again(void **state)
 	struct volume_keys *k = *state;
 
 	keys_ask_provider(k);
-	keys_got(k);
+	keys_got(k, true, 0);
 	keys_lost(k, false);
 	assert_false(keys_are_held(k));
 	assert_true(keys_provider_is_left(k));
@@ -104,14 +104,14 @@ static void a_person_who_locks_is_obeyed_until_a_key_comes(void **state)
 {
 	struct volume_keys *k = *state;
 
-	keys_got(k);
+	keys_got(k, true, 0);
 	store_both(k);
 	keys_locked(k);
 	assert_false(keys_are_held(k) || keys_are_stored(k) || keys_provider_is_left(k));
 	keys_ask_again(k);
 	keys_lost(k, false);
 	assert_false(keys_provider_is_left(k));
-	keys_got(k);
+	keys_got(k, true, 0);
 	assert_true(keys_are_held(k));
 	keys_locked(k);
 	keys_wish(k); /* or until another rotation is asked for */
@@ -122,14 +122,14 @@ static void keys_that_were_used_up_stay_so_until_others_come(void **state)
 {
 	struct volume_keys *k = *state;
 
-	keys_got(k);
+	keys_got(k, true, 0);
 	keys_spent(k);
 	assert_false(keys_are_held(k));
 	keys_found(k, true); /* by a worker of an earlier manager, for what is over */
 	assert_false(keys_are_held(k));
 	keys_wish(k);
 	assert_int_equal(k->state, KEYS_SPENT);
-	keys_got(k);
+	keys_got(k, true, 0);
 	assert_true(keys_are_held(k));
 }
 
@@ -163,6 +163,70 @@ static void volume_keys_are_kept_for_the_next_manager(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+static void a_rotation_waits_for_those_of_other_keyslots(void **state)
+{
+	struct volume_keys *k = *state;
+
+	keys_got(k, true, 6);
+	assert_true(keys_suffice(k)); /* whether they do, the worker finds out */
+	keys_too_few(k, 6, "keyslots 1 and 2");
+	assert_true(keys_are_held(k) && !keys_suffice(k));
+	assert_string_equal(k->reason, "keyslots 1 and 2");
+	keys_got(k, true, 6); /* the one that is held, given once more */
+	assert_false(keys_suffice(k));
+	keys_got(k, true, 4);
+	assert_true(keys_suffice(k));
+	assert_string_equal(k->reason, "");
+	keys_too_few(k, 4, "keyslot 2");
+	keys_try_again(k);
+	assert_true(keys_suffice(k));
+}
+
+static void a_worker_that_does_not_tell_is_tried_with_each_key(void **state)
+{
+	struct volume_keys *k = *state;
+
+	keys_got(k, true, 0);
+	keys_too_few(k, 0, "keyslots");
+	keys_got(k, true, 0);
+	assert_true(keys_suffice(k));
+}
+
+static void few_keys_end_like_all(void **state)
+{
+	struct volume_keys *k = *state;
+
+	keys_ask_provider(k);
+	keys_got(k, false, 2);
+	keys_too_few(k, 2, "keyslot 1");
+	assert_false(k->given || keys_provider_is_left(k));
+	keys_lost(k, false);
+	assert_false(keys_are_held(k));
+	assert_true(keys_provider_is_left(k)); /* it gave them */
+	assert_string_equal(k->reason, "");
+	keys_got(k, true, 2);
+	keys_too_few(k, 2, "keyslot 1");
+	keys_wish(k);
+	assert_true(keys_suffice(k));
+	keys_too_few(k, 2, "keyslot 1");
+	keys_spent(k);
+	assert_false(keys_are_held(k));
+	keys_too_few(k, 2, "keyslot 1"); /* too late */
+	assert_false(keys_are_held(k));
+}
+
+static void one_key_of_a_person_makes_them_worth_keeping(void **state)
+{
+	struct volume_keys *k = *state;
+
+	keys_got(k, true, 0);
+	keys_got(k, false, 0);
+	assert_true(k->given);
+	keys_start(k);
+	keys_got(k, false, 0);
+	assert_false(k->given);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +236,10 @@ int main(void)
 		TEST(keys_that_were_used_up_stay_so_until_others_come),
 		TEST(a_new_worker_has_none),
 		TEST(volume_keys_are_kept_for_the_next_manager),
+		TEST(a_rotation_waits_for_those_of_other_keyslots),
+		TEST(a_worker_that_does_not_tell_is_tried_with_each_key),
+		TEST(few_keys_end_like_all),
+		TEST(one_key_of_a_person_makes_them_worth_keeping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What becomes of a volume when a job of its worker has ended. */
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
@@ -36,22 +37,38 @@ static void get_keys_ended(struct volume *v, const struct worker_end *e)
 	const bool asked_for = e->job == WORKER_UNLOCK &&
 			       request_ended(v, REQUEST_UNLOCK, e->error, &e->failure, NULL);
 
-	if (e->error < 0 && e->job == WORKER_UNLOCK && keys_are_held(&v->keys))
-		return; /* those that are there stay */
 	if (e->job == WORKER_USE_PROVIDER &&
 	    (e->error == -ECANCELED || worker_slot_retry_later(&v->worker, e->error))) {
 		keys_ask_again(&v->keys); /* it was not waited for */
 		return;
 	}
+	if (e->error < 0 && keys_are_held(&v->keys))
+		return; /* those that are there stay */
 	if (e->error < 0) {
 		lock_volume(v, e);
 		return;
 	}
-	keys_got(&v->keys);
+	keys_got(&v->keys, e->job == WORKER_UNLOCK, v->header.missing_keyslots);
 	/* A provider's, or those of who asked an earlier manager, may come when the rotation has
 	 * been taken back. */
 	if (!asked_for && !header_in_reencryption(&v->header) && !v->token.record.has_queued)
 		volume_use_up_keys(v);
+}
+
+/* A text of the worker without the volume's name, which whoever shows it says before. */
+static const char *without_name(const struct volume *v, const char *text)
+{
+	const size_t n = strlen(v->place.device);
+
+	return strncmp(text, v->place.device, n) == 0 && strncmp(text + n, ": ", 2) == 0
+		       ? text + n + 2
+		       : text;
+}
+
+/* Nothing was written: the rotation begins when the passphrases are there. */
+static void await_keyslots(struct volume *v, const struct worker_end *e)
+{
+	keys_too_few(&v->keys, v->header.missing_keyslots, without_name(v, e->failure.text));
 }
 
 static void prepare_ended(struct volume *v, const struct worker_end *e)
@@ -63,6 +80,11 @@ static void prepare_ended(struct volume *v, const struct worker_end *e)
 	}
 	if (no_key(e->error) && !v->group) {
 		lock_volume(v, e);
+		return;
+	}
+	/* One keyslot alone that is to be carried over needs no others. */
+	if (e->error == -ERROR_KEYSLOTS_LOST && !v->group && v->token.record.queued.keyslot < 0) {
+		await_keyslots(v, e);
 		return;
 	}
 	/* Stopped by Suspend(), Lock(), or for the end of the manager: it is prepared later. */

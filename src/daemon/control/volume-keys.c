@@ -35,6 +35,11 @@ void keys_free(struct volume_keys *k)
 
 bool keys_are_held(const struct volume_keys *k)
 {
+	return k->state == KEYS_HELD || k->state == KEYS_FEW;
+}
+
+bool keys_suffice(const struct volume_keys *k)
+{
 	return k->state == KEYS_HELD;
 }
 
@@ -48,8 +53,29 @@ bool keys_provider_is_left(const struct volume_keys *k)
 	return !k->provider_asked && k->state != KEYS_LOCKED;
 }
 
-void keys_got(struct volume_keys *k)
+void keys_got(struct volume_keys *k, bool given, uint32_t missing)
 {
+	k->given = given || (k->given && keys_are_held(k));
+	/* One that opens nothing more is no reason to derive all keys once more. */
+	if (k->state == KEYS_FEW && missing != 0 && missing == k->awaited)
+		return;
+	k->state = KEYS_HELD;
+	k->reason[0] = '\0';
+}
+
+void keys_too_few(struct volume_keys *k, uint32_t missing, const char *reason)
+{
+	if (k->state != KEYS_HELD)
+		return;
+	k->state = KEYS_FEW;
+	k->awaited = missing;
+	(void)text_copy(k->reason, sizeof(k->reason), reason);
+}
+
+void keys_try_again(struct volume_keys *k)
+{
+	if (k->state != KEYS_FEW)
+		return;
 	k->state = KEYS_HELD;
 	k->reason[0] = '\0';
 }
@@ -58,6 +84,7 @@ void keys_found(struct volume_keys *k, bool has)
 {
 	if (k->state == KEYS_SPENT)
 		return;
+	k->given = has; /* by whom, the manager before this one knew */
 	k->state = has ? KEYS_HELD : KEYS_MISSING;
 }
 
@@ -89,19 +116,22 @@ void keys_ask_again(struct volume_keys *k)
 void keys_wish(struct volume_keys *k)
 {
 	k->provider_asked = false;
+	keys_try_again(k);
 	if (k->state == KEYS_LOCKED)
 		k->state = KEYS_MISSING;
 }
 
 void keys_start(struct volume_keys *k)
 {
-	if (k->state == KEYS_HELD)
-		k->state = KEYS_MISSING;
+	if (!keys_are_held(k))
+		return;
+	k->state = KEYS_MISSING;
+	k->reason[0] = '\0';
 }
 
 void keys_lost(struct volume_keys *k, bool asked)
 {
-	if (asked || k->state == KEYS_HELD)
+	if (asked || keys_are_held(k))
 		k->provider_asked = false;
 	keys_start(k);
 }

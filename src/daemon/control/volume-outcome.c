@@ -23,7 +23,7 @@ void volume_fail(struct volume *v, int error, const struct failure *f)
 		record_failed(&v->token.record, f->text, wall_clock_usec());
 		volume_tell_end(v);
 		(void)volume_record_changed(v);
-		volume_use_up_keys(v);
+		volume_spare_keys(v);
 	} else {
 		trouble_failed(&v->trouble, f);
 	}

@@ -11,6 +11,12 @@ void volume_drop_worker(struct volume *v)
 	request_unsend(v);
 }
 
+void volume_spare_keys(struct volume *v)
+{
+	if (!v->keys.given || !keys_are_held(&v->keys) || !v->worker.link)
+		volume_use_up_keys(v);
+}
+
 void volume_use_up_keys(struct volume *v)
 {
 	keys_spent(&v->keys);

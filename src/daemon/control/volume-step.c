@@ -39,7 +39,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.run_changed = volume_run_has_changed(v),
 		.paused = m->core->rest.paused || m->stopping || v->worker.retry.due,
 		.trouble = v->trouble.kind,
-		.keys = keys_are_held(&v->keys),
+		.keys = keys_suffice(&v->keys),
 		.may_get_keys = asking || (in_work && keys_are_stored(&v->keys)) ||
 				(p->kind != PROVIDER_NONE && keys_provider_is_left(&v->keys)),
 		.grouped = v->group,

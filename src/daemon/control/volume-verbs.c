@@ -9,6 +9,7 @@
 #include "daemon/control/events.h"
 #include "model/least-rate.h"
 #include "daemon/policy/unit-text.h"
+#include "model/settings.h"
 #include "util/cleanup.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -113,7 +114,81 @@ static int queue_rotation(struct volume *v, const struct rotate_options *options
 	if (v->worker.job == WORKER_PREPARE || v->group)
 		return failure_set(f, -EBUSY, "%s: a rotation is being prepared", v->place.device);
 	record_queue(&v->token.record, options);
+	keys_try_again(&v->keys);
 	(void)volume_record_changed(v);
+	*ret_job = v->job;
+	return 0;
+}
+
+/*
+ * The rotation that was asked for has not begun: nothing is in the header but the wish, since the
+ * worker has none of its passphrases, or not all.
+ */
+static bool awaits_keys(const struct volume *v)
+{
+	const struct record *r = &v->token.record;
+
+	return !header_in_reencryption(&v->header) && !v->header.unseen && r->has_queued &&
+	       !r->foreign && !*r->held && !v->group && v->worker.job != WORKER_PREPARE &&
+	       !keys_suffice(&v->keys);
+}
+
+/* What is asked for besides the agreement that keyslots are lost. */
+static struct rotate_options without_agreement(const struct rotate_options *options)
+{
+	struct rotate_options o = *options;
+
+	o.lose_keyslots = o.queue = o.may_weaken = false;
+	return o;
+}
+
+/* Of the rotation that waits: it, or no other one, is asked for. */
+static bool asks_for_the_same(const struct record *r, const struct rotate_options *options)
+{
+	static const struct rotate_options nothing = ROTATE_OPTIONS_NONE;
+	const struct rotate_options o = without_agreement(options);
+	const struct rotate_options waiting = without_agreement(&r->queued);
+
+	return rotate_options_equal(&o, &nothing) || rotate_options_equal(&o, &waiting);
+}
+
+static void agree_to_lose(struct volume *v)
+{
+	struct rotate_options o = v->token.record.queued;
+
+	o.lose_keyslots = true;
+	record_queue(&v->token.record, &o);
+	keys_try_again(&v->keys);
+	(void)volume_record_changed(v);
+}
+
+/* Its job ends: whoever waits for that waits for another rotation. */
+static int replace_rotation(struct volume *v, const struct rotate_options *options,
+			    struct failure *f, struct job **ret_job)
+{
+	struct failure why;
+
+	(void)failure_set(&why, -ECANCELED,
+			  "%s: another rotation was asked for before this one began",
+			  v->place.device);
+	if (v->job)
+		job_member_ended(v->job, v, -ECANCELED, &why);
+	if (volume_new_job(v, JOB_ROTATE, ret_job) < 0)
+		return no_memory(v, f);
+	record_drop_queued(&v->token.record);
+	volume_wish_rotation(v, options);
+	return 0;
+}
+
+/* Keyslots may be lost now, for which the rotation has waited so far. */
+static int change_waiting(struct volume *v, const struct rotate_options *options, struct failure *f,
+			  struct job **ret_job)
+{
+	if (!asks_for_the_same(&v->token.record, options))
+		return replace_rotation(v, options, f, ret_job);
+	if (!v->job && volume_new_job(v, JOB_ROTATE, ret_job) < 0)
+		return no_memory(v, f);
+	agree_to_lose(v);
 	*ret_job = v->job;
 	return 0;
 }
@@ -148,6 +223,8 @@ int volume_rotate(struct volume *v, const struct rotate_options *options, struct
 
 	if (r < 0)
 		return r;
+	if (options->lose_keyslots && awaits_keys(v))
+		return change_waiting(v, options, f, ret_job);
 	if (in_rotation(v))
 		return queue_rotation(v, options, f, ret_job);
 	r = volume_refuse_unseen(v, f);
@@ -233,6 +310,7 @@ int volume_resume(struct volume *v, const struct resume_options *options, struct
 		return no_memory(v, f);
 	trouble_clear(&v->trouble);
 	keys_ask_again(&v->keys);
+	keys_try_again(&v->keys);
 	worker_slot_forgive(&v->worker);
 	(void)volume_goes_on(v);
 	mark_set(&v->mark, VOLUME_CHANGED_STATE);

@@ -110,6 +110,9 @@ static void look_failed(struct volume *v, int error, const struct failure *f)
 	request_ended(v, REQUEST_LOOK, error, f, NULL);
 	for (struct request *q; (q = request_to_send(v));)
 		request_ended(v, q->kind, error, f, NULL);
+	/* The keys go with the worker. */
+	if (!header_in_reencryption(&v->header))
+		keys_start(&v->keys);
 	if (v->token.record.has_queued || header_in_reencryption(&v->header) || v->header.unseen)
 		volume_fail(v, error, f);
 	else

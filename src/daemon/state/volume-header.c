@@ -16,10 +16,24 @@ static void take_parameters(struct parameters *p, const struct worker_look *look
 	(void)text_copy(p->old_cipher, sizeof(p->old_cipher), look->parameters.old_cipher);
 }
 
+static void take_keyslots(struct volume_header *h, const struct worker_look *look)
+{
+	char *const *type = look->keyslot_types;
+
+	h->keyslots = look->keyslots;
+	h->open_keyslots = look->open_keyslots;
+	h->missing_keyslots = look->missing_keyslots;
+	h->bindings = (struct luks_bindings){};
+	for (unsigned id = 0; type && *type && id < LUKS_MAX_KEYSLOTS; id++)
+		if (look->keyslots & UINT32_C(1) << id)
+			(void)text_copy(h->bindings.of[id], sizeof(h->bindings.of[id]), *type++);
+}
+
 void header_looked(struct volume_header *h, const struct worker_look *look)
 {
 	assert(look->valid);
 	take_parameters(&h->parameters, look);
+	take_keyslots(h, look);
 	h->reencryption = look->reencryption;
 	h->unseen = false;
 	h->stacked = look->stacked;

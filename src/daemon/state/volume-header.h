@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "daemon/state/record.h"
+#include "luks/bindings.h"
 #include "proto/messages.h"
 
 /* What is of a re-encryption is "" or 0 out of one. */
@@ -16,6 +17,9 @@ struct volume_header {
 	uint64_t sequence;
 	char old_side[RECORD_SIDE_SIZE], new_side[RECORD_SIDE_SIZE];
 	struct parameters parameters;
+	/* Bit n: keyslot n is there; the worker has its passphrase; a rotation would lose it. */
+	uint32_t keyslots, open_keyslots, missing_keyslots;
+	struct luks_bindings bindings; /* of keyslots; an older worker tells none */
 };
 
 void header_looked(struct volume_header *h, const struct worker_look *look);
