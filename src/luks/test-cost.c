@@ -106,15 +106,15 @@ static void sizes_that_cannot_be_are_refused(void **state)
 	REFUSED("fit", PBKDF2(1000), 65, 64, 4000, 1000);
 	REFUSED("fit", PBKDF2(1000), 4294967295, 64, 4000, 1000);
 	REFUSED("cipher", PBKDF2(1000), 64, 513, 4000, 1000);
-	REFUSED("no sense", PBKDF2(1000), 4294967296, 64, 4000, 1000);
-	REFUSED("no sense", PBKDF2(4294967296), 64, 64, 4000, 1000);
-	REFUSED("no sense", PBKDF2(-1), 64, 64, 4000, 1000);
-	REFUSED("no sense", PBKDF2(1000), 64, 64, 4000, 4294967296);
-	REFUSED("no sense", "{}", 64, 64, 4000, 1000);
-	REFUSED("no sense", "{\"type\":\"argon2id\"}", 64, 64, 4000, 1000);
-	REFUSED("no sense", ARGON2(4294967296, 32, 4), 64, 64, 4000, 1000);
-	REFUSED("no sense", ARGON2(4, 4294967296, 4), 64, 64, 4000, 1000);
-	REFUSED("no sense", ARGON2(4, 32, -1), 64, 64, 4000, 1000);
+	REFUSED("bounds", PBKDF2(1000), 4294967296, 64, 4000, 1000);
+	REFUSED("bounds", PBKDF2(4294967296), 64, 64, 4000, 1000);
+	REFUSED("bounds", PBKDF2(-1), 64, 64, 4000, 1000);
+	REFUSED("bounds", PBKDF2(1000), 64, 64, 4000, 4294967296);
+	REFUSED("bounds", "{}", 64, 64, 4000, 1000);
+	REFUSED("bounds", "{\"type\":\"argon2id\"}", 64, 64, 4000, 1000);
+	REFUSED("bounds", ARGON2(4294967296, 32, 4), 64, 64, 4000, 1000);
+	REFUSED("bounds", ARGON2(4, 4294967296, 4), 64, 64, 4000, 1000);
+	REFUSED("bounds", ARGON2(4, 32, -1), 64, 64, 4000, 1000);
 }
 
 static void what_cannot_be_derived_is_refused(void **state)
