@@ -111,6 +111,7 @@ struct control_options {
 	bool no_ask_password, all, wait;
 	bool host; /* the rate of the host */
 	bool now;  /* without waiting for a window */
+	bool force;
 	const char *deadline;
 };
 

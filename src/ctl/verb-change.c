@@ -384,7 +384,11 @@ int verb_remove(const struct options *o)
 	_cleanup_free_ char *path = NULL;
 	int r = open_volume(o, &c, &path);
 
-	return r < 0 ? r
-		     : client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL,
-				   "oa{sv}", path, 0);
+	if (r < 0)
+		return r;
+	if (o->daemon.force)
+		return client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL,
+				   "oa{sv}", path, 1, "Force", "b", 1);
+	return client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL, "oa{sv}",
+			   path, 0);
 }

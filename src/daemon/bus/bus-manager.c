@@ -175,9 +175,16 @@ static int run_add_volume(struct call *c, const struct arguments *a, struct fail
 
 static int parse_remove_volume(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
+	static const struct setting keys[] = {
+		{.name = "Force",
+		 .kind = SETTING_BOOL,
+		 .where = offsetof(struct arguments, force),
+		 .size = sizeof(a->force)},
+		{},
+	};
 	int r = read_arguments(m, f, "o", &a->text);
 
-	return r < 0 ? r : read_options(m, no_settings, NULL, f);
+	return r < 0 ? r : read_options(m, keys, a, f);
 }
 
 static int run_remove_volume(struct call *c, const struct arguments *a, struct failure *f)
@@ -187,7 +194,7 @@ static int run_remove_volume(struct call *c, const struct arguments *a, struct f
 
 	if (!v)
 		return failure_set(f, -ENODEV, "%s: no such volume is known", a->text);
-	r = manager_remove_volume(c->bus->manager, v, f);
+	r = manager_remove_volume(c->bus->manager, v, a->force, f);
 	if (r < 0)
 		return r;
 	call_reply(c);

@@ -109,9 +109,11 @@ struct add_options {
 int manager_add_volume(struct manager *m, const char *device, const struct add_options *options,
 		       struct failure *f, volume_done_t done, void *userdata);
 
-/* Busy while it has a job. Volumes that are active or configured come back with the next
- * start. */
-int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f);
+/*
+ * Busy while it is at work; and without @force while it is half converted, or in the configuration.
+ * One that is active, or configured, comes back with the next start.
+ */
+int manager_remove_volume(struct manager *m, struct volume *v, bool force, struct failure *f);
 
 /* Which volumes the verbs for many are about; NULL members match all. */
 struct volume_filter {
