@@ -14,6 +14,7 @@
 #include "daemon/state/config.h"
 #include "dm/find.h"
 #include "util/checked.h"
+#include "util/device-name.h"
 #include "util/log.h"
 #include "util/path-text.h"
 
@@ -304,9 +305,12 @@ int verb_accept(const struct options *o)
  */
 static int absolute(const struct options *o, const char *path, char **ret)
 {
+	_cleanup_free_ char *tagged = NULL;
 	const bool kept = o->daemon.remote || strncmp(path, "/dev/", strlen("/dev/")) == 0;
 	char real[PATH_MAX];
 
+	if (device_name_path(path, &tagged) == 0 && *path != '/')
+		path = tagged;
 	*ret = path_to_text(kept || !realpath(path, real) ? path : real);
 	return *ret ? 0 : -ENOMEM;
 }

@@ -10,7 +10,7 @@
 #include "daemon/bus/bus-call.h"
 #include "daemon/bus/bus-internal.h"
 #include "daemon/bus/bus-options.h"
-#include "util/path-text.h"
+#include "util/device-name.h"
 
 /* --- finding volumes: reads, so nobody is asked --- */
 
@@ -125,7 +125,7 @@ static int get_configuration(sd_bus_message *m, void *userdata, sd_bus_error *er
 static int check_path(const char *text, struct failure *f)
 {
 	_cleanup_free_ char *path = NULL;
-	int r = path_from_text(text, &path);
+	int r = device_name_path(text, &path);
 
 	return r == -EINVAL
 		       ? failure_set(f, r, "%.64s: a device must be given with its absolute path",

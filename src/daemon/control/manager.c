@@ -13,7 +13,7 @@
 #include "model/least-rate.h"
 #include "util/cleanup.h"
 #include "util/log.h"
-#include "util/path-text.h"
+#include "util/device-name.h"
 
 #define PREPARE_AT_ONCE 2 /* a key derivation may take a gigabyte */
 
@@ -209,7 +209,7 @@ int manager_reload(struct manager *m, struct failure *f)
 /* A path as a caller names it. */
 static int read_path(const char *text, struct failure *f, char **ret)
 {
-	int r = path_from_text(text, ret);
+	int r = device_name_path(text, ret);
 
 	if (r == -EINVAL)
 		return failure_set(f, r, "a device is named by its absolute path");

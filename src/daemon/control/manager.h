@@ -83,7 +83,10 @@ void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdat
 /* Reads the configuration again and applies what changed without disturbing work in hand. */
 int manager_reload(struct manager *m, struct failure *f);
 
-/* By UUID, dm name (also /dev/mapper/NAME), or path of the device as util/path-text.h has it. */
+/*
+ * By UUID, dm name (also /dev/mapper/NAME), path or tag of the device (util/device-name.h), or the
+ * name that crypttab has for it.
+ */
 int manager_find_volume(struct manager *m, const char *what, struct failure *f,
 			struct volume **ret);
 struct volume *manager_volume_by_uuid(struct manager *m, const char *text);
