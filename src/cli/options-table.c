@@ -210,6 +210,8 @@ const struct option_spec option_specs[] = {
 	      "[=done|=attention]", "until it is done; attention: or needs a person"),
 	TEXT("deadline", 0, daemon.deadline, ON(VERB_ROTATE), "TIME",
 	     "when it is to be done: 12h, 3d, \"2026-12-01 06:00\""),
+	FLAG("force", 0, daemon.force, ON(VERB_REMOVE),
+	     "also a volume that is half converted, or in the configuration"),
 	FLAG("now", 0, daemon.now, ON(VERB_RESUME), "wait for no window, until the next one ends"),
 	FLAG("host", 0, daemon.host, ON(VERB_RATE), "the rate of all volumes of the host together"),
 

@@ -119,6 +119,7 @@ struct control_options {
 	enum wait_mode wait;
 	bool host; /* the rate of the host */
 	bool now;  /* without waiting for a window */
+	bool force;
 	const char *deadline;
 };
 

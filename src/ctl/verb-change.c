@@ -15,6 +15,7 @@
 #include "daemon/state/config.h"
 #include "dm/find.h"
 #include "util/checked.h"
+#include "util/device-name.h"
 #include "util/log.h"
 #include "util/path-text.h"
 
@@ -359,9 +360,12 @@ int verb_accept(const struct options *o)
  */
 static int absolute(const struct options *o, const char *path, char **ret)
 {
+	_cleanup_free_ char *tagged = NULL;
 	const bool kept = o->daemon.remote || strncmp(path, "/dev/", strlen("/dev/")) == 0;
 	char real[PATH_MAX];
 
+	if (device_name_path(path, &tagged) == 0 && *path != '/')
+		path = tagged;
 	*ret = path_to_text(kept || !realpath(path, real) ? path : real);
 	return *ret ? 0 : -ENOMEM;
 }
@@ -442,7 +446,11 @@ int verb_remove(const struct options *o)
 	_cleanup_free_ char *path = NULL;
 	int r = open_volume(o, &c, &path);
 
-	return r < 0 ? r
-		     : client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL,
-				   "oa{sv}", path, 0);
+	if (r < 0)
+		return r;
+	if (o->daemon.force)
+		return client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL,
+				   "oa{sv}", path, 1, "Force", "b", 1);
+	return client_call(&c, BUS_PATH, BUS_MANAGER_INTERFACE, "RemoveVolume", NULL, "oa{sv}",
+			   path, 0);
 }

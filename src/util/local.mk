@@ -5,6 +5,7 @@ src_util_libutil_a_SOURCES = \
 	src/util/cleanup.h \
 	src/util/closest.c src/util/closest.h \
 	src/util/clock.c src/util/clock.h \
+	src/util/device-name.c src/util/device-name.h \
 	src/util/error.c src/util/error.h \
 	src/util/file.c src/util/file-find.c src/util/file.h \
 	src/util/io.c src/util/io.h \

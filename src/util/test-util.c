@@ -11,6 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "util/closest.h"
+#include "util/device-name.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/io.h"
@@ -127,6 +129,45 @@ static void captured_errors_are_those_of_this_thread_and_those_that_work_for_it(
 	assert_string_equal(text, "first; in; 2: Input/outpu");
 }
 
+static void assert_device(const char *text, const char *path)
+{
+	_cleanup_free_ char *found = NULL;
+
+	assert_int_equal(device_name_path(text, &found), path ? 0 : -EINVAL);
+	if (path)
+		assert_string_equal(found, path);
+}
+
+static void devices_have_tags(void **state)
+{
+	(void)state;
+	assert_device("UUID=1-a", "/dev/disk/by-uuid/1-a");
+	assert_device("LABEL=a b/", NULL);
+	assert_device("LABEL=a b\\", "/dev/disk/by-label/a\\x20b\\x5c");
+	assert_device("LABEL=\xc3\xbc", "/dev/disk/by-label/\xc3\xbc");
+	assert_device("PARTUUID=x", "/dev/disk/by-partuuid/x");
+	assert_device("PARTLABEL=x", "/dev/disk/by-partlabel/x");
+	assert_device("UUID=", NULL);
+	assert_device("ID=x", NULL);
+	assert_device("x", NULL);
+	assert_device("/x", "/x");
+	assert_device("file:///a%20", "/a ");
+}
+
+static const char *const words[] = {"RateLimit", "RateMin", "RateMax", "Window", NULL};
+
+static void a_slip_is_guessed_where_one_name_is_near(void **state)
+{
+	(void)state;
+	assert_string_equal(closest_name("ratelimit", words), "RateLimit");
+	assert_string_equal(closest_name("RateLimt", words), "RateLimit");
+	assert_string_equal(closest_name("Windows", words), "Window");
+	assert_string_equal(closest_name("RateMi", words), "RateMin");
+	assert_null(closest_name("RateM", words)); /* as near to the one as to the other */
+	assert_null(closest_name("Colour", words));
+	assert_null(closest_name("", words));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +177,8 @@ int main(void)
 		cmocka_unit_test(read_past_the_end_is_an_error),
 		cmocka_unit_test(
 			captured_errors_are_those_of_this_thread_and_those_that_work_for_it),
+		cmocka_unit_test(devices_have_tags),
+		cmocka_unit_test(a_slip_is_guessed_where_one_name_is_near),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,7 +198,7 @@ static int unlock(struct issued *o, struct volume *v, struct failure *f)
 
 static int remove_and_add(struct issued *o, struct volume *v, struct failure *f)
 {
-	int r = manager_remove_volume(host.manager, v, f);
+	int r = manager_remove_volume(host.manager, v, false, f);
 
 	if (r < 0)
 		return r;

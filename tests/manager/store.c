@@ -300,6 +300,20 @@ void discover_configured(struct discover *d)
 	(void)d;
 }
 
+void discover_found(struct discover *d, const char *device, const char *uuid)
+{
+	(void)d;
+	(void)device;
+	(void)uuid;
+}
+
+const char *discover_uuid_of(const struct discover *d, const char *name)
+{
+	(void)d;
+	(void)name;
+	return "";
+}
+
 void discover_mappings(struct discover *d)
 {
 	(void)d;

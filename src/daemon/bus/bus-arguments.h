@@ -22,6 +22,7 @@ struct arguments {
 	const char *group, *state;
 	const char *volumes[64 + 1]; /* NULL-terminated */
 	uint64_t rate;
+	bool force;
 	int fd; /* the message's, or our own once kept; -1: none */
 	struct rotate_options rotate;
 	struct unlock_options unlock;

@@ -10,8 +10,8 @@
 #include "daemon/bus/bus-call.h"
 #include "daemon/bus/bus-internal.h"
 #include "daemon/bus/bus-options.h"
-#include "util/path-text.h"
 #include "util/text.h"
+#include "util/device-name.h"
 
 /* --- finding volumes: reads, so nobody is asked --- */
 
@@ -162,7 +162,7 @@ static int get_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static int check_path(const char *text, struct failure *f)
 {
 	_cleanup_free_ char *path = NULL;
-	int r = path_from_text(text, &path);
+	int r = device_name_path(text, &path);
 
 	return r == -EINVAL
 		       ? failure_set(f, r, "%.64s: a device must be given with its absolute path",
@@ -212,9 +212,16 @@ static int run_add_volume(struct call *c, const struct arguments *a, struct fail
 
 static int parse_remove_volume(sd_bus_message *m, struct arguments *a, struct failure *f)
 {
+	static const struct setting keys[] = {
+		{.name = "Force",
+		 .kind = SETTING_BOOL,
+		 .where = offsetof(struct arguments, force),
+		 .size = sizeof(a->force)},
+		{},
+	};
 	int r = read_arguments(m, f, "o", &a->text);
 
-	return r < 0 ? r : read_options(m, no_settings, NULL, f);
+	return r < 0 ? r : read_options(m, keys, a, f);
 }
 
 static int run_remove_volume(struct call *c, const struct arguments *a, struct failure *f)
@@ -224,7 +231,7 @@ static int run_remove_volume(struct call *c, const struct arguments *a, struct f
 
 	if (!v)
 		return failure_set(f, -ENODEV, "%s: no such volume is known", a->text);
-	r = manager_remove_volume(c->bus->manager, v, f);
+	r = manager_remove_volume(c->bus->manager, v, a->force, f);
 	if (r < 0)
 		return r;
 	call_reply(c);

@@ -3,34 +3,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "util/checked.h"
-
-/* udev's links: the tag's value in lower case where the link is. */
-static int resolve_device(const char *text, char *path, size_t size)
-{
-	static const struct {
-		const char *tag, *folder;
-	} tags[] = {{"UUID=", "by-uuid"},
-		    {"PARTUUID=", "by-partuuid"},
-		    {"LABEL=", "by-label"},
-		    {"PARTLABEL=", "by-partlabel"}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
-		const size_t n = strlen(tags[i].tag);
-
-		if (strncmp(text, tags[i].tag, n) != 0)
-			continue;
-		if (strchr(text + n, '/') || (size_t)snprintf(path, size, "/dev/disk/%s/%s",
-							      tags[i].folder, text + n) >= size)
-			return -EINVAL;
-		return 0;
-	}
-	return *text == '/' && (size_t)snprintf(path, size, "%s", text) < size ? 0 : -EINVAL;
-}
+#include "util/cleanup.h"
+#include "util/device-name.h"
 
 /* The value of header=, cut out of the options. */
 static char *find_header(char *options)
@@ -54,8 +31,8 @@ static char *next_field(char **line)
 static int read_line(char *line, int (*fn)(const struct crypttab_entry *e, void *userdata),
 		     void *userdata)
 {
-	char device[PATH_MAX];
-	struct crypttab_entry e = {.device = device};
+	_cleanup_free_ char *device = NULL;
+	struct crypttab_entry e = {};
 	char *text, *options;
 
 	e.name = next_field(&line);
@@ -64,8 +41,9 @@ static int read_line(char *line, int (*fn)(const struct crypttab_entry *e, void 
 	text = next_field(&line);
 	(void)next_field(&line); /* the key */
 	options = next_field(&line);
-	if (!text || resolve_device(text, device, sizeof(device)) < 0)
+	if (!text || device_name_path(text, &device) < 0)
 		return 0;
+	e.device = device;
 	e.header = options ? find_header(options) : NULL;
 	return fn(&e, userdata);
 }

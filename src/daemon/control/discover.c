@@ -18,11 +18,19 @@
 #include "dm/task.h"
 #include "util/log.h"
 
+/* A line of crypttab, and the volume that was found there. */
+struct named {
+	struct named *next;
+	char *name, *device;
+	char uuid[37]; /* "": none yet */
+};
+
 struct discover {
 	struct manager *manager;
 	sd_device_monitor *monitor;
 	struct file_reader *crypttab; /* NULL: it is not being read */
 	bool crypttab_again;          /* and then once more */
+	struct named *names;          /* of crypttab, when it was read last */
 };
 
 static void probe_configured(struct manager *m)
@@ -35,13 +43,67 @@ static void probe_configured(struct manager *m)
 	}
 }
 
+static void forget_names(struct discover *d)
+{
+	while (d->names) {
+		struct named *n = d->names;
+
+		d->names = n->next;
+		free(n->name);
+		free(n->device);
+		free(n);
+	}
+}
+
+/* The first of a name counts, as it does for systemd. */
+static int add_name(struct discover *d, const struct crypttab_entry *e)
+{
+	struct named **end = &d->names, *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->name = strdup(e->name);
+	n->device = strdup(e->device);
+	while (*end)
+		end = &(*end)->next;
+	*end = n;
+	return n->name && n->device ? 0 : -ENOMEM;
+}
+
 static int on_crypttab_entry(const struct crypttab_entry *e, void *userdata)
 {
-	struct manager *m = userdata;
+	struct discover *d = userdata;
 	const struct probe_spec spec = {
 		.device = e->device, .header_device = e->header, .quiet = true};
+	int r = add_name(d, e);
 
-	return probe_new(&m->core->probes, &spec);
+	return r < 0 ? r : probe_new(&d->manager->core->probes, &spec);
+}
+
+void discover_found(struct discover *d, const char *device, const char *uuid)
+{
+	for (struct named *n = d ? d->names : NULL; n; n = n->next)
+		if (n->device && strcmp(n->device, device) == 0)
+			(void)snprintf(n->uuid, sizeof(n->uuid), "%s", uuid);
+}
+
+const char *discover_uuid_of(const struct discover *d, const char *name)
+{
+	for (const struct named *n = d ? d->names : NULL; n; n = n->next)
+		if (n->name && strcmp(n->name, name) == 0)
+			return n->uuid;
+	return "";
+}
+
+/* A disk of crypttab that has come. */
+static void probe_named(struct discover *d)
+{
+	for (const struct named *n = d->names; n; n = n->next) {
+		const struct probe_spec spec = {.device = n->device, .quiet = true};
+
+		if (!*n->uuid && n->device && probe_new(&d->manager->core->probes, &spec) < 0)
+			log_error("out of memory");
+	}
 }
 
 static void probe_mapping(struct manager *m, const char *name, const char *uuid,
@@ -119,8 +181,9 @@ static void mapping_changed(struct manager *m, const char *name, const char *uui
 }
 
 /* A disk was plugged in: one of the configuration, or one that was there with another number. */
-static void found_volume(struct manager *m, sd_device *device)
+static void found_volume(struct discover *d, sd_device *device)
 {
+	struct manager *m = d->manager;
 	struct probe_spec spec = {.quiet = true};
 	const struct volume *v;
 
@@ -130,6 +193,7 @@ static void found_volume(struct manager *m, sd_device *device)
 	v = manager_volume_by_uuid(m, spec.uuid);
 	if (!v || (place_is_absent(&v->place) && *v->place.header_device)) {
 		probe_configured(m);
+		probe_named(d);
 		return;
 	}
 	spec.uuid = v->uuid;
@@ -159,7 +223,7 @@ static int on_device(sd_device_monitor *monitor, sd_device *device, void *userda
 	else if (action == SD_DEVICE_ADD &&
 		 sd_device_get_property_value(device, "ID_FS_TYPE", &type) >= 0 &&
 		 strcmp(type, "crypto_LUKS") == 0)
-		found_volume(m, device);
+		found_volume(d, device);
 	return 0;
 }
 
@@ -206,7 +270,6 @@ static void read_crypttab(struct discover *d);
 static void on_crypttab(void *userdata, const struct file_answer *a)
 {
 	struct discover *d = userdata;
-	struct manager *m = d->manager;
 	const bool again = d->crypttab_again;
 
 	assert(d->crypttab);
@@ -214,7 +277,9 @@ static void on_crypttab(void *userdata, const struct file_answer *a)
 		log_warning("%s: cannot read crypttab: %s; check the file and its file system, or "
 			    "CryptTab= in recryptd.conf(5), then run systemctl reload recryptd",
 			    a->path, a->reason);
-	else if (a->error == 0 && crypttab_parse(a->text, a->size, on_crypttab_entry, m) < 0)
+	if (a->error == 0 || a->error == -ENOENT)
+		forget_names(d);
+	if (a->error == 0 && crypttab_parse(a->text, a->size, on_crypttab_entry, d) < 0)
 		log_error("out of memory");
 	d->crypttab = file_reader_free(d->crypttab);
 	if (again)
@@ -272,6 +337,7 @@ struct discover *discover_free(struct discover *d)
 		return NULL;
 	sd_device_monitor_unref(d->monitor);
 	(void)file_reader_free(d->crypttab);
+	forget_names(d);
 	free(d);
 	return NULL;
 }

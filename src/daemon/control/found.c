@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/control/core.h"
+#include "daemon/control/discover.h"
 #include "daemon/workers/duplicates.h"
 #include "util/cleanup.h"
 #include "util/error.h"
@@ -197,6 +198,8 @@ static void remember(struct manager *m, const struct volume *v, const struct pro
 static void probe_ended(void *userdata, const struct probe_spec *spec, struct volume *v, int error,
 			const struct failure *f)
 {
+	if (v)
+		discover_found(((struct manager *)userdata)->core->discover, spec->device, v->uuid);
 	if (v && spec->remember)
 		remember(userdata, v, spec);
 	if (!v && !spec->done && *spec->uuid && *spec->device && error != -ERROR_SHUTTING_DOWN)

@@ -12,8 +12,9 @@
 #include "daemon/workers/probe.h"
 #include "daemon/workers/store.h"
 #include "model/least-rate.h"
+#include "util/cleanup.h"
 #include "util/log.h"
-#include "util/path-text.h"
+#include "util/device-name.h"
 
 #define PREPARE_AT_ONCE 2 /* a key derivation may take a gigabyte */
 
@@ -213,7 +214,7 @@ int manager_reload(struct manager *m, struct failure *f)
 /* A path as a caller names it. */
 static int read_path(const char *text, struct failure *f, char **ret)
 {
-	int r = path_from_text(text, ret);
+	int r = device_name_path(text, ret);
 
 	if (r == -EINVAL)
 		return failure_set(f, r, "a device is named by its absolute path");
@@ -241,11 +242,71 @@ int manager_add_volume(struct manager *m, const char *device, const struct add_o
 						      : 0;
 }
 
-int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f)
+/* A section with a path makes the volume known again; one without only says what holds for it. */
+static int refuse_configured(const struct volume *v, struct failure *f)
 {
-	if (v->job || !volume_is_calm(v))
-		return failure_set(f, -EBUSY, "%s: it is at work; wait, or cancel the rotation",
+	const struct config *config = v->manager->config;
+	const struct volume_config *c = config_find_volume(config, v->uuid);
+	_cleanup_free_ char *where = NULL;
+
+	if (!c || c->remembered || !c->device)
+		return 0;
+	where = config_section_text(config, v->uuid);
+	return failure_set(f, -EBUSY,
+			   "%s: the configuration names it (%s), so it would be back at the next "
+			   "reload; take the section out there. --force forgets it until then",
+			   v->place.device, where ? where : "a section of its own");
+}
+
+/* Whoever forgets it leaves it as it is, and nobody but the daemon goes on with it by itself. */
+static int refuse_half_converted(const struct volume *v, struct failure *f)
+{
+	if (!header_in_reencryption(&v->header))
+		return 0;
+	return failure_set(
+		f, -EBUSY,
+		"%s: is %s; without the daemon nobody continues it. Finish or cancel the rotation "
+		"first; or --force, and cryptsetup reencrypt --resume-only continues it",
+		v->place.device,
+		v->status.state == VOLUME_SUSPENDED ? "suspended half way" : "half converted");
+}
+
+static bool is_at_work(const struct volume *v)
+{
+	return !volume_is_calm(v) ||
+	       (v->status.state != VOLUME_IDLE && v->status.state != VOLUME_SUSPENDED &&
+		v->status.state != VOLUME_LOCKED && v->status.state != VOLUME_FAILED &&
+		v->status.state != VOLUME_ABSENT);
+}
+
+static int refuse_remove(const struct volume *v, bool force, struct failure *f)
+{
+	int r;
+
+	if (is_at_work(v))
+		return failure_set(f, -EBUSY, "%s: is at work; suspend it, or cancel the rotation",
 				   v->place.device);
+	if (force)
+		return 0;
+	r = refuse_configured(v, f);
+	if (r < 0)
+		return r;
+	r = refuse_half_converted(v, f);
+	if (r < 0)
+		return r;
+	return v->job ? failure_set(f, -EBUSY,
+				    "%s: a rotation waits to begin; cancel it first, or --force "
+				    "forgets it",
+				    v->place.device)
+		      : 0;
+}
+
+int manager_remove_volume(struct manager *m, struct volume *v, bool force, struct failure *f)
+{
+	int r = refuse_remove(v, force, f);
+
+	if (r < 0)
+		return r;
 	config_forget(m->config, v->uuid);
 	saved_state_write(&m->core->saved, m->config);
 	remembered_forget(m->options->state_dir, v->uuid);

@@ -102,7 +102,10 @@ void manager_save_jobs(struct manager *m);
 /* Reads the configuration again and applies what changed without disturbing work in hand. */
 int manager_reload(struct manager *m, struct failure *f);
 
-/* By UUID, dm name (also /dev/mapper/NAME), or path of the device as util/path-text.h has it. */
+/*
+ * By UUID, dm name (also /dev/mapper/NAME), path or tag of the device (util/device-name.h), or the
+ * name that crypttab has for it.
+ */
 int manager_find_volume(struct manager *m, const char *what, struct failure *f,
 			struct volume **ret);
 struct volume *manager_volume_by_uuid(struct manager *m, const char *text);
@@ -128,9 +131,11 @@ struct add_options {
 int manager_add_volume(struct manager *m, const char *device, const struct add_options *options,
 		       struct failure *f, volume_done_t done, void *userdata);
 
-/* Busy while it has a job. Volumes that are active or configured come back with the next
- * start. */
-int manager_remove_volume(struct manager *m, struct volume *v, struct failure *f);
+/*
+ * Busy while it is at work; and without @force while it is half converted, or in the configuration.
+ * One that is active, or configured, comes back with the next start.
+ */
+int manager_remove_volume(struct manager *m, struct volume *v, bool force, struct failure *f);
 
 /* Which volumes the verbs for many are about; NULL members match all. */
 struct volume_filter {

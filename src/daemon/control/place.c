@@ -183,14 +183,14 @@ int place_check(const struct volume_place *p, const struct worker_look *look, st
 			f, -ENOTUNIQ,
 			"%s: another device with the same LUKS UUID is there now (%s; the "
 			"volume was on %s). If it takes the volume's place: recryptctl "
-			"remove %s, then recryptctl add %s",
+			"remove --force %s, then recryptctl add %s",
 			path, now, was, look->uuid, path);
 	return failure_set(
 		f, -ENOTUNIQ,
 		"%s (%s) has the same LUKS UUID as %s (%s), which is known already. If it "
 		"is a copy, give it a UUID of its own: cryptsetup luksUUID --uuid "
 		"$(uuidgen) %s. If it takes the place of the other one: recryptctl remove "
-		"%s, then recryptctl add %s",
+		"--force %s, then recryptctl add %s",
 		path, now, known, was, path, look->uuid, path);
 }
 

@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "daemon/control/core.h"
+#include "daemon/control/discover.h"
 #include "dm/names.h"
 #include "util/cleanup.h"
-#include "util/path-text.h"
+#include "util/device-name.h"
 #include "util/uuid.h"
 
 struct volume *manager_volume_by_uuid(struct manager *m, const char *text)
@@ -75,6 +76,15 @@ static int find_by_name(const struct manager *m, const char *name, struct volume
 	return n == 0 ? -ENODEV : n > 1 ? -ENOTUNIQ : 0;
 }
 
+/* Of an image file udev knows nothing. */
+static struct volume *find_by_uuid_tag(struct manager *m, const char *what)
+{
+	static const char tag[] = "UUID=";
+
+	return strncmp(what, tag, strlen(tag)) == 0 ? manager_volume_by_uuid(m, what + strlen(tag))
+						    : NULL;
+}
+
 int manager_find_volume(struct manager *m, const char *what, struct failure *f, struct volume **ret)
 {
 	static const char mapper[] = "/dev/mapper/";
@@ -89,8 +99,12 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 			"%s: several volumes have this name; name one by its UUID, or by "
 			"its device",
 			what);
-	if (!v && path_from_text(what, &path) == 0)
+	if (!v)
+		v = find_by_uuid_tag(m, what);
+	if (!v && device_name_path(what, &path) == 0)
 		v = manager_volume_by_path(m, path);
+	if (!v)
+		v = manager_volume_by_uuid(m, discover_uuid_of(m->core->discover, what));
 	if (!v && path)
 		return failure_set(
 			f, -ENODEV,

@@ -9,7 +9,7 @@
 #include "daemon/state/config-internal.h"
 #include "model/least-rate.h"
 #include "daemon/state/on-event.h"
-#include "util/path-text.h"
+#include "util/device-name.h"
 
 int config_set_text(char **where, const char *value)
 {
@@ -32,7 +32,7 @@ static int set_path(char **where, const char *value)
 
 	if (!*value)
 		return config_set_text(where, value);
-	r = path_from_text(value, &path);
+	r = device_name_path(value, &path);
 	return r < 0 ? r : config_set_text(where, path);
 }
 
