@@ -64,6 +64,8 @@ void check_job(const struct worker *w, const struct call *c)
 	case WORKER_PREPARE:
 		require(r.has_queued && is_outcome(&r, "preparing"),
 			"%s: is prepared before the header says why", d->path);
+		require(!c->loses || r.queued.lose_keyslots,
+			"%s: may lose keyslots before the header says so", d->path);
 		break;
 	case WORKER_CONVERT:
 		require(is_outcome(&r, "running") && r.last.converting_usec > 0,
@@ -140,7 +142,7 @@ void check_job_end(const struct issued *o, const struct job *j)
 	/* A rotation that is to follow has the job of what is under way, a cancel perhaps. */
 	if (j->state != JOB_DONE || is_overtaken(o) || o->op.kind == OP_ROTATE_AFTER)
 		return;
-	if (o->op.kind == OP_ROTATE) {
+	if (o->op.kind == OP_ROTATE || o->op.kind == OP_ROTATE_LOSING) {
 		check_rotated(d, o->side);
 	} else if (o->op.kind == OP_CANCEL) {
 		require(d->header.state == REENCRYPTION_NONE &&

@@ -90,6 +90,7 @@ void host_begin(const struct scenario *s)
 {
 	world_reset(s->n_disks);
 	world.provider = s->provider;
+	world.keyslots = s->keyslots;
 	world.upgrades = s->upgrades;
 	world.managers = 0;
 	host = (struct host){.scenario = s};
@@ -164,6 +165,7 @@ static int rotate(struct issued *o, struct volume *v, struct failure *f)
 	int r;
 
 	z.queue = o->op.kind == OP_ROTATE_AFTER;
+	z.lose_keyslots = o->op.kind == OP_ROTATE_LOSING;
 	if (o->op.kind == OP_ROTATE_ALL)
 		r = manager_rotate_all(host.manager, &all, &z, f, &j);
 	else if (o->op.kind == OP_CANCEL)
@@ -184,7 +186,9 @@ static int rotate(struct issued *o, struct volume *v, struct failure *f)
 
 static int unlock(struct issued *o, struct volume *v, struct failure *f)
 {
-	const struct unlock_options z = {.keyslot = o->op.kind == OP_UNLOCK_WRONG ? 1 : -1};
+	const struct unlock_options z = {.keyslot = o->op.kind == OP_UNLOCK_WRONG   ? WRONG_KEYSLOT
+						    : o->op.kind == OP_UNLOCK_FIRST ? 0
+										    : -1};
 	const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int r;
 
@@ -212,6 +216,7 @@ static int call(struct issued *o, struct volume *v, struct failure *f)
 	switch (o->op.kind) {
 	case OP_ROTATE:
 	case OP_ROTATE_AFTER:
+	case OP_ROTATE_LOSING:
 	case OP_ROTATE_ALL:
 	case OP_CANCEL:
 		return rotate(o, v, f);
@@ -220,6 +225,7 @@ static int call(struct issued *o, struct volume *v, struct failure *f)
 	case OP_RESUME:
 		return volume_resume(v, &resume, f, on_done, o);
 	case OP_UNLOCK:
+	case OP_UNLOCK_FIRST:
 	case OP_UNLOCK_WRONG:
 		return unlock(o, v, f);
 	case OP_LOCK:

@@ -153,13 +153,17 @@ int worker_link_inspect(struct worker_link *l)
 int worker_link_unlock(struct worker_link *l, int fd, const struct unlock_options *options)
 {
 	(void)fd;
-	return send_job(l, (struct call){.job = WORKER_UNLOCK, .wrong = options->keyslot > 0});
+	return send_job(l, (struct call){.job = WORKER_UNLOCK,
+					 .wrong = options->keyslot == WRONG_KEYSLOT,
+					 .opens = options->keyslot < 0
+							  ? UINT32_MAX
+							  : UINT32_C(1) << options->keyslot});
 }
 
 int worker_link_use_provider(struct worker_link *l, const struct provider *provider)
 {
 	assert(provider->kind != PROVIDER_NONE);
-	return send_job(l, (struct call){.job = WORKER_USE_PROVIDER});
+	return send_job(l, (struct call){.job = WORKER_USE_PROVIDER, .opens = 1});
 }
 
 int worker_link_adopt_keys(struct worker_link *l, int old_fd, int new_fd)
@@ -182,8 +186,9 @@ int worker_link_check(struct worker_link *l, const struct rotate_options *option
 int worker_link_prepare(struct worker_link *l, const struct rotate_options *options,
 			const struct run_options *run)
 {
-	(void)options;
-	return send_job(l, (struct call){.job = WORKER_PREPARE, .run = *run});
+	return send_job(
+		l,
+		(struct call){.job = WORKER_PREPARE, .run = *run, .loses = options->lose_keyslots});
 }
 
 int worker_link_run(struct worker_link *l, enum worker_job job, const struct run_options *options)

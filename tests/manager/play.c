@@ -424,9 +424,10 @@ static void play_from(struct exploration *x, struct order *o, unsigned depth)
 static void draw_ops(struct scenario *s, struct random *random, unsigned n)
 {
 	static const enum op_kind kinds[] = {
-		OP_ROTATE,  OP_ROTATE_AFTER, OP_REMOVE, OP_ROTATE, OP_ROTATE_ALL,
-		OP_SUSPEND, OP_RESUME,       OP_RESUME, OP_CANCEL, OP_UNLOCK_WRONG,
-		OP_UNLOCK,  OP_LOCK,         OP_RATE,   OP_CHECK,  OP_RESTART,
+		OP_ROTATE,       OP_ROTATE_AFTER,  OP_REMOVE, OP_ROTATE, OP_ROTATE_ALL,
+		OP_SUSPEND,      OP_RESUME,        OP_RESUME, OP_CANCEL, OP_UNLOCK_WRONG,
+		OP_UNLOCK,       OP_LOCK,          OP_RATE,   OP_CHECK,  OP_RESTART,
+		OP_UNLOCK_FIRST, OP_ROTATE_LOSING,
 	};
 
 	assert(n <= OPS_MAX);

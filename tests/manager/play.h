@@ -15,12 +15,14 @@
 
 enum op_kind {
 	OP_ROTATE,
-	OP_ROTATE_AFTER, /* the one that is there */
+	OP_ROTATE_AFTER,  /* the one that is there */
+	OP_ROTATE_LOSING, /* keyslots, where one waits for their passphrases */
 	OP_ROTATE_ALL,
 	OP_SUSPEND,
 	OP_RESUME,
 	OP_CANCEL,
 	OP_UNLOCK,
+	OP_UNLOCK_FIRST, /* keyslot 0 alone */
 	OP_UNLOCK_WRONG,
 	OP_LOCK,
 	OP_RATE, /* of the disk: its number + 1 */
@@ -51,6 +53,7 @@ struct scenario {
 	unsigned n_ops;
 	unsigned kills;  /* of manager, worker and power, in one order */
 	unsigned one_in; /* so many of the orders of two deviations; with SIM_FULL of three */
+	bool keyslots;   /* there are two, and a passphrase opens one of them */
 	bool group;      /* all volumes end in the same way */
 	bool upgrades;   /* a manager finds workers of another version than its own */
 };

@@ -89,6 +89,61 @@ static void keys_come_from_people(void **state)
 	play_orders(&unlock);
 }
 
+static const struct scenario keyslots = {
+	.name = "keyslots",
+	.n_disks = 1,
+	.config = WITHOUT_KEYS,
+	.keyslots = true,
+	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_UNLOCK_FIRST, 0, AT_REST}, {OP_UNLOCK, 0, AT_REST}},
+	.n_ops = 3,
+	.kills = 2,
+	.one_in = 16,
+};
+
+static void each_keyslot_is_waited_for(void **state)
+{
+	(void)state;
+	play_orders(&keyslots);
+}
+
+/* The provider has the passphrase of one keyslot. */
+static const struct scenario losing = {
+	.name = "losing",
+	.n_disks = 1,
+	.config = WITH_KEY_FILE,
+	.keyslots = true,
+	.ops = {{OP_ROTATE, 0, AT_REST}, {OP_ROTATE_LOSING, 0, AT_REST}, {OP_CANCEL, 0, AFTER(1)}},
+	.n_ops = 3,
+	.kills = 2,
+	.one_in = 32,
+};
+
+static void a_person_agrees_to_lose_keyslots(void **state)
+{
+	(void)state;
+	play_orders(&losing);
+}
+
+static const struct scenario given_up = {
+	.name = "given up",
+	.n_disks = 1,
+	.config = WITHOUT_KEYS,
+	.keyslots = true,
+	.ops = {{OP_ROTATE, 0, AT_REST},
+		{OP_UNLOCK_FIRST, 0, AT_REST},
+		{OP_LOCK, 0, AFTER(0)},
+		{OP_CANCEL, 0, AT_REST}},
+	.n_ops = 4,
+	.kills = 2,
+	.one_in = 32,
+};
+
+static void what_waits_for_keyslots_can_be_taken_back(void **state)
+{
+	(void)state;
+	play_orders(&given_up);
+}
+
 /* A provider that says no; then a person comes, goes, and comes again. */
 static const struct scenario provider = {
 	.name = "provider",
@@ -233,6 +288,21 @@ static void years_of_windows(void **state)
 	play_random_ops(&years, 200, getenv("SIM_FULL") ? 200000 : 1000);
 }
 
+/* People give passphrases one by one, and think of something else. */
+static const struct scenario passphrases = {
+	.name = "passphrases",
+	.n_disks = 2,
+	.config = WITHOUT_KEYS,
+	.keyslots = true,
+	.kills = 10,
+};
+
+static void passphrases_at_random(void **state)
+{
+	(void)state;
+	play_random_ops(&passphrases, 60, getenv("SIM_FULL") ? 200000 : 1000);
+}
+
 /* test-manager [PATTERN]: only the tests that fit */
 int main(int argc, char **argv)
 {
@@ -241,6 +311,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_cancel_survives_kills),
 		cmocka_unit_test(a_suspension_is_kept),
 		cmocka_unit_test(keys_come_from_people),
+		cmocka_unit_test(each_keyslot_is_waited_for),
+		cmocka_unit_test(a_person_agrees_to_lose_keyslots),
+		cmocka_unit_test(what_waits_for_keyslots_can_be_taken_back),
 		cmocka_unit_test(a_provider_may_have_no_key),
 		cmocka_unit_test(what_is_busy_is_tried_again),
 		cmocka_unit_test(a_second_rotation_follows),
@@ -249,6 +322,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(an_upgrade_loses_nothing),
 		cmocka_unit_test(a_fleet_at_random),
 		cmocka_unit_test(years_of_windows),
+		cmocka_unit_test(passphrases_at_random),
 	};
 
 	log_set_level(-1);

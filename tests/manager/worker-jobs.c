@@ -242,7 +242,11 @@ static int check_prepare(const struct worker *w)
 		return -ERROR_IN_PROGRESS;
 	if (*side && strcmp(side, h->old_side) != 0)
 		return -ERROR_HEADER_CHANGED;
-	return w->keys ? 0 : -ENOKEY;
+	if (!w->keys)
+		return -ENOKEY;
+	return world.keyslots && !w->current.loses && (w->opened & KEYSLOTS) != KEYSLOTS
+		       ? -ERROR_KEYSLOTS_LOST
+		       : 0;
 }
 
 static int commit_prepared(struct worker *w)
@@ -295,6 +299,8 @@ static void do_unlock(struct worker *w)
 	else
 		r = world.provider;
 	w->keys = w->keys || r == 0;
+	if (r == 0)
+		w->opened |= w->current.opens & KEYSLOTS;
 	end_job(w, r, false);
 }
 
@@ -325,6 +331,7 @@ static void work_on(struct worker *w)
 	switch (w->current.job) {
 	case WORKER_LOCK:
 		w->keys = false;
+		w->opened = 0;
 		w->at = 0;
 		return;
 	case WORKER_INSPECT:

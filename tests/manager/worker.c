@@ -55,8 +55,11 @@ static void fill_look(const struct worker *w, struct worker_look *l)
 		.trust = trust_of(w, h),
 		.sequence = h->sequence,
 		.progress = {.bytes_total = HOTZONES, .bytes_done = h->done},
+		.keyslots = KEYSLOTS,
+		.open_keyslots = w->opened,
 	};
 	l->name[0] = (char)('a' + w->disk->number);
+	l->missing_keyslots = h->state == REENCRYPTION_NONE ? KEYSLOTS & ~w->opened : 0;
 	if (h->state != REENCRYPTION_NONE) {
 		(void)text_copy(l->parameters.mode, sizeof(l->parameters.mode), "reencrypt");
 		(void)text_copy(l->parameters.direction, sizeof(l->parameters.direction),
@@ -264,6 +267,7 @@ void worker_die(struct worker *w)
 {
 	if (w->disk->locked_by == w)
 		w->disk->locked_by = NULL;
+	w->opened = 0;
 	w->alive = w->keys = false;
 	store_worker_died(w);
 }

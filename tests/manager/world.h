@@ -46,6 +46,9 @@ struct disk {
 	bool unlocked_by_person; /* and so may keep a worker with keys */
 };
 
+#define KEYSLOTS      UINT32_C(3) /* bit n: keyslot n, of each disk */
+#define WRONG_KEYSLOT 9           /* named to unlock: the secret opens nothing */
+
 enum call_kind { CALL_JOB, CALL_SIMPLE, CALL_STATUS };
 
 struct call {
@@ -53,9 +56,11 @@ struct call {
 	enum worker_job job;   /* of CALL_JOB */
 	enum worker_call call; /* of CALL_SIMPLE */
 	struct run_options run;
-	bool wrong;    /* of unlock: no keyslot opens with it */
-	char side[33]; /* of adopted keys: what they were made for */
-	char *text;    /* of SetRecord() */
+	bool wrong;     /* of unlock: no keyslot opens with it */
+	uint32_t opens; /* of unlock: bit n: keyslot n */
+	bool loses;     /* of a rotation: keyslots may be lost */
+	char side[33];  /* of adopted keys: what they were made for */
+	char *text;     /* of SetRecord() */
 };
 
 enum said_kind { SAID_ENDED, SAID_REPLIED, SAID_STATUS, SAID_PROGRESS, SAID_KEYS };
@@ -79,7 +84,8 @@ struct worker {
 	bool alive;
 	bool quit, stop;
 	bool keys, keys_in_use;
-	bool kept_keys; /* for the next connection */
+	uint32_t opened; /* bit n: keyslot n, by the keys */
+	bool kept_keys;  /* for the next connection */
 	char kept_side[33];
 	enum worker_job job, after; /* as GetStatus() says */
 	struct run_options run;
@@ -112,6 +118,7 @@ struct world {
 	struct worker worker[WORKERS_MAX];
 	unsigned n_workers;
 	struct worker_link *links;
+	bool keyslots;     /* a rotation needs the passphrases of all of them */
 	int provider;      /* what the provider of keys answers: 0 or a negative errno */
 	bool hung;         /* a worker has not answered for seconds, as if its disk did not */
 	unsigned managers; /* that there have been */
