@@ -2,7 +2,6 @@
 # What a program with a command line needs.
 noinst_LIBRARIES += src/cli/libcli.a
 src_cli_libcli_a_SOURCES = \
-	src/cli/begun.c src/cli/begun.h \
 	src/cli/options.c src/cli/options.h \
 	src/cli/options-table.c src/cli/options-table.h \
 	src/cli/options-value.c \

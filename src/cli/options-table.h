@@ -63,9 +63,6 @@ struct verb_spec {
 extern const struct option_spec option_specs[];
 extern const struct verb_spec verb_specs[];
 
-/* Why data is not shifted. */
-#define NO_SHIFT "it moves the data, which only encryption and decryption in place need"
-
 /* As getopt_long() wants it: no_argument, optional_argument, required_argument. */
 int option_takes_value(const struct option_spec *s);
 

@@ -8,9 +8,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <string.h>
 
+#include "model/rotation-check.h"
 #include "pace/governor.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -131,24 +131,6 @@ static int parse_verb_options(int argc, char **argv, unsigned max, struct option
 	return 0;
 }
 
-static int check_pbkdf(const struct options *o)
-{
-	const struct rotate_options *z = &o->rotation;
-
-	if (*z->pbkdf && strcmp(z->pbkdf, "pbkdf2") != 0 && strcmp(z->pbkdf, "argon2i") != 0 &&
-	    strcmp(z->pbkdf, "argon2id") != 0)
-		return refuse("--pbkdf must be pbkdf2, argon2i or argon2id");
-	if (z->pbkdf_iterations && z->pbkdf_time_ms)
-		return refuse("--pbkdf-force-iterations and --iter-time exclude each other");
-	if (strcmp(z->pbkdf, "pbkdf2") == 0) {
-		if (z->pbkdf_memory_kib || z->pbkdf_parallel)
-			return refuse("pbkdf2 has neither --pbkdf-memory nor --pbkdf-parallel");
-		if (z->pbkdf_iterations && z->pbkdf_iterations < 1000)
-			return refuse("--pbkdf-force-iterations must be at least 1000 for pbkdf2");
-	}
-	return 0;
-}
-
 /* Is what the verb is about given? */
 static int check_operands(const struct options *o)
 {
@@ -236,8 +218,6 @@ static int check_keys(const struct options *o)
 	const bool old_given = o->keys.volume_key_file || o->keys.volume_key_keyring;
 	const bool new_given = o->keys.new_volume_key_file || o->keys.new_volume_key_keyring;
 
-	if (o->rotation.keep_key && o->rotation.key_size)
-		return refuse("--keep-key keeps the key as it is: --key-size cannot change it");
 	if (o->rotation.keep_key && o->keys.new_volume_key_file)
 		return refuse("--keep-key and --new-volume-key-file exclude each other");
 	if (o->rotation.keep_key && o->keys.new_volume_key_keyring)
@@ -262,15 +242,7 @@ static int check_keys(const struct options *o)
 	return 0;
 }
 
-static int check_sector_size(uint32_t size)
-{
-	if (size == 0 || (is_power_of_2(size) && size >= SECTOR_SIZE && size <= 4096))
-		return 0;
-	log_error("--sector-size must be 512, 1024, 2048 or 4096, not %" PRIu32, size);
-	return -EINVAL;
-}
-
-int options_check(const struct options *o)
+static int check_together(const struct options *o)
 {
 	int r = check_governor(o);
 
@@ -282,7 +254,7 @@ int options_check(const struct options *o)
 	r = check_unlock(o);
 	if (r < 0)
 		return r;
-	r = check_sector_size(o->rotation.sector_size);
+	r = rotation_check(&o->rotation);
 	if (r < 0)
 		return r;
 	if (o->init_only && o->resume_only)
@@ -293,10 +265,7 @@ int options_check(const struct options *o)
 		return refuse("--ignore-own-header and --remote exclude each other");
 	if (o->rotation.force_offline && o->target.active_name)
 		return refuse("--force-offline-reencrypt and --active-name exclude each other");
-	r = check_keys(o);
-	if (r < 0)
-		return r;
-	return check_pbkdf(o);
+	return check_keys(o);
 }
 
 /* Before the rules between options. */
@@ -376,7 +345,7 @@ static int check_all(const struct options *o)
 	if (r < 0)
 		return r;
 	r = check_expected(o);
-	return r < 0 ? r : options_check(o);
+	return r < 0 ? r : check_together(o);
 }
 
 int options_parse(int argc, char **argv, struct options *ret)

@@ -143,12 +143,6 @@ struct options {
  */
 int options_parse(int argc, char **argv, struct options *ret);
 
-/* Is @value "checksum" or "journal"? What it is not is logged: -EINVAL, -ENOTSUP as above. */
-int options_check_resilience(const char *value);
-
-/* Do the values go together? options_parse() has looked at it. Logs what does not: -EINVAL. */
-int options_check(const struct options *o);
-
 /* Is it said which tokens may open keyslots? */
 static inline bool options_choose_tokens(const struct options *o)
 {

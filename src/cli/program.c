@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/error.h"
 #include "util/io.h"
 #include "util/log.h"
 
@@ -59,27 +58,4 @@ int program_start(int argc, char **argv, struct options *ret)
 		return r;
 	log_init("recryptctl", program_log_level(ret));
 	return 0;
-}
-
-int exit_code(int error)
-{
-	switch (error) {
-	case 0:
-		return 0;
-	case -ERROR_KEY_REJECTED:
-	case -ERROR_NOT_AUTHORIZED:
-	case -ENOKEY:
-		return 2;
-	case -ENOMEM:
-		return 3;
-	case -ENODEV:
-	case -ENOTBLK:
-		return 4;
-	case -EEXIST:
-	case -EBUSY:
-	case -ERROR_IN_PROGRESS:
-		return 5;
-	default:
-		return 1;
-	}
 }

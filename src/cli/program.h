@@ -23,9 +23,3 @@ int program_find_worker(char *path, size_t size);
 
 /* Level for log_init() that --verbose and --debug ask for. */
 int program_log_level(const struct options *o);
-
-/*
- * Exit code of cryptsetup for 0 or a negative errno: 1 wrong parameters and all else, 2 no
- * permission (bad passphrase), 3 out of memory, 4 wrong device, 5 device exists or is busy.
- */
-int exit_code(int error);

@@ -12,6 +12,7 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/exit-code.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "cli/options-table.h"

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "util/exit-code.h"
 #include "util/log.h"
 #include "cli/passphrase.h"
 #include "cli/terminal.h"

@@ -16,6 +16,7 @@
 #include "ctl/status.h"
 #include "ctl/verbs.h"
 #include "util/checked.h"
+#include "util/exit-code.h"
 #include "util/log.h"
 #include "cli/program.h"
 

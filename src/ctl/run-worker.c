@@ -24,6 +24,7 @@
 #include "cli/program.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/exit-code.h"
 #include "util/log.h"
 
 /* What is passed on to the worker. SIGTSTP and the like stop this process when the worker stops. */

@@ -8,7 +8,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "worker/child.h"
-#include "worker/key-memfd.h"
+#include "util/key-memfd.h"
 
 #define JOB_MAX  ((size_t)300 << 20) /* bytes: a key file of 8 MiB for each keyslot, and more */
 #define SAID_MAX ((size_t)1 << 20)

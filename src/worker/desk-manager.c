@@ -8,7 +8,7 @@
 
 #include "util/error.h"
 #include "util/log.h"
-#include "worker/key-memfd.h"
+#include "util/key-memfd.h"
 #include "worker/no-resilience.h"
 
 /* --- keys --- */

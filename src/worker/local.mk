@@ -38,7 +38,6 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/desk-terminal.c src/worker/desk-terminal.h \
 	src/worker/governed.c src/worker/governed.h \
 	src/worker/held-keys.c src/worker/held-keys.h \
-	src/worker/key-memfd.c src/worker/key-memfd.h \
 	src/worker/look.c src/worker/look.h \
 	src/worker/parent.c src/worker/parent.h \
 	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \

@@ -12,7 +12,7 @@
 #include "luks/status.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "cli/begun.h"
+#include "model/begun.h"
 
 #define DEFAULT_HASH "sha256"
 
@@ -43,7 +43,8 @@ int resume_check_options(const struct work_volume *v, const struct options *o)
 				   "%s: --force-no-keyslots is not what the re-encryption in "
 				   "progress was begun with; leave it out to resume",
 				   v->data_path);
-	return begun_check(&b, o);
+	return begun_check(&b, &o->rotation,
+			   o->keys.new_key_size ? "--new-key-size" : "--key-size");
 }
 
 static int check_size(const struct work_volume *v, const struct secret *key, uint32_t wanted,

@@ -6,6 +6,7 @@
 
 #include "luks/derive.h"
 #include "luks/freed.h"
+#include "model/rotation-check.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -22,8 +23,8 @@ static int set_options(struct manager_work *m, const struct work_request *q)
 	*o = *m->v->base;
 	o->rotation = q->order.rotation;
 	o->run = q->order.run;
-	r = *o->rotation.resilience ? options_check_resilience(o->rotation.resilience) : 0;
-	return r < 0 ? r : options_check(o);
+	r = *o->rotation.resilience ? rotation_check_resilience(o->rotation.resilience) : 0;
+	return r < 0 ? r : rotation_check(&o->rotation);
 }
 
 /* What stands in the way is the answer, not a failure to answer. */

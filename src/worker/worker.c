@@ -17,6 +17,7 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/exit-code.h"
 #include "util/io.h"
 #include "util/log.h"
 #include "worker/derive.h"

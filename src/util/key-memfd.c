@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "worker/key-memfd.h"
+#include "util/key-memfd.h"
 
 #include <assert.h>
 #include <errno.h>
