@@ -11,14 +11,15 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/carry-over.c src/ctl/check-begun.c \
 	src/ctl/agent.c src/ctl/agent.h \
 	src/ctl/client.c src/ctl/client.h \
-	src/ctl/run-worker.c src/ctl/run-worker.h \
+	src/ctl/foreground.c src/ctl/foreground-order.c src/ctl/foreground.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \
 	src/ctl/verb-cancel.c src/ctl/verb-change.c src/ctl/verb-reencrypt.c src/ctl/verb-show.c \
 	src/ctl/verb-unlock.c src/ctl/verb-watch.c src/ctl/verbs.h \
 	src/ctl/volume-find.c \
 	src/ctl/volume-view.c src/ctl/volume-view.h \
-	src/ctl/watch.c src/ctl/watch.h
+	src/ctl/watch.c src/ctl/watch.h \
+	src/ctl/worker-process.c src/ctl/worker-process.h
 src_ctl_recryptctl_LDADD = src/daemon/libdaemon.a $(CTL_LIBS)
 
 UNIT_TESTS += src/ctl/test-status
@@ -35,3 +36,7 @@ src_ctl_test_view_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/ctl/test-append-options
 src_ctl_test_append_options_SOURCES = src/ctl/test-append-options.c src/ctl/append-options.c $(TEST_BUS)
 src_ctl_test_append_options_LDADD = src/daemon/libdaemon.a $(CTL_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += src/ctl/test-foreground-order
+src_ctl_test_foreground_order_SOURCES = src/ctl/test-foreground-order.c src/ctl/foreground-order.c
+src_ctl_test_foreground_order_LDADD = src/daemon/libdaemon.a $(CTL_LIBS) $(CMOCKA_LIBS)

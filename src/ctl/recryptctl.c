@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * recryptctl: checks the command line and hands the work on. What converts data is done by
- * the daemon, or by a recrypt-worker that is started here with the same arguments; what only looks
- * is done here.
+ * the daemon, or by a recrypt-worker that is started here and told by the same messages; what only
+ * looks is done here.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/run-worker.h"
+#include "ctl/foreground.h"
 #include "ctl/status.h"
 #include "ctl/verbs.h"
 #include "util/checked.h"
@@ -20,31 +20,24 @@
 #include "util/log.h"
 #include "cli/program.h"
 
-static int run_recover(const struct options *o, char **argv)
-{
-	(void)o;
-	return run_worker(argv);
-}
-
-static int run_reencrypt(const struct options *o, char **argv)
+static int run_reencrypt(const struct options *o)
 {
 	bool done;
 	int r = verb_reencrypt(o, &done);
 
-	return done ? r : run_worker(argv);
+	return done ? r : run_in_foreground(o);
 }
 
-static int run_cancel(const struct options *o, char **argv)
+static int run_cancel(const struct options *o)
 {
 	bool done;
 	int r = verb_cancel(o, &done);
 
-	return done ? r : run_worker(argv);
+	return done ? r : run_in_foreground(o);
 }
 
-static int run_status(const struct options *o, char **argv)
+static int run_status(const struct options *o)
 {
-	(void)argv;
 	return o->target.device || o->target.active_name ? verb_status(o) : verb_list(o);
 }
 
@@ -53,39 +46,40 @@ static int check_printed(int r)
 	return r < 0 ? log_error_errno(r, "cannot write to standard output") : 0;
 }
 
-static int run_help(const struct options *o, char **argv)
+static int run_help(const struct options *o)
 {
 	(void)o;
-	(void)argv;
 	return check_printed(options_print_help("recryptctl"));
 }
 
-static int run_version(const struct options *o, char **argv)
+static int run_version(const struct options *o)
 {
 	(void)o;
-	(void)argv;
 	printf("recryptctl " PACKAGE_VERSION "\n");
 	return check_printed(fflush(stdout) == 0 ? 0 : -errno);
 }
 
 static const struct {
 	enum verb verb;
-	int (*run)(const struct options *o, char **argv);
+	int (*run)(const struct options *o);
 } verbs[] = {
-	{VERB_REENCRYPT, run_reencrypt}, {VERB_RECOVER, run_recover}, {VERB_CANCEL, run_cancel},
-	{VERB_STATUS, run_status},       {VERB_HELP, run_help},       {VERB_VERSION, run_version},
+	{VERB_REENCRYPT, run_reencrypt}, {VERB_RECOVER, run_in_foreground},
+	{VERB_CANCEL, run_cancel},       {VERB_STATUS, run_status},
+	{VERB_HELP, run_help},           {VERB_VERSION, run_version},
+	{VERB_LIST, verb_list},          {VERB_ROTATE, verb_rotate},
+	{VERB_SUSPEND, verb_suspend},    {VERB_RESUME, verb_resume},
+	{VERB_RATE, verb_rate},          {VERB_UNLOCK, verb_unlock},
+	{VERB_LOCK, verb_lock},          {VERB_KEYS, verb_keys},
+	{VERB_CHECK, verb_check},        {VERB_MONITOR, verb_monitor},
+	{VERB_WAIT, verb_wait},          {VERB_ADD, verb_add},
+	{VERB_REMOVE, verb_remove},      {VERB_ACCEPT, verb_accept},
 };
 
-static const struct {
-	enum verb verb;
-	int (*run)(const struct options *o);
-} daemon_verbs[] = {
-	{VERB_LIST, verb_list},       {VERB_ROTATE, verb_rotate}, {VERB_SUSPEND, verb_suspend},
-	{VERB_RESUME, verb_resume},   {VERB_RATE, verb_rate},     {VERB_UNLOCK, verb_unlock},
-	{VERB_LOCK, verb_lock},       {VERB_KEYS, verb_keys},     {VERB_CHECK, verb_check},
-	{VERB_MONITOR, verb_monitor}, {VERB_WAIT, verb_wait},     {VERB_ADD, verb_add},
-	{VERB_REMOVE, verb_remove},   {VERB_ACCEPT, verb_accept},
-};
+/* What is positive is an exit code already. */
+static int exit_code_of(int r)
+{
+	return r > 0 ? r : exit_code(r);
+}
 
 int main(int argc, char **argv)
 {
@@ -98,9 +92,6 @@ int main(int argc, char **argv)
 	options_tell_ignored(&o);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (verbs[i].verb == o.verb)
-			return exit_code(verbs[i].run(&o, argv));
-	for (size_t i = 0; i < ARRAY_SIZE(daemon_verbs); i++)
-		if (daemon_verbs[i].verb == o.verb)
-			return exit_code(daemon_verbs[i].run(&o));
+			return exit_code_of(verbs[i].run(&o));
 	return EXIT_FAILURE;
 }

@@ -4,6 +4,7 @@ src_model_libmodel_a_SOURCES = \
 	src/model/begun.c src/model/begun.h \
 	src/model/bus-text.c src/model/bus-text.h \
 	src/model/failure.h \
+	src/model/foreground.h \
 	src/model/json-members.c src/model/json-members.h \
 	src/model/properties.c src/model/properties.h \
 	src/model/rotation.h \
