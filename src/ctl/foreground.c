@@ -157,9 +157,8 @@ static int append_answer(sd_bus_message *m, const struct worker_answer *answer,
 	r = sd_bus_message_open_container(m, 'a', "h");
 	if (r < 0)
 		return r;
-	/* A memfd is never empty. */
-	if (secret && secret->size > 0) {
-		r = key_memfd_new(secret, &fd);
+	if (secret) {
+		r = secret_to_fd(secret, &fd);
 		if (r < 0)
 			return r;
 		r = sd_bus_message_append_basic(m, 'h', &fd);

@@ -210,7 +210,7 @@ struct worker_question {
 	bool again;   /* the last passphrase has opened nothing */
 };
 
-/* Answer(), beside which a memfd has the secret that was asked for, if any. */
+/* Answer(), beside the secret that was asked for, if any. */
 struct worker_answer {
 	uint32_t number;
 	uint32_t error; /* 0, or what struct luks_passphrases says of its negative value */

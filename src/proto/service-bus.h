@@ -70,7 +70,8 @@
  *	MESSAGE_FOREGROUND: reencrypt, recover or cancel, with a person who answers. Of a worker with
  *	--foreground alone. Messages go to the log; Done has the error only.
  *   Answer(a{sv} answer, ah secret) -> ()
- *	MESSAGE_ANSWER, with at most one memfd. One to another question than the last is dropped.
+ *	MESSAGE_ANSWER, with at most one secret (secret_to_fd()). One to another question than the
+ *	last is dropped.
  *   Stop() -> ()
  *	Ends Convert() at the next hotzone boundary, and any job at once that asks a provider or
  *	derives a key (Cancelled).

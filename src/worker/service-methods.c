@@ -136,7 +136,7 @@ static int read_secret(sd_bus_message *m, struct secret **ret)
 		return r;
 	r = sd_bus_message_read_basic(m, 'h', &fd);
 	if (r > 0)
-		r = key_memfd_read(fd, SECRET_MAX, ret);
+		r = secret_from_fd(fd, SECRET_MAX, ret);
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
