@@ -193,8 +193,9 @@ int worker_process_start(const struct options *o, struct worker_process *ret)
 	char path[PATH_MAX];
 	int r = program_find_worker(path, sizeof(path));
 
-	if (r == 0)
-		r = start(o, path, ret);
+	if (r < 0)
+		return tell_not_started(path, r);
+	r = start(o, path, ret);
 	return r < 0 ? tell_not_started(path, r) : 0;
 }
 

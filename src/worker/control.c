@@ -238,7 +238,7 @@ void control_signal(struct control *c)
 void control_hang_up(struct control *c)
 {
 	lock(c);
-	c->hung_up = true;
+	c->question.hung_up = true;
 	unlock(c);
 	control_quit(c);
 }
@@ -475,7 +475,8 @@ static void wait_for_answer(struct control *c, enum question_kind kind)
 					  .tv_nsec = (long)(end % 1000000 * 1000)};
 	int error = 0;
 
-	while (!c->question.answered && !c->hung_up && !(stops && c->stop) && error != ETIMEDOUT)
+	while (!c->question.answered && !c->question.hung_up && !(stops && c->stop) &&
+	       error != ETIMEDOUT)
 		error = stops ? pthread_cond_wait(&c->work, &c->lock)
 			      : pthread_cond_clockwait(&c->work, &c->lock, CLOCK_MONOTONIC,
 						       &deadline);

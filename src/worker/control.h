@@ -94,6 +94,7 @@ struct control_state {
 struct question {
 	uint32_t number; /* of the last one */
 	bool asked, answered;
+	bool hung_up; /* nobody answers any more */
 	int error;
 	struct secret *answer;
 };
@@ -111,7 +112,6 @@ struct control {
 	struct control_state state;
 	enum worker_job after; /* accepted, for when state.job is done */
 	bool stop, quit, ended, new_limits;
-	bool hung_up;             /* nobody answers */
 	bool keys_in_use;         /* by the job: it converts */
 	struct identity identity; /* of the volume that all jobs are for */
 	char *record;             /* to be put into the header; NULL: none waits */

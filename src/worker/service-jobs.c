@@ -183,8 +183,12 @@ static void do_request(struct service_volume *v, const struct work_request *q,
 		show_plan(report);
 }
 
-static int execute_in_foreground(struct desk_work *m)
+static int execute_in_foreground(struct desk_work *m, const struct work_request *q)
 {
+	int r = set_options(m, q);
+
+	if (r < 0)
+		return r;
 	switch (m->options.foreground.verb) {
 	case FOREGROUND_REENCRYPT:
 		return work_reencrypt(&m->work);
@@ -205,14 +209,10 @@ static void run_in_foreground(struct service_volume *v, const struct work_reques
 			      struct report *report)
 {
 	struct desk_work m;
-	int r;
 
 	desk_work_init(&m, v, report, true);
-	r = set_options(&m, q);
-	if (r == 0)
-		r = execute_in_foreground(&m);
+	v->error = report->error = execute_in_foreground(&m, q);
 	desk_work_close(&m);
-	v->error = report->error = r;
 }
 
 static void serve_request(struct service_volume *v, struct work_request *taken)

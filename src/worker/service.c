@@ -355,8 +355,9 @@ static int serve(const struct service_options *o)
 	int r = control_init(&control);
 
 	base.target.identity = &volume.identity;
-	if (r == 0)
-		r = catch_signals(&control);
+	if (r < 0)
+		return log_error_errno(r, "cannot start");
+	r = catch_signals(&control);
 	if (r < 0)
 		return log_error_errno(r, "cannot start");
 	derive_set_up(&o->cost, base.key_timeout * UINT64_C(1000000), control.stop_fd);

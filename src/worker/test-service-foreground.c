@@ -97,7 +97,7 @@ static void a_person_is_asked_until_it_is_right(void **state)
 	(void)state;
 	begin(&w, "", FOREGROUND_REENCRYPT);
 	number = question(&w, "passphrase");
-	answer(&w, number - 1, 0, "b"); /* of the question before: nobody waits for it */
+	answer(&w, number - 1, 0, "a"); /* to the question before: nobody waits for it */
 	answer(&w, number, 0, "b");
 	m = wait_signal(&w, "Question");
 	assert_string_equal(get_text(m, "Kind"), "passphrase");
