@@ -6,7 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "cli/exit-code.h"
+#include "util/exit-code.h"
 #include "cli/options-table.h"
 #include "util/checked.h"
 

@@ -2,8 +2,6 @@
 # What a program with a command line needs.
 noinst_LIBRARIES += src/cli/libcli.a
 src_cli_libcli_a_SOURCES = \
-	src/cli/begun.c src/cli/begun.h \
-	src/cli/exit-code.c src/cli/exit-code.h \
 	src/cli/help.c src/cli/help.h \
 	src/cli/lost-keyslots.c src/cli/lost-keyslots.h \
 	src/cli/options.c src/cli/options.h \

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "model/rotation.h"
+#include "model/rotation-check.h"
 #include "util/checked.h"
 
 /*

@@ -79,9 +79,6 @@ const struct option_spec *option_find(const char *name);
 bool option_is_listed(const struct option_spec *s, enum verb verb);
 bool option_is_ignored(const struct option_spec *s);
 
-/* Why data is not shifted. */
-#define NO_SHIFT "it moves the data, which only encryption and decryption in place need"
-
 /* As getopt_long() wants it: no_argument, optional_argument, required_argument. */
 int option_takes_value(const struct option_spec *s);
 

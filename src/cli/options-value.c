@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "model/least-rate.h"
+#include "model/rotation-check.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -148,25 +149,9 @@ static int set_buffer(const struct option_spec *s, const char *value, char *wher
 	return -EINVAL;
 }
 
-int options_check_resilience(const char *value)
-{
-	if (strcmp(value, "checksum") == 0 || strcmp(value, "journal") == 0)
-		return 0;
-	if (strcmp(value, "none") == 0) {
-		log_error("--resilience none is refused: a kill would corrupt the volume silently");
-		return -ENOTSUP;
-	}
-	if (strncmp(value, "datashift", strlen("datashift")) == 0) {
-		log_error("--resilience %s is refused: %s", value, NO_SHIFT);
-		return -ENOTSUP;
-	}
-	log_error("--resilience must be checksum or journal, not \"%s\"", value);
-	return -EINVAL;
-}
-
 static int set_resilience(const struct option_spec *s, const char *value, char *where)
 {
-	int r = options_check_resilience(value);
+	int r = rotation_check_resilience(value);
 
 	return r < 0 ? r : set_buffer(s, value, where);
 }

@@ -8,9 +8,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <string.h>
 
+#include "model/rotation-check.h"
 #include "pace/governor.h"
 #include "util/checked.h"
 #include "util/log.h"
@@ -182,24 +182,6 @@ static int parse_verb_options(int argc, char **argv, unsigned max, struct option
 	return 0;
 }
 
-static int check_pbkdf(const struct options *o)
-{
-	const struct rotate_options *z = &o->rotation;
-
-	if (*z->pbkdf && strcmp(z->pbkdf, "pbkdf2") != 0 && strcmp(z->pbkdf, "argon2i") != 0 &&
-	    strcmp(z->pbkdf, "argon2id") != 0)
-		return refuse("--pbkdf must be pbkdf2, argon2i or argon2id");
-	if (z->pbkdf_iterations && z->pbkdf_time_ms)
-		return refuse("--pbkdf-force-iterations and --iter-time exclude each other");
-	if (strcmp(z->pbkdf, "pbkdf2") == 0) {
-		if (z->pbkdf_memory_kib || z->pbkdf_parallel)
-			return refuse("pbkdf2 has neither --pbkdf-memory nor --pbkdf-parallel");
-		if (z->pbkdf_iterations && z->pbkdf_iterations < 1000)
-			return refuse("--pbkdf-force-iterations must be at least 1000 for pbkdf2");
-	}
-	return 0;
-}
-
 /* Is what the verb is about given? */
 static int check_operands(const struct options *o)
 {
@@ -267,7 +249,7 @@ static int check_unlock(const struct options *o)
 	if (o->verb != VERB_UNLOCK || (!o->keys.volume_key_file && !o->keys.volume_key_keyring))
 		return 0;
 	if (o->keys.key_file || o->keys.key_description || o->rotation.keyslot >= 0) {
-		log_error("%s opens no keyslot: %s makes no sense beside it", key,
+		log_error("%s opens no keyslot: %s cannot be given beside it", key,
 			  o->keys.key_file          ? "--key-file"
 			  : o->keys.key_description ? "--key-description"
 						    : "--key-slot");
@@ -296,8 +278,6 @@ static int check_keys(const struct options *o)
 	const bool old_given = o->keys.volume_key_file || o->keys.volume_key_keyring;
 	const bool new_given = o->keys.new_volume_key_file || o->keys.new_volume_key_keyring;
 
-	if (o->rotation.keep_key && o->rotation.key_size)
-		return refuse("--keep-key keeps the key as it is: --key-size cannot change it");
 	if (o->rotation.keep_key && o->keys.new_volume_key_file)
 		return refuse("--keep-key and --new-volume-key-file exclude each other");
 	if (o->rotation.keep_key && o->keys.new_volume_key_keyring)
@@ -322,15 +302,6 @@ static int check_keys(const struct options *o)
 	return 0;
 }
 
-static int check_sector_size(uint32_t size)
-{
-	if (size == 0 || (is_power_of_2(size) && size >= SECTOR_SIZE && size <= 4096))
-		return 0;
-	log_error("--sector-size (SectorSize) must be 512, 1024, 2048 or 4096 bytes, not %" PRIu32,
-		  size);
-	return -EINVAL;
-}
-
 int options_check(const struct options *o)
 {
 	int r = check_governor(o);
@@ -346,7 +317,7 @@ int options_check(const struct options *o)
 	r = check_wait(o);
 	if (r < 0)
 		return r;
-	r = check_sector_size(o->rotation.sector_size);
+	r = rotation_check(&o->rotation);
 	if (r < 0)
 		return r;
 	if (o->init_only && o->resume_only)
@@ -357,10 +328,7 @@ int options_check(const struct options *o)
 		return refuse("--ignore-own-header and --remote exclude each other");
 	if (o->rotation.force_offline && o->target.active_name)
 		return refuse("--force-offline-reencrypt and --active-name exclude each other");
-	r = check_keys(o);
-	if (r < 0)
-		return r;
-	return check_pbkdf(o);
+	return check_keys(o);
 }
 
 /* Before the rules between options. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The command line that recryptctl and recrypt-worker share: recryptctl checks it and then starts
- * the worker with the very same arguments, so nothing is passed between them in any other way.
- * Names and meaning are those of cryptsetup-reencrypt(8).
+ * The command line of recryptctl. Names and meaning are those of cryptsetup-reencrypt(8).
  */
 #pragma once
 
@@ -50,8 +48,6 @@ enum wait_mode { WAIT_OFF, WAIT_DONE, WAIT_ATTENTION };
 #define OPTION_KEY_TIMEOUT  60   /* seconds, by default */
 #define OPTION_KEY_COST_MIN 1000 /* steps; no keyslot is made that costs less */
 
-struct identity;
-
 /* Strings point into argv or are NULL where not given; numbers are 0 where not given. */
 
 /* Where the volume is, and which one is meant. */
@@ -60,12 +56,11 @@ struct target_options {
 	char **operands;         /* all of them, NULL-terminated */
 	const char *active_name; /* for find_mapping_name() */
 	const char *header;
-	const char *type;                /* of the header that is expected, such as "luks2" */
-	const char *uuid;                /* that is expected; NULL: any */
-	const struct identity *identity; /* only this volume; NULL: whatever is there */
-	uint64_t device_size;            /* bytes, multiple of 512 */
-	bool allow_shared;               /* files that other users can change or replace */
-	bool ignore_own_header;          /* of a device that is used with a detached one */
+	const char *type;       /* of the header that is expected, such as "luks2" */
+	const char *uuid;       /* that is expected; NULL: any */
+	uint64_t device_size;   /* bytes, multiple of 512 */
+	bool allow_shared;      /* files that other users can change or replace */
+	bool ignore_own_header; /* of a device that is used with a detached one */
 };
 
 /* Where passphrases and volume keys come from; rotation.keyslot says which keyslot is opened. */
@@ -153,10 +148,7 @@ struct options {
  */
 int options_parse(int argc, char **argv, struct options *ret);
 
-/* Is @value "checksum" or "journal"? What it is not is logged: -EINVAL, -ENOTSUP as above. */
-int options_check_resilience(const char *value);
-
-/* Do the values go together? options_parse() has looked at it. Logs what does not: -EINVAL. */
+/* What of @o makes no whole, beyond what each option allows by itself. Logs failures. */
 int options_check(const struct options *o);
 
 /* Is it said which tokens may open keyslots? */

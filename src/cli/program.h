@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How recryptctl and recrypt-worker start and end: alike, since one ends as the other does. */
+/* How a program with a command line starts, and where the worker is. */
 #pragma once
 
 #include <stddef.h>
@@ -17,9 +17,6 @@ int program_start(int argc, char **argv, struct options *ret);
  * installed. -ENAMETOOLONG.
  */
 int program_find_worker(char *path, size_t size);
-
-/* recrypt-worker PROGRAM_ATTACHED FD VERB...: recryptctl has the other end of the socket FD. */
-#define PROGRAM_ATTACHED "attached"
 
 /* Level for log_init() that --verbose and --debug ask for. */
 int program_log_level(const struct options *o);

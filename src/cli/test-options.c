@@ -12,10 +12,10 @@
 
 #include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/exit-code.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "cli/options-table.h"
-#include "cli/exit-code.h"
 #include "cli/program.h"
 #include "model/settings.h"
 

@@ -16,10 +16,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "util/exit-code.h"
 #include "util/log.h"
 #include "cli/passphrase.h"
 #include "cli/terminal.h"
-#include "cli/exit-code.h"
 #include "cli/program.h"
 
 static char path[] = "/tmp/test-passphrase-XXXXXX";

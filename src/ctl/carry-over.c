@@ -103,7 +103,7 @@ static bool is_asked_for(const struct carry_over *a, int keyslot)
 
 static int confirm(const struct carry_over *a)
 {
-	lost_keyslots_tell(a->o->target.device, &a->bindings, a->lost);
+	luks_bindings_tell_lost(a->o->target.device, &a->bindings, a->lost);
 	return a->o->batch_mode ? 0
 				: lost_keyslots_confirm(a->o->target.device, a->lost, a->agrees);
 }

@@ -6,7 +6,7 @@
 #include "ctl/verbs.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "cli/begun.h"
+#include "model/begun.h"
 
 /* Only the foreground changes the resilience: the daemon resumes as the header says. */
 static int check_resilience(const struct options *o, json_object *volume, const char *verb)
@@ -40,7 +40,8 @@ int check_begun(const struct options *o, json_object *volume, const char *verb)
 		.pbkdf_hash = json_text(volume, "NewPbkdfHash"),
 		.resilience = json_text(volume, "Resilience"),
 	};
-	int r = begun_check(&b, o);
+	int r = begun_check(&b, &o->rotation,
+			    o->keys.new_key_size ? "--new-key-size" : "--key-size");
 
 	return r < 0 ? r : check_resilience(o, volume, verb);
 }

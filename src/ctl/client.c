@@ -151,14 +151,14 @@ static bool only_reads(sd_bus_message *call)
 	return false;
 }
 
-struct answer {
+struct awaited_reply {
 	sd_bus_message *reply;
 	bool here;
 };
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *e)
 {
-	struct answer *a = userdata;
+	struct awaited_reply *a = userdata;
 
 	(void)e;
 	a->reply = sd_bus_message_ref(m);
@@ -166,7 +166,7 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *e)
 	return 0;
 }
 
-static int wait_for_answer(struct client *c, const struct answer *a)
+static int wait_for_answer(struct client *c, const struct awaited_reply *a)
 {
 	while (!a->here) {
 		int r = sd_bus_process(c->bus, NULL);
@@ -186,7 +186,7 @@ static int call_until_stopped(struct client *c, sd_bus_message *call, sd_bus_err
 			      sd_bus_message **ret)
 {
 	_cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
-	struct answer a = {};
+	struct awaited_reply a = {};
 	int r = sd_bus_call_async(c->bus, &slot, call, on_answer, &a, 0);
 
 	if (r < 0)

@@ -11,9 +11,9 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/carry-over.c src/ctl/check-begun.c \
 	src/ctl/agent.c src/ctl/agent.h \
 	src/ctl/client.c src/ctl/client.h \
+	src/ctl/foreground.c src/ctl/foreground-order.c src/ctl/foreground.h \
 	src/ctl/interrupt.c src/ctl/interrupt.h \
 	src/ctl/keyslots.c src/ctl/rotate-keys.c \
-	src/ctl/run-worker.c src/ctl/run-worker.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/status-format.c src/ctl/status-format.h \
 	src/ctl/complete.c src/ctl/complete.h \
@@ -24,7 +24,8 @@ src_ctl_recryptctl_SOURCES = \
 	src/ctl/volume-table.c src/ctl/volume-table.h \
 	src/ctl/volume-view.c src/ctl/volume-view.h \
 	src/ctl/wait.c src/ctl/wait.h \
-	src/ctl/watch.c src/ctl/watch.h
+	src/ctl/watch.c src/ctl/watch.h \
+	src/ctl/worker-process.c src/ctl/worker-process.h
 src_ctl_recryptctl_LDADD = src/daemon/libdaemon.a $(CTL_LIBS)
 
 UNIT_TESTS += src/ctl/test-status
@@ -45,3 +46,6 @@ src_ctl_test_append_options_LDADD = src/daemon/libdaemon.a $(CTL_LIBS) $(CMOCKA_
 UNIT_TESTS += src/ctl/test-table
 src_ctl_test_table_SOURCES = src/ctl/test-table.c src/ctl/table.c
 src_ctl_test_table_LDADD = $(CTL_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/ctl/test-foreground-order
+src_ctl_test_foreground_order_SOURCES = src/ctl/test-foreground-order.c src/ctl/foreground-order.c
+src_ctl_test_foreground_order_LDADD = src/daemon/libdaemon.a $(CTL_LIBS) $(CMOCKA_LIBS)

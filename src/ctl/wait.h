@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Waiting until the work on volumes is over, with its result: one of the rows of cli/exit-code.c.
+ * Waiting until the work on volumes is over, with its result: one of the rows of util/exit-code.c.
  * Where only a person can help, one line says what is awaited.
  */
 #pragma once

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/log.h"
 
 #define CRYPTENROLL "systemd-cryptenroll --wipe-slot="
 
@@ -104,4 +105,32 @@ const char *luks_bindings_text(const struct luks_bindings *b, uint32_t keyslots,
 		left--;
 	}
 	return buf;
+}
+
+static bool leaves_token(const char *binding)
+{
+	return *binding && strcmp(binding, LUKS_BINDING_NONE) != 0 &&
+	       !luks_binding_dies_with_keyslot(binding);
+}
+
+static void tell_one(const char *device, unsigned keyslot, const char *binding)
+{
+	const struct luks_binding_device *d = luks_binding_device(binding);
+	char note[LUKS_BINDING_NOTE];
+
+	if (d)
+		log_warning("%s: keyslot %u is unlocked by %s (%s) and cannot be carried over "
+			    "without it. Afterwards enrol it anew: %s%s%s",
+			    device, keyslot, d->name, d->type, d->enrol, device, d->rest);
+	else
+		log_warning("%s: keyslot %u%s will be lost: its passphrase was not given%s", device,
+			    keyslot, luks_binding_note(binding, note),
+			    leaves_token(binding) ? "; its token stays behind" : "");
+}
+
+void luks_bindings_tell_lost(const char *device, const struct luks_bindings *b, uint32_t lost)
+{
+	for (unsigned n = 0; n < LUKS_MAX_KEYSLOTS; n++)
+		if (lost & UINT32_C(1) << n)
+			tell_one(device, n, b->of[n]);
 }

@@ -46,3 +46,9 @@ const char *luks_binding_note(const char *binding, char buf[static LUKS_BINDING_
 #define LUKS_BINDINGS_TEXT 1536
 const char *luks_bindings_text(const struct luks_bindings *b, uint32_t keyslots,
 			       char buf[static LUKS_BINDINGS_TEXT]);
+
+/*
+ * Says of each of @lost (bit n: keyslot n) that it will be lost, and of one that a device opens
+ * how to enrol that again. @device is what messages and commands call the volume.
+ */
+void luks_bindings_tell_lost(const char *device, const struct luks_bindings *b, uint32_t lost);

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 noinst_LIBRARIES += src/model/libmodel.a
 src_model_libmodel_a_SOURCES = \
+	src/model/begun.c src/model/begun.h \
 	src/model/bus-text.c src/model/bus-text.h \
 	src/model/failure.h \
+	src/model/foreground.h \
 	src/model/json-members.c src/model/json-members.h \
 	src/model/least-rate.c src/model/least-rate.h \
 	src/model/properties.c src/model/properties.h \
 	src/model/rotation.h \
+	src/model/rotation-check.c src/model/rotation-check.h \
 	src/model/run-switches.c src/model/run-switches.h \
 	src/model/settings.c src/model/settings.h \
 	src/model/settings-bus.c src/model/settings-bus.h \

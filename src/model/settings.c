@@ -8,6 +8,8 @@
 
 #include "model/run-switches.h"
 
+#include "util/checked.h"
+
 #define CALLER SETTING_OF_CALLER
 #define WORKER SETTING_OF_WORKER
 #define BOTH   (CALLER | WORKER)
@@ -107,6 +109,40 @@ bool rotate_options_equal(const struct rotate_options *a, const struct rotate_op
 			return false;
 	return run_choices_equal(&a->run, &b->run);
 }
+
+const char *const foreground_verb_names[FOREGROUND_VERB_COUNT] = {
+	[FOREGROUND_REENCRYPT] = "reencrypt",
+	[FOREGROUND_RECOVER] = "recover",
+	[FOREGROUND_CANCEL] = "cancel",
+};
+
+#define FOREGROUND(name, kind, field, option)                                                      \
+	ROW(foreground_options, name, kind, field, 0, NULL, option)
+
+const struct setting foreground_settings[] = {
+	{.name = "Verb",
+	 .kind = SETTING_NAME,
+	 .where = offsetof(struct foreground_options, verb),
+	 .size = ARRAY_SIZE(foreground_verb_names),
+	 .names = foreground_verb_names},
+	FOREGROUND("InitOnly", SETTING_BOOL, init_only, "init-only"),
+	FOREGROUND("ResumeOnly", SETTING_BOOL, resume_only, "resume-only"),
+	FOREGROUND("BatchMode", SETTING_BOOL, batch_mode, "batch-mode"),
+	FOREGROUND("TrustPosition", SETTING_BOOL, trust_position, "trust-position"),
+	FOREGROUND("NoKeyslots", SETTING_BOOL, no_keyslots, "force-no-keyslots"),
+	FOREGROUND("IgnoreOwnHeader", SETTING_BOOL, ignore_own_header, "ignore-own-header"),
+	FOREGROUND("UUID", SETTING_OWNED, uuid, "uuid"),
+	FOREGROUND("HotzoneSize", SETTING_U64, hotzone_size, "hotzone-size"),
+	FOREGROUND("OldKeySize", SETTING_U32, old_key_size, NULL),
+	FOREGROUND("BothKeySizes", SETTING_BOOL, both_key_sizes, NULL),
+	FOREGROUND("TokenId", SETTING_INT, token_id, "token-id"),
+	FOREGROUND("TokenType", SETTING_OWNED, token_type, "token-type"),
+	FOREGROUND("TokenOnly", SETTING_BOOL, token_only, "token-only"),
+	FOREGROUND("TryTokens", SETTING_BOOL, try_tokens, NULL),
+	FOREGROUND("Tries", SETTING_U32, tries, "tries"),
+	FOREGROUND("EmptyGivesUp", SETTING_BOOL, empty_gives_up, NULL),
+	{},
+};
 
 void settings_free_list(char **list)
 {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "model/foreground.h"
 #include "model/rotation.h"
 
 enum setting_kind {
@@ -46,15 +47,16 @@ struct setting {
 	size_t size;  /* of a buffer, the most that a text has, or how many texts or names */
 	unsigned places;
 	const char *json;         /* in the record; NULL: not there */
-	const char *option;       /* of recryptctl, that says it to the daemon; NULL: none */
+	const char *option;       /* of recryptctl, that says it; NULL: none */
 	const char *const *names; /* of SETTING_NAME, by value; NULL: a value without a name */
 	bool always; /* sent unset as well: the reader takes absence for something else */
 };
 
-extern const struct setting rotation_settings[]; /* of struct rotate_options, but for its run */
-extern const struct setting choice_settings[];   /* of struct run_choices */
-extern const struct setting run_settings[];      /* of struct run_options */
-extern const struct setting resume_settings[];   /* of struct resume_options, but for its run */
+extern const struct setting rotation_settings[];   /* of struct rotate_options, but for its run */
+extern const struct setting choice_settings[];     /* of struct run_choices */
+extern const struct setting run_settings[];        /* of struct run_options */
+extern const struct setting resume_settings[];     /* of struct resume_options, but for its run */
+extern const struct setting foreground_settings[]; /* of struct foreground_options */
 
 /* Do both say the same? */
 bool rotate_options_equal(const struct rotate_options *a, const struct rotate_options *b);

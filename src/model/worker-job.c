@@ -17,6 +17,7 @@ const char *const worker_job_names[WORKER_JOB_COUNT] = {
 	[WORKER_CONVERT] = "convert",
 	[WORKER_RECOVER] = "recover",
 	[WORKER_REVERSE] = "reverse",
+	[WORKER_FOREGROUND] = "foreground",
 };
 
 static const char *const methods[WORKER_JOB_COUNT] = {
@@ -25,7 +26,7 @@ static const char *const methods[WORKER_JOB_COUNT] = {
 	[WORKER_ADOPT] = "Adopt",     [WORKER_CHECK] = "Check",
 	[WORKER_PREPARE] = "Prepare", [WORKER_UNDO] = "Undo",
 	[WORKER_CONVERT] = "Convert", [WORKER_RECOVER] = "Recover",
-	[WORKER_REVERSE] = "Reverse",
+	[WORKER_REVERSE] = "Reverse", [WORKER_FOREGROUND] = "RunInForeground",
 };
 
 static enum worker_job find_job(const char *const *names, const char *name)

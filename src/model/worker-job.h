@@ -16,6 +16,7 @@ enum worker_job {
 	WORKER_CONVERT,
 	WORKER_RECOVER,
 	WORKER_REVERSE,
+	WORKER_FOREGROUND, /* of recryptctl alone */
 	WORKER_JOB_COUNT
 };
 

@@ -18,6 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How long I/O to a range may wait, unless somebody says it; microseconds. */
+#define STALL_DEFAULT_TARGET UINT64_C(50000)
+
 /* Bytes of the first hotzone of a run, whatever the disk can do. */
 #define STALL_FIRST_SIZE UINT64_C(16384)
 

@@ -175,6 +175,33 @@ static const struct setting provider_rows[] = {
 	{},
 };
 
+/* --- questions and answers --- */
+
+static const char *const question_names[QUESTION_COUNT] = {
+	[QUESTION_PASSPHRASE] = "passphrase",         [QUESTION_NEW_PASSPHRASE] = "new-passphrase",
+	[QUESTION_VOLUME_KEY] = "volume-key",         [QUESTION_NEW_VOLUME_KEY] = "new-volume-key",
+	[QUESTION_IS_KEY_GIVEN] = "is-key-given",     [QUESTION_LOSE_KEYSLOTS] = "lose-keyslots",
+	[QUESTION_TRUST_POSITION] = "trust-position", [QUESTION_SHOW_PROGRESS] = "show-progress",
+	[QUESTION_LEAVE_PROGRESS] = "leave-progress",
+};
+
+static const struct setting question_rows[] = {
+	ROW(worker_question, "Number", U32, number),
+	NAME(worker_question, "Kind", kind, question_names),
+	ROW(worker_question, "Device", BYTES, device),
+	ROW(worker_question, "Keyslot", INT, keyslot),
+	ROW(worker_question, "Binding", BUFFER, binding),
+	ROW(worker_question, "Keyslots", BITS, keyslots),
+	ROW(worker_question, "Again", BOOL, again),
+	{},
+};
+
+static const struct setting answer_rows[] = {
+	ROW(worker_answer, "Number", U32, number),
+	ROW(worker_answer, "Error", U32, error),
+	{},
+};
+
 /* --- messages --- */
 
 #define NO_LOOK                                                                                    \
@@ -187,6 +214,9 @@ static const struct worker_end no_end = {.look = NO_LOOK};
 static const struct unlock_options no_unlock = {.keyslot = -1};
 static const struct provider_order no_provider = {.provider.token = -1, .keyslot = -1};
 static const struct prepare_order no_prepare = {.rotation = ROTATE_OPTIONS_NONE};
+static const struct foreground_order no_foreground = {.rotation = ROTATE_OPTIONS_NONE,
+						      .foreground = FOREGROUND_OPTIONS_NONE};
+static const struct worker_question no_question = {.keyslot = -1};
 
 static int complete_look(void *value)
 {
@@ -213,6 +243,15 @@ static int complete_end(void *value)
 	struct worker_end *end = value;
 
 	return complete_look(&end->look);
+}
+
+static int complete_question(void *value)
+{
+	struct worker_question *q = value;
+
+	if (!q->device)
+		q->device = strdup("");
+	return q->device ? 0 : -ENOMEM;
 }
 
 #define OF(kind)        .name = #kind, .size = sizeof(struct kind)
@@ -245,6 +284,14 @@ const struct message_format messages[MESSAGE_COUNT] = {
 			     .place = SETTING_OF_WORKER, .unset = &no_prepare, .order = true},
 	[MESSAGE_RUN] = {OF(run_options), .part = {{run_settings, 0}}, .place = SETTING_OF_RUN,
 			 .order = true},
+	[MESSAGE_FOREGROUND] = {OF(foreground_order),
+				.part = {{rotation_settings, AT(foreground_order, rotation)},
+					 {run_settings, AT(foreground_order, run)},
+					 {foreground_settings, AT(foreground_order, foreground)}},
+				.place = SETTING_OF_WORKER, .unset = &no_foreground, .order = true},
+	[MESSAGE_QUESTION] = {OF(worker_question), .part = {{question_rows, 0}},
+			      .unset = &no_question, .complete = complete_question},
+	[MESSAGE_ANSWER] = {OF(worker_answer), .part = {{answer_rows, 0}}, .order = true},
 };
 
 void message_init(enum message_kind kind, void *value)

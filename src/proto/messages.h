@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The dictionaries, a{sv}, of the messages between manager and worker. Both ends have the same
- * plain struct for each, and messages.c has one row for each entry: its name, kind and member.
+ * The dictionaries, a{sv}, of the messages between manager and worker, or recryptctl and worker.
+ * Both ends have the same plain struct for each, and messages.c has one row for each entry: its
+ * name, kind and member.
  *
  *     report   worker:  struct -- message_append() --> a{sv} -- message_read() --> struct  :manager
  *     order    manager: struct -- message_append() --> a{sv} -- message_read() --> struct  :worker
@@ -21,9 +22,11 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
+#include "luks/bindings.h"
 #include "luks/record-mac.h"
 #include "luks/reencrypt.h"
 #include "model/failure.h"
+#include "model/foreground.h"
 #include "model/rotation.h"
 #include "model/settings.h"
 #include "model/worker-job.h"
@@ -179,18 +182,61 @@ struct prepare_order {
 	struct run_options run; /* to see whether it could convert */
 };
 
+/* RunInForeground() */
+struct foreground_order {
+	struct rotate_options rotation;
+	struct run_options run;
+	struct foreground_options foreground;
+};
+
+/* --- questions of a worker to recryptctl, while it runs in the foreground --- */
+
+enum question_kind {
+	QUESTION_NONE,
+	QUESTION_PASSPHRASE,     /* of @keyslot, or of any */
+	QUESTION_NEW_PASSPHRASE, /* one that opens nothing yet */
+	QUESTION_VOLUME_KEY,     /* the current one, where it was given */
+	QUESTION_NEW_VOLUME_KEY,
+	QUESTION_IS_KEY_GIVEN,   /* can a passphrase be had at all? */
+	QUESTION_LOSE_KEYSLOTS,  /* those that have just been named */
+	QUESTION_TRUST_POSITION, /* of a header that has just been told of */
+	QUESTION_SHOW_PROGRESS,  /* none: a conversion begins */
+	QUESTION_LEAVE_PROGRESS, /* none: it has ended, and something may be said of that */
+	QUESTION_COUNT
+};
+
+/* Question */
+struct worker_question {
+	uint32_t number; /* from 1 on: the answer has it, too */
+	enum question_kind kind;
+	char *device; /* what people know the volume by; never NULL for who has read it */
+	int keyslot;  /* or -1 */
+	char binding[LUKS_BINDING_SIZE]; /* what opens that keyslot (luks/bindings.h), or "" */
+	uint32_t keyslots;               /* that would be lost, bit n: keyslot n */
+	bool again;                      /* the last passphrase has opened nothing */
+};
+
+/* Answer(), beside the secret that was asked for, if any. */
+struct worker_answer {
+	uint32_t number;
+	uint32_t error; /* 0, or what struct luks_passphrases says of its negative value */
+};
+
 /* --- messages --- */
 
 enum message_kind {
-	MESSAGE_LOOK,     /* struct worker_look: the answer to Inspect() */
-	MESSAGE_END,      /* struct worker_end: Done */
-	MESSAGE_PROGRESS, /* struct worker_progress */
-	MESSAGE_STATUS,   /* struct worker_status: the answer to GetStatus() */
-	MESSAGE_IDENTITY, /* struct identity: SetIdentity() */
-	MESSAGE_UNLOCK,   /* struct unlock_options */
-	MESSAGE_PROVIDER, /* struct provider_order */
-	MESSAGE_PREPARE,  /* struct prepare_order: Check(), Prepare() */
-	MESSAGE_RUN,      /* struct run_options: Undo(), Convert(), Recover(), Reverse() */
+	MESSAGE_LOOK,       /* struct worker_look: the answer to Inspect() */
+	MESSAGE_END,        /* struct worker_end: Done */
+	MESSAGE_PROGRESS,   /* struct worker_progress */
+	MESSAGE_STATUS,     /* struct worker_status: the answer to GetStatus() */
+	MESSAGE_IDENTITY,   /* struct identity: SetIdentity() */
+	MESSAGE_UNLOCK,     /* struct unlock_options */
+	MESSAGE_PROVIDER,   /* struct provider_order */
+	MESSAGE_PREPARE,    /* struct prepare_order: Check(), Prepare() */
+	MESSAGE_RUN,        /* struct run_options: Undo(), Convert(), Recover(), Reverse() */
+	MESSAGE_FOREGROUND, /* struct foreground_order: RunInForeground() */
+	MESSAGE_QUESTION,   /* struct worker_question: Question */
+	MESSAGE_ANSWER,     /* struct worker_answer: Answer() */
 	MESSAGE_COUNT
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* clang-format off */
 /*
- * What `recrypt-worker serve` offers to the manager: one object on a peer-to-peer connection.
+ * What `recrypt-worker serve` offers to the manager, or to recryptctl for a run in the foreground: one
+ * object on a peer-to-peer connection.
  *
  *     manager                                             worker
  *     control socket (SOCK_SEQPACKET), kept  <=========>  --control-fd
@@ -12,11 +13,14 @@
  * is of one manager process only. service_connect() makes one; a new one replaces the last.
  *
  * recrypt-worker serve --control-fd=N [--header=FILE] [--active-name=NAME] [--device-size=BYTES]
- * [--threads=N] [--key-timeout=SECONDS] [--key-memory-max=BYTES] [--key-cost-max=STEPS] [--debug]
- * [--quiet] DEVICE: starts at once and finds DEVICE with the first call. It ends with exit code 0
+ * [--threads=N] [--key-timeout=SECONDS] [--key-memory-max=BYTES] [--key-cost-max=STEPS]
+ * [--foreground] [--verbose] [--debug] [--quiet] [DEVICE]: starts at once and finds DEVICE with the first call. It ends with exit code 0
  * after Quit(), SIGTERM, SIGINT, or when nobody has the other end of the control socket any more;
  * each time a running conversion is stopped first, with a clean header and the stack dissolved.
  * The end of a connection stops nothing. With --quiet it logs nothing until SetIdentity().
+ *
+ * With --foreground it is the worker of recryptctl. RunInForeground() is then its only job, and its
+ * exit code is that of the job; the end of the connection stops it, since nobody else will come.
  *
  * Methods of SERVICE_INTERFACE on SERVICE_PATH. Those marked * are jobs: one at a time (else
  * Busy), the reply says that it was accepted, and the signal Done says how it ended. Each a{sv} is
@@ -62,6 +66,12 @@
  *   Reverse(a{sv} options) *
  *	Turns around; Convert() then leads back. With nothing converted it does nothing: Undo()
  *	does. Accepted during Convert(), which is stopped first: Done comes for both.
+ *   RunInForeground(a{sv} options) *
+ *	MESSAGE_FOREGROUND: reencrypt, recover or cancel, with a person who answers. Of a worker with
+ *	--foreground alone. Messages go to the log; Done has the error only.
+ *   Answer(a{sv} answer, ah secret) -> ()
+ *	MESSAGE_ANSWER, with at most one secret (secret_to_fd()). One to another question than the
+ *	last is dropped.
  *   Stop() -> ()
  *	Ends Convert() at the next hotzone boundary, and any job at once that asks a provider or
  *	derives a key (Cancelled).
@@ -85,6 +95,8 @@
  * Signals:
  *   Progress(a{sv})
  *	MESSAGE_PROGRESS, during Convert(), at most every 500 ms and when something changed.
+ *   Question(a{sv})
+ *	MESSAGE_QUESTION, during RunInForeground(): the job waits for Answer(). A stop ends the wait.
  *   Done(s job, i error, s name, s message, a{sv} result)
  *	@job: one of worker_job_names. @error: 0 or the error_sent() of it, @name the last part of an
  *	error name below ("" with 0), @message the text that the command line shows. @result: MESSAGE_END,

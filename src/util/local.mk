@@ -7,8 +7,10 @@ src_util_libutil_a_SOURCES = \
 	src/util/clock.c src/util/clock.h \
 	src/util/device-name.c src/util/device-name.h \
 	src/util/error.c src/util/error.h \
+	src/util/exit-code.c src/util/exit-code.h \
 	src/util/file.c src/util/file-find.c src/util/file.h \
 	src/util/io.c src/util/io.h \
+	src/util/key-memfd.c src/util/key-memfd.h \
 	src/util/log.c src/util/log.h \
 	src/util/node.c src/util/node.h \
 	src/util/path-text.c src/util/path-text.h \

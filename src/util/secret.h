@@ -24,3 +24,9 @@ void secret_truncate(struct secret *s, size_t size);
 
 struct secret *secret_free(struct secret *s);
 DEFINE_CLEANUP(struct secret, secret_free)
+
+/*
+ * For a process that has secrets: no core dump, and no other process of the same user looks into
+ * its memory. 0 or a negative errno.
+ */
+int secret_forbid_looking_in(void);

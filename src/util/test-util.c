@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+#include <limits.h>
 #include <cmocka.h>
 
 #include "util/closest.h"
@@ -16,6 +18,7 @@
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/io.h"
+#include "util/key-memfd.h"
 #include "util/log.h"
 #include "util/secret.h"
 
@@ -77,6 +80,41 @@ static void secret_is_locked_and_released(void **state)
 	assert_int_equal(s->data[3], 0);
 	assert_null(secret_free(s));
 	assert_int_equal(locked_kb(), before);
+}
+
+static void hand_over(size_t size)
+{
+	_cleanup_(secret_freep) struct secret *sent = NULL, *found = NULL;
+	_cleanup_close_ int fd = -1;
+
+	assert_int_equal(secret_new(size, &sent), 0);
+	memset(sent->data, 0x5a, size);
+	assert_int_equal(secret_to_fd(sent, &fd), 0);
+	if (size > 0)
+		assert_int_equal(secret_from_fd(fd, size - 1, &found), -EFBIG);
+	(void)close(TAKE_FD(fd));
+	assert_int_equal(secret_to_fd(sent, &fd), 0);
+	assert_int_equal(secret_from_fd(fd, size + 1, &found), 0);
+	assert_int_equal(found->size, size);
+	assert_memory_equal(found->data, sent->data, size);
+}
+
+/* A pipe that does not end is not waited for. */
+static void secret_goes_to_another_process(void **state)
+{
+	struct secret *found;
+	int fds[2];
+
+	(void)state;
+	hand_over(0);
+	hand_over(32);
+	hand_over(PIPE_BUF);
+	hand_over(PIPE_BUF + 1);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "half", 4), 4);
+	assert_int_equal(secret_from_fd(fds[0], 100, &found), -ETIMEDOUT);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
 }
 
 static void read_past_the_end_is_an_error(void **state)
@@ -174,6 +212,7 @@ int main(void)
 		cmocka_unit_test(overflow_is_reported),
 		cmocka_unit_test(range_inside_does_not_wrap),
 		cmocka_unit_test(secret_is_locked_and_released),
+		cmocka_unit_test(secret_goes_to_another_process),
 		cmocka_unit_test(read_past_the_end_is_an_error),
 		cmocka_unit_test(
 			captured_errors_are_those_of_this_thread_and_those_that_work_for_it),

@@ -8,9 +8,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "pace/stall.h"
 #include "worker/conversion.h"
+
+/* How long whoever shows progress is waited for, microseconds. */
+#define PATIENCE_USEC UINT64_C(10000000)
 
 struct work_request *request_new(enum worker_job job)
 {
@@ -23,6 +28,7 @@ struct work_request *request_new(enum worker_job job)
 	message_init(MESSAGE_PREPARE, &r->order);
 	message_init(MESSAGE_UNLOCK, &r->unlock);
 	message_init(MESSAGE_PROVIDER, &r->provider);
+	message_init(MESSAGE_FOREGROUND, &r->foreground);
 	return r;
 }
 
@@ -33,6 +39,7 @@ struct work_request *request_free(struct work_request *r)
 	cleanup_close(&r->fd[0]);
 	cleanup_close(&r->fd[1]);
 	message_clear(MESSAGE_PROVIDER, &r->provider);
+	message_clear(MESSAGE_FOREGROUND, &r->foreground);
 	free(r);
 	return NULL;
 }
@@ -54,6 +61,7 @@ struct report *report_free(struct report *r)
 		return NULL;
 	cleanup_close(&r->key_fd[0]);
 	cleanup_close(&r->key_fd[1]);
+	message_clear(MESSAGE_QUESTION, &r->question);
 	free(r);
 	return NULL;
 }
@@ -62,13 +70,18 @@ int control_init(struct control *c)
 {
 	int r;
 
-	*c = (struct control){
-		.event_fd = -1, .stop_fd = -1, .state.limits.stall_target_usec = STALL_TARGET};
+	*c = (struct control){.event_fd = -1,
+			      .stop_fd = -1,
+			      .signal_fd = -1,
+			      .state.limits.stall_target_usec = STALL_DEFAULT_TARGET};
 	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->event_fd < 0)
 		return -errno;
 	c->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->stop_fd < 0)
+		return -errno;
+	c->signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->signal_fd < 0)
 		return -errno;
 	r = rate_init(&c->rate, 0);
 	if (r < 0)
@@ -92,8 +105,10 @@ void control_destroy(struct control *c)
 		c->reports = next;
 	}
 	free(c->record);
+	c->question.answer = secret_free(c->question.answer);
 	cleanup_close(&c->event_fd);
 	cleanup_close(&c->stop_fd);
+	cleanup_close(&c->signal_fd);
 	rate_destroy(&c->rate);
 	(void)pthread_cond_destroy(&c->work);
 	(void)pthread_mutex_destroy(&c->lock);
@@ -208,6 +223,38 @@ void control_quit(struct control *c)
 	lock(c);
 	c->quit = true;
 	set_stop(c, true);
+	unlock_and_wake(c);
+}
+
+void control_signal(struct control *c)
+{
+	const uint64_t one = 1;
+
+	c->signalled = 1;
+	(void)!write(c->stop_fd, &one, sizeof(one));
+	(void)!write(c->signal_fd, &one, sizeof(one));
+}
+
+void control_hang_up(struct control *c)
+{
+	lock(c);
+	c->question.hung_up = true;
+	unlock(c);
+	control_quit(c);
+}
+
+void control_answer(struct control *c, uint32_t number, int error, struct secret *secret)
+{
+	struct question *q = &c->question;
+
+	assert(error <= 0);
+	lock(c);
+	if (q->asked && !q->answered && q->number == number) {
+		q->answered = true;
+		q->error = error;
+		q->answer = TAKE_PTR(secret);
+	}
+	secret_free(secret);
 	unlock_and_wake(c);
 }
 
@@ -363,7 +410,7 @@ bool control_wants_stop(struct control *c)
 	bool stop;
 
 	lock(c);
-	stop = c->stop;
+	stop = c->stop || c->signalled;
 	unlock(c);
 	return stop;
 }
@@ -412,6 +459,53 @@ static void wake_control_thread(struct control *c)
 
 	if (write(c->event_fd, &one, sizeof(one)) < 0)
 		log_error_errno(-errno, "the control thread cannot be woken");
+}
+
+static bool is_about_progress(enum question_kind kind)
+{
+	return kind == QUESTION_SHOW_PROGRESS || kind == QUESTION_LEAVE_PROGRESS;
+}
+
+/* Under the lock. The volume must not wait for a terminal that shows its progress. */
+static void wait_for_answer(struct control *c, enum question_kind kind)
+{
+	const bool stops = !is_about_progress(kind);
+	const uint64_t end = now_usec() + PATIENCE_USEC;
+	const struct timespec deadline = {.tv_sec = (time_t)(end / 1000000),
+					  .tv_nsec = (long)(end % 1000000 * 1000)};
+	int error = 0;
+
+	while (!c->question.answered && !c->question.hung_up && !(stops && c->stop) &&
+	       error != ETIMEDOUT)
+		error = stops ? pthread_cond_wait(&c->work, &c->lock)
+			      : pthread_cond_clockwait(&c->work, &c->lock, CLOCK_MONOTONIC,
+						       &deadline);
+}
+
+int control_ask(struct control *c, struct report *question, struct secret **ret)
+{
+	struct question *q = &c->question;
+	const enum question_kind kind = question->question.kind;
+	int r;
+
+	lock(c);
+	assert(!q->asked && !q->answer);
+	q->asked = true;
+	q->answered = false;
+	question->question.number = ++q->number;
+	unlock(c);
+	control_report(c, question);
+	lock(c);
+	wait_for_answer(c, kind);
+	r = q->answered ? q->error : -EINTR;
+	q->asked = false;
+	if (r == 0 && q->answer)
+		*ret = TAKE_PTR(q->answer);
+	else if (r == 0)
+		r = secret_new(0, ret);
+	q->answer = secret_free(q->answer);
+	unlock(c);
+	return r;
 }
 
 void control_end(struct control *c)

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,7 +25,7 @@
 #include "proto/messages.h"
 #include "util/secret.h"
 #include "worker/look.h"
-#include "cli/options.h"
+#include "worker/work-options.h"
 
 /* What is to be done, with its own copies of all texts; one that is not given is NULL or "". */
 struct work_request {
@@ -34,6 +35,7 @@ struct work_request {
 	struct prepare_order order; /* of CHECK and PREPARE; its run of all that may convert */
 	struct unlock_options unlock;
 	struct provider_order provider;
+	struct foreground_order foreground;
 };
 
 /* NULL without memory. */
@@ -45,6 +47,7 @@ enum report_kind {
 	REPORT_DONE,   /* a request is done */
 	REPORT_KEYS,   /* volume keys are at hand */
 	REPORT_RECORD, /* the record is in the header, or cannot be */
+	REPORT_QUESTION,
 };
 
 struct report {
@@ -65,6 +68,7 @@ struct report {
 	bool stopped;  /* CONVERT */
 	int key_fd[2]; /* REPORT_KEYS; else -1 */
 	uint64_t record_serial;
+	struct worker_question question;
 };
 
 struct report *report_new(enum report_kind kind);
@@ -86,11 +90,22 @@ struct control_state {
 	struct look look;
 };
 
+/* The one that the working thread waits for. */
+struct question {
+	uint32_t number; /* of the last one */
+	bool asked, answered;
+	bool hung_up; /* nobody answers any more */
+	int error;
+	struct secret *answer;
+};
+
 struct control {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	int event_fd;                  /* readable: control_take() has something */
-	int stop_fd;                   /* readable while @stop is set */
+	int event_fd;  /* readable: control_take() has something */
+	int stop_fd;   /* readable while @stop is set */
+	int signal_fd; /* readable once control_signal() was called */
+	volatile sig_atomic_t signalled;
 	struct rate rate;              /* of the working thread, but for rate_wake() */
 	struct work_request *requests; /* not begun yet, oldest first */
 	struct report *reports;
@@ -101,6 +116,7 @@ struct control {
 	struct identity identity; /* of the volume that all jobs are for */
 	char *record;             /* to be put into the header; NULL: none waits */
 	uint64_t record_serial;
+	struct question question;
 };
 
 int control_init(struct control *c);
@@ -116,11 +132,18 @@ int control_submit(struct control *c, struct work_request *r);
 void control_stop(struct control *c);
 /* No job is begun any more, and the running one stops. */
 void control_quit(struct control *c);
+/* From a handler of a signal, in any thread: stops the job. control_quit() has to follow. */
+void control_signal(struct control *c);
 void control_set_limits(struct control *c, const struct worker_limits *limits);
 void control_set_governor(struct control *c, const struct governor_config *governor);
 void control_set_identity(struct control *c, const struct identity *identity);
 /* Takes over @text. The report with the serial that this returns, or a later one, answers it. */
 uint64_t control_set_record(struct control *c, char *text);
+/* Nobody answers any more, and nobody else will come: as control_quit(). */
+void control_hang_up(struct control *c);
+/* To question @number; an answer to another one is dropped. Takes over @secret, which may be NULL.
+ */
+void control_answer(struct control *c, uint32_t number, int error, struct secret *secret);
 /* NULL: no more. */
 struct report *control_take(struct control *c);
 enum worker_job control_job(struct control *c);
@@ -153,5 +176,11 @@ void control_report(struct control *c, struct report *r);
 void control_set_look(struct control *c, const struct look *l);
 void control_set_keys(struct control *c, bool unlocked, unsigned passphrases);
 void control_set_progress(struct control *c, bool converting, const struct engine_progress *p);
+/*
+ * Takes over @question, and waits for the answer: an error, or a secret, which may be empty.
+ * -EINTR: a stop came first. What is no question (progress) is waited for through a stop, but not
+ * for ever.
+ */
+int control_ask(struct control *c, struct report *question, struct secret **ret);
 /* The last call. */
 void control_end(struct control *c);

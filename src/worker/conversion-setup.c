@@ -10,6 +10,7 @@
 #include "crypto/cipher-spec.h"
 #include "io/disk-uring.h"
 #include "model/rotation.h"
+#include "pace/stall.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -112,7 +113,7 @@ static int make_side(struct conversion *c, int which, const struct luks_side *si
 
 static int make_pools(struct conversion *c)
 {
-	const unsigned threads = c->volume->options->pace.threads ?: available_cpus();
+	const unsigned threads = c->volume->options->threads ?: available_cpus();
 	int r = pool_new("crypto", threads, CRYPTO_NICENESS, wake_disk, c->disk, &c->pool);
 
 	/* One thread is no more than that. */
@@ -169,8 +170,8 @@ uint64_t conversion_hotzone_size(const struct work_volume *v)
 {
 	const uint64_t share = v->reenc.data_size / HOTZONE_SPARSE_SHARE;
 
-	if (v->options->pace.hotzone_size > 0)
-		return MIN(v->options->pace.hotzone_size, ENGINE_HOTZONE_MAX);
+	if (v->options->foreground.hotzone_size > 0)
+		return MIN(v->options->foreground.hotzone_size, ENGINE_HOTZONE_MAX);
 	if (v->name)
 		return HOTZONE_ONLINE;
 	if (!v->options->run.skip_unwritten)
@@ -183,14 +184,7 @@ uint64_t conversion_hotzone_size(const struct work_volume *v)
 /* Where the next one is not read meanwhile: nobody waits, and fewer hotzones are faster. */
 static uint64_t alone_size(const struct work_volume *v)
 {
-	return v->options->pace.hotzone_size ?: 2 * conversion_hotzone_size(v);
-}
-
-static uint64_t stall_target(const struct work_volume *v)
-{
-	const uint32_t ms = v->options->pace.stall_target_ms;
-
-	return ms == OPTION_NOT_GIVEN ? STALL_TARGET : ms * UINT64_C(1000);
+	return v->options->foreground.hotzone_size ?: 2 * conversion_hotzone_size(v);
 }
 
 /*
@@ -233,7 +227,7 @@ static int make_engine(struct conversion *c)
 		.position_unit = volume_position_unit(v),
 		.hotzone_size = conversion_hotzone_size(v),
 		.alone_size = alone_size(v),
-		.limits = {.stall_target = stall_target(v)},
+		.limits = {.stall_target = STALL_DEFAULT_TARGET},
 		.header = &c->store.store,
 		.freezer = v->name ? &c->freezer.freezer : NULL,
 		.pool = c->pool,

@@ -25,9 +25,6 @@
 #define HOTZONE_SPARSE       (UINT64_C(8) << 20)
 #define HOTZONE_SPARSE_SHARE 512
 
-/* How long I/O to a range may wait unless the options say it, microseconds. */
-#define STALL_TARGET UINT64_C(50000)
-
 /* The hotzone that the options or these defaults want. */
 uint64_t conversion_hotzone_size(const struct work_volume *v);
 

@@ -8,7 +8,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "worker/child.h"
-#include "worker/key-memfd.h"
+#include "util/key-memfd.h"
 
 #define JOB_MAX  ((size_t)300 << 20) /* bytes: a key file of 8 MiB for each keyslot, and more */
 #define SAID_MAX ((size_t)1 << 20)
@@ -58,11 +58,13 @@ static int limit_memory(const struct secret *job)
 	return 0;
 }
 
-int derive_main(void)
+int derive_main(int argc, char **argv)
 {
 	_cleanup_(secret_freep) struct secret *job = NULL;
 	int r;
 
+	(void)argc;
+	(void)argv;
 	log_init("recrypt-worker", LOG_EMERG); /* the parent logs what it is told */
 	r = child_protect();
 	if (r < 0)

@@ -16,4 +16,4 @@
 void derive_set_up(const struct luks_cost_limits *limits, uint64_t timeout_usec, int stop_fd);
 
 /* The process that derives. */
-int derive_main(void);
+int derive_main(int argc, char **argv);

@@ -19,7 +19,7 @@ static int check_node(struct node wanted, struct node found, const char *path)
 			   path, node_text(found, is), node_text(wanted, was));
 }
 
-int identity_check_place(const struct options *o, const struct luks_place *p)
+int identity_check_place(const struct work_options *o, const struct luks_place *p)
 {
 	int r;
 
@@ -31,7 +31,7 @@ int identity_check_place(const struct options *o, const struct luks_place *p)
 	return check_node(o->target.identity->header, p->header.identity.node, p->header.path);
 }
 
-int identity_check_uuid(const struct options *o, const char *found, const char *path)
+int identity_check_uuid(const struct work_options *o, const char *found, const char *path)
 {
 	const char *wanted = o->target.identity ? o->target.identity->uuid : "";
 

@@ -7,10 +7,10 @@
 
 #include "luks/place.h"
 #include "proto/messages.h"
-#include "cli/options.h"
+#include "worker/work-options.h"
 
 /* Are the files that were found those that are meant? */
-int identity_check_place(const struct options *o, const struct luks_place *p);
+int identity_check_place(const struct work_options *o, const struct luks_place *p);
 
 /* Has the header that was read at @path the UUID that is meant? */
-int identity_check_uuid(const struct options *o, const char *found, const char *path);
+int identity_check_uuid(const struct work_options *o, const char *found, const char *path);

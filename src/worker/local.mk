@@ -27,7 +27,8 @@ WORKER_STEPS = \
 	src/worker/steps.c src/worker/steps.h \
 	src/worker/volume.c src/worker/volume.h \
 	src/worker/volume-layout.c \
-	src/worker/volume-use.c src/worker/volume-use.h
+	src/worker/volume-use.c src/worker/volume-use.h \
+	src/worker/work-options.h
 
 pkglibexec_PROGRAMS += src/worker/recrypt-worker
 src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
@@ -35,13 +36,10 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/control.c src/worker/control.h \
 	src/worker/derive.c src/worker/derive.h \
 	src/worker/run-event.c src/worker/run-event.h \
-	src/worker/desk-manager.c src/worker/desk-manager.h \
-	src/worker/desk-terminal.c src/worker/desk-terminal.h \
+	src/worker/desk.c src/worker/desk.h \
 	src/worker/governed.c src/worker/governed.h \
 	src/worker/held-keys.c src/worker/held-keys.h \
-	src/worker/key-memfd.c src/worker/key-memfd.h \
 	src/worker/look.c src/worker/look.h \
-	src/worker/parent.c src/worker/parent.h \
 	src/worker/provider.c src/worker/provider.h src/worker/provider-frame.h \
 	src/worker/provider-child.c \
 	src/worker/read-file.c src/worker/read-file.h \
@@ -55,13 +53,13 @@ src_worker_recrypt_worker_SOURCES = $(WORKER_STEPS) \
 	src/worker/service-watch.c src/worker/service-watch.h \
 	src/worker/work.c src/worker/work.h \
 	src/worker/worker.c
-src_worker_recrypt_worker_LDADD = src/worker/libworker.a src/cli/libcli.a $(PROTO_LIBS) src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
+src_worker_recrypt_worker_LDADD = src/worker/libworker.a $(PROTO_LIBS) src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS)
 
 UNIT_TESTS += src/worker/test-rehearsal
 src_worker_test_rehearsal_SOURCES = src/worker/test-rehearsal.c $(WORKER_STEPS) $(LUKS_TEST_BEGIN)
-src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/cli/libcli.a src/model/libmodel.a src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
+src_worker_test_rehearsal_LDADD = src/worker/libworker.a src/model/libmodel.a src/engine/librengine.a src/pace/libpace.a src/io/librio.a \
 	src/dm/libdm.a src/luks/libluks.a src/crypto/librcrypto.a src/util/libutil.a \
 	$(LUKS_LIBS) $(LIBURING_LIBS) $(DEVMAPPER_LIBS) $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
@@ -86,6 +84,10 @@ src_worker_test_service_limits_SOURCES = src/worker/test-service-limits.c $(SERV
 src_worker_test_service_limits_LDADD = $(SERVICE_TEST_LIBS)
 src_worker_test_service_keys_SOURCES = src/worker/test-service-keys.c $(SERVICE_TEST_SUPPORT)
 src_worker_test_service_keys_LDADD = $(SERVICE_TEST_LIBS)
+
+UNIT_TESTS += src/worker/test-service-foreground
+src_worker_test_service_foreground_SOURCES = src/worker/test-service-foreground.c $(SERVICE_TEST_SUPPORT)
+src_worker_test_service_foreground_LDADD = $(SERVICE_TEST_LIBS)
 
 UNIT_TESTS += src/worker/test-service-in-use
 src_worker_test_service_in_use_SOURCES = src/worker/test-service-in-use.c $(SERVICE_TEST_SUPPORT)

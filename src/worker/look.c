@@ -75,7 +75,7 @@ static void note_sides(struct look *l, const struct luks_header *h)
 }
 
 /* How the volume is open, if it is. The size of the mapping may limit what is re-encrypted. */
-static int note_mapping(const struct options *o, struct look *l, const struct luks_place *p,
+static int note_mapping(const struct work_options *o, struct look *l, const struct luks_place *p,
 			const struct luks_header *h, uint64_t device_size, uint32_t block_size)
 {
 	const struct active_volume *active = NULL;
@@ -118,7 +118,7 @@ static int open_file(const struct found_file *f, const char *path, struct meta_i
 	return 0;
 }
 
-static int read_all(const struct options *o, const struct luks_place *p, struct look *l,
+static int read_all(const struct work_options *o, const struct luks_place *p, struct look *l,
 		    struct luks_header **ret)
 {
 	_cleanup_(meta_io_freep) struct meta_io *data = NULL, *meta = NULL;
@@ -159,7 +159,7 @@ static int read_all(const struct options *o, const struct luks_place *p, struct 
 	return 0;
 }
 
-int look(const struct options *o, struct look *ret, struct luks_header **ret_header)
+int look(const struct work_options *o, struct look *ret, struct luks_header **ret_header)
 {
 	_cleanup_(luks_place_clear) struct luks_place p = LUKS_PLACE_NONE;
 	_cleanup_(luks_header_freep) struct luks_header *h = NULL;

@@ -16,7 +16,7 @@
 #include "luks/record.h"
 #include "luks/status.h"
 #include "util/node.h"
-#include "cli/options.h"
+#include "worker/work-options.h"
 
 struct look {
 	char device[PATH_MAX], header_device[PATH_MAX];
@@ -40,4 +40,4 @@ struct look {
  * Looks at o->target.device. Writes nothing and needs no lock. Logs what is wrong. @ret_header (may
  * be NULL) is the caller's.
  */
-int look(const struct options *o, struct look *ret, struct luks_header **ret_header);
+int look(const struct work_options *o, struct look *ret, struct luks_header **ret_header);

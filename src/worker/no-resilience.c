@@ -8,7 +8,6 @@
 
 #include "dm/stack.h"
 #include "util/log.h"
-#include "cli/terminal.h"
 
 bool no_resilience_is_there(const struct work_volume *v)
 {
@@ -81,7 +80,7 @@ static int refuse_unconfirmed(const struct work_volume *v)
 		v->data_path, v->reenc.boundary);
 }
 
-int no_resilience_check(const struct work_volume *v, const struct options *o)
+int no_resilience_check(const struct work_volume *v, const struct work_options *o)
 {
 	int r;
 
@@ -92,27 +91,28 @@ int no_resilience_check(const struct work_volume *v, const struct options *o)
 		return r;
 	if (!*o->rotation.resilience)
 		return refuse_unnamed(v);
-	return o->batch_mode && !o->trust_position ? refuse_unconfirmed(v) : 0;
+	return o->foreground.batch_mode && !o->foreground.trust_position ? refuse_unconfirmed(v)
+									 : 0;
 }
 
-int no_resilience_confirm(const struct work_volume *v, const struct options *o)
+int no_resilience_confirm(const struct work_volume *v, const struct work_options *o,
+			  int (*ask)(void *arg), void *arg)
 {
-	bool yes;
 	int r;
 
 	assert(v->lock);
 	r = no_resilience_check(v, o);
-	if (r < 0 || !no_resilience_is_there(v) || o->trust_position)
+	if (r < 0 || !no_resilience_is_there(v) || o->foreground.trust_position)
 		return r;
 	log_warning("%s: cryptsetup worked with --resilience none, and the header says that it "
 		    "stopped at offset %" PRIu64 ". If cryptsetup was killed, or the machine "
 		    "crashed, it came further than that, and to continue destroys the data in "
 		    "between",
 		    v->data_path, v->reenc.boundary);
-	r = terminal_confirm("Did cryptsetup stop by itself, without a kill or a crash?", &yes);
-	if (r < 0)
-		return refuse_unconfirmed(v);
-	return yes ? 0 : log_refusal(-ECANCELED, "%s: nothing was changed", v->data_path);
+	r = ask(arg);
+	if (r == -ECANCELED)
+		return log_refusal(r, "%s: nothing was changed", v->data_path);
+	return r < 0 ? refuse_unconfirmed(v) : 0;
 }
 
 int no_resilience_refuse(const struct work_volume *v)

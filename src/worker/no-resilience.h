@@ -22,13 +22,15 @@ bool no_resilience_is_there(const struct work_volume *v);
  * are asked for. Another header than such a one is no error. Logs why not, and what to do:
  * -ENOTUNIQ, -EINVAL.
  */
-int no_resilience_check(const struct work_volume *v, const struct options *o);
+int no_resilience_check(const struct work_volume *v, const struct work_options *o);
 
 /*
  * The same for the locked volume, before the first commit. Without --trust-position a person must
- * vouch for the position at the terminal. Logs -ECANCELED, or that nobody can be asked.
+ * vouch for the position: @ask() returns 0 for yes, -ECANCELED for no, and another error where
+ * nobody can be asked. The last two are logged.
  */
-int no_resilience_confirm(const struct work_volume *v, const struct options *o);
+int no_resilience_confirm(const struct work_volume *v, const struct work_options *o,
+			  int (*ask)(void *arg), void *arg);
 
 /*
  * For jobs that no person runs, for recover, and before the engine is made, which can protect no

@@ -29,7 +29,7 @@ int own_header_check(const struct work_volume *v)
 	_cleanup_(luks_header_freep) struct luks_header *own = NULL;
 	int r;
 
-	if (v->header_on_data || v->options->target.ignore_own_header)
+	if (v->header_on_data || v->options->foreground.ignore_own_header)
 		return 0;
 	r = read_own(v, &own);
 	/* Nothing opens by one whose copies are both damaged. */

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/secret.h"
 
 /* Bytes. A commit of the header needs some KiB beside its JSON. */
 #define RESERVE       ((size_t)1 << 20)
@@ -25,17 +25,6 @@
  */
 #define FROM_HEAP     (32 << 20)
 #define FROM_HEAP_MIN (128 << 10)
-
-static int forbid_looking_in(void)
-{
-	const struct rlimit none = {0, 0};
-
-#ifndef __SANITIZE_ADDRESS__ /* its leak check traces the process */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return -errno;
-#endif
-	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
-}
 
 #ifndef __SANITIZE_ADDRESS__ /* its malloc has no such options */
 static bool set_from_heap(void)
@@ -63,7 +52,7 @@ static int keep_memory(void)
 
 int process_protect(void)
 {
-	int r = forbid_looking_in();
+	int r = secret_forbid_looking_in();
 
 	return r < 0 ? r : keep_memory();
 }

@@ -12,11 +12,11 @@
 #include "luks/status.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "cli/begun.h"
+#include "model/begun.h"
 
 #define DEFAULT_HASH "sha256"
 
-int resume_check_options(const struct work_volume *v, const struct options *o)
+int resume_check_options(const struct work_volume *v, const struct work_options *o)
 {
 	const struct luks_reenc *r = &v->reenc;
 	struct luks_new_key key;
@@ -28,7 +28,7 @@ int resume_check_options(const struct work_volume *v, const struct options *o)
 		.resilience = luks_resilience_name(r->resilience),
 	};
 
-	if (o->init_only)
+	if (o->foreground.init_only)
 		return log_refusal(-EINVAL,
 				   "%s: a re-encryption is begun already, so --init-only has "
 				   "nothing to do; resume with: recryptctl reencrypt --resume-only "
@@ -38,12 +38,13 @@ int resume_check_options(const struct work_volume *v, const struct options *o)
 	b.key_size = key.size;
 	b.pbkdf = key.pbkdf;
 	b.pbkdf_hash = key.pbkdf_hash;
-	if (o->keys.no_keyslots && luks_reenc_keyslots(v->header, r->new_side.digest))
+	if (o->foreground.no_keyslots && luks_reenc_keyslots(v->header, r->new_side.digest))
 		return log_refusal(-EINVAL,
 				   "%s: --force-no-keyslots is not what the re-encryption in "
 				   "progress was begun with; leave it out to resume",
 				   v->data_path);
-	return begun_check(&b, o);
+	return begun_check(&b, &o->rotation,
+			   o->foreground.both_key_sizes ? "--new-key-size" : "--key-size");
 }
 
 static int check_size(const struct work_volume *v, const struct secret *key, uint32_t wanted,
@@ -59,10 +60,10 @@ static int check_size(const struct work_volume *v, const struct secret *key, uin
 
 int resume_check_keys(const struct steps *s)
 {
-	const struct options *o = s->options;
+	const struct work_options *o = s->options;
 	int r = check_size(&s->volume, s->new_key, o->rotation.key_size, "new");
 
-	return r < 0 ? r : check_size(&s->volume, s->old_key, o->keys.old_key_size, "old");
+	return r < 0 ? r : check_size(&s->volume, s->old_key, o->foreground.old_key_size, "old");
 }
 
 static enum luks_resilience wanted_resilience(const char *name, enum luks_resilience begun)
@@ -75,7 +76,7 @@ static enum luks_resilience wanted_resilience(const char *name, enum luks_resili
 /* What is asked for, or else what the header has. In place of none a resilience is asked for. */
 static struct luks_protection wanted_protection(const struct work_volume *v)
 {
-	const struct options *o = v->options;
+	const struct work_options *o = v->options;
 	const struct luks_reenc *r = &v->reenc;
 	struct luks_protection p = {
 		.resilience = wanted_resilience(o->rotation.resilience, r->resilience),

@@ -8,7 +8,7 @@
 #include "worker/steps.h"
 
 /* Before keys are asked for. Names the option that contradicts what was begun: -EINVAL. */
-int resume_check_options(const struct work_volume *v, const struct options *o);
+int resume_check_options(const struct work_volume *v, const struct work_options *o);
 
 /* The same, of sizes that only the keys tell. After steps_unlock(). */
 int resume_check_keys(const struct steps *s);

@@ -31,11 +31,12 @@ static int check_program(const char *path)
 	return 0;
 }
 
-int run_event_main(int argc)
+int run_event_main(int argc, char **argv)
 {
 	_cleanup_free_ char *path = strdup(getenv(RUN_EVENT_PROGRAM) ?: "");
 	int r;
 
+	(void)argv;
 	log_init("recrypt-worker", LOG_NOTICE);
 	if (!path)
 		return -ENOMEM;

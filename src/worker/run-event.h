@@ -10,4 +10,4 @@
 #define RUN_EVENT_VERB    "run-event"
 #define RUN_EVENT_PROGRAM "RECRYPTD_PROGRAM"
 
-int run_event_main(int argc);
+int run_event_main(int argc, char **argv);

@@ -22,7 +22,8 @@ struct service {
 	struct control *control;
 	sd_event *event;
 	int control_fd;
-	sd_bus *bus; /* NULL: nobody is connected */
+	bool foreground; /* recryptctl waits for the one job, and answers questions */
+	sd_bus *bus;     /* NULL: nobody is connected */
 	/* A call has come over it. Before that the manager may still read the handshake, and takes
 	 * a descriptor that comes together with it for an attack. */
 	bool greeted;
@@ -66,5 +67,5 @@ void service_send_kept_keys(struct service *s);
 
 /* Sends what the working thread has reported: replies and signals. */
 void service_send_reports(struct service *s);
-/* Progress, when something changed. */
-void service_send_progress(struct service *s);
+/* Progress, when something changed, or @always. */
+void service_send_progress(struct service *s, bool always);

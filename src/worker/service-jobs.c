@@ -6,28 +6,35 @@
 
 #include "luks/derive.h"
 #include "luks/freed.h"
+#include "model/rotation-check.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "worker/desk-manager.h"
+#include "worker/desk.h"
 #include "worker/service-keys.h"
 
 #define DERIVATIONS_MAX 4 /* in one request, with the full time for each */
 
-static int set_options(struct manager_work *m, const struct work_request *q)
+static int set_options(struct desk_work *m, const struct work_request *q)
 {
-	struct options *o = &m->options;
+	struct work_options *o = &m->options;
 	int r;
 
 	*o = *m->v->base;
-	o->rotation = q->order.rotation;
-	o->run = q->order.run;
-	r = *o->rotation.resilience ? options_check_resilience(o->rotation.resilience) : 0;
-	return r < 0 ? r : options_check(o);
+	if (m->foreground) {
+		o->rotation = q->foreground.rotation;
+		o->run = q->foreground.run;
+		o->foreground = q->foreground.foreground;
+	} else {
+		o->rotation = q->order.rotation;
+		o->run = q->order.run;
+	}
+	r = *o->rotation.resilience ? rotation_check_resilience(o->rotation.resilience) : 0;
+	return r < 0 ? r : rotation_check(&o->rotation);
 }
 
 /* What stands in the way is the answer, not a failure to answer. */
-static int run_check(struct manager_work *m)
+static int run_check(struct desk_work *m)
 {
 	struct report *r = m->report;
 
@@ -55,7 +62,7 @@ static void forget_keys(struct service_volume *v)
 	record_keys_forget(&v->record_keys);
 }
 
-static int execute(struct manager_work *m, const struct work_request *q)
+static int execute(struct desk_work *m, const struct work_request *q)
 {
 	struct service_volume *v = m->v;
 
@@ -84,6 +91,7 @@ static int execute(struct manager_work *m, const struct work_request *q)
 		return work_recover(&m->work);
 	case WORKER_REVERSE:
 		return work_reverse(&m->work);
+	case WORKER_FOREGROUND:
 	case WORKER_JOB_COUNT:
 		break;
 	}
@@ -122,7 +130,7 @@ static bool wipe_freed(const struct service_volume *v)
 /* Many keyslots that each take nearly all the time that one may take come to no more than this. */
 static void limit_derivations(const struct service_volume *v, unsigned n)
 {
-	const uint64_t usec = v->base->derive.timeout * UINT64_C(1000000) * n;
+	const uint64_t usec = v->base->key_timeout * UINT64_C(1000000) * n;
 
 	luks_derive_set_deadline(usec > 0 ? now_usec() + usec : UINT64_MAX);
 }
@@ -135,7 +143,7 @@ static void end_work(const struct service_volume *v)
 }
 
 /* Only a job that found the volume can change it. */
-static int look_and_execute(struct manager_work *m, const struct work_request *q)
+static int look_and_execute(struct desk_work *m, const struct work_request *q)
 {
 	int r = set_options(m, q);
 
@@ -155,13 +163,13 @@ static int look_and_execute(struct manager_work *m, const struct work_request *q
 static void do_request(struct service_volume *v, const struct work_request *q,
 		       struct report *report)
 {
-	struct manager_work m;
+	struct desk_work m;
 	int r, r2;
 
-	manager_work_init(&m, v, report);
+	desk_work_init(&m, v, report, false);
 	log_capture(report->message, sizeof(report->message));
 	r = look_and_execute(&m, q);
-	work_close(&m.work);
+	desk_work_close(&m);
 	end_work(v);
 	r2 = look_again(v);
 	log_capture(NULL, 0);
@@ -176,6 +184,38 @@ static void do_request(struct service_volume *v, const struct work_request *q,
 		show_plan(report);
 }
 
+static int execute_in_foreground(struct desk_work *m, const struct work_request *q)
+{
+	int r = set_options(m, q);
+
+	if (r < 0)
+		return r;
+	switch (m->options.foreground.verb) {
+	case FOREGROUND_REENCRYPT:
+		return work_reencrypt(&m->work);
+	case FOREGROUND_RECOVER:
+		return work_recover(&m->work);
+	case FOREGROUND_CANCEL:
+		return work_cancel(&m->work);
+	case FOREGROUND_NONE:
+	case FOREGROUND_VERB_COUNT:
+		break;
+	}
+	return log_refusal(-EINVAL, "there is no such work in the foreground");
+}
+
+/* No look before and behind: a person waits, and reads what is logged. It is this worker's last
+ * job. */
+static void run_in_foreground(struct service_volume *v, const struct work_request *q,
+			      struct report *report)
+{
+	struct desk_work m;
+
+	desk_work_init(&m, v, report, true);
+	v->error = report->error = execute_in_foreground(&m, q);
+	desk_work_close(&m);
+}
+
 static void serve_request(struct service_volume *v, struct work_request *taken)
 {
 	_cleanup_(request_freep) struct work_request *q = taken;
@@ -188,8 +228,13 @@ static void serve_request(struct service_volume *v, struct work_request *taken)
 		return;
 	}
 	report->job = q->job;
-	do_request(v, q, report);
+	if (q->job == WORKER_FOREGROUND)
+		run_in_foreground(v, q, report);
+	else
+		do_request(v, q, report);
 	control_report(v->control, TAKE_PTR(report));
+	if (q->job == WORKER_FOREGROUND)
+		control_quit(v->control);
 }
 
 void service_work(struct service_volume *v)

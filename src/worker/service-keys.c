@@ -14,7 +14,7 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "worker/identity.h"
-#include "worker/key-memfd.h"
+#include "util/key-memfd.h"
 #include "worker/provider.h"
 
 #define SECOND       UINT64_C(1000000)

@@ -10,8 +10,12 @@
 
 #include "proto/error-name.h"
 #include "proto/service-bus.h"
+#include "util/error.h"
+#include "util/key-memfd.h"
 #include "util/log.h"
 #include "worker/service-internal.h"
+
+#define SECRET_MAX ((size_t)8 << 20) /* bytes: cryptsetup's own limit of a key file */
 
 /* @text is valid UTF-8: an error with any other text cannot be sent, and ends the connection. */
 static int set_error(sd_bus_error *error, int r, const char *text)
@@ -42,6 +46,7 @@ static const struct accepted accepted[WORKER_JOB_COUNT] = {
 	[WORKER_CONVERT] = {0, ORDER(MESSAGE_RUN, order.run)},
 	[WORKER_RECOVER] = {0, ORDER(MESSAGE_RUN, order.run)},
 	[WORKER_REVERSE] = {0, ORDER(MESSAGE_RUN, order.run)},
+	[WORKER_FOREGROUND] = {0, ORDER(MESSAGE_FOREGROUND, foreground)},
 };
 
 static int read_order(sd_bus_message *m, const struct accepted *a, struct work_request *q,
@@ -82,7 +87,9 @@ static int submit(struct service *s, struct work_request *q, sd_bus_error *error
 		return set_error(error, r, "another job of this worker is not done yet");
 	if (r == -ECANCELED)
 		return set_error(error, r, "this worker is about to end");
-	return r == 0 && job == WORKER_CONVERT ? service_start_progress(s) : r;
+	return r == 0 && (job == WORKER_CONVERT || job == WORKER_FOREGROUND)
+		       ? service_start_progress(s)
+		       : r;
 }
 
 /* Reads what the job takes, submits it, and says that it was accepted. */
@@ -104,9 +111,51 @@ static int method_job(sd_bus_message *m, void *arg, sd_bus_error *error)
 	if (r < 0)
 		return r;
 	if (!is_keyslot(q->unlock.keyslot) || !is_keyslot(q->provider.keyslot) ||
-	    !is_keyslot(q->order.rotation.keyslot))
+	    !is_keyslot(q->order.rotation.keyslot) || !is_keyslot(q->foreground.rotation.keyslot))
 		return set_error(error, -EINVAL, "Keyslot must be between 0 and 31");
 	r = submit(arg, TAKE_PTR(q), error);
+	return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
+/* Questions are answered only by who has started the worker for this one job. */
+static int method_run_in_foreground(sd_bus_message *m, void *arg, sd_bus_error *error)
+{
+	const struct service *s = arg;
+
+	if (!s->foreground)
+		return set_error(error, -EINVAL, "this worker does not work in the foreground");
+	return method_job(m, arg, error);
+}
+
+/* At most one descriptor, with the secret. */
+static int read_secret(sd_bus_message *m, struct secret **ret)
+{
+	int fd, r = sd_bus_message_enter_container(m, 'a', "h");
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_read_basic(m, 'h', &fd);
+	if (r > 0)
+		r = secret_from_fd(fd, SECRET_MAX, ret);
+	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int method_answer(sd_bus_message *m, void *arg, sd_bus_error *error)
+{
+	_cleanup_(secret_freep) struct secret *secret = NULL;
+	const struct service *s = arg;
+	char problem[256] = "the answer cannot be read";
+	struct worker_answer answer;
+	int r = message_read(m, MESSAGE_ANSWER, &answer, problem, sizeof(problem));
+
+	if (r == -EINVAL)
+		return set_error(error, r, problem);
+	if (r < 0)
+		return r;
+	if (answer.error >= ERROR_END)
+		return set_error(error, -EINVAL, "there is no such error");
+	r = read_secret(m, &secret);
+	control_answer(s->control, answer.number, r < 0 ? r : -(int)answer.error, TAKE_PTR(secret));
 	return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
@@ -240,6 +289,9 @@ const sd_bus_vtable service_vtable[] = {
 	SD_BUS_METHOD("Convert", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Recover", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Reverse", "a{sv}", "", method_job, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("RunInForeground", "a{sv}", "", method_run_in_foreground,
+		      SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Answer", "a{sv}ah", "", method_answer, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Stop", "", "", method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetLimits", "ttt", "", method_set_limits, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetGovernor", "sttt", "", method_set_governor, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -250,5 +302,6 @@ const sd_bus_vtable service_vtable[] = {
 	SD_BUS_SIGNAL("Progress", "a{sv}", 0),
 	SD_BUS_SIGNAL("Done", "sissa{sv}", 0),
 	SD_BUS_SIGNAL("KeysAvailable", "hh", 0),
+	SD_BUS_SIGNAL("Question", "a{sv}", 0),
 	SD_BUS_VTABLE_END,
 };

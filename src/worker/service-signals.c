@@ -171,6 +171,31 @@ static void reply_calls(struct service *s, const struct report *p)
 	s->n_calls = left;
 }
 
+static int send_question(struct service *s, const struct worker_question *q)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = new_signal(s, "Question", &m);
+
+	if (r < 0)
+		return r;
+	r = message_append(m, MESSAGE_QUESTION, q);
+	return r < 0 ? r : sd_bus_send(s->bus, m, NULL);
+}
+
+/* The progress that a question is about is told before it. */
+static void tell_question(struct service *s, const struct worker_question *q)
+{
+	int r;
+
+	service_send_progress(s, q->kind == QUESTION_SHOW_PROGRESS);
+	r = send_question(s, q);
+	if (r >= 0)
+		return;
+	if (r != -ENOTCONN)
+		log_error_errno(r, "nobody can be asked");
+	control_answer(s->control, q->number, r, NULL);
+}
+
 /* @report is taken over when it is kept for the next connection. */
 static void send_report(struct service *s, struct report **report)
 {
@@ -186,11 +211,14 @@ static void send_report(struct service *s, struct report **report)
 	case REPORT_RECORD:
 		reply_calls(s, p);
 		break;
+	case REPORT_QUESTION:
+		tell_question(s, &p->question);
+		break;
 	case REPORT_DONE:
 		if (p->job == WORKER_INSPECT) {
 			reply_calls(s, p);
 		} else if (p->job != WORKER_LOCK) {
-			service_send_progress(s);
+			service_send_progress(s, false);
 			control_job_is_over(s->control);
 			tell_done(s, p);
 		}
@@ -239,7 +267,7 @@ static void note_progress(struct service *s, const struct engine_progress *p)
 	s->last_position = p->position;
 }
 
-void service_send_progress(struct service *s)
+void service_send_progress(struct service *s, bool always)
 {
 	struct control_state *state = malloc(sizeof(*state));
 	const struct engine_progress *p;
@@ -248,7 +276,7 @@ void service_send_progress(struct service *s)
 		return;
 	control_get_state(s->control, state);
 	p = &state->progress;
-	if (p->converted != s->last_converted ||
+	if (always || p->converted != s->last_converted ||
 	    p->position.boundary != s->last_position.boundary ||
 	    p->position.hotzone_size != s->last_position.hotzone_size) {
 		note_progress(s, p);

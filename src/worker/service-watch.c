@@ -108,6 +108,23 @@ static void set_record(struct service_volume *v, struct luks_store *store, const
 	report_record(v, serial, r, &why);
 }
 
+static void tell_of_governor(struct watch *w, const struct governor_config *config)
+{
+	const bool steps_back = governor_steps_back(&w->governed.governor, config);
+
+	if (steps_back != w->steps_back)
+		log_info("%s: %s", w->path, w->governed.reason);
+	w->steps_back = steps_back;
+}
+
+static void on_end(void *arg)
+{
+	struct watch *w = arg;
+
+	if (w->ended)
+		w->ended(w->ended_arg);
+}
+
 /* A header that cannot be written stops the conversion with its next commit, if not here. */
 static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 		      struct engine_limits *limits)
@@ -128,6 +145,7 @@ static int make_pause(void *arg, struct luks_store *store, uint64_t converted,
 		governor = control_governor(c);
 		governed = governed_rate(&w->governed, &governor, converted);
 		control_set_governed(c, governed, w->governed.reason);
+		tell_of_governor(w, &governor);
 		rate_set(&c->rate, rate_lower(wanted.rate, governed));
 		rate_wait(&c->rate, to_pay_for(w, converted), interrupted, c);
 	} while (!control_wants_stop(c) && control_pause_wanted(c));
@@ -153,11 +171,13 @@ void watch_init(struct watch *w, struct service_volume *v, const struct work_vol
 			{
 				.stop = stop_wanted,
 				.progress = on_progress,
+				.ended = on_end,
 				.pause_due = pause_due,
 				.pause = make_pause,
 				.arg = w,
 			},
 		.governed = {.name = volume->name, .load = LOAD_NONE},
+		.path = volume->data_path,
 	};
 	control_set_governed(v->control, 0, "");
 	control_set_progress(v->control, true, &start);

@@ -13,6 +13,10 @@ struct watch {
 	struct service_volume *v;
 	struct conversion_watch watch;
 	struct governed governed;
+	const char *path;         /* in messages */
+	bool steps_back;          /* what was said of the governor last */
+	void (*ended)(void *arg); /* as in struct conversion_watch; NULL: nobody cares */
+	void *ended_arg;
 	bool counts;          /* from @start, where this run has begun, in bytes; */
 	uint64_t start, paid; /* @paid of earlier runs are what the rate has counted before */
 };

@@ -24,7 +24,6 @@
 #include "worker/derive.h"
 #include "proto/fd-packet.h"
 #include "worker/process.h"
-#include "cli/program.h"
 #include "proto/service-bus.h"
 #include "worker/service-internal.h"
 
@@ -32,6 +31,8 @@
 #define STACK_SIZE ((size_t)512 << 10)
 /* Progress is sent so often at most, microseconds. */
 #define PROGRESS_USEC UINT64_C(500000)
+/* The same for a person who watches it. */
+#define SHOWN_USEC UINT64_C(50000)
 /* How long the manager is given to take the last messages, microseconds. */
 #define LAST_WORDS_USEC UINT64_C(2000000)
 
@@ -63,6 +64,8 @@ static int on_disconnected(sd_bus_message *m, void *arg, sd_bus_error *error)
 	(void)m;
 	(void)error;
 	disconnect(s);
+	if (s->foreground)
+		control_hang_up(s->control); /* nobody else will connect */
 	return 0;
 }
 
@@ -145,9 +148,10 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents, void *a
 	if (r == -EAGAIN || r == -EBADMSG)
 		return 0;
 	if (r <= 0) {
-		log_notice("the manager is gone for good; stopping");
+		if (!s->foreground)
+			log_notice("the manager is gone for good; stopping");
 		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-		control_quit(s->control);
+		control_hang_up(s->control);
 		return 0;
 	}
 	disconnect(s);
@@ -170,15 +174,21 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents, void *ar
 	return control_has_ended(s->control) ? sd_event_exit(s->event, 0) : 0;
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+/* What the handler has begun. */
+static int on_signalled(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct service *s = arg;
 
-	(void)source;
-	if (si->ssi_signo == SIGTERM)
-		process_outlive_final_kill();
+	(void)fd;
+	(void)revents;
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	control_quit(s->control);
 	return 0;
+}
+
+static uint64_t progress_usec(const struct service *s)
+{
+	return s->foreground ? SHOWN_USEC : PROGRESS_USEC;
 }
 
 /* No wake-ups but those of work: the timer runs from Convert() to its end. */
@@ -187,16 +197,16 @@ static int on_progress_timer(sd_event_source *source, uint64_t usec, void *arg)
 	struct service *s = arg;
 	int r;
 
-	service_send_progress(s);
+	service_send_progress(s, false);
 	if (control_job(s->control) == WORKER_NONE)
 		return 0;
-	r = sd_event_source_set_time(source, usec + PROGRESS_USEC);
+	r = sd_event_source_set_time(source, usec + progress_usec(s));
 	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 int service_start_progress(struct service *s)
 {
-	int r = sd_event_source_set_time_relative(s->progress_timer, PROGRESS_USEC);
+	int r = sd_event_source_set_time_relative(s->progress_timer, progress_usec(s));
 
 	s->last_usec = 0;
 	return r < 0 ? r : sd_event_source_set_enabled(s->progress_timer, SD_EVENT_ONESHOT);
@@ -204,12 +214,14 @@ int service_start_progress(struct service *s)
 
 static int add_sources(struct service *s)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	int r = sd_event_add_io(s->event, NULL, s->control_fd, EPOLLIN, on_control, s);
 
 	if (r < 0)
 		return r;
 	r = sd_event_add_io(s->event, NULL, s->control->event_fd, EPOLLIN, on_report, s);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(s->event, NULL, s->control->signal_fd, EPOLLIN, on_signalled, s);
 	if (r < 0)
 		return r;
 	r = sd_event_add_time(s->event, &s->progress_timer, CLOCK_MONOTONIC, 0, 0,
@@ -219,11 +231,6 @@ static int add_sources(struct service *s)
 	r = sd_event_source_set_enabled(s->progress_timer, SD_EVENT_OFF);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		r = sd_event_add_signal(s->event, NULL, signals[i], on_signal, s);
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 
@@ -287,26 +294,62 @@ static int start_thread(struct service *s, pthread_t *ret)
 	return -error;
 }
 
-/* For the control thread to read with signalfd(2), and none for the thread that works. */
-static int block_signals(void)
-{
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigset_t set;
+/* Signals end the work with a clean header. Whichever thread gets one, no hotzone is begun after
+ * it. */
+static struct control *stopped_by_signals;
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
-	if (sigaction(SIGPIPE, &ignore, NULL) < 0)
-		return -errno;
-	return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+static void on_signal(int signal)
+{
+	const int saved = errno;
+
+	if (signal == SIGTERM)
+		process_outlive_final_kill();
+	control_signal(stopped_by_signals);
+	errno = saved;
 }
 
-static int serve(const struct options *o, int control_fd)
+static int handle_signals(void (*handler)(int signal))
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+	const struct sigaction act = {.sa_handler = handler};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (sigaction(signals[i], &act, NULL) < 0)
+			return -errno;
+	return 0;
+}
+
+/* Until release_signals(). */
+static int catch_signals(struct control *c)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	stopped_by_signals = c;
+	if (sigaction(SIGPIPE, &ignore, NULL) < 0)
+		return -errno;
+	return handle_signals(on_signal);
+}
+
+/* The process ends. */
+static void release_signals(void)
+{
+	(void)handle_signals(SIG_IGN);
+}
+
+/* What the command line says. */
+struct service_options {
+	struct work_options work;
+	struct luks_cost_limits cost;
+	int control_fd;
+	bool foreground, verbose, debug, quiet;
+};
+
+static int serve(const struct service_options *o)
 {
 	struct control control;
-	struct service service = {.control = &control, .control_fd = control_fd};
-	struct options base = *o;
+	struct service service = {
+		.control = &control, .control_fd = o->control_fd, .foreground = o->foreground};
+	struct work_options base = o->work;
 	struct service_volume volume = {.base = &base, .control = &control};
 	pthread_t thread;
 	int r = control_init(&control);
@@ -314,18 +357,22 @@ static int serve(const struct options *o, int control_fd)
 	base.target.identity = &volume.identity;
 	if (r < 0)
 		return log_error_errno(r, "cannot start");
-	derive_set_up(&(struct luks_cost_limits){o->derive.memory_max, o->derive.cost_max},
-		      o->derive.timeout * UINT64_C(1000000), control.stop_fd);
+	r = catch_signals(&control);
+	if (r < 0)
+		return log_error_errno(r, "cannot start");
+	derive_set_up(&o->cost, base.key_timeout * UINT64_C(1000000), control.stop_fd);
 	r = start_thread(&service, &thread);
 	if (r < 0) {
+		release_signals();
 		control_destroy(&control);
 		return log_error_errno(r, "cannot start a thread");
 	}
 	service_work(&volume);
 	control_end(&control);
 	(void)pthread_join(thread, NULL);
+	release_signals();
 	control_destroy(&control);
-	return 0;
+	return volume.error;
 }
 
 static int parse_number(const char *text, uint64_t max, uint64_t *ret)
@@ -341,7 +388,7 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
-static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, bool *ret_quiet)
+static int parse(int argc, char **argv, struct service_options *o)
 {
 	enum {
 		CONTROL_FD = 256,
@@ -353,6 +400,8 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 		KEY_MEMORY_MAX,
 		KEY_COST_MAX,
 		ALLOW_SHARED_FILES,
+		FOREGROUND,
+		VERBOSE,
 		DEBUG,
 		QUIET
 	};
@@ -366,11 +415,14 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 		{"key-memory-max", required_argument, NULL, KEY_MEMORY_MAX},
 		{"key-cost-max", required_argument, NULL, KEY_COST_MAX},
 		{"allow-shared-files", no_argument, NULL, ALLOW_SHARED_FILES},
+		{"foreground", no_argument, NULL, FOREGROUND},
+		{"verbose", no_argument, NULL, VERBOSE},
 		{"debug", no_argument, NULL, DEBUG},
 		{"quiet", no_argument, NULL, QUIET},
 		{},
 	};
-	uint64_t fd = UINT64_MAX, threads = 0, timeout = o->derive.timeout, cost = 0;
+	struct work_target *t = &o->work.target;
+	uint64_t fd = UINT64_MAX, threads = 0, timeout = o->work.key_timeout, cost = 0;
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -379,34 +431,40 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 			r = parse_number(optarg, INT_MAX, &fd);
 			break;
 		case HEADER:
-			o->target.header = optarg;
+			t->header = optarg;
 			break;
 		case ACTIVE_NAME:
-			o->target.active_name = optarg;
+			t->active_name = optarg;
 			break;
 		case DEVICE_SIZE:
-			r = parse_number(optarg, UINT64_MAX, &o->target.device_size);
+			r = parse_number(optarg, UINT64_MAX, &t->device_size);
 			break;
 		case THREADS:
-			r = parse_number(optarg, OPTION_THREADS_MAX, &threads);
+			r = parse_number(optarg, WORK_THREADS_MAX, &threads);
 			break;
 		case KEY_TIMEOUT:
 			r = parse_number(optarg, UINT_MAX, &timeout);
 			break;
 		case KEY_MEMORY_MAX:
-			r = parse_number(optarg, UINT64_MAX, &o->derive.memory_max);
+			r = parse_number(optarg, UINT64_MAX, &o->cost.memory);
 			break;
 		case KEY_COST_MAX:
 			r = parse_number(optarg, UINT32_MAX, &cost);
 			break;
 		case ALLOW_SHARED_FILES:
-			o->target.allow_shared = true;
+			t->allow_shared = true;
+			break;
+		case FOREGROUND:
+			o->foreground = true;
+			break;
+		case VERBOSE:
+			o->verbose = true;
 			break;
 		case DEBUG:
-			o->output.debug = true;
+			o->debug = true;
 			break;
 		case QUIET:
-			*ret_quiet = true;
+			o->quiet = true;
 			break;
 		default:
 			return -EINVAL;
@@ -414,13 +472,14 @@ static int parse(int argc, char **argv, struct options *o, int *ret_control_fd, 
 	}
 	if (r < 0)
 		return r;
-	if (fd == UINT64_MAX || argc - optind != 1)
-		return log_refusal(-EINVAL, "recrypt-worker serve is started by recryptd");
-	o->target.device = argv[optind];
-	o->pace.threads = (uint32_t)threads;
-	o->derive.timeout = (unsigned)timeout;
-	o->derive.cost_max = (uint32_t)cost;
-	*ret_control_fd = (int)fd;
+	t->device = argv[optind];
+	if (fd == UINT64_MAX || argc - optind > 1 || (!t->device && !t->active_name))
+		return log_refusal(-EINVAL,
+				   "recrypt-worker serve is started by recryptd and recryptctl");
+	o->work.threads = (uint32_t)threads;
+	o->work.key_timeout = (unsigned)timeout;
+	o->cost.steps = (uint32_t)cost;
+	o->control_fd = (int)fd;
 	return 0;
 }
 
@@ -434,27 +493,44 @@ static int check_control_fd(int fd)
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
+static int log_level_of(const struct service_options *o)
+{
+	if (o->quiet)
+		return LOG_CRIT;
+	return o->debug ? LOG_DEBUG : o->verbose ? LOG_INFO : LOG_NOTICE;
+}
+
+/* To whoever reads the messages of a run in the foreground, the worker is a part of recryptctl. */
+static const char *log_name_of(const struct service_options *o)
+{
+	return o->foreground ? "recryptctl" : "recrypt-worker";
+}
+
+static int set_up_process(const struct service_options *o)
+{
+	int r = process_protect();
+
+	if (r < 0)
+		return log_error_errno(r, "cannot set up the process");
+	/* One that is to refuse something need not be able to; a conversion sees to it. */
+	return o->foreground ? 0 : process_stay_in_memory();
+}
+
 int service_main(int argc, char **argv)
 {
-	struct options o = OPTIONS_NONE;
-	bool quiet = false;
-	int control_fd, r;
+	struct service_options o = {.work = WORK_OPTIONS_NONE};
+	int r;
 
 	log_init("recrypt-worker", LOG_NOTICE);
-	r = parse(argc, argv, &o, &control_fd, &quiet);
+	r = parse(argc, argv, &o);
 	if (r < 0)
 		return r;
-	r = check_control_fd(control_fd);
+	r = check_control_fd(o.control_fd);
 	if (r < 0)
 		return r;
-	log_init("recrypt-worker", quiet ? LOG_CRIT : program_log_level(&o));
-	log_captured_only();
-	r = process_protect();
-	if (r < 0)
-		return log_error_errno(r, "cannot set up the process");
-	r = block_signals();
-	if (r < 0)
-		return log_error_errno(r, "cannot set up the process");
-	r = process_stay_in_memory();
-	return r < 0 ? r : serve(&o, control_fd);
+	log_init(log_name_of(&o), log_level_of(&o));
+	if (!o.foreground)
+		log_captured_only();
+	r = set_up_process(&o);
+	return r < 0 ? r : serve(&o);
 }

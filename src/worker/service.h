@@ -4,5 +4,8 @@
 
 #include "worker/service-jobs.h"
 
-/* @argv[0] is "serve". Returns 0 or a negative errno, which has been logged. */
+/*
+ * @argv[0] is "serve". Returns 0 or a negative errno, which has been logged; with --foreground that
+ * of the job.
+ */
 int service_main(int argc, char **argv);

@@ -18,14 +18,15 @@
 #include "worker/rehearsal.h"
 #include "worker/sector-check.h"
 
-int steps_open(const struct options *o, struct steps *s)
+int steps_open(const struct work_options *o, struct steps *s)
 {
 	int r;
 
 	*s = (struct steps){
 		.options = o,
 		.volume = VOLUME_NONE,
-		.token_choice = {o->keys.token_id, o->keys.token_type, o->keys.token_only},
+		.token_choice = {o->foreground.token_id, o->foreground.token_type,
+				 o->foreground.token_only},
 	};
 	r = volume_open(o, &s->volume);
 	return r < 0 ? r : volume_check_idle(&s->volume);
@@ -138,7 +139,9 @@ int steps_unlock(struct steps *s)
 		.old_key = s->volume_key,
 		.new_key = s->new_volume_key,
 		.tokens = s->tokens,
-		.token_choice = options_choose_tokens(s->options) ? &s->token_choice : NULL,
+		.token_choice = foreground_chooses_tokens(&s->options->foreground)
+					? &s->token_choice
+					: NULL,
 		.passphrases = s->passphrases,
 	};
 
@@ -320,7 +323,7 @@ static int check_fixed_size(const struct work_volume *v)
 
 static struct luks_begin_params begin_params(const struct steps *s)
 {
-	const struct options *o = s->options;
+	const struct work_options *o = s->options;
 	const struct rotate_options *z = &o->rotation;
 
 	return (struct luks_begin_params){
@@ -329,7 +332,7 @@ static struct luks_begin_params begin_params(const struct steps *s)
 		.active_name = s->volume.name,
 		.cipher = text_or_null(z->cipher),
 		.key_size = z->key_size,
-		.old_key_size = o->keys.old_key_size,
+		.old_key_size = o->foreground.old_key_size,
 		.sector_size = z->sector_size,
 		.keep_key = z->keep_key,
 		.force_offline = z->force_offline,
@@ -339,8 +342,8 @@ static struct luks_begin_params begin_params(const struct steps *s)
 		.device_size = o->target.device_size,
 		.given.old_key = s->volume_key,
 		.given.new_key = s->new_volume_key,
-		.given.no_keyslots = o->keys.no_keyslots,
-		.token_choice = options_choose_tokens(o) ? &s->token_choice : NULL,
+		.given.no_keyslots = o->foreground.no_keyslots,
+		.token_choice = foreground_chooses_tokens(&o->foreground) ? &s->token_choice : NULL,
 		.pbkdf =
 			{
 				.type = text_or_null(z->pbkdf),

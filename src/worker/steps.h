@@ -11,11 +11,11 @@
 
 #include "luks/begin.h"
 #include "worker/conversion.h"
-#include "cli/options.h"
+#include "worker/work-options.h"
 #include "worker/volume.h"
 
 struct steps {
-	const struct options *options;
+	const struct work_options *options;
 	struct work_volume volume;
 	struct luks_passphrases passphrases;
 	bool tokens;                           /* they may be tried before anybody is asked */
@@ -29,7 +29,7 @@ struct steps {
 };
 
 /* Fills @s but for passphrases and watch, which the caller sets. */
-int steps_open(const struct options *o, struct steps *s);
+int steps_open(const struct work_options *o, struct steps *s);
 void steps_close(struct steps *s);
 
 /*

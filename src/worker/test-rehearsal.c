@@ -23,11 +23,9 @@
 #include "util/error.h"
 #include "util/log.h"
 
-#define OPTIONS_MAX 4
-
 /* A re-encryption that is begun in memory. */
 struct begun {
-	struct options options;
+	struct work_options options;
 	struct script script;
 	struct steps steps;
 	struct luks_begin *b;
@@ -35,17 +33,32 @@ struct begun {
 	struct meta_io *io;
 };
 
-static void begun_make(struct begun *g, const char *const options[OPTIONS_MAX])
-{
-	const char *argv[OPTIONS_MAX + 6] = {"recryptctl", "reencrypt", "--batch-mode",
-					     "--force-offline-reencrypt"};
-	int argc = 4;
+typedef void (*choose_fn)(struct work_options *o);
 
-	for (unsigned i = 0; i < OPTIONS_MAX && options[i]; i++)
-		argv[argc++] = options[i];
-	argv[argc++] = image;
-	*g = (struct begun){.script.next = "a"};
-	assert_int_equal(options_parse(argc, (char **)(uintptr_t)argv, &g->options), 0);
+static void choose_keep_key(struct work_options *o)
+{
+	o->rotation.keep_key = true;
+	(void)strcpy(o->rotation.cipher, "aes-xts-plain");
+}
+
+static void choose_device_size(struct work_options *o)
+{
+	o->target.device_size = UINT64_C(4) << 20;
+}
+
+static void choose_journal(struct work_options *o)
+{
+	(void)strcpy(o->rotation.resilience, "journal");
+}
+
+/* @choose may be NULL. */
+static void begun_make(struct begun *g, choose_fn choose)
+{
+	*g = (struct begun){.script.next = "a", .options = WORK_OPTIONS_NONE};
+	g->options.target.device = image;
+	g->options.rotation.force_offline = g->options.rotation.may_weaken = true;
+	if (choose)
+		choose(&g->options);
 	assert_int_equal(steps_open(&g->options, &g->steps), 0);
 	g->steps.passphrases = params_for(&g->script).passphrases;
 	assert_int_equal(steps_plan(&g->steps, &g->b), 0);
@@ -211,15 +224,10 @@ struct fault {
 	void (*edit)(const struct begun *g);
 	int error;
 	const char *words;
-	const char *options[OPTIONS_MAX];
+	choose_fn choose;
 	const char *prepare; /* the image */
 	bool in_memory;      /* that is to be said */
 };
-
-#define KEEP_KEY                                                                                   \
-	{                                                                                          \
-		"--keep-key", "--cipher", "aes-xts-plain"                                          \
-	}
 
 #define FAULT(e, n, w, ...)                                                                        \
 	{                                                                                          \
@@ -235,8 +243,8 @@ static const struct fault faults[] = {
 	FAULT(move_data, -ENOTSUP, "this re-encryption moves the data", .in_memory = true),
 	FAULT(share_digest, -ENOTSUP, "cannot tell the new volume key from the current one"),
 	FAULT(other_key, -ERROR_OTHER_KEY, "what was opened is not the volume key",
-	      .options = KEEP_KEY),
-	FAULT(unknown_hash_of_the_key, -ERROR_UNKNOWN_HASH, "\"nope\"", .options = KEEP_KEY),
+	      .choose = choose_keep_key),
+	FAULT(unknown_hash_of_the_key, -ERROR_UNKNOWN_HASH, "\"nope\"", .choose = choose_keep_key),
 	FAULT(other_new_key, -ERROR_OTHER_KEY,
 	      "the digest that libcryptsetup makes of the new volume key is not that of this key"),
 	FAULT(other_verification, -ERROR_OTHER_KEY,
@@ -245,7 +253,7 @@ static const struct fault faults[] = {
 	FAULT(make_hot, -EINVAL, "cannot have checksums cover the last bytes",
 	      .prepare = "truncate -s +512 image"),
 	FAULT(protect_nothing, -EOPNOTSUPP, "--device-size cannot be put into",
-	      .options = {"--device-size", "4M"}),
+	      .choose = choose_device_size),
 	FAULT(protect_nothing, -ENOTSUP, "with --resilience none"),
 	FAULT(unknown_old_cipher, -EOPNOTSUPP, "OpenSSL has no cipher nope-xts-plain64"),
 	FAULT(unknown_new_cipher, -EOPNOTSUPP, "OpenSSL has no cipher nope-xts-plain64"),
@@ -270,7 +278,7 @@ static void try_fault(const struct fault *f)
 	if (f->prepare)
 		must_run("%s", f->prepare);
 	image_hash(before);
-	begun_make(&g, f->options);
+	begun_make(&g, f->choose);
 	f->edit(&g);
 	log_capture(said, sizeof(said));
 	r = run(&g);
@@ -295,9 +303,9 @@ static void what_has_no_fault_passes(void **state)
 {
 	static const struct fault kinds[] = {
 		{},
-		{.options = KEEP_KEY},
-		{.options = {"--device-size", "4M"}},
-		{.options = {"--resilience", "journal"}},
+		{.choose = choose_keep_key},
+		{.choose = choose_device_size},
+		{.choose = choose_journal},
 		{.prepare = "truncate -s +512 image"},
 	};
 
@@ -310,7 +318,7 @@ static void what_has_no_fault_passes(void **state)
 		if (kinds[i].prepare)
 			must_run("%s", kinds[i].prepare);
 		image_hash(before);
-		begun_make(&g, kinds[i].options);
+		begun_make(&g, kinds[i].choose);
 		assert_int_equal(run(&g), 0);
 		image_hash(after);
 		assert_memory_equal(before, after, sizeof(before));
@@ -340,7 +348,6 @@ static void forge(const struct begun *g, const char *from, const char *to)
 
 static void a_header_against_the_rules_is_not_read(void **state)
 {
-	static const char *const none[OPTIONS_MAX] = {};
 	_cleanup_(begun_clear) struct begun g = {};
 	uint8_t before[32], after[32];
 	char said[1024] = "";
@@ -348,7 +355,7 @@ static void a_header_against_the_rules_is_not_read(void **state)
 	(void)state;
 	image_format("");
 	image_hash(before);
-	begun_make(&g, none);
+	begun_make(&g, NULL);
 	forge(&g, "\"online-reencrypt-v2\"", "\"another-requirement\"");
 	log_capture(said, sizeof(said));
 	assert_int_equal(luks_draft_read(g.b->draft, &g.header, &g.io), -EBADMSG);

@@ -172,17 +172,18 @@ static void worker_path(char path[static PATH_MAX])
 	(void)snprintf(path, PATH_MAX, "%s/recrypt-worker", self);
 }
 
-static void become_worker(const char *path, int fd, void (*set_up)(void))
+static void become_worker(const char *path, int fd, const char *option, void (*set_up)(void))
 {
 	if (set_up)
 		set_up();
 	if (fd == CONTROL_FD ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, CONTROL_FD) < 0)
 		_exit(127);
-	(void)execl(path, "recrypt-worker", "serve", "--control-fd=3", test_image, (char *)NULL);
+	(void)execl(path, "recrypt-worker", "serve", "--control-fd=3", option, test_image,
+		    (char *)NULL);
 	_exit(127);
 }
 
-void worker_start(struct worker *w, void (*set_up)(void))
+static void start(struct worker *w, const char *option, void (*set_up)(void))
 {
 	char path[PATH_MAX];
 	int pair[2];
@@ -192,11 +193,21 @@ void worker_start(struct worker *w, void (*set_up)(void))
 	w->pid = fork();
 	assert_true(w->pid >= 0);
 	if (w->pid == 0)
-		become_worker(path, pair[1], set_up);
+		become_worker(path, pair[1], option, set_up);
 	(void)close(pair[1]);
 	w->control_fd = pair[0];
 	w->bus = NULL;
 	worker_connect(w);
+}
+
+void worker_start(struct worker *w, void (*set_up)(void))
+{
+	start(w, "--", set_up);
+}
+
+void worker_start_in_foreground(struct worker *w)
+{
+	start(w, "--foreground", NULL);
 }
 
 void worker_connect(struct worker *w)
@@ -212,6 +223,11 @@ void worker_disconnect(struct worker *w)
 
 void worker_wait(struct worker *w)
 {
+	worker_wait_code(w, 0);
+}
+
+void worker_wait_code(struct worker *w, int code)
+{
 	const uint64_t deadline = now_usec() + LIMIT;
 	int status;
 	pid_t ended;
@@ -225,7 +241,7 @@ void worker_wait(struct worker *w)
 	}
 	assert_int_equal(ended, w->pid);
 	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(WEXITSTATUS(status), code);
 	worker_disconnect(w);
 	cleanup_close(&w->control_fd);
 	w->control_fd = -1;

@@ -39,11 +39,13 @@ struct worker {
 
 /* Started on test_image, connected. @set_up (may be NULL) runs in its process before it. */
 void worker_start(struct worker *w, void (*set_up)(void));
+void worker_start_in_foreground(struct worker *w); /* as recryptctl does */
 void worker_connect(struct worker *w);
 /* Drops the connection, not the control socket. */
 void worker_disconnect(struct worker *w);
 /* Asserts that it ends by itself, with exit code 0. */
 void worker_wait(struct worker *w);
+void worker_wait_code(struct worker *w, int code);
 /* SIGKILL. */
 void worker_kill(struct worker *w);
 /* Quit(), and the same. */

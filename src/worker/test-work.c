@@ -20,8 +20,7 @@
 #include "util/error.h"
 #include "util/log.h"
 
-#define REFUSED   (-ENOANO) /* no step gives this one */
-#define ARGUMENTS 4
+#define REFUSED (-ENOANO) /* no step gives this one */
 
 /* What the desk answers, and what it was asked. */
 struct fake {
@@ -125,17 +124,17 @@ static const struct desk fake_desk = {
 
 typedef int (*job_fn)(struct work *w);
 
-/* As a command line with @option has it; NULL: none. */
+/* @option: "init-only" or "resume-only"; NULL: none. */
 static int run(struct fake *f, job_fn job, const char *option)
 {
-	const char *argv[ARGUMENTS + 1] = {"recryptctl", "reencrypt", image, option};
-	struct options o;
+	struct work_options o = WORK_OPTIONS_NONE;
 	struct work w;
 	int r;
 
-	assert_int_equal(
-		options_parse(option ? ARGUMENTS : ARGUMENTS - 1, (char **)(uintptr_t)argv, &o), 0);
-	o.rotation.force_offline = true;
+	o.target.device = image;
+	o.rotation.force_offline = o.rotation.may_weaken = true;
+	o.foreground.init_only = option && strcmp(option, "init-only") == 0;
+	o.foreground.resume_only = option && strcmp(option, "resume-only") == 0;
 	f->script = (struct script){.next = "a"};
 	*f->asked = '\0';
 	work_init(&w, &o, &fake_desk, f);
@@ -206,11 +205,11 @@ static void a_beginning_is_a_job_of_its_own(void **state)
 
 	(void)state;
 	image_format("--sector-size 512");
-	assert_run(&f, work_reencrypt, "--resume-only", -ERROR_NO_ROTATION, "bring");
-	assert_run(&f, work_reencrypt, "--init-only", 0, "bring keys agree keep");
+	assert_run(&f, work_reencrypt, "resume-only", -ERROR_NO_ROTATION, "bring");
+	assert_run(&f, work_reencrypt, "init-only", 0, "bring keys agree keep");
 	assert_run(&f, work_begin, NULL, -ERROR_IN_PROGRESS, "bring");
 	assert_run(&f, work_check, NULL, -ERROR_IN_PROGRESS, "bring");
-	assert_run(&f, work_reencrypt, "--init-only", -EINVAL, "bring");
+	assert_run(&f, work_reencrypt, "init-only", -EINVAL, "bring");
 }
 
 static void a_resume_asks_before_the_first_commit(void **state)

@@ -112,7 +112,7 @@ static int explain_header_error(const struct work_volume *v, int error,
 /* Nothing here can give a volume another UUID: it can only be the one that was expected. */
 static int check_expected_uuid(const struct work_volume *v)
 {
-	const char *wanted = v->options->target.uuid;
+	const char *wanted = v->options->foreground.uuid;
 
 	if (!wanted || uuid_equal(wanted, v->header->uuid))
 		return 0;
@@ -188,7 +188,7 @@ static int open_data(struct work_volume *v)
 	}
 }
 
-static int find_named(const struct options *o, struct luks_place *ret)
+static int find_named(const struct work_options *o, struct luks_place *ret)
 {
 	_cleanup_free_ char *below = NULL;
 	int r = o->target.device ? 0 : device_of_name(o->target.active_name, &below);
@@ -198,7 +198,7 @@ static int find_named(const struct options *o, struct luks_place *ret)
 
 static int find_place(struct work_volume *v)
 {
-	const struct options *o = v->options;
+	const struct work_options *o = v->options;
 	int r = find_named(o, &v->place);
 
 	if (r < 0)
@@ -236,7 +236,7 @@ static int open_all(struct work_volume *v)
 	return r < 0 ? r : volume_understand(v);
 }
 
-int volume_open(const struct options *o, struct work_volume *ret)
+int volume_open(const struct work_options *o, struct work_volume *ret)
 {
 	struct work_volume v = VOLUME_NONE;
 	int r;

@@ -14,10 +14,10 @@
 #include "luks/lock.h"
 #include "luks/place.h"
 #include "luks/reencrypt.h"
-#include "cli/options.h"
+#include "worker/work-options.h"
 
 struct work_volume {
-	const struct options *options;
+	const struct work_options *options;
 	struct luks_place place;
 	const char *data_path;   /* of @place: for messages */
 	const char *header_path; /* the same without a detached header */
@@ -46,7 +46,7 @@ struct work_volume {
  * Finds the devices and reads the header, without a lock that lasts. Logs what is wrong. The errno
  * says which exit code is right.
  */
-int volume_open(const struct options *o, struct work_volume *ret);
+int volume_open(const struct work_options *o, struct work_volume *ret);
 void volume_close(struct work_volume *v);
 
 /* Is nobody else at it, and could it be had exclusively offline? Only a look; logs -EBUSY. */

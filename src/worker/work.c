@@ -202,10 +202,10 @@ int work_reencrypt(struct work *w)
 
 	if (r < 0)
 		return r;
-	if (v->reenc.state != LUKS_REENC_NONE || v->stacked || w->options->resume_only)
+	if (v->reenc.state != LUKS_REENC_NONE || v->stacked || w->options->foreground.resume_only)
 		return resume_or_settle(w);
 	r = begin(w);
-	if (r < 0 || w->options->init_only)
+	if (r < 0 || w->options->foreground.init_only)
 		return r;
 	r = steps_take_over(&w->steps);
 	return r < 0 ? r : convert(w, false);
@@ -220,7 +220,7 @@ static int recover_locked(struct work *w)
 	const bool clean = is_clean(v);
 	int r = clean ? 0 : convert(w, true);
 
-	if (r < 0 || !w->desk->speaks)
+	if (r < 0 || !w->speaks)
 		return r;
 	if (v->reenc.state == LUKS_REENC_NONE)
 		log_notice("%s: recovered; the re-encryption is complete", v->data_path);
@@ -233,7 +233,7 @@ static int recover_locked(struct work *w)
 /* Only a key can verify the header, but a script without one only wants it to be clean. */
 static int leave_unverified(const struct work *w)
 {
-	if (w->desk->speaks)
+	if (w->speaks)
 		log_notice("%s: nothing to recover; not verified, as no key was given",
 			   w->steps.volume.data_path);
 	return 0;
@@ -269,7 +269,7 @@ int work_recover(struct work *w)
 		return recover(w);
 	if (v->stacked)
 		return steps_settle(&w->steps);
-	if (w->desk->speaks)
+	if (w->speaks)
 		log_notice("%s: nothing to recover", v->data_path);
 	return 0;
 }

@@ -12,8 +12,8 @@
  *
  *     enter:     unlock -> take over -> confirm the position
  *
- * The same order serves a person at a terminal (desk-terminal.h) and the manager (desk-manager.h).
- * Where the two differ, in where keys come from, who agrees, and who watches, a job asks its desk.
+ * The same order serves a person at a terminal and the manager. Where the two differ, in where keys
+ * come from, who agrees, and who watches, a job asks its desk (desk.h).
  *
  * Each job returns 0 or a negative errno, which has been logged.
  */
@@ -25,10 +25,9 @@ struct work;
 
 /* All of it is called with work.steps open. Functions return 0 or a negative errno, and log it. */
 struct desk {
-	bool speaks; /* a person reads what a job has found and done */
 	/* Fills the part of work.steps that steps_open() leaves to the caller. */
 	int (*bring_keys)(struct work *w);
-	/* -ENOKEY: nothing is at hand that could begin or resume the re-encryption. */
+	/* -ENOKEY: no key is known that could begin or resume the re-encryption. */
 	int (*check_keys)(struct work *w);
 	/* Is something at hand to verify a clean header with, which recover has nothing to do with?
 	 */
@@ -48,14 +47,15 @@ struct desk {
 };
 
 struct work {
-	const struct options *options;
+	const struct work_options *options;
 	const struct desk *desk;
-	void *arg; /* the desk's */
+	void *arg;   /* the desk's */
+	bool speaks; /* a person reads what the job has found and done */
 	struct steps steps;
 };
 
 /* @ret is to be closed, whatever becomes of its one job. */
-static inline void work_init(struct work *ret, const struct options *o, const struct desk *d,
+static inline void work_init(struct work *ret, const struct work_options *o, const struct desk *d,
 			     void *arg)
 {
 	*ret = (struct work){.options = o, .desk = d, .arg = arg, .steps.volume = VOLUME_NONE};

@@ -89,6 +89,7 @@ void check_job(const struct worker *w, const struct call *c)
 	case WORKER_LOCK:
 	case WORKER_CHECK:
 	case WORKER_RECOVER:
+	case WORKER_FOREGROUND:
 	case WORKER_JOB_COUNT:
 		break;
 	}

@@ -361,6 +361,7 @@ static void work_on(struct worker *w)
 		do_reverse(w);
 		break;
 	case WORKER_NONE:
+	case WORKER_FOREGROUND:
 	case WORKER_JOB_COUNT:
 		abort();
 	}

@@ -16,7 +16,7 @@ import time
 import luks2
 import sectors
 from programs import (OUR_CALLS, STOCK_CALLS, At, count_calls, execute, fresh, half_way,
-                      kill_points, recrypt_worker, recryptctl, scratch, worker_of)
+                      kill_points, recryptctl, scratch, worker_of)
 from scenarios import SEED, Failed, Skipped, check, run, scenario
 
 MIB = 1 << 20

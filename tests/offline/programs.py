@@ -141,12 +141,6 @@ def recryptctl():
     return os.path.abspath(os.path.join(_build_dir(), "src/ctl/recryptctl"))
 
 
-@functools.cache
-def recrypt_worker():
-    """For what strace counts: it takes the command line of recryptctl, and nobody waits for it."""
-    return os.path.abspath(os.path.join(_build_dir(), "src/worker/recrypt-worker"))
-
-
 def worker_of(pid, limit=120):
     """The worker that the recryptctl @pid has started, once that runs."""
     end = time.monotonic() + limit

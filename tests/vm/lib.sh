@@ -59,11 +59,9 @@ fi
 
 # Where the programs under test are.
 RECRYPTCTL=$BUILD/src/ctl/recryptctl
-# For strace: it takes the same command line, and what it does is not done by a process of its own.
-RECRYPT_WORKER=$BUILD/src/worker/recrypt-worker
 WRITER=$BUILD/tests/vm/writer
 HOSTILE=$BUILD/tests/vm/hostile
-export RECRYPTCTL RECRYPT_WORKER WRITER HOSTILE
+export RECRYPTCTL WRITER HOSTILE
 [ ! -d "$BUILD/src/ctl" ] || PATH=$BUILD/src/ctl:$PATH
 
 FAST_PBKDF=(--pbkdf pbkdf2 --pbkdf-force-iterations 1000)

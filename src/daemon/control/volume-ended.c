@@ -192,6 +192,7 @@ void volume_job_ended(struct volume *v, const struct worker_end *e, enum before 
 	case WORKER_NONE:
 	case WORKER_INSPECT:
 	case WORKER_LOCK:
+	case WORKER_FOREGROUND:
 	case WORKER_JOB_COUNT:
 	default:
 		break;

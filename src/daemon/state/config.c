@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pace/stall.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/closest.h"
@@ -20,7 +21,6 @@
 #include "util/uuid.h"
 #include "cli/options.h"
 
-#define DEFAULT_STALL_TARGET  UINT64_C(50000) /* 50 ms */
 #define DEFAULT_KEY_TIMEOUT   (OPTION_KEY_TIMEOUT * UINT64_C(1000000))
 #define DEFAULT_PROBE_TIMEOUT UINT64_C(30000000) /* 30 s */
 
@@ -330,7 +330,7 @@ static int set_defaults(struct config *c)
 	c->discover_active = c->discover_crypttab = true;
 	c->max_concurrent_per_disk = 1;
 	c->probe_timeout_usec = DEFAULT_PROBE_TIMEOUT;
-	c->defaults.stall_target_usec = DEFAULT_STALL_TARGET;
+	c->defaults.stall_target_usec = STALL_DEFAULT_TARGET;
 	c->defaults.polite = politeness_defaults;
 	c->defaults.provider.token = -1;
 	c->defaults.provider.timeout_usec = DEFAULT_KEY_TIMEOUT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/exit-code.h"
+#include "util/exit-code.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "worker/key-memfd.h"
+#include "util/key-memfd.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -152,4 +153,32 @@ int secret_read_fd(int fd, int stop_fd, size_t max, uint64_t deadline, struct se
 	secret_truncate(s, used);
 	*ret = TAKE_PTR(s);
 	return 0;
+}
+
+int secret_to_fd(const struct secret *s, int *ret)
+{
+	_cleanup_close_ int from = -1, to = -1;
+	int fds[2];
+
+	if (s->size > PIPE_BUF)
+		return key_memfd_new(s, ret);
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	from = fds[0];
+	to = fds[1];
+	/* An empty pipe takes so much as a whole. */
+	if (s->size > 0 && write(to, s->data, s->size) != (ssize_t)s->size)
+		return -EIO;
+	*ret = TAKE_FD(from);
+	return 0;
+}
+
+int secret_from_fd(int fd, size_t max, struct secret **ret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISFIFO(st.st_mode) ? secret_read_fd(fd, -1, max, now_usec(), ret)
+				    : key_memfd_read(fd, max, ret);
 }

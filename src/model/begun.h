@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/options.h"
+#include "model/rotation.h"
 
 /* Strings are never NULL. */
 struct begun {
@@ -22,5 +22,8 @@ struct begun {
 	const char *resilience;
 };
 
-/* Names the option that contradicts @b: -EINVAL. Another resilience is the caller's business. */
-int begun_check(const struct begun *b, const struct options *o);
+/*
+ * Names the option that contradicts @b: -EINVAL. @key_size_option: where the size of the new key
+ * came from, "--key-size" or "--new-key-size". Another resilience is the caller's business.
+ */
+int begun_check(const struct begun *b, const struct rotate_options *z, const char *key_size_option);

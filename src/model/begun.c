@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/begun.h"
+#include "model/begun.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,14 +17,14 @@ static int refuse_option(const struct begun *b, const char *option)
 			   b->device, option);
 }
 
-static int refuse_key_size(const struct begun *b, const struct options *o)
+static int refuse_key_size(const struct begun *b, const struct rotate_options *z,
+			   const char *option)
 {
 	return log_refusal(-EINVAL,
 			   "%s: %s is not what the re-encryption in progress was begun with: the "
 			   "new volume key has %" PRIu32 " bits, and %" PRIu32 " are asked for; "
 			   "leave it out to resume",
-			   b->device, o->keys.new_key_size ? "--new-key-size" : "--key-size",
-			   b->key_size * 8, o->rotation.key_size * 8);
+			   b->device, option, b->key_size * 8, z->key_size * 8);
 }
 
 static bool differs(const char *option, const char *begun)
@@ -33,10 +33,8 @@ static bool differs(const char *option, const char *begun)
 }
 
 /* The worker makes new keyslots only at the beginning, with costs that depend on the machine. */
-static void tell_costs(const struct begun *b, const struct options *o)
+static void tell_costs(const struct begun *b, const struct rotate_options *z)
 {
-	const struct rotate_options *z = &o->rotation;
-
 	if (z->pbkdf_time_ms || z->pbkdf_iterations || z->pbkdf_memory_kib || z->pbkdf_parallel)
 		log_notice(
 			"%s: the keyslots of the new key were made when the re-encryption began; "
@@ -44,10 +42,8 @@ static void tell_costs(const struct begun *b, const struct options *o)
 			b->device);
 }
 
-int begun_check(const struct begun *b, const struct options *o)
+int begun_check(const struct begun *b, const struct rotate_options *z, const char *key_size_option)
 {
-	const struct rotate_options *z = &o->rotation;
-
 	if (*z->cipher && !cipher_spec_same(z->cipher, b->cipher))
 		return refuse_option(b, "--cipher");
 	if (z->sector_size > 0 && z->sector_size != b->sector_size)
@@ -55,7 +51,7 @@ int begun_check(const struct begun *b, const struct options *o)
 	if (z->keep_key && !b->keep_key)
 		return refuse_option(b, "--keep-key");
 	if (z->key_size > 0 && b->key_size > 0 && z->key_size != b->key_size)
-		return refuse_key_size(b, o);
+		return refuse_key_size(b, z, key_size_option);
 	if (differs(z->pbkdf, b->pbkdf))
 		return refuse_option(b, "--pbkdf");
 	if (differs(z->pbkdf_hash, b->pbkdf_hash))
@@ -66,6 +62,6 @@ int begun_check(const struct begun *b, const struct options *o)
 				   "in progress has a journal; add --resilience checksum to change "
 				   "that",
 				   b->device);
-	tell_costs(b, o);
+	tell_costs(b, z);
 	return 0;
 }
