@@ -15,26 +15,26 @@
 #define CUT_MIN     4 /* no text is made shorter than this */
 #define COLUMNS_MAX 32
 
-struct table {
+struct text_table {
 	const struct table_column *const *columns;
 	size_t n_columns, n_rows;
 	char **cells; /* by rows */
 	const char **colours;
 };
 
-int table_new(const struct table_column *const *columns, size_t n, struct table **ret)
+int table_new(const struct table_column *const *columns, size_t n, struct text_table **ret)
 {
-	struct table *t = calloc(1, sizeof(*t));
+	struct text_table *t = calloc(1, sizeof(*t));
 
 	assert(n > 0 && n <= COLUMNS_MAX);
 	if (!t)
 		return -ENOMEM;
-	*t = (struct table){.columns = columns, .n_columns = n};
+	*t = (struct text_table){.columns = columns, .n_columns = n};
 	*ret = t;
 	return 0;
 }
 
-struct table *table_free(struct table *t)
+struct text_table *table_free(struct text_table *t)
 {
 	if (!t)
 		return NULL;
@@ -46,7 +46,7 @@ struct table *table_free(struct table *t)
 	return NULL;
 }
 
-int table_add_row(struct table *t, const char *colour)
+int table_add_row(struct text_table *t, const char *colour)
 {
 	char **cells = reallocarray(t->cells, t->n_rows + 1, t->n_columns * sizeof(*cells));
 	const char **colours;
@@ -63,7 +63,7 @@ int table_add_row(struct table *t, const char *colour)
 	return 0;
 }
 
-int table_set(struct table *t, size_t column, const char *text)
+int table_set(struct text_table *t, size_t column, const char *text)
 {
 	char **cell = &t->cells[(t->n_rows - 1) * t->n_columns + column];
 
@@ -130,12 +130,12 @@ unsigned table_text_width(const char *text)
 	return width;
 }
 
-static const char *cell_of(const struct table *t, size_t row, size_t column)
+static const char *cell_of(const struct text_table *t, size_t row, size_t column)
 {
 	return t->cells[row * t->n_columns + column] ?: "";
 }
 
-static void measure(const struct table *t, const struct table_style *style, unsigned *widths)
+static void measure(const struct text_table *t, const struct table_style *style, unsigned *widths)
 {
 	for (size_t c = 0; c < t->n_columns; c++) {
 		widths[c] = style->legend ? table_text_width(t->columns[c]->head) : 0;
@@ -155,7 +155,7 @@ static unsigned total(const unsigned *widths, size_t n)
 }
 
 /* The column that can best be spared, or one that is not there. */
-static size_t to_spare(const struct table *t, const unsigned *widths)
+static size_t to_spare(const struct text_table *t, const unsigned *widths)
 {
 	size_t found = t->n_columns;
 
@@ -167,7 +167,7 @@ static size_t to_spare(const struct table *t, const unsigned *widths)
 }
 
 /* The widest that may be cut, or one that is not there. */
-static size_t to_cut(const struct table *t, const unsigned *widths)
+static size_t to_cut(const struct text_table *t, const unsigned *widths)
 {
 	size_t found = t->n_columns;
 
@@ -179,7 +179,7 @@ static size_t to_cut(const struct table *t, const unsigned *widths)
 }
 
 /* A column of width 0 is left out. */
-static void fit(const struct table *t, const struct table_style *style, unsigned *widths)
+static void fit(const struct text_table *t, const struct table_style *style, unsigned *widths)
 {
 	size_t c;
 
@@ -214,8 +214,8 @@ static void print_cell(const char *text, unsigned width, bool right, bool last, 
 		pad(width - taken, out);
 }
 
-static void print_row(const struct table *t, const unsigned *widths, size_t last,
-		      const char *(*text)(const struct table *t, size_t row, size_t column),
+static void print_row(const struct text_table *t, const unsigned *widths, size_t last,
+		      const char *(*text)(const struct text_table *t, size_t row, size_t column),
 		      size_t row, FILE *out)
 {
 	bool first = true;
@@ -229,13 +229,13 @@ static void print_row(const struct table *t, const unsigned *widths, size_t last
 	}
 }
 
-static const char *head_of(const struct table *t, size_t row, size_t column)
+static const char *head_of(const struct text_table *t, size_t row, size_t column)
 {
 	(void)row;
 	return t->columns[column]->head;
 }
 
-int table_print(const struct table *t, const struct table_style *style, FILE *out)
+int table_print(const struct text_table *t, const struct table_style *style, FILE *out)
 {
 	unsigned widths[COLUMNS_MAX];
 	size_t last = t->n_columns - 1;

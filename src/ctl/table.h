@@ -22,17 +22,17 @@ struct table_style {
 	bool keep;           /* all columns: somebody has chosen them */
 };
 
-struct table;
+struct text_table;
 
 /* @columns must outlive the table. */
-int table_new(const struct table_column *const *columns, size_t n, struct table **ret);
-struct table *table_free(struct table *t);
+int table_new(const struct table_column *const *columns, size_t n, struct text_table **ret);
+struct text_table *table_free(struct text_table *t);
 
 /* A row of empty texts; those that follow are of it. @colour is an SGR number or NULL. */
-int table_add_row(struct table *t, const char *colour);
-int table_set(struct table *t, size_t column, const char *text);
+int table_add_row(struct text_table *t, const char *colour);
+int table_set(struct text_table *t, size_t column, const char *text);
 
-int table_print(const struct table *t, const struct table_style *style, FILE *out);
+int table_print(const struct text_table *t, const struct table_style *style, FILE *out);
 
 /* Columns of a terminal that @text takes. */
 unsigned table_text_width(const char *text);

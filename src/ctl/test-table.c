@@ -22,7 +22,7 @@ static const struct table_column *const columns[] = {&name, &size, &limit, &devi
 /* Rows of four texts; the caller's to free. */
 static char *printed(const char *const (*rows)[4], size_t n, struct table_style style)
 {
-	struct table *t = NULL;
+	struct text_table *t = NULL;
 	char *text = NULL;
 	size_t length;
 	FILE *f = open_memstream(&text, &length);

@@ -204,7 +204,7 @@ static const char *colour_of(json_object *v)
 	return strcmp(state, "locked") == 0 ? "33" : NULL; /* yellow */
 }
 
-static int add_volume(struct table *t, const struct volume_column *const *columns, size_t n,
+static int add_volume(struct text_table *t, const struct volume_column *const *columns, size_t n,
 		      json_object *v)
 {
 	int r = table_add_row(t, colour_of(v));
@@ -217,7 +217,7 @@ static int add_volume(struct table *t, const struct volume_column *const *column
 	return r;
 }
 
-static int fill(struct table *t, const struct volume_column *const *columns, size_t n,
+static int fill(struct text_table *t, const struct volume_column *const *columns, size_t n,
 		json_object *volumes, bool (*wanted)(json_object *volume))
 {
 	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
@@ -237,7 +237,7 @@ int volume_table_print(json_object *volumes, const char *columns,
 	const struct volume_column *chosen[COLUMNS_MAX] = {};
 	const struct table_column *heads[COLUMNS_MAX] = {};
 	const size_t n = parse_columns(columns, chosen);
-	struct table *t = NULL;
+	struct text_table *t = NULL;
 	int r;
 
 	for (size_t i = 0; i < n; i++)
