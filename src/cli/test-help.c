@@ -131,8 +131,10 @@ static char *entry_of(const char *verb)
 	assert_non_null(section);
 	(void)snprintf(head, sizeof(head), "\n.It Cm %s\n", verb);
 	begin = strstr(section, head);
-	if (!begin)
+	if (!begin) {
 		fail_msg("recryptctl(8) has no entry for %s", verb);
+		return NULL;
+	}
 	end = strstr(begin + 1, "\n.It Cm ");
 	return strndup(begin, end ? (size_t)(end + 1 - begin) : strlen(begin));
 }
@@ -156,8 +158,10 @@ static void check_options(const struct verb_spec *v, const char *entry)
 	/* What OPTIONS says is for these, where it says nothing else. */
 	if (v->verb == VERB_REENCRYPT || v->verb == VERB_RECOVER || v->verb == VERB_CANCEL)
 		return;
-	if (!options)
+	if (!options) {
 		fail_msg("recryptctl(8): %s has no options", v->name);
+		return;
+	}
 	for (const struct option_spec *s = option_specs; s->name; s++) {
 		if (strcmp(s->name, "verbose") == 0 || strcmp(s->name, "debug") == 0)
 			continue;
@@ -177,6 +181,7 @@ static void the_manual_has_each_verb_with_its_options_and_its_example(void **sta
 		if (!v->help)
 			continue;
 		entry = entry_of(v->name);
+		assert_non_null(entry);
 		(void)snprintf(line, sizeof(line), "\nrecryptctl %s%s%s\n", v->name,
 			       *v->example ? " " : "", v->example);
 		assert_has(entry, line);

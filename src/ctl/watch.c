@@ -72,8 +72,8 @@ static int wait_with_reader(struct volume_watch *w, uint64_t usec)
 	struct timespec span;
 	int events = sd_bus_get_events(bus);
 
-	if (fds[0].fd < 0 || events < 0)
-		return fds[0].fd < 0 ? fds[0].fd : events;
+	if (fds[0].fd < 0 || events < 0) /* one that reads and writes by two descriptors has none */
+		return sd_bus_wait(bus, usec);
 	fds[0].events = (short)events;
 	(void)sd_bus_get_timeout(bus, &until);
 	usec = MIN(usec, until == UINT64_MAX ? until : until > now ? until - now : 0);
