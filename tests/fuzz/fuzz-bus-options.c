@@ -20,20 +20,32 @@ static const char *const *names(void)
 			REQUIRE(n < sizeof(found) / sizeof(found[0]) - 1);
 			found[n++] = s->name;
 		}
+	found[n] = "RequestId";
 	return found;
+}
+
+/* What is kept in a file, and shown to everybody. */
+static void require_id(const struct request_id *id)
+{
+	REQUIRE(memchr(id->text, '\0', sizeof(id->text)));
+	for (const char *c = id->text; *c; c++)
+		REQUIRE((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+			(*c >= 'A' && *c <= 'Z') || strchr("-._:", *c));
 }
 
 static void read_rotation(sd_bus_message *m)
 {
 	struct rotate_options o = ROTATE_OPTIONS_NONE;
+	struct request_id id;
 	struct failure f = {};
 
-	if (read_rotate_options(m, &o, &f) < 0) {
+	if (read_rotate_options(m, &o, &id, &f) < 0) {
 		REQUIRE(memchr(f.text, '\0', sizeof(f.text)));
 		return;
 	}
 	REQUIRE(memchr(o.cipher, '\0', sizeof(o.cipher)));
 	REQUIRE(memchr(o.pbkdf_hash, '\0', sizeof(o.pbkdf_hash)));
+	require_id(&id);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -43,14 +55,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sd_bus_message *m = fuzz_message_new(&in, names());
 	struct resume_options resume = {};
 	struct run_choices cancel = {};
+	struct request_id id;
 	struct failure f = {};
 
 	if (which == 0)
 		read_rotation(m);
-	else if (which == 1)
-		(void)read_resume_options(m, &resume, &f);
-	else
-		(void)read_cancel_options(m, &cancel, &f);
+	else if (which == 1 && read_resume_options(m, &resume, &id, &f) == 0)
+		require_id(&id);
+	else if (which == 2 && read_cancel_options(m, &cancel, &id, &f) == 0)
+		require_id(&id);
 	sd_bus_message_unref(m);
 	return 0;
 }

@@ -44,11 +44,20 @@ static void job_free(struct job *j)
 	free(j);
 }
 
+/* No volume of it is there. */
+static bool is_abandoned(const struct job *j, uint64_t now)
+{
+	for (size_t i = 0; i < j->n_members; i++)
+		if (j->members[i].volume)
+			return false;
+	return now > j->created_usec && now - j->created_usec > JOBS_WAIT_USEC;
+}
+
 /* Does the result go, with @later jobs that have ended after it? */
 static bool is_old(const struct jobs *jobs, const struct job *j, size_t later, uint64_t now)
 {
 	if (!job_ended(j))
-		return false;
+		return is_abandoned(j, now);
 	if (now > j->ended_usec && now - j->ended_usec > JOBS_AGE_USEC)
 		return true;
 	return later >= JOBS_KEPT && !accepted_of_job(&jobs->accepted, j->id);

@@ -7,7 +7,8 @@
  *
  * Of those that have ended the last JOBS_KEPT are kept, and those of calls with a RequestId as long
  * as the call is (accepted.h), for JOBS_AGE_USEC at most. Jobs outlive the daemon (kept-text.h):
- * one that had not ended waits, without its volumes, until these are found again.
+ * one that had not ended waits, without its volumes, until these are found again, for
+ * JOBS_WAIT_USEC.
  *
  * A pointer is valid until the observer's removed.
  */
@@ -24,6 +25,8 @@
 
 #define JOBS_KEPT     64
 #define JOBS_AGE_USEC ACCEPTED_AGE_USEC
+/* One that has not ended, and whose volumes never come back, is given up then. */
+#define JOBS_WAIT_USEC (UINT64_C(366) * 86400 * 1000000)
 
 struct volume; /* known here by its address alone */
 

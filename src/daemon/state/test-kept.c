@@ -224,6 +224,26 @@ static void old_results_go(void **state)
 	assert_null(find(&jobs, "old"));
 }
 
+static void a_job_waits_a_year_for_its_volume(void **state)
+{
+	struct volume v = {};
+	const struct job_seat seat = {.volume = &v, .present = &v.job, .uuid = A};
+	struct job *j = new_job(&v, A);
+
+	(void)state;
+	j->created_usec -= JOBS_WAIT_USEC / 2;
+	(void)new_job(&v, B);
+	jobs.first->next->created_usec -= JOBS_WAIT_USEC + 1000000;
+	restart();
+	assert_int_equal(next.n, 2);
+	job_drop_old(&next);
+	assert_int_equal(next.n, 1);
+	next.first->created_usec -= JOBS_WAIT_USEC;
+	assert_non_null(job_volume_found(&next, &seat));
+	job_drop_old(&next);
+	assert_int_equal(next.n, 1); /* its volume is there */
+}
+
 static void the_list_of_calls_is_bounded(void **state)
 {
 	char id[16];
@@ -304,6 +324,7 @@ int main(void)
 		TEST(numbers_are_not_given_again),
 		TEST(results_of_calls_with_an_id_stay_longer),
 		TEST(old_results_go),
+		TEST(a_job_waits_a_year_for_its_volume),
 		TEST(the_list_of_calls_is_bounded),
 		TEST(ids_are_of_a_few_characters),
 		TEST(what_is_wrong_is_left_out),
