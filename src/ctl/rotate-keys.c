@@ -130,6 +130,26 @@ static bool is_meant(struct client *c, const struct options *o, json_object *vol
 	return false;
 }
 
+/* Volumes that are rotated together do not wait for keys: one without would end all. */
+static int refuse_locked(const char *name, json_object *volume)
+{
+	if (!is_at_rest(volume) || json_number(volume, "Unlocked") ||
+	    strcmp(json_text(volume, "KeyProvider"), "none") != 0)
+		return 0;
+	return log_refusal(-ENOKEY,
+			   "%s: is locked: unlock it first: recryptctl unlock %s; none of the "
+			   "volumes was touched",
+			   name, name);
+}
+
+static int refuse_member(struct client *c, const struct options *o, const char *name,
+			 json_object *volume)
+{
+	int r = refuse_locked(name, volume);
+
+	return r < 0 ? r : refuse_losses(c, o, json_text(volume, "Path"), name, volume);
+}
+
 int rotation_keys_of_all(struct client *c, const struct options *o)
 {
 	json_object *volumes;
@@ -143,7 +163,7 @@ int rotation_keys_of_all(struct client *c, const struct options *o)
 
 		r = name ? 0 : -ENOMEM;
 		if (r == 0 && is_meant(c, o, v))
-			r = refuse_losses(c, o, json_text(v, "Path"), name, v);
+			r = refuse_member(c, o, name, v);
 		result = r < 0 ? r : result;
 	}
 	json_object_put(volumes);

@@ -237,6 +237,26 @@ static void what_fits_no_row_is_refused(void **state)
 	assert_false(z.may_weaken);
 }
 
+static void rotations_that_differ_in_any_setting_differ(void **state)
+{
+	const struct rotate_options none = ROTATE_OPTIONS_NONE;
+	struct rotate_options o = none;
+
+	(void)state;
+	assert_true(rotate_options_equal(&o, &none));
+	(void)memset(o.cipher + 1, 'x', sizeof(o.cipher) - 2); /* behind its end */
+	assert_true(rotate_options_equal(&o, &none));
+	for (const struct setting *s = rotation_settings; s->name; s++) {
+		o = none;
+		*((char *)&o + s->where) ^= 1;
+		if (rotate_options_equal(&o, &none))
+			fail_msg("%s makes no difference", s->name);
+	}
+	o = none;
+	o.run.verify = CHOICE_NO;
+	assert_false(rotate_options_equal(&o, &none));
+}
+
 /* Names of files are bytes: both ways of sending them come back the same. */
 static void names_of_files_are_bytes(void **state)
 {
@@ -360,6 +380,7 @@ int main(void)
 		cmocka_unit_test(names_and_places_are_unambiguous),
 		cmocka_unit_test(what_fits_no_row_is_refused),
 		cmocka_unit_test(names_of_files_are_bytes),
+		cmocka_unit_test(rotations_that_differ_in_any_setting_differ),
 		cmocka_unit_test(a_rotation_has_the_say_over_the_configuration),
 		cmocka_unit_test(callers_can_look_up_each_setting),
 		cmocka_unit_test(users_can_look_up_each_option),

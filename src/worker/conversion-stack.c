@@ -54,6 +54,14 @@ static int refuse_other_key(const struct work_volume *v)
 			   v->name, v->data_path, v->header_path, v->name);
 }
 
+static int refuse_gone(const struct work_volume *v, int error)
+{
+	return log_refusal(error,
+			   "%s: the disk is gone; connect it again, close %s and open it from "
+			   "there, then: recryptctl reencrypt --resume-only %s",
+			   v->data_path, v->name, v->arguments);
+}
+
 static int explain_stack_error(const struct work_volume *v, int error)
 {
 	switch (error) {
@@ -97,6 +105,8 @@ static int explain_stack_error(const struct work_volume *v, int error)
 			  v->name, v->reenc.boundary, v->arguments);
 		return error;
 	default:
+		if (device_is_gone(&v->data))
+			return refuse_gone(v, error);
 		return log_error_errno(error, "%s: cannot stack the devices for re-encryption",
 				       v->name);
 	}
