@@ -28,13 +28,13 @@ def run(command, **how):
     return done.stdout
 
 
-def measured(command):
+def measured(command, env=None):
     """Wall seconds, CPU seconds and peak resident bytes of @command, its children not counted."""
     with tempfile.TemporaryFile("w+") as output:
         begin = time.monotonic()
         with open(os.devnull, "rb") as nothing:
             process = subprocess.Popen(command, stdin=nothing, stdout=output,
-                                       stderr=subprocess.STDOUT)
+                                       stderr=subprocess.STDOUT, env=env)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begin
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A disk in memory whose requests end when a model of a disk says so (disk-model.h), as a file
- * system with two files:
+ * system with three files:
  *
  *     disk    the disk. With O_DIRECT the kernel splits a large request into such of 1 MiB, which
- * are under way together, as it does for a block device. log     one line for each request since
- * the log was last written to: R, W, F or B (write-back by the disk itself), offset, size, then the
- * times of arrival, start, end and done.
+ *             are under way together, as it does for a block device
+ *     flush   fsync() of it flushes the disk, and keeps no write away (disk-flush.c)
+ *     log     one line for each request since the log was last written to: R, W, F or B (write-back
+ *             by the disk itself), offset, size, then the times of arrival, start, end and done
  *
  * The model's clock follows the monotonic clock. A thread that wakes up late moves no event of the
  * model: the next one begins where the one before ended. With slow_motion=N a second of the model
@@ -30,7 +31,7 @@
 
 #include "disk-model.h"
 
-enum { ROOT = FUSE_ROOT_ID, DISK, LOG };
+enum { ROOT = FUSE_ROOT_ID, DISK, LOG, FLUSH };
 
 struct pending {
 	struct disk_request request;
@@ -186,7 +187,7 @@ static bool get_attributes(fuse_ino_t ino, struct stat *ret)
 	*ret = (struct stat){.st_ino = ino, .st_nlink = 1, .st_blksize = 4096};
 	if (ino == ROOT)
 		ret->st_mode = S_IFDIR | 0755;
-	else if (ino == DISK || ino == LOG)
+	else if (ino == DISK || ino == LOG || ino == FLUSH)
 		ret->st_mode = S_IFREG | 0600;
 	if (ino == DISK) {
 		ret->st_size = disk.size;
@@ -213,6 +214,8 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		e.ino = DISK;
 	else if (strcmp(name, "log") == 0)
 		e.ino = LOG;
+	else if (strcmp(name, "flush") == 0)
+		e.ino = FLUSH;
 	if (get_attributes(e.ino, &e.attr))
 		fuse_reply_entry(req, &e);
 	else
@@ -288,7 +291,7 @@ static void on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 {
 	(void)datasync;
 	(void)fi;
-	if (ino == DISK)
+	if (ino == DISK || ino == FLUSH)
 		submit(req, DISK_FLUSH, 0, 0);
 	else
 		fuse_reply_err(req, 0);

@@ -107,6 +107,11 @@ class Disk:
     def path(self):
         return os.path.join(self.mounted, "disk")
 
+    def environment(self):
+        """Of programs that work on the disk: see disk-flush.c."""
+        library = os.path.join(os.path.dirname(self.program), "disk-flush.so")
+        return {**os.environ, "DISK_FLUSH": self.mounted, "LD_PRELOAD": library}
+
     def clear_log(self):
         with open(os.path.join(self.mounted, "log"), "w", encoding="ascii") as log:
             log.write("\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-EXTRA_DIST += bench/README.md bench/common.py bench/disk_models.py bench/disk_trace.py bench/disks \
+EXTRA_DIST += bench/README.md bench/common.py bench/disk-flush.c bench/disk_models.py bench/disk_trace.py bench/disks \
 	bench/disks_plot.py bench/foreground.py bench/latency.py bench/offline bench/online bench/plot.py \
 	bench/thin
 
@@ -19,6 +19,13 @@ noinst_PROGRAMS += bench/disk-fuse
 bench_disk_fuse_SOURCES = bench/disk-fuse.c $(DISK_MODEL)
 bench_disk_fuse_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE3_CFLAGS)
 bench_disk_fuse_LDADD = $(FUSE3_LIBS) -lm
+# A library to preload, so that flushes and writes of the file go side by side.
+noinst_DATA = bench/disk-flush.so
+CLEANFILES += bench/disk-flush.so
+bench/disk-flush.so: bench/disk-flush.c
+	$(AM_V_at)$(MKDIR_P) bench
+	$(AM_V_CCLD)$(CC) $(CPPFLAGS) $(LIBURING_CFLAGS) -std=gnu17 -Wall -Wextra $(CFLAGS) -shared -fPIC \
+		-o $@ $(srcdir)/bench/disk-flush.c
 endif
 
 # The worker with a freezer that has nobody to keep away: a closed volume is converted as an open one.
