@@ -35,10 +35,10 @@ bool luks_binding_dies_with_keyslot(const char *type)
 
 static void copy_clean(char ret[static LUKS_BINDING_SIZE], const char *type)
 {
-	size_t n = 0;
+	const size_t n = strnlen(type, LUKS_BINDING_SIZE - 1);
 
-	for (; type[n] && n < LUKS_BINDING_SIZE - 1; n++)
-		ret[n] = isalnum((unsigned char)type[n]) || strchr("._-", type[n]) ? type[n] : '?';
+	for (size_t i = 0; i < n; i++)
+		ret[i] = isalnum((unsigned char)type[i]) || strchr("._-", type[i]) ? type[i] : '?';
 	ret[n] = '\0';
 }
 

@@ -97,10 +97,27 @@ int volume_refuse_unseen(struct volume *v, struct failure *f)
 				 v->place.device);
 }
 
+/*
+ * The rotation that was asked for has not begun: nothing is in the header but the wish, since the
+ * worker has none of its passphrases, or not all.
+ */
+static bool awaits_keys(const struct volume *v)
+{
+	const struct record *r = &v->token.record;
+
+	return !header_in_reencryption(&v->header) && !v->header.unseen && r->has_queued &&
+	       !r->foreign && !*r->held && !v->group && v->worker.job != WORKER_PREPARE &&
+	       !keys_suffice(&v->keys);
+}
+
 /* A second rotation, to come after the one that is there. */
 static int queue_rotation(struct volume *v, const struct rotate_options *options, struct failure *f,
 			  struct job **ret_job)
 {
+	if (!options->queue && awaits_keys(v) && *v->keys.reason)
+		return failure_set(f, -ERROR_IN_PROGRESS,
+				   "%s: a rotation is under way, and waits: %.400s",
+				   v->place.device, v->keys.reason);
 	if (!options->queue)
 		return failure_set(f, -ERROR_IN_PROGRESS,
 				   "%s: a rotation is under way; wait for it, cancel it, or queue "
@@ -118,19 +135,6 @@ static int queue_rotation(struct volume *v, const struct rotate_options *options
 	(void)volume_record_changed(v);
 	*ret_job = v->job;
 	return 0;
-}
-
-/*
- * The rotation that was asked for has not begun: nothing is in the header but the wish, since the
- * worker has none of its passphrases, or not all.
- */
-static bool awaits_keys(const struct volume *v)
-{
-	const struct record *r = &v->token.record;
-
-	return !header_in_reencryption(&v->header) && !v->header.unseen && r->has_queued &&
-	       !r->foreign && !*r->held && !v->group && v->worker.job != WORKER_PREPARE &&
-	       !keys_suffice(&v->keys);
 }
 
 /* What is asked for besides the agreement that keyslots are lost. */
