@@ -247,6 +247,24 @@ int bus_add_objects(struct bus *b, sd_bus *bus)
 	return r < 0 ? r : log_control_add(bus);
 }
 
+/*
+ * Not before the first look at all devices is over: the bus keeps what is asked of a service that
+ * it starts until then, and nobody is told that there are no volumes.
+ */
+static int request_name(struct bus *b, sd_bus *bus)
+{
+	return sd_bus_request_name_async(bus, NULL, BUS_NAME, 0, on_name, b);
+}
+
+static void manager_ready(struct manager *m, void *userdata)
+{
+	struct bus *b = userdata;
+
+	(void)m;
+	if (b->bus && request_name(b, b->bus) < 0)
+		connect_later(b);
+}
+
 /* Nothing here waits: what is sent before the connection stands is sent when it does. */
 static int connect_bus(struct bus *b)
 {
@@ -264,7 +282,7 @@ static int connect_bus(struct bus *b)
 				"org.freedesktop.DBus.Local", "Disconnected", on_disconnected, b);
 	if (r < 0)
 		return r;
-	r = sd_bus_request_name_async(bus, NULL, BUS_NAME, 0, on_name, b);
+	r = manager_is_ready(b->manager) ? request_name(b, bus) : 0;
 	if (r < 0)
 		return r;
 	r = sd_bus_attach_event(bus, b->manager->event, SD_EVENT_PRIORITY_NORMAL + 10);
@@ -330,6 +348,7 @@ int bus_new(struct manager *m, struct bus **ret)
 {
 	_cleanup_(bus_freep) struct bus *b = calloc(1, sizeof(*b));
 	struct manager_observer observer = {
+		.ready = manager_ready,
 		.manager_changed = manager_changed,
 		.volume_added = volume_added,
 		.volume_changed = volume_changed,

@@ -91,6 +91,8 @@ static void tell_ready(struct manager *m)
 		log_warning("a device does not answer; not all volumes are known yet");
 	c->ready = true;
 	c->ready_limit = sd_event_source_disable_unref(c->ready_limit);
+	if (c->observer.ready)
+		c->observer.ready(m, c->observer.userdata);
 	store_notify_ready();
 }
 

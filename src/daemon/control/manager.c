@@ -156,6 +156,11 @@ static int begin_discovery(struct manager *m)
 	return r < 0 ? r : 0;
 }
 
+bool manager_is_ready(const struct manager *m)
+{
+	return m->core->ready;
+}
+
 int manager_start(struct manager *m)
 {
 	char uuid[37];

@@ -28,6 +28,7 @@ struct config;
  * else about an object. An observer may call verbs, but not from removed.
  */
 struct manager_observer {
+	void (*ready)(struct manager *m, void *userdata); /* once: manager_is_ready() */
 	void (*manager_changed)(struct manager *m, uint64_t what, void *userdata);
 	void (*volume_added)(struct volume *v, void *userdata);
 	void (*volume_changed)(struct volume *v, uint64_t what, void *userdata);
@@ -76,6 +77,9 @@ void manager_set_observer(struct manager *m, const struct manager_observer *obse
  * wait for what stands in crypttab.
  */
 int manager_start(struct manager *m);
+
+/* The first look at all devices is over, or takes too long. */
+bool manager_is_ready(const struct manager *m);
 
 /* Stops all workers at a hotzone boundary; @done is called when none is left. */
 void manager_stop(struct manager *m, void (*done)(void *userdata), void *userdata);
