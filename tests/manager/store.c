@@ -314,6 +314,12 @@ const char *discover_uuid_of(const struct discover *d, const char *name)
 	return "";
 }
 
+bool discover_is_reading(const struct discover *d)
+{
+	(void)d;
+	return false;
+}
+
 void discover_mappings(struct discover *d)
 {
 	(void)d;

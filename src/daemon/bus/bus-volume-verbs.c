@@ -177,15 +177,17 @@ static void check_done(struct volume *v, int error, const struct failure *f,
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	struct call *c = userdata;
+	struct worker_end shown = *end;
 
-	(void)v;
 	if (error < 0) {
 		call_reply_failure(c, error, f);
 		return;
 	}
+	shown.check.estimated_usec =
+		volume_estimate(v, end->look.progress.bytes_total, end->check.estimated_usec);
 	reply = call_new_reply(c);
 	if (reply)
-		call_reply_message(c, reply, append_check(reply, end));
+		call_reply_message(c, reply, append_check(reply, &shown));
 }
 
 static int parse_check(sd_bus_message *m, struct arguments *a, struct failure *f)

@@ -227,6 +227,24 @@ static void seek(struct manager *m, struct volume *v)
 	look_elsewhere(m, v, by_uuid ?: found.first);
 }
 
+/* Once for each reading of the configuration, when all is known that can be found. */
+static void tell_unused(struct manager *m)
+{
+	if (m->core->absent.unused_told || m->core->probes.first ||
+	    discover_is_reading(m->core->discover))
+		return;
+	m->core->absent.unused_told = true;
+	for (size_t i = 0; i < m->config->n_volumes; i++) {
+		const struct volume_config *c = &m->config->volumes[i];
+		_cleanup_free_ char *where = config_section_text(m->config, c->uuid);
+
+		if (where && !c->device && !manager_volume_by_uuid(m, c->uuid))
+			log_notice("%s: no volume %s is known; the section has no effect until one "
+				   "is",
+				   where, c->uuid);
+	}
+}
+
 void absent_seek(struct manager *m)
 {
 	const struct probes *p = &m->core->probes;
@@ -241,12 +259,15 @@ void absent_seek(struct manager *m)
 		seek(m, v);
 	}
 	absent_clear(&m->core->absent);
+	if (!any)
+		tell_unused(m);
 	if (any)
 		discover_mappings(m->core->discover); /* it may be open, whatever its device is */
 }
 
 void absent_apply_config(struct manager *m)
 {
+	m->core->absent.unused_told = false;
 	for (struct volume *v = m->volumes, *next; v; v = next) {
 		const struct volume_config *c = config_find_volume(m->config, v->uuid);
 

@@ -12,6 +12,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "daemon/state/failure.h"
 #include "proto/messages.h"
 
@@ -23,6 +25,7 @@ struct volume_config;
 /* Other volumes than those that were looked for, at the paths of the latter. */
 struct absent {
 	struct sighting *first;
+	bool unused_told; /* sections whose volume nobody knows */
 };
 
 void absent_clear(struct absent *a);

@@ -36,6 +36,7 @@ struct request {
 	struct request *next;
 	enum request_kind kind;
 	bool sent;         /* to the worker */
+	bool asked;        /* of check: the key provider, for this alone */
 	uint64_t sequence; /* of the record */
 	int fd;            /* of unlock, or -1 */
 	struct unlock_options unlock;
@@ -222,6 +223,8 @@ struct request *request_to_send(struct volume *v);
 /* The same for Lock() alone, which need not wait for others. */
 struct request *request_lock_to_send(struct volume *v);
 bool request_pending(const struct volume *v);
+/* A dry run that the provider was asked for; NULL: none. */
+const struct request *request_check_asked(const struct volume *v);
 
 /* group.c */
 void group_member_prepared(struct volume *v);

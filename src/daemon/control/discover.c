@@ -259,6 +259,11 @@ static void list_mappings(struct manager *m)
 		(void)log_warning_errno(r, "open mappings cannot be listed");
 }
 
+bool discover_is_reading(const struct discover *d)
+{
+	return d && d->crypttab;
+}
+
 void discover_mappings(struct discover *d)
 {
 	if (d && !d->manager->options->no_devices)
@@ -282,6 +287,7 @@ static void on_crypttab(void *userdata, const struct file_answer *a)
 	if (a->error == 0 && crypttab_parse(a->text, a->size, on_crypttab_entry, d) < 0)
 		log_error("out of memory");
 	d->crypttab = file_reader_free(d->crypttab);
+	turn_mark(&d->manager->core->turn, 0);
 	if (again)
 		read_crypttab(d);
 }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "daemon/control/manager.h"
 #include "util/cleanup.h"
 
@@ -17,6 +19,9 @@ struct discover;
 int discover_new(struct manager *m, struct discover **ret);
 struct discover *discover_free(struct discover *d);
 DEFINE_CLEANUP(struct discover, discover_free)
+
+/* Is crypttab being read, which may name more volumes? @d may be NULL. */
+bool discover_is_reading(const struct discover *d);
 
 /* Those that are open, once more. @d may be NULL. */
 void discover_mappings(struct discover *d);

@@ -9,6 +9,20 @@
 #include "util/cleanup.h"
 #include "util/error.h"
 
+/* One alone would wait for its key; all of a group would be taken back for it. */
+static int refuse_locked(const struct volume *v, struct failure *f)
+{
+	const struct config *c = v->manager->config;
+
+	if (keys_are_held(&v->keys) ||
+	    config_for_volume(c, v->uuid)->provider.kind != PROVIDER_NONE)
+		return 0;
+	return failure_set(f, -ENOKEY,
+			   "%s: is locked: unlock it first, with recryptctl unlock; none of the "
+			   "volumes was touched",
+			   v->place.device);
+}
+
 static int refuse_member(struct volume *v, const struct rotate_options *options, struct failure *f)
 {
 	int r = volume_refuse_absent(v, f);
@@ -22,7 +36,10 @@ static int refuse_member(struct volume *v, const struct rotate_options *options,
 	if (r < 0)
 		return r;
 	r = volume_refuse_unseen(v, f);
-	return r < 0 ? r : volume_check_rotation(v, options, f);
+	if (r < 0)
+		return r;
+	r = volume_check_rotation(v, options, f);
+	return r < 0 ? r : refuse_locked(v, f);
 }
 
 static int collect_members(struct manager *m, const struct volume_filter *filter,

@@ -153,7 +153,26 @@ static void a_daemon_that_ends_begins_nothing(void **state)
 	expect_refused(m, NULL, &options, -ERROR_SHUTTING_DOWN);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, test_begin, test_end)
+/* Nobody has to unlock them first. */
+static int begin_with_a_provider(void **state)
+{
+	int r = test_begin(state);
+
+	((struct manager *)*state)->config->defaults.provider.kind = PROVIDER_KEY_FILE;
+	return r;
+}
+
+static void a_locked_one_refuses_for_all(void **state)
+{
+	struct manager *m = *state;
+
+	m->config->defaults.provider.kind = PROVIDER_NONE;
+	(void)test_volume(m, TEST_UUID_1);
+	(void)test_volume(m, TEST_UUID_2);
+	expect_refused(m, NULL, &options, -ENOKEY);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin_with_a_provider, test_end)
 
 int main(void)
 {
@@ -166,6 +185,7 @@ int main(void)
 		TEST(options_that_one_cannot_have_refuse_for_all),
 		TEST(a_deadline_that_cannot_be_is_refused),
 		TEST(a_daemon_that_ends_begins_nothing),
+		TEST(a_locked_one_refuses_for_all),
 	};
 
 	log_init("test-rotate-all", LOG_EMERG);

@@ -211,6 +211,22 @@ static void the_end_counts_in_windows(void **state)
 	assert_int_equal(volume_end_at_rate(v), START + 25 * HOUR);
 }
 
+static void an_estimate_knows_limits_and_windows(void **state)
+{
+	struct volume *v = *state;
+
+	assert_int_equal(volume_estimate(v, 1000, 0), 0); /* nobody has measured anything */
+	assert_int_equal(volume_estimate(v, 1000, 7), 7);
+	v->settings.rate_limit = 10;
+	assert_int_equal(volume_estimate(v, 1000, 7), 100 * SECOND);
+	x.manager.rate_limit = 5;
+	assert_int_equal(volume_estimate(v, 1000, 7), 200 * SECOND);
+	assert_int_equal(volume_estimate(v, 1000, 300 * SECOND), 300 * SECOND);
+	configure("Window", "01:00 for 2h");
+	assert_int_equal(volume_estimate(v, 1000, 0), HOUR + 200 * SECOND);
+	assert_int_equal(volume_estimate(v, 5 * 3 * 3600, 0), 26 * HOUR); /* three hours */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -226,6 +242,7 @@ int main(void)
 		TEST(it_comes_at_risk_while_nothing_is_done),
 		TEST(who_goes_back_has_no_deadline),
 		TEST(the_end_counts_in_windows),
+		TEST(an_estimate_knows_limits_and_windows),
 	};
 
 	(void)setenv("TZ", "UTC", 1);

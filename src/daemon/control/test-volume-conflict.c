@@ -187,6 +187,7 @@ static void a_conflict_takes_its_group_back(void **state)
 	struct failure f;
 	struct job *j;
 
+	m->config->defaults.provider.kind = PROVIDER_KEY_FILE;
 	assert_int_equal(manager_rotate_all(m, NULL, &options, &f, &j), 0);
 	put_old_header_back(v);
 	assert_int_equal(j->state, JOB_FAILED);

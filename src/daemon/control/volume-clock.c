@@ -230,3 +230,16 @@ uint64_t volume_end_at_rate(const struct volume *v)
 		(uint64_t)((double)volume_bytes_left(v) / (double)v->progress.rate * 1e6));
 	return end == CALENDAR_NEVER ? 0 : end;
 }
+
+uint64_t volume_estimate(const struct volume *v, uint64_t bytes, uint64_t fastest_usec)
+{
+	const struct politeness *p = politeness_of(v);
+	const uint64_t now = wall_clock_usec();
+	const uint64_t usec = MAX(fastest_usec, deadline_least(bytes, allowed_rate(v)));
+	uint64_t end;
+
+	if (usec == 0)
+		return 0;
+	end = windows_after(p->windows, p->n_windows, now, usec);
+	return end == CALENDAR_NEVER ? 0 : end - now;
+}

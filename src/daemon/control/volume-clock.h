@@ -35,6 +35,11 @@ uint64_t volume_next_look(const struct volume *v);
 /* When the work is done at the present rate, in its windows; 0: not known. */
 uint64_t volume_end_at_rate(const struct volume *v);
 /*
+ * How long a rotation of @bytes would take that begins now, microseconds: with its limits and in
+ * its windows, and @fastest_usec at least, which is what its worker has measured; 0: not known.
+ */
+uint64_t volume_estimate(const struct volume *v, uint64_t bytes, uint64_t fastest_usec);
+/*
  * Of the one that is open, else of the next one; CALENDAR_NEVER: none is to come. 0: none at all.
  */
 uint64_t volume_end_of_next_window(const struct volume *v);

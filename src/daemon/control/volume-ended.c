@@ -5,8 +5,10 @@
 
 #include "daemon/control/core.h"
 #include "daemon/control/events.h"
+#include "proto/error-name.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/text.h"
 
 static bool no_key(int error)
 {
@@ -51,7 +53,32 @@ static void get_keys_ended(struct volume *v, const struct worker_end *e)
 	keys_got(&v->keys, e->job == WORKER_UNLOCK, v->header.missing_keyslots);
 	/* A provider's, or those of who asked an earlier manager, may come when the rotation has
 	 * been taken back. */
-	if (!asked_for && !header_in_reencryption(&v->header) && !v->token.record.has_queued)
+	if (!asked_for && !header_in_reencryption(&v->header) && !v->token.record.has_queued &&
+	    !request_check_asked(v))
+		volume_use_up_keys(v);
+}
+
+/*
+ * What the provider has given for the dry run alone is forgotten with it; that it has given nothing
+ * is what the rotation would wait for.
+ */
+static void check_ended(struct volume *v, const struct worker_end *e)
+{
+	const bool asked = request_check_asked(v);
+	struct worker_end shown = *e;
+
+	if (asked && !keys_are_held(&v->keys) && *v->keys.reason) {
+		(void)text_copy(shown.check.obstacle.text, sizeof(shown.check.obstacle.text),
+				v->keys.reason);
+		(void)text_copy(shown.check.obstacle.name, sizeof(shown.check.obstacle.name),
+				error_name(-ENOKEY));
+	}
+	request_ended(v, REQUEST_CHECK, e->error, &e->failure, &shown);
+	if (!asked || request_check_asked(v))
+		return;
+	keys_ask_again(&v->keys);
+	if (keys_are_held(&v->keys) && !header_in_reencryption(&v->header) &&
+	    !v->token.record.has_queued)
 		volume_use_up_keys(v);
 }
 
@@ -170,7 +197,7 @@ void volume_job_ended(struct volume *v, const struct worker_end *e, enum before 
 		get_keys_ended(v, e);
 		break;
 	case WORKER_CHECK:
-		request_ended(v, REQUEST_CHECK, e->error, &e->failure, e);
+		check_ended(v, e);
 		break;
 	case WORKER_PREPARE:
 		prepare_ended(v, e);

@@ -210,3 +210,11 @@ bool request_pending(const struct volume *v)
 {
 	return v->requests != NULL;
 }
+
+const struct request *request_check_asked(const struct volume *v)
+{
+	for (const struct request *q = v->requests; q; q = q->next)
+		if (q->kind == REQUEST_CHECK && q->asked)
+			return q;
+	return NULL;
+}

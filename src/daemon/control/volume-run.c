@@ -73,13 +73,34 @@ static int check_skip(const struct volume *v, const struct run_choices *run, con
 			   v->place.device, bad);
 }
 
+/* What no header could make possible; the worker has the last word on all else. */
+static int check_values(const struct volume *v, const struct rotate_options *o, struct failure *f)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789-_:(),./";
+	const uint32_t size = o->sector_size;
+
+	if (size != 0 && size != 512 && size != 1024 && size != 2048 && size != 4096)
+		return failure_set(f, -EINVAL,
+				   "%s: SectorSize must be 512, 1024, 2048 or 4096, not %u",
+				   v->place.device, size);
+	if (o->cipher[strspn(o->cipher, letters)] || *o->cipher == '-')
+		return failure_set(f, -EINVAL,
+				   "%s: Cipher \"%.64s\" is none; one is such as aes-xts-plain64",
+				   v->place.device, o->cipher);
+	return 0;
+}
+
 int volume_check_rotation(const struct volume *v, const struct rotate_options *options,
 			  struct failure *f)
 {
+	int r = check_values(v, options, f);
 	/* One that is queued begins with what the present one leaves. */
 	const char *old_cipher = *v->header.parameters.new_cipher ? v->header.parameters.new_cipher
 								  : v->header.parameters.old_cipher;
 
+	if (r < 0)
+		return r;
 	return check_skip(v, &options->run, old_cipher,
 			  *options->cipher ? options->cipher : old_cipher, f);
 }

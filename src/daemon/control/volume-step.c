@@ -36,6 +36,7 @@ struct volume_facts volume_facts(const struct volume *v)
 		.cancel = v->token.record.cancel,
 		.held = *v->token.record.held != '\0',
 		.outside = v->clock.outside,
+		.checking = request_check_asked(v),
 		.run_changed = volume_run_has_changed(v),
 		.paused = m->core->rest.paused || m->stopping || v->worker.retry.due,
 		.trouble = v->trouble.kind,
@@ -316,6 +317,17 @@ static bool may_be_interrupted(enum worker_job job)
 	       job == WORKER_CHECK || job == WORKER_PREPARE;
 }
 
+/* A dry run is to find what the rotation would, which asks the provider. */
+static bool asks_provider_first(struct volume *v, struct request *q)
+{
+	if (q->kind != REQUEST_CHECK || q->asked || keys_are_held(&v->keys) ||
+	    header_in_reencryption(&v->header) || !keys_provider_is_left(&v->keys) ||
+	    config_for_volume(v->manager->config, v->uuid)->provider.kind == PROVIDER_NONE)
+		return false;
+	q->asked = true;
+	return true;
+}
+
 /* All that goes to the worker in this turn. */
 static void talk_to_worker(struct volume *v, enum volume_action action)
 {
@@ -329,7 +341,9 @@ static void talk_to_worker(struct volume *v, enum volume_action action)
 		q = request_to_send(v);
 	else if (v->worker.link && may_be_interrupted(v->worker.job))
 		q = request_lock_to_send(v);
-	if (q)
+	if (q && asks_provider_first(v, q))
+		ask_for_keys(v);
+	else if (q)
 		send_request(v, q);
 	else if (v->worker.link)
 		carry_out(v, action);

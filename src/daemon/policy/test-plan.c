@@ -53,6 +53,14 @@ static void nothing_is_done_to_what_is_not_there(void **state)
 	       .keys = true, .prepare_turn = true);
 }
 
+static void a_dry_run_is_given_the_keys_that_a_rotation_would_get(void **state)
+{
+	(void)state;
+	EXPECT(VOLUME_IDLE, ACTION_STOP, LINE_NONE, .at_work = WORKER_USE_PROVIDER);
+	EXPECT(VOLUME_IDLE, ACTION_NONE, LINE_NONE, .at_work = WORKER_USE_PROVIDER,
+	       .checking = true);
+}
+
 static void preparing_is_stopped_when_it_is_in_vain(void **state)
 {
 	(void)state;
@@ -236,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rotation_takes_its_way),
 		cmocka_unit_test(nothing_is_done_to_what_is_not_there),
+		cmocka_unit_test(a_dry_run_is_given_the_keys_that_a_rotation_would_get),
 		cmocka_unit_test(preparing_is_stopped_when_it_is_in_vain),
 		cmocka_unit_test(without_a_key_it_asks_and_then_waits),
 		cmocka_unit_test(a_provider_is_not_waited_for_when_its_key_is_not_wanted_any_more),

@@ -123,7 +123,7 @@ struct volume_step volume_decide(const struct volume_facts *f)
 	    (!idle && (f->trouble == TROUBLE_FAILED || !f->supported)))
 		return step(VOLUME_FAILED, ACTION_NONE, LINE_NONE);
 	s = idle ? decide_idle(f) : decide_standing(f);
-	if (f->at_work == WORKER_USE_PROVIDER && s.line != LINE_PREPARE)
+	if (f->at_work == WORKER_USE_PROVIDER && s.line != LINE_PREPARE && !f->checking)
 		s.action = ACTION_STOP; /* that may take long, and nobody wants the key any more */
 	else if (f->at_work != WORKER_NONE && s.action != ACTION_STOP) /* it first has to end */
 		s.action = ACTION_NONE;

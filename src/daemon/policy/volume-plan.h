@@ -64,6 +64,7 @@ struct volume_facts {
 	bool suspended, cancel, held; /* of the record */
 	bool outside;                 /* of its windows */
 	bool run_changed;             /* what converts was told other options than hold now */
+	bool checking;                /* a dry run waits for what the provider says */
 	bool paused;                  /* the host sleeps or the manager ends */
 	enum volume_trouble_kind trouble;
 	bool keys;         /* at hand */
