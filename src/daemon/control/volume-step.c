@@ -324,6 +324,8 @@ static bool asks_provider_first(struct volume *v, struct request *q)
 	    header_in_reencryption(&v->header) || !keys_provider_is_left(&v->keys) ||
 	    config_for_volume(v->manager->config, v->uuid)->provider.kind == PROVIDER_NONE)
 		return false;
+	/* A next manager must not find a worker with the key. */
+	worker_slot_abandon(&v->worker);
 	q->asked = true;
 	return true;
 }
@@ -334,7 +336,8 @@ static void talk_to_worker(struct volume *v, enum volume_action action)
 	struct request *q = NULL;
 
 	/* Worth finding again, unless it has keys that nobody needs any more. */
-	if (v->keys.state != KEYS_SPENT && (action != ACTION_NONE || request_pending(v)))
+	if (v->keys.state != KEYS_SPENT && !request_check_asked(v) &&
+	    (action != ACTION_NONE || request_pending(v)))
 		worker_slot_keep(&v->worker);
 	write_record(v);
 	if (v->worker.link && v->worker.job == WORKER_NONE)
