@@ -8,9 +8,3 @@
 
 /* VERB_HELP: all verbs, a line each; another one: its use, its own options, an example. */
 int help_print(const char *program, enum verb verb, FILE *out);
-
-/*
- * The one of @names that @typed may be a slip of the finger for; NULL: none, or several. NULL ends
- * the names.
- */
-const char *help_closest(const char *typed, const char *const *names);

@@ -12,6 +12,7 @@
 
 #include "model/rotation-check.h"
 #include "pace/governor.h"
+#include "util/closest.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "util/uuid.h"
@@ -83,7 +84,7 @@ static const char *closest_option(const char *arg)
 	for (const struct option_spec *s = option_specs; s->name; s++)
 		names[n++] = s->name;
 	names[n] = NULL;
-	return strncmp(arg, "--", 2) == 0 ? help_closest(arg + 2, names) : NULL;
+	return strncmp(arg, "--", 2) == 0 ? closest_name(arg + 2, names) : NULL;
 }
 
 /* @c is what getopt_long() says of the argument before optind. @verb may be NULL. */
@@ -403,7 +404,7 @@ static int refuse_verb(const char *name)
 		if (v->help)
 			names[n++] = v->name;
 	names[n] = NULL;
-	meant = help_closest(name, names);
+	meant = closest_name(name, names);
 	if (meant)
 		log_error("unknown verb \"%s\"; did you mean \"%s\"?", name, meant);
 	else

@@ -13,6 +13,7 @@
 
 #include "cli/help.h"
 #include "cli/options-table.h"
+#include "util/closest.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 
@@ -95,12 +96,12 @@ static void a_slip_of_the_finger_is_guessed(void **state)
 	static const char *const names[] = {"list", "lock", "unlock", "resume", "remove", NULL};
 
 	(void)state;
-	assert_string_equal(help_closest("lst", names), "list");
-	assert_string_equal(help_closest("resum", names), "resume");
-	assert_string_equal(help_closest("unlokc", names), "unlock");
-	assert_null(help_closest("lit0", (const char *const[]){"lita", "litb", NULL}));
-	assert_null(help_closest("frobnicate", names));
-	assert_null(help_closest("l", names));
+	assert_string_equal(closest_name("lst", names), "list");
+	assert_string_equal(closest_name("resum", names), "resume");
+	assert_string_equal(closest_name("unlokc", names), "unlock");
+	assert_null(closest_name("lit0", (const char *const[]){"lita", "litb", NULL}));
+	assert_null(closest_name("frobnicate", names));
+	assert_null(closest_name("l", names));
 }
 
 /* --- the manual --- */

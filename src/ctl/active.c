@@ -27,8 +27,7 @@ static struct text text_of(const char *s)
 }
 
 /* What `cryptsetup open` would make of the header for @size bytes, but for keys and flags. */
-static int expected_table(const struct luks_status *s, dev_t data, uint64_t size,
-			  struct table *ret)
+static int expected_table(const struct luks_status *s, dev_t data, uint64_t size, struct table *ret)
 {
 	const struct luks_reenc *r = &s->reenc;
 	const struct layout l = {

@@ -81,12 +81,14 @@ static int check_values(const struct volume *v, const struct rotate_options *o, 
 	const uint32_t size = o->sector_size;
 
 	if (size != 0 && size != 512 && size != 1024 && size != 2048 && size != 4096)
-		return failure_set(f, -EINVAL,
-				   "%s: SectorSize must be 512, 1024, 2048 or 4096, not %u",
-				   v->place.device, size);
+		return failure_set(
+			f, -EINVAL,
+			"%s: sectors have 512, 1024, 2048 or 4096 bytes (SectorSize), not %u",
+			v->place.device, size);
 	if (o->cipher[strspn(o->cipher, letters)] || *o->cipher == '-')
 		return failure_set(f, -EINVAL,
-				   "%s: Cipher \"%.64s\" is none; one is such as aes-xts-plain64",
+				   "%s: cipher \"%.64s\" does not exist; one that does is such as "
+				   "aes-xts-plain64",
 				   v->place.device, o->cipher);
 	return 0;
 }

@@ -111,8 +111,6 @@ static void the_file_that_is_installed_shows_the_defaults(void **test_state)
 	assert_string_equal(c->crypttab, defaults->crypttab);
 	assert_string_equal(c->defaults.resilience, "checksum");
 	assert_string_equal(c->defaults.resilience_hash, "sha256");
-	assert_string_equal(c->on_event, "none");
-	(void)config_set_text(&c->on_event, "");
 	(void)config_set_text(&c->crypttab, "");
 	(void)config_set_text(&defaults->crypttab, "");
 	(void)config_set_text(&c->defaults.resilience, "");
