@@ -64,7 +64,8 @@ static int lock_memory(void)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
 		const int error = errno;
 
-		(void)log_error_errno(-error, "cannot lock memory, see RLIMIT_MEMLOCK");
+		/* Said by a worker that is quiet, too: nobody else can tell why it died. */
+		(void)log_message_errno(LOG_CRIT, -error, "cannot lock memory, see RLIMIT_MEMLOCK");
 		return error == EPERM ? -ENOMEM : -error;
 	}
 #endif

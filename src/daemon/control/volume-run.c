@@ -87,7 +87,7 @@ static int check_values(const struct volume *v, const struct rotate_options *o, 
 			v->place.device, size);
 	if (o->cipher[strspn(o->cipher, letters)] || *o->cipher == '-')
 		return failure_set(f, -EINVAL,
-				   "%s: cipher \"%.64s\" does not exist; one that does is such as "
+				   "%s: \"%.64s\" is no name of a cipher (Cipher); one is such as "
 				   "aes-xts-plain64",
 				   v->place.device, o->cipher);
 	return 0;
