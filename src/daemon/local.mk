@@ -43,6 +43,7 @@ src_daemon_libdaemon_a_SOURCES = \
 	src/daemon/control/absent.c src/daemon/control/absent.h \
 	src/daemon/control/core.h \
 	src/daemon/control/crypttab.c src/daemon/control/crypttab.h \
+	src/daemon/control/crypttab-names.c src/daemon/control/crypttab-names.h \
 	src/daemon/control/discover.c src/daemon/control/discover.h \
 	src/daemon/workers/duplicates.c src/daemon/workers/duplicates.h \
 	src/daemon/control/events.c src/daemon/control/events.h \
@@ -133,6 +134,9 @@ src_daemon_state_test_kept_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/state/test-state-file
 src_daemon_state_test_state_file_SOURCES = src/daemon/state/test-state-file.c
 src_daemon_state_test_state_file_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += src/daemon/control/test-crypttab-names
+src_daemon_control_test_crypttab_names_SOURCES = src/daemon/control/test-crypttab-names.c
+src_daemon_control_test_crypttab_names_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += src/daemon/control/test-crypttab
 src_daemon_control_test_crypttab_SOURCES = src/daemon/control/test-crypttab.c
 src_daemon_control_test_crypttab_LDADD = $(DAEMON_LIBS) $(CMOCKA_LIBS)

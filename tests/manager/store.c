@@ -300,20 +300,6 @@ void discover_configured(struct discover *d)
 	(void)d;
 }
 
-void discover_found(struct discover *d, const char *device, const char *uuid)
-{
-	(void)d;
-	(void)device;
-	(void)uuid;
-}
-
-const char *discover_uuid_of(const struct discover *d, const char *name)
-{
-	(void)d;
-	(void)name;
-	return "";
-}
-
 bool discover_is_reading(const struct discover *d)
 {
 	(void)d;

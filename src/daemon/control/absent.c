@@ -192,9 +192,8 @@ static void look_elsewhere(struct manager *m, struct volume *v, const char *path
 
 static void tell(struct volume *v)
 {
-	if (!v->place.absence_told)
+	if (place_tell_absence(&v->place))
 		log_warning("%s", v->place.absence);
-	v->place.absence_told = true;
 }
 
 static void seek(struct manager *m, struct volume *v)

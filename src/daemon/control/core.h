@@ -9,6 +9,7 @@
 #pragma once
 
 #include "daemon/control/absent.h"
+#include "daemon/control/crypttab-names.h"
 #include "daemon/state/config.h"
 #include "daemon/control/manager.h"
 #include "daemon/state/record.h"
@@ -74,6 +75,7 @@ struct manager_core {
 	struct probes probes;
 	struct discover *discover;
 	struct absent absent;
+	struct crypttab_names crypttab_names; /* of crypttab as it was read last */
 	struct saved_state saved;
 	char status[256]; /* as the service manager was told */
 	struct manager_clock clock;

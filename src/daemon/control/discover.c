@@ -18,19 +18,11 @@
 #include "dm/task.h"
 #include "util/log.h"
 
-/* A line of crypttab, and the volume that was found there. */
-struct named {
-	struct named *next;
-	char *name, *device;
-	char uuid[37]; /* "": none yet */
-};
-
 struct discover {
 	struct manager *manager;
 	sd_device_monitor *monitor;
 	struct file_reader *crypttab; /* NULL: it is not being read */
 	bool crypttab_again;          /* and then once more */
-	struct named *names;          /* of crypttab, when it was read last */
 };
 
 static void probe_configured(struct manager *m)
@@ -43,65 +35,24 @@ static void probe_configured(struct manager *m)
 	}
 }
 
-static void forget_names(struct discover *d)
-{
-	while (d->names) {
-		struct named *n = d->names;
-
-		d->names = n->next;
-		free(n->name);
-		free(n->device);
-		free(n);
-	}
-}
-
-/* The first of a name counts, as it does for systemd. */
-static int add_name(struct discover *d, const struct crypttab_entry *e)
-{
-	struct named **end = &d->names, *n = calloc(1, sizeof(*n));
-
-	if (!n)
-		return -ENOMEM;
-	n->name = strdup(e->name);
-	n->device = strdup(e->device);
-	while (*end)
-		end = &(*end)->next;
-	*end = n;
-	return n->name && n->device ? 0 : -ENOMEM;
-}
-
 static int on_crypttab_entry(const struct crypttab_entry *e, void *userdata)
 {
 	struct discover *d = userdata;
 	const struct probe_spec spec = {
 		.device = e->device, .header_device = e->header, .quiet = true};
-	int r = add_name(d, e);
+	int r = crypttab_names_add(&d->manager->core->crypttab_names, e);
 
 	return r < 0 ? r : probe_new(&d->manager->core->probes, &spec);
-}
-
-void discover_found(struct discover *d, const char *device, const char *uuid)
-{
-	for (struct named *n = d ? d->names : NULL; n; n = n->next)
-		if (n->device && strcmp(n->device, device) == 0)
-			(void)snprintf(n->uuid, sizeof(n->uuid), "%s", uuid);
-}
-
-const char *discover_uuid_of(const struct discover *d, const char *name)
-{
-	for (const struct named *n = d ? d->names : NULL; n; n = n->next)
-		if (n->name && strcmp(n->name, name) == 0)
-			return n->uuid;
-	return "";
 }
 
 /* A disk of crypttab that has come. */
 static void probe_named(struct discover *d)
 {
-	for (const struct named *n = d->names; n; n = n->next) {
+	for (const struct crypttab_name *n = d->manager->core->crypttab_names.first; n;
+	     n = n->next) {
 		const struct probe_spec spec = {.device = n->device, .quiet = true};
 
-		if (!*n->uuid && n->device && probe_new(&d->manager->core->probes, &spec) < 0)
+		if (!*n->uuid && probe_new(&d->manager->core->probes, &spec) < 0)
 			log_error("out of memory");
 	}
 }
@@ -283,7 +234,7 @@ static void on_crypttab(void *userdata, const struct file_answer *a)
 			    "CryptTab= in recryptd.conf(5), then run systemctl reload recryptd",
 			    a->path, a->reason);
 	if (a->error == 0 || a->error == -ENOENT)
-		forget_names(d);
+		crypttab_names_clear(&d->manager->core->crypttab_names);
 	if (a->error == 0 && crypttab_parse(a->text, a->size, on_crypttab_entry, d) < 0)
 		log_error("out of memory");
 	d->crypttab = file_reader_free(d->crypttab);
@@ -343,7 +294,6 @@ struct discover *discover_free(struct discover *d)
 		return NULL;
 	sd_device_monitor_unref(d->monitor);
 	(void)file_reader_free(d->crypttab);
-	forget_names(d);
 	free(d);
 	return NULL;
 }

@@ -26,10 +26,5 @@ bool discover_is_reading(const struct discover *d);
 /* Those that are open, once more. @d may be NULL. */
 void discover_mappings(struct discover *d);
 
-/* A look at the path has shown the volume, whose name in crypttab that may give. @d may be NULL. */
-void discover_found(struct discover *d, const char *device, const char *uuid);
-/* Of the volume that crypttab has by this name; "": none. @d may be NULL. */
-const char *discover_uuid_of(const struct discover *d, const char *name);
-
 /* After the configuration has changed: looks for what it names, and reads crypttab, once more. */
 void discover_configured(struct discover *d);

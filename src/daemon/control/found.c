@@ -199,7 +199,8 @@ static void probe_ended(void *userdata, const struct probe_spec *spec, struct vo
 			const struct failure *f)
 {
 	if (v)
-		discover_found(((struct manager *)userdata)->core->discover, spec->device, v->uuid);
+		crypttab_names_found(&((struct manager *)userdata)->core->crypttab_names,
+				     spec->device, v->uuid);
 	if (v && spec->remember)
 		remember(userdata, v, spec);
 	if (!v && !spec->done && *spec->uuid && *spec->device && error != -ERROR_SHUTTING_DOWN)

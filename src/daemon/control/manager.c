@@ -117,6 +117,7 @@ struct manager *manager_free(struct manager *m)
 		m->core->discover = discover_free(m->core->discover);
 		probe_free_all(&m->core->probes);
 		absent_clear(&m->core->absent);
+		crypttab_names_clear(&m->core->crypttab_names);
 		volume_free_all(m);
 		worker_link_free_retired();
 		job_free_all(&m->jobs);

@@ -53,6 +53,15 @@ int place_set_absence(struct volume_place *p, const char *why)
 	return 0;
 }
 
+bool place_tell_absence(struct volume_place *p)
+{
+	const bool told = p->absence_told;
+
+	assert(p->absence);
+	p->absence_told = true;
+	return !told;
+}
+
 /* Moves @from to *to; true when that is a change. */
 static bool take_string(char **to, char **from)
 {

@@ -30,6 +30,8 @@ void place_clear(struct volume_place *p);
 int place_await(struct volume_place *p, const char *device, const char *header);
 /* Why it is not found. -ENOMEM: what was said before stays. */
 int place_set_absence(struct volume_place *p, const char *why);
+/* True for the first time that this reason is there: it is to be told. */
+bool place_tell_absence(struct volume_place *p);
 static inline bool place_is_absent(const struct volume_place *p)
 {
 	return p->absence;

@@ -104,7 +104,7 @@ int manager_find_volume(struct manager *m, const char *what, struct failure *f, 
 	if (!v && device_name_path(what, &path) == 0)
 		v = manager_volume_by_path(m, path);
 	if (!v)
-		v = manager_volume_by_uuid(m, discover_uuid_of(m->core->discover, what));
+		v = manager_volume_by_uuid(m, crypttab_names_uuid(&m->core->crypttab_names, what));
 	if (!v && path)
 		return failure_set(
 			f, -ENODEV,
