@@ -49,8 +49,7 @@ void batch_load(struct batch *b, uint64_t offset, uint64_t size)
 	b->convert = b->store = b->verify = false;
 	b->error = 0;
 	b->n_chunks = 0;
-	b->reads_max = b->writes_max = cfg->disk->depth;
-	b->journal = false;
+	b->reads_max = cfg->disk->depth;
 	for (uint64_t at = 0; at < size; at += chunk_size) {
 		b->chunks[b->n_chunks++] = (struct chunk){
 			.batch = b,
@@ -61,21 +60,14 @@ void batch_load(struct batch *b, uint64_t offset, uint64_t size)
 			.digests = b->digests + at / cfg->block_size * digest_size,
 		};
 	}
-	b->n_protected = b->n_hot = b->n_chunks;
-}
-
-bool batch_part_has_reached(const struct batch *b, unsigned first, unsigned end,
-			    enum chunk_state state)
-{
-	for (unsigned i = first; i < end; i++)
-		if (b->chunks[i].state < state || b->chunks[i].state == CHUNK_FAILED)
-			return false;
-	return true;
 }
 
 static bool batch_has_reached(const struct batch *b, enum chunk_state state)
 {
-	return batch_part_has_reached(b, 0, b->n_chunks, state);
+	for (unsigned i = 0; i < b->n_chunks; i++)
+		if (b->chunks[i].state < state || b->chunks[i].state == CHUNK_FAILED)
+			return false;
+	return true;
 }
 
 bool batch_is_asked_for(const struct batch *b)
@@ -125,8 +117,8 @@ bool batch_is_verified(const struct batch *b)
 static bool chunk_is_busy(const struct chunk *c)
 {
 	return c->state == CHUNK_READING || c->state == CHUNK_HASHING ||
-	       c->state == CHUNK_JOURNALING || c->state == CHUNK_CONVERTING ||
-	       c->state == CHUNK_WRITING || c->state == CHUNK_VERIFYING;
+	       c->state == CHUNK_CONVERTING || c->state == CHUNK_WRITING ||
+	       c->state == CHUNK_VERIFYING;
 }
 
 bool batch_is_idle(const struct batch *b)
@@ -135,29 +127,6 @@ bool batch_is_idle(const struct batch *b)
 		if (chunk_is_busy(&b->chunks[i]))
 			return false;
 	return true;
-}
-
-void batch_journal(struct batch *b, uint64_t at)
-{
-	assert(batch_is_loaded(b) && batch_is_idle(b) && !b->convert);
-	b->journal = true;
-	b->journal_at = at;
-	b->n_journal = b->n_protected = b->n_hot = 0;
-}
-
-void batch_shorten(struct batch *b, unsigned n)
-{
-	assert(batch_is_idle(b) && b->convert && n > 0 && n < b->n_chunks);
-	assert(n <= b->n_protected);
-	b->size = b->chunks[n].offset - b->offset;
-	b->n_chunks = b->n_journal = b->n_protected = b->n_hot = n;
-	b->error = 0;
-	for (unsigned i = 0; i < n; i++) {
-		assert(b->chunks[i].state != CHUNK_FAILED);
-		if (b->chunks[i].state > CHUNK_CONVERTED)
-			b->chunks[i].state = CHUNK_CONVERTED;
-		b->chunks[i].done = 0;
-	}
 }
 
 void batch_convert(struct batch *b)
@@ -182,7 +151,7 @@ void batch_verify(struct batch *b)
 
 void batch_store_again(struct batch *b)
 {
-	assert(batch_is_idle(b) && b->store && b->n_hot == b->n_chunks);
+	assert(batch_is_idle(b) && b->store);
 	b->verify = false;
 	b->error = 0;
 	for (unsigned i = 0; i < b->n_chunks; i++) {
@@ -285,16 +254,16 @@ static void start_job(struct batch_queue *q, struct chunk *c, enum chunk_state s
 	pool_submit(c->batch->config->pool, &c->job);
 }
 
-/* @offset: of the disk, bytes. */
-static int start_io_at(struct batch_queue *q, struct chunk *c, enum chunk_state state,
-		       enum disk_op op, uint64_t offset, uint32_t size, uint8_t *buf)
+/* @at, @size: which bytes of the chunk; @buf: where they are. */
+static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state state, enum disk_op op,
+		    uint32_t at, uint32_t size, uint8_t *buf)
 {
 	const struct engine_config *cfg = c->batch->config;
 	int r;
 
 	c->request = (struct disk_request){
 		.op = op,
-		.offset = offset,
+		.offset = cfg->disk_offset + c->offset + at,
 		.buf = buf,
 		.size = size,
 		.user = c,
@@ -304,25 +273,7 @@ static int start_io_at(struct batch_queue *q, struct chunk *c, enum chunk_state 
 		return r;
 	c->state = state;
 	q->in_flight++;
-	c->batch->writing += op == DISK_WRITE;
 	return 0;
-}
-
-/* @at, @size: which bytes of the chunk; @buf: where they are. */
-static int start_io(struct batch_queue *q, struct chunk *c, enum chunk_state state, enum disk_op op,
-		    uint32_t at, uint32_t size, uint8_t *buf)
-{
-	return start_io_at(q, c, state, op, c->batch->config->disk_offset + c->offset + at, size,
-			   buf);
-}
-
-/* All of it, unwritten parts too: recovery takes all of it from there. */
-static int journal_chunk(struct batch_queue *q, struct chunk *c)
-{
-	const uint64_t at = c->batch->journal_at + c->offset - c->batch->offset;
-
-	assert(c->state == CHUNK_LOADED);
-	return start_io_at(q, c, CHUNK_JOURNALING, DISK_WRITE, at, c->size, c->data);
 }
 
 static int read_chunk(struct batch_queue *q, struct chunk *c)
@@ -409,8 +360,6 @@ static int chunk_advance(struct batch_queue *q, struct chunk *c)
 	const struct batch *b = c->batch;
 	const struct engine_config *cfg = b->config;
 	const bool may_io = !b->error && q->in_flight < cfg->disk->depth;
-	const bool may_write = may_io && b->writing < b->writes_max;
-	const unsigned n = (unsigned)(c - b->chunks);
 
 	switch (c->state) {
 	case CHUNK_WANT_READ:
@@ -422,23 +371,16 @@ static int chunk_advance(struct batch_queue *q, struct chunk *c)
 			c->state = CHUNK_LOADED;
 		return 0;
 	case CHUNK_LOADED:
-		if (b->journal)
-			return may_write && n < b->n_journal ? journal_chunk(q, c) : 0;
 		/* Checksums first: they are on the way to the commit, the conversion is not yet. */
 		if (b->convert && batch_is_loaded(b))
 			start_job(q, c, CHUNK_CONVERTING, convert_chunk);
 		return 0;
-	case CHUNK_JOURNALED:
-		if (b->convert && n < b->n_protected)
-			start_job(q, c, CHUNK_CONVERTING, convert_chunk);
-		return 0;
 	case CHUNK_CONVERTED:
-		return b->store && may_write && n < b->n_hot ? write_next(q, c) : 0;
+		return b->store && may_io ? write_next(q, c) : 0;
 	case CHUNK_STORED:
 		return b->verify && may_io ? verify_next(q, c) : 0;
 	case CHUNK_READING:
 	case CHUNK_HASHING:
-	case CHUNK_JOURNALING:
 	case CHUNK_CONVERTING:
 	case CHUNK_WRITING:
 	case CHUNK_VERIFYING:
@@ -473,16 +415,10 @@ static void io_done(struct batch_queue *q, struct disk_request *rq)
 		return;
 	}
 	c->batch->reading -= c->state == CHUNK_READING;
-	c->batch->writing -= rq->op == DISK_WRITE;
 	if (c->state == CHUNK_VERIFYING && rq->result == 0) {
 		compare_spare(q, c, rq->size);
 	} else if (c->state == CHUNK_READING && rq->result == 0) {
 		c->state = CHUNK_READ;
-	} else if (c->state == CHUNK_JOURNALING && rq->result == 0) {
-		c->write_failures = 0;
-		c->state = CHUNK_JOURNALED;
-	} else if (c->state == CHUNK_JOURNALING && ++c->write_failures < WRITE_TRIES) {
-		c->state = CHUNK_LOADED;
 	} else if (c->state == CHUNK_WRITING && rq->result == 0) {
 		c->done += rq->size;
 		c->state = c->done == c->size ? CHUNK_STORED : CHUNK_CONVERTED;

@@ -10,10 +10,6 @@
  * Where what is unwritten is left as it is, the written parts of a chunk are written one after the
  * other; the rest stays as it is on the way: zeros.
  *
- * After batch_journal() the old data goes to the resilience area first, with requests of this disk:
- *
- *     LOADED -> JOURNALING -> JOURNALED -> CONVERTING
- *
  * Once all is flushed, batch_verify() has it read back and compared:
  *
  *     STORED -> VERIFYING -> VERIFIED
@@ -35,8 +31,6 @@ enum chunk_state {
 	CHUNK_READ,
 	CHUNK_HASHING,
 	CHUNK_LOADED,
-	CHUNK_JOURNALING,
-	CHUNK_JOURNALED,
 	CHUNK_CONVERTING,
 	CHUNK_CONVERTED,
 	CHUNK_WRITING,
@@ -71,12 +65,7 @@ struct batch {
 	uint8_t *digests;      /* packed as the checksum area has them, 4096-aligned */
 	struct chunk *chunks;
 	unsigned n_chunks;
-	unsigned reading, reads_max;  /* chunks that are being read; and may be at once */
-	unsigned writing, writes_max; /* the same, to the area or to their place */
-	bool journal;                 /* batch_journal() was called */
-	uint64_t journal_at;          /* on the disk, bytes: where its old data goes */
-	/* So many chunks from the first on may be written to the area, converted, and stored. */
-	unsigned n_journal, n_protected, n_hot;
+	unsigned reading, reads_max;     /* chunks that are being read; and may be at once */
 	const uint8_t *unwritten_digest; /* of an unwritten block */
 	bool convert, store, verify;     /* how far its chunks may go */
 	int error;
@@ -105,19 +94,6 @@ uint32_t batch_chunk_size(const struct engine_config *config);
 /* Starts reading [offset, offset + size), whole blocks, into the batch, which is idle. */
 void batch_load(struct batch *b, uint64_t offset, uint64_t size);
 bool batch_is_loaded(const struct batch *b);
-/*
- * The old data of @b, which is loaded, goes to @at (bytes of the disk) before it is converted.
- * Nothing happens before the caller raises n_journal, n_protected and n_hot, which become 0.
- */
-void batch_journal(struct batch *b, uint64_t at);
-/* Have all chunks from number @first to before @end come as far as @state, and none failed? */
-bool batch_part_has_reached(const struct batch *b, unsigned first, unsigned end,
-			    enum chunk_state state);
-/*
- * Only the first @n chunks of @b, which is idle, are gone on with; what they stored is stored
- * again.
- */
-void batch_shorten(struct batch *b, unsigned n);
 /* The bytes of @c from @at on that go the same way: those that are left as they are, or others. */
 uint32_t batch_run(const struct chunk *c, uint32_t at, bool *ret_unwritten);
 /* Bytes that are left as they are, of a batch that is loaded. */

@@ -20,8 +20,6 @@ void cycle_begin_run(struct engine *e, uint64_t boundary)
 	else
 		overlap_begin(&e->overlap, plan_hotzone_max(cfg), plan_alone_max(cfg),
 			      can_differ ? left : 0);
-	halves_trial_begin(&e->halves_trial, cfg->resilience == ENGINE_JOURNAL && !e->overlap.fixed,
-			   cfg->in_halves);
 }
 
 struct cycle cycle_begin(const struct engine *e)
@@ -43,9 +41,5 @@ void cycle_end(struct engine *e, uint64_t size, struct cycle *c)
 							     .load = now.load - c->load,
 							     .data = now.data - c->data,
 							     .cycle = now.begin - c->begin});
-	if (e->overlap.phase != OVERLAP_DECIDED || !e->overlap.beside)
-		halves_trial_restart(&e->halves_trial);
-	else if (size >= overlap_size(&e->overlap) / 8 * 7)
-		halves_trial_update(&e->halves_trial, e->halves.used, size, now.begin - c->begin);
 	*c = now;
 }

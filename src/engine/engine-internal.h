@@ -4,7 +4,6 @@
 
 #include "engine/batch.h"
 #include "engine/engine.h"
-#include "engine/halves-trial.h"
 #include "engine/overlap.h"
 #include "engine/plan.h"
 #include "pace/stall.h"
@@ -16,7 +15,6 @@ struct header_call {
 		HEADER_HOLD,
 		HEADER_PROTECT,
 		HEADER_PROTECT_AHEAD,
-		HEADER_FLUSH_AREA,
 		HEADER_COMMIT,
 		HEADER_RELEASE,
 	} what;
@@ -26,7 +24,7 @@ struct header_call {
 	struct position position; /* HEADER_COMMIT */
 	bool both_copies;         /* are to be durable */
 	bool copy_later;          /* the secondary is left to HEADER_RELEASE */
-	bool in_lane, ended;
+	bool in_lane;
 	struct pool_job job;
 	struct log_capture captured;
 };
@@ -42,19 +40,6 @@ enum ahead_state {
 struct ahead {
 	enum ahead_state state;
 	struct position hot; /* what the header is to say then; from AHEAD_WRITING on */
-};
-
-/* A hotzone with a journal that becomes hot in two halves (halves.c). */
-struct halves {
-	enum {
-		HALVES_NONE,
-		HALVES_WRITING,    /* the first one is hot, the journal of the second on its way */
-		HALVES_FLUSHING,   /* all of the journal is written */
-		HALVES_COMMITTING, /* all of it is durable */
-	} state;
-	unsigned first; /* chunks of the first half */
-	bool used;      /* for the hotzone that is in work */
-	int error;      /* why the second half was left out */
 };
 
 struct engine {
@@ -74,8 +59,6 @@ struct engine {
 	/* Forward: bytes that a hot position begins with and that are converted for good. */
 	uint64_t durable;
 	struct ahead ahead;
-	struct halves halves;
-	struct halves_trial halves_trial;
 	struct engine_progress progress;
 	uint64_t hotzone_max; /* bytes */
 	uint64_t jumped;      /* bytes of holes that were not read */
@@ -125,10 +108,6 @@ void lane_start(struct engine *e, const struct header_call *call);
  * Whatever fails, the call has ended when this returns.
  */
 int lane_finish(struct engine *e);
-/* Is a call under way that has not ended? */
-bool lane_is_busy(struct engine *e);
-/* As batch_step(), and the end of a call ends the wait as well. */
-int lane_step(struct engine *e);
 /* Waits for the call that is under way, whose failure is this one's, too, and makes another. */
 int lane_call(struct engine *e, const struct header_call *call);
 
@@ -159,20 +138,6 @@ void ahead_finish(struct engine *e, struct batch *next);
  */
 bool ahead_take(struct engine *e, const struct batch *b, struct position *ret_hot);
 
-/* May the hotzone in @b, which is loaded, become hot in two halves, and shall it? */
-bool halves_are_wanted(const struct engine *e, const struct batch *b);
-/* Steps 3 and 4 for the first half of @b, while the journal of the second is written. */
-int halves_begin(struct engine *e, struct batch *b);
-/* Whatever comes next for the second half, while the first one is stored; @next as below. */
-int halves_step(struct engine *e, struct batch *b, struct batch *next);
-/*
- * b->error is set. True: the second half was the reason, and is left out of @b; the first one is to
- * be stored and made clean, and e->halves.error says why. False: the first half is concerned, or
- * all of it.
- */
-bool halves_survive(struct engine *e, struct batch *b);
-bool halves_are_under_way(const struct engine *e);
-
 /* Online: I/O to @z waits from here on, and so do messages. Logs failures. */
 int engine_freeze(struct engine *e, const struct hotzone *z);
 /* Lets it go, to where the header says the data is. Logs failures. */
@@ -183,14 +148,6 @@ void engine_tell_reach(struct engine *e);
 /* Steps 6 and 7: @z is durable, or there was nothing to do in it. Logs failures. */
 int engine_end(struct engine *e, const struct hotzone *z);
 int engine_commit(struct engine *e, const struct position *p);
-/* The same, as a call that is started, and one that has ended with @result, which is returned. */
-void engine_start_commit(struct engine *e, const struct position *p);
-int engine_end_commit(struct engine *e, const struct position *p, int result);
-/* Logs that step 3 has failed with @error, which is returned. */
-int engine_log_unprotected(const struct engine *e, const struct batch *b, int error);
-/* The header is hot, and its lock is given up: from now on @ahead gets half of what the disk takes.
- */
-void engine_share_disk(struct engine *e, struct batch *ahead);
 /* Step 7 without step 6 (thawed.c). Logs failures: @z is frozen and hot then. */
 int engine_thaw_hot(struct engine *e, const struct hotzone *z);
 /* Commits that what is thawed is done, if there is such. Logs failures: it stays hot then. */

@@ -115,9 +115,16 @@ static int protect(struct engine *e, const struct batch *b)
 	const struct engine_config *cfg = &e->config;
 	const uint64_t size = protection_size(cfg, b->size);
 	const void *data = cfg->resilience == ENGINE_CHECKSUM ? b->digests : b->data;
-	const int r = engine_protect(e, data, (size_t)size);
+	int r = engine_protect(e, data, (size_t)size);
 
-	return r < 0 ? engine_log_unprotected(e, b, r) : 0;
+	if (r == -ERROR_HEADER_CHANGED)
+		return engine_log_foreign(e, r);
+	if (r < 0)
+		log_error_errno(r,
+				"%s: cannot write the resilience area for the hotzone at offset "
+				"%" PRIu64,
+				cfg->disk->name, b->offset);
+	return r;
 }
 
 /* Steps 3 and 4, with the old data in @b and everything before it durable. */
@@ -128,9 +135,6 @@ static int make_hot(struct engine *e, struct batch *b)
 	const bool ahead = ahead_take(e, b, &hot);
 	int r, flushed;
 
-	e->halves = (struct halves){0};
-	if (halves_are_wanted(e, b))
-		return halves_begin(e, b);
 	if (cfg->resilience == ENGINE_CHECKSUM && !engine_has_plaintext_side(cfg))
 		batch_convert(b); /* in memory, while the header waits for the disk */
 	flushed = unflushed_start(e);
@@ -314,12 +318,11 @@ static struct hotzone read_ahead(struct engine *e, struct batch *b, const struct
 	return ahead;
 }
 
-/* Of the hotzone in @b only the first half became hot, which is durable now. */
-static int end_first_half(struct engine *e, const struct batch *b)
+/* The header is hot: from now on writes are handed out, and get one half of what the disk takes. */
+static void share_disk(struct engine *e, struct batch *ahead)
 {
-	const int error = e->halves.error, r = engine_end(e, &(struct hotzone){b->offset, b->size});
-
-	return r < 0 ? r : error;
+	ahead->reads_max = MAX(e->config.disk->depth / 2, 1U);
+	engine_release(e);
 }
 
 /*
@@ -378,18 +381,14 @@ static int convert_hotzones(struct engine *e)
 	int r;
 
 	ahead_forget(e);
-	e->halves = (struct halves){0};
 	overlap_disturbed(&e->overlap);
-	halves_trial_disturbed(&e->halves_trial);
 	z = next_first_hotzone(e);
 	r = begin_first(e, b, &z);
 	if (r < 0)
 		return r;
 	next = read_ahead(e, other, &z);
 	for (;; z = next, next = third) {
-		/* From now on writes are handed out. */
-		if (!halves_are_under_way(e))
-			engine_share_disk(e, other);
+		share_disk(e, other);
 		count_hole(e, boundary, &z);
 		boundary = plan_boundary_after(&e->config, &z);
 		r = engine_store(e, b, next.size > 0 ? other : NULL);
@@ -399,8 +398,6 @@ static int convert_hotzones(struct engine *e)
 			(void)engine_drain(e, b);
 			return end_unstored(e, r);
 		}
-		if (e->halves.error < 0)
-			return end_first_half(e, b);
 		if (can_merge(e, &z)) {
 			r = engine_thaw_hot(e, &z);
 			report(e);

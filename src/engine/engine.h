@@ -80,8 +80,7 @@ struct engine_config {
 	 */
 	bool skip_unwritten;
 	bool never_ahead; /* offline: the next hotzone is not read early, even if that is faster */
-	bool in_halves; /* a journal always is, where it can be, and that is not tried (halves.c) */
-	bool verify;    /* read back what is durable before its protection is given up */
+	bool verify;      /* read back what is durable before its protection is given up */
 	struct engine_limits limits;
 	struct header_store *header;
 	struct freezer *freezer; /* NULL: offline */

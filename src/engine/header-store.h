@@ -23,9 +23,8 @@ struct position {
 
 struct header_store {
 	const struct header_store_ops *ops;
-	uint64_t area_size;   /* bytes that fit into the resilience area */
-	bool on_data_disk;    /* header and data share a disk: each flush saves both */
-	uint64_t area_offset; /* where the area is on its disk, bytes */
+	uint64_t area_size; /* bytes that fit into the resilience area */
+	bool on_data_disk;  /* header and data share a disk: each flush saves both */
 };
 
 /*
@@ -53,12 +52,6 @@ struct header_store_ops {
 	 */
 	int (*protect_ahead)(struct header_store *s, uint64_t offset, const void *data,
 			     size_t size);
-	/*
-	 * Makes durable what the caller has written to the area by himself, through the data disk:
-	 * protect() without the write. All that this flush was to save may be lost for good after
-	 * a failure. NULL: the caller must not write there.
-	 */
-	int (*flush_area)(struct header_store *s);
 	/* @offset is in bytes from the start of the area. */
 	int (*read_area)(struct header_store *s, uint64_t offset, void *data, size_t size);
 	/*

@@ -64,14 +64,6 @@ static int run_protect_ahead(struct engine *e)
 	return r < 0 ? r : h->ops->protect_ahead(h, e->call.offset, e->call.data, e->call.size);
 }
 
-static int run_flush_area(struct engine *e)
-{
-	struct header_store *h = e->config.header;
-	int r = run_hold(e);
-
-	return r < 0 ? r : h->ops->flush_area(h);
-}
-
 static int run_commit(struct engine *e)
 {
 	struct header_store *h = e->config.header;
@@ -103,8 +95,6 @@ static int run_call(struct engine *e)
 		return run_protect(e);
 	case HEADER_PROTECT_AHEAD:
 		return run_protect_ahead(e);
-	case HEADER_FLUSH_AREA:
-		return run_flush_area(e);
 	case HEADER_COMMIT:
 		return run_commit(e);
 	case HEADER_RELEASE:
@@ -138,42 +128,34 @@ void lane_start(struct engine *e, const struct header_call *call)
 	e->call.job = (struct pool_job){.run = run_in_lane, .arg = e};
 	e->call.captured = log_captured();
 	e->call.in_lane = is_for_lane(e, call);
-	e->call.ended = !e->call.in_lane;
 	if (e->call.in_lane)
 		pool_submit(e->config.header_lane, &e->call.job);
 	else
 		e->call.job.result = run_call(e);
 }
 
-bool lane_is_busy(struct engine *e)
+static int wait_for_lane(struct engine *e)
 {
-	if (!e->calling)
-		return false;
-	e->call.ended = e->call.ended || pool_collect(e->config.header_lane);
-	return !e->call.ended;
-}
+	while (!pool_collect(e->config.header_lane)) {
+		const int r = batch_step(&e->queue);
 
-int lane_step(struct engine *e)
-{
-	const unsigned busy = lane_is_busy(e); /* it wakes the disk, too */
-	int r;
-
-	e->queue.jobs += busy;
-	r = batch_step(&e->queue);
-	e->queue.jobs -= busy;
-	return r;
+		if (r < 0) {
+			(void)pool_wait(e->config.header_lane);
+			return r;
+		}
+	}
+	return 0;
 }
 
 int lane_finish(struct engine *e)
 {
-	int r = 0;
+	int r;
 
 	if (!e->calling)
 		return 0;
-	while (r == 0 && lane_is_busy(e))
-		r = lane_step(e);
-	if (r < 0 && lane_is_busy(e))
-		(void)pool_wait(e->config.header_lane);
+	e->queue.jobs++; /* it wakes the disk, too */
+	r = e->call.in_lane ? wait_for_lane(e) : 0;
+	e->queue.jobs--;
 	e->calling = false;
 	return r < 0 ? r : e->call.job.result;
 }

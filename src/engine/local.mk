@@ -6,8 +6,6 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/cycle.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine-internal.h \
 	src/engine/freezer.h \
-	src/engine/halves.c \
-	src/engine/halves-trial.c src/engine/halves-trial.h \
 	src/engine/header-store.h \
 	src/engine/histogram.c src/engine/histogram.h \
 	src/engine/lane.c \
@@ -24,10 +22,6 @@ src_engine_librengine_a_SOURCES = \
 	src/engine/store.c \
 	src/engine/unflushed.c \
 	src/engine/unwritten.c src/engine/unwritten.h
-
-UNIT_TESTS += src/engine/test-halves-trial
-src_engine_test_halves_trial_SOURCES = src/engine/test-halves-trial.c
-src_engine_test_halves_trial_LDADD = src/engine/librengine.a src/pace/libpace.a src/util/libutil.a $(LIBSYSTEMD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += src/engine/test-histogram
 src_engine_test_histogram_SOURCES = src/engine/test-histogram.c

@@ -122,16 +122,6 @@ int engine_log_foreign(const struct engine *e, int error)
 	return error;
 }
 
-int engine_log_unprotected(const struct engine *e, const struct batch *b, int error)
-{
-	if (error == -ERROR_HEADER_CHANGED)
-		return engine_log_foreign(e, error);
-	return log_error_errno(error,
-			       "%s: cannot write the resilience area for the hotzone at offset "
-			       "%" PRIu64,
-			       e->config.disk->name, b->offset);
-}
-
 int engine_protect(struct engine *e, const void *data, size_t size)
 {
 	const uint64_t begin = now_usec();
@@ -149,47 +139,29 @@ static bool is_copied_later(const struct engine *e, const struct position *p, bo
 	return p->hotzone_size > 0 && !both && (e->config.freezer || e->overlap.beside);
 }
 
-static struct header_call commit_call(const struct engine *e, const struct position *p)
+/* Commits @p and remembers it. On a failure other than -ERROR_HEADER_CHANGED the header may have
+ * either. */
+int engine_commit(struct engine *e, const struct position *p)
 {
 	const bool both = unflushed_needs_both_copies(e, p);
-
-	/* Never "all converted, still in re-encryption": that is for finish(). */
-	assert(p->hotzone_size > 0 || !plan_is_at_end(&e->config, p->boundary));
-	return (struct header_call){
+	const struct header_call c = {
 		.what = HEADER_COMMIT,
 		.position = *p,
 		.both_copies = both,
 		.copy_later = is_copied_later(e, p, both),
 	};
-}
-
-/* Commits @p and remembers it. On a failure other than -ERROR_HEADER_CHANGED the header may have
- * either. */
-int engine_commit(struct engine *e, const struct position *p)
-{
-	const struct header_call c = commit_call(e, p);
 	const uint64_t begin = now_usec();
-	const int r = lane_call(e, &c);
+	int r;
 
+	/* Never "all converted, still in re-encryption": that is for finish(). */
+	assert(p->hotzone_size > 0 || !plan_is_at_end(&e->config, p->boundary));
+	r = lane_call(e, &c);
 	engine_count(e, STAGE_COMMIT, begin);
-	return engine_end_commit(e, p, r);
-}
-
-void engine_start_commit(struct engine *e, const struct position *p)
-{
-	const struct header_call c = commit_call(e, p);
-
-	lane_start(e, &c);
-}
-
-int engine_end_commit(struct engine *e, const struct position *p, int result)
-{
-	e->uncertain = result < 0 && result != -ERROR_HEADER_CHANGED;
-	if (result == -ERROR_HEADER_CHANGED)
-		return engine_log_foreign(e, result);
-	if (result < 0)
-		return log_error_errno(result,
-				       "%s: cannot commit the LUKS2 header at offset %" PRIu64,
+	e->uncertain = r < 0 && r != -ERROR_HEADER_CHANGED;
+	if (r == -ERROR_HEADER_CHANGED)
+		return engine_log_foreign(e, r);
+	if (r < 0)
+		return log_error_errno(r, "%s: cannot commit the LUKS2 header at offset %" PRIu64,
 				       e->config.disk->name, p->boundary);
 	e->position = *p;
 	e->thawed = (struct hotzone){0};
@@ -259,12 +231,6 @@ void engine_release(struct engine *e)
 {
 	(void)lane_finish(e);
 	lane_start(e, &(struct header_call){.what = HEADER_RELEASE});
-}
-
-void engine_share_disk(struct engine *e, struct batch *ahead)
-{
-	ahead->reads_max = MAX(e->config.disk->depth / 2, 1U);
-	engine_release(e);
 }
 
 void engine_log_io(const struct engine *e, int error, const char *what, uint64_t offset,

@@ -46,7 +46,7 @@ static int store_by_mapping(struct engine *e, struct batch *b)
 	return 0;
 }
 
-static int write_batch(struct engine *e, struct batch *b, struct batch *next)
+static int write_batch(struct engine *e, struct batch *b, const struct batch *next)
 {
 	const uint64_t begin = now_usec();
 	int r;
@@ -56,16 +56,13 @@ static int write_batch(struct engine *e, struct batch *b, struct batch *next)
 	batch_convert(b);
 	batch_store(b);
 	ahead_forget(e);
-	while (!batch_is_stored(b) && (!b->error || halves_survive(e, b))) {
+	while (!batch_is_stored(b) && !b->error) {
 		ahead_step(e, b, next);
-		r = halves_step(e, b, next);
-		if (r == 0)
-			r = lane_step(e);
+		r = batch_step(&e->queue);
 		if (r < 0)
 			return r;
 	}
 	r = engine_drain(e, b);
-	e->halves.state = HALVES_NONE;
 	engine_count(e, STAGE_STORE, begin);
 	return r < 0 ? r : b->error;
 }

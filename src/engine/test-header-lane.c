@@ -4,8 +4,7 @@
  * returns, not with a broken disk either, before the call has ended, whose memory is the caller's.
  * The header is held for all of a hotzone, and let go after it. It is held before checksums are
  * written ahead. Its secondary copy is written while data is, or before, and always before the
- * flush of the data. With a journal in two halves the disk has something to write while the header
- * becomes hot for one half and for both.
+ * flush of the data.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -43,12 +42,6 @@ struct fake {
 	sem_t data_written;
 	struct freezer freezer;
 	bool writes_fail, is_journal;
-	/* With the area in front of the data: what was written to each, and how often it was
-	 * flushed.
-	 */
-	bool has_area;
-	sem_t area_written, place_written;
-	atomic_uint area_flushes, commits;
 };
 
 static struct fake fake;
@@ -63,13 +56,6 @@ static int fake_submit(struct disk *d, struct disk_request *rq)
 	if (rq->op == DISK_WRITE) {
 		fake.written_before_copy |= atomic_load(&fake.copy_due);
 		(void)sem_post(&fake.data_written);
-	}
-	if (rq->op == DISK_WRITE && fake.has_area && rq->offset < SIZE) {
-		for (uint32_t i = 0; i < rq->size; i++)
-			assert_int_equal(((const uint8_t *)rq->buf)[i], OLD_DATA);
-		(void)sem_post(&fake.area_written);
-	} else if (rq->op == DISK_WRITE) {
-		(void)sem_post(&fake.place_written);
 	}
 	if (rq->op == DISK_FLUSH)
 		assert_false(atomic_load(&fake.copy_due));
@@ -180,50 +166,11 @@ static int protect_ahead_held(struct header_store *s, uint64_t offset, const voi
 	return atomic_load(&fake.held) ? 0 : -ENOLCK;
 }
 
-/* Waits until @sem was posted @n times. */
-static int wait_for(sem_t *sem, unsigned n)
-{
-	struct timespec limit;
-
-	if (clock_gettime(CLOCK_REALTIME, &limit) < 0)
-		return -errno;
-	limit.tv_sec += 10;
-	while (n-- > 0)
-		if (sem_timedwait(sem, &limit) < 0)
-			return -ETIMEDOUT;
-	return 0;
-}
-
-/* Of four requests two are the first half. By the second flush all are written. */
-static int flush_area_held(struct header_store *s)
-{
-	const bool second = atomic_fetch_add(&fake.area_flushes, 1) > 0;
-	const int r = wait_for(&fake.area_written, second ? 1 : 3);
-
-	(void)s;
-	if (r < 0)
-		return r;
-	return atomic_load(&fake.held) ? 0 : -ENOLCK;
-}
-
-/* For both halves: the data of the first is on its way. */
-static int commit_halves(const struct position *p)
-{
-	const bool second = atomic_fetch_add(&fake.commits, 1) > 0;
-
-	if (p->hotzone_size != (second ? SIZE : SIZE / 2))
-		return -EPROTO;
-	return second ? wait_for(&fake.place_written, 1) : 0;
-}
-
 /* These run in the lane, so they return what they find. */
 static int commit_held(struct header_store *s, const struct position *p)
 {
-	const int r = fake.has_area ? commit_halves(p) : 0;
-
 	(void)s;
-	if (r < 0)
-		return r;
+	(void)p;
 	if (atomic_exchange(&fake.copy_due, true))
 		return -EPROTO;
 	return atomic_load(&fake.held) ? 0 : -ENOLCK;
@@ -258,7 +205,6 @@ static const struct header_store_ops held_ops = {
 	.release = let_go,
 	.protect = protect_held,
 	.protect_ahead = protect_ahead_held,
-	.flush_area = flush_area_held,
 	.commit = commit_held,
 	.copy = copy_held,
 	.flush = no_flush,
@@ -286,9 +232,7 @@ static void set_up_fake(const struct header_store_ops *header_ops)
 	assert_int_equal(sem_init(&fake.woken, 0, 0), 0);
 	assert_int_equal(sem_init(&fake.data_written, 0, 0), 0);
 	fake.copy_waits = fake.copy_is_slow = fake.writes_fail = fake.written_before_copy = false;
-	assert_int_equal(sem_init(&fake.area_written, 0, 0), 0);
-	assert_int_equal(sem_init(&fake.place_written, 0, 0), 0);
-	fake.is_journal = fake.has_area = false;
+	fake.is_journal = false;
 	atomic_store(&fake.copy_due, false);
 	atomic_store(&fake.copy_missed, false);
 	atomic_store(&fake.copies, 0);
@@ -430,27 +374,6 @@ static void the_journal_gets_the_old_data(void **state)
 	free_parts(&p);
 }
 
-/* One hotzone, in an area before the data: nobody would end the waits of the header store. */
-static void the_disk_writes_while_halves_become_hot(void **state)
-{
-	struct parts p;
-
-	(void)state;
-	set_up_fake(&held_ops);
-	make_parts(&p);
-	fake.disk.size = 2 * SIZE;
-	fake.disk.transfer_size = (uint32_t)(SIZE / 4);
-	p.config.disk_offset = SIZE;
-	p.config.resilience = ENGINE_JOURNAL;
-	p.config.in_halves = fake.healthy = fake.has_area = true;
-	run_to_the_end(&p);
-	assert_int_equal(atomic_load(&fake.area_flushes), 2);
-	assert_int_equal(atomic_load(&fake.commits), 2);
-	assert_int_equal(atomic_load(&fake.copies), 2);
-	assert_false(atomic_load(&fake.copy_missed));
-	free_parts(&p);
-}
-
 /* One hotzone: its data is on the way when the copy is written, or nobody would end the wait. */
 static void the_secondary_is_written_beside_the_data(void **state)
 {
@@ -541,7 +464,6 @@ int main(void)
 		cmocka_unit_test(the_header_is_held_once_a_hotzone),
 		cmocka_unit_test(no_block_of_the_area_is_shared),
 		cmocka_unit_test(the_journal_gets_the_old_data),
-		cmocka_unit_test(the_disk_writes_while_halves_become_hot),
 		cmocka_unit_test(the_secondary_is_written_beside_the_data),
 		cmocka_unit_test(by_turns_the_secondary_comes_before_the_data),
 		cmocka_unit_test(the_lock_is_kept_until_the_copy_is_written),

@@ -86,21 +86,6 @@ static void store_release(struct header_store *hs)
 	luks_store_release(of(hs));
 }
 
-/* With the lock. It is not tried again: what it was to save besides the header may be lost. */
-static int flush_once(struct luks_store *s)
-{
-	int r;
-
-	s->flushes++;
-	r = meta_io_flush(s->io);
-	if (r < 0) {
-		(void)luks_header_flush_failed(s->header, s->io);
-		return r;
-	}
-	luks_header_flushed(s->header);
-	return 0;
-}
-
 static int store_protect(struct header_store *hs, const void *data, size_t size)
 {
 	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
@@ -113,16 +98,16 @@ static int store_protect(struct header_store *hs, const void *data, size_t size)
 	if (r < 0)
 		return r;
 	r = meta_io_write(s->io, s->reenc->area_offset, data, size);
-	return r < 0 ? r : flush_once(s);
-}
-
-static int store_flush_area(struct header_store *hs)
-{
-	_cleanup_(luks_lock_freep) struct luks_lock *lock = NULL;
-	struct luks_store *s = of(hs);
-	int r = enter(s, &lock);
-
-	return r < 0 ? r : flush_once(s);
+	if (r < 0)
+		return r;
+	s->flushes++;
+	r = meta_io_flush(s->io);
+	if (r < 0) {
+		(void)luks_header_flush_failed(s->header, s->io);
+		return r;
+	}
+	luks_header_flushed(s->header);
+	return 0;
 }
 
 static int store_protect_ahead(struct header_store *hs, uint64_t offset, const void *data,
@@ -254,7 +239,6 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 		.release = store_release,
 		.protect = store_protect,
 		.protect_ahead = store_protect_ahead,
-		.flush_area = store_flush_area,
 		.read_area = store_read_area,
 		.commit = store_commit,
 		.copy = store_copy,
@@ -265,10 +249,7 @@ void luks_store_init(struct luks_store *s, struct meta_io *io, struct luks_heade
 	};
 
 	*s = (struct luks_store){
-		.store = {.ops = &ops,
-			  .area_size = reenc->area_size,
-			  .on_data_disk = on_data_disk,
-			  .area_offset = reenc->area_offset},
+		.store = {.ops = &ops, .area_size = reenc->area_size, .on_data_disk = on_data_disk},
 		.io = io,
 		.header = header,
 		.reenc = reenc,

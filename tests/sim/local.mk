@@ -33,10 +33,6 @@ UNIT_TESTS += tests/sim/test-ahead
 tests_sim_test_ahead_SOURCES = tests/sim/test-ahead.c
 tests_sim_test_ahead_LDADD = $(SIM_LDADD)
 
-UNIT_TESTS += tests/sim/test-halves
-tests_sim_test_halves_SOURCES = tests/sim/test-halves.c
-tests_sim_test_halves_LDADD = $(SIM_LDADD)
-
 UNIT_TESTS += tests/sim/test-pause
 tests_sim_test_pause_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_test_pause_SOURCES = tests/sim/test-pause.c

@@ -69,7 +69,6 @@ static int make_engine(struct run *r, uint64_t hotzone_size, struct freezer *fre
 		.skip_unwritten = r->skip,
 		.verify = v->verify,
 		.never_ahead = v->never_ahead,
-		.in_halves = v->in_halves,
 		.header = store,
 		.freezer = freezer,
 		.pool = v->pool,

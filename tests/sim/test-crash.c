@@ -29,8 +29,6 @@ static const struct volume_kind kinds[] = {
 	{"checksum-detached", 512, 4096, "checksum", NULL, false, true, NULL},
 	{"journal-detached", 512, 512, "journal", NULL, false, true, NULL},
 	{"ahead", 512, 512, "ahead", "aes-cbc-essiv:sha256", false, false, NULL},
-	{"halves-512", 512, 512, "halves", NULL, false, false, NULL},
-	{"halves-4096-cbc", 512, 4096, "halves", "aes-cbc-essiv:sha256", false, false, NULL},
 	{"ahead-detached", 512, 512, "ahead", NULL, false, true, NULL},
 };
 

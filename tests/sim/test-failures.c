@@ -27,7 +27,6 @@ static const struct volume_kind kinds[] = {
 	{"journal", 512, 512, "journal", NULL, false, false, NULL},
 	{"checksum-detached", 512, 512, "checksum", NULL, false, true, NULL},
 	{"ahead", 512, 512, "ahead", NULL, false, false, NULL},
-	{"halves", 512, 512, "halves", NULL, false, false, NULL},
 };
 
 /* The faults are gone: what is on the disk is brought to the end. */

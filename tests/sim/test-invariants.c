@@ -34,9 +34,7 @@ enum sabotage {
 	CLEAN_AT_THE_END,    /* "all converted, still in re-encryption" */
 	AHEAD_IN_USE,        /* checksums of the next hotzone over those that are needed */
 	AHEAD_UNFLUSHED,     /* hot header before checksums that were to be written ahead */
-	HALF_UNFLUSHED,   /* hot header for all before the second half of its journal is durable */
-	HALF_OVERWRITTEN, /* the next journal while the header is hot for the first half */
-	DATA_UNFLUSHED,   /* a header depends on data that is only in the other disk's cache */
+	DATA_UNFLUSHED,      /* a header depends on data that is only in the other disk's cache */
 };
 
 struct saboteur {
@@ -112,35 +110,6 @@ static int write_late_area(struct saboteur *b)
 							     b->late_area.data, size);
 }
 
-/* For the whole range, where the one before was for the first half. */
-static bool is_second_half(const struct saboteur *b)
-{
-	return b->run->reenc.state == LUKS_REENC_HOT;
-}
-
-static int s_flush_area(struct header_store *s)
-{
-	struct saboteur *b = of_store(s);
-	int r;
-
-	if (b->kind == HALF_UNFLUSHED && is_second_half(b))
-		medium_drop_flushes(b->run->medium, false, true);
-	r = b->real_store->ops->flush_area(b->real_store);
-	medium_drop_flushes(b->run->medium, false, false);
-	return r;
-}
-
-static int s_hold(struct header_store *s)
-{
-	(void)s;
-	return 0;
-}
-
-static void s_release(struct header_store *s)
-{
-	(void)s;
-}
-
 static int s_read_area(struct header_store *s, uint64_t offset, void *data, size_t size)
 {
 	return of_store(s)->real_store->ops->read_area(of_store(s)->real_store, offset, data, size);
@@ -160,7 +129,7 @@ static int s_commit(struct header_store *s, const struct position *p)
 		b->owed = true;
 		return 0;
 	}
-	if ((b->kind == JOURNAL_OVERWRITTEN || b->kind == HALF_OVERWRITTEN) && p->hotzone_size == 0)
+	if (b->kind == JOURNAL_OVERWRITTEN && p->hotzone_size == 0)
 		return 0;
 	if (b->kind == THAW_BEFORE_COMMIT && p->hotzone_size == 0)
 		r = b->real_freezer->ops->thaw(b->real_freezer, p);
@@ -227,10 +196,7 @@ static int s_fail(struct freezer *f)
 
 static const struct header_store_ops store_ops = {
 	.protect = s_protect,
-	.hold = s_hold,
-	.release = s_release,
 	.protect_ahead = s_protect_ahead,
-	.flush_area = s_flush_area,
 	.read_area = s_read_area,
 	.commit = s_commit,
 	.flush = s_flush,
@@ -273,11 +239,6 @@ struct trial {
 		.name = "ahead", .old_sector = 512, .new_sector = 512, .resilience = "ahead"       \
 	}
 
-#define HALVES                                                                                     \
-	{                                                                                          \
-		.name = "halves", .old_sector = 512, .new_sector = 512, .resilience = "halves"     \
-	}
-
 static const struct trial trials[] = {
 	{"nothing broken, offline", NOTHING, CHECKSUM, false, false},
 	{"nothing broken, online", NOTHING, CHECKSUM, true, false},
@@ -287,10 +248,6 @@ static const struct trial trials[] = {
 	{"nothing broken, checksums ahead", NOTHING, AHEAD, false, false},
 	{"checksums ahead where they are needed", AHEAD_IN_USE, AHEAD, false, false},
 	{"checksums ahead without flush", AHEAD_UNFLUSHED, AHEAD, false, false},
-	{"nothing broken, journal in halves", NOTHING, HALVES, false, false},
-	{"second half of a journal without flush", HALF_UNFLUSHED, HALVES, false, false},
-	{"journal in halves overwritten", HALF_OVERWRITTEN, HALVES, false, false},
-	{"data before the header, in halves", HEADER_AFTER_DATA, HALVES, false, false},
 	{"header after data", HEADER_AFTER_DATA, CHECKSUM, false, false},
 	{"copies together", COPIES_TOGETHER, CHECKSUM, false, false},
 	{"sequence stands", SEQUENCE_STANDS, CHECKSUM, false, false},

@@ -161,11 +161,6 @@ static bool is_ahead(const struct volume_kind *k)
 	return strcmp(k->resilience, "ahead") == 0;
 }
 
-static bool is_in_halves(const struct volume_kind *k)
-{
-	return strcmp(k->resilience, "halves") == 0;
-}
-
 struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 {
 	const uint64_t data_size = is_ahead(k) ? AHEAD_DATA_SIZE : DATA_SIZE;
@@ -194,8 +189,7 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 		  " && cryptsetup reencrypt -q --init-only --force-offline-reencrypt " PBKDF
 		  " --resilience %s --sector-size %u %s --key-file key image",
 		  (UINT64_C(1) << 20) + data_size, k->old_sector,
-		  is_ahead(k) || is_in_halves(k) ? "journal" : k->resilience, k->new_sector,
-		  extra) != 0) {
+		  is_ahead(k) ? "journal" : k->resilience, k->new_sector, extra) != 0) {
 		fprintf(stderr, "%s: cryptsetup failed, see %s/log\n", k->name, v->dir);
 		exit(1);
 	}
@@ -217,7 +211,6 @@ struct volume *volume_new(const struct volume_kind *k, uint64_t seed)
 	CHECK(cipher_encrypt(v->cipher[0], 0, 0, v->image + v->data_offset, data_size) == 0);
 	punch_holes(v);
 	v->hotzone_size = HOTZONE;
-	v->in_halves = is_in_halves(k);
 	if (is_ahead(k))
 		ahead_make(v);
 	return v;

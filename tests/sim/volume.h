@@ -16,8 +16,8 @@
 struct volume_kind {
 	const char *name;
 	uint32_t old_sector, new_sector; /* bytes */
-	const char *resilience; /* checksum, journal, halves (of a journal), ahead (ahead.h) */
-	const char *new_cipher; /* NULL: as before */
+	const char *resilience;          /* checksum, journal, ahead (ahead.h) */
+	const char *new_cipher;          /* NULL: as before */
 	bool keep_key;
 	bool detached; /* the header is on a disk of its own, with a cache of its own */
 	/* A letter for each block: 'w'ritten, 'z'ero as if never, 'p'artly (in the middle); NULL:
@@ -39,7 +39,6 @@ struct volume {
 	enum volume_skip skip; /* of the runs to come; so is holes */
 	bool verify;           /* read back what was written */
 	bool never_ahead;      /* hotzones are read and written by turns */
-	bool in_halves;        /* with a journal a hotzone becomes hot in two halves */
 	enum medium_holes holes;
 	uint32_t transfer_size; /* of the disk, bytes; 0: one block */
 	bool rot_is_error;      /* what rots cannot be read; else it reads as garbage */
