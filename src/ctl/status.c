@@ -153,7 +153,9 @@ static int resolve_device(const struct options *o, json_object *daemon, char *pa
 	if (!strchr(name, '/') && (name != given || access(given, F_OK) < 0) &&
 	    active_data_device(name, path, size) == 0)
 		return 0;
-	if (daemon && access(given, F_OK) < 0 && path_of(daemon, "Device", &known) == 0)
+	/* What has no slash is a name first: /home is no reason not to find the volume "home". */
+	if (daemon && (!strchr(given, '/') || access(given, F_OK) < 0) &&
+	    path_of(daemon, "Device", &known) == 0)
 		given = known;
 	return (size_t)snprintf(path, size, "%s", given) < size ? 0 : -ENAMETOOLONG;
 }

@@ -182,6 +182,8 @@ static void only_what_matches_is_suspended(void **state)
 	assert_int_equal(suspend_all(*state, &(struct volume_filter){.uuids = uuids}), 1);
 	assert_false(v->token.record.suspended);
 	assert_true(o->token.record.suspended);
+	volume_remove(o); /* which answers the caller */
+	assert_int_equal(answer.n, 1);
 }
 
 static void where_all_refuse_the_caller_is_answered_once(void **state)
