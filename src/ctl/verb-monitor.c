@@ -177,6 +177,8 @@ static int show_none(struct monitor *m)
 	if (m->away || m->o->output.json)
 		return 0;
 	m->away = true;
+	json_object_put(m->before); /* all is told anew when it is back */
+	m->before = NULL;
 	view_time(wall_clock_usec(), when);
 	printf("%s recryptd does not run\n", when);
 	m->lines += m->pictures;
