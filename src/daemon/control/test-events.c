@@ -40,12 +40,12 @@ static struct {
 } journal;
 
 /* In place of the journal's library. */
-int sd_journal_sendv(const struct iovec *fields, int n)
+int sd_journal_sendv(const struct iovec *iov, int n)
 {
 	journal.n = 0;
 	for (int i = 0; i < n && i < 16; i++)
 		(void)snprintf(journal.fields[journal.n++], sizeof(*journal.fields), "%.*s",
-			       (int)fields[i].iov_len, (const char *)fields[i].iov_base);
+			       (int)iov[i].iov_len, (const char *)iov[i].iov_base);
 	return journal.answer;
 }
 
