@@ -275,7 +275,7 @@ _Static_assert(ARRAY_SIZE(option_specs) <= OPTIONS_MAX + 1, "more options than O
 
 const struct verb_spec verb_specs[] = {
 	{"reencrypt", VERB_REENCRYPT, 1, "DEVICE",
-	 "change volume key, cipher or sector size; or go on with it", "/dev/vg0/home"},
+	 "change volume key, cipher or sector size, or continue that", "/dev/vg0/home"},
 	{"recover", VERB_RECOVER, 1, "DEVICE",
 	 "bring a volume that a crash left hot to a clean state, and stop", "/dev/vg0/home"},
 	{"cancel", VERB_CANCEL, 1, "VOLUME", "turn a re-encryption around: back to the old key",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * OnEvent=: what has happened to a volume starts a unit, or a program in a unit of its own. The
- * service manager starts both, asked over the bus: nothing is executed here, nothing is waited for,
- * and what is started has neither our descriptors nor our sandbox, nor can it harm the work.
+ * daemon asks the service manager over the bus to start both. The daemon executes nothing and waits
+ * for nothing. The unit does not inherit the daemon's descriptors or sandbox.
  *
  *   event -> queue (EVENTS_WAITING at most) -> one call at a time -> started
  *                       ^                            |

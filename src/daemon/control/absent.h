@@ -6,7 +6,7 @@
  *
  *   own path fails --> absent --> when no look is under way: where was its UUID seen?
  *                        ^            nowhere, or at two places: stays, and says so
- *                        `----------- at one place: that is looked at, and may be it
+ *                        `----------- at one place: a worker inspects the device there
  *
  * A UUID alone is never enough: what is found passes duplicates.h and place_check() as any other.
  */

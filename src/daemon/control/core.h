@@ -145,7 +145,7 @@ void volume_forget_rotation(struct volume *v);
 void volume_settle_record(struct volume *v);
 /* A job of this volume alone. -ENOMEM. */
 int volume_new_job(struct volume *v, enum job_kind kind, struct job **ret);
-/* It has just been found: the job of an earlier daemon that waits for it goes on with it. */
+/* The volume was just found: resumes the job that an earlier daemon kept for it. */
 void volume_take_job(struct volume *v);
 /* The record may have gone another way than that job, where the daemon died between the two. */
 void volume_compare_job(struct volume *v);

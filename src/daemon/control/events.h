@@ -27,7 +27,7 @@ struct event {
 	const char *id; /* NULL: the catalog says nothing of it */
 	int level;
 	bool attention;                 /* a person has to decide; only for OnEvent= */
-	const struct caller_id *caller; /* who asked for it; NULL: whoever asked for the job */
+	const struct caller_id *caller; /* the caller; NULL: the caller of the volume's job */
 	uint64_t bytes, usec;           /* of work; 0: not told */
 };
 

@@ -259,7 +259,7 @@ static int refuse_configured(const struct volume *v, struct failure *f)
 			   v->place.device, where ? where : "a section of its own");
 }
 
-/* Whoever forgets it leaves it as it is, and nobody but the daemon goes on with it by itself. */
+/* Only the daemon continues a half-converted volume without being told to. */
 static int refuse_half_converted(const struct volume *v, struct failure *f)
 {
 	if (!header_in_reencryption(&v->header))
